@@ -1,0 +1,78 @@
+# Each target sets up what it needs: Python >= 3.11, make and git are enough.
+
+# `PYTHON=/path/to/python make ...` chooses another interpreter for a new .venv.
+new_enough = 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	"$$python" -c $(new_enough) >/dev/null 2>&1 && { echo "$$python"; break; }; done)
+
+bin := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test ci bench single-file lint format types layers changelog wheel bare lock clean
+.NOTPARALLEL: # `ci` runs its parts in order and ends with the tests
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/ready ## a tour of a minute: orders that ship, orders that roll back
+	@$(bin)/amends demo
+
+test: .venv/ready ## all tests, with 100 % branch coverage of core and shop
+	@$(bin)/pytest $(PYTEST_ARGS) -n auto --cov
+
+ci: lint types layers changelog wheel bare single-file test ## what continuous integration runs
+
+bench: .venv/ready ## speed, as ratios within one run
+	@$(bin)/python -m bench
+
+single-file: .python ## write main.py: core and shop in one file that needs no package
+	@$(PYTHON) tools/single_file.py main.py
+
+lint: .venv/ready ## style
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+
+format: .venv/ready ## mend what the style checker can mend by itself
+	@$(bin)/ruff check --fix
+	@$(bin)/ruff format
+
+types: .venv/ready ## mypy --strict
+	@$(bin)/mypy
+
+layers: .venv/ready ## imports run one way
+	@$(bin)/lint-imports
+
+changelog: .venv/ready ## the fragments make a changelog
+	@said=$$($(bin)/towncrier build --draft --version next 2>&1) || { echo "$$said" >&2; exit 1; }
+
+wheel: .venv/ready ## build the wheel, and run it without the source tree
+	@$(bin)/python tools/check_wheel.py
+
+bare: .python ## a bare checkout, without any package, has the function and the session
+	@PYTHONPATH=src $(PYTHON) -S -c 'from amends.shop import ecommerce_saga_processor, Session'
+
+lock: .python ## write requirements/*.txt anew; add LOCK_ARGS=--upgrade for the newest releases
+	@$(PYTHON) -m venv .venv/lock
+	@.venv/lock/bin/pip install --quiet --require-hashes -r requirements/lock.txt
+	@for name in runtime dev lock; do \
+		UV_CUSTOM_COMPILE_COMMAND='make lock' .venv/lock/bin/uv pip compile --quiet --no-config --universal \
+			--python-version 3.11 --generate-hashes --no-emit-index-url $(LOCK_ARGS) \
+			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+clean: ## remove what the targets made
+	@rm -rf .venv build dist main.py .coverage .coverage.* htmlcov .benchmarks .hypothesis .import_linter_cache \
+		.mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: requirements/dev.txt pyproject.toml | .python
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "amends: $(PYTHON) cannot make a virtual environment; on Debian or Ubuntu install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(bin)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(bin)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: .python
+.python:
+	@[ -n "$(PYTHON)" ] || { echo "amends: no Python >= 3.11 found; install one, or name it: make PYTHON=..." >&2; exit 1; }

@@ -1,0 +1,79 @@
+"""Amends runs sagas, and finds the rollback that doesn't.
+
+Public is what this module, `amends.shop`, `amends.checking` and `amends.testing` export. Names are loaded when they
+are first used, so that importing one needs no package that another needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from amends.core.definition import Backoff as Backoff
+    from amends.core.definition import Command as Command
+    from amends.core.definition import Parallel as Parallel
+    from amends.core.definition import Saga as Saga
+    from amends.core.definition import Step as Step
+    from amends.core.definition import external as external
+    from amends.core.definition import local as local
+    from amends.core.definition import parallel as parallel
+    from amends.core.messages import GONE as GONE
+    from amends.core.messages import Abandon as Abandon
+    from amends.core.messages import Answered as Answered
+    from amends.core.messages import Call as Call
+    from amends.core.messages import Cancel as Cancel
+    from amends.core.messages import Changed as Changed
+    from amends.core.messages import Compensate as Compensate
+    from amends.core.messages import DeadlinePassed as DeadlinePassed
+    from amends.core.messages import Done as Done
+    from amends.core.messages import Kind as Kind
+    from amends.core.messages import Later as Later
+    from amends.core.messages import Refused as Refused
+    from amends.core.messages import Request as Request
+    from amends.core.messages import Resolve as Resolve
+    from amends.core.messages import Retry as Retry
+    from amends.core.messages import TimedOut as TimedOut
+    from amends.core.messages import Unknown as Unknown
+    from amends.core.run import run as run
+    from amends.core.state import Abandoned as Abandoned
+    from amends.core.state import Backward as Backward
+    from amends.core.state import Compensated as Compensated
+    from amends.core.state import Completed as Completed
+    from amends.core.state import Forward as Forward
+    from amends.core.state import NeedsOperator as NeedsOperator
+    from amends.core.state import Status as Status
+    from amends.core.step import Run as Run
+    from amends.core.step import start as start
+    from amends.core.step import step as step
+    from amends.errors import AmendsError as AmendsError
+    from amends.errors import DefinitionError as DefinitionError
+    from amends.errors import ParticipantError as ParticipantError
+    from amends.errors import UnusableInput as UnusableInput
+
+_HOMES: Final = {
+    "amends.core.definition": "Backoff Command Parallel Saga Step external local parallel",
+    "amends.core.messages": (
+        "GONE Abandon Answered Call Cancel Changed Compensate DeadlinePassed Done Kind Later Refused Request Resolve "
+        "Retry TimedOut Unknown"
+    ),
+    "amends.core.run": "run",
+    "amends.core.state": "Abandoned Backward Compensated Completed Forward NeedsOperator Status",
+    "amends.core.step": "Run start step",
+    "amends.errors": "AmendsError DefinitionError ParticipantError UnusableInput",
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__version__ = "0.1.0"
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - computed, so that a name is listed once
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'amends' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

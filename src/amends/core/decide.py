@@ -1,0 +1,242 @@
+"""The only place that chooses to go on, to try again, to compensate, to stop or to ask an operator.
+
+`decide` looks at the definition, the state and one signal, and gives the changes that follow: first what the signal
+says of its step, then, until nothing moves by itself, what the state of the group asks for. It knows no time: that an
+attempt ran out, or that a step's time is used up, is what the signal says.
+
+The rules are those of docs/rules.md; each has its test in tests/core/test_rules.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from amends.core.definition import Saga, Step
+from amends.core.messages import Kind
+from amends.core.state import (
+    ASKED,
+    Abandoned,
+    Backward,
+    Change,
+    Compensated,
+    Completed,
+    Ended,
+    Entered,
+    Forward,
+    Marked,
+    NeedsOperator,
+    State,
+    Status,
+    Underway,
+    evolve,
+    outstanding,
+    underway,
+)
+
+
+class Said(Enum):
+    """What a signal says of a request's outcome."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    RULED_OUT = "ruled out"  # certainly not done: an operator's word
+    UNKNOWN = "unknown"  # of one attempt; there is time for another
+    EXPIRED = "expired"  # unknown, and the time for further attempts, or the key's life, is over
+
+
+class Answer(NamedTuple):
+    """A signal: what became of the request that a member of the current group was asked."""
+
+    member: int
+    kind: Kind
+    said: Said
+
+
+class TurnBack(NamedTuple):
+    """A signal: client, operator or deadline want the saga undone."""
+
+
+class TryAgain(NamedTuple):
+    """A signal: an operator wants what a member was asked last to be asked again."""
+
+    member: int
+
+
+class GiveUp(NamedTuple):
+    """A signal: an operator abandons the saga."""
+
+
+class Begin(NamedTuple):
+    """A signal: the saga starts."""
+
+
+Signal = Answer | TurnBack | TryAgain | GiveUp | Begin
+
+WAITS_FOR_ACTION = {Status.SENT, Status.RESENT}
+NOTHING_LEFT = {Status.PENDING, Status.REFUSED, Status.UNDONE}
+
+
+def decide(saga: Saga, state: State, signal: Signal) -> tuple[Change, ...]:
+    """The changes that follow from a signal, in order; none when it changes nothing.
+
+    Args:
+        saga: the definition.
+        state: where the saga stands.
+        signal: what happened. A duplicate, a late answer that tells nothing new and a verb that is not allowed now
+            change nothing.
+
+    Returns:
+        The changes; folding them over `state` with `evolve` gives the state after.
+    """
+    at = underway(state)
+    if at is None:
+        return ()
+    changes = list(_react(saga, at, signal))
+    if changes or isinstance(signal, Begin):
+        for change in changes:
+            state = evolve(state, change)
+        while following := tuple(_follow(saga, state)):
+            for change in following:
+                state = evolve(state, change)
+            changes += following
+    return tuple(changes)
+
+
+def can_turn_back(saga: Saga, state: State) -> bool:
+    """Whether the saga goes forward and the pivot's request is not committed."""
+    return isinstance(state, Forward) and state.group < saga.pivot
+
+
+# What a signal says of its step -------------------------------------------------------------------------------
+
+
+def _react(saga: Saga, at: Underway, signal: Signal) -> Iterator[Change]:
+    match signal:
+        case Answer(member, kind, said):
+            step, status = saga.groups[at.group][member], at.members[member]
+            marked = _ANSWERS[kind](saga, at, step, status, said)
+            if marked is not None:
+                yield Marked(member, marked)
+        case TurnBack() if can_turn_back(saga, at):
+            yield Entered(Backward(at.group, at.members))
+        case TryAgain(member) if (again := _asked_again(at, at.members[member])) is not None:
+            yield Marked(member, again)
+        case GiveUp():
+            yield Ended(Abandoned(outstanding(saga, at)))
+
+
+def _acted(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> Status | None:
+    """An answer to the action, also one that comes late."""
+    open_question = status in WAITS_FOR_ACTION or status in (Status.UNKNOWN, Status.PROBING)
+    if said is Said.DONE:
+        stuck_forward = status is Status.STUCK and isinstance(at, Forward)
+        return Status.DONE if open_question or stuck_forward else None
+    if said in (Said.REFUSED, Said.RULED_OUT):
+        certain = said is Said.RULED_OUT or status is Status.SENT or step.remembers_refusals
+        return _refused(saga, at, step, status, certain) if open_question or status is Status.STUCK else None
+    if status not in WAITS_FOR_ACTION:
+        return None
+    if isinstance(at, Backward):
+        return Status.UNKNOWN
+    return Status.RESENT if said is Said.UNKNOWN else _gave_up(saga, at, step)
+
+
+def _refused(saga: Saga, at: Underway, step: Step, status: Status, certain: bool) -> Status | None:
+    if isinstance(at, Forward) and at.group > saga.pivot:
+        return Status.STUCK if status is not Status.STUCK else None
+    if status is Status.STUCK and not (certain and isinstance(at, Forward)):
+        return None
+    if certain:
+        return Status.REFUSED
+    if status in WAITS_FOR_ACTION:
+        return _gave_up(saga, at, step)
+    return None
+
+
+def _gave_up(saga: Saga, at: Underway, step: Step) -> Status:
+    """No further attempt can tell: before the pivot it is undone; from the pivot on a probe tells, or an operator."""
+    if isinstance(at, Backward) or at.group < saga.pivot:
+        return Status.UNKNOWN
+    return Status.PROBING if step.probe else Status.STUCK
+
+
+def _probed(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> Status | None:
+    """An answer to a probe; its ``REFUSED`` says that the action did not happen and no longer can."""
+    if status is not Status.PROBING:
+        return None
+    if said is Said.DONE:
+        return Status.DONE
+    if said in (Said.UNKNOWN, Said.EXPIRED):
+        return Status.PROBING
+    must_happen = isinstance(at, Forward) and at.group > saga.pivot
+    return Status.RESENT if must_happen else Status.REFUSED
+
+
+def _undone(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> Status | None:
+    """An answer to a compensation."""
+    if isinstance(at, Forward) or status not in (Status.UNDOING, Status.STUCK):
+        return None
+    if said is Said.DONE:
+        return Status.UNDONE
+    if status is Status.STUCK:
+        return None
+    return Status.UNDOING if said is Said.UNKNOWN else Status.STUCK
+
+
+_ANSWERS = {Kind.DO: _acted, Kind.PROBE: _probed, Kind.UNDO: _undone}
+
+
+def _asked_again(at: Underway, status: Status) -> Status | None:
+    if status is Status.STUCK:
+        return Status.RESENT if isinstance(at, Forward) else Status.UNDOING
+    if status in WAITS_FOR_ACTION:
+        return Status.RESENT
+    return status if status in ASKED else None
+
+
+# What a group asks for by itself ------------------------------------------------------------------------------
+
+
+def _follow(saga: Saga, state: State) -> Iterator[Change]:
+    if isinstance(state, Forward):
+        yield from _go_on(saga, state)
+    elif isinstance(state, Backward):
+        yield from _go_back(saga, state)
+    elif isinstance(state, NeedsOperator) and isinstance(state.at, Backward):
+        yield from _start_undoing(saga, state.at)
+
+
+def _go_on(saga: Saga, at: Forward) -> Iterator[Change]:
+    statuses = set(at.members)
+    if statuses == {Status.PENDING}:
+        yield from (Marked(member, Status.SENT) for member in range(len(at.members)))
+    elif statuses & {Status.REFUSED, Status.UNKNOWN}:
+        yield Entered(Backward(at.group, at.members))
+    elif statuses == {Status.DONE}:
+        following = at.group + 1
+        if following == len(saga.groups):
+            yield Ended(Completed())
+        else:
+            yield Entered(Forward(following, (Status.PENDING,) * len(saga.groups[following])))
+
+
+def _go_back(saga: Saga, at: Backward) -> Iterator[Change]:
+    if not set(at.members) <= NOTHING_LEFT:
+        yield from _start_undoing(saga, at)
+    elif at.group == 0:
+        yield Ended(Compensated())
+    else:
+        yield Entered(Backward(at.group - 1, (Status.DONE,) * len(saga.groups[at.group - 1])))
+
+
+def _start_undoing(saga: Saga, at: Backward) -> Iterator[Change]:
+    """Ask for what is to be undone, once no action of the group is under way any more."""
+    if WAITS_FOR_ACTION.isdisjoint(at.members):
+        for member, status in enumerate(at.members):
+            if status is Status.DONE:
+                yield Marked(member, Status.UNDOING)
+            elif status is Status.UNKNOWN:
+                step = saga.groups[at.group][member]
+                yield Marked(member, Status.PROBING if step.probe else Status.UNDOING)

@@ -1,0 +1,434 @@
+"""A saga as data: steps, groups and their limits, checked when it is built.
+
+A definition is a frozen value. Whatever could not run, or could not be put back, is refused here with a
+`DefinitionError` that names the step and says how to mend it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from amends.errors import DefinitionError
+
+GROUP_MEMBERS_MAX: Final = 8  # the state of a group is finite and drawn: 8 members keep it so (design: rules)
+WITHOUT_CALL: Final = 2  # (entity, request)
+WITH_CALL: Final = 3  # (entity, request, call), (client, request, call)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before a request is sent again: full jitter below a doubling ceiling.
+
+    Attributes:
+        first_s: the ceiling before the second attempt. Seconds, > 0.
+        cap_s: the ceiling never grows above this. Seconds, >= `first_s`.
+    """
+
+    first_s: float = 0.2  # docs/promises.md, P2: 0.2 s to 300 s
+    cap_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step; built by `local` and `external`, which say what each value means."""
+
+    event: str
+    action: Callable[..., Any]
+    service: str
+    undo: Callable[..., Any] | None = None
+    undone: str = ""
+    pivot: bool = False
+    entity: Callable[[Any], str] | None = None
+    leaves: Callable[[Any, Any], Any] | None = None
+    holds: tuple[str, ...] = ()
+    probe: Callable[..., Any] | None = None
+    timeout_s: float = 10.0
+    limit_s: float = 60.0
+    settles_within_s: float | None = None
+    key_lives_h: float | None = None
+    backoff: Backoff = field(default_factory=Backoff)
+    remembers_refusals: bool = True
+    at_least_once: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the participant's state is kept by us, so that its action is a pure function."""
+        return self.entity is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """Steps that are asked at the same time; built by `parallel`."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Command:
+    """A change of one entity that is no step of a saga: a new customer, a restock, the next order number.
+
+    Attributes:
+        event: what to call it in the audit.
+        service: the participant that owns the entity.
+        apply: pure, ``(entity, body) -> entity | Refused``; the entity is ``None`` when it does not exist.
+    """
+
+    event: str
+    service: str
+    apply: Callable[[Any, Any], Any]
+
+
+def local(
+    event: str,
+    action: Callable[..., Any],
+    *,
+    entity: Callable[[Any], str],
+    undo: Callable[..., Any] | None = None,
+    undone: str = "",
+    service: str = "",
+    pivot: bool = False,
+    leaves: Callable[[Any, Any], Any] | None = None,
+    holds: Sequence[str] = (),
+    limit_s: float = 60.0,
+    backoff: Backoff | None = None,
+) -> Step:
+    """A step of a participant whose state we keep: pure functions from an entity to the next one.
+
+    Args:
+        event: what happened, once it has; also the step's name. Unique in the saga.
+        action: ``(entity, request[, call])`` to the new entity, `Changed`, `GONE` or `Refused`; pure. The entity is
+            ``None`` when it does not exist. The third parameter is passed when the function has one.
+        entity: from the request to the entity's id.
+        undo: like `action`, for the way back; ``call.answer`` is the action's answer.
+        undone: what happened, once it is undone. Unique in the saga.
+        service: who owns the entity; by default the event's first word (``SEATS`` of ``SEATS_HELD``).
+        pivot: the point of no return: after it the saga only goes forward.
+        leaves: ``(entity before, request)`` to the entity that is left after the compensation, where that is on
+            purpose not the entity before (an order row that stays, canceled; a fee).
+        holds: fields of the entity that stand for a reservation while the saga runs. At its end they must be as
+            before (`docs/promises.md`, V19).
+        limit_s: how long a step before the pivot is retried when its function raises. Seconds, > 0.
+        backoff: the pause between these tries; by default `Backoff()`.
+
+    Returns:
+        The step, to be put into a `Saga`, where it is checked.
+    """
+    return Step(
+        event, action, service or _first_word(event), undo, undone, pivot, entity, leaves, tuple(holds),
+        limit_s=limit_s, backoff=backoff or Backoff(),
+    )  # fmt: skip
+
+
+def external(
+    event: str,
+    action: Callable[..., Any],
+    *,
+    undo: Callable[..., Any] | None = None,
+    undone: str = "",
+    service: str = "",
+    pivot: bool = False,
+    probe: Callable[..., Any] | None = None,
+    timeout_s: float = 10.0,
+    limit_s: float = 60.0,
+    settles_within_s: float | None = None,
+    key_lives_h: float | None = None,
+    backoff: Backoff | None = None,
+    remembers_refusals: bool = False,
+    at_least_once: bool = False,
+    leaves: Callable[[Any, Any], Any] | None = None,
+) -> Step:
+    """A step in the world outside: a function with an idempotency key. Raising or timing out means unknown.
+
+    Args:
+        event: what happened, once it has; also the step's name. Unique in the saga.
+        action: ``(client, request, call)``, plain or async, to `Done`, `Refused` or `Later`.
+        undo: like `action`; ``call.answer`` is the action's answer, or what the probe found.
+        undone: what happened, once it is undone. Unique in the saga.
+        service: who is asked, and the name of the client; by default the event's first word.
+        pivot: the point of no return: after it the saga only goes forward.
+        probe: like `action`: looks for the action under ``call.key``; `Done` when it took effect, `Refused` when
+            nothing is to be found.
+        timeout_s: how long one attempt may take before its outcome is unknown. Seconds, > 0.
+        limit_s: how long a step before the pivot is tried, first sending to last. Seconds, >= `timeout_s`.
+        settles_within_s: how long after its sending a request can still take effect. A probe that finds nothing
+            earlier proves nothing. Seconds, needed with `probe`.
+        key_lives_h: how long the outside system honours a key; after it only a probe decides. Hours; ``None`` for
+            ever.
+        backoff: the pause between attempts; by default `Backoff()`.
+        remembers_refusals: whether a refused key stays refused, so that a refusal after an unknown attempt proves
+            that nothing happened.
+        at_least_once: the outside system honours no keys, so that a retry may repeat the effect; shown wherever the
+            saga is (`docs/promises.md`, P4).
+        leaves: as for `local`, about the books of the outside system's model.
+
+    Returns:
+        The step, to be put into a `Saga`, where it is checked.
+    """
+    return Step(
+        event, action, service or _first_word(event), undo, undone, pivot, None, leaves, (), probe, timeout_s, limit_s,
+        settles_within_s, key_lives_h, backoff or Backoff(), remembers_refusals, at_least_once,
+    )  # fmt: skip
+
+
+def parallel(*steps: Step) -> Parallel:
+    """Steps that are asked at the same time; the saga goes on when all are done. 2 to 8 members."""
+    return Parallel(steps)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Saga:
+    """A definition: what runs, in which order, and what makes amends for it.
+
+    Attributes:
+        name: stored with every saga that runs under it.
+        request: the type of a saga's request; for whoever reads and stores it.
+        steps: steps and `parallel` groups, in order.
+        version: stored with every saga; a saga finishes under the version it started with. >= 1.
+        deadline_s: when to turn back a saga that has not reached its pivot's request. Seconds from its start.
+        prepare: ``(entities, asked) -> request | Refused``: builds a saga's request in the batch that starts it, from
+            entities (service, then id) that it only reads.
+        groups: the steps again, each group a tuple; a step alone is a group of one.
+        fingerprint: 16 hex digits over everything that decides how a stored saga goes on.
+
+    Raises:
+        DefinitionError: a saga that could not run or not be put back; names the step and the remedy.
+    """
+
+    name: str
+    request: type
+    steps: Sequence[Step | Parallel]
+    version: int = 1
+    deadline_s: float | None = None
+    prepare: Callable[[Mapping[str, Mapping[str, Any]], Any], Any] | None = None
+    groups: tuple[tuple[Step, ...], ...] = field(init=False, repr=False)
+    pivot: int = field(init=False, repr=False)
+    fingerprint: str = field(init=False, repr=False)
+    compiled: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the definition and derive what is looked up often."""
+        object.__setattr__(self, "steps", _listed(self.name, self.steps))
+        object.__setattr__(self, "groups", tuple(_members(entry) for entry in self.steps))
+        _check_saga(self)
+        object.__setattr__(self, "pivot", _pivot_group(self.groups))
+        for number, group in enumerate(self.groups):
+            for member in group:
+                _check_step(self.name, member, after_pivot=number > self.pivot)
+        object.__setattr__(self, "fingerprint", _fingerprint(self))
+
+    def every_step(self) -> Iterable[Step]:
+        """The steps in order, without their grouping."""
+        return (step for group in self.groups for step in group)
+
+    def step(self, event: str) -> Step:
+        """The step of that name.
+
+        Raises:
+            KeyError: the saga has no such step.
+        """
+        return next((step for step in self.every_step() if step.event == event), None) or _no_step(self.name, event)
+
+    def replacing(self, event: str, action: Callable[..., Any]) -> Saga:
+        """The same saga with another action for one step: how failures are injected from outside."""
+
+        def swapped(step: Step) -> Step:
+            return replace(step, action=action) if step.event == event else step
+
+        self.step(event)
+        steps = [Parallel(tuple(map(swapped, _members(s)))) if isinstance(s, Parallel) else swapped(s) for s in self.steps]
+        return replace(self, steps=steps)
+
+
+def takes_call(function: Callable[..., Any]) -> bool:
+    """Whether a local function has a third parameter, for the `Call`."""
+    return _accepts(function, WITH_CALL)
+
+
+def _first_word(event: object) -> str:
+    return event.split("_")[0] if isinstance(event, str) else ""
+
+
+def _members(entry: Step | Parallel) -> tuple[Step, ...]:
+    return entry.steps if isinstance(entry, Parallel) else (entry,)
+
+
+def _listed(name: str, steps: object) -> tuple[Step | Parallel, ...]:
+    _require(
+        isinstance(steps, Iterable) and not isinstance(steps, str | Step),
+        f"saga {name!r}: steps is {steps!r}; give a list of local(...), external(...) and parallel(...)",
+    )
+    listed = tuple(steps)  # type: ignore[arg-type, var-annotated]
+    for entry in listed:
+        inside = entry.steps if isinstance(entry, Parallel) else (entry,)
+        for step in inside:
+            _require(
+                isinstance(step, Step),
+                f"saga {name!r}: {step!r} is no step; build one with local(...) or external(...)"
+                + ("; a group cannot hold a group" if isinstance(step, Parallel) else ""),
+            )
+    return listed
+
+
+def _check_saga(saga: Saga) -> None:
+    name = saga.name
+    _require(_is_name(name), f"saga {name!r}: a saga's name is printable text of 1 to 100 characters")
+    _require(isinstance(saga.request, type), f"saga {name!r}: request is {saga.request!r}; give the type of its requests")
+    _require(type(saga.version) is int and saga.version >= 1, f"saga {name!r}: version is {saga.version!r}; count from 1")
+    _require(
+        saga.deadline_s is None or _is_duration(saga.deadline_s),
+        f"saga {name!r}: deadline_s is {saga.deadline_s!r}; give seconds above 0, or leave it out",
+    )
+    _require(saga.prepare is None or callable(saga.prepare), f"saga {name!r}: prepare is not a function")
+    _require(bool(saga.groups), f"saga {name!r}: it has no step; give it at least one")
+    for group in saga.groups:
+        _check_group(name, group)
+    names = [text for step in saga.every_step() for text in (step.event, step.undone) if text]
+    for text in names:
+        _require(
+            names.count(text) == 1, f"saga {name!r}: step {text!r}: two events have this name; name each differently"
+        )
+
+
+def _check_group(saga: str, group: tuple[Step, ...]) -> None:
+    _require(
+        1 <= len(group) <= GROUP_MEMBERS_MAX,
+        f"saga {saga!r}: a group has {len(group)} members; 1 to {GROUP_MEMBERS_MAX} can run at the same time: "
+        "split it into groups that follow each other",
+    )
+    for step in group:
+        _require(
+            not step.pivot or len(group) == 1,
+            f"saga {saga!r}: step {step.event!r}: the pivot is in a parallel group; it decides alone: move it out",
+        )
+
+
+def _pivot_group(groups: tuple[tuple[Step, ...], ...]) -> int:
+    """The number of the pivot's group; the number of groups when there is no pivot."""
+    pivots = [number for number, group in enumerate(groups) if group[0].pivot]
+    _require(
+        len(pivots) <= 1,
+        "step "
+        + " and step ".join(repr(groups[number][0].event) for number in pivots)
+        + ": both are pivots; a saga has one point of no return: the later ones are retriable steps without pivot=True",
+    )
+    return pivots[0] if pivots else len(groups)
+
+
+def _check_step(saga: str, step: Step, *, after_pivot: bool) -> None:
+    def require(holds: bool, what: str) -> None:
+        _require(holds, f"saga {saga!r}: step {step.event!r}: {what}")
+
+    require(_is_name(step.event), "an event's name is printable text of 1 to 100 characters, without '/'")
+    require(_is_name(step.service), f"service is {step.service!r}; give printable text of 1 to 100 characters")
+    require(isinstance(step.pivot, bool), f"pivot is {step.pivot!r}; give True or False")
+    _check_way_back(step, require, after_pivot)
+    _check_functions(step, require)
+    _check_times(step, require)
+    _check_probe(step, require)
+
+
+def _check_way_back(step: Step, require: Callable[[bool, str], None], after_pivot: bool) -> None:
+    if step.pivot or after_pivot:
+        where = "is the pivot" if step.pivot else "comes after the pivot"
+        require(step.undo is None, f"it {where} and has an undo, which could never run: remove undo and undone")
+        require(not step.undone, f"it {where} and has an event undone={step.undone!r}: remove it")
+        require(step.leaves is None, f"it {where} and is never compensated, so it leaves nothing: remove leaves")
+        return
+    require(
+        step.undo is not None,
+        "it comes before the pivot and has no compensation; give undo= and undone=, or move it after the pivot",
+    )
+    require(
+        _is_name(step.undone),
+        f"undone is {step.undone!r}; name the event of its compensation, printable text of 1 to 100 characters",
+    )
+
+
+def _check_functions(step: Step, require: Callable[[bool, str], None]) -> None:
+    shape = "(entity, request) or (entity, request, call)" if step.is_local else "(client, request, call)"
+    counts = (WITHOUT_CALL, WITH_CALL) if step.is_local else (WITH_CALL,)
+    for name in ("action", "undo", "probe"):
+        function = getattr(step, name)
+        if function is not None:
+            require(callable(function), f"{name} is {function!r}; give a function {shape}")
+            require(any(_accepts(function, count) for count in counts), f"{name} must take {shape}")
+    require(step.entity is None or callable(step.entity), "entity is not a function from the request to an id")
+    require(step.leaves is None or callable(step.leaves), "leaves is not a function (entity before, request) -> entity")
+    require(
+        isinstance(step.holds, tuple) and all(isinstance(name, str) for name in step.holds),
+        f"holds is {step.holds!r}; give the names of the entity's fields",
+    )
+
+
+def _check_times(step: Step, require: Callable[[bool, str], None]) -> None:
+    for name in ("timeout_s", "limit_s", "settles_within_s", "key_lives_h"):
+        value = getattr(step, name)
+        optional = name in ("settles_within_s", "key_lives_h")
+        require(
+            (optional and value is None) or _is_duration(value),
+            f"{name} is {value!r}; give a number above 0" + (", or leave it out" if optional else ""),
+        )
+    require(
+        step.is_local or step.limit_s >= step.timeout_s,
+        f"limit_s={step.limit_s!r} is shorter than timeout_s={step.timeout_s!r}; give one attempt time to end",
+    )
+    require(isinstance(step.backoff, Backoff), f"backoff is {step.backoff!r}; give Backoff(first_s=..., cap_s=...)")
+    first, cap = step.backoff.first_s, step.backoff.cap_s
+    require(
+        _is_duration(first) and _is_duration(cap) and first <= cap,
+        f"backoff has first_s={first!r} and cap_s={cap!r}; give numbers above 0, the cap not below the first",
+    )
+
+
+def _check_probe(step: Step, require: Callable[[bool, str], None]) -> None:
+    require(
+        step.probe is None or step.settles_within_s is not None,
+        "it has a probe and no settles_within_s, so a probe that finds nothing would never count; say how long after "
+        "its sending a request can still take effect",
+    )
+    require(
+        step.probe is not None or step.settles_within_s is None,
+        "it has settles_within_s and no probe; give probe=, or remove it",
+    )
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise DefinitionError(message)
+
+
+def _no_step(saga: str, event: str) -> Step:
+    raise KeyError(f"saga {saga!r} has no step {event!r}")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= 100 and value.isprintable() and "/" not in value  # noqa: PLR2004
+
+
+def _is_duration(value: object) -> bool:
+    return type(value) in (int, float) and 0 < value < math.inf  # type: ignore[operator]
+
+
+def _accepts(function: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # some functions written in C do not tell; they are taken at their word
+        return True
+    return True
+
+
+def _fingerprint(saga: Saga) -> str:
+    shape = [
+        [[s.event, s.service, s.undone, s.pivot, s.is_local, s.probe is not None, s.remembers_refusals] for s in group]
+        for group in saga.groups
+    ]
+    text = json.dumps([saga.name, saga.version, shape], ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

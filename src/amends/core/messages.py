@@ -1,0 +1,276 @@
+"""What goes into a saga and what comes out: closed unions of frozen values.
+
+Participants say an `Outcome`. The loop around the core hands `Input` values to `amends.core.step.step` and carries
+out the `Effect` values that it gives back. Times are whole milliseconds of one clock, the loop's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Final
+
+NO_ANSWERS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Kind(Enum):
+    """What a request asks of a participant."""
+
+    DO = "do"
+    UNDO = "undo"
+    PROBE = "probe"
+
+
+# What a participant says -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It took effect. Of a probe: the request that it looked for took effect.
+
+    Attributes:
+        answer: what later steps, and the step's own undo, may read. Any value; ``None`` when there is nothing to say.
+    """
+
+    answer: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It did not take effect, and never will. Of a probe: nothing of the request is to be found.
+
+    Attributes:
+        reason: for a person: what stood in the way, with the values that did.
+    """
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody knows whether it took effect: an exception, a lost reply, a time that ran out. Never a no.
+
+    Attributes:
+        error: for a person: what was seen instead of an answer.
+    """
+
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The request was taken; the answer comes from outside (a webhook, a person).
+
+    Attributes:
+        within_s: how long to wait for it before the outcome counts as unknown. Seconds, > 0.
+    """
+
+    within_s: float
+
+
+Outcome = Done | Refused | Unknown | Later
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a local action gives back when it has both a new entity and an answer for later steps.
+
+    Attributes:
+        entity: the entity after the action.
+        answer: what later steps, and the own undo, read.
+    """
+
+    entity: Any
+    answer: Any
+
+
+class Gone(Enum):
+    """What a local action or undo gives back to say that its entity no longer exists: `GONE`.
+
+    A value of its own, because a function that forgets to return gives ``None``, and that must never delete anything.
+    """
+
+    GONE = "gone"
+
+
+GONE: Final = Gone.GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a participant may know of the request it serves, beside the saga's own request.
+
+    Attributes:
+        key: the idempotency key, ``saga_id/step/do`` or ``saga_id/step/undo``; the same at every attempt. A probe
+            gets the key of the action that it looks for.
+        attempt: 1 for the first sending, for diagnosis only.
+        answers: the answers of the steps done so far, by event name.
+        answer: for an undo, the answer of its action, or what the probe found; else ``None``.
+    """
+
+    key: str
+    attempt: int = 1
+    answers: Mapping[str, Any] = NO_ANSWERS
+    answer: Any = None
+
+
+# What goes in ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A participant answered. Duplicates and late answers are welcome: the state decides what they change."""
+
+    step: str
+    kind: Kind
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The due time of a request passed without an answer; after a restart, also: it may or may not have gone out."""
+
+    step: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """The deadline of the whole saga passed. It ends going forward, never going back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The client wants the saga undone. Taken until the pivot's request is committed."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compensate:
+    """An operator wants the saga undone; the same limits as `Cancel`."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """An operator wants the step's request sent again now."""
+
+    step: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """An operator knows the outcome of what a step was asked last: `Done`, or `Refused` (it did not and cannot)."""
+
+    step: str
+    outcome: Done | Refused
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """An operator ends the saga as it stands, with what is outstanding written down."""
+
+    why: str = ""
+
+
+Verb = Cancel | Compensate | Retry | Resolve | Abandon
+Input = Answered | TimedOut | DeadlinePassed | Verb
+
+
+# What comes out ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a participant is asked, the same at every attempt but for the attempt's number.
+
+    Attributes:
+        saga_id: whose request it is.
+        step: event name of the step.
+        kind: to do, to undo, or to look whether it was done.
+        body: the saga's request.
+        call: key, attempt and answers.
+    """
+
+    saga_id: str
+    step: str
+    kind: Kind
+    body: Any
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Ask a participant, not before `at_ms`, and only once the saga that says so is stored.
+
+    Attributes:
+        request: what to ask.
+        at_ms: when to send; later than now for a retry that backs off.
+        due_ms: when to give up waiting and hand in `TimedOut`.
+    """
+
+    request: Request
+    at_ms: int
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """The audit record of what just changed; to be stored in the transaction that stores the saga.
+
+    Attributes:
+        saga_id: the saga that changed.
+        number: position of the change in this saga, from 1, without gaps.
+        cause: the input, in words that are stored: ``Answered PAYMENT_PROCESSED/do Done``.
+        changes: what became of it, one line each, in order; empty when the input changed nothing (a duplicate, a late
+            answer).
+    """
+
+    saga_id: str
+    number: int
+    cause: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """The saga waits for an operator: raise an alert.
+
+    Attributes:
+        saga_id: the saga that waits.
+        outstanding: what is owed, as ``STEP/do`` or ``STEP/undo``.
+    """
+
+    saga_id: str
+    outstanding: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The saga is final: tell whoever waits for its result."""
+
+    saga_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """A verb that cannot be taken now; nothing changed.
+
+    Attributes:
+        saga_id: the saga that was asked.
+        verb: what was asked.
+        reason: why not, and what can be done instead.
+    """
+
+    saga_id: str
+    verb: Verb
+    reason: str
+
+
+Effect = Send | Write | Park | End | Decline

@@ -1,0 +1,103 @@
+"""A whole saga at once: `step` in a loop, with participants that answer immediately, on a clock of its own.
+
+For tests, for trying things out, and for sagas that need no engine. Nothing is stored: an end of the process is the
+end of the saga.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, Final
+
+from amends.core.definition import Saga
+from amends.core.messages import Answered, Done, Effect, Kind, Later, Outcome, Refused, Request, Send, Unknown
+from amends.core.step import Run, start, step
+from amends.core.walk import Entities
+from amends.errors import ParticipantError
+
+HORIZON_MS: Final = 3_600_000  # an hour of the run's own clock: a dozen attempts at the default backoff
+
+
+def run(
+    saga: Saga,
+    request: Any,
+    *,
+    saga_id: str = "saga-1",
+    entities: Entities | None = None,
+    clients: Mapping[str, Any] | None = None,
+    horizon_ms: int = HORIZON_MS,
+) -> Run:
+    """Run a saga to its end, or as far as it gets.
+
+    Args:
+        saga: the definition.
+        request: what it is to do.
+        saga_id: goes into the idempotency keys.
+        entities: of the local participants: service, then id, to entity; changed in place. By default none exist yet.
+        clients: of the external participants, by service; what their functions get first.
+        horizon_ms: where the run's own clock stops: a saga that still waits then is given back as it stands.
+
+    Returns:
+        The run: final, waiting for an operator, or waiting with a due time beyond the horizon.
+
+    Raises:
+        ParticipantError: a function is async (an engine runs those), or gave back what none may.
+        Exception: whatever a local participant's function raises; those are pure and have no excuse.
+    """
+    owned = entities if entities is not None else {member.service: {} for member in saga.every_step()}
+    current, effects = start(saga, saga_id, request, 0, owned)
+    now_ms, out = 0, _sends(effects)
+    while out or current.due_ms() is not None:
+        sending = min(out, key=lambda send: send.at_ms, default=None)
+        now_ms = max(now_ms, sending.at_ms if sending else current.due_ms() or 0)
+        if now_ms > horizon_ms:
+            break
+        if sending is None:
+            inputs = list(current.overdue(now_ms))
+        else:
+            out.remove(sending)
+            outcome = perform(saga, sending.request, (clients or {}))
+            inputs = [Answered(sending.request.step, sending.request.kind, outcome)]
+        for said in inputs:
+            current, effects = step(current, said, now_ms, owned)
+            out += _sends(effects)
+    return current
+
+
+def perform(saga: Saga, request: Request, clients: Mapping[str, Any]) -> Outcome:
+    """Call an external participant's plain function; raising means unknown.
+
+    Args:
+        saga: the definition.
+        request: what is asked.
+        clients: by service.
+
+    Raises:
+        ParticipantError: the function is async.
+    """
+    asked = saga.step(request.step)
+    function = {Kind.DO: asked.action, Kind.UNDO: asked.undo, Kind.PROBE: asked.probe}[request.kind]
+    assert function is not None, "only what a step has is asked"
+    if inspect.iscoroutinefunction(function):
+        raise ParticipantError(f"{request.step}: {function.__name__} is async; run() calls plain functions alone")
+    try:
+        return outcome_of(function(clients.get(asked.service), request.body, request.call), request)
+    except Exception as error:  # noqa: BLE001 - whatever it was, the effect may have happened: docs/promises.md, P5
+        return Unknown(f"{type(error).__name__}: {error}")
+
+
+def outcome_of(answer: object, request: Request) -> Outcome:
+    """What a participant's answer says; one that is no outcome at all is unknown (docs/promises.md, P13).
+
+    An action or undo that gives nothing back is done: it returned, and did not raise. A probe must say what it found.
+    """
+    if isinstance(answer, Done | Refused | Unknown | Later):
+        return answer
+    if answer is None and request.kind is not Kind.PROBE:
+        return Done()
+    return Unknown(f"{request.step}/{request.kind.value} gave back {answer!r:.200}, which is no Done, Refused or Later")
+
+
+def _sends(effects: tuple[Effect, ...]) -> list[Send]:
+    return [effect for effect in effects if isinstance(effect, Send)]

@@ -1,0 +1,176 @@
+"""Where a saga stands: one closed union of small frozen states, and how a change leads from one to the next.
+
+The state is all that `amends.core.decide` looks at, beside the definition. It is finite, so a definition compiles
+into a table of it (`amends.core.table`). Answers, attempts and times travel beside it (`amends.core.step`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from amends.core.definition import Saga
+from amends.core.messages import Kind
+
+
+class Status(Enum):
+    """Where one step of the current group stands."""
+
+    PENDING = "pending"  # nothing was asked
+    SENT = "sent"  # asked to do; no attempt had an unknown outcome yet
+    RESENT = "resent"  # asked to do again, after an attempt that may have taken effect
+    DONE = "done"
+    REFUSED = "refused"  # it did not take effect, for certain
+    UNKNOWN = "unknown"  # given up going forward; it may have taken effect
+    PROBING = "probing"  # asked whether the action took effect
+    UNDOING = "undoing"  # asked to undo
+    UNDONE = "undone"
+    STUCK = "stuck"  # only an operator can tell how to go on
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Going on. All groups before `group` are done, all after it pending."""
+
+    group: int
+    members: tuple[Status, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """Going back. All groups before `group` are done, all after it undone. It never becomes `Forward` again."""
+
+    group: int
+    members: tuple[Status, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsOperator:
+    """Waiting for an operator: a member of the group is stuck."""
+
+    at: Forward | Backward
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Final: every step took effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compensated:
+    """Final: no step's effect is left, but for what steps declare that they leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Final, by an operator only.
+
+    Attributes:
+        outstanding: what was owed at that moment, as ``STEP/do`` or ``STEP/undo``.
+    """
+
+    outstanding: tuple[str, ...]
+
+
+State = Forward | Backward | NeedsOperator | Completed | Compensated | Abandoned
+Underway = Forward | Backward
+Finished = Completed | Compensated | Abandoned
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A change: one step of the current group has a new status (or the same one: it is asked again)."""
+
+    member: int
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A change: the saga went on to a group, back to one, or turned back within one."""
+
+    at: Underway
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A change: the saga is final."""
+
+    final: Finished
+
+
+Change = Marked | Entered | Ended
+
+ASKED = {
+    Status.SENT: Kind.DO,
+    Status.RESENT: Kind.DO,
+    Status.PROBING: Kind.PROBE,
+    Status.UNDOING: Kind.UNDO,
+}
+MAY_STAND = {Status.SENT, Status.RESENT, Status.DONE, Status.UNKNOWN, Status.PROBING, Status.UNDOING, Status.STUCK}
+
+
+def evolve(state: State, change: Change) -> State:
+    """The state after one change."""
+    if isinstance(change, Ended):
+        return change.final
+    if isinstance(change, Entered):
+        return change.at
+    at = underway(state)
+    assert at is not None, "a final state has no members to mark"
+    members = at.members[: change.member] + (change.status,) + at.members[change.member + 1 :]
+    moved = type(at)(at.group, members)
+    return NeedsOperator(moved) if Status.STUCK in members else moved
+
+
+def begin(saga: Saga) -> Forward:
+    """The state before anything was asked."""
+    return Forward(0, (Status.PENDING,) * len(saga.groups[0]))
+
+
+def underway(state: State) -> Underway | None:
+    """Where the saga is on its way, also while it waits for an operator; ``None`` when it is final."""
+    if isinstance(state, NeedsOperator):
+        return state.at
+    return state if isinstance(state, Forward | Backward) else None
+
+
+def asked(state: State) -> Iterator[tuple[int, Kind]]:
+    """What participants have been asked and have not answered: member of the current group, and what."""
+    at = underway(state)
+    for member, status in enumerate(at.members if at else ()):
+        if status in ASKED:
+            yield member, ASKED[status]
+
+
+def outstanding(saga: Saga, state: State) -> tuple[str, ...]:
+    """What would be left to do if nothing more happened, as ``STEP/do`` or ``STEP/undo``, in the order of the steps.
+
+    Before the pivot everything that may have taken effect is owed its undo; from the pivot on, every step that is not
+    done is owed.
+    """
+    if isinstance(state, Abandoned):
+        return state.outstanding
+    at = underway(state)
+    if at is None:
+        return ()
+    if isinstance(at, Forward) and at.group >= saga.pivot:
+        return tuple(f"{event}/do" for event in _not_done(saga, at))
+    return tuple(f"{event}/undo" for event in _may_stand(saga, at))
+
+
+def _not_done(saga: Saga, at: Forward) -> Iterator[str]:
+    for step, status in zip(saga.groups[at.group], at.members, strict=True):
+        if status is not Status.DONE:
+            yield step.event
+    for group in saga.groups[at.group + 1 :]:
+        yield from (step.event for step in group)
+
+
+def _may_stand(saga: Saga, at: Underway) -> Iterator[str]:
+    for group in saga.groups[: at.group]:
+        yield from (step.event for step in group)
+    for step, status in zip(saga.groups[at.group], at.members, strict=True):
+        if status in MAY_STAND:
+            yield step.event

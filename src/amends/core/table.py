@@ -1,0 +1,187 @@
+"""The transition table: `decide` and `evolve`, compiled lazily into linked nodes.
+
+A state is small and there are few, so each is met once, decided once for each signal, and from then on followed by a
+lookup. The table lives inside its definition and is made of nothing but `decide`'s own answers: it is fast, and it
+is what the diagrams are drawn from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from amends.core.decide import Answer, Begin, Said, Signal, decide
+from amends.core.definition import Saga, Step, takes_call
+from amends.core.messages import Kind
+from amends.core.state import Change, Ended, Entered, Marked, State, Status, asked, begin, evolve, underway
+
+TOLD: Final = {Status.DONE, Status.REFUSED, Status.UNKNOWN, Status.UNDONE}
+
+
+class Entry(NamedTuple):
+    """One line of a saga's trail: a step that got an outcome, or was undone.
+
+    Attributes:
+        event: the step's event; for a step that was undone, the event of its compensation.
+        service: the participant.
+        status: `Status.DONE`, `Status.REFUSED`, `Status.UNKNOWN` or `Status.UNDONE`.
+    """
+
+    event: str
+    service: str
+    status: Status
+
+
+class Story(NamedTuple):
+    """What happened between two nodes.
+
+    Attributes:
+        changes: what `decide` gave, in order.
+        entries: the outcomes among them, for the saga's trail.
+        words: one line for each change, as the audit stores it.
+    """
+
+    changes: tuple[Change, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    words: tuple[str, ...] = ()
+
+    def then(self, later: Story) -> Story:
+        """Both, one after the other."""
+        return Story(self.changes + later.changes, self.entries + later.entries, self.words + later.words)
+
+
+NOTHING: Final = Story()
+
+
+class Link(NamedTuple):
+    """One entry of the table: where a signal leads, and what happens on the way."""
+
+    node: Node
+    story: Story
+
+
+class Node:
+    """A state with its outgoing links.
+
+    Attributes:
+        saga: the definition.
+        state: the state.
+        path: the ways that lead on from here by answers of local participants alone.
+    """
+
+    __slots__ = ("_links", "path", "saga", "state")
+
+    def __init__(self, saga: Saga, state: State) -> None:
+        self.saga = saga
+        self.state = state
+        self.path = Path(self, NOTHING)
+        self._links: dict[Signal, Link] = {}
+
+    def follow(self, signal: Signal) -> Link:
+        """Where a signal leads; decided at the first call and remembered."""
+        link = self._links.get(signal)
+        if link is None:
+            link = self._links[signal] = _decided(self, signal)
+        return link
+
+
+class Path:
+    """A way through the table that local answers took, from one node on.
+
+    Each way is made once and remembered, so that walking it again costs a lookup a step, and keeping the trail of a
+    saga costs a reference. A way ends after each local step has been answered, so there are finitely many.
+
+    Attributes:
+        node: where the way has led.
+        story: what happened on the way.
+        step: the step whose local participant is asked next; ``None`` when none is.
+        kind: what it is asked.
+        function: its pure function, and whether it takes the `Call`.
+        done: the way after it is done; ``None`` until it was followed once.
+        refused: the way after it refused, likewise.
+    """
+
+    __slots__ = (
+        "done", "entity", "function", "kind", "member", "node", "refused", "service", "step", "story", "takes_call",
+    )  # fmt: skip
+
+    def __init__(self, at: Node, story: Story) -> None:
+        self.node = at
+        self.story = story
+        self.done: Path | None = None
+        self.refused: Path | None = None
+        self.member, self.kind, self.step = next(_local_requests(at), (0, Kind.DO, None))
+        self.function: Any = None
+        self.takes_call = False
+        if self.step is not None:
+            self.service = self.step.service
+            self.entity: Any = self.step.entity
+            self.function = self.step.action if self.kind is Kind.DO else self.step.undo
+            self.takes_call = takes_call(self.function)
+
+    def follow(self, said: Said) -> Path:
+        """The way after the local participant answered ``DONE`` or ``REFUSED``."""
+        link = self.node.follow(Answer(self.member, self.kind, said))
+        onward = Path(link.node, self.story.then(link.story))
+        if said is Said.DONE:
+            self.done = onward
+        else:
+            self.refused = onward
+        return onward
+
+
+def node(saga: Saga, state: State) -> Node:
+    """The saga's node of that state."""
+    found: Node | None = saga.compiled.get(state)
+    if found is None:
+        found = saga.compiled[state] = Node(saga, state)
+    return found
+
+
+def first(saga: Saga) -> Node:
+    """The node in which a saga that has just started asks for its first group."""
+    return node(saga, begin(saga)).follow(Begin()).node
+
+
+def _decided(source: Node, signal: Signal) -> Link:
+    saga, state = source.saga, source.state
+    changes = decide(saga, state, signal)
+    entries, words = [], []
+    for change in changes:
+        if isinstance(change, Marked) and change.status in TOLD:
+            entries.append(_entry(saga, state, change))
+        words.append(_words(saga, state, change))
+        state = evolve(state, change)
+    return Link(node(saga, state), Story(changes, tuple(entries), tuple(words)))
+
+
+def _entry(saga: Saga, state: State, change: Marked) -> Entry:
+    step = _marked_step(saga, state, change)
+    event = step.undone if change.status is Status.UNDONE else step.event
+    return Entry(event, step.service, change.status)
+
+
+def _words(saga: Saga, state: State, change: Change) -> str:
+    match change:
+        case Marked(status=status):
+            return f"{_marked_step(saga, state, change).event} {status.value}"
+        case Entered(at):
+            where = ", ".join(step.event for step in saga.groups[at.group])
+            return f"{type(at).__name__.lower()} at {where}"
+        case Ended(final):
+            return type(final).__name__.lower()
+
+
+def _marked_step(saga: Saga, state: State, change: Marked) -> Step:
+    at = underway(state)
+    assert at is not None, "only a saga under way marks its members"
+    return saga.groups[at.group][change.member]
+
+
+def _local_requests(at: Node) -> Iterator[tuple[int, Kind, Step]]:
+    position = underway(at.state)
+    for member, kind in asked(at.state):
+        assert position is not None, "a final state asks nothing"
+        step = at.saga.groups[position.group][member]
+        if step.is_local:
+            yield member, kind, step

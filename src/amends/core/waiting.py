@@ -1,0 +1,90 @@
+"""Attempts and times: what travels beside a step that was asked, and when its outcome is given up.
+
+Jitter is drawn from the request's key and the attempt's number, so that it spreads the sagas and still is the same at
+every replay (docs/promises.md, P17). The rule is "full jitter": a uniform share of a doubling ceiling
+(M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final, NamedTuple
+
+from amends.core.definition import Backoff, Saga, Step
+from amends.core.messages import Kind
+
+SECOND_MS: Final = 1000
+HOUR_MS: Final = 3_600_000
+DOUBLINGS_MAX: Final = 40  # 2**40 s is beyond every ceiling; it keeps the power finite
+CRC_VALUES: Final = 1 << 32
+
+
+class Waiting(NamedTuple):
+    """What travels beside a member that was asked.
+
+    Attributes:
+        kind: what it was asked.
+        attempt: 1 for the first sending.
+        since_ms: when it was asked first.
+        sent_ms: when the action was sent last; a probe that finds nothing counts from then.
+        due_ms: when the outcome of this attempt becomes unknown.
+        error: what the attempt before ended with; empty at the first.
+    """
+
+    kind: Kind
+    attempt: int
+    since_ms: int
+    sent_ms: int
+    due_ms: int
+    error: str = ""
+
+
+def milliseconds(seconds: float) -> int:
+    """Whole milliseconds, at least 1."""
+    return max(1, round(seconds * SECOND_MS))
+
+
+def pause_ms(backoff: Backoff, key: str, attempt: int) -> int:
+    """How long to wait before an attempt.
+
+    Args:
+        backoff: the policy.
+        key: the request's key.
+        attempt: the attempt to come; 2 is the first that waits.
+    """
+    doubled = backoff.first_s * 2 ** min(attempt - 2, DOUBLINGS_MAX)
+    share = zlib.crc32(f"{key}#{attempt}".encode()) / CRC_VALUES
+    return round(min(backoff.cap_s, doubled) * SECOND_MS * share)
+
+
+def asked_first(step: Step, kind: Kind, last: Waiting | None, now_ms: int) -> Waiting:
+    """A request that is sent for the first time, now; `last` is what the step was asked before."""
+    sent_ms = last.sent_ms if last and kind is not Kind.DO else now_ms
+    return Waiting(kind, 1, now_ms, sent_ms, now_ms + milliseconds(step.timeout_s))
+
+
+def asked_again(step: Step, last: Waiting, key: str, now_ms: int, error: str) -> tuple[Waiting, int]:
+    """The next attempt of a request after one that ended with `error`, and when to send it."""
+    attempt = last.attempt + 1
+    at_ms = now_ms + pause_ms(step.backoff, key, attempt)
+    sent_ms = at_ms if last.kind is Kind.DO else last.sent_ms
+    return Waiting(last.kind, attempt, last.since_ms, sent_ms, at_ms + milliseconds(step.timeout_s), error), at_ms
+
+
+def is_over(saga: Saga, group: int, step: Step, waiting: Waiting, at_ms: int) -> bool:
+    """Whether a request with an unknown outcome must not be sent again at a time: its limit, or its key, is over.
+
+    A probe changes nothing and may always be sent again. Only an action before the pivot has a time limit: from the
+    pivot on, and on the way back, nothing ends because of a count or a clock (docs/promises.md, P2).
+    """
+    if waiting.kind is Kind.PROBE:
+        return False
+    age_ms = at_ms - waiting.since_ms
+    key_is_dead = step.key_lives_h is not None and age_ms >= step.key_lives_h * HOUR_MS
+    is_limited = waiting.kind is Kind.DO and group < saga.pivot
+    return key_is_dead or (is_limited and age_ms >= step.limit_s * SECOND_MS)
+
+
+def has_settled(step: Step, waiting: Waiting, now_ms: int) -> bool:
+    """Whether the action can no longer take effect, so that a probe that finds nothing proves that nothing happened."""
+    return now_ms >= waiting.sent_ms + milliseconds(step.settles_within_s or 0)

@@ -1,0 +1,24 @@
+"""What all tests share: the profiles of Hypothesis, and the build of core and shop in one file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tools.single_file import write
+
+settings.register_profile(
+    "dev", deadline=None, max_examples=100
+)  # two cores under load make any deadline flaky
+settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
+settings.register_profile("night", deadline=None, max_examples=10_000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+@pytest.fixture(scope="session")
+def single_file_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of a `main.py` built from the present source."""
+    return write(tmp_path_factory.mktemp("single-file") / "main.py")
