@@ -241,7 +241,9 @@ class Saga:
             return replace(step, action=action) if step.event == event else step
 
         self.step(event)
-        steps = [Parallel(tuple(map(swapped, _members(s)))) if isinstance(s, Parallel) else swapped(s) for s in self.steps]
+        steps = [
+            Parallel(tuple(map(swapped, _members(s)))) if isinstance(s, Parallel) else swapped(s) for s in self.steps
+        ]
         return replace(self, steps=steps)
 
 
@@ -278,8 +280,12 @@ def _listed(name: str, steps: object) -> tuple[Step | Parallel, ...]:
 def _check_saga(saga: Saga) -> None:
     name = saga.name
     _require(_is_name(name), f"saga {name!r}: a saga's name is printable text of 1 to 100 characters")
-    _require(isinstance(saga.request, type), f"saga {name!r}: request is {saga.request!r}; give the type of its requests")
-    _require(type(saga.version) is int and saga.version >= 1, f"saga {name!r}: version is {saga.version!r}; count from 1")
+    _require(
+        isinstance(saga.request, type), f"saga {name!r}: request is {saga.request!r}; give the type of its requests"
+    )
+    _require(
+        type(saga.version) is int and saga.version >= 1, f"saga {name!r}: version is {saga.version!r}; count from 1"
+    )
     _require(
         saga.deadline_s is None or _is_duration(saga.deadline_s),
         f"saga {name!r}: deadline_s is {saga.deadline_s!r}; give seconds above 0, or leave it out",

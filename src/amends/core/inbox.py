@@ -51,7 +51,9 @@ def receive(inbox: Inbox, entity: Any, request: Request, step: Step) -> tuple[In
     return {**inbox, key: answer}, after, answer
 
 
-def _apply(function: Callable[..., Any] | None, entity: Any, request: Request, step: Step) -> tuple[Any, Done | Refused]:
+def _apply(
+    function: Callable[..., Any] | None, entity: Any, request: Request, step: Step
+) -> tuple[Any, Done | Refused]:
     assert function is not None, "only a step with an undo is undone"
     extra = (request.call,) if takes_call(function) else ()
     after = function(entity, request.body, *extra)

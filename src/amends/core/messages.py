@@ -7,7 +7,7 @@ out the `Effect` values that it gives back. Times are whole milliseconds of one 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
@@ -112,7 +112,7 @@ class Call:
 
     key: str
     attempt: int = 1
-    answers: Mapping[str, Any] = NO_ANSWERS
+    answers: Mapping[str, Any] = field(default_factory=lambda: NO_ANSWERS)
     answer: Any = None
 
 

@@ -119,7 +119,7 @@ def evolve(state: State, change: Change) -> State:
         return change.at
     at = underway(state)
     assert at is not None, "a final state has no members to mark"
-    members = at.members[: change.member] + (change.status,) + at.members[change.member + 1 :]
+    members = (*at.members[: change.member], change.status, *at.members[change.member + 1 :])
     moved = type(at)(at.group, members)
     return NeedsOperator(moved) if Status.STUCK in members else moved
 

@@ -54,7 +54,7 @@ from amends.core.state import (
 )
 from amends.core.table import NOTHING, Entry, Link, Story, node
 from amends.core.waiting import Waiting, asked_again, asked_first, has_settled, is_over, milliseconds
-from amends.core.walk import Entities, Walk, key_of
+from amends.core.walk import Entities, key_of, walk
 
 NO_ANSWER_CAME: Final = "no answer in time"
 TROUBLE: Final = {Status.REFUSED, Status.UNKNOWN, Status.STUCK}
@@ -128,9 +128,7 @@ def start(
     return _moved(fresh, node(saga, fresh.state).follow(Begin()), "started", now_ms, entities)
 
 
-def step(
-    run: Run, said: Input, now_ms: int, entities: Entities | None = None
-) -> tuple[Run, tuple[Effect, ...]]:
+def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -> tuple[Run, tuple[Effect, ...]]:
     """The saga after an input, and what is to be done, in this order, once the saga is stored.
 
     Args:
@@ -322,10 +320,8 @@ def _moved(
     """The run after a link of the table, and after the local steps that follow from it; and the effects."""
     after, story, answers, reason = link.node, link.story, run.answers, run.reason
     if entities is not None:
-        walk = Walk(run.saga_id, run.request, entities, answers)
-        path = walk.along(after.path)
-        after, story = path.node, story.then(path.story)
-        answers, reason = walk.answers, walk.reason or reason
+        path, answers, refusal = walk(after.path, run.saga_id, run.request, entities, answers)
+        after, story, reason = path.node, story.then(path.story), refusal or reason
     waiting, sent_at = _asked_now(run, after.state, story, now_ms, said)
     moved = run._replace(
         state=after.state,
@@ -349,11 +345,13 @@ def _asked_now(
         return (), {}
     marks, is_same_group = _last_marks(run, story)
     members = range(len(at.members))
-    waiting = list(run.waiting) if is_same_group and run.waiting else [None for _ in members]
+    waiting: list[Waiting | None] = list(run.waiting) if is_same_group and run.waiting else [None for _ in members]
     sent_at = {}
     for member, status in marks.items():
         if kind := ASKED.get(status):
-            asked_for, sent_at[member] = _ask(run, run.saga.groups[at.group][member], kind, waiting[member], now_ms, said)
+            asked_for, sent_at[member] = _ask(
+                run, run.saga.groups[at.group][member], kind, waiting[member], now_ms, said
+            )
             waiting[member] = asked_for
     return tuple(waiting), sent_at
 
@@ -394,9 +392,10 @@ def _last_words(run: Run, story: Story) -> Iterator[Effect]:
     if isinstance(run.state, Finished):
         if story.changes:
             yield End(run.saga_id)
-    elif isinstance(run.state, NeedsOperator):
-        if any(isinstance(change, Marked) and change.status is Status.STUCK for change in story.changes):
-            yield Park(run.saga_id, run.outstanding())
+    elif isinstance(run.state, NeedsOperator) and any(
+        getattr(change, "status", None) is Status.STUCK for change in story.changes
+    ):
+        yield Park(run.saga_id, run.outstanding())
 
 
 def _with(waiting: tuple[Waiting | None, ...], member: int, new: Waiting) -> tuple[Waiting | None, ...]:

@@ -110,13 +110,12 @@ class Path:
         self.story = story
         self.done: Path | None = None
         self.refused: Path | None = None
-        self.member, self.kind, self.step = next(_local_requests(at), (0, Kind.DO, None))
-        self.function: Any = None
-        self.takes_call = False
+        asked_next: tuple[int, Kind, Step | None] = next(_local_requests(at), (0, Kind.DO, None))
+        self.member, self.kind, self.step = asked_next
         if self.step is not None:
             self.service = self.step.service
             self.entity: Any = self.step.entity
-            self.function = self.step.action if self.kind is Kind.DO else self.step.undo
+            self.function: Any = self.step.action if self.kind is Kind.DO else self.step.undo
             self.takes_call = takes_call(self.function)
 
     def follow(self, said: Said) -> Path:

@@ -52,7 +52,7 @@ def pause_ms(backoff: Backoff, key: str, attempt: int) -> int:
         key: the request's key.
         attempt: the attempt to come; 2 is the first that waits.
     """
-    doubled = backoff.first_s * 2 ** min(attempt - 2, DOUBLINGS_MAX)
+    doubled = backoff.first_s * 2.0 ** min(attempt - 2, DOUBLINGS_MAX)
     share = zlib.crc32(f"{key}#{attempt}".encode()) / CRC_VALUES
     return round(min(backoff.cap_s, doubled) * SECOND_MS * share)
 

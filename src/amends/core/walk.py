@@ -20,73 +20,51 @@ Entities = Mapping[str, MutableMapping[str, Any]]
 SPECIAL: Final = frozenset((Refused, Changed, Gone, type(None), Done, Unknown, Later))
 
 
-class Walk:
-    """What travels along a walk.
+def walk(
+    path: Path, saga_id: str, request: Any, entities: Entities, answers: Mapping[str, Any] = NO_ANSWERS
+) -> tuple[Path, Mapping[str, Any], str]:
+    """Carry out local steps, until the saga ends or asks something else.
 
-    Attributes:
-        saga_id: whose walk it is.
+    Args:
+        path: where to start; a node's own `path`.
+        saga_id: whose steps they are.
         request: the saga's request.
         entities: read and written.
-        answers: of the steps done so far; replaced, never changed, when a step adds one.
-        reason: why a participant refused last; empty while none did.
+        answers: of the steps done so far; not changed.
+
+    Returns:
+        The way that was taken, the answers after it, and why a participant refused last (empty when none did).
+
+    Raises:
+        ParticipantError: a function gave back what none may.
+        Exception: whatever a participant's function raises. The entities are to be thrown away then.
     """
+    reason = ""
+    while path.step is not None:
+        owned = entities[path.service]
+        entity_id = path.entity(request)
+        before = owned.get(entity_id)
+        if path.takes_call:
+            after = path.function(before, request, _call(path.step, path.kind, saga_id, answers))
+        else:
+            after = path.function(before, request)
+        if after.__class__ not in SPECIAL:
+            owned[entity_id] = after
+            path = path.done or path.follow(Said.DONE)
+        elif isinstance(after, Refused):
+            reason = after.reason
+            path = path.refused or path.follow(Said.REFUSED)
+        else:
+            answer = put(owned, entity_id, after, path.step.event, path.function)
+            if answer is not None and path.kind is Kind.DO:
+                answers = {**answers, path.step.event: answer}
+            path = path.done or path.follow(Said.DONE)
+    return path, answers, reason
 
-    __slots__ = ("answers", "entities", "reason", "request", "saga_id")
 
-    def __init__(
-        self, saga_id: str, request: Any, entities: Entities, answers: Mapping[str, Any] = NO_ANSWERS
-    ) -> None:
-        self.saga_id = saga_id
-        self.request = request
-        self.entities = entities
-        self.answers = answers
-        self.reason = ""
-
-    def along(self, path: Path) -> Path:
-        """Carry out local steps from `path` on, until the saga ends or asks something else.
-
-        Args:
-            path: where to start; a node's own `path`.
-
-        Returns:
-            The way that was taken.
-
-        Raises:
-            ParticipantError: a function gave back what none may.
-            Exception: whatever a participant's function raises. The entities are then to be thrown away.
-        """
-        request = self.request
-        entities = self.entities
-        while path.step is not None:
-            owned = entities[path.service]
-            entity_id = path.entity(request)
-            before = owned.get(entity_id)
-            if path.takes_call:
-                after = path.function(before, request, self._call(path))
-            else:
-                after = path.function(before, request)
-            if after.__class__ in SPECIAL:
-                path = self._special(path, owned, entity_id, after)
-            else:
-                owned[entity_id] = after
-                path = path.done or path.follow(Said.DONE)
-        return path
-
-    def _call(self, path: Path) -> Call:
-        step = path.step
-        assert step is not None, "a way that ends asks nobody"
-        answer = self.answers.get(step.event) if path.kind is Kind.UNDO else None
-        return Call(key_of(self.saga_id, step, path.kind), 1, self.answers, answer)
-
-    def _special(self, path: Path, owned: MutableMapping[str, Any], entity_id: str, after: Any) -> Path:
-        assert path.step is not None, "a way that ends asks nobody"
-        if isinstance(after, Refused):
-            self.reason = after.reason
-            return path.refused or path.follow(Said.REFUSED)
-        answer = put(owned, entity_id, after, path.step.event, path.function)
-        if answer is not None and path.kind is Kind.DO:
-            self.answers = {**self.answers, path.step.event: answer}
-        return path.done or path.follow(Said.DONE)
+def _call(step: Step, kind: Kind, saga_id: str, answers: Mapping[str, Any]) -> Call:
+    answer = answers.get(step.event) if kind is Kind.UNDO else None
+    return Call(key_of(saga_id, step, kind), 1, answers, answer)
 
 
 def put(owned: MutableMapping[str, Any], entity_id: str, after: Any, what: str, function: Any) -> Any:

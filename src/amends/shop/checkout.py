@@ -1,0 +1,78 @@
+"""The order saga, on one screen: what happens to an order, and what makes amends for each part of it.
+
+The contract is docs/contract.md, "The order saga".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any, Final
+
+from amends.core.definition import Saga, local
+from amends.core.messages import Refused
+from amends.shop.inventory import INVENTORY, release, reserve, settle
+from amends.shop.orders import NUMBERING, ORDER, cancel, complete, create, left
+from amends.shop.payments import PAYMENT, process, refund
+from amends.shop.purchase import Purchase
+from amends.shop.shipping import SHIPPING, ship
+
+ORDER_OF: Final = attrgetter("order_id")
+CUSTOMER_OF: Final = attrgetter("customer_id")
+PRODUCT_OF: Final = attrgetter("product_id")
+
+
+def place(entities: Mapping[str, Mapping[str, Any]], asked: tuple[str, str, int]) -> Purchase | Refused:
+    """Freeze what an order asks for: its number, its amount, and whether it is short.
+
+    Args:
+        entities: only read.
+        asked: customer, product and quantity.
+    """
+    customer_id, product_id, quantity = asked
+    if customer_id not in entities[PAYMENT]:
+        return Refused("no such customer (yet)")
+    product = entities[INVENTORY].get(product_id)
+    if product is None:
+        return Refused("no such product (yet)")
+    number = entities[ORDER].get(NUMBERING, 0) + 1
+    return Purchase(
+        f"O{number:03d}", customer_id, product_id, quantity, quantity * product.price, quantity > product.stock
+    )
+
+
+CHECKOUT: Final = Saga(
+    "checkout",
+    Purchase,
+    [
+        local("ORDER_CREATED", create, entity=ORDER_OF, undo=cancel, undone="ORDER_CANCELED", leaves=left),
+        local("PAYMENT_PROCESSED", process, entity=CUSTOMER_OF, undo=refund, undone="PAYMENT_REFUNDED"),
+        local(
+            "INVENTORY_RESERVED",
+            reserve,
+            entity=PRODUCT_OF,
+            undo=release,
+            undone="INVENTORY_RELEASED",
+            holds=["reserved"],
+        ),
+        local("ORDER_SHIPPED", ship, entity=ORDER_OF, service=SHIPPING, pivot=True),
+        local("INVENTORY_SETTLED", settle, entity=PRODUCT_OF),
+        local("ORDER_COMPLETED", complete, entity=ORDER_OF),
+    ],
+    prepare=place,
+)
+
+TABLE: Final = tuple(CHECKOUT.every_step())[: CHECKOUT.pivot + 1]
+SERVICES: Final = tuple(step.service for step in TABLE)
+"""The services, in the order of the contract's table."""
+
+LOGGED_EVENTS: Final = {event for step in TABLE for event in (step.event, step.undone)}
+"""The events of the contract's table; all others are in the audit alone."""
+
+
+def _inject(*_: object) -> Refused:
+    return Refused("injected failure")
+
+
+FAILING_AT: Final = tuple(CHECKOUT.replacing(step.event, _inject) for step in TABLE)
+"""The saga with a failure injected at each service of `SERVICES`; no decider knows of it."""

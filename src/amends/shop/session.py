@@ -1,0 +1,230 @@
+"""One system, many batches: the door to the order system in memory, and the function in front of it.
+
+The contract is docs/contract.md, "A session".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Final
+
+from amends.core.messages import Refused
+from amends.core.table import first
+from amends.core.walk import Entities, command, walk
+from amends.shop.checkout import CHECKOUT, FAILING_AT, SERVICES, place
+from amends.shop.inventory import INVENTORY, STOCK_SET, Offer
+from amends.shop.operations import (
+    ADD_PRODUCT,
+    CREATE_CUSTOMER,
+    INJECT_FAILURE,
+    PLACE_ORDER,
+    QUERY_CUSTOMER,
+    QUERY_ORDER,
+    QUERY_PRODUCT,
+    Remark,
+    fault,
+    is_well_formed,
+    read,
+)
+from amends.shop.orders import NUMBER_TAKEN, NUMBERING
+from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
+from amends.shop.report import Placed, Report, customer_report, log_entries, order_report, product_report
+
+CUSTOMERS_MAX: Final = 20  # newly created in one call of the function (contract, "Operations")
+PRODUCTS_MAX: Final = 50
+ORDERS_MAX: Final = 100
+
+START: Final = first(CHECKOUT).path
+STARTS_FAILING: Final = tuple(first(saga).path for saga in FAILING_AT)
+
+
+def ecommerce_saga_processor(operations: Any) -> Report:
+    """Run one batch of operations in a system of its own.
+
+    Args:
+        operations: any iterable of tuples or lists, as in docs/contract.md, "Operations". Anything else counts as
+            empty.
+
+    Returns:
+        The report, as in docs/contract.md, "Report". What was not accepted is left out of it in silence; nothing is
+        ever raised.
+    """
+    return Session(limits=True).process(operations)
+
+
+class Session:
+    """An order system that lives from batch to batch.
+
+    Attributes:
+        entities: what the services keep: service, then id, to entity.
+        sagas: the orders' sagas, by order id.
+        refusals: of the last batch, in the order of its list.
+        notes: of the last batch, likewise: injections that could not fail an order, queries of unknown ids.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: bool = False,
+        entities: Entities | None = None,
+        sagas: MutableMapping[str, Placed] | None = None,
+    ) -> None:
+        """Open a session.
+
+        Args:
+            limits: whether each batch may create 20 customers and 50 products and place 100 orders at most.
+            entities: where the services keep their entities: for each of `SERVICES` a mapping. Dicts by default.
+            sagas: where the orders' sagas are kept. A dict by default.
+        """
+        self.entities: Entities = {service: {} for service in SERVICES} if entities is None else entities
+        self.sagas: MutableMapping[str, Placed] = {} if sagas is None else sagas
+        self.refusals: tuple[Remark, ...] = ()
+        self.notes: tuple[Remark, ...] = ()
+        self._limits = limits
+
+    def process(self, operations: Any) -> Report:
+        """Run one batch.
+
+        Args:
+            operations: as in docs/contract.md, "Operations".
+
+        Returns:
+            The entities that the batch names and the log of its orders, as at its end.
+        """
+        batch = _Batch(self.entities, self.sagas, limits=self._limits)
+        report = batch.process(operations)
+        self.refusals, self.notes = tuple(batch.refusals), tuple(batch.notes)
+        return report
+
+
+class _Batch:
+    """What lives for one batch: what it injects, names, places and refuses."""
+
+    def __init__(self, entities: Entities, sagas: MutableMapping[str, Placed], *, limits: bool) -> None:
+        self.entities = entities
+        self.accounts = entities[PAYMENT]
+        self.products = entities[INVENTORY]
+        self.sagas = sagas
+        self.limits = limits
+        self.injected: dict[str, int] = {}
+        self.customers_named: dict[str, None] = {}
+        self.products_named: dict[str, None] = {}
+        self.orders_named: dict[str, None] = {}
+        self.customers_created = 0
+        self.products_created = 0
+        self.placed: dict[str, Placed] = {}
+        self.refusals: list[Remark] = []
+        self.notes: list[Remark] = []
+
+    def process(self, operations: Any) -> Report:
+        """Read it all, learn which failures are injected, then carry out one operation after the other."""
+        entries, unreadable = read(operations)
+        if unreadable:
+            self.refusals.append(unreadable)
+        accepted = [*self._accepted(entries)]
+        injections = [(index, entry) for index, entry in accepted if entry[0] == INJECT_FAILURE]
+        for _, (_, service, order_id) in injections:
+            step = SERVICES.index(service)
+            self.injected[order_id] = min(step, self.injected.get(order_id, step))
+        for index, entry in accepted:
+            name = entry[0]
+            if name == PLACE_ORDER:  # first, since it is what batches are made of
+                self._place_order(index, entry)
+            elif name != INJECT_FAILURE:
+                CARRY_OUT[name](self, index, entry)
+        self._note_idle(injections)
+        self.refusals.sort(key=_by_index)
+        self.notes.sort(key=_by_index)
+        return self._report()
+
+    def _accepted(self, entries: list[Any]) -> Iterator[tuple[int, Any]]:
+        for index, entry in enumerate(entries):
+            if is_well_formed(entry):
+                yield index, entry
+            else:
+                self.refusals.append(fault(index, entry))
+
+    def _place_order(self, index: int, entry: Any) -> None:
+        _, customer_id, product_id, quantity = entry
+        purchase = place(self.entities, (customer_id, product_id, quantity))
+        if isinstance(purchase, Refused):
+            missing = customer_id if customer_id not in self.accounts else product_id
+            return self._refuse(index, entry, missing, purchase.reason)
+        if self.limits and len(self.placed) == ORDERS_MAX:
+            return self._refuse(index, entry, product_id, f"one call places {ORDERS_MAX} orders at most")
+        order_id = purchase.order_id
+        command(self.entities, NUMBER_TAKEN, NUMBERING, None)
+        step = self.injected.get(order_id) if quantity else None
+        path, _, reason = walk(START if step is None else STARTS_FAILING[step], order_id, purchase, self.entities)
+        self.placed[order_id] = self.sagas[order_id] = Placed(purchase, path, reason)
+        self.orders_named[order_id] = self.customers_named[customer_id] = self.products_named[product_id] = None
+        return None
+
+    def _create_customer(self, index: int, entry: Any) -> None:
+        _, customer_id, credit_limit = entry
+        is_new = customer_id not in self.accounts
+        if is_new and self.limits and self.customers_created == CUSTOMERS_MAX:
+            return self._refuse(index, entry, customer_id, f"one call creates {CUSTOMERS_MAX} customers at most")
+        self.customers_created += is_new
+        command(self.entities, CREDIT_LIMIT_SET, customer_id, credit_limit)
+        self.customers_named[customer_id] = None
+        return None
+
+    def _add_product(self, index: int, entry: Any) -> None:
+        _, product_id, stock, price = entry
+        is_new = product_id not in self.products
+        if is_new and self.limits and self.products_created == PRODUCTS_MAX:
+            return self._refuse(index, entry, product_id, f"one call creates {PRODUCTS_MAX} products at most")
+        self.products_created += is_new
+        command(self.entities, STOCK_SET, product_id, Offer(stock, price))
+        self.products_named[product_id] = None
+        return None
+
+    def _query_customer(self, index: int, entry: Any) -> None:
+        self._query(index, entry, self.accounts, self.customers_named)
+
+    def _query_product(self, index: int, entry: Any) -> None:
+        self._query(index, entry, self.products, self.products_named)
+
+    def _query_order(self, index: int, entry: Any) -> None:
+        self._query(index, entry, self.sagas, self.orders_named)
+
+    def _query(self, index: int, entry: Any, existing: Mapping[str, Any], named: dict[str, None]) -> None:
+        name, entity_id = entry
+        if entity_id in existing:
+            named[entity_id] = None
+        else:
+            self.notes.append(Remark(index, name, entity_id, "nothing has this id (yet)"))
+
+    def _refuse(self, index: int, entry: Any, value: Any, rule: str) -> None:
+        self.refusals.append(Remark(index, entry[0], value, rule))
+
+    def _note_idle(self, injections: list[tuple[int, Any]]) -> None:
+        for index, (name, _, order_id) in injections:
+            placed = self.placed.get(order_id)
+            if placed is None:
+                self.notes.append(Remark(index, name, order_id, "the batch places no order of this id"))
+            elif not placed.purchase.quantity:
+                self.notes.append(Remark(index, name, order_id, "an order of zero quantity cannot be made to fail"))
+
+    def _report(self) -> Report:
+        accounts, products, sagas = self.accounts, self.products, self.sagas
+        return {
+            "customers": {key: customer_report(accounts[key]) for key in self.customers_named},
+            "products": {key: product_report(products[key]) for key in self.products_named},
+            "orders": {key: order_report(sagas[key]) for key in self.orders_named},
+            "saga_log": [line for placed in self.placed.values() for line in log_entries(placed)],
+        }
+
+
+def _by_index(remark: Remark) -> int:
+    return remark.index
+
+
+CARRY_OUT: Final = {
+    CREATE_CUSTOMER: _Batch._create_customer,
+    ADD_PRODUCT: _Batch._add_product,
+    QUERY_CUSTOMER: _Batch._query_customer,
+    QUERY_PRODUCT: _Batch._query_product,
+    QUERY_ORDER: _Batch._query_order,
+}
