@@ -16,7 +16,6 @@ from typing import NamedTuple
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
 from amends.core.state import (
-    ASKED,
     Abandoned,
     Backward,
     Change,
@@ -75,7 +74,16 @@ class Begin(NamedTuple):
 Signal = Answer | TurnBack | TryAgain | GiveUp | Begin
 
 WAITS_FOR_ACTION = {Status.SENT, Status.RESENT}
-NOTHING_LEFT = {Status.PENDING, Status.REFUSED, Status.UNDONE}
+NOTHING_LEFT = {Status.REFUSED, Status.UNDONE}
+ASKED_AGAIN: dict[type[Underway], dict[Status, Status]] = {  # no action is sent again once the saga goes back
+    Forward: {
+        Status.SENT: Status.RESENT,
+        Status.RESENT: Status.RESENT,
+        Status.PROBING: Status.PROBING,
+        Status.STUCK: Status.RESENT,
+    },
+    Backward: {Status.PROBING: Status.PROBING, Status.UNDOING: Status.UNDOING, Status.STUCK: Status.UNDOING},
+}
 
 
 def decide(saga: Saga, state: State, signal: Signal) -> tuple[Change, ...]:
@@ -121,7 +129,7 @@ def _react(saga: Saga, at: Underway, signal: Signal) -> Iterator[Change]:
                 yield Marked(member, marked)
         case TurnBack() if can_turn_back(saga, at):
             yield Entered(Backward(at.group, at.members))
-        case TryAgain(member) if (again := _asked_again(at, at.members[member])) is not None:
+        case TryAgain(member) if again := ASKED_AGAIN[type(at)].get(at.members[member]):
             yield Marked(member, again)
         case GiveUp():
             yield Ended(Abandoned(outstanding(saga, at)))
@@ -186,14 +194,6 @@ def _undone(saga: Saga, at: Underway, step: Step, status: Status, said: Said) ->
 
 
 _ANSWERS = {Kind.DO: _acted, Kind.PROBE: _probed, Kind.UNDO: _undone}
-
-
-def _asked_again(at: Underway, status: Status) -> Status | None:
-    if status is Status.STUCK:
-        return Status.RESENT if isinstance(at, Forward) else Status.UNDOING
-    if status in WAITS_FOR_ACTION:
-        return Status.RESENT
-    return status if status in ASKED else None
 
 
 # What a group asks for by itself ------------------------------------------------------------------------------

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from amends.errors import DefinitionError
 
 GROUP_MEMBERS_MAX: Final = 8  # the state of a group is finite and drawn: 8 members keep it so (design: rules)
+NAME_LENGTH_MAX: Final = 100  # a name is a column of a table and a word of a diagram
+NAME: Final = f"printable text of 1 to {NAME_LENGTH_MAX} characters, without '/'"  # which parts a key
+DURATION_MAX: Final = 1e9  # 30 years in seconds; beyond it a time is a slip of the pen
 WITHOUT_CALL: Final = 2  # (entity, request)
 WITH_CALL: Final = 3  # (entity, request, call), (client, request, call)
 
@@ -191,8 +193,8 @@ class Saga:
         steps: steps and `parallel` groups, in order.
         version: stored with every saga; a saga finishes under the version it started with. >= 1.
         deadline_s: when to turn back a saga that has not reached its pivot's request. Seconds from its start.
-        prepare: ``(entities, asked) -> request | Refused``: builds a saga's request in the batch that starts it, from
-            entities (service, then id) that it only reads.
+        prepare: ``(entities, saga_id, asked) -> request | Refused``: builds a saga's request in the batch that starts
+            it, from entities (service, then id) that it only reads.
         groups: the steps again, each group a tuple; a step alone is a group of one.
         fingerprint: 16 hex digits over everything that decides how a stored saga goes on.
 
@@ -205,7 +207,7 @@ class Saga:
     steps: Sequence[Step | Parallel]
     version: int = 1
     deadline_s: float | None = None
-    prepare: Callable[[Mapping[str, Mapping[str, Any]], Any], Any] | None = None
+    prepare: Callable[[Mapping[str, Mapping[str, Any]], str, Any], Any] | None = None
     groups: tuple[tuple[Step, ...], ...] = field(init=False, repr=False)
     pivot: int = field(init=False, repr=False)
     fingerprint: str = field(init=False, repr=False)
@@ -213,13 +215,16 @@ class Saga:
 
     def __post_init__(self) -> None:
         """Check the definition and derive what is looked up often."""
-        object.__setattr__(self, "steps", _listed(self.name, self.steps))
+        _refuse_first(self.name, _faults_of_list(self.steps))
+        object.__setattr__(self, "steps", tuple(self.steps))
         object.__setattr__(self, "groups", tuple(_members(entry) for entry in self.steps))
-        _check_saga(self)
-        object.__setattr__(self, "pivot", _pivot_group(self.groups))
+        _refuse_first(self.name, _faults_of_saga(self))
+        pivots = [number for number, group in enumerate(self.groups) if group[0].pivot]
+        object.__setattr__(self, "pivot", pivots[0] if pivots else len(self.groups))
         for number, group in enumerate(self.groups):
-            for member in group:
-                _check_step(self.name, member, after_pivot=number > self.pivot)
+            for step in group:
+                _refuse_first(f"{self.name!r}: step {step.event!r}", _faults_of_step(step, number > self.pivot))
+        _refuse_first(self.name, _faults_of_names(self))
         object.__setattr__(self, "fingerprint", _fingerprint(self))
 
     def every_step(self) -> Iterable[Step]:
@@ -256,169 +261,149 @@ def _first_word(event: object) -> str:
     return event.split("_")[0] if isinstance(event, str) else ""
 
 
-def _members(entry: Step | Parallel) -> tuple[Step, ...]:
+def _members(entry: Any) -> tuple[Any, ...]:
     return entry.steps if isinstance(entry, Parallel) else (entry,)
-
-
-def _listed(name: str, steps: object) -> tuple[Step | Parallel, ...]:
-    _require(
-        isinstance(steps, Iterable) and not isinstance(steps, str | Step),
-        f"saga {name!r}: steps is {steps!r}; give a list of local(...), external(...) and parallel(...)",
-    )
-    listed = tuple(steps)  # type: ignore[arg-type, var-annotated]
-    for entry in listed:
-        inside = entry.steps if isinstance(entry, Parallel) else (entry,)
-        for step in inside:
-            _require(
-                isinstance(step, Step),
-                f"saga {name!r}: {step!r} is no step; build one with local(...) or external(...)"
-                + ("; a group cannot hold a group" if isinstance(step, Parallel) else ""),
-            )
-    return listed
-
-
-def _check_saga(saga: Saga) -> None:
-    name = saga.name
-    _require(_is_name(name), f"saga {name!r}: a saga's name is printable text of 1 to 100 characters")
-    _require(
-        isinstance(saga.request, type), f"saga {name!r}: request is {saga.request!r}; give the type of its requests"
-    )
-    _require(
-        type(saga.version) is int and saga.version >= 1, f"saga {name!r}: version is {saga.version!r}; count from 1"
-    )
-    _require(
-        saga.deadline_s is None or _is_duration(saga.deadline_s),
-        f"saga {name!r}: deadline_s is {saga.deadline_s!r}; give seconds above 0, or leave it out",
-    )
-    _require(saga.prepare is None or callable(saga.prepare), f"saga {name!r}: prepare is not a function")
-    _require(bool(saga.groups), f"saga {name!r}: it has no step; give it at least one")
-    for group in saga.groups:
-        _check_group(name, group)
-    names = [text for step in saga.every_step() for text in (step.event, step.undone) if text]
-    for text in names:
-        _require(
-            names.count(text) == 1, f"saga {name!r}: step {text!r}: two events have this name; name each differently"
-        )
-
-
-def _check_group(saga: str, group: tuple[Step, ...]) -> None:
-    _require(
-        1 <= len(group) <= GROUP_MEMBERS_MAX,
-        f"saga {saga!r}: a group has {len(group)} members; 1 to {GROUP_MEMBERS_MAX} can run at the same time: "
-        "split it into groups that follow each other",
-    )
-    for step in group:
-        _require(
-            not step.pivot or len(group) == 1,
-            f"saga {saga!r}: step {step.event!r}: the pivot is in a parallel group; it decides alone: move it out",
-        )
-
-
-def _pivot_group(groups: tuple[tuple[Step, ...], ...]) -> int:
-    """The number of the pivot's group; the number of groups when there is no pivot."""
-    pivots = [number for number, group in enumerate(groups) if group[0].pivot]
-    _require(
-        len(pivots) <= 1,
-        "step "
-        + " and step ".join(repr(groups[number][0].event) for number in pivots)
-        + ": both are pivots; a saga has one point of no return: the later ones are retriable steps without pivot=True",
-    )
-    return pivots[0] if pivots else len(groups)
-
-
-def _check_step(saga: str, step: Step, *, after_pivot: bool) -> None:
-    def require(holds: bool, what: str) -> None:
-        _require(holds, f"saga {saga!r}: step {step.event!r}: {what}")
-
-    require(_is_name(step.event), "an event's name is printable text of 1 to 100 characters, without '/'")
-    require(_is_name(step.service), f"service is {step.service!r}; give printable text of 1 to 100 characters")
-    require(isinstance(step.pivot, bool), f"pivot is {step.pivot!r}; give True or False")
-    _check_way_back(step, require, after_pivot)
-    _check_functions(step, require)
-    _check_times(step, require)
-    _check_probe(step, require)
-
-
-def _check_way_back(step: Step, require: Callable[[bool, str], None], after_pivot: bool) -> None:
-    if step.pivot or after_pivot:
-        where = "is the pivot" if step.pivot else "comes after the pivot"
-        require(step.undo is None, f"it {where} and has an undo, which could never run: remove undo and undone")
-        require(not step.undone, f"it {where} and has an event undone={step.undone!r}: remove it")
-        require(step.leaves is None, f"it {where} and is never compensated, so it leaves nothing: remove leaves")
-        return
-    require(
-        step.undo is not None,
-        "it comes before the pivot and has no compensation; give undo= and undone=, or move it after the pivot",
-    )
-    require(
-        _is_name(step.undone),
-        f"undone is {step.undone!r}; name the event of its compensation, printable text of 1 to 100 characters",
-    )
-
-
-def _check_functions(step: Step, require: Callable[[bool, str], None]) -> None:
-    shape = "(entity, request) or (entity, request, call)" if step.is_local else "(client, request, call)"
-    counts = (WITHOUT_CALL, WITH_CALL) if step.is_local else (WITH_CALL,)
-    for name in ("action", "undo", "probe"):
-        function = getattr(step, name)
-        if function is not None:
-            require(callable(function), f"{name} is {function!r}; give a function {shape}")
-            require(any(_accepts(function, count) for count in counts), f"{name} must take {shape}")
-    require(step.entity is None or callable(step.entity), "entity is not a function from the request to an id")
-    require(step.leaves is None or callable(step.leaves), "leaves is not a function (entity before, request) -> entity")
-    require(
-        isinstance(step.holds, tuple) and all(isinstance(name, str) for name in step.holds),
-        f"holds is {step.holds!r}; give the names of the entity's fields",
-    )
-
-
-def _check_times(step: Step, require: Callable[[bool, str], None]) -> None:
-    for name in ("timeout_s", "limit_s", "settles_within_s", "key_lives_h"):
-        value = getattr(step, name)
-        optional = name in ("settles_within_s", "key_lives_h")
-        require(
-            (optional and value is None) or _is_duration(value),
-            f"{name} is {value!r}; give a number above 0" + (", or leave it out" if optional else ""),
-        )
-    require(
-        step.is_local or step.limit_s >= step.timeout_s,
-        f"limit_s={step.limit_s!r} is shorter than timeout_s={step.timeout_s!r}; give one attempt time to end",
-    )
-    require(isinstance(step.backoff, Backoff), f"backoff is {step.backoff!r}; give Backoff(first_s=..., cap_s=...)")
-    first, cap = step.backoff.first_s, step.backoff.cap_s
-    require(
-        _is_duration(first) and _is_duration(cap) and first <= cap,
-        f"backoff has first_s={first!r} and cap_s={cap!r}; give numbers above 0, the cap not below the first",
-    )
-
-
-def _check_probe(step: Step, require: Callable[[bool, str], None]) -> None:
-    require(
-        step.probe is None or step.settles_within_s is not None,
-        "it has a probe and no settles_within_s, so a probe that finds nothing would never count; say how long after "
-        "its sending a request can still take effect",
-    )
-    require(
-        step.probe is not None or step.settles_within_s is None,
-        "it has settles_within_s and no probe; give probe=, or remove it",
-    )
-
-
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise DefinitionError(message)
 
 
 def _no_step(saga: str, event: str) -> Step:
     raise KeyError(f"saga {saga!r} has no step {event!r}")
 
 
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= 100 and value.isprintable() and "/" not in value  # noqa: PLR2004
+# What can be wrong with a definition: each gives what it finds, in words that say how to mend it -----------------
+# Their parameters are `Any`: they look at what an author wrote, whatever its type.
 
 
-def _is_duration(value: object) -> bool:
-    return type(value) in (int, float) and 0 < value < math.inf  # type: ignore[operator]
+def _refuse_first(saga: Any, faults: Iterator[str]) -> None:
+    for fault in faults:
+        raise DefinitionError(f"saga {saga!r}: {fault}")
+
+
+def _faults_of_list(steps: Any) -> Iterator[str]:
+    if not isinstance(steps, list | tuple):
+        yield f"steps is {steps!r}; give a list of local(...), external(...) and parallel(...)"
+    for entry in steps:
+        for step in _members(entry):
+            if not isinstance(step, Step):
+                hint = "; a group cannot hold a group" if isinstance(step, Parallel) else ""
+                yield f"{step!r} is no step; build one with local(...) or external(...){hint}"
+
+
+def _faults_of_saga(saga: Any) -> Iterator[str]:
+    if not _is_name(saga.name):
+        yield f"a saga's name is {NAME}"
+    if not isinstance(saga.request, type):
+        yield f"request is {saga.request!r}; give the type of its requests"
+    if type(saga.version) is not int or saga.version < 1:
+        yield f"version is {saga.version!r}; count from 1"
+    if saga.deadline_s is not None and not _is_duration(saga.deadline_s):
+        yield f"deadline_s is {saga.deadline_s!r}; give seconds above 0, or leave it out"
+    if saga.prepare is not None and not callable(saga.prepare):
+        yield f"prepare is {saga.prepare!r}; give a function (entities, asked) -> request"
+    if not saga.groups:
+        yield "it has no step; give it at least one"
+    yield from _faults_of_groups(saga.groups)
+
+
+def _faults_of_groups(groups: Any) -> Iterator[str]:
+    for group in groups:
+        if not 1 <= len(group) <= GROUP_MEMBERS_MAX:
+            yield (
+                f"a group has {len(group)} members; 1 to {GROUP_MEMBERS_MAX} can run at the same time: "
+                "split it into groups that follow each other"
+            )
+    pivots = [step for group in groups for step in group if step.pivot]
+    for step in pivots[1:]:
+        yield (
+            f"step {pivots[0].event!r} and step {step.event!r} are both pivots; a saga has one point of no return: "
+            "the later ones are retriable steps without pivot=True"
+        )
+    if pivots and (pivots[0],) not in groups:
+        yield f"step {pivots[0].event!r}: the pivot is in a parallel group; it decides alone: move it out"
+
+
+def _faults_of_names(saga: Saga) -> Iterator[str]:
+    names = [text for step in saga.every_step() for text in (step.event, step.undone) if text]
+    for text in names:
+        if names.count(text) > 1:
+            yield f"step {text!r}: two events have this name; name each differently"
+
+
+def _faults_of_step(step: Any, after_pivot: bool) -> Iterator[str]:
+    if not _is_name(step.event):
+        yield f"an event's name is {NAME}"
+    if not _is_name(step.service):
+        yield f"service is {step.service!r}; give {NAME}"
+    for name in ("pivot", "remembers_refusals", "at_least_once"):
+        if not isinstance(getattr(step, name), bool):
+            yield f"{name} is {getattr(step, name)!r}; give True or False"
+    yield from _faults_of_way_back(step, after_pivot)
+    yield from _faults_of_functions(step)
+    yield from _faults_of_times(step)
+
+
+def _faults_of_way_back(step: Any, after_pivot: bool) -> Iterator[str]:
+    if step.pivot or after_pivot:
+        where = "is the pivot" if step.pivot else "comes after the pivot"
+        if step.undo is not None:
+            yield f"it {where} and has an undo, which could never run: remove undo and undone"
+        if step.undone:
+            yield f"it {where} and has an event undone={step.undone!r}: remove it"
+        if step.leaves is not None:
+            yield f"it {where} and is never compensated, so it leaves nothing: remove leaves"
+    elif step.undo is None:
+        yield "it comes before the pivot and has no compensation; give undo= and undone=, or move it after the pivot"
+    elif not _is_name(step.undone):
+        yield f"undone is {step.undone!r}; name the event of its compensation, {NAME}"
+
+
+def _faults_of_functions(step: Any) -> Iterator[str]:
+    shape = "(entity, request) or (entity, request, call)" if step.is_local else "(client, request, call)"
+    counts = (WITHOUT_CALL, WITH_CALL) if step.is_local else (WITH_CALL,)
+    for name in ("action", "undo", "probe"):
+        function = getattr(step, name)
+        if function is not None and not callable(function):
+            yield f"{name} is {function!r}; give a function {shape}"
+        if function is not None and not any(_accepts(function, count) for count in counts):
+            yield f"{name} must take {shape}"
+        if step.is_local and inspect.iscoroutinefunction(function):
+            yield f"{name} is async; a local step is a pure function: make it plain, or the step external(...)"
+    if step.entity is not None and not callable(step.entity):
+        yield f"entity is {step.entity!r}; give a function from the request to an id"
+    if step.leaves is not None and not callable(step.leaves):
+        yield f"leaves is {step.leaves!r}; give a function (entity before, request) -> entity"
+    if not all(isinstance(name, str) for name in step.holds):
+        yield f"holds is {step.holds!r}; give the names of the entity's fields"
+
+
+def _faults_of_times(step: Any) -> Iterator[str]:
+    for name in ("timeout_s", "limit_s"):
+        if not _is_duration(getattr(step, name)):
+            yield f"{name} is {getattr(step, name)!r}; give a number above 0"
+    for name in ("settles_within_s", "key_lives_h"):
+        if getattr(step, name) is not None and not _is_duration(getattr(step, name)):
+            yield f"{name} is {getattr(step, name)!r}; give a number above 0, or leave it out"
+    if not step.is_local and step.limit_s < step.timeout_s:
+        yield f"limit_s={step.limit_s!r} is shorter than timeout_s={step.timeout_s!r}; give one attempt time to end"
+    if not isinstance(step.backoff, Backoff):
+        yield f"backoff is {step.backoff!r}; give Backoff(first_s=..., cap_s=...)"
+    first, cap = step.backoff.first_s, step.backoff.cap_s
+    if not (_is_duration(first) and _is_duration(cap) and first <= cap):
+        yield f"backoff has first_s={first!r} and cap_s={cap!r}; give numbers above 0, the cap not below the first"
+    if step.probe and not step.settles_within_s:
+        yield (
+            "it has a probe and no settles_within_s, so a probe that finds nothing would never count; say how long "
+            "after its sending a request can still take effect"
+        )
+    if step.settles_within_s and not step.probe:
+        yield "it has settles_within_s and no probe; give probe=, or remove it"
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= NAME_LENGTH_MAX and value.isprintable() and "/" not in value
+
+
+def _is_duration(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value <= DURATION_MAX
 
 
 def _accepts(function: Callable[..., Any], count: int) -> bool:

@@ -7,7 +7,7 @@ is what the diagrams are drawn from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from amends.core.decide import Answer, Begin, Said, Signal, decide
@@ -30,6 +30,28 @@ class Entry(NamedTuple):
     event: str
     service: str
     status: Status
+
+
+class LocalAsk(NamedTuple):
+    """What a participant is asked whose state we keep.
+
+    Attributes:
+        service: who keeps the entity.
+        entity: from the request to its id.
+        function: the pure function, action or undo.
+        takes_call: whether it has a third parameter.
+        step: the step.
+        kind: `Kind.DO` or `Kind.UNDO`.
+        member: the step's place in its group.
+    """
+
+    service: str
+    entity: Callable[[Any], str]
+    function: Callable[..., Any]
+    takes_call: bool
+    step: Step
+    kind: Kind
+    member: int
 
 
 class Story(NamedTuple):
@@ -94,33 +116,26 @@ class Path:
     Attributes:
         node: where the way has led.
         story: what happened on the way.
-        step: the step whose local participant is asked next; ``None`` when none is.
-        kind: what it is asked.
-        function: its pure function, and whether it takes the `Call`.
+        ask: whom to ask next; ``None`` when no local participant is asked.
         done: the way after it is done; ``None`` until it was followed once.
         refused: the way after it refused, likewise.
+        straight: where `amends.core.straight` keeps what it wrote.
     """
 
-    __slots__ = (
-        "done", "entity", "function", "kind", "member", "node", "refused", "service", "step", "story", "takes_call",
-    )  # fmt: skip
+    __slots__ = ("ask", "done", "node", "refused", "story", "straight")
 
     def __init__(self, at: Node, story: Story) -> None:
         self.node = at
         self.story = story
+        self.ask = next(_local_asks(at), None)
         self.done: Path | None = None
         self.refused: Path | None = None
-        asked_next: tuple[int, Kind, Step | None] = next(_local_requests(at), (0, Kind.DO, None))
-        self.member, self.kind, self.step = asked_next
-        if self.step is not None:
-            self.service = self.step.service
-            self.entity: Any = self.step.entity
-            self.function: Any = self.step.action if self.kind is Kind.DO else self.step.undo
-            self.takes_call = takes_call(self.function)
+        self.straight: Callable[[Any, Any], tuple[Path, Any]] | None = None
 
     def follow(self, said: Said) -> Path:
         """The way after the local participant answered ``DONE`` or ``REFUSED``."""
-        link = self.node.follow(Answer(self.member, self.kind, said))
+        assert self.ask is not None, "who was not asked does not answer"
+        link = self.node.follow(Answer(self.ask.member, self.ask.kind, said))
         onward = Path(link.node, self.story.then(link.story))
         if said is Said.DONE:
             self.done = onward
@@ -177,10 +192,11 @@ def _marked_step(saga: Saga, state: State, change: Marked) -> Step:
     return saga.groups[at.group][change.member]
 
 
-def _local_requests(at: Node) -> Iterator[tuple[int, Kind, Step]]:
+def _local_asks(at: Node) -> Iterator[LocalAsk]:
     position = underway(at.state)
     for member, kind in asked(at.state):
         assert position is not None, "a final state asks nothing"
         step = at.saga.groups[position.group][member]
-        if step.is_local:
-            yield member, kind, step
+        function = step.action if kind is Kind.DO else step.undo
+        if step.entity is not None and function is not None:
+            yield LocalAsk(step.service, step.entity, function, takes_call(function), step, kind, member)

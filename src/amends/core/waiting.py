@@ -23,10 +23,11 @@ class Waiting(NamedTuple):
     """What travels beside a member that was asked.
 
     Attributes:
-        kind: what it was asked.
+        kind: what it was asked last.
         attempt: 1 for the first sending.
-        since_ms: when it was asked first.
-        sent_ms: when the action was sent last; a probe that finds nothing counts from then.
+        since_ms: when it was asked first; its limit and the life of its key count from then.
+        acted_ms: when the action was sent last; a probe that finds nothing counts from then.
+        at_ms: when this attempt is sent.
         due_ms: when the outcome of this attempt becomes unknown.
         error: what the attempt before ended with; empty at the first.
     """
@@ -34,7 +35,8 @@ class Waiting(NamedTuple):
     kind: Kind
     attempt: int
     since_ms: int
-    sent_ms: int
+    acted_ms: int
+    at_ms: int
     due_ms: int
     error: str = ""
 
@@ -59,16 +61,15 @@ def pause_ms(backoff: Backoff, key: str, attempt: int) -> int:
 
 def asked_first(step: Step, kind: Kind, last: Waiting | None, now_ms: int) -> Waiting:
     """A request that is sent for the first time, now; `last` is what the step was asked before."""
-    sent_ms = last.sent_ms if last and kind is not Kind.DO else now_ms
-    return Waiting(kind, 1, now_ms, sent_ms, now_ms + milliseconds(step.timeout_s))
+    acted_ms = last.acted_ms if last and kind is not Kind.DO else now_ms
+    return Waiting(kind, 1, now_ms, acted_ms, now_ms, now_ms + milliseconds(step.timeout_s))
 
 
-def asked_again(step: Step, last: Waiting, key: str, now_ms: int, error: str) -> tuple[Waiting, int]:
-    """The next attempt of a request after one that ended with `error`, and when to send it."""
-    attempt = last.attempt + 1
-    at_ms = now_ms + pause_ms(step.backoff, key, attempt)
-    sent_ms = at_ms if last.kind is Kind.DO else last.sent_ms
-    return Waiting(last.kind, attempt, last.since_ms, sent_ms, at_ms + milliseconds(step.timeout_s), error), at_ms
+def asked_again(step: Step, last: Waiting, at_ms: int, error: str) -> Waiting:
+    """The next attempt, at a time, of a request after one that ended with `error`."""
+    acted_ms = at_ms if last.kind is Kind.DO else last.acted_ms
+    due_ms = at_ms + milliseconds(step.timeout_s)
+    return Waiting(last.kind, last.attempt + 1, last.since_ms, acted_ms, at_ms, due_ms, error)
 
 
 def is_over(saga: Saga, group: int, step: Step, waiting: Waiting, at_ms: int) -> bool:
@@ -87,4 +88,4 @@ def is_over(saga: Saga, group: int, step: Step, waiting: Waiting, at_ms: int) ->
 
 def has_settled(step: Step, waiting: Waiting, now_ms: int) -> bool:
     """Whether the action can no longer take effect, so that a probe that finds nothing proves that nothing happened."""
-    return now_ms >= waiting.sent_ms + milliseconds(step.settles_within_s or 0)
+    return now_ms >= waiting.acted_ms + milliseconds(step.settles_within_s or 0)

@@ -6,18 +6,14 @@ Nothing is sent, so nothing can come twice: what guards a local step is that sag
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Final
+from typing import Any
 
 from amends.core.decide import Said
 from amends.core.definition import Command, Step
-from amends.core.messages import GONE, NO_ANSWERS, Call, Changed, Done, Gone, Kind, Later, Refused, Unknown
-from amends.core.table import Path
+from amends.core.messages import GONE, NO_ANSWERS, Call, Changed, Kind, Refused
+from amends.core.straight import NOTHING_SAID, SPECIAL, Entities, straight
+from amends.core.table import LocalAsk, Path
 from amends.errors import ParticipantError
-
-Entities = Mapping[str, MutableMapping[str, Any]]
-"""The unit of work: service, then id, to entity. A dict of dicts serves; an adapter's overlay can."""
-
-SPECIAL: Final = frozenset((Refused, Changed, Gone, type(None), Done, Unknown, Later))
 
 
 def walk(
@@ -40,31 +36,28 @@ def walk(
         Exception: whatever a participant's function raises. The entities are to be thrown away then.
     """
     reason = ""
-    while path.step is not None:
-        owned = entities[path.service]
-        entity_id = path.entity(request)
-        before = owned.get(entity_id)
-        if path.takes_call:
-            after = path.function(before, request, _call(path.step, path.kind, saga_id, answers))
-        else:
-            after = path.function(before, request)
-        if after.__class__ not in SPECIAL:
-            owned[entity_id] = after
-            path = path.done or path.follow(Said.DONE)
-        elif isinstance(after, Refused):
+    while path.ask:
+        path, after = (path.straight or straight(path))(request, entities)
+        ask = path.ask
+        if ask is None:
+            break
+        owned, entity_id = entities[ask.service], ask.entity(request)
+        if after is NOTHING_SAID:
+            after = ask.function(owned.get(entity_id), request, _call(ask, saga_id, answers))
+        if isinstance(after, Refused):
             reason = after.reason
             path = path.refused or path.follow(Said.REFUSED)
         else:
-            answer = put(owned, entity_id, after, path.step.event, path.function)
-            if answer is not None and path.kind is Kind.DO:
-                answers = {**answers, path.step.event: answer}
+            answer = put(owned, entity_id, after, ask.step.event, ask.function)
+            if answer is not None and ask.kind is Kind.DO:
+                answers = {**answers, ask.step.event: answer}
             path = path.done or path.follow(Said.DONE)
     return path, answers, reason
 
 
-def _call(step: Step, kind: Kind, saga_id: str, answers: Mapping[str, Any]) -> Call:
-    answer = answers.get(step.event) if kind is Kind.UNDO else None
-    return Call(key_of(saga_id, step, kind), 1, answers, answer)
+def _call(ask: LocalAsk, saga_id: str, answers: Mapping[str, Any]) -> Call:
+    answer = answers.get(ask.step.event) if ask.kind is Kind.UNDO else None
+    return Call(key_of(saga_id, ask.step, ask.kind), 1, answers, answer)
 
 
 def put(owned: MutableMapping[str, Any], entity_id: str, after: Any, what: str, function: Any) -> Any:
@@ -112,9 +105,12 @@ def command(entities: Entities, order: Command, entity_id: str, body: Any) -> Re
     """
     owned = entities[order.service]
     after = order.apply(owned.get(entity_id), body)
-    if isinstance(after, Refused):
+    if after.__class__ not in SPECIAL:
+        owned[entity_id] = after
+    elif isinstance(after, Refused):
         return after
-    put(owned, entity_id, after, order.event, order.apply)
+    else:
+        put(owned, entity_id, after, order.event, order.apply)
     return None
 
 

@@ -5,40 +5,40 @@ The contract is docs/contract.md, "The order saga".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
 from amends.core.definition import Saga, local
 from amends.core.messages import Refused
 from amends.shop.inventory import INVENTORY, release, reserve, settle
-from amends.shop.orders import NUMBERING, ORDER, cancel, complete, create, left
+from amends.shop.orders import cancel, complete, create, left
 from amends.shop.payments import PAYMENT, process, refund
 from amends.shop.purchase import Purchase
 from amends.shop.shipping import SHIPPING, ship
+from amends.shop.values import new
 
 ORDER_OF: Final = attrgetter("order_id")
 CUSTOMER_OF: Final = attrgetter("customer_id")
 PRODUCT_OF: Final = attrgetter("product_id")
 
 
-def place(entities: Mapping[str, Mapping[str, Any]], asked: tuple[str, str, int]) -> Purchase | Refused:
-    """Freeze what an order asks for: its number, its amount, and whether it is short.
+def place(entities: Mapping[str, Mapping[str, Any]], order_id: str, asked: Sequence[Any]) -> Purchase | Refused:
+    """Freeze what an order asks for: its amount, and whether it is short.
 
     Args:
         entities: only read.
-        asked: customer, product and quantity.
+        order_id: the number that ORDER gives it, if it is placed.
+        asked: the operation: its name, customer, product and quantity.
     """
-    customer_id, product_id, quantity = asked
+    _name, customer_id, product_id, quantity = asked
     if customer_id not in entities[PAYMENT]:
         return Refused("no such customer (yet)")
     product = entities[INVENTORY].get(product_id)
     if product is None:
         return Refused("no such product (yet)")
-    number = entities[ORDER].get(NUMBERING, 0) + 1
-    return Purchase(
-        f"O{number:03d}", customer_id, product_id, quantity, quantity * product.price, quantity > product.stock
-    )
+    amount, short = quantity * product.price, quantity > product.stock
+    return new(Purchase, (order_id, customer_id, product_id, quantity, amount, short))
 
 
 CHECKOUT: Final = Saga(

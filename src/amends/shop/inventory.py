@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from amends.core.definition import Command
 from amends.core.messages import Refused
 from amends.shop.purchase import Purchase
+from amends.shop.values import new
 
 INVENTORY: Final = "INVENTORY"
 
@@ -49,20 +50,20 @@ def reserve(product: Product, purchase: Purchase) -> Product | Refused:
         return Refused(f"{quantity} wanted, {stock} in stock")
     if purchase.short:
         return Refused(f"{quantity} wanted, and fewer were in stock when it was ordered")
-    return Product(stock - quantity, reserved + quantity, settled, added, price)
+    return new(Product, (stock - quantity, reserved + quantity, settled, added, price))
 
 
 def release(product: Product, purchase: Purchase) -> Product:
     """INVENTORY_RELEASED."""
     stock, reserved, settled, added, price = product
-    return Product(stock + purchase.quantity, reserved - purchase.quantity, settled, added, price)
+    return new(Product, (stock + purchase.quantity, reserved - purchase.quantity, settled, added, price))
 
 
 def settle(product: Product, purchase: Purchase) -> Product:
     """INVENTORY_SETTLED: what was shipped is no longer held."""
     stock, reserved, settled, added, price = product
     quantity = purchase.quantity
-    return Product(stock, reserved - quantity, settled + quantity, added, price)
+    return new(Product, (stock, reserved - quantity, settled + quantity, added, price))
 
 
 def set_stock(product: Product | None, offer: Offer) -> Product:

@@ -6,7 +6,7 @@ no code of the caller's runs; values are never formatted here, since that could 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ STOCK: Final = range(10_001)
 PRICE: Final = range(1, 1_000_001)
 QUANTITY: Final = range(1001)
 
-ENTRY_TYPES: Final = (tuple, list)
+ENTRY_TYPES: Final = frozenset((tuple, list))
 UNREADABLE: Final = -1  # the index of a remark on the whole list
 
 
@@ -44,45 +44,41 @@ class Argument(NamedTuple):
 
     Attributes:
         name: as in the contract.
-        accepts: whether a value is right.
-        rule: what is right, for a person.
+        kind: its exact type.
+        allowed: which values of it; ``None`` for any.
+        rule: both, for a person.
     """
 
     name: str
-    accepts: Callable[[Any], bool]
+    kind: type
+    allowed: Container[Any] | None
     rule: str
 
-
-def _is_id(value: Any) -> bool:
-    return type(value) is str and 1 <= len(value) <= ID_LENGTH_MAX and value.isprintable()
-
-
-def _is_text(value: Any) -> bool:
-    return type(value) is str
+    def accepts(self, value: Any) -> bool:
+        """Whether a value is right."""
+        return type(value) is self.kind and (self.allowed is None or value in self.allowed)
 
 
-def _is_service(value: Any) -> bool:
-    return type(value) is str and value in SERVICES
+class _Ids:
+    """All valid ids."""
+
+    def __contains__(self, text: Any) -> bool:
+        return 1 <= len(text) <= ID_LENGTH_MAX and text.isprintable()
 
 
 def _id(name: str) -> Argument:
-    return Argument(name, _is_id, f"{name} is a string of 1 to {ID_LENGTH_MAX} printable characters")
+    return Argument(name, str, _Ids(), f"{name} is a string of 1 to {ID_LENGTH_MAX} printable characters")
 
 
 def _named(name: str) -> Argument:
-    return Argument(name, _is_text, f"{name} is a string")
+    return Argument(name, str, None, f"{name} is a string")
 
 
 def _int(name: str, allowed: range) -> Argument:
-    least, most = allowed[0], allowed[-1]
-
-    def accepts(value: Any) -> bool:
-        return type(value) is int and least <= value <= most
-
-    return Argument(name, accepts, f"{name} is a whole number from {least} to {most}")
+    return Argument(name, int, allowed, f"{name} is a whole number from {allowed[0]} to {allowed[-1]}")
 
 
-SERVICE: Final = Argument("service_name", _is_service, "service_name is one of " + ", ".join(SERVICES))
+SERVICE: Final = Argument("service_name", str, SERVICES, "service_name is one of " + ", ".join(SERVICES))
 
 CREATE_CUSTOMER: Final = "CREATE_CUSTOMER"
 ADD_PRODUCT: Final = "ADD_PRODUCT"
@@ -112,15 +108,22 @@ def read(operations: Any) -> tuple[list[Any], Remark | None]:
         return [], Remark(UNREADABLE, "", type(operations).__name__, rule)
 
 
+_SHAPES: Final = {
+    name: tuple((place, argument.kind, argument.allowed) for place, argument in enumerate(arguments, start=1))
+    for name, arguments in ARGUMENTS.items()
+}
+
+
 def is_well_formed(entry: Any) -> bool:
     """Whether an operation is right by itself, whatever state it meets."""
     if type(entry) not in ENTRY_TYPES or not entry or type(entry[0]) is not str:
         return False
-    arguments = ARGUMENTS.get(entry[0])
-    if arguments is None or len(entry) != len(arguments) + 1:
+    shape = _SHAPES.get(entry[0])
+    if shape is None or len(entry) != len(shape) + 1:
         return False
-    for argument, value in zip(arguments, entry[1:], strict=True):
-        if not argument.accepts(value):
+    for place, kind, allowed in shape:
+        value = entry[place]
+        if type(value) is not kind or (allowed is not None and value not in allowed):
             return False
     return True
 

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from amends.core.definition import Command
 from amends.shop.purchase import Purchase
+from amends.shop.values import new
 
 ORDER: Final = "ORDER"
 NUMBERING: Final = "numbering"  # the id of the counter's entity; an order's id begins with O and a digit
@@ -33,10 +34,10 @@ class Order(NamedTuple):
     status: str
 
 
-def create(_: Order | None, purchase: Purchase) -> Order:
+def create(before: Order | None, purchase: Purchase) -> Order:  # noqa: ARG001 - there is none before
     """ORDER_CREATED."""
-    _, customer_id, product_id, quantity, total_amount, _ = purchase
-    return Order(customer_id, product_id, quantity, total_amount, PROCESSING)
+    _order_id, customer_id, product_id, quantity, total_amount, _short = purchase
+    return new(Order, (customer_id, product_id, quantity, total_amount, PROCESSING))
 
 
 def cancel(order: Order, _: Purchase) -> Order:
@@ -46,8 +47,8 @@ def cancel(order: Order, _: Purchase) -> Order:
 
 def complete(order: Order, _: Purchase) -> Order:
     """ORDER_COMPLETED."""
-    customer_id, product_id, quantity, total_amount, _ = order
-    return Order(customer_id, product_id, quantity, total_amount, SHIPPED)
+    customer_id, product_id, quantity, total_amount, _status = order
+    return new(Order, (customer_id, product_id, quantity, total_amount, SHIPPED))
 
 
 def left(before: Order | None, purchase: Purchase) -> Order:
@@ -55,9 +56,14 @@ def left(before: Order | None, purchase: Purchase) -> Order:
     return cancel(create(before, purchase), purchase)
 
 
-def take_number(last: int | None, _: object) -> int:
-    """ORDER_NUMBER_TAKEN: numbers count from 1, without gaps."""
-    return (last or 0) + 1
+def order_id_of(number: int) -> str:
+    """``O001``, ``O002``, ... ``O999``, ``O1000``."""
+    return "O%03d" % number  # noqa: UP031 - takes two thirds of an f-string's time
 
 
-NUMBER_TAKEN: Final = Command("ORDER_NUMBER_TAKEN", ORDER, take_number)
+def take_numbers(last: int | None, count: int) -> int:
+    """ORDER_NUMBERS_TAKEN: numbers count from 1, without gaps; a batch takes its numbers together."""
+    return (last or 0) + count
+
+
+NUMBERS_TAKEN: Final = Command("ORDER_NUMBERS_TAKEN", ORDER, take_numbers)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from amends.core.definition import Command
 from amends.core.messages import Refused
 from amends.shop.purchase import Purchase
+from amends.shop.values import new
 
 PAYMENT: Final = "PAYMENT"
 
@@ -30,12 +31,12 @@ def process(account: Account, purchase: Purchase) -> Account | Refused:
     amount = purchase.total_amount
     if amount > limit - used and amount and not purchase.short:
         return Refused(f"{amount} exceeds the credit left: {limit - used} of {limit}")
-    return Account(limit, used + amount)
+    return new(Account, (limit, used + amount))
 
 
 def refund(account: Account, purchase: Purchase) -> Account:
     """PAYMENT_REFUNDED."""
-    return Account(account.credit_limit, account.credit_used - purchase.total_amount)
+    return new(Account, (account.credit_limit, account.credit_used - purchase.total_amount))
 
 
 def set_limit(account: Account | None, credit_limit: int) -> Account:

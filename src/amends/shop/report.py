@@ -5,9 +5,10 @@ The contract is docs/contract.md, "Report".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple, TypedDict
 
-from amends.core.state import Compensated, Completed, State, Status
+from amends.core.state import Compensated, Completed, Status
 from amends.core.table import Entry, Path
 from amends.shop.checkout import LOGGED_EVENTS
 from amends.shop.inventory import Product
@@ -64,27 +65,33 @@ class Report(TypedDict):
     saga_log: list[LogEntry]
 
 
+class Telling(NamedTuple):
+    """What a way through the saga says in a report, whichever order took it."""
+
+    path: Path
+    status: str
+    completed: tuple[str, ...]
+    compensations: tuple[str, ...]
+    log: tuple[LogEntry, ...]
+
+
 class Placed(NamedTuple):
     """An order's saga, as a session keeps it.
 
     Attributes:
         purchase: what was asked.
-        path: the way that the saga took; it ends in its state.
+        told: what the way that the saga took says in a report.
         reason: why it was compensated; empty when it was not.
     """
 
     purchase: Purchase
-    path: Path
+    told: Telling
     reason: str
 
-
-class Telling(NamedTuple):
-    """What a way through the saga says in a report, whichever order took it."""
-
-    status: str
-    completed: tuple[str, ...]
-    compensations: tuple[str, ...]
-    log: tuple[tuple[str, str, bool, bool], ...]
+    @property
+    def path(self) -> Path:
+        """The way that the saga took; it ends in its state."""
+        return self.told.path
 
 
 def customer_report(account: Account) -> CustomerReport:
@@ -100,44 +107,60 @@ def product_report(product: Product) -> ProductReport:
 
 def order_report(placed: Placed) -> OrderReport:
     """An order's entry; read from its saga, so that an order that ORDER never had is reported too."""
-    _, customer_id, product_id, quantity, total_amount, _ = placed.purchase
-    status, completed, compensations, _ = telling(placed.path)
+    _order_id, customer_id, product_id, quantity, total_amount, _short = placed.purchase
+    _path, status, completed, compensations, _log = placed.told
     return {
         "customer_id": customer_id,
         "product_id": product_id,
         "quantity": quantity,
         "total_amount": total_amount,
         "status": status,
-        "events_completed": list(completed),
-        "compensation_events": list(compensations),
+        "events_completed": [*completed],
+        "compensation_events": [*compensations],
     }
 
 
-def log_entries(placed: Placed) -> list[LogEntry]:
-    """The lines of an order's saga in the saga log."""
-    order_id = placed.purchase.order_id
-    return [
-        {"order_id": order_id, "event": event, "service": service, "success": success, "compensation": compensation}
-        for event, service, success, compensation in telling(placed.path).log
-    ]
+def log_report(orders: Iterable[Placed]) -> list[LogEntry]:
+    """The saga log of some orders, one after the other."""
+    lines = []
+    for placed in orders:
+        order_id = placed.purchase.order_id
+        for template in placed.told.log:
+            line = template.copy()  # takes two thirds of the time of a new dict, and there are five for an order
+            line["order_id"] = order_id
+            lines.append(line)
+    return lines
 
 
-_TELLINGS: Final[dict[Path, Telling]] = {}
+class _Tellings(dict[Path, Telling]):
+    """What each way says; there are few ways, so each is read once."""
+
+    def __missing__(self, path: Path) -> Telling:
+        told = self[path] = _read(path)
+        return told
 
 
-def telling(path: Path) -> Telling:
-    """What a way says; there are few ways, so each is read once."""
-    known = _TELLINGS.get(path)
-    if known is None:
-        known = _TELLINGS[path] = _read(path.node.state, path.story.entries)
-    return known
+TELLINGS: Final = _Tellings()
 
 
-def _read(state: State, entries: tuple[Entry, ...]) -> Telling:
-    told = [entry for entry in entries if entry.event in LOGGED_EVENTS]
+def _read(path: Path) -> Telling:
+    state = path.node.state
+    told = [entry for entry in path.story.entries if entry.event in LOGGED_EVENTS]
     return Telling(
+        path,
         SHIPPED if isinstance(state, Completed) else CANCELED if isinstance(state, Compensated) else PROCESSING,
         tuple(entry.event for entry in told if entry.status is Status.DONE),
         tuple(entry.event for entry in told if entry.status is Status.UNDONE),
-        tuple((e.event, e.service, e.status is not Status.REFUSED, e.status is Status.UNDONE) for e in told),
+        tuple(_log_entry(entry) for entry in told),
     )
+
+
+def _log_entry(entry: Entry) -> LogEntry:
+    """A line of the log, for any order: its id is to be filled in."""
+    return {
+        "order_id": "",
+        "event": entry.event,
+        "service": entry.service,
+        "success": entry.status is not Status.REFUSED,
+        "compensation": entry.status is Status.UNDONE,
+    }

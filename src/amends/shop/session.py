@@ -5,7 +5,7 @@ The contract is docs/contract.md, "A session".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from amends.core.messages import Refused
@@ -26,9 +26,18 @@ from amends.shop.operations import (
     is_well_formed,
     read,
 )
-from amends.shop.orders import NUMBER_TAKEN, NUMBERING
+from amends.shop.orders import NUMBERING, NUMBERS_TAKEN, ORDER, order_id_of
 from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
-from amends.shop.report import Placed, Report, customer_report, log_entries, order_report, product_report
+from amends.shop.report import (
+    TELLINGS,
+    Placed,
+    Report,
+    customer_report,
+    log_report,
+    order_report,
+    product_report,
+)
+from amends.shop.values import new
 
 CUSTOMERS_MAX: Final = 20  # newly created in one call of the function (contract, "Operations")
 PRODUCTS_MAX: Final = 50
@@ -106,13 +115,14 @@ class _Batch:
         self.products = entities[INVENTORY]
         self.sagas = sagas
         self.limits = limits
+        self.number = entities[ORDER].get(NUMBERING, 0)
         self.injected: dict[str, int] = {}
         self.customers_named: dict[str, None] = {}
         self.products_named: dict[str, None] = {}
-        self.orders_named: dict[str, None] = {}
+        self.orders_named: dict[str, Placed] = {}
         self.customers_created = 0
         self.products_created = 0
-        self.placed: dict[str, Placed] = {}
+        self.placed: list[Placed] = []
         self.refusals: list[Remark] = []
         self.notes: list[Remark] = []
 
@@ -121,46 +131,54 @@ class _Batch:
         entries, unreadable = read(operations)
         if unreadable:
             self.refusals.append(unreadable)
-        accepted = [*self._accepted(entries)]
-        injections = [(index, entry) for index, entry in accepted if entry[0] == INJECT_FAILURE]
-        for _, (_, service, order_id) in injections:
-            step = SERVICES.index(service)
-            self.injected[order_id] = min(step, self.injected.get(order_id, step))
-        for index, entry in accepted:
-            name = entry[0]
-            if name == PLACE_ORDER:  # first, since it is what batches are made of
-                self._place_order(index, entry)
-            elif name != INJECT_FAILURE:
-                CARRY_OUT[name](self, index, entry)
+        injections = self._screened(entries)
+        for index, entry in enumerate(entries):
+            if entry is not None:
+                CARRY_OUT[entry[0]](self, index, entry)
+        if self.placed:
+            command(self.entities, NUMBERS_TAKEN, NUMBERING, len(self.placed))
         self._note_idle(injections)
         self.refusals.sort(key=_by_index)
         self.notes.sort(key=_by_index)
         return self._report()
 
-    def _accepted(self, entries: list[Any]) -> Iterator[tuple[int, Any]]:
+    def _screened(self, entries: list[Any]) -> list[tuple[int, Any]]:
+        """Replace by ``None`` what is not to be carried out (what is not well formed, and injections), and give the latter."""
+        injections = []
         for index, entry in enumerate(entries):
-            if is_well_formed(entry):
-                yield index, entry
-            else:
+            if not is_well_formed(entry):
                 self.refusals.append(fault(index, entry))
+                entries[index] = None
+            elif entry[0] == INJECT_FAILURE:
+                injections.append((index, entry))
+                entries[index] = None
+        for _, (_, service, order_id) in injections:
+            step = SERVICES.index(service)
+            self.injected[order_id] = min(step, self.injected.get(order_id, step))
+        return injections
 
-    def _place_order(self, index: int, entry: Any) -> None:
-        _, customer_id, product_id, quantity = entry
-        purchase = place(self.entities, (customer_id, product_id, quantity))
+    def place_order(self, index: int, entry: Any) -> None:
+        """Place an order and run its saga to the end."""
+        entities = self.entities
+        order_id = order_id_of(self.number + 1)
+        purchase = place(entities, order_id, entry)
         if isinstance(purchase, Refused):
-            missing = customer_id if customer_id not in self.accounts else product_id
+            missing = entry[1] if entry[1] not in self.accounts else entry[2]
             return self._refuse(index, entry, missing, purchase.reason)
         if self.limits and len(self.placed) == ORDERS_MAX:
-            return self._refuse(index, entry, product_id, f"one call places {ORDERS_MAX} orders at most")
-        order_id = purchase.order_id
-        command(self.entities, NUMBER_TAKEN, NUMBERING, None)
-        step = self.injected.get(order_id) if quantity else None
-        path, _, reason = walk(START if step is None else STARTS_FAILING[step], order_id, purchase, self.entities)
-        self.placed[order_id] = self.sagas[order_id] = Placed(purchase, path, reason)
-        self.orders_named[order_id] = self.customers_named[customer_id] = self.products_named[product_id] = None
+            return self._refuse(index, entry, entry[2], f"one call places {ORDERS_MAX} orders at most")
+        self.number += 1
+        _name, customer_id, product_id, quantity = entry
+        failing = self.injected.get(order_id) if quantity else None
+        path, _, reason = walk(START if failing is None else STARTS_FAILING[failing], order_id, purchase, entities)
+        placed = new(Placed, (purchase, TELLINGS[path], reason))
+        self.placed.append(placed)
+        self.sagas[order_id] = self.orders_named[order_id] = placed
+        self.customers_named[customer_id] = self.products_named[product_id] = None
         return None
 
-    def _create_customer(self, index: int, entry: Any) -> None:
+    def create_customer(self, index: int, entry: Any) -> None:
+        """Create a customer, or set the limit of one."""
         _, customer_id, credit_limit = entry
         is_new = customer_id not in self.accounts
         if is_new and self.limits and self.customers_created == CUSTOMERS_MAX:
@@ -170,7 +188,8 @@ class _Batch:
         self.customers_named[customer_id] = None
         return None
 
-    def _add_product(self, index: int, entry: Any) -> None:
+    def add_product(self, index: int, entry: Any) -> None:
+        """Add a product, or set stock and price of one."""
         _, product_id, stock, price = entry
         is_new = product_id not in self.products
         if is_new and self.limits and self.products_created == PRODUCTS_MAX:
@@ -180,19 +199,22 @@ class _Batch:
         self.products_named[product_id] = None
         return None
 
-    def _query_customer(self, index: int, entry: Any) -> None:
+    def query_customer(self, index: int, entry: Any) -> None:
+        """Name a customer."""
         self._query(index, entry, self.accounts, self.customers_named)
 
-    def _query_product(self, index: int, entry: Any) -> None:
+    def query_product(self, index: int, entry: Any) -> None:
+        """Name a product."""
         self._query(index, entry, self.products, self.products_named)
 
-    def _query_order(self, index: int, entry: Any) -> None:
+    def query_order(self, index: int, entry: Any) -> None:
+        """Name an order."""
         self._query(index, entry, self.sagas, self.orders_named)
 
-    def _query(self, index: int, entry: Any, existing: Mapping[str, Any], named: dict[str, None]) -> None:
+    def _query(self, index: int, entry: Any, existing: Mapping[str, Any], named: dict[str, Any]) -> None:
         name, entity_id = entry
         if entity_id in existing:
-            named[entity_id] = None
+            named[entity_id] = existing[entity_id]
         else:
             self.notes.append(Remark(index, name, entity_id, "nothing has this id (yet)"))
 
@@ -200,20 +222,20 @@ class _Batch:
         self.refusals.append(Remark(index, entry[0], value, rule))
 
     def _note_idle(self, injections: list[tuple[int, Any]]) -> None:
+        quantities = {placed.purchase.order_id: placed.purchase.quantity for placed in self.placed}
         for index, (name, _, order_id) in injections:
-            placed = self.placed.get(order_id)
-            if placed is None:
+            if order_id not in quantities:
                 self.notes.append(Remark(index, name, order_id, "the batch places no order of this id"))
-            elif not placed.purchase.quantity:
+            elif not quantities[order_id]:
                 self.notes.append(Remark(index, name, order_id, "an order of zero quantity cannot be made to fail"))
 
     def _report(self) -> Report:
-        accounts, products, sagas = self.accounts, self.products, self.sagas
+        accounts, products = self.accounts, self.products
         return {
             "customers": {key: customer_report(accounts[key]) for key in self.customers_named},
             "products": {key: product_report(products[key]) for key in self.products_named},
-            "orders": {key: order_report(sagas[key]) for key in self.orders_named},
-            "saga_log": [line for placed in self.placed.values() for line in log_entries(placed)],
+            "orders": {key: order_report(placed) for key, placed in self.orders_named.items()},
+            "saga_log": log_report(self.placed),
         }
 
 
@@ -221,10 +243,11 @@ def _by_index(remark: Remark) -> int:
     return remark.index
 
 
-CARRY_OUT: Final = {
-    CREATE_CUSTOMER: _Batch._create_customer,
-    ADD_PRODUCT: _Batch._add_product,
-    QUERY_CUSTOMER: _Batch._query_customer,
-    QUERY_PRODUCT: _Batch._query_product,
-    QUERY_ORDER: _Batch._query_order,
+CARRY_OUT: Final[dict[str, Callable[[_Batch, int, Any], None]]] = {
+    PLACE_ORDER: _Batch.place_order,
+    CREATE_CUSTOMER: _Batch.create_customer,
+    ADD_PRODUCT: _Batch.add_product,
+    QUERY_CUSTOMER: _Batch.query_customer,
+    QUERY_PRODUCT: _Batch.query_product,
+    QUERY_ORDER: _Batch.query_order,
 }

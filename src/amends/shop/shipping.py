@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from amends.shop.purchase import Purchase
+from amends.shop.values import new
 
 SHIPPING: Final = "SHIPPING"
 
@@ -23,6 +24,7 @@ class Shipment(NamedTuple):
     quantity: int
 
 
-def ship(_: Shipment | None, purchase: Purchase) -> Shipment:
+def ship(before: Shipment | None, purchase: Purchase) -> Shipment:  # noqa: ARG001 - there is none before
     """ORDER_SHIPPED."""
-    return Shipment(purchase.customer_id, purchase.product_id, purchase.quantity)
+    _order_id, customer_id, product_id, quantity, _total_amount, _short = purchase
+    return new(Shipment, (customer_id, product_id, quantity))
