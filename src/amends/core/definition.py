@@ -295,7 +295,7 @@ def _faults_of_saga(saga: Any) -> Iterator[str]:
         yield f"request is {saga.request!r}; give the type of its requests"
     if type(saga.version) is not int or saga.version < 1:
         yield f"version is {saga.version!r}; count from 1"
-    if saga.deadline_s is not None and not _is_duration(saga.deadline_s):
+    if saga.deadline_s is not None and not is_duration(saga.deadline_s):
         yield f"deadline_s is {saga.deadline_s!r}; give seconds above 0, or leave it out"
     if saga.prepare is not None and not callable(saga.prepare):
         yield f"prepare is {saga.prepare!r}; give a function (entities, asked) -> request"
@@ -377,17 +377,17 @@ def _faults_of_functions(step: Any) -> Iterator[str]:
 
 def _faults_of_times(step: Any) -> Iterator[str]:
     for name in ("timeout_s", "limit_s"):
-        if not _is_duration(getattr(step, name)):
+        if not is_duration(getattr(step, name)):
             yield f"{name} is {getattr(step, name)!r}; give a number above 0"
     for name in ("settles_within_s", "key_lives_h"):
-        if getattr(step, name) is not None and not _is_duration(getattr(step, name)):
+        if getattr(step, name) is not None and not is_duration(getattr(step, name)):
             yield f"{name} is {getattr(step, name)!r}; give a number above 0, or leave it out"
     if not step.is_local and step.limit_s < step.timeout_s:
         yield f"limit_s={step.limit_s!r} is shorter than timeout_s={step.timeout_s!r}; give one attempt time to end"
     if not isinstance(step.backoff, Backoff):
         yield f"backoff is {step.backoff!r}; give Backoff(first_s=..., cap_s=...)"
     first, cap = step.backoff.first_s, step.backoff.cap_s
-    if not (_is_duration(first) and _is_duration(cap) and first <= cap):
+    if not (is_duration(first) and is_duration(cap) and first <= cap):
         yield f"backoff has first_s={first!r} and cap_s={cap!r}; give numbers above 0, the cap not below the first"
     if step.probe and not step.settles_within_s:
         yield (
@@ -402,7 +402,8 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= NAME_LENGTH_MAX and value.isprintable() and "/" not in value
 
 
-def _is_duration(value: Any) -> bool:
+def is_duration(value: Any) -> bool:
+    """Whether a value is a length of time that anybody means."""
     return type(value) in (int, float) and 0 < value <= DURATION_MAX
 
 

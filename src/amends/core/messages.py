@@ -106,7 +106,7 @@ class Call:
         key: the idempotency key, ``saga_id/step/do`` or ``saga_id/step/undo``; the same at every attempt. A probe
             gets the key of the action that it looks for.
         attempt: 1 for the first sending, for diagnosis only.
-        answers: the answers of the steps done so far, by event name.
+        answers: the answers of the steps in the groups before, by event name.
         answer: for an undo, the answer of its action, or what the probe found; else ``None``.
     """
 
@@ -209,6 +209,8 @@ class Request:
 class Send:
     """Ask a participant, not before `at_ms`, and only once the saga that says so is stored.
 
+    A `Send` that is held back until its time is dropped when the saga no longer wants it by then: see `Run.wants`.
+
     Attributes:
         request: what to ask.
         at_ms: when to send; later than now for a retry that backs off.
@@ -227,7 +229,7 @@ class Write:
     Attributes:
         saga_id: the saga that changed.
         number: position of the change in this saga, from 1, without gaps.
-        cause: the input, in words that are stored: ``Answered PAYMENT_PROCESSED/do Done``.
+        cause: the input, in words that are stored: ``PAYMENT_PROCESSED/do done``.
         changes: what became of it, one line each, in order; empty when the input changed nothing (a duplicate, a late
             answer).
     """

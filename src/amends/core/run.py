@@ -10,10 +10,10 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, Final
 
-from amends.core.definition import Saga
+from amends.core.definition import Saga, is_duration
 from amends.core.messages import Answered, Done, Effect, Kind, Later, Outcome, Refused, Request, Send, Unknown
 from amends.core.step import Run, start, step
-from amends.core.walk import Entities
+from amends.core.straight import Entities
 from amends.errors import ParticipantError
 
 HORIZON_MS: Final = 3_600_000  # an hour of the run's own clock: a dozen attempts at the default backoff
@@ -47,21 +47,18 @@ def run(
     """
     owned = entities if entities is not None else {member.service: {} for member in saga.every_step()}
     current, effects = start(saga, saga_id, request, 0, owned)
-    now_ms, out = 0, _sends(effects)
-    while out or current.due_ms() is not None:
-        sending = min(out, key=lambda send: send.at_ms, default=None)
-        now_ms = max(now_ms, sending.at_ms if sending else current.due_ms() or 0)
+    now_ms, held = 0, _sends(effects)
+    while moments := [send.at_ms for send in held] + [due for due in [current.due_ms()] if due is not None]:
+        now_ms = max(now_ms, min(moments))
         if now_ms > horizon_ms:
             break
-        if sending is None:
-            inputs = list(current.overdue(now_ms))
-        else:
-            out.remove(sending)
-            outcome = perform(saga, sending.request, (clients or {}))
-            inputs = [Answered(sending.request.step, sending.request.kind, outcome)]
+        inputs = current.overdue(now_ms)
+        if not inputs:
+            send = held.pop(min(range(len(held)), key=lambda place: held[place].at_ms))
+            inputs = (Answered(send.request.step, send.request.kind, perform(saga, send.request, clients or {})),)
         for said in inputs:
             current, effects = step(current, said, now_ms, owned)
-            out += _sends(effects)
+            held = [send for send in held + _sends(effects) if current.wants(send)]
     return current
 
 
@@ -92,7 +89,7 @@ def outcome_of(answer: object, request: Request) -> Outcome:
 
     An action or undo that gives nothing back is done: it returned, and did not raise. A probe must say what it found.
     """
-    if isinstance(answer, Done | Refused | Unknown | Later):
+    if isinstance(answer, Done | Refused | Unknown) or (isinstance(answer, Later) and is_duration(answer.within_s)):
         return answer
     if answer is None and request.kind is not Kind.PROBE:
         return Done()

@@ -6,7 +6,7 @@ times, reasons. It chooses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from amends.core.decide import Answer, Begin, GiveUp, Said, Signal, TryAgain, TurnBack, can_turn_back
@@ -26,6 +26,7 @@ from amends.core.messages import (
     Input,
     Kind,
     Later,
+    Outcome,
     Park,
     Refused,
     Request,
@@ -44,7 +45,6 @@ from amends.core.state import (
     Finished,
     Forward,
     Marked,
-    NeedsOperator,
     State,
     Status,
     asked,
@@ -52,12 +52,12 @@ from amends.core.state import (
     outstanding,
     underway,
 )
+from amends.core.straight import Entities
 from amends.core.table import NOTHING, Entry, Link, Story, node
-from amends.core.waiting import Waiting, asked_again, asked_first, has_settled, is_over, milliseconds
-from amends.core.walk import Entities, key_of, walk
+from amends.core.waiting import Waiting, asked_again, asked_first, has_settled, is_over, milliseconds, pause_ms
+from amends.core.walk import key_of, walk
 
 NO_ANSWER_CAME: Final = "no answer in time"
-TROUBLE: Final = {Status.REFUSED, Status.UNKNOWN, Status.STUCK}
 
 
 class Run(NamedTuple):
@@ -69,9 +69,9 @@ class Run(NamedTuple):
         request: frozen at the start.
         state: what `decide` looks at.
         answers: of done steps, by event; a step that answered nothing is not in it.
-        waiting: for each member of the current group what it was asked last; empty before anything was asked.
+        waiting: for each member of the current group what it was asked last; empty once the saga is final.
         trail: the outcomes so far, in order.
-        reason: why it turned back or got stuck; empty while nothing went wrong.
+        reason: why it turned back, or got stuck since; empty while nothing went wrong.
         deadline_ms: when to hand in `DeadlinePassed`; ``None`` without a deadline.
         number: of the last audit record.
     """
@@ -81,7 +81,7 @@ class Run(NamedTuple):
     request: Any
     state: State
     answers: Mapping[str, Any] = NO_ANSWERS
-    waiting: tuple[Waiting | None, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
     trail: tuple[Entry, ...] = ()
     reason: str = ""
     deadline_ms: int | None = None
@@ -89,19 +89,29 @@ class Run(NamedTuple):
 
     def due_ms(self) -> int | None:
         """When this saga moves by itself at the latest; ``None`` when it is final, or only an operator can move it."""
-        times = [waiting.due_ms for member, _ in asked(self.state) if (waiting := self.waiting[member])]
-        if self.deadline_ms is not None and can_turn_back(self.saga, self.state):
-            times.append(self.deadline_ms)
-        return min(times, default=None)
+        return min((due_ms for due_ms, _ in self.timers()), default=None)
 
-    def overdue(self, now_ms: int) -> Iterator[Input]:
+    def overdue(self, now_ms: int) -> tuple[Input, ...]:
         """The inputs that the clock gives by itself at a time: what ran out, and the deadline."""
+        return tuple(said for due_ms, said in self.timers() if due_ms <= now_ms)
+
+    def timers(self) -> Iterator[tuple[int, Input]]:
+        """What the clock hands in by itself, and when, unless something else happens before."""
         for member, kind in asked(self.state):
-            waiting = self.waiting[member]
-            if waiting and waiting.due_ms <= now_ms:
-                yield TimedOut(_step_of(self, member).event, kind)
-        if self.deadline_ms is not None and self.deadline_ms <= now_ms and can_turn_back(self.saga, self.state):
-            yield DeadlinePassed()
+            yield self.waiting[member].due_ms, TimedOut(_step(self, member).event, kind)
+        if self.deadline_ms is not None and can_turn_back(self.saga, self.state):
+            yield self.deadline_ms, DeadlinePassed()
+
+    def wants(self, send: Send) -> bool:
+        """Whether a `Send` that was held back until its time is still to be sent.
+
+        It is not when an answer or another attempt overtook it, nor is an action once the saga goes back.
+        """
+        request, member = send.request, _member(self, send.request.step)
+        if member is None or (member, request.kind) not in asked(self.state):
+            return False
+        too_late = request.kind is Kind.DO and isinstance(self.state, Backward)
+        return self.waiting[member].attempt == request.call.attempt and not too_late
 
     def outstanding(self) -> tuple[str, ...]:
         """What would be left to do if nothing more happened; see `amends.core.state.outstanding`."""
@@ -125,7 +135,7 @@ def start(
     """
     deadline = None if saga.deadline_s is None else now_ms + milliseconds(saga.deadline_s)
     fresh = Run(saga, saga_id, request, begin(saga), deadline_ms=deadline)
-    return _moved(fresh, node(saga, fresh.state).follow(Begin()), "started", now_ms, entities)
+    return _moved(fresh, node(saga, fresh.state).follow(Begin()), None, now_ms, entities)
 
 
 def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -> tuple[Run, tuple[Effect, ...]]:
@@ -149,8 +159,9 @@ def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -
     at = node(run.saga, run.state)
     link = at.follow(signal) if signal else Link(at, NOTHING)
     if isinstance(said, Verb) and not link.story.changes:
-        return run, (Decline(run.saga_id, said, _why_not(run)),)
-    return _moved(_informed(run, said, link.story), link, in_words(said), now_ms, entities, said)
+        return run, (Decline(run.saga_id, said, _why_not(run, said)),)
+    known = run._replace(answers={**run.answers, **_answer(run, said, signal)})
+    return _moved(known, link, said, now_ms, entities)
 
 
 # From an input to a signal ------------------------------------------------------------------------------------
@@ -159,77 +170,74 @@ def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -
 def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     """The signal that an input is in this state; ``None`` when it is about no step of the current group."""
     match said:
-        case Answered(event, kind, outcome):
-            member = _member(run, event)
-            return None if member is None else Answer(member, kind, _said(run, member, kind, outcome, now_ms))
-        case TimedOut(event, kind):
-            member = _member(run, event)
-            if member is None or not _is_asked(run, member, kind):
-                return None
-            return Answer(member, kind, _unknown(run, member, kind, now_ms))
         case Cancel() | Compensate() | DeadlinePassed():
             return TurnBack()
-        case Retry(event):
-            member = _member(run, event)
-            return None if member is None else TryAgain(member)
-        case Resolve(event, outcome):
-            return _resolved(run, _member(run, event), outcome)
         case Abandon():
             return GiveUp()
+    member = _member(run, said.step)
+    if member is None:
+        return None
+    match said:
+        case Answered(_, kind, outcome):
+            return Answer(member, kind, _said(run, member, kind, outcome, now_ms))
+        case TimedOut(_, kind):
+            return Answer(member, kind, _unknown(run, member, kind, now_ms))
+        case Retry():
+            return TryAgain(member)
+        case Resolve(_, outcome):
+            said_so = Said.DONE if isinstance(outcome, Done) else Said.RULED_OUT
+            return Answer(member, _kind_resolved(run, member), said_so)
 
 
-def _said(run: Run, member: int, kind: Kind, outcome: object, now_ms: int) -> Said:
+def _said(run: Run, member: int, kind: Kind, outcome: Outcome, now_ms: int) -> Said:
     if isinstance(outcome, Done):
         return Said.DONE
     if isinstance(outcome, Refused):
-        waiting = run.waiting[member]
-        too_early = kind is Kind.PROBE and waiting and not has_settled(_step_of(run, member), waiting, now_ms)
+        too_early = kind is Kind.PROBE and not has_settled(_step(run, member), run.waiting[member], now_ms)
         return Said.UNKNOWN if too_early else Said.REFUSED
     return _unknown(run, member, kind, now_ms)
 
 
 def _unknown(run: Run, member: int, kind: Kind, now_ms: int) -> Said:
-    last = run.waiting[member]
-    if last is None or last.kind is not kind:
-        return Said.UNKNOWN
-    the_step, at = _step_of(run, member), underway(run.state)
-    _, at_ms = asked_again(the_step, last, key_of(run.saga_id, the_step, kind), now_ms, "")
-    assert at is not None, "who is asked is under way"
-    return Said.EXPIRED if is_over(run.saga, at.group, the_step, last, at_ms) else Said.UNKNOWN
+    """Whether there can be another attempt."""
+    step, last = _step(run, member), run.waiting[member]
+    again_ms = _again_ms(run, step, kind, last, now_ms)
+    return Said.EXPIRED if is_over(run.saga, _group(run), step, last, again_ms) else Said.UNKNOWN
 
 
-def _resolved(run: Run, member: int | None, outcome: Done | Refused) -> Signal | None:
-    """An operator's word on what a member was asked last; nothing when it waits for no answer."""
+def _again_ms(run: Run, step: Step, kind: Kind, last: Waiting, now_ms: int) -> int:
+    return now_ms + pause_ms(step.backoff, key_of(run.saga_id, step, kind), last.attempt + 1)
+
+
+def _kind_resolved(run: Run, member: int) -> Kind:
+    """What an operator's word on a member is about: what it was asked, or got stuck with."""
     at = underway(run.state)
-    if at is None or member is None:
-        return None
-    status = at.members[member]
-    stuck_on = Kind.DO if isinstance(at, Forward) else Kind.UNDO
-    kind = stuck_on if status is Status.STUCK else ASKED.get(status)
-    said = Said.DONE if isinstance(outcome, Done) else Said.RULED_OUT
-    return None if kind is None else Answer(member, kind, said)
+    assert at is not None, "who is resolved is a member of the current group"
+    return ASKED.get(at.members[member], Kind.DO if isinstance(at, Forward) else Kind.UNDO)
+
+
+def _group(run: Run) -> int:
+    at = underway(run.state)
+    return at.group if at else 0
+
+
+def _step(run: Run, member: int) -> Step:
+    return run.saga.groups[_group(run)][member]
 
 
 def _member(run: Run, event: str) -> int | None:
-    at = underway(run.state)
-    group = run.saga.groups[at.group] if at else ()
+    group = run.saga.groups[_group(run)] if underway(run.state) else ()
     return next((member for member, step in enumerate(group) if step.event == event), None)
 
 
-def _step_of(run: Run, member: int) -> Step:
-    at = underway(run.state)
-    assert at is not None, "a final saga has no current group"
-    return run.saga.groups[at.group][member]
-
-
-def _is_asked(run: Run, member: int, kind: Kind) -> bool:
-    return (member, kind) in asked(run.state)
-
-
-def _why_not(run: Run) -> str:
+def _why_not(run: Run, verb: Verb) -> str:
     at = underway(run.state)
     if at is None:
         return f"too late: the saga is {type(run.state).__name__.lower()}"
+    if isinstance(verb, Retry | Resolve):
+        group = zip(run.saga.groups[at.group], at.members, strict=True)
+        now = ", ".join(f"{step.event} is {status.value}" for step, status in group)
+        return f"{verb.step} cannot take that now: the saga goes {type(at).__name__.lower()}, {now}"
     if isinstance(at, Backward):
         return "the saga is going back already"
     return "too late: the pivot's request is committed, and from there a saga only goes forward"
@@ -238,38 +246,17 @@ def _why_not(run: Run) -> str:
 # The books beside the state -----------------------------------------------------------------------------------
 
 
-def _informed(run: Run, said: Input, story: Story) -> Run:
-    """The run with what the input tells beside the state: an answer, a reason."""
-    if (answer := _answer(run, said)) is not None:
-        run = run._replace(answers={**run.answers, **answer})
-    if _is_trouble(story) and (reason := reason_of(said)):
-        run = run._replace(reason=reason)
-    return run
-
-
-def _answer(run: Run, said: Input) -> dict[str, Any] | None:
+def _answer(run: Run, said: Input, signal: Signal | None) -> dict[str, Any]:
     """The answer of an action that an input brings; the first one counts (docs/promises.md, P5)."""
-    if not isinstance(said, Answered | Resolve) or not isinstance(said.outcome, Done):
-        return None
-    kind = said.kind if isinstance(said, Answered) else _kind_resolved(run, said)
-    is_first = said.step not in run.answers and kind is not Kind.UNDO
-    return {said.step: said.outcome.answer} if is_first and said.outcome.answer is not None else None
+    match said, signal:
+        case (Answered(event, kind, Done(answer)), _) | (Resolve(event, Done(answer)), Answer(kind=kind)):
+            asked_so_far = {step.event for group in run.saga.groups[: _group(run) + 1] for step in group}
+            if answer is not None and kind is not Kind.UNDO and event in asked_so_far - run.answers.keys():
+                return {event: answer}
+    return {}
 
 
-def _kind_resolved(run: Run, said: Resolve) -> Kind | None:
-    signal = _resolved(run, _member(run, said.step), said.outcome)
-    return signal.kind if isinstance(signal, Answer) else None
-
-
-def _is_trouble(story: Story) -> bool:
-    return any(
-        (isinstance(change, Entered) and isinstance(change.at, Backward))
-        or (isinstance(change, Marked) and change.status in TROUBLE)
-        for change in story.changes
-    )
-
-
-def reason_of(said: Input) -> str:
+def reason_of(said: Input | None) -> str:
     """What an input gives as a reason, for a person; empty when it gives none."""
     match said:
         case Answered(outcome=Refused(reason)):
@@ -285,7 +272,7 @@ def reason_of(said: Input) -> str:
     return ""
 
 
-def in_words(said: Input) -> str:
+def in_words(said: Input | None) -> str:
     """An input on one line, as the audit stores it."""
     match said:
         case Answered(event, kind, outcome):
@@ -300,103 +287,91 @@ def in_words(said: Input) -> str:
             about = "deadline"
         case Cancel() | Compensate() | Abandon():
             about = type(said).__name__.lower()
+        case None:
+            about = "started"
     reason = reason_of(said)
     return f"{about}: {reason}" if reason and not isinstance(said, TimedOut | DeadlinePassed) else about
 
 
 def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> tuple[Run, tuple[Effect, ...]]:
     """The participant took the request and answers later: wait for that, without sending again."""
-    member = _member(run, said.step)
-    number = run.number + 1
-    if member is not None and _is_asked(run, member, said.kind) and (waiting := run.waiting[member]):
-        longer = waiting._replace(due_ms=now_ms + milliseconds(later.within_s))
-        run = run._replace(waiting=_with(run.waiting, member, longer))
-    return run._replace(number=number), (Write(run.saga_id, number, in_words(said), ()),)
+    member, waiting, number = _member(run, said.step), list(run.waiting), run.number + 1
+    if member is not None and (member, said.kind) in asked(run.state):
+        waiting[member] = waiting[member]._replace(due_ms=now_ms + milliseconds(later.within_s))
+    after = run._replace(waiting=tuple(waiting), number=number)
+    return after, (Write(run.saga_id, number, in_words(said), ()),)
 
 
 def _moved(
-    run: Run, link: Link, cause: str, now_ms: int, entities: Entities | None, said: Input | None = None
+    run: Run, link: Link, said: Input | None, now_ms: int, entities: Entities | None
 ) -> tuple[Run, tuple[Effect, ...]]:
     """The run after a link of the table, and after the local steps that follow from it; and the effects."""
-    after, story, answers, reason = link.node, link.story, run.answers, run.reason
+    after, story, answers, refusal = link.node, link.story, run.answers, ""
     if entities is not None:
         path, answers, refusal = walk(after.path, run.saga_id, run.request, entities, answers)
-        after, story, reason = path.node, story.then(path.story), refusal or reason
-    waiting, sent_at = _asked_now(run, after.state, story, now_ms, said)
+        after, story = path.node, story.then(path.story)
+    waiting, to_send = _asked_now(run, after.state, story, said, now_ms)
     moved = run._replace(
         state=after.state,
         answers=answers,
         waiting=waiting,
         trail=run.trail + story.entries,
-        reason=reason,
+        reason=refusal or (reason_of(said) if _is_trouble(run, story) else "") or run.reason,
         number=run.number + 1,
     )
-    write = Write(run.saga_id, moved.number, cause, story.words)
-    sends = (_send(moved, member, at_ms) for member, at_ms in sent_at.items())
-    return moved, (write, *sends, *_last_words(moved, story))
+    write = Write(run.saga_id, moved.number, in_words(said), story.words)
+    return moved, (write, *(_send(moved, member) for member in to_send), *_last_words(moved, story))
+
+
+def _is_trouble(run: Run, story: Story) -> bool:
+    """Whether the saga turned back, or got stuck."""
+    went_forward = isinstance(underway(run.state), Forward)
+    return _got_stuck(story) or any(
+        went_forward and isinstance(change, Entered) and isinstance(change.at, Backward) for change in story.changes
+    )
+
+
+def _got_stuck(story: Story) -> bool:
+    return any(isinstance(change, Marked) and change.status is Status.STUCK for change in story.changes)
 
 
 def _asked_now(
-    run: Run, state: State, story: Story, now_ms: int, said: Input | None
-) -> tuple[tuple[Waiting | None, ...], dict[int, int]]:
-    """What each member of the state's group waits for, and when to send to those that were asked in the story."""
-    at = underway(state)
-    if at is None:
-        return (), {}
-    marks, is_same_group = _last_marks(run, story)
-    members = range(len(at.members))
-    waiting: list[Waiting | None] = list(run.waiting) if is_same_group and run.waiting else [None for _ in members]
-    sent_at = {}
-    for member, status in marks.items():
-        if kind := ASKED.get(status):
-            asked_for, sent_at[member] = _ask(
-                run, run.saga.groups[at.group][member], kind, waiting[member], now_ms, said
-            )
-            waiting[member] = asked_for
-    return tuple(waiting), sent_at
-
-
-def _last_marks(run: Run, story: Story) -> tuple[dict[int, Status], bool]:
-    """The last mark of each member of the group that the story ends in, and whether it never left its group."""
-    at = underway(run.state)
-    group, marks, is_same_group = at.group if at else 0, dict[int, Status](), True
+    run: Run, state: State, story: Story, said: Input | None, now_ms: int
+) -> tuple[tuple[Waiting, ...], Iterable[int]]:
+    """What each member of the state's group waits for, and which members were asked in the story."""
+    group, waiting, to_send = _group(run), dict(enumerate(run.waiting)), dict[int, None]()
     for change in story.changes:
-        if isinstance(change, Marked):
-            marks[change.member] = change.status
-        elif isinstance(change, Entered) and change.at.group != group:
-            group, marks, is_same_group = change.at.group, {}, False
-    return marks, is_same_group
+        if isinstance(change, Entered) and change.at.group != group:
+            group, waiting, to_send = change.at.group, {}, {}
+        elif isinstance(change, Marked):
+            member = change.member
+            to_send.pop(member, None)
+            if kind := ASKED.get(change.status):
+                step = run.saga.groups[group][member]
+                waiting[member] = _ask(run, step, kind, waiting.get(member), said, now_ms)
+                to_send[member] = None
+    return (tuple(waiting[member] for member in sorted(waiting)), to_send) if underway(state) else ((), ())
 
 
-def _ask(
-    run: Run, step: Step, kind: Kind, last: Waiting | None, now_ms: int, said: Input | None
-) -> tuple[Waiting, int]:
+def _ask(run: Run, step: Step, kind: Kind, last: Waiting | None, said: Input | None, now_ms: int) -> Waiting:
     if last is None or last.kind is not kind:
-        return asked_first(step, kind, last, now_ms), now_ms
-    if isinstance(said, Retry):
-        return asked_first(step, kind, last, now_ms)._replace(attempt=last.attempt + 1), now_ms
-    error = reason_of(said) if said else ""
-    return asked_again(step, last, key_of(run.saga_id, step, kind), now_ms, error)
+        return asked_first(step, kind, last, now_ms)
+    at_ms = now_ms if isinstance(said, Retry) else _again_ms(run, step, kind, last, now_ms)
+    return asked_again(step, last, at_ms, reason_of(said))
 
 
-def _send(run: Run, member: int, at_ms: int) -> Send:
-    step, waiting = _step_of(run, member), run.waiting[member]
-    assert waiting is not None, "what is sent is waited for"
+def _send(run: Run, member: int) -> Send:
+    """The request that a member waits for. It reads what groups before it answered: the same at every attempt."""
+    step, waiting = _step(run, member), run.waiting[member]
+    before = {step.event for group in run.saga.groups[: _group(run)] for step in group}
+    answers = {event: answer for event, answer in run.answers.items() if event in before}
     answer = run.answers.get(step.event) if waiting.kind is Kind.UNDO else None
-    call = Call(key_of(run.saga_id, step, waiting.kind), waiting.attempt, run.answers, answer)
-    request = Request(run.saga_id, step.event, waiting.kind, run.request, call)
-    return Send(request, at_ms, waiting.due_ms)
+    call = Call(key_of(run.saga_id, step, waiting.kind), waiting.attempt, answers, answer)
+    return Send(Request(run.saga_id, step.event, waiting.kind, run.request, call), waiting.at_ms, waiting.due_ms)
 
 
 def _last_words(run: Run, story: Story) -> Iterator[Effect]:
-    if isinstance(run.state, Finished):
-        if story.changes:
-            yield End(run.saga_id)
-    elif isinstance(run.state, NeedsOperator) and any(
-        getattr(change, "status", None) is Status.STUCK for change in story.changes
-    ):
+    if _got_stuck(story):
         yield Park(run.saga_id, run.outstanding())
-
-
-def _with(waiting: tuple[Waiting | None, ...], member: int, new: Waiting) -> tuple[Waiting | None, ...]:
-    return (*waiting[:member], new, *waiting[member + 1 :])
+    elif isinstance(run.state, Finished) and story.changes:
+        yield End(run.saga_id)

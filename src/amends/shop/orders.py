@@ -1,12 +1,11 @@
-"""ORDER: the order rows, and the next order number."""
+"""ORDER: for each order how it stands, and the next order number."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from amends.core.definition import Command
 from amends.shop.purchase import Purchase
-from amends.shop.values import new
 
 ORDER: Final = "ORDER"
 NUMBERING: Final = "numbering"  # the id of the counter's entity; an order's id begins with O and a digit
@@ -16,49 +15,35 @@ SHIPPED: Final = "SHIPPED"
 CANCELED: Final = "CANCELED"
 
 
-class Order(NamedTuple):
-    """An order as ORDER keeps it.
-
-    Attributes:
-        customer_id: who ordered.
-        product_id: what.
-        quantity: how many.
-        total_amount: for how much.
-        status: `PROCESSING`, `SHIPPED` or `CANCELED`.
-    """
-
-    customer_id: str
-    product_id: str
-    quantity: int
-    total_amount: int
-    status: str
-
-
-def create(before: Order | None, purchase: Purchase) -> Order:  # noqa: ARG001 - there is none before
+def create(before: str | None, purchase: Purchase) -> str:  # noqa: ARG001 - it begins the same for all
     """ORDER_CREATED."""
-    _order_id, customer_id, product_id, quantity, total_amount, _short = purchase
-    return new(Order, (customer_id, product_id, quantity, total_amount, PROCESSING))
+    return PROCESSING
 
 
-def cancel(order: Order, _: Purchase) -> Order:
+def cancel(order: str, purchase: Purchase) -> str:  # noqa: ARG001 - it ends the same for all
     """ORDER_CANCELED: the row stays."""
-    return order._replace(status=CANCELED)
+    return CANCELED
 
 
-def complete(order: Order, _: Purchase) -> Order:
+def complete(order: str, purchase: Purchase) -> str:  # noqa: ARG001 - it ends the same for all
     """ORDER_COMPLETED."""
-    customer_id, product_id, quantity, total_amount, _status = order
-    return new(Order, (customer_id, product_id, quantity, total_amount, SHIPPED))
+    return SHIPPED
 
 
-def left(before: Order | None, purchase: Purchase) -> Order:
+def left(before: str | None, purchase: Purchase) -> str:  # noqa: ARG001 - the same for all
     """What a compensated order leaves on purpose: its row, canceled (contract, "The order saga")."""
-    return cancel(create(before, purchase), purchase)
+    return CANCELED
 
 
 def order_id_of(number: int) -> str:
     """``O001``, ``O002``, ... ``O999``, ``O1000``."""
     return "O%03d" % number  # noqa: UP031 - takes two thirds of an f-string's time
+
+
+def number_of(order_id: str) -> int:
+    """The number in an order's id; 0 when the text is none."""
+    digits = order_id[1:]
+    return int(digits) if digits.isascii() and digits.isdecimal() else 0
 
 
 def take_numbers(last: int | None, count: int) -> int:

@@ -5,13 +5,15 @@ The contract is docs/contract.md, "A session".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
 from amends.core.messages import Refused
+from amends.core.straight import Entities
 from amends.core.table import first
-from amends.core.walk import Entities, command, walk
+from amends.core.walk import command, walk
 from amends.shop.checkout import CHECKOUT, FAILING_AT, SERVICES, place
+from amends.shop.history import History
 from amends.shop.inventory import INVENTORY, STOCK_SET, Offer
 from amends.shop.operations import (
     ADD_PRODUCT,
@@ -29,15 +31,17 @@ from amends.shop.operations import (
 from amends.shop.orders import NUMBERING, NUMBERS_TAKEN, ORDER, order_id_of
 from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
 from amends.shop.report import (
-    TELLINGS,
+    WAYS,
     Placed,
     Report,
+    Row,
     customer_report,
     log_report,
     order_report,
+    placed_of,
     product_report,
 )
-from amends.shop.values import new
+from amends.shop.shipping import SHIPPING
 
 CUSTOMERS_MAX: Final = 20  # newly created in one call of the function (contract, "Operations")
 PRODUCTS_MAX: Final = 50
@@ -61,6 +65,17 @@ def ecommerce_saga_processor(operations: Any) -> Report:
     return Session(limits=True).process(operations)
 
 
+class Sagas(Protocol):
+    """Where a session keeps its orders' sagas."""
+
+    def __contains__(self, order_id: object, /) -> bool: ...
+
+    def __getitem__(self, order_id: str, /) -> Row: ...
+
+    def update(self, batch: dict[str, Row], /) -> None:
+        """Keep the sagas of a batch."""
+
+
 class Session:
     """An order system that lives from batch to batch.
 
@@ -76,20 +91,28 @@ class Session:
         *,
         limits: bool = False,
         entities: Entities | None = None,
-        sagas: MutableMapping[str, Placed] | None = None,
+        sagas: Sagas | None = None,
     ) -> None:
         """Open a session.
 
         Args:
             limits: whether each batch may create 20 customers and 50 products and place 100 orders at most.
             entities: where the services keep their entities: for each of `SERVICES` a mapping. Dicts by default.
-            sagas: where the orders' sagas are kept. A dict by default.
+            sagas: where the orders' sagas are kept; a dict serves. A `History` by default.
         """
         self.entities: Entities = {service: {} for service in SERVICES} if entities is None else entities
-        self.sagas: MutableMapping[str, Placed] = {} if sagas is None else sagas
+        self.sagas: Sagas = History() if sagas is None else sagas
         self.refusals: tuple[Remark, ...] = ()
         self.notes: tuple[Remark, ...] = ()
         self._limits = limits
+
+    def placed(self, order_id: str) -> Placed:
+        """An order's saga.
+
+        Raises:
+            KeyError: no such order was placed.
+        """
+        return placed_of(self.sagas[order_id])
 
     def process(self, operations: Any) -> Report:
         """Run one batch.
@@ -102,15 +125,20 @@ class Session:
         """
         batch = _Batch(self.entities, self.sagas, limits=self._limits)
         report = batch.process(operations)
+        batch.keep(self.entities, self.sagas)
         self.refusals, self.notes = tuple(batch.refusals), tuple(batch.notes)
         return report
 
 
 class _Batch:
-    """What lives for one batch: what it injects, names, places and refuses."""
+    """What lives for one batch: what it injects, names, places and refuses.
 
-    def __init__(self, entities: Entities, sagas: MutableMapping[str, Placed], *, limits: bool) -> None:
-        self.entities = entities
+    What is new with each order is written to mappings of the batch's own, and kept together at its end: the tables of
+    a long session are cold memory, and one visit to them costs less than many.
+    """
+
+    def __init__(self, entities: Entities, sagas: Sagas, *, limits: bool) -> None:
+        self.entities = {**entities, ORDER: {}, SHIPPING: {}}
         self.accounts = entities[PAYMENT]
         self.products = entities[INVENTORY]
         self.sagas = sagas
@@ -119,10 +147,10 @@ class _Batch:
         self.injected: dict[str, int] = {}
         self.customers_named: dict[str, None] = {}
         self.products_named: dict[str, None] = {}
-        self.orders_named: dict[str, Placed] = {}
+        self.orders_named: dict[str, Row] = {}
         self.customers_created = 0
         self.products_created = 0
-        self.placed: list[Placed] = []
+        self.placed: dict[str, Row] = {}
         self.refusals: list[Remark] = []
         self.notes: list[Remark] = []
 
@@ -135,15 +163,21 @@ class _Batch:
         for index, entry in enumerate(entries):
             if entry is not None:
                 CARRY_OUT[entry[0]](self, index, entry)
-        if self.placed:
-            command(self.entities, NUMBERS_TAKEN, NUMBERING, len(self.placed))
         self._note_idle(injections)
         self.refusals.sort(key=_by_index)
         self.notes.sort(key=_by_index)
         return self._report()
 
+    def keep(self, entities: Entities, sagas: Sagas) -> None:
+        """Write what is new with the batch's orders."""
+        if self.placed:
+            command(entities, NUMBERS_TAKEN, NUMBERING, len(self.placed))
+            sagas.update(self.placed)
+            for service in (ORDER, SHIPPING):
+                entities[service].update(self.entities[service])
+
     def _screened(self, entries: list[Any]) -> list[tuple[int, Any]]:
-        """Replace by ``None`` what is not to be carried out (what is not well formed, and injections), and give the latter."""
+        """Replace by ``None`` what is not to be carried out, and give the injections among it."""
         injections = []
         for index, entry in enumerate(entries):
             if not is_well_formed(entry):
@@ -171,9 +205,8 @@ class _Batch:
         _name, customer_id, product_id, quantity = entry
         failing = self.injected.get(order_id) if quantity else None
         path, _, reason = walk(START if failing is None else STARTS_FAILING[failing], order_id, purchase, entities)
-        placed = new(Placed, (purchase, TELLINGS[path], reason))
-        self.placed.append(placed)
-        self.sagas[order_id] = self.orders_named[order_id] = placed
+        row = (*purchase, WAYS[path], reason)
+        self.placed[order_id] = self.orders_named[order_id] = row
         self.customers_named[customer_id] = self.products_named[product_id] = None
         return None
 
@@ -209,9 +242,9 @@ class _Batch:
 
     def query_order(self, index: int, entry: Any) -> None:
         """Name an order."""
-        self._query(index, entry, self.sagas, self.orders_named)
+        self._query(index, entry, self.placed if entry[1] in self.placed else self.sagas, self.orders_named)
 
-    def _query(self, index: int, entry: Any, existing: Mapping[str, Any], named: dict[str, Any]) -> None:
+    def _query(self, index: int, entry: Any, existing: Sagas | Mapping[str, Any], named: dict[str, Any]) -> None:
         name, entity_id = entry
         if entity_id in existing:
             named[entity_id] = existing[entity_id]
@@ -222,11 +255,10 @@ class _Batch:
         self.refusals.append(Remark(index, entry[0], value, rule))
 
     def _note_idle(self, injections: list[tuple[int, Any]]) -> None:
-        quantities = {placed.purchase.order_id: placed.purchase.quantity for placed in self.placed}
         for index, (name, _, order_id) in injections:
-            if order_id not in quantities:
+            if order_id not in self.placed:
                 self.notes.append(Remark(index, name, order_id, "the batch places no order of this id"))
-            elif not quantities[order_id]:
+            elif not placed_of(self.placed[order_id]).purchase.quantity:
                 self.notes.append(Remark(index, name, order_id, "an order of zero quantity cannot be made to fail"))
 
     def _report(self) -> Report:
@@ -234,8 +266,8 @@ class _Batch:
         return {
             "customers": {key: customer_report(accounts[key]) for key in self.customers_named},
             "products": {key: product_report(products[key]) for key in self.products_named},
-            "orders": {key: order_report(placed) for key, placed in self.orders_named.items()},
-            "saga_log": log_report(self.placed),
+            "orders": {key: order_report(row) for key, row in self.orders_named.items()},
+            "saga_log": log_report(self.placed.values()),
         }
 
 

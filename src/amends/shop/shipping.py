@@ -1,30 +1,14 @@
-"""SHIPPING: the shipments."""
+"""SHIPPING: for each order that was shipped, how many pieces."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from amends.shop.purchase import Purchase
-from amends.shop.values import new
 
 SHIPPING: Final = "SHIPPING"
 
 
-class Shipment(NamedTuple):
-    """What was shipped for an order.
-
-    Attributes:
-        customer_id: to whom.
-        product_id: what.
-        quantity: how many.
-    """
-
-    customer_id: str
-    product_id: str
-    quantity: int
-
-
-def ship(before: Shipment | None, purchase: Purchase) -> Shipment:  # noqa: ARG001 - there is none before
+def ship(shipped: int | None, purchase: Purchase) -> int:  # noqa: ARG001 - there is no shipment before
     """ORDER_SHIPPED."""
-    _order_id, customer_id, product_id, quantity, _total_amount, _short = purchase
-    return new(Shipment, (customer_id, product_id, quantity))
+    return purchase.quantity

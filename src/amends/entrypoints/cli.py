@@ -1,0 +1,190 @@
+"""The command ``amends``. Each command imports what it needs when it runs, so that ``--help`` is there at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from io import TextIOWrapper
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from amends.errors import UnusableInput
+
+DONE: Final = 0
+BAD_NEWS: Final = 1
+UNUSABLE_INPUT: Final = 2
+CUT_BY_A_LIMIT: Final = 3
+NOBODY_READS: Final = 141  # as a shell tells it: 128 + SIGPIPE
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""What a wrong call of the command raises; Typer brings it in from a different place in each of its releases."""
+
+
+class Door(TyperGroup):
+    """The one place where what went wrong becomes a line on standard error and an exit code."""
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: object, **__: object
+    ) -> NoReturn:
+        """Carry out a command line and end the process."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal without a character is no reason to stop
+        sys.exit(self._code(args))
+
+    def _code(self, args: Sequence[str] | None) -> int:
+        try:
+            code = super().main(args, "amends", standalone_mode=False)
+            sys.stdout.flush()
+        except UnusableInput as error:
+            return _complain(str(error), UNUSABLE_INPUT)
+        except UsageError as error:
+            return _complain(_usage(error), UNUSABLE_INPUT)
+        except (BrokenPipeError, SystemExit):  # Rich and Typer exit by themselves when nobody reads on
+            _stop_writing()
+            return NOBODY_READS
+        except OSError as error:
+            _stop_writing()
+            return _complain(f"cannot write: {error.strerror}", BAD_NEWS)
+        return code or DONE
+
+
+def _usage(error: Any) -> str:
+    command = error.ctx.command_path if error.ctx else "amends"
+    return f"{error.format_message()} See: {command} --help"
+
+
+def _complain(what: str, code: int) -> int:
+    sys.stderr.write(f"amends: {' '.join(what.split())}\n")
+    return code
+
+
+def _stop_writing() -> None:
+    """Let what is still buffered go nowhere, since the interpreter tries again to write it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Format(StrEnum):
+    """How a diagram is written."""
+
+    terminal = "terminal"
+    mermaid = "mermaid"
+    svg = "svg"
+
+
+app = typer.Typer(
+    cls=Door,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from amends import __version__
+
+        typer.echo(f"amends {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def amends(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Amends runs sagas, and finds the rollback that doesn't.
+
+    [bold]Examples[/]
+      [cyan]amends demo[/]                 orders that ship, orders that roll back: a minute's read
+      [cyan]amends run orders.json[/]      run a file of operations and see what happened
+      [cyan]amends graph shop[/]           the order saga as a diagram
+
+    [bold]Exit codes[/]
+      0  done, also with canceled orders and refused operations
+      1  bad news: something is broken or was refused
+      2  unusable input: one line on standard error says what and where
+      3  cut by a limit
+    """
+
+
+@app.command()
+def run(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FILE...", show_default=False, help="Files of operations, each a batch; - is standard input."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report: one document for each file, one a line when several.")
+    ] = False,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Take 20 new customers, 50 new products and 100 orders a file at most.")
+    ] = False,
+) -> None:
+    """Run files of operations, and draw what happened to each order.
+
+    The files are batches of one session: what one leaves, the next one finds. A file is a JSON list of operations,
+    an object that has one as "operations", or JSON Lines, one operation a line. What is refused, and why, is said on
+    standard error.
+
+    [bold]Examples[/]
+      [cyan]amends run orders.json[/]
+      [cyan]amends run --json monday.json tuesday.json > reports.jsonl[/]
+      [cyan]echo '["CREATE_CUSTOMER", "C001", 1000]' | amends run -[/]
+    """
+    from amends.entrypoints.runs import run_files
+
+    if not files:
+        raise UnusableInput("run: name a file of operations, or - for standard input. See: amends run --help")
+    run_files(files, as_json=as_json, limits=limits)
+
+
+@app.command()
+def demo() -> None:
+    """Take a tour: orders that ship, orders that roll back, a saga of your own.
+
+    Everything that it shows really runs, here and now. It needs no file and leaves none.
+
+    [bold]Examples[/]
+      [cyan]amends demo[/]
+      [cyan]amends demo | less -R[/]
+    """
+    from amends.entrypoints.demo import show_demo
+
+    show_demo()
+
+
+@app.command()
+def graph(
+    definition: Annotated[
+        str, typer.Argument(metavar="DEFINITION", help="shop, module:name or path.py:name.", show_default=False)
+    ],
+    output: Annotated[
+        Format, typer.Option("--format", "-f", help="How to draw it.", case_sensitive=False)
+    ] = Format.terminal,
+) -> None:
+    """Draw a saga from its definition: the way on, the pivot, the way back.
+
+    [bold]Examples[/]
+      [cyan]amends graph shop[/]
+      [cyan]amends graph trip.py:trip --format svg > trip.svg[/]
+      [cyan]amends graph travel.sagas:trip --format mermaid[/]
+    """
+    from amends.entrypoints.definitions import load
+    from amends.entrypoints.graphs import draw
+
+    draw(load(definition), output)
+
+
+def main() -> None:
+    """Run the command; where ``amends`` and ``python -m amends`` begin."""
+    app()

@@ -1,0 +1,69 @@
+"""Loading a DEFINITION from its name: ``shop``, ``module:name`` or ``path.py:name``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from amends.core.definition import Saga
+from amends.errors import UnusableInput
+
+FORMS: Final = "a DEFINITION is shop, module:name or path.py:name"
+
+
+def load(definition: str) -> Saga:
+    """Load a definition; the module that holds it is run, as by an import.
+
+    Args:
+        definition: its name.
+
+    Raises:
+        UnusableInput: there is no such definition, or its module raised.
+    """
+    if definition == "shop":
+        from amends.shop import CHECKOUT
+
+        return CHECKOUT
+    home, colon, name = definition.rpartition(":")
+    if not (home and colon and name):
+        raise UnusableInput(f"{definition!r}: {FORMS}")
+    return _saga_of(_module(home), home, name)
+
+
+def _module(home: str) -> ModuleType:
+    try:
+        with redirect_stdout(sys.stderr):  # whatever the module prints is not part of a diagram
+            return _module_of_file(Path(home)) if home.endswith(".py") else _module_of_name(home)
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise UnusableInput(f"{home}: cannot be loaded: {what}") from error
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise FileNotFoundError("no such file")
+    spec = spec_from_file_location(path.stem, path)
+    assert spec and spec.loader, "a file whose name ends in .py has a loader"
+    sys.path.insert(0, str(path.parent.resolve()))  # as `python path.py` does: it may import its neighbours
+    module = sys.modules[path.stem] = module_from_spec(spec)  # dataclasses look up their module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _module_of_name(name: str) -> ModuleType:
+    sys.path.insert(0, str(Path.cwd()))  # as `python -m name` does
+    return import_module(name)
+
+
+def _saga_of(module: ModuleType, home: str, name: str) -> Saga:
+    found = getattr(module, name, None)
+    if isinstance(found, Saga):
+        return found
+    sagas = ", ".join(sorted(key for key, value in vars(module).items() if isinstance(value, Saga)))
+    what = f"is no saga: {type(found).__name__}" if name in vars(module) else "does not exist"
+    raise UnusableInput(f"{home}: {name!r} {what}; " + (f"it has: {sagas}" if sagas else "no name in it is a saga"))

@@ -1,0 +1,72 @@
+"""What drawings are made with: a console, and the marks that it can show.
+
+Text that came in from outside is only ever written as `rich.text.Text`, never as markup.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+
+class Marks(NamedTuple):
+    """One character each, for what happens in a drawing."""
+
+    done: str
+    refused: str
+    unknown: str
+    undone: str
+    ahead: str
+    line: str
+    back: str
+    turn: str
+    stop: str
+    hang: str
+    times: str
+    full: str
+    empty: str
+    more: str
+
+
+UNICODE: Final = Marks("✔", "✘", "?", "↩", "·", "─", "←", "╯", "╰", "┤", "×", "█", "░", "…")
+ASCII: Final = Marks("+", "x", "?", "~", ".", "-", "<", "'", "`", "|", "x", "#", ".", "...")
+
+FAINT: Final = "dim"
+STYLES: Final = {"done": "green", "refused": "bold red", "unknown": "bold magenta", "undone": "yellow", "": FAINT}
+"""How a step looks, by its outcome."""
+
+
+class Paper(NamedTuple):
+    """Where a drawing goes.
+
+    Attributes:
+        console: knows width, colours and encoding.
+        marks: that its encoding has.
+    """
+
+    console: Console
+    marks: Marks
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return self.console.width
+
+    def write(self, *lines: Text | str) -> None:
+        """Write lines as they are: none is cut or broken, so that nothing is lost and a pipe gets whole lines."""
+        text = Text("\n").join(line if isinstance(line, Text) else Text(line) for line in lines)
+        self.console.print(text, no_wrap=True, overflow="ignore", crop=False)
+
+    def title(self, words: str) -> None:
+        """Write a heading that divides a drawing from the one before."""
+        line = self.marks.line * max(self.width - cell_len(words) - 4, 2)
+        self.write("", Text.assemble((f"{self.marks.line * 2} ", FAINT), (words, "bold"), (f" {line}", FAINT)), "")
+
+
+def paper() -> Paper:
+    """Standard output."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    return Paper(console, ASCII if console.options.ascii_only else UNICODE)

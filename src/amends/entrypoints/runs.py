@@ -1,0 +1,98 @@
+"""``amends run``: files of operations, each a batch of one session, in order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+
+from amends.entrypoints.batches import Batch, read_batch
+from amends.entrypoints.remarks import lines_of
+from amends.shop import Report, Session
+
+LONG: Final = 50_000  # operations; fewer are done before a bar can be read
+ORDERS_PER_MOVE: Final = 1_000  # so that moving the bar costs nothing beside the orders
+
+Show = Callable[[Session, Batch, Report], None]
+
+
+def run_files(files: Sequence[str], *, as_json: bool, limits: bool) -> None:
+    """Run files of operations and show what came of it.
+
+    All are read before the first is run, so that a file that cannot be used leaves nothing half done.
+
+    Args:
+        files: paths; ``-`` for standard input.
+        as_json: whether to print reports for programs, in place of drawings for people.
+        limits: whether each batch has the three count limits of the function.
+
+    Raises:
+        UnusableInput: a file cannot be read, or holds no operations.
+    """
+    batches = [read_batch(file) for file in files]
+    several = len(batches) > 1
+    show = _printing(several) if as_json else _drawing(several)
+    sagas = Counted()
+    session = Session(limits=limits, sagas=sagas)
+    for batch in batches:
+        with _bar(len(batch.operations), sagas):
+            report = session.process(batch.operations)
+        show(session, batch, report)
+        sys.stdout.flush()  # remarks follow what they are about, where both go to one terminal
+        for line in lines_of(batch, session.refusals, session.notes):
+            sys.stderr.write(f"{line}\n")
+
+
+def _printing(several: bool) -> Show:
+    """One document a line; with lines of its own when it is the only one."""
+
+    def show(_: Session, __: Batch, report: Report) -> None:
+        document = msgspec.json.encode(report)
+        sys.stdout.buffer.write((document if several else msgspec.json.format(document)) + b"\n")
+
+    return show
+
+
+def _drawing(several: bool) -> Show:
+    from amends.entrypoints.books import draw_batch
+    from amends.entrypoints.paper import paper
+    from amends.shop.views import batch_view
+
+    out = paper()
+
+    def show(session: Session, batch: Batch, report: Report) -> None:
+        if several:
+            out.title(batch.name)
+        draw_batch(out, batch_view(session, report))
+
+    return show
+
+
+class Counted(dict[str, Any]):
+    """Sagas by order id, and a call for each thousand that arrive."""
+
+    move: Callable[[], object] | None = None
+
+    def __setitem__(self, order_id: str, saga: Any) -> None:
+        super().__setitem__(order_id, saga)
+        if self.move and len(self) % ORDERS_PER_MOVE == 0:
+            self.move()
+
+
+@contextmanager
+def _bar(operations: int, sagas: Counted) -> Iterator[None]:
+    """On a long way, and where a terminal looks on, a bar that moves as orders end."""
+    if operations < LONG or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("orders", total=operations)
+        sagas.move = lambda: progress.advance(task, ORDERS_PER_MOVE)
+        yield
+        sagas.move = None
