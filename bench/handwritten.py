@@ -96,9 +96,7 @@ def place(
     undone: list[str] = []
     for event, service in STEPS[:failing]:
         completed.append(event)
-        log.append(
-            {"order_id": order_id, "event": event, "service": service, "success": True, "compensation": False}
-        )
+        log.append({"order_id": order_id, "event": event, "service": service, "success": True, "compensation": False})
     if failing < DONE:
         event, service = STEPS[failing]
         log.append(

@@ -17,7 +17,7 @@ from amends.errors import DefinitionError
 
 GROUP_MEMBERS_MAX: Final = 8  # the state of a group is finite and drawn: 8 members keep it so (design: rules)
 NAME_LENGTH_MAX: Final = 100  # a name is a column of a table and a word of a diagram
-NAME: Final = f"printable text of 1 to {NAME_LENGTH_MAX} characters, without '/'"  # which parts a key
+A_NAME: Final = f"printable text of 1 to {NAME_LENGTH_MAX} characters, without '/'"  # which parts a key
 DURATION_MAX: Final = 1e9  # 30 years in seconds; beyond it a time is a slip of the pen
 WITHOUT_CALL: Final = 2  # (entity, request)
 WITH_CALL: Final = 3  # (entity, request, call), (client, request, call)
@@ -237,19 +237,21 @@ class Saga:
         Raises:
             KeyError: the saga has no such step.
         """
-        return next((step for step in self.every_step() if step.event == event), None) or _no_step(self.name, event)
+        for step in self.every_step():
+            if step.event == event:
+                return step
+        raise KeyError(f"saga {self.name!r} has no step {event!r}")
 
     def replacing(self, event: str, action: Callable[..., Any]) -> Saga:
         """The same saga with another action for one step: how failures are injected from outside."""
 
-        def swapped(step: Step) -> Step:
-            return replace(step, action=action) if step.event == event else step
+        def swapped(entry: Any) -> Any:
+            if isinstance(entry, Parallel):
+                return Parallel(tuple(map(swapped, entry.steps)))
+            return replace(entry, action=action) if entry.event == event else entry
 
         self.step(event)
-        steps = [
-            Parallel(tuple(map(swapped, _members(s)))) if isinstance(s, Parallel) else swapped(s) for s in self.steps
-        ]
-        return replace(self, steps=steps)
+        return replace(self, steps=[swapped(entry) for entry in self.steps])
 
 
 def takes_call(function: Callable[..., Any]) -> bool:
@@ -263,10 +265,6 @@ def _first_word(event: object) -> str:
 
 def _members(entry: Any) -> tuple[Any, ...]:
     return entry.steps if isinstance(entry, Parallel) else (entry,)
-
-
-def _no_step(saga: str, event: str) -> Step:
-    raise KeyError(f"saga {saga!r} has no step {event!r}")
 
 
 # What can be wrong with a definition: each gives what it finds, in words that say how to mend it -----------------
@@ -290,7 +288,7 @@ def _faults_of_list(steps: Any) -> Iterator[str]:
 
 def _faults_of_saga(saga: Any) -> Iterator[str]:
     if not _is_name(saga.name):
-        yield f"a saga's name is {NAME}"
+        yield f"a saga's name is {A_NAME}"
     if not isinstance(saga.request, type):
         yield f"request is {saga.request!r}; give the type of its requests"
     if type(saga.version) is not int or saga.version < 1:
@@ -330,9 +328,9 @@ def _faults_of_names(saga: Saga) -> Iterator[str]:
 
 def _faults_of_step(step: Any, after_pivot: bool) -> Iterator[str]:
     if not _is_name(step.event):
-        yield f"an event's name is {NAME}"
+        yield f"an event's name is {A_NAME}"
     if not _is_name(step.service):
-        yield f"service is {step.service!r}; give {NAME}"
+        yield f"service is {step.service!r}; give {A_NAME}"
     for name in ("pivot", "remembers_refusals", "at_least_once"):
         if not isinstance(getattr(step, name), bool):
             yield f"{name} is {getattr(step, name)!r}; give True or False"
@@ -353,7 +351,7 @@ def _faults_of_way_back(step: Any, after_pivot: bool) -> Iterator[str]:
     elif step.undo is None:
         yield "it comes before the pivot and has no compensation; give undo= and undone=, or move it after the pivot"
     elif not _is_name(step.undone):
-        yield f"undone is {step.undone!r}; name the event of its compensation, {NAME}"
+        yield f"undone is {step.undone!r}; name the event of its compensation, {A_NAME}"
 
 
 def _faults_of_functions(step: Any) -> Iterator[str]:
@@ -413,7 +411,7 @@ def _accepts(function: Callable[..., Any], count: int) -> bool:
     except TypeError:
         return False
     except ValueError:  # some functions written in C do not tell; they are taken at their word
-        return True
+        pass
     return True
 
 

@@ -155,22 +155,16 @@ def outstanding(saga: Saga, state: State) -> tuple[str, ...]:
     at = underway(state)
     if at is None:
         return ()
+    here = list(zip(saga.groups[at.group], at.members, strict=True))
     if isinstance(at, Forward) and at.group >= saga.pivot:
-        return tuple(f"{event}/do" for event in _not_done(saga, at))
-    return tuple(f"{event}/undo" for event in _may_stand(saga, at))
+        owed = [step for step, status in here if status is not Status.DONE]
+        owed += [step for group in saga.groups[at.group + 1 :] for step in group]
+        return tuple(f"{step.event}/do" for step in owed)
+    owed = [step for group in saga.groups[: at.group] for step in group]
+    owed += [step for step, status in here if status in MAY_STAND]
+    return tuple(f"{step.event}/undo" for step in owed)
 
 
-def _not_done(saga: Saga, at: Forward) -> Iterator[str]:
-    for step, status in zip(saga.groups[at.group], at.members, strict=True):
-        if status is not Status.DONE:
-            yield step.event
-    for group in saga.groups[at.group + 1 :]:
-        yield from (step.event for step in group)
-
-
-def _may_stand(saga: Saga, at: Underway) -> Iterator[str]:
-    for group in saga.groups[: at.group]:
-        yield from (step.event for step in group)
-    for step, status in zip(saga.groups[at.group], at.members, strict=True):
-        if status in MAY_STAND:
-            yield step.event
+def word_for(value: object) -> str:
+    """What a state, or any value of a closed union, is called in sentences."""
+    return type(value).__name__.lower()

@@ -7,7 +7,7 @@ times, reasons. It chooses nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from amends.core.decide import Answer, Begin, GiveUp, Said, Signal, TryAgain, TurnBack, can_turn_back
 from amends.core.definition import Saga, Step
@@ -51,13 +51,12 @@ from amends.core.state import (
     begin,
     outstanding,
     underway,
+    word_for,
 )
 from amends.core.straight import Entities
 from amends.core.table import NOTHING, Entry, Link, Story, node
 from amends.core.waiting import Waiting, asked_again, asked_first, has_settled, is_over, milliseconds, pause_ms
 from amends.core.walk import key_of, walk
-
-NO_ANSWER_CAME: Final = "no answer in time"
 
 
 class Run(NamedTuple):
@@ -233,11 +232,11 @@ def _member(run: Run, event: str) -> int | None:
 def _why_not(run: Run, verb: Verb) -> str:
     at = underway(run.state)
     if at is None:
-        return f"too late: the saga is {type(run.state).__name__.lower()}"
+        return f"too late: the saga is {word_for(run.state)}"
     if isinstance(verb, Retry | Resolve):
         group = zip(run.saga.groups[at.group], at.members, strict=True)
         now = ", ".join(f"{step.event} is {status.value}" for step, status in group)
-        return f"{verb.step} cannot take that now: the saga goes {type(at).__name__.lower()}, {now}"
+        return f"{verb.step} cannot take that now: the saga goes {word_for(at)}, {now}"
     if isinstance(at, Backward):
         return "the saga is going back already"
     return "too late: the pivot's request is committed, and from there a saga only goes forward"
@@ -264,33 +263,31 @@ def reason_of(said: Input | None) -> str:
         case Answered(outcome=Unknown(error)):
             return error or "unknown outcome"
         case TimedOut():
-            return NO_ANSWER_CAME
+            return "no answer in time"
         case DeadlinePassed():
             return "the saga's deadline passed"
-        case Cancel(why) | Compensate(why) | Abandon(why) | Retry(why=why) | Resolve(why=why):
-            return f"{type(said).__name__.lower()}: {why}" if why else type(said).__name__.lower()
-    return ""
+    return in_words(said) if isinstance(said, Verb) else ""
 
 
 def in_words(said: Input | None) -> str:
     """An input on one line, as the audit stores it."""
+    more = ""
     match said:
-        case Answered(event, kind, outcome):
-            about = f"{event}/{kind.value} {type(outcome).__name__.lower()}"
-        case TimedOut(event, kind):
-            about = f"{event}/{kind.value} timed out"
-        case Resolve(event, outcome):
-            about = f"resolve {event} {type(outcome).__name__.lower()}"
-        case Retry(event):
-            about = f"retry {event}"
-        case DeadlinePassed():
-            about = "deadline"
-        case Cancel() | Compensate() | Abandon():
-            about = type(said).__name__.lower()
         case None:
             about = "started"
-    reason = reason_of(said)
-    return f"{about}: {reason}" if reason and not isinstance(said, TimedOut | DeadlinePassed) else about
+        case DeadlinePassed():
+            about = "deadline passed"
+        case TimedOut(event, kind):
+            about = f"{event}/{kind.value} timed out"
+        case Answered(event, kind, outcome):
+            about, more = f"{event}/{kind.value} {word_for(outcome)}", reason_of(said)
+        case Resolve(event, outcome, more):
+            about = f"resolve {event} {word_for(outcome)}"
+        case Retry(event, more):
+            about = f"retry {event}"
+        case Cancel(more) | Compensate(more) | Abandon(more):
+            about = word_for(said)
+    return f"{about}: {more}" if more else about
 
 
 def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> tuple[Run, tuple[Effect, ...]]:

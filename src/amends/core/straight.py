@@ -2,7 +2,8 @@
 
 From a path on, as long as everybody is done, it is known in advance who is asked what. So the lookups that a loop
 would make at every step are made once, by writing the steps out, one after the other, as Python. Whoever answers
-anything but a plain entity ends the straight way; `amends.core.walk` takes it from there. docs/adr has the measurements.
+anything but a plain entity ends the straight way; `amends.core.walk` takes it from there. Why, and what it brought:
+docs/adr/0006-straight-ways.md.
 """
 
 from __future__ import annotations

@@ -79,7 +79,6 @@ class Format(StrEnum):
 app = typer.Typer(
     cls=Door,
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -94,8 +93,9 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def amends(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
@@ -103,9 +103,9 @@ def amends(
     """Amends runs sagas, and finds the rollback that doesn't.
 
     [bold]Examples[/]
-      [cyan]amends demo[/]                 orders that ship, orders that roll back: a minute's read
-      [cyan]amends run orders.json[/]      run a file of operations and see what happened
-      [cyan]amends graph shop[/]           the order saga as a diagram
+      [cyan]amends demo[/]               orders ship, orders roll back: a minute's read
+      [cyan]amends run orders.json[/]    run a file of operations, see what happened
+      [cyan]amends graph shop[/]         the order saga as a diagram
 
     [bold]Exit codes[/]
       0  done, also with canceled orders and refused operations
@@ -113,6 +113,9 @@ def amends(
       2  unusable input: one line on standard error says what and where
       3  cut by a limit
     """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(UNUSABLE_INPUT)
 
 
 @app.command()
@@ -120,7 +123,7 @@ def run(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE...", show_default=False, help="Files of operations, each a batch; - is standard input."
+            metavar="FILE", show_default=False, help="Files of operations, each a batch; - is standard input."
         ),
     ] = None,
     as_json: Annotated[
@@ -132,9 +135,10 @@ def run(
 ) -> None:
     """Run files of operations, and draw what happened to each order.
 
-    The files are batches of one session: what one leaves, the next one finds. A file is a JSON list of operations,
-    an object that has one as "operations", or JSON Lines, one operation a line. What is refused, and why, is said on
-    standard error.
+    The files are batches of one session: what one leaves, the next finds.
+    A file is a JSON list of operations, an object that has one as
+    "operations", or JSON Lines: one operation a line. What is refused, and
+    why, is said on standard error.
 
     [bold]Examples[/]
       [cyan]amends run orders.json[/]

@@ -51,9 +51,16 @@ def _printing(several: bool) -> Show:
 
     def show(_: Session, __: Batch, report: Report) -> None:
         document = msgspec.json.encode(report)
-        sys.stdout.buffer.write((document if several else msgspec.json.format(document)) + b"\n")
+        _write((document if several else msgspec.json.format(document)) + b"\n")
 
     return show
+
+
+def _write(document: bytes) -> None:
+    """All of it: with ``python -u``, one call writes a part when the reader is slow or gone."""
+    rest = memoryview(document)
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
 
 
 def _drawing(several: bool) -> Show:

@@ -1,0 +1,125 @@
+"""What all diagrams of a definition show: its groups, and where each leads when a step does not get done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from amends.core.decide import Answer, Said, decide
+from amends.core.definition import Saga, Step
+from amends.core.messages import Kind
+from amends.core.state import Backward, Compensated, Forward, NeedsOperator, State, Status, evolve
+
+
+class Beyond(Enum):
+    """Where a refusal or an unknown outcome leads, when not to a group's compensations."""
+
+    COMPENSATED = "everything is undone"
+    OPERATOR = "an operator decides"
+    PROBED = "a probe tells"
+    AGAIN = "asked again"
+
+
+Target = int | Beyond
+"""The number of the group whose compensations come first, or something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A group of steps in a chart.
+
+    Attributes:
+        steps: its members.
+        pivot: whether it is the pivot.
+        behind: whether it comes after the pivot, so that it is tried until it is done.
+        refused: where a refusal leads.
+        unknown: where an outcome leads that stays unknown; ``None`` for a local step, which answers at once.
+    """
+
+    steps: tuple[Step, ...]
+    pivot: bool
+    behind: bool
+    refused: Target
+    unknown: Target | None
+
+    @property
+    def turns_back(self) -> bool:
+        """Whether it has compensations."""
+        return not (self.pivot or self.behind)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A definition, ready to be drawn.
+
+    Attributes:
+        saga: the definition.
+        stages: its groups, in order.
+    """
+
+    saga: Saga
+    stages: tuple[Stage, ...]
+
+    @property
+    def title(self) -> str:
+        """One line about the definition as a whole."""
+        count = sum(len(stage.steps) for stage in self.stages)
+        deadline = f", deadline {self.saga.deadline_s:g} s" if self.saga.deadline_s else ""
+        return f"version {self.saga.version}, {count} step{'s' * (count > 1)}{deadline}, {self.saga.fingerprint}"
+
+
+def chart_of(saga: Saga) -> Chart:
+    """The chart of a definition."""
+    return Chart(saga, tuple(_stage(saga, number, group) for number, group in enumerate(saga.groups)))
+
+
+def kind_of(step: Step) -> str:
+    """Who keeps the state of a step's participant, and what else is to be known of it."""
+    words = ["local" if step.is_local else "outside"]
+    words += ["has a probe"] * (step.probe is not None)
+    words += ["at least once"] * step.at_least_once
+    return ", ".join(words)
+
+
+def notes_on(stage: Stage) -> list[str]:
+    """What is special about a group, in a few words each."""
+    if stage.pivot:
+        notes = ["pivot: from here on only forward"]
+    elif stage.behind:
+        notes = ["tried until done"]
+    else:
+        notes = []
+    ways = (("refused", stage.refused), ("unknown", stage.unknown))
+    notes += [f"{what}: {to.value}" for what, to in ways if isinstance(to, Beyond) and to is not Beyond.COMPENSATED]
+    return notes
+
+
+def _stage(saga: Saga, number: int, group: tuple[Step, ...]) -> Stage:
+    is_outside = not all(step.is_local for step in group)
+    return Stage(
+        group,
+        pivot=number == saga.pivot,
+        behind=number > saga.pivot,
+        refused=_target(saga, number, Said.REFUSED),
+        unknown=_target(saga, number, Said.EXPIRED) if is_outside else None,
+    )
+
+
+def _target(saga: Saga, number: int, said: Said) -> Target:
+    """Where it leads when all members of a group are done but the first, and that says something else."""
+    members = len(saga.groups[number])
+    state: State = Forward(number, (Status.SENT,) + (Status.DONE,) * (members - 1))
+    for change in decide(saga, state, Answer(0, Kind.DO, said)):
+        state = evolve(state, change)
+    if isinstance(state, Backward):
+        return state.group
+    return _BEYOND[type(state)] if type(state) in _BEYOND else _asked_again(state)
+
+
+_BEYOND: Final = {Compensated: Beyond.COMPENSATED, NeedsOperator: Beyond.OPERATOR}
+
+
+def _asked_again(state: State) -> Beyond:
+    assert isinstance(state, Forward), "what is neither going back, nor final, nor waiting, goes forward"
+    return Beyond.PROBED if Status.PROBING in state.members else Beyond.AGAIN
