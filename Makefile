@@ -9,7 +9,7 @@ bin := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci bench single-file lint format types layers changelog wheel bare lock clean
+.PHONY: help demo test ci bench single-file docs lint format types layers changelog wheel bare lock clean
 .NOTPARALLEL: # `ci` runs its parts in order and ends with the tests
 
 help: ## list the targets
@@ -28,6 +28,9 @@ bench: .venv/ready ## speed, as ratios within one run
 
 single-file: .python ## write main.py: core and shop in one file that needs no package
 	@$(PYTHON) tools/single_file.py main.py
+
+docs: .venv/ready ## renew what the documents show of the commands' output
+	@$(bin)/python tools/docs.py
 
 lint: .venv/ready ## style
 	@$(bin)/ruff check

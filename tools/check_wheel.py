@@ -46,9 +46,7 @@ def build(target: Path) -> Path:
     (wheel,) = target.glob("*.whl")
     files = set(ZipFile(wheel).namelist())
     assert "amends/py.typed" in files, "the wheel has no py.typed"
-    assert not {file for file in files if not file.startswith(("amends/", "amends-"))}, (
-        "the wheel has strange files"
-    )
+    assert not {file for file in files if not file.startswith(("amends/", "amends-"))}, "the wheel has strange files"
     return wheel
 
 
@@ -92,9 +90,7 @@ def run(*command: str | Path, cwd: Path) -> str:
     words = [str(word) for word in command]
     ran = subprocess.run(words, cwd=cwd, env=surroundings, capture_output=True, text=True, check=False)
     if ran.returncode:
-        sys.exit(
-            f"{ran.stdout}{ran.stderr}check_wheel: {' '.join(words[:6])} ... ended with {ran.returncode}"
-        )
+        sys.exit(f"{ran.stdout}{ran.stderr}check_wheel: {' '.join(words[:6])} ... ended with {ran.returncode}")
     return ran.stdout
 
 

@@ -185,9 +185,7 @@ def flatten(modules: Sequence[Module], batches: Iterable[object]) -> str:
     """
     owners = _owners(modules)
     stdlib = OWN_IMPORTS.union(*(module.stdlib for module in modules))
-    examples = "".join(
-        textwrap.indent(pprint.pformat(batch, width=WIDTH - 4), "    ") + ",\n" for batch in batches
-    )
+    examples = "".join(textwrap.indent(pprint.pformat(batch, width=WIDTH - 4), "    ") + ",\n" for batch in batches)
     sections = "".join(_section(module) for module in _in_order(modules, owners))
     ending = f"\n\n{_ruler('the examples')}\n\n\n_EXAMPLES = [\n{examples}]\n{FOOTER}"
     return f"{HEADER}\n{_imports(stdlib)}{PRELUDE}{sections}{ending}"
@@ -256,9 +254,7 @@ def _owners(modules: Sequence[Module]) -> dict[str, str]:
     for module in modules:
         for name, line, _ in module.borrowed:
             if name not in owners:
-                raise module.refuse(
-                    line, f"none of the modules defines {name} (and a module is no value here)"
-                )
+                raise module.refuse(line, f"none of the modules defines {name} (and a module is no value here)")
     return owners
 
 

@@ -16,7 +16,7 @@ Example:
 A dialogue is a value: every method gives a new one, so that several tests can go on from one beginning.
 
 The rules of the game:
-    - What goes out has to be said, with `Dialogue.asks`, before anything else happens.
+    - What goes out has to be said, with `Dialogue.asks`, before anything else happens; but for time that passes.
     - Only what was asked and is still waited for can be answered. What comes too late, or twice, is said with
       `Dialogue.late` and `Dialogue.again`.
     - Time moves only where the test says so. A retry that backs off goes out when `Dialogue.asks` expects it, or when
@@ -25,7 +25,7 @@ The rules of the game:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
@@ -57,6 +57,7 @@ from amends.core.state import Abandoned, Backward, Compensated, Completed, Forwa
 from amends.core.step import Run, in_words, start, step
 
 SECOND_MS: Final = 1000
+LINES_SHOWN: Final = 40  # of a dialogue that fails: a screen
 
 
 class _Anything:
@@ -169,14 +170,14 @@ class Dialogue:
         """Expect exactly these requests to have gone out since they were asked for last.
 
         Members of a group go out in the order of the definition. Where fewer went out than are expected, time passes
-        until the next retries do.
+        until the next retries do; since their pauses are drawn, requests of different moments are said in any order.
         """
         _check_steps(self.run.saga, (ask.step for ask in expected))
         dialogue = self
         while len(dialogue._out) < len(expected) and dialogue._held:
             dialogue = dialogue._at(dialogue._held[0].at_ms)
         got = [_as_ask(send.request) for send in dialogue._out]
-        if list(expected) != got:
+        if not _same(expected, got, in_order=len({send.at_ms for send in dialogue._out}) == 1):
             looked_at = {name for ask in expected for name in ask.details()}
             went_out = _listed(ask.shown({*looked_at, *ask.telling()}) for ask in got)
             dialogue._fail("to go out: " + _listed(map(str, expected)), "went out:  " + went_out)
@@ -250,8 +251,10 @@ class Dialogue:
     # Time, and the machine ----------------------------------------------------------------------------------------
 
     def passes(self, seconds: float) -> Dialogue:
-        """Time passes: retries go out, and what is due runs out, in its order."""
-        self._check_all_said()
+        """Time passes: retries go out, and what is due runs out, in its order.
+
+        What went out by its end is said after it, all in one, or let go by with `asks_whatever`.
+        """
         dialogue, until_ms = self, self.now_ms + round(seconds * SECOND_MS)
         while (moment_ms := dialogue._next_ms()) is not None and moment_ms <= until_ms:
             dialogue = dialogue._at(moment_ms)
@@ -428,7 +431,11 @@ class Dialogue:
         return replace(self, transcript=(*self.transcript, f"{_clock(self.now_ms)}  {line}"))
 
     def _fail(self, expected: str, got: str) -> NoReturn:
-        story = "\n".join(f"    {line}" for line in self.transcript)
+        lines = self.transcript
+        if len(lines) > LINES_SHOWN:
+            left_out = f"{'':13}({len(lines) - LINES_SHOWN} lines left out; Dialogue.transcript has them)"
+            lines = (lines[0], left_out, *lines[1 - LINES_SHOWN :])
+        story = "\n".join(f"    {line}" for line in lines)
         raise AssertionError(
             f"expected {expected}\nbut      {got}\n\n{story}\n    {_clock(self.now_ms)}  stands at {_where(self.run)}"
         )
@@ -437,6 +444,16 @@ class Dialogue:
 def _as_ask(request: Request) -> Ask:
     answer = request.call.answer if request.kind is Kind.UNDO else ANYTHING
     return Ask(request.kind, request.step, request.call.attempt, answer, dict(request.call.answers), request.call.key)
+
+
+def _same(expected: Sequence[Ask], got: Sequence[Ask], *, in_order: bool) -> bool:
+    if in_order or len(expected) != len(got):
+        return list(expected) == list(got)
+    left = list(got)
+    for ask in expected:
+        if ask in left:
+            left.remove(ask)
+    return not left
 
 
 def _told(request: Request) -> str:

@@ -53,25 +53,21 @@ class Answer(NamedTuple):
     said: Said
 
 
-class TurnBack(NamedTuple):
-    """A signal: client, operator or deadline want the saga undone."""
-
-
 class TryAgain(NamedTuple):
     """A signal: an operator wants what a member was asked last to be asked again."""
 
     member: int
 
 
-class GiveUp(NamedTuple):
-    """A signal: an operator abandons the saga."""
+class Wish(Enum):
+    """A signal that is about no step."""
+
+    BEGIN = "begin"
+    TURN_BACK = "turn back"  # client, operator or deadline want the saga undone
+    GIVE_UP = "give up"  # an operator abandons the saga
 
 
-class Begin(NamedTuple):
-    """A signal: the saga starts."""
-
-
-Signal = Answer | TurnBack | TryAgain | GiveUp | Begin
+Signal = Answer | TryAgain | Wish
 
 WAITS_FOR_ACTION = {Status.SENT, Status.RESENT}
 NOTHING_LEFT = {Status.REFUSED, Status.UNDONE}
@@ -102,7 +98,7 @@ def decide(saga: Saga, state: State, signal: Signal) -> tuple[Change, ...]:
     if at is None:
         return ()
     changes = list(_react(saga, at, signal))
-    if changes or isinstance(signal, Begin):
+    if changes or signal is Wish.BEGIN:
         for change in changes:
             state = evolve(state, change)
         while following := tuple(_follow(saga, state)):
@@ -127,11 +123,11 @@ def _react(saga: Saga, at: Underway, signal: Signal) -> Iterator[Change]:
             marked = _ANSWERS[kind](saga, at, step, status, said)
             if marked is not None:
                 yield Marked(member, marked)
-        case TurnBack() if can_turn_back(saga, at):
+        case Wish.TURN_BACK if can_turn_back(saga, at):
             yield Entered(Backward(at.group, at.members))
         case TryAgain(member) if again := ASKED_AGAIN[type(at)].get(at.members[member]):
             yield Marked(member, again)
-        case GiveUp():
+        case Wish.GIVE_UP:
             yield Ended(Abandoned(outstanding(saga, at)))
 
 

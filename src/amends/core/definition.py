@@ -223,7 +223,8 @@ class Saga:
         object.__setattr__(self, "pivot", pivots[0] if pivots else len(self.groups))
         for number, group in enumerate(self.groups):
             for step in group:
-                _refuse_first(f"{self.name!r}: step {step.event!r}", _faults_of_step(step, number > self.pivot))
+                faults = _faults_of_step(step, number > self.pivot)
+                _refuse_first(self.name, (f"step {step.event!r}: {fault}" for fault in faults))
         _refuse_first(self.name, _faults_of_names(self))
         object.__setattr__(self, "fingerprint", _fingerprint(self))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from amends.core.decide import Answer, Begin, GiveUp, Said, Signal, TryAgain, TurnBack, can_turn_back
+from amends.core.decide import Answer, Said, Signal, TryAgain, Wish, can_turn_back
 from amends.core.definition import Saga, Step
 from amends.core.messages import (
     NO_ANSWERS,
@@ -134,7 +134,7 @@ def start(
     """
     deadline = None if saga.deadline_s is None else now_ms + milliseconds(saga.deadline_s)
     fresh = Run(saga, saga_id, request, begin(saga), deadline_ms=deadline)
-    return _moved(fresh, node(saga, fresh.state).follow(Begin()), None, now_ms, entities)
+    return _moved(fresh, node(saga, fresh.state).follow(Wish.BEGIN), None, now_ms, entities)
 
 
 def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -> tuple[Run, tuple[Effect, ...]]:
@@ -170,9 +170,9 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     """The signal that an input is in this state; ``None`` when it is about no step of the current group."""
     match said:
         case Cancel() | Compensate() | DeadlinePassed():
-            return TurnBack()
+            return Wish.TURN_BACK
         case Abandon():
-            return GiveUp()
+            return Wish.GIVE_UP
     member = _member(run, said.step)
     if member is None:
         return None
@@ -217,7 +217,7 @@ def _kind_resolved(run: Run, member: int) -> Kind:
 
 def _group(run: Run) -> int:
     at = underway(run.state)
-    return at.group if at else 0
+    return at.group if at else -1
 
 
 def _step(run: Run, member: int) -> Step:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from amends.core.decide import Answer, Begin, Said, Signal, decide
+from amends.core.decide import Answer, Said, Signal, Wish, decide
 from amends.core.definition import Saga, Step, takes_call
 from amends.core.messages import Kind
 from amends.core.state import Change, Ended, Entered, Marked, State, Status, asked, begin, evolve, underway
@@ -154,7 +154,7 @@ def node(saga: Saga, state: State) -> Node:
 
 def first(saga: Saga) -> Node:
     """The node in which a saga that has just started asks for its first group."""
-    return node(saga, begin(saga)).follow(Begin()).node
+    return node(saga, begin(saga)).follow(Wish.BEGIN).node
 
 
 def _decided(source: Node, signal: Signal) -> Link:

@@ -173,9 +173,9 @@ def _explain(source: Source, error: str) -> NoReturn:
     at = BYTE.search(error)
     if at is None:
         source.refuse(len(data.rstrip()), "not JSON: it ends too early")
-    position = int(at[1])
-    word = WORD.match(data, position)
     what = BYTE.sub("", error).removeprefix("JSON is malformed: ")
+    position = int(at[1]) - (what == "trailing characters")  # of these it tells the second
+    word = WORD.match(data, position)
     source.refuse(position, f"not JSON: {what}" + (f": {word[0].decode(errors='replace')!a}" if word else ""))
 
 

@@ -16,7 +16,7 @@ SHIPPED_IN_FULL_MAX: Final = 6  # two lines each and one between, beside the boo
 ROWS_MAX: Final = 50  # what a person still reads; --json has them all
 BAR: Final = 10
 BETWEEN_COLUMNS: Final = 2
-BETWEEN_TABLES: Final = 6
+BETWEEN_TABLES: Final = 4
 STATUS_STYLES: Final = {"SHIPPED": "bold green", "CANCELED": "bold yellow", "PROCESSING": "bold blue"}
 
 Rows = list[tuple[Text, ...]]
@@ -28,6 +28,7 @@ def draw_batch(paper: Paper, batch: BatchView) -> None:
         paper.write(*_orders(paper, batch.orders))
     if batch.customers or batch.products:
         draw_books(paper, batch.customers, batch.products)
+        paper.write("")
     paper.write(_sum(batch.orders))
 
 
@@ -41,10 +42,10 @@ def draw_books(paper: Paper, customers: Sequence[CustomerView], products: Sequen
     left, right = _customers(paper.marks, customers), _products(paper.marks, products)
     column = max((line.cell_len for line in left), default=-BETWEEN_TABLES) + BETWEEN_TABLES
     if not left or column + max((line.cell_len for line in right), default=0) > paper.width:
-        paper.write(*left, *[Text()] * bool(left and right), *right, "")
+        paper.write(*left, *[Text()] * bool(left and right), *right)
     else:
         pairs = zip_longest(left, right, fillvalue=Text())
-        paper.write(*(Text.assemble(one, " " * (column - one.cell_len), other) for one, other in pairs), "")
+        paper.write(*(Text.assemble(one, " " * (column - one.cell_len), other) for one, other in pairs))
 
 
 def _orders(paper: Paper, orders: Sequence[OrderView]) -> Iterator[Text]:

@@ -27,9 +27,7 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 class Door(TyperGroup):
     """The one place where what went wrong becomes a line on standard error and an exit code."""
 
-    def main(
-        self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: object, **__: object
-    ) -> NoReturn:
+    def main(self, args: Sequence[str] | None = None, *_: object, **__: object) -> NoReturn:
         """Carry out a command line and end the process."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
@@ -96,7 +94,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def amends(
     context: typer.Context,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback has printed it and ended the command
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
@@ -139,6 +137,10 @@ def run(
     A file is a JSON list of operations, an object that has one as
     "operations", or JSON Lines: one operation a line. What is refused, and
     why, is said on standard error.
+
+    [bold]A file[/]
+      [["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 10, 150],
+       ["PLACE_ORDER", "C001", "P001", 2], ["INJECT_FAILURE", "SHIPPING", "O001"]]
 
     [bold]Examples[/]
       [cyan]amends run orders.json[/]

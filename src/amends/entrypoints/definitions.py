@@ -48,7 +48,8 @@ def _module_of_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FileNotFoundError("no such file")
     spec = spec_from_file_location(path.stem, path)
-    assert spec and spec.loader, "a file whose name ends in .py has a loader"
+    assert spec is not None
+    assert spec.loader is not None, "a file whose name ends in .py has a loader"
     sys.path.insert(0, str(path.parent.resolve()))  # as `python path.py` does: it may import its neighbours
     module = sys.modules[path.stem] = module_from_spec(spec)  # dataclasses look up their module
     spec.loader.exec_module(module)

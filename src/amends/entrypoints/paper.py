@@ -31,7 +31,7 @@ class Marks(NamedTuple):
     more: str
 
 
-UNICODE: Final = Marks("✔", "✘", "?", "↩", "·", "─", "←", "╯", "╰", "┤", "×", "█", "░", "…")
+UNICODE: Final = Marks("✔", "✘", "?", "↩", "·", "─", "←", "╯", "╰", "┤", "×", "█", "░", "…")  # noqa: RUF001 - a real multiplication sign
 ASCII: Final = Marks("+", "x", "?", "~", ".", "-", "<", "'", "`", "|", "x", "#", ".", "...")
 
 FAINT: Final = "dim"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from itertools import accumulate
+from typing import Final
 
 import msgspec
 
@@ -14,7 +15,6 @@ from amends.entrypoints.remarks import lines_of
 from amends.shop import Report, Session
 
 LONG: Final = 50_000  # operations; fewer are done before a bar can be read
-ORDERS_PER_MOVE: Final = 1_000  # so that moving the bar costs nothing beside the orders
 
 Show = Callable[[Session, Batch, Report], None]
 
@@ -35,10 +35,10 @@ def run_files(files: Sequence[str], *, as_json: bool, limits: bool) -> None:
     batches = [read_batch(file) for file in files]
     several = len(batches) > 1
     show = _printing(several) if as_json else _drawing(several)
-    sagas = Counted()
-    session = Session(limits=limits, sagas=sagas)
-    for batch in batches:
-        with _bar(len(batch.operations), sagas):
+    session = Session(limits=limits)
+    *done, total = accumulate((len(batch.operations) for batch in batches), initial=0)
+    for batch, before in zip(batches, done, strict=True):
+        with _bar(before, total):
             report = session.process(batch.operations)
         show(session, batch, report)
         sys.stdout.flush()  # remarks follow what they are about, where both go to one terminal
@@ -78,28 +78,16 @@ def _drawing(several: bool) -> Show:
     return show
 
 
-class Counted(dict[str, Any]):
-    """Sagas by order id, and a call for each thousand that arrive."""
-
-    move: Callable[[], object] | None = None
-
-    def __setitem__(self, order_id: str, saga: Any) -> None:
-        super().__setitem__(order_id, saga)
-        if self.move and len(self) % ORDERS_PER_MOVE == 0:
-            self.move()
-
-
 @contextmanager
-def _bar(operations: int, sagas: Counted) -> Iterator[None]:
-    """On a long way, and where a terminal looks on, a bar that moves as orders end."""
-    if operations < LONG or not sys.stderr.isatty():
+def _bar(done: int, total: int) -> Iterator[None]:
+    """On a long way, and where a terminal looks on, how far it is; within a batch it only says that it goes on."""
+    if total < LONG or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("orders", total=operations)
-        sagas.move = lambda: progress.advance(task, ORDERS_PER_MOVE)
+    columns = TextColumn(f"{done} of {total} operations"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        progress.add_task("", total=total if done else None, completed=done)
         yield
-        sagas.move = None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 from amends.core.decide import Answer, Said, decide
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
-from amends.core.state import Backward, Compensated, Forward, NeedsOperator, State, Status, evolve
+from amends.core.state import Backward, Forward, NeedsOperator, State, Status, evolve
 
 
 class Beyond(Enum):
@@ -34,7 +33,7 @@ class Stage:
         pivot: whether it is the pivot.
         behind: whether it comes after the pivot, so that it is tried until it is done.
         refused: where a refusal leads.
-        unknown: where an outcome leads that stays unknown; ``None`` for a local step, which answers at once.
+        unknown: where an outcome leads that stays unknown; ``None`` for local steps, which answer at once.
     """
 
     steps: tuple[Step, ...]
@@ -82,27 +81,35 @@ def kind_of(step: Step) -> str:
     return ", ".join(words)
 
 
-def notes_on(stage: Stage) -> list[str]:
-    """What is special about a group, in a few words each."""
+def note_on(stage: Stage) -> str:
+    """What is special about a group, in a few words."""
+    if stage.behind:
+        return "tried until done"
     if stage.pivot:
-        notes = ["pivot: from here on only forward"]
-    elif stage.behind:
-        notes = ["tried until done"]
-    else:
-        notes = []
-    ways = (("refused", stage.refused), ("unknown", stage.unknown))
-    notes += [f"{what}: {to.value}" for what, to in ways if isinstance(to, Beyond) and to is not Beyond.COMPENSATED]
-    return notes
+        return f"pivot; unknown: {stage.unknown.value}" if isinstance(stage.unknown, Beyond) else "pivot"
+    return ""
+
+
+def legend_of(chart: Chart) -> list[str]:
+    """What the drawing of a definition means, in lines."""
+    back = "A refused or unknown step turns the saga back."
+    if not any(stage.pivot for stage in chart.stages):
+        return [back]
+    return [
+        f"Before the pivot: {back.lower()}",
+        "From the pivot on: only forward; behind it, a refusal waits for an operator.",
+    ]
 
 
 def _stage(saga: Saga, number: int, group: tuple[Step, ...]) -> Stage:
     is_outside = not all(step.is_local for step in group)
+    has_an_end = number < saga.pivot or any(step.key_lives_h for step in group)  # else it is asked again for ever
     return Stage(
         group,
         pivot=number == saga.pivot,
         behind=number > saga.pivot,
         refused=_target(saga, number, Said.REFUSED),
-        unknown=_target(saga, number, Said.EXPIRED) if is_outside else None,
+        unknown=_target(saga, number, Said.EXPIRED if has_an_end else Said.UNKNOWN) if is_outside else None,
     )
 
 
@@ -114,12 +121,6 @@ def _target(saga: Saga, number: int, said: Said) -> Target:
         state = evolve(state, change)
     if isinstance(state, Backward):
         return state.group
-    return _BEYOND[type(state)] if type(state) in _BEYOND else _asked_again(state)
-
-
-_BEYOND: Final = {Compensated: Beyond.COMPENSATED, NeedsOperator: Beyond.OPERATOR}
-
-
-def _asked_again(state: State) -> Beyond:
-    assert isinstance(state, Forward), "what is neither going back, nor final, nor waiting, goes forward"
-    return Beyond.PROBED if Status.PROBING in state.members else Beyond.AGAIN
+    if isinstance(state, Forward):
+        return Beyond.PROBED if Status.PROBING in state.members else Beyond.AGAIN
+    return Beyond.OPERATOR if isinstance(state, NeedsOperator) else Beyond.COMPENSATED

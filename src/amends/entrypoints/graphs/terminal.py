@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
-from amends.entrypoints.graphs.chart import Chart, Stage, kind_of, notes_on
+from amends.entrypoints.graphs.chart import Chart, Stage, kind_of, legend_of, note_on
 from amends.entrypoints.paper import FAINT, STYLES, UNICODE, Paper
 
 BACK_GAP: Final = 4
@@ -42,7 +42,8 @@ def draw_chart(paper: Paper, chart: Chart) -> None:
     kind = max(cell_len(kind_of(step)) for step in steps)
     back = 5 + event + 2 + service + 2 + kind + BACK_GAP
     paper.write(Text.assemble((chart.saga.name, "bold"), (f"  {chart.title}", FAINT)), "")
-    paper.write(*_lines(chart, rails, (event, service, back)))
+    paper.write(*_lines(chart, rails, (event, service, back)), "")
+    paper.write(*(Text(line, FAINT) for line in legend_of(chart)))
 
 
 def _lines(chart: Chart, rails: Rails, columns: tuple[int, int, int]) -> Iterator[Text]:
@@ -67,7 +68,7 @@ def _stage_lines(stage: Stage, rails: Rails, columns: tuple[int, int, int]) -> I
         if step.undone:
             line.append(f"{rail} ", FAINT).append(step.undone, STYLES["undone"])
         elif number == 0:
-            line.append("; ".join(notes_on(stage)), FAINT)
+            line.append(note_on(stage), FAINT)
         yield line
 
 

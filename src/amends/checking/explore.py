@@ -1,0 +1,227 @@
+"""Breadth first over all worlds, so that the first counterexample is a shortest one.
+
+Visited worlds are kept by their full value, so that no two are ever taken for one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from amends.checking.moves import Broken, Move, Moves, Next
+from amends.checking.rest import Rest
+from amends.checking.world import World
+from amends.core.scenario import Scenario
+
+STATES_MAX: Final = 5_000_000  # some 2 GiB
+LOOK_EVERY: Final = 2048  # worlds between two looks at the clock and the progress
+
+
+class Progress(NamedTuple):
+    """How far an exploration is.
+
+    Attributes:
+        states: distinct worlds met.
+        frontier: of these, not yet looked at.
+        transitions: moves made.
+        seconds: since it began.
+    """
+
+    states: int
+    frontier: int
+    transitions: int
+    seconds: float
+
+
+class Seen(NamedTuple):
+    """One line of a counterexample: a move, and the worlds around it."""
+
+    move: Move
+    before: World
+    after: World
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counterexample:
+    """A shortest way to a world in which a rule is broken.
+
+    Attributes:
+        broken: the rule, and how.
+        trace: the moves that lead there.
+        places: which of the moves each was, in the order of `Moves.after`: what a replay needs.
+    """
+
+    broken: Broken
+    trace: tuple[Seen, ...]
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What an exploration found.
+
+    Attributes:
+        moves: the relation that was explored, with the tables that worlds refer to.
+        faults: how many might happen.
+        progress: how far it came.
+        exhausted: whether every world within the bound was looked at.
+        cut_by: the limit that cut it; empty when none did.
+        counterexample: ``None`` when every rule held in every world that was looked at.
+    """
+
+    moves: Moves
+    faults: int
+    progress: Progress
+    exhausted: bool
+    cut_by: str
+    counterexample: Counterexample | None
+
+    @property
+    def held(self) -> bool:
+        """Whether everything was looked at and held; a search that was cut never did."""
+        return self.exhausted and self.counterexample is None
+
+
+def explore(
+    scenario: Scenario,
+    *,
+    faults: int = 2,
+    max_states: int = STATES_MAX,
+    timeout_s: float | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Found:
+    """Look at every world that can be reached.
+
+    Args:
+        scenario: the saga in its small world.
+        faults: how many faults may happen, of any kind. >= 0.
+        max_states: stop after so many distinct worlds.
+        timeout_s: stop after so many seconds; ``None`` for never.
+        report: called now and then.
+
+    Returns:
+        What was found: the first counterexample, or how far it held.
+    """
+    return _Search(Moves(scenario), faults, max_states, timeout_s, report).search()
+
+
+class _Search:
+    def __init__(
+        self,
+        moves: Moves,
+        faults: int,
+        max_states: int,
+        timeout_s: float | None,
+        report: Callable[[Progress], None] | None,
+    ) -> None:
+        self.moves = moves
+        self.rest = Rest(moves)
+        self.faults = faults
+        self.max_states = max_states
+        self.timeout_s = timeout_s
+        self.report = report
+        self.begun = time.monotonic()
+        self.worlds: list[World] = []
+        self.numbers: dict[World, int] = {}
+        self.parents: list[int] = []
+        self.places: list[int] = []
+        self.free: list[list[int]] = []
+        self.transitions = 0
+
+    def search(self) -> Found:
+        first = self.moves.first(self.faults)
+        self._meet(first, -1, -1)
+        looked_at = 0
+        while looked_at < len(self.worlds):
+            if looked_at % LOOK_EVERY == 0 and (cut_by := self._limit(looked_at)):
+                return self._found(looked_at, cut_by, None)
+            counterexample = self._look_at(looked_at)
+            looked_at += 1
+            if counterexample:
+                return self._found(looked_at, "", counterexample)
+        return self._found(looked_at, "", self._never_ends())
+
+    def _meet(self, world: World, parent: int, place: int) -> int:
+        number = self.numbers.get(world)
+        if number is None:
+            number = self.numbers[world] = len(self.worlds)
+            self.worlds.append(world)
+            self.parents.append(parent)
+            self.places.append(place)
+        return number
+
+    def _look_at(self, number: int) -> Counterexample | None:
+        world = self.worlds[number]
+        if broken := self.rest.broken(world):
+            return self._way_to(number, broken)
+        free = []
+        for place, (move, after, broken) in enumerate(self.moves.after(world)):
+            self.transitions += 1
+            if broken:
+                return self._way_to(number, broken, place)
+            met = self._meet(after, number, place)
+            if move.cost == 0:
+                free.append(met)
+        self.free.append(free)
+        return None
+
+    def _limit(self, looked_at: int) -> str:
+        progress = self._progress(looked_at)
+        if self.report:
+            self.report(progress)
+        if self.timeout_s is not None and progress.seconds >= self.timeout_s:
+            return f"--timeout {self.timeout_s:g}"
+        return f"--max-states {self.max_states}" if progress.states >= self.max_states else ""
+
+    def _progress(self, looked_at: int) -> Progress:
+        seconds = time.monotonic() - self.begun
+        return Progress(len(self.worlds), len(self.worlds) - looked_at, self.transitions, seconds)
+
+    def _found(self, looked_at: int, cut_by: str, counterexample: Counterexample | None) -> Found:
+        exhausted = looked_at == len(self.worlds) and not cut_by
+        return Found(self.moves, self.faults, self._progress(looked_at), exhausted, cut_by, counterexample)
+
+    def _never_ends(self) -> Counterexample | None:
+        """A world from which no rest can be reached without a fault; ``None`` when there is none."""
+        before: list[list[int]] = [[] for _ in self.worlds]
+        for number, following in enumerate(self.free):
+            for after in following:
+                before[after].append(number)
+        todo = [number for number, world in enumerate(self.worlds) if self.rest.is_at_rest(world)]
+        reaches = bytearray(len(self.worlds))
+        for number in todo:
+            reaches[number] = 1
+        while todo:
+            for number in before[todo.pop()]:
+                if not reaches[number]:
+                    reaches[number] = 1
+                    todo.append(number)
+        never = reaches.find(0)
+        text = "from here on it never ends, though nothing else goes wrong"
+        return None if never < 0 else self._way_to(never, Broken("every saga ends", text))
+
+    def _way_to(self, number: int, broken: Broken, last: int | None = None) -> Counterexample:
+        places = [] if last is None else [last]
+        while self.parents[number] >= 0:
+            places.append(self.places[number])
+            number = self.parents[number]
+        return counterexample(self.moves, self.worlds[0], tuple(reversed(places)), broken)
+
+
+def counterexample(moves: Moves, first: World, places: tuple[int, ...], broken: Broken) -> Counterexample:
+    """The trace that some moves lead along."""
+    trace, world = [], first
+    for place in places:
+        move, after, _ = _nth(moves, world, place)
+        trace.append(Seen(move, world, after))
+        world = after
+    return Counterexample(broken, tuple(trace), places)
+
+
+def _nth(moves: Moves, world: World, place: int) -> Next:
+    for number, following in enumerate(moves.after(world)):
+        if number == place:
+            return following
+    raise IndexError(f"this world has no move number {place}")

@@ -1,0 +1,219 @@
+"""Models of the world outside, to explore an external step with: pure deciders that keep books.
+
+A model says everything that its system may do with a request, each possibility as a `Reply`. That the wire loses,
+doubles and delays is no model's business: the explorer does that to every request and every answer.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from amends.core.definition import Step
+from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request, Unknown
+from amends.core.run import outcome_of
+
+Books = Any
+"""What a model keeps; any hashable value."""
+
+
+class Reply(NamedTuple):
+    """One thing that an outside system may do with a request.
+
+    Attributes:
+        books: its books after that.
+        outcome: what it answers; ``None`` when no answer comes.
+        note: what it did, for a person.
+        is_fault: whether it counts as a fault.
+        later: an answer that comes as a message of its own, after `Later`.
+    """
+
+    books: Books
+    outcome: Outcome | None
+    note: str = ""
+    is_fault: bool = False
+    later: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A system outside.
+
+    Attributes:
+        name: as the answer of a check names it.
+        start: its books at the start.
+        replies: what it may do with a request for a step.
+        standing: the idempotency keys of actions whose effect stands, one for each time; ``None`` when only books as a
+            whole can be compared.
+    """
+
+    name: str
+    start: Books
+    replies: Callable[[Books, Request, Step], Iterator[Reply]]
+    standing: Callable[[Books], tuple[str, ...]] | None
+
+
+class Effect(NamedTuple):
+    """What a ready model keeps of an action: its key, how often it happened, how often it was undone."""
+
+    key: str
+    done: int = 0
+    undone: int = 0
+    refused: bool = False
+    forgotten: bool = False
+
+
+def standing(books: tuple[Effect, ...]) -> tuple[str, ...]:
+    """The keys of the effects that stand, one for each time."""
+    return tuple(effect.key for effect in books for _ in range(effect.done - effect.undone))
+
+
+def honours_keys() -> Model:
+    """A provider that does the same key once.
+
+    It undoes what it is told to undo, by the answer that the action got (a receipt): an undo that knows no receipt
+    finds nothing to undo, and succeeds. A probe looks the key up.
+    """
+    return Model("honours keys", (), _by_key, standing)
+
+
+def forgets_keys() -> Model:
+    """A provider that honours keys, and may forget one at any time."""
+
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+        yield from _by_key(books, request, step)
+        effect = _find(books, request)
+        if request.kind is Kind.DO and effect.done and not effect.forgotten:
+            forgotten = _put(books, effect._replace(done=effect.done + 1))
+            yield Reply(forgotten, Done(_receipt(effect)), "had forgotten the key and did it again", is_fault=True)
+
+    return Model("forgets keys after a while", (), replies, standing)
+
+
+def declines() -> Model:
+    """A provider that honours keys, and may refuse."""
+
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+        yield from _by_key(books, request, step)
+        effect = _find(books, request)
+        if request.kind is Kind.DO and not effect.done and not effect.refused:
+            yield Reply(_put(books, effect._replace(refused=True)), Refused("declined"), "declined")
+
+    return Model("honours keys, and declines", (), replies, standing)
+
+
+def answers_later() -> Model:
+    """A provider that honours keys, takes a request and answers later."""
+
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+        for reply in _by_key(books, request, step):
+            yield reply
+            if request.kind is Kind.DO and isinstance(reply.outcome, Done):
+                yield reply._replace(outcome=Later(60), note="took it, and answers later", later=reply.outcome)
+
+    return Model("honours keys, and answers later", (), replies, standing)
+
+
+def loses_replies() -> Model:
+    """A provider that honours keys, and may do a thing and lose its reply."""
+
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+        for reply in _by_key(books, request, step):
+            yield reply
+            yield reply._replace(outcome=None, note=f"{reply.note}, and lost the reply", is_fault=True)
+
+    return Model("honours keys, and loses replies", (), replies, standing)
+
+
+def without_keys() -> Model:
+    """A provider that does everything that it is asked, each time again."""
+
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+        effect = _find(books, request)
+        if request.kind is Kind.DO and effect.done:
+            again = effect._replace(done=effect.done + 1)
+            yield Reply(_put(books, again), Done(_receipt(again)), "did it again")
+        else:
+            yield from _by_key(books, request, step)
+
+    return Model("knows no keys", (), replies, standing)
+
+
+def adapter(
+    client: Callable[[Books], Any], start: Books = (), standing: Callable[[Books], tuple[str, ...]] | None = None
+) -> Model:
+    """The saga's own functions, run against a client that keeps books: the user's code is under test too.
+
+    Args:
+        client: from the books to a client; what the saga's functions call on it may replace ``client.books``.
+        start: the books at the start.
+        standing: the keys of the actions whose effect stands in some books; without it, books are compared as a whole.
+    """
+
+    def replies(books: Books, request: Request, step: Step) -> Iterator[Reply]:
+        acting = client(books)
+        outcome = _called(step, acting, request)
+        yield Reply(acting.books, outcome, f"{_function(step, request.kind).__name__}() gave {outcome!r}")
+
+    return Model(f"the saga's own functions on {getattr(client, '__name__', 'a client')}", start, replies, standing)
+
+
+def _by_key(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+    effect = _find(books, request)
+    match request.kind:
+        case Kind.PROBE:
+            found = Done(_receipt(effect)) if effect.done else Refused("nothing is known of this key")
+            yield Reply(books, found, "found it" if effect.done else "found nothing")
+        case Kind.DO if effect.refused:
+            yield Reply(books, Refused("declined"), "declined before")
+        case Kind.DO if effect.done:
+            yield Reply(books, Done(_receipt(effect)), "knew the key")
+        case Kind.DO:
+            yield Reply(_put(books, effect._replace(done=1)), Done(_receipt(effect)), "did it")
+        case Kind.UNDO if request.call.answer is None:
+            yield Reply(books, Done(), "was told of nothing to undo")
+        case Kind.UNDO if effect.done > effect.undone:
+            yield Reply(_put(books, effect._replace(undone=effect.undone + 1)), Done(), "undid it")
+        case Kind.UNDO:
+            yield Reply(books, Done(), "had undone it")
+
+
+def _find(books: tuple[Effect, ...], request: Request) -> Effect:
+    key = f"{request.saga_id}/{request.step}/do"
+    return next((effect for effect in books if effect.key == key), Effect(key))
+
+
+def _put(books: tuple[Effect, ...], effect: Effect) -> tuple[Effect, ...]:
+    return tuple(sorted([*(other for other in books if other.key != effect.key), effect]))
+
+
+def _receipt(effect: Effect) -> str:
+    return f"receipt of {effect.key}"
+
+
+def _function(step: Step, kind: Kind) -> Callable[..., Any]:
+    function = {Kind.DO: step.action, Kind.UNDO: step.undo, Kind.PROBE: step.probe}[kind]
+    assert function is not None, "only what a step has is asked"
+    return function
+
+
+def _called(step: Step, client: Any, request: Request) -> Outcome:
+    """What the saga's own function says; a coroutine is driven to its end, since a model never waits."""
+    try:
+        answer = _function(step, request.kind)(client, request.body, request.call)
+        if inspect.iscoroutine(answer):
+            answer = _driven(answer)
+    except Exception as error:  # noqa: BLE001 - as an engine sees it: docs/promises.md, P5
+        return Unknown(f"{type(error).__name__}: {error}")
+    return outcome_of(answer, request)
+
+
+def _driven(coroutine: Any) -> Any:
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    coroutine.close()
+    raise RuntimeError("the function waits for something that is not its client; a model answers at once")

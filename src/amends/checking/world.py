@@ -1,0 +1,105 @@
+"""A state of the explored world, as a small tuple of numbers: values are kept once and numbered.
+
+Numbers are given in the order in which values are met, and nothing iterates over a set, so that the same input gives
+the same states in the same order everywhere (docs/promises.md, P17).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from amends.core.messages import Call, Kind, Outcome
+
+Value = TypeVar("Value")
+
+
+class Interned(Generic[Value]):
+    """Values with a number each; equal values of the same type have the same one."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+        self._values: list[Value] = []
+
+    def number(self, value: Value) -> int:
+        """The value's number; a new one at the first meeting."""
+        key = frozen(value)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self._values)
+            self._values.append(value)
+        return number
+
+    def __getitem__(self, number: int) -> Value:
+        return self._values[number]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def frozen(value: Any) -> Hashable:
+    """A hashable stand-in that is equal exactly when type and value are; ``1``, ``1.0`` and ``True`` are three values."""
+    kind = type(value)
+    if isinstance(value, tuple | list):
+        return (kind, *map(frozen, value))
+    if isinstance(value, Mapping):
+        return (kind, *((frozen(key), frozen(value[key])) for key in value))
+    try:
+        hash(value)
+    except TypeError:
+        return kind, repr(value)
+    return kind, value
+
+
+class Message(NamedTuple):
+    """A request on its way to a participant, or an answer on its way back.
+
+    Attributes:
+        saga: place of the saga in the scenario.
+        step: event name of the step.
+        kind: what is, or was, asked.
+        call: the request's key and answers; ``None`` for an answer.
+        outcome: the answer; ``None`` for a request.
+    """
+
+    saga: int
+    step: str
+    kind: Kind
+    call: Call | None
+    outcome: Outcome | None
+
+
+class Inbox(NamedTuple):
+    """What a local participant keeps of one step of one saga, and what it did.
+
+    Attributes:
+        answers: key to first answer, as `amends.core.inbox.receive` keeps them.
+        done: how often the action took effect.
+        undone: how often the undo took effect.
+    """
+
+    answers: tuple[tuple[str, Any], ...] = ()
+    done: int = 0
+    undone: int = 0
+
+
+class World(NamedTuple):
+    """One state. Each number is that of a value in one of the explorer's `Interned` tables.
+
+    Attributes:
+        runs: a saga each.
+        flight: messages on their way, sorted: a multiset.
+        inboxes: one for each saga and local step.
+        cells: one for each entity.
+        books: one for each outside system.
+        history: for each entity the requests that took effect on it, in order; empty while one saga runs alone.
+        faults: how many may still happen.
+    """
+
+    runs: tuple[int, ...]
+    flight: tuple[int, ...]
+    inboxes: tuple[int, ...]
+    cells: tuple[int, ...]
+    books: tuple[int, ...]
+    history: tuple[int, ...]
+    faults: int

@@ -1,0 +1,33 @@
+"""What a check starts from: the entities that there are, and the requests that come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from amends.core.definition import Saga
+
+Entities = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scenario:
+    """A saga in a small world, to be explored by ``amends check`` and `amends.check`.
+
+    Attributes:
+        saga: the definition.
+        given: entities that exist at the start: service, then id, to entity.
+        requests: one saga runs for each, all at the same time.
+        models: of the outside worlds, by service; `amends.checking.honours_keys` where none is named.
+        never: what must not be, at any moment: functions of the entities that give true, or a text that says what is
+            wrong, when it is.
+        ids: the sagas' ids; ``s1``, ``s2``, ... by default.
+    """
+
+    saga: Saga
+    given: Entities
+    requests: Sequence[Any]
+    models: Mapping[str, Any] = field(default_factory=dict)
+    never: Sequence[Callable[[Entities], object]] = ()
+    ids: Sequence[str] = ()

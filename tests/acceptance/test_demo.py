@@ -1,0 +1,49 @@
+"""`amends demo`: the tour, which runs what it shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from amends.entrypoints import demo, tickets
+from tests.acceptance.command import amends, assert_drawn_as, process
+
+
+def test_the_tour_is_drawn() -> None:
+    """In a pipe it is there at once, and has neither colours nor cut lines."""
+    ran = amends("demo")
+    assert (ran.code, ran.err) == (0, "")
+    assert_drawn_as("demo", ran.out)
+    assert max(len(line) for line in ran.out.splitlines()) <= 80
+
+
+def test_the_tour_needs_nothing_but_ascii() -> None:
+    """And a place to print to."""
+    ran = process("demo", PYTHONIOENCODING="ascii", COLUMNS="40")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.isascii()
+
+
+def test_a_terminal_gets_a_moment_between_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for each part, and together only a few seconds."""
+    pauses: list[float] = []
+    monkeypatch.setattr(demo.time, "sleep", pauses.append)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    amends("demo")
+    assert len(pauses) == len(demo.CHAPTERS) + 2
+    assert sum(pauses) < 5
+
+
+def test_nothing_is_canned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a participant that gives nothing back, the tour says so itself."""
+    monkeypatch.setattr(demo, "_books_but_order", lambda session: object())
+    assert " ✘ PAYMENT, INVENTORY and SHIPPING are NOT as before" in amends("demo").out
+
+
+def test_the_saga_that_is_shown_is_the_one_that_runs() -> None:
+    """Its source is in the output, line for line."""
+    assert tickets.__file__
+    out = amends("demo").out
+    with open(tickets.__file__, encoding="utf-8") as source:
+        shown = source.read().partition("from typing")[2]
+    for line in shown.replace("  # fmt: skip", "").splitlines():
+        assert line in out

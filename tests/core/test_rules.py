@@ -1,0 +1,472 @@
+"""The rules of going on and going back, one by one: docs/rules.md.
+
+Each test fails when the core does not keep its rule. Their numbers are those of the document.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from amends.core.definition import parallel
+from amends.core.messages import Abandon, Cancel, Compensate, Done, Refused, Resolve, Retry, Unknown
+from amends.core.state import Abandoned, Compensated, Completed
+from amends.testing import Dialogue, do, given, probe, undo
+from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
+from tests.house.source import ROOT, functions
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+def at_pivot() -> Dialogue:
+    """Return a dialogue in which A and B are done, and the pivot is asked."""
+    return given(LINE).asks(do("A")).done("A", "a-1").asks(do("B")).done("B", "b-1").asks(do("PIVOT"))
+
+
+def at_group() -> Dialogue:
+    """Return a dialogue in which A is done, and B and C are asked."""
+    return given(GROUP).asks(do("A")).done("A", "a-1").asks(do("B"), do("C"))
+
+
+# --- going on -----------------------------------------------------------------------------------------------------
+
+
+def test_r1_a_group_is_asked_when_the_one_before_is_done() -> None:
+    """All members at once, and nobody before all of the group before are done."""
+    dialogue = at_group().done("C").asks_nothing().done("B").asks(do("PIVOT"))
+    dialogue.done("PIVOT").asks(do("LAST")).done("LAST").completed()
+
+
+def test_r1_a_step_reads_what_the_groups_before_answered() -> None:
+    """The own group's answers are not among them: they may come before or after."""
+    dialogue = at_group().done("B", "b-1").unknown("C")
+    dialogue = dialogue.asks(do("C", attempt=2, answers={"A": "a-1"})).done("C")
+    dialogue.asks(do("PIVOT", answers={"A": "a-1", "B": "b-1"}))
+
+
+def test_r2_an_unknown_step_is_tried_again_with_the_same_key() -> None:
+    """Raising and running out of time are the same: nobody knows."""
+    dialogue = given(LINE).asks(do("A", attempt=1, key="saga-1/A/do"))
+    dialogue = dialogue.unknown("A", "boom").asks(do("A", attempt=2, key="saga-1/A/do"))
+    dialogue = dialogue.times_out("A").asks(do("A", attempt=3, key="saga-1/A/do")).goes_forward()
+    dialogue.done("A").asks(do("B"))
+
+
+def test_r2_it_is_tried_until_its_time_limit_then_undone() -> None:
+    """No further attempt starts once the limit is over."""
+    definition = saga(step("A", timeout_s=5, limit_s=30), pivot())
+    dialogue = given(definition).passes(29)
+    assert [line for line in dialogue.transcript if "out  undo" in line] == []
+    dialogue = dialogue.passes(20).asks_whatever()
+    starts = [float(line.split()[0]) for line in dialogue.transcript if "out  do" in line]
+    assert len(starts) > 2
+    assert max(starts) < 30
+    dialogue.done(undo("A")).compensated(because="no answer in time")
+
+
+def test_r2_an_answer_later_is_waited_for_without_asking_again() -> None:
+    """The participant took the request; when its own time is over too, nobody knows."""
+    dialogue = given(LINE).asks(do("A")).later("A", within_s=HOUR).passes(HOUR - 1).asks_nothing()
+    dialogue.done("A", "a-1").asks(do("B", answers={"A": "a-1"}))
+    dialogue.passes(1).asks(undo("A")).done("A").compensated()
+
+
+def test_r3_a_duplicate_changes_nothing() -> None:
+    """Whether the saga is still at the step or has gone on."""
+    dialogue = at_group().done("B", "b-1").again(do("A")).again(do("B")).done("C").asks(do("PIVOT"))
+    dialogue = dialogue.again(do("B")).refused("PIVOT").asks(undo("B"), undo("C")).done("B").again(undo("B"))
+    dialogue.done("C").asks(undo("A")).again(undo("B")).done("A").compensated().again(undo("A"))
+
+
+def test_r3_the_first_answer_counts() -> None:
+    """A contradiction is on record and changes nothing; no later value replaces an answer."""
+    dialogue = at_group().done("B", "b-1").late(do("B"), Done("b-2")).late(do("B"), Refused("no")).asks_nothing()
+    dialogue = dialogue.late(do("A"), Done("a-2")).late(do("B"), Unknown("?")).goes_forward()
+    dialogue.done("C").asks(do("PIVOT", answers={"A": "a-1", "B": "b-1"}))
+    given(LINE).asks(do("A")).refused("A").late(do("A"), Done("a-1")).compensated()
+
+
+# --- unknown is not no -----------------------------------------------------------------------------------------------
+
+
+def test_r4_what_may_have_taken_effect_is_undone() -> None:
+    """A step whose outcome is unknown is undone like one that is done."""
+    dialogue = at_group().refused("B").times_out("C").asks(undo("C")).done("C").asks(undo("A", answer="a-1"))
+    dialogue.done("A").compensated()
+
+
+def test_r4_what_did_not_happen_is_not_undone() -> None:
+    """A refused step has nothing to undo."""
+    given(LINE).asks(do("A")).refused("A", "sold out").asks_nothing().compensated(because="sold out")
+    dialogue = at_group().done("B").refused("C").asks(undo("B"))
+    dialogue.done("B").asks(undo("A")).done("A").compensated()
+
+
+def test_r4_an_undo_is_done_with_what_is_known() -> None:
+    """The action's answer, also one that comes late, and while the undo is under way."""
+    definition = saga(parallel(step("A", limit_s=10), step("B")), pivot())
+    dialogue = given(definition).asks(do("A"), do("B")).times_out("A").late(do("A"), Done("a-1"))
+    dialogue = dialogue.refused("B").asks(undo("A", answer="a-1"))
+    alone = given(saga(step("A", limit_s=10), pivot())).asks(do("A")).times_out("A").asks(undo("A", answer=None))
+    alone.late(do("A"), Done("a-1")).unknown("A").asks(undo("A", answer="a-1", attempt=2)).done("A").compensated()
+
+
+def test_r5_a_refusal_after_an_unknown_attempt_clears_only_with_a_memory() -> None:
+    """The first attempt may have taken effect, and its refusal says nothing about that."""
+    forgets = given(saga(step("A"), pivot())).asks(do("A")).unknown("A").asks(do("A")).refused("A", "no")
+    forgets.asks(undo("A")).done("A").compensated(because="no")
+    remembers = given(saga(step("A", remembers_refusals=True), pivot())).asks(do("A")).unknown("A").asks(do("A"))
+    remembers.refused("A", "no").asks_nothing().compensated(because="no")
+
+
+def test_r5_our_own_participants_remember() -> None:
+    """A local step's refusal always counts."""
+    dialogue = given(saga(ours("A"), ours("B", undo=None, undone="", pivot=True))).asks(do("A"))
+    dialogue.unknown("A").asks(do("A")).refused("A").compensated()
+
+
+def test_r5_a_late_refusal_clears_a_step_that_was_given_up_only_with_a_memory() -> None:
+    """While other members are still under way."""
+    for remembers in (False, True):
+        unsure = step("B", limit_s=10, remembers_refusals=remembers)
+        dialogue = given(saga(parallel(unsure, step("C", timeout_s=20)), pivot())).asks(do("B"), do("C"))
+        dialogue = dialogue.times_out("B").late(do("B"), Refused("no")).done("C")
+        dialogue.asks(*[undo("C")] if remembers else [undo("B"), undo("C")])
+
+
+def test_r6_an_unknown_is_probed_before_it_is_undone() -> None:
+    """What the probe finds is what the undo gets."""
+    definition = saga(step("A", probe=nobody, settles_within_s=60, limit_s=10), pivot())
+    dialogue = given(definition).asks(do("A")).times_out("A").asks(probe("A", key="saga-1/A/do"))
+    dialogue.done("A", "a-1").asks(undo("A", answer="a-1", key="saga-1/A/undo")).done("A").compensated()
+
+
+def test_r6_a_probe_that_finds_nothing_counts_once_the_request_has_settled() -> None:
+    """Before, the request may still be on its way: look again."""
+    definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=10), pivot())
+    dialogue = given(definition).asks(do("A")).times_out("A").asks(probe("A", attempt=1))
+    dialogue = dialogue.passes(9).refused("A", "nothing").asks(probe("A", attempt=2)).goes_back()
+    dialogue.passes(5).refused("A").asks(probe("A", attempt=3))
+    dialogue.later("A", within_s=30).passes(11).refused("A", "nothing").asks_nothing().compensated()
+
+
+def test_r6_settling_counts_from_the_last_attempt() -> None:
+    """The last request that was sent is the one that may still be on its way."""
+    definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=15), pivot())
+    dialogue = given(definition).asks(do("A")).times_out("A").asks(do("A", attempt=2)).times_out("A")
+    dialogue = dialogue.asks(probe("A")).later("A", within_s=60).passes(11)
+    dialogue.refused("A").asks(probe("A", attempt=2))
+    dialogue.passes(10).refused("A").compensated()
+
+
+def test_r6_a_probe_without_an_outcome_is_sent_again() -> None:
+    """It changes nothing, so it may be sent for as long as it takes."""
+    definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=10, key_lives_h=1), pivot())
+    dialogue = given(definition).asks(do("A")).times_out("A").asks(probe("A", attempt=1)).unknown("A")
+    dialogue = dialogue.asks(probe("A", attempt=2)).times_out("A").asks(probe("A", attempt=3)).goes_back()
+    dialogue.passes(3 * HOUR).asks_whatever().done(probe("A"), "a-1").asks(undo("A", answer="a-1"))
+
+
+def test_r6_a_late_answer_ends_the_probing() -> None:
+    """The action's own answer says what the probe looks for."""
+    looked_for = step("A", probe=nobody, settles_within_s=30, limit_s=10, remembers_refusals=True)
+    dialogue = given(saga(looked_for, pivot())).asks(do("A")).times_out("A").asks(probe("A"))
+    dialogue.late(do("A"), Done("a-1")).asks(undo("A", answer="a-1")).late(probe("A"), Refused()).goes_back()
+    dialogue.late(do("A"), Refused("no")).compensated()
+
+
+def test_r7_after_the_keys_life_only_a_probe_decides() -> None:
+    """An attempt with a key that was forgotten could take effect a second time."""
+    looks = pivot(probe=nobody, settles_within_s=60, key_lives_h=24)
+    dialogue = given(saga(looks, last())).passes(DAY).asks_whatever()
+    starts = [float(line.split()[0]) for line in dialogue.transcript if "out  do" in line]
+    assert max(starts) < DAY
+    dialogue.passes(HOUR).asks_whatever().done(probe("PIVOT")).asks(do("LAST"))
+    dialogue.passes(HOUR).asks_whatever().refused(probe("PIVOT")).compensated()
+
+
+def test_r7_without_a_probe_an_operator_decides() -> None:
+    """Of the pivot, of a step after it, and of an undo."""
+    given(saga(pivot(key_lives_h=1))).passes(2 * HOUR).asks_whatever().needs_operator("PIVOT/do")
+    dialogue = given(saga(pivot(), last(key_lives_h=1))).asks(do("PIVOT")).done("PIVOT").passes(2 * HOUR)
+    dialogue.asks_whatever().needs_operator("LAST/do")
+    dialogue = given(saga(step("A", key_lives_h=1), step("B"))).asks(do("A")).done("A").asks(do("B")).refused("B")
+    dialogue.passes(2 * HOUR).asks_whatever().needs_operator("A/undo", because="no answer in time")
+
+
+def test_r7_an_operators_retry_does_not_make_a_key_younger() -> None:
+    """It is one more attempt, and its time still counts from the first."""
+    dialogue = given(saga(pivot(key_lives_h=1))).passes(2 * HOUR).asks_whatever()
+    dialogue = dialogue.retry("PIVOT").asks(do("PIVOT")).times_out("PIVOT").needs_operator("PIVOT/do")
+    dialogue = given(saga(pivot(key_lives_h=1))).asks(do("PIVOT")).later("PIVOT", within_s=HOUR - 1).passes(HOUR - 2)
+    dialogue.retry("PIVOT").asks(do("PIVOT", attempt=2)).times_out("PIVOT").needs_operator("PIVOT/do")
+
+
+# --- going back -----------------------------------------------------------------------------------------------------
+
+
+def test_r8_compensations_run_in_the_reverse_order_of_the_groups() -> None:
+    """The next starts when everything of the one before is confirmed."""
+    dialogue = given(GROUP).asks(do("A")).done("A").asks(do("B"), do("C")).done("B").done("C").asks(do("PIVOT"))
+    dialogue = dialogue.refused("PIVOT").asks(undo("B"), undo("C")).done("C").asks_nothing().unknown("B")
+    dialogue = dialogue.asks(undo("B", attempt=2)).done("B").asks(undo("A")).done("A").compensated()
+
+
+def test_r9_a_group_is_undone_when_no_member_is_under_way() -> None:
+    """The undo of one could cross the action of another."""
+    definition = saga(parallel(step("A"), step("B"), step("C")), pivot())
+    dialogue = given(definition).asks(do("A"), do("B"), do("C")).done("A").refused("B").asks_nothing()
+    dialogue.times_out("C").asks(undo("A"), undo("C"))
+    dialogue.done("C").asks(undo("A"), undo("C"))
+    dialogue.refused("C").asks(undo("A"))
+
+
+def test_r9_an_unknown_member_waits_for_the_others_too() -> None:
+    """Also when its own time was over first, and also its probe."""
+    definition = saga(parallel(step("A", limit_s=10), step("B", timeout_s=30)), pivot())
+    dialogue = given(definition).asks(do("A"), do("B")).times_out("A").goes_back().asks_nothing()
+    dialogue.done("B").asks(undo("A"), undo("B"))
+
+
+def test_r10_no_action_is_sent_once_the_saga_goes_back() -> None:
+    """Not a retry that waits for its time, not one after an unknown attempt, not one that an operator wants."""
+    waits_for_its_time = at_group().unknown("B").refused("C").passes(DAY)
+    assert not [line for line in waits_for_its_time.transcript if "out  do('B', attempt" in line]
+    waits_for_its_time.asks_whatever().goes_back()
+    at_group().refused("C").unknown("B").asks(undo("B"))
+    at_group().refused("C").declines(Retry("B"), because="goes backward")
+    given(LINE).asks(do("A")).cancel().unknown("A").asks(undo("A"))
+
+
+def test_r10_a_retry_that_an_answer_overtook_is_not_sent() -> None:
+    """Least of all after its undo."""
+    dialogue = at_group().unknown("B").late(do("A"), Done()).done("B").asks_nothing().refused("C").asks(undo("B"))
+    dialogue.done("B").passes(HOUR).asks_whatever().goes_back()
+    assert "do('B', attempt=2)" not in "".join(dialogue.passes(HOUR).transcript)
+
+
+def test_r11_a_compensation_is_tried_for_as_long_as_it_takes() -> None:
+    """No count and no clock ends it."""
+    dialogue = given(LINE).asks(do("A")).done("A", "a-1").asks(do("B")).refused("B").asks(undo("A", answer="a-1"))
+    dialogue = dialogue.passes(3 * DAY).asks_whatever().goes_back()
+    attempts = sum("out  undo('A'" in line for line in dialogue.transcript)
+    assert 500 < attempts < 10_000
+    dialogue.done(undo("A")).compensated()
+
+
+def test_r12_a_refused_compensation_needs_an_operator() -> None:
+    """The saga says what is owed; what else is under way goes on."""
+    dialogue = at_group().done("B").done("C").asks(do("PIVOT")).refused("PIVOT").asks(undo("B"), undo("C"))
+    dialogue = dialogue.refused("B", "gone").needs_operator("A/undo", "B/undo", "C/undo", because="gone").done("C")
+    dialogue = dialogue.asks_nothing().needs_operator("A/undo", "B/undo").late(undo("B"), Refused()).asks_nothing()
+    dialogue.retry("B").asks(undo("B")).done("B").asks(undo("A"))
+    dialogue.resolve("B", Done()).asks(undo("A")).done("A").compensated()
+    dialogue.late(undo("B"), Done()).asks(undo("A"))
+    assert dialogue.run.due_ms() is None
+
+
+def test_r12_what_is_probed_beside_a_refused_compensation_is_undone() -> None:
+    """Waiting for an operator stops nothing else."""
+    unsure = step("B", limit_s=10, probe=nobody, settles_within_s=60)
+    dialogue = given(saga(parallel(step("A"), unsure), pivot())).asks(do("A"), do("B")).done("A").times_out("B")
+    dialogue = dialogue.asks(undo("A"), probe("B")).refused("A").needs_operator("A/undo", "B/undo").done("B", "b-1")
+    dialogue.asks(undo("B", answer="b-1")).done("B").needs_operator("A/undo").resolve("A", Done()).compensated()
+
+
+# --- the pivot, and after it ----------------------------------------------------------------------------------------
+
+
+def test_r13_a_refused_pivot_is_compensated() -> None:
+    """Like any refused step."""
+    at_pivot().refused("PIVOT", "declined").asks(undo("B")).done("B").asks(undo("A")).done("A").compensated(
+        because="declined"
+    )
+
+
+def test_r14_an_unknown_pivot_is_tried_and_never_undone() -> None:
+    """For as long as it takes."""
+    dialogue = at_pivot().passes(DAY).asks_whatever().goes_forward()
+    assert "undo" not in "".join(dialogue.transcript)
+    dialogue.done(do("PIVOT")).asks(do("LAST"))
+
+
+def test_r14_a_refusal_after_an_unknown_pivot_is_probed_or_left_to_an_operator() -> None:
+    """Unless the participant remembers what it refused."""
+    looks = pivot(probe=nobody, settles_within_s=5)
+    for definition in (saga(looks, last()), saga(pivot(), last()), saga(pivot(remembers_refusals=True), last())):
+        dialogue = given(definition).asks(do("PIVOT")).unknown("PIVOT").asks(do("PIVOT")).refused("PIVOT", "no")
+        if definition.groups[0][0].probe:
+            dialogue.asks(probe("PIVOT")).passes(6).refused("PIVOT").compensated()
+            dialogue.asks(probe("PIVOT")).done("PIVOT").asks(do("LAST"))
+        elif definition.groups[0][0].remembers_refusals:
+            dialogue.compensated(because="no")
+        else:
+            dialogue.needs_operator("PIVOT/do", "LAST/do", because="no")
+
+
+def test_r14_a_stuck_pivot_goes_where_its_outcome_says() -> None:
+    """An operator's word, or an answer that comes after all."""
+    stuck = given(saga(step("A"), pivot(key_lives_h=1), last())).asks(do("A")).done("A").passes(2 * HOUR)
+    stuck = stuck.asks_whatever().needs_operator("PIVOT/do", "LAST/do")
+    stuck.late(do("PIVOT"), Done()).asks(do("LAST"))
+    stuck.late(do("PIVOT"), Refused()).needs_operator("PIVOT/do", "LAST/do")
+    stuck.resolve("PIVOT", Done("p-1")).asks(do("LAST", answers={"PIVOT": "p-1"}))
+    stuck.resolve("PIVOT", Refused(), "looked").asks(undo("A")).goes_back(because="looked")
+
+
+def test_r15_after_the_pivot_a_saga_only_goes_forward() -> None:
+    """A step after it is tried for as long as it takes, a probe that finds nothing means: send it again."""
+    looks = last(probe=nobody, settles_within_s=5, key_lives_h=1)
+    dialogue = given(saga(step("A"), pivot(), looks)).asks(do("A")).done("A").asks(do("PIVOT")).done("PIVOT")
+    dialogue = dialogue.passes(2 * HOUR).asks_whatever().refused(probe("LAST"), "nothing").asks(do("LAST"))
+    dialogue.goes_forward().done("LAST").completed()
+    dialogue = at_pivot().done("PIVOT").passes(3 * DAY).asks_whatever().goes_forward()
+    dialogue.done(do("LAST")).completed()
+
+
+def test_r16_a_refused_step_after_the_pivot_needs_an_operator() -> None:
+    """Whatever was unknown before: there is no way back, and no way on."""
+    stuck = at_pivot().done("PIVOT").asks(do("LAST")).refused("LAST", "gone").needs_operator("LAST/do", because="gone")
+    stuck.retry("LAST").asks(do("LAST", attempt=2)).done("LAST").completed()
+    stuck.resolve("LAST", Done()).completed()
+    stuck.late(do("LAST"), Done()).completed()
+    stuck.declines(Resolve("LAST", Refused()), because="LAST is stuck").late(do("LAST"), Refused()).asks_nothing()
+    unsure = at_pivot().done("PIVOT").asks(do("LAST")).unknown("LAST").asks(do("LAST")).refused("LAST", "gone")
+    unsure.needs_operator("LAST/do", because="gone")
+
+
+def test_r16_a_late_refusal_ends_the_probing_of_a_step_after_the_pivot() -> None:
+    """The participant remembers: it did not happen, and never will."""
+    looks = last(probe=nobody, settles_within_s=5, key_lives_h=1, remembers_refusals=True)
+    dialogue = given(saga(pivot(), looks)).asks(do("PIVOT")).done("PIVOT").passes(2 * HOUR).asks_whatever()
+    dialogue = dialogue.late(do("LAST"), Refused("gone")).needs_operator("LAST/do", because="gone")
+    dialogue.resolve("LAST", Done("l-1")).completed()
+
+
+# --- cancel, deadline, operators ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", [Cancel("why"), Compensate("why")], ids=["cancel", "compensate"])
+def test_r17_turning_back_is_taken_until_the_pivot_is_asked(verb: Cancel | Compensate) -> None:
+    """Then it is too late, and while going back it is not needed."""
+
+    def turn_back(dialogue: Dialogue) -> Dialogue:
+        return dialogue.cancel("why") if isinstance(verb, Cancel) else dialogue.compensate("why")
+
+    turn_back(given(LINE).asks(do("A"))).done("A").asks(undo("A")).declines(verb, because="going back")
+    turn_back(at_group().done("B")).asks_nothing().done("C").asks(undo("B"), undo("C")).goes_back(because="why")
+    at_pivot().declines(verb, because="too late").done("PIVOT").asks(do("LAST")).declines(verb, because="too late")
+    turn_back(given(saga(step("A"), step("B"))).asks(do("A")).done("A").asks(do("B"))).goes_back()
+    given(saga(pivot(), last())).asks(do("PIVOT")).declines(verb, because="too late")
+
+
+def test_r18_a_deadline_ends_going_forward() -> None:
+    """Until the pivot is asked."""
+    definition = saga(step("A"), step("B"), pivot(), last(), deadline_s=5)
+    begun = given(definition).asks(do("A"))
+    assert begun.run.due_ms() == 5000
+    begun.deadline_passes().goes_back(because="deadline").done("A").asks(undo("A")).done("A").compensated()
+    begun.passes(5).goes_back(because="deadline")
+    begun.passes(4.999).goes_forward()
+
+
+def test_r18_a_deadline_never_ends_going_back_or_the_pivot() -> None:
+    """It is not even waited for."""
+    definition = saga(step("A"), step("B"), pivot(), last(), deadline_s=5)
+    back = given(definition).asks(do("A")).done("A").asks(do("B")).refused("B", "no").asks(undo("A"))
+    assert back.run.due_ms() == 10_000
+    back.deadline_passes().asks_nothing().goes_back(because="no").done("A").compensated()
+    forward = given(definition).asks(do("A")).done("A").asks(do("B")).done("B").asks(do("PIVOT"))
+    assert forward.run.due_ms() == 10_000
+    forward.deadline_passes().goes_forward().done("PIVOT").asks(do("LAST")).done("LAST").completed()
+
+
+def test_r19_a_final_state_is_never_left() -> None:
+    """No answer and no verb changes it; the verbs are told why."""
+    done = at_pivot().done("PIVOT").asks(do("LAST")).done("LAST").completed()
+    undone = given(LINE).asks(do("A")).done("A").asks(do("B")).refused("B").asks(undo("A")).done("A").compensated()
+    given_up = at_pivot().abandon().abandoned("PIVOT/do", "LAST/do")
+    for dialogue, name in ((done, "completed"), (undone, "compensated"), (given_up, "abandoned")):
+        for verb in (Cancel(), Compensate(), Retry("A"), Resolve("A", Done()), Abandon()):
+            assert dialogue.declines(verb, because=f"the saga is {name}").run.state == dialogue.run.state
+        for ask in (do("A"), undo("A"), probe("A"), do("LAST")):
+            for outcome in (Done("x"), Refused("x"), Unknown("x")):
+                after = dialogue.late(ask, outcome).asks_nothing().run
+                assert after == dialogue.run._replace(number=after.number)
+        assert dialogue.run.due_ms() is None
+    assert [type(d.run.state) for d in (done, undone, given_up)] == [Completed, Compensated, Abandoned]
+
+
+def test_r20_only_an_operator_abandons_and_what_is_owed_is_written_down() -> None:
+    """In the order of the steps: undos before the pivot, actions from the pivot on."""
+    given(LINE).asks(do("A")).abandon("why").abandoned("A/undo")
+    at_group().done("B").abandon().abandoned("A/undo", "B/undo", "C/undo")
+    at_group().done("B").refused("C").asks(undo("B")).abandon().abandoned("A/undo", "B/undo")
+    at_pivot().abandon().abandoned("PIVOT/do", "LAST/do")
+    at_pivot().refused("PIVOT").asks(undo("B")).done("B").asks(undo("A")).abandon().abandoned("A/undo")
+
+
+def test_r21_an_operator_may_ask_again_at_once() -> None:
+    """With the same key; after that a refusal clears the step only where it is remembered."""
+    dialogue = given(LINE).asks(do("A")).retry("A", "they are back").asks(do("A", attempt=2, key="saga-1/A/do"))
+    assert dialogue.now_ms == 0
+    dialogue.refused("A").asks(undo("A"))
+    looks = step("A", probe=nobody, settles_within_s=60, limit_s=10)
+    dialogue = given(saga(looks, pivot())).asks(do("A")).times_out("A").asks(probe("A"))
+    dialogue = dialogue.retry("A").asks(probe("A", attempt=2)).done("A").asks(undo("A"))
+    dialogue.retry("A").asks(undo("A", attempt=2)).done("A").compensated()
+
+
+def test_r21_an_operator_may_tell_an_outcome() -> None:
+    """A word counts for certain, whatever attempts were unknown."""
+    unsure = given(LINE).asks(do("A")).unknown("A").asks(do("A"))
+    unsure.resolve("A", Done("a-1"), "saw it").asks(do("B", answers={"A": "a-1"}))
+    unsure.resolve("A", Refused("nothing there"), "looked").asks_nothing().compensated(because="looked")
+    looks = step("A", probe=nobody, settles_within_s=60, limit_s=10)
+    probing = given(saga(looks, pivot())).asks(do("A")).times_out("A").asks(probe("A"))
+    probing.resolve("A", Refused()).compensated()
+    undoing = probing.resolve("A", Done("a-1")).asks(undo("A", answer="a-1"))
+    undoing.resolve("A", Done("not an answer of the action")).compensated()
+    assert undoing.resolve("A", Done("x")).run.answers == {"A": "a-1"}
+    undoing.resolve("A", Refused("they said no")).needs_operator("A/undo")
+
+
+def test_r21_a_verb_about_a_step_that_waits_for_nothing_is_declined() -> None:
+    """The reason says where the steps are."""
+    for verb in (Retry("A"), Resolve("A", Done())):
+        at_group().declines(verb, because="A cannot take that now: the saga goes forward, B is sent, C is sent")
+    for verb in (Retry("B"), Resolve("B", Refused())):
+        at_group().done("B").declines(verb, because="B is done")
+        at_group().done("B").refused("C").asks(undo("B")).done("B").asks(undo("A")).declines(verb, because="backward")
+    given(LINE).asks(do("A")).declines(Retry("NO_SUCH"), because="NO_SUCH cannot take that")
+
+
+def test_a_restart_asks_again_what_it_may_not_have_asked() -> None:
+    """Of a request that was stored, nobody knows whether it went out: it is one more attempt."""
+    dialogue = at_group().done("B").crashes().asks(do("C", attempt=2)).crashes().asks(do("C", attempt=3))
+    dialogue = dialogue.refused("C").asks(undo("B"), undo("C")).done("B").crashes().asks(undo("C", attempt=2))
+    dialogue.done("C").asks(undo("A")).done("A").compensated().crashes().asks_nothing()
+
+
+# --- the document ---------------------------------------------------------------------------------------------------
+
+TEXT = (ROOT / "docs" / "rules.md").read_text("utf-8")
+SECTION = re.compile(r"^### R(\d+) [^\n]+\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+TEST = re.compile(r"\[`(tests/core/\w+\.py)::(\w+)`\]\(\.\./tests/core/\w+\.py\)")
+
+
+def test_every_rule_is_in_the_document_with_its_tests() -> None:
+    """R1 to the last, in order; each links tests that exist, and each test of a rule is linked."""
+    sections = SECTION.findall(TEXT)
+    assert [int(number) for number, _ in sections] == list(range(1, len(sections) + 1))
+    linked: set[str] = set()
+    for number, words in sections:
+        links = TEST.findall(words)
+        assert links, f"R{number} has no test"
+        for path, name in links:
+            assert name in {function.name for function in functions(ROOT / path)}, f"R{number}: {name}"
+            linked.add(name)
+    ours = {function.name for function in functions(ROOT / "tests/core/test_rules.py")}
+    assert {name for name in ours if re.match(r"test_r\d", name)} <= linked

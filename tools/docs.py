@@ -1,0 +1,59 @@
+"""Write what a command prints into the documents that show it.
+
+A document shows a command by a comment line, ``<!-- $ amends run --help -->`` or ``<!-- $ python tools/layers.py -->``,
+and the fenced block after it, which this fills with what the command prints. ``make docs`` renews them all; a test holds that they are new.
+
+Usage: python tools/docs.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHOWN = re.compile(r"(<!-- \$ (amends|python) (.*?) ?-->\n```(?:text|mermaid)\n).*?(```\n)", re.DOTALL)
+PLAIN = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUTF8": "1"}
+
+
+def documents() -> list[Path]:
+    """Return the documents that show what a command prints."""
+    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    return sorted(path for path in found if SHOWN.search(path.read_text("utf-8")))
+
+
+def renewed(text: str) -> str:
+    """Return a document with each command's output as it is now."""
+    return SHOWN.sub(lambda found: found[1] + printed(found[2], shlex.split(found[3])) + found[4], text)
+
+
+def printed(command: str, arguments: list[str]) -> str:
+    """Return what the command prints, as a terminal of 80 columns without colours would show it."""
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("FORCE_COLOR", "TTY_"))}
+    ran = subprocess.run(
+        [sys.executable, *(["-m", "amends"] if command == "amends" else []), *arguments],
+        cwd=ROOT,
+        env=surroundings | PLAIN,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return "".join(f"{line.rstrip()}\n" for line in ran.stdout.strip("\n").splitlines())
+
+
+def main() -> None:
+    """Renew all documents."""
+    for path in documents():
+        text = path.read_text("utf-8")
+        if (new := renewed(text)) != text:
+            path.write_text(new, "utf-8")
+            print(f"{path.relative_to(ROOT)}: renewed")
+
+
+if __name__ == "__main__":
+    main()
