@@ -1,7 +1,8 @@
 """Write what a command prints into the documents that show it.
 
 A document shows a command by a comment line, ``<!-- $ amends run --help -->`` or ``<!-- $ python tools/layers.py -->``,
-and the fenced block after it, which this fills with what the command prints. ``make docs`` renews them all; a test holds that they are new.
+and the fenced block after it, which this fills with what the command prints. ``make docs`` renews them all; a test
+holds that they are new.
 
 Usage: python tools/docs.py
 """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import time
+
 import pytest
 
 from amends.entrypoints import demo, tickets
@@ -26,7 +29,7 @@ def test_the_tour_needs_nothing_but_ascii() -> None:
 def test_a_terminal_gets_a_moment_between_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """One for each part, and together only a few seconds."""
     pauses: list[float] = []
-    monkeypatch.setattr(demo.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     monkeypatch.setenv("FORCE_COLOR", "1")
     amends("demo")
     assert len(pauses) == len(demo.CHAPTERS) + 2
@@ -35,15 +38,12 @@ def test_a_terminal_gets_a_moment_between_the_parts(monkeypatch: pytest.MonkeyPa
 
 def test_nothing_is_canned(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a participant that gives nothing back, the tour says so itself."""
-    monkeypatch.setattr(demo, "_books_but_order", lambda session: object())
+    monkeypatch.setattr(demo, "_books_but_order", lambda _: object())
     assert " ✘ PAYMENT, INVENTORY and SHIPPING are NOT as before" in amends("demo").out
 
 
 def test_the_saga_that_is_shown_is_the_one_that_runs() -> None:
     """Its source is in the output, line for line."""
-    assert tickets.__file__
     out = amends("demo").out
-    with open(tickets.__file__, encoding="utf-8") as source:
-        shown = source.read().partition("from typing")[2]
-    for line in shown.replace("  # fmt: skip", "").splitlines():
-        assert line in out
+    shown = inspect.getsource(tickets).partition("from typing")[2].replace("  # fmt: skip", "")
+    assert all(line in out for line in shown.splitlines())

@@ -129,10 +129,10 @@ def test_refusals_and_notes_are_lines_on_standard_error(tmp_path: Path) -> None:
     path = tmp_path / "b.jsonl"
     path.write_text('["CREATE_CUSTOMER", "C1", 0]\n\n["\\u001b[31m", 1]\n["INJECT_FAILURE", "SHIPPING", "O001"]\n[]\n')
     lines = [line.removeprefix(f"{path}: ") for line in amends("run", path).err.splitlines()]
+    operations = "CREATE_CUSTOMER, ADD_PRODUCT, PLACE_ORDER, INJECT_FAILURE, QUERY_CUSTOMER, QUERY_ORDER, QUERY_PRODUCT"
     assert lines == [
         "line 1: refused: CREATE_CUSTOMER: 0: credit_limit is a whole number from 1 to 1000000",
-        "line 3: refused: '\\x1b[31m': '\\x1b[31m': the operations are CREATE_CUSTOMER, ADD_PRODUCT, PLACE_ORDER, "
-        "INJECT_FAILURE, QUERY_CUSTOMER, QUERY_ORDER, QUERY_PRODUCT",
+        f"line 3: refused: '\\x1b[31m': '\\x1b[31m': the operations are {operations}",
         "line 5: refused: []: an operation is a list that begins with its name",
         "line 4: note: INJECT_FAILURE: 'O001': the batch places no order of this id",
     ]

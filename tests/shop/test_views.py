@@ -13,6 +13,11 @@ from amends.shop.views import BatchView, CustomerView, OrderView, ProductView, S
 GOODS = [("CREATE_CUSTOMER", "C001", 1000), ("ADD_PRODUCT", "P001", 10, 150)]
 
 
+def keep(entity: object, request: object) -> object:
+    """An action for steps that never run."""
+    return entity
+
+
 def seen(*operations: tuple[object, ...]) -> BatchView:
     """Return what a new session shows of one batch."""
     session = Session()
@@ -60,8 +65,8 @@ def test_only_what_the_batch_named() -> None:
 def test_a_step_that_is_unknown_may_be_undone() -> None:
     """The last outcome counts; a step without a compensation has none."""
     steps = [
-        local("A_DONE", lambda e, r: e, entity=str, undo=lambda e, r: e, undone="A_UNDONE"),
-        local("B_DONE", lambda e, r: e, entity=str),
+        local("A_DONE", keep, entity=str, undo=keep, undone="A_UNDONE"),
+        local("B_DONE", keep, entity=str),
     ]
     entries = [("A_DONE", "A", Status.UNKNOWN), ("A_UNDONE", "A", Status.UNDONE)]
     assert timeline(steps, entries) == (StepView("A_DONE", "A", "unknown", "A_UNDONE"), StepView("B_DONE", "B", "", ""))

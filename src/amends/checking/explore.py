@@ -144,9 +144,10 @@ class _Search:
         return self._found(looked_at, "", self._never_ends())
 
     def _meet(self, world: World, parent: int, place: int) -> int:
-        number = self.numbers.get(world)
+        key = self.moves.canonical(world)
+        number = self.numbers.get(key)
         if number is None:
-            number = self.numbers[world] = len(self.worlds)
+            number = self.numbers[key] = len(self.worlds)
             self.worlds.append(world)
             self.parents.append(parent)
             self.places.append(place)

@@ -160,7 +160,7 @@ def adapter(
     return Model(f"the saga's own functions on {getattr(client, '__name__', 'a client')}", start, replies, standing)
 
 
-def _by_key(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+def _by_key(books: tuple[Effect, ...], request: Request, _: Step) -> Iterator[Reply]:
     effect = _find(books, request)
     match request.kind:
         case Kind.PROBE:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import copy
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
+from itertools import permutations
 from typing import Any, Final, NamedTuple
 
 from amends.checking.models import Model, honours_keys
 from amends.checking.world import Inbox, Interned, Message, World, frozen
-from amends.core.definition import Step
+from amends.core.decide import can_turn_back
+from amends.core.definition import Step, takes_call
 from amends.core.inbox import receive
 from amends.core.messages import (
     Answered,
@@ -36,8 +38,7 @@ from amends.core.messages import (
 from amends.core.scenario import Scenario
 from amends.core.state import Backward, Forward, asked, underway
 from amends.core.step import Run, start, step
-from amends.core.decide import can_turn_back
-from amends.core.waiting import Waiting
+from amends.core.walk import key_of
 
 SOON_MS: Final = 0
 AFTER_EVERY_LIMIT_MS: Final = 10**15  # 30 000 years
@@ -116,10 +117,10 @@ class Moves:
             for place, (saga, each) in enumerate((s, e) for s in range(count) for e in self.local_steps)
         }
         self._book_at = {service: place for place, service in enumerate(self.models)}
-        self._stepped: dict[tuple[int, Any, int, int], Stepped] = {}
+        self._stepped: dict[tuple[int, int, int, Hashable], Stepped] = {}
         self._received: dict[tuple[int, int, int], tuple[int, int, int, Broken | None]] = {}
         self._replied: dict[tuple[int, int], list[tuple[int, tuple[int, ...], str, bool]]] = {}
-        self._views: dict[tuple[int, ...], Broken | None] = {}
+        self._swaps = self._all_swaps()
 
     def _all_cells(self) -> list[tuple[str, str]]:
         given = [(service, key) for service, owned in self.scenario.given.items() for key in owned]
@@ -140,8 +141,7 @@ class Moves:
     def first(self, faults: int) -> World:
         """The world in which every saga has just started and its first requests are on their way."""
         started = [
-            start(self.saga, name, request)
-            for name, request in zip(self.ids, self.scenario.requests, strict=True)
+            start(self.saga, name, request) for name, request in zip(self.ids, self.scenario.requests, strict=True)
         ]
         sends = [number for saga, (_, effects) in enumerate(started) for number in self._sent(saga, effects)]
         given = self.scenario.given
@@ -183,6 +183,31 @@ class Moves:
         books = self.books[world.books[self._book_at[each.service]]]
         return model.standing(books).count(f"{self.ids[saga]}/{each.event}/do")
 
+    # Symmetry -------------------------------------------------------------------------------------------------
+
+    def _all_swaps(self) -> list[tuple[int, ...]]:
+        """The renamings of sagas that change nothing: of equal requests, where nobody knows a saga by its name."""
+        requests = self.scenario.requests
+        if not all(each.is_local and not _knows_names(each) for each in self.steps.values()):
+            return []
+        same = [frozen(request) for request in requests]
+        renamings = permutations(range(len(requests)))
+        return [way for way in renamings if all(same[old] == same[new] for old, new in enumerate(way))][1:]
+
+    def canonical(self, world: World) -> World:
+        """The same world for all that differ by the names of equal sagas."""
+        return min([world, *(self._renamed(world, way) for way in self._swaps)]) if self._swaps else world
+
+    def _renamed(self, world: World, way: tuple[int, ...]) -> World:
+        count = len(self.local_steps)
+        histories = (tuple(_as(message, way) for message in self.histories[number]) for number in world.history)
+        return world._replace(
+            runs=tuple(world.runs[old] for old in way),
+            flight=tuple(sorted(self.messages.number(_as(self.messages[number], way)) for number in world.flight)),
+            inboxes=tuple(n for old in way for n in world.inboxes[old * count : (old + 1) * count]),
+            history=tuple(self.histories.number(history) for history in histories),
+        )
+
     # Moves ----------------------------------------------------------------------------------------------------
 
     def after(self, world: World) -> Iterator[Next]:
@@ -210,9 +235,10 @@ class Moves:
             for move, after, broken in delivered:
                 if move.cost == 0:
                     doubled = after._replace(flight=_with(after.flight, (number,)), faults=less)
-                    yield Next(move._replace(note=f"{move.note} (and a double of it is on its way)", cost=1), doubled, broken)
+                    twice = move._replace(note=f"{move.note} (and a double of it is on its way)", cost=1)
+                    yield Next(twice, doubled, broken)
             if message.outcome is None:
-                yield from self._failing(without._replace(faults=less), message, number)
+                yield from self._failing(without._replace(faults=less), message)
 
     def _delivered(self, world: World, message: Message, number: int) -> list[Next]:
         if message.outcome is not None:
@@ -221,7 +247,7 @@ class Moves:
             return [self._acted(world, message, number)]
         return [*self._asked_outside(world, message, number)]
 
-    def _failing(self, world: World, message: Message, number: int) -> Iterator[Next]:
+    def _failing(self, world: World, message: Message) -> Iterator[Next]:
         """A participant that raises before anything happened, or refuses for a reason of its own."""
         about = (message.saga, message.step, message.kind)
         failed = message._replace(call=None, outcome=Unknown("failed"))
@@ -232,10 +258,10 @@ class Moves:
             inbox = self.inboxes[world.inboxes[place]]
             if not inbox.answers:
                 refused = Refused("refused, for a reason of its own")
-                key = f"{self.ids[message.saga]}/{each.event}/do"
-                kept = self.inboxes.number(inbox._replace(answers=((key, refused),)))
+                kept = self.inboxes.number(inbox._replace(answers=((Kind.DO.value, refused),)))
                 after = world._replace(inboxes=_put(world.inboxes, place, kept))
-                yield Next(Move("refuses", *about, cost=1), self._flying(after, message._replace(call=None, outcome=refused)))
+                answer = message._replace(call=None, outcome=refused)
+                yield Next(Move("refuses", *about, cost=1), self._flying(after, answer))
 
     # Participants ---------------------------------------------------------------------------------------------
 
@@ -269,21 +295,23 @@ class Moves:
 
     def _receive(self, inbox: Inbox, cell: int, message: Message) -> tuple[int, int, int, Broken | None]:
         each, entity = self.steps[message.step], self.entities[cell]
-        assert message.call is not None, "a request has a call"
         body = self.scenario.requests[message.saga]
         calls: list[Any] = []
-        watched = replace(each, action=_watched(each.action, calls), undo=_watched(each.undo, calls))
-        request = Request(self.ids[message.saga], each.event, message.kind, body, message.call)
+        watched = replace(each, action=_watched(each.action, calls), undo=each.undo and _watched(each.undo, calls))
+        request = self._request(message)
+        keys = {kind.value: key_of(request.saga_id, each, kind) for kind in (Kind.DO, Kind.UNDO)}
+        before = {keys[name]: answer for name, answer in inbox.answers}
         keepsake = copy.deepcopy((entity, body))
         try:
-            answers, after, answer = receive(dict(inbox.answers), entity, request, watched)
-            again = receive(dict(inbox.answers), entity, request, watched)
+            answers, after, answer = receive(before, entity, request, watched)
+            again = receive(before, entity, request, watched)
         except Exception as error:  # noqa: BLE001 - a user's decider may raise anything
             text = f"{_name(each, message.kind)} raised {type(error).__name__}: {error}, asked with {entity!r}"
             return self.inboxes.number(inbox), cell, -1, Broken("a decider raises", text)
         acted = bool(calls) and not isinstance(answer, Refused)
         is_undo = message.kind is Kind.UNDO
-        kept = Inbox(tuple(answers.items()), inbox.done + (acted and not is_undo), inbox.undone + (acted and is_undo))
+        named = tuple((name, answers[key]) for name, key in keys.items() if key in answers)
+        kept = Inbox(named, inbox.done + (acted and not is_undo), inbox.undone + (acted and is_undo))
         number = self.messages.number(message._replace(call=None, outcome=answer))
         broken = _impure(each, message, keepsake, (entity, body), (after, answer), again[1:])
         if broken is None and is_undo and isinstance(answer, Refused):
@@ -303,7 +331,9 @@ class Moves:
                 return Broken("an action comes after its undo", f"{name}: {event} took effect after it was undone")
             return None
         if after.undone > after.done:
-            return Broken("an undo happens twice", f"{name}: {event} was undone {after.undone} times, done {after.done}")
+            return Broken(
+                "an undo happens twice", f"{name}: {event} was undone {after.undone} times, done {after.done}"
+            )
         return self._not_reverse(world, message)
 
     def _not_reverse(self, world: World, message: Message) -> Broken | None:
@@ -332,13 +362,17 @@ class Moves:
             yield Next(move, after, self._broken_outside(world, after, message, each))
 
     def _replies(self, each: Step, message: Message, books: int) -> Iterator[tuple[int, tuple[int, ...], str, bool]]:
-        assert message.call is not None, "a request has a call"
-        body = self.scenario.requests[message.saga]
-        request = Request(self.ids[message.saga], each.event, message.kind, body, message.call)
+        request = self._request(message)
         for reply in self.models[each.service].replies(self.books[books], request, each):
             outcomes = [outcome for outcome in (reply.outcome, reply.later) if outcome is not None]
             answers = [self.messages.number(message._replace(call=None, outcome=outcome)) for outcome in outcomes]
             yield self.books.number(reply.books), tuple(answers), reply.note, reply.is_fault
+
+    def _request(self, message: Message) -> Request:
+        assert message.call is not None, "a request has a call"
+        saga_id, each = self.ids[message.saga], self.steps[message.step]
+        call = replace(message.call, key=key_of(saga_id, each, message.kind))
+        return Request(saga_id, each.event, message.kind, self.scenario.requests[message.saga], call)
 
     def _broken_outside(self, before: World, world: World, message: Message, each: Step) -> Broken | None:
         stands = self.stands(world, message.saga, each)
@@ -415,7 +449,7 @@ class Moves:
         key = (saga, run, now_ms, frozen(said))
         stepped = self._stepped.get(key)
         if stepped is None:
-            before = self.runs[run]
+            before = self.runs[run]._replace(saga_id=self.ids[saga])
             after, effects = step(before, said, now_ms)
             sends = tuple(self._sent(saga, effects))
             stepped = Stepped(self._kept(after), sends, self._turned_forward(before, after, sends))
@@ -432,21 +466,30 @@ class Moves:
 
     def _kept(self, run: Run) -> int:
         """The run without what no decision depends on: times, attempts, trail."""
-        waiting = tuple(w and w._replace(attempt=1, since_ms=0, acted_ms=0, at_ms=0, due_ms=0, error="") for w in run.waiting)
-        deadline_ms = None if run.deadline_ms is None else 0
-        return self.runs.number(
-            run._replace(waiting=waiting, trail=(), reason="", number=0, deadline_ms=deadline_ms)
+        waiting = tuple(
+            each._replace(attempt=1, since_ms=0, acted_ms=0, at_ms=0, due_ms=0, error="") for each in run.waiting
         )
+        deadline_ms = None if run.deadline_ms is None else 0
+        timeless = run._replace(waiting=waiting, trail=(), reason="", number=0, deadline_ms=deadline_ms)
+        return self.runs.number(timeless._replace(saga_id=""))
 
     def _sent(self, saga: int, effects: tuple[Effect, ...]) -> Iterator[int]:
         for effect in effects:
             if isinstance(effect, Send):
                 request = effect.request
-                call = replace(request.call, attempt=1)
+                call = replace(request.call, attempt=1, key="")
                 yield self.messages.number(Message(saga, request.step, request.kind, call, None))
 
     def _flying(self, world: World, message: Message) -> World:
         return world._replace(flight=_with(world.flight, (self.messages.number(message),)))
+
+
+def _knows_names(each: Step) -> bool:
+    return takes_call(each.action) or (each.undo is not None and takes_call(each.undo))
+
+
+def _as(message: Message, way: tuple[int, ...]) -> Message:
+    return message._replace(saga=way.index(message.saga))
 
 
 def _put(numbers: tuple[int, ...], place: int, number: int) -> tuple[int, ...]:
@@ -464,14 +507,18 @@ def _with(flight: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _watched(function: Callable[..., Any] | None, calls: list[Any]) -> Callable[..., Any] | None:
+def _watched(function: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
     """The function, which also notes that it was called; with the same parameters, since those are looked at."""
-    if function is None:
-        return None
-    from amends.core.definition import takes_call  # noqa: PLC0415
-    if takes_call(function):
-        return lambda entity, request, call: (calls.append(function), function(entity, request, call))[1]
-    return lambda entity, request: (calls.append(function), function(entity, request))[1]
+
+    def with_call(entity: Any, request: Any, call: Call) -> Any:
+        calls.append(function)
+        return function(entity, request, call)
+
+    def without_call(entity: Any, request: Any) -> Any:
+        calls.append(function)
+        return function(entity, request)
+
+    return with_call if takes_call(function) else without_call
 
 
 def _name(each: Step, kind: Kind) -> str:
@@ -479,9 +526,7 @@ def _name(each: Step, kind: Kind) -> str:
     return f"{each.event}/{kind.value} ({getattr(function, '__name__', repr(function))})"
 
 
-def _impure(
-    each: Step, message: Message, before: Any, after: Any, first: Any, second: Any
-) -> Broken | None:
+def _impure(each: Step, message: Message, before: Any, after: Any, first: Any, second: Any) -> Broken | None:
     if before != after:
         text = f"{_name(each, message.kind)} changed what it was given: {before!r} became {after!r}"
         return Broken("a decider is pure", text)

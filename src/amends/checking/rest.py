@@ -116,9 +116,7 @@ class Rest:
                     replayed = each.leaves(replayed, self.scenario.requests[message.saga])
                 continue
             replayed, answer = self._replay(replayed, message, each)
-            given = dict(self.moves.inbox(world, message.saga, each.event).answers).get(
-                f"{self.moves.ids[message.saga]}/{each.event}/do"
-            )
+            given = dict(self.moves.inbox(world, message.saga, each.event).answers).get(Kind.DO.value)
             if answer != given:
                 text = (
                     f"{self.moves.ids[message.saga]} {each.event} was answered {given!r}; without the sagas that were "

@@ -38,7 +38,7 @@ class Interned(Generic[Value]):
 
 
 def frozen(value: Any) -> Hashable:
-    """A hashable stand-in that is equal exactly when type and value are; ``1``, ``1.0`` and ``True`` are three values."""
+    """A hashable stand-in, equal when type and value are: ``1``, ``1.0`` and ``True`` are three values."""
     kind = type(value)
     if isinstance(value, tuple | list):
         return (kind, *map(frozen, value))

@@ -14,14 +14,14 @@ class Buy(NamedTuple):
 
 
 def hold(free: int, buy: Buy) -> int | Refused:  # kept here: before -> after
-    return free - buy.seats if buy.seats <= free else Refused(f"{free} seats left")
+    return free - buy.seats if buy.seats <= free else Refused("sold out")
 
 
 def let_go(free: int, buy: Buy) -> int:
     return free + buy.seats
 
 
-def charge(bank: dict[str, int], buy: Buy, call: Call) -> None:  # the world outside
+def charge(bank: dict[str, int], buy: Buy, call: Call) -> None:  # outside
     bank[buy.card] -= 20 * buy.seats
 
 
@@ -30,7 +30,7 @@ def refund(bank: dict[str, int], buy: Buy, call: Call) -> None:
 
 
 def issue(_: str | None, buy: Buy) -> str | Refused:
-    return f"{buy.show}: {buy.seats}" if buy.seats < 5 else Refused("printer jammed")
+    return buy.show if buy.seats < 5 else Refused("printer jammed")
 
 
 TICKETS = Saga("tickets", Buy, [

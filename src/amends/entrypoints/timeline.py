@@ -82,8 +82,7 @@ def _in_a_column(marks: Marks, steps: Sequence[StepView], reason: str) -> list[T
     """In the order in which it happened."""
     reached = [step for step in steps if step.outcome]
     lines = [step_text(marks, step) for step in reached]
-    if reason:
-        lines[-1].append(f"  {reason}", STYLES["refused"])
+    lines += [Text(f"  {reason}", STYLES["refused"])] * bool(reason)
     lines += [undone_text(marks, step) for step in reversed(reached) if step.undone]
     return [Text.assemble(" " * INDENT, line) for line in lines]
 

@@ -92,12 +92,11 @@ def note_on(stage: Stage) -> str:
 
 def legend_of(chart: Chart) -> list[str]:
     """What the drawing of a definition means, in lines."""
-    back = "A refused or unknown step turns the saga back."
     if not any(stage.pivot for stage in chart.stages):
-        return [back]
+        return ["Refused or unknown: the saga turns back."]
     return [
-        f"Before the pivot: {back.lower()}",
-        "From the pivot on: only forward; behind it, a refusal waits for an operator.",
+        "Refused, the pivot included, or unknown before the pivot: the saga turns back.",
+        "Behind the pivot: only forward; a refusal there waits for an operator.",
     ]
 
 

@@ -30,8 +30,7 @@ def _lines(chart: Chart) -> Iterator[str]:
     yield 'completed(["completed"])'
     for number, stage in enumerate(stages):
         yield from _ways_back(number, stage)
-    if any(stage.turns_back for stage in stages):
-        yield 'compensated(["compensated"])'
+    yield 'compensated(["compensated"])'
     if any(stage.refused is Beyond.OPERATOR for stage in stages):
         yield 'operator{{"an operator decides"}}'
     yield from CLASSES

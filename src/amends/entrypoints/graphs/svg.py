@@ -133,8 +133,7 @@ def _way_back(layout: Layout) -> Iterator[str]:
     """Up on the right; beside a stage without compensations, what is special about it."""
     x, width = layout.right
     middle = x + width // 2
-    if layout.chart.stages[0].turns_back:
-        yield _pill(x, TOP, width, "compensated")
+    yield _pill(x, TOP, width, "compensated")
     bottom = TOP + PILL_HEIGHT
     for number, stage in enumerate(layout.chart.stages):
         if not stage.turns_back:

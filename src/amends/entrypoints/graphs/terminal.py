@@ -48,10 +48,9 @@ def draw_chart(paper: Paper, chart: Chart) -> None:
 
 def _lines(chart: Chart, rails: Rails, columns: tuple[int, int, int]) -> Iterator[Text]:
     back = columns[2]
-    has_way_back = any(stage.turns_back for stage in chart.stages)
-    yield _pair(f" {rails.start} start", "", back, f"{rails.back} compensated" if has_way_back else "")
+    yield _pair(f" {rails.start} start", back, f"{rails.back} compensated")
     for stage in chart.stages:
-        yield _pair(f" {rails.down}", "", back, rails.up if stage.turns_back else "")
+        yield _pair(f" {rails.down}", back, rails.up if stage.turns_back else "")
         yield from _stage_lines(stage, rails, columns)
     yield Text(f" {rails.down}", FAINT)
     yield Text(f" {rails.on} completed", STYLES["done"])
@@ -80,5 +79,5 @@ def _rail(stage: Stage, number: int, rails: Rails) -> str:
     return rails.last if number == len(stage.steps) - 1 else rails.middle
 
 
-def _pair(left: str, style: str, back: int, right: str) -> Text:
-    return Text.assemble((left, style or FAINT), " " * (back - len(left)) if right else "", (right, FAINT))
+def _pair(left: str, back: int, right: str) -> Text:
+    return Text(left + (" " * (back - len(left)) + right if right else ""), FAINT)
