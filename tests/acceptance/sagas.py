@@ -48,6 +48,6 @@ LINGERING = Saga(
     dict,
     [
         external("PAID", ask, pivot=True, probe=ask, settles_within_s=5, key_lives_h=24),
-        external("SENT", ask, key_lives_h=24),
+        parallel(external("SENT", ask, key_lives_h=24), external("TOLD", ask)),
     ],
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import amends as package
-from tests.acceptance.command import EXAMPLES, Ran, amends, command_line, environment, process
+from tests.acceptance.command import EXAMPLES, ROOT, Ran, amends, command_line, environment, process
 
 MANY = json.dumps(
     [["CREATE_CUSTOMER", "C", 9], ["ADD_PRODUCT", "P", 9, 1], *[["PLACE_ORDER", "C", "P", 0]] * 30_000]
@@ -81,6 +81,15 @@ def test_a_full_disk_is_bad_news(options: list[str]) -> None:
             check=False,
         )
     assert (ran.returncode, ran.stderr) == (1, b"amends: cannot write: No space left on device\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the shell that can close a stream is not on Windows")
+def test_closed_streams_are_empty_ones() -> None:
+    """What cannot be read is empty, what cannot be written is not missed."""
+    for call, code in (("run - <&-", 2), ("run examples/example-1.json >&-", 0), ("run none 2>&-", 2)):
+        words = " ".join([*command_line(), call])
+        ran = subprocess.run(["/bin/sh", "-c", words], cwd=ROOT, env=environment(), capture_output=True, check=False)
+        assert (ran.returncode, ran.stdout, ran.stderr.count(b"\n")) == (code, b"", code == 2 and "-" in call[:5])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal to send to one process")

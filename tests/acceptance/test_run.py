@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from amends.shop import Session
-from tests.acceptance.command import EXAMPLES, amends, assert_drawn_as, batch, process
+from tests.acceptance.command import EXAMPLES, amends, assert_drawn_as, batch, command_line, environment, process
 
 GOODS = (["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 10, 150])
 MIXED = (
@@ -152,3 +154,33 @@ def test_limits_are_those_of_the_function(tmp_path: Path) -> None:
     path = batch(tmp_path / "b.jsonl", *[["CREATE_CUSTOMER", f"C{number}", 9] for number in range(21)])
     assert amends("run", path).err == ""
     assert "line 21: refused: CREATE_CUSTOMER: 'C20': one call creates 20" in amends("run", "--limits", path).err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+def test_a_long_way_has_a_bar_where_a_terminal_looks_on(tmp_path: Path) -> None:
+    """It is drawn on standard error, and what is printed stays what it is."""
+    path = tmp_path / "long.json"
+    path.write_text(json.dumps([["QUERY_ORDER", "O001"]] * 30_000))
+    terminal, its_other_end = os.openpty()
+    with subprocess.Popen(
+        command_line("run", "--json", path, path),
+        env=environment(TERM="xterm"),
+        stdout=subprocess.PIPE,
+        stderr=its_other_end,
+    ) as running:
+        os.close(its_other_end)
+        with os.fdopen(terminal, "rb", buffering=0) as screen:
+            seen = b"".join(iter(lambda: chunk_of(screen), b""))
+        assert running.stdout
+        assert [json.loads(line) for line in running.stdout] == [Session().process([])] * 2
+    assert running.returncode == 0
+    assert b"0 of 60000 operations" in seen
+    assert b"30000 of 60000 operations" in seen
+
+
+def chunk_of(screen: IO[bytes]) -> bytes:
+    """Return what came to a screen; nothing when the other end is closed, which Linux tells as an error."""
+    try:
+        return screen.read(65_536)
+    except OSError:
+        return b""

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from amends.core.audit import GENESIS, HEAD_BYTES, Record, chain
 
 texts = st.text(max_size=8)
-records = st.builds(
-    Record, texts, st.integers(1, 10**6), st.integers(0, 10**13), texts, st.lists(texts, max_size=3).map(tuple)
-)
+changes = st.lists(texts, max_size=3).map(tuple)
+records = st.builds(Record, texts, st.integers(1, 10**6), st.integers(0, 10**13), texts, changes)
 blocks = st.lists(st.lists(st.binary(max_size=6), max_size=4), min_size=1, max_size=5)
 
 

@@ -15,12 +15,12 @@ from amends.core.audit import GENESIS, Record, chain
 
 def f(client, request, call): ...
 
-def step(event, **options):
+def part(event, **options):
     return external(event, f, undo=f, undone=event + "_UNDONE", **options)
 
 saga = Saga("test", object, [
-    step("A"),
-    parallel(*(step(name, limit_s=20, probe=f, settles_within_s=30) for name in ("B", "C", "D", "E"))),
+    part("A"),
+    parallel(*(part(name, limit_s=20, probe=f, settles_within_s=30) for name in ("B", "C", "D", "E"))),
     external("P", f, pivot=True, key_lives_h=1),
     parallel(external("Y", f), external("Z", f)),
 ], deadline_s=500)
@@ -41,11 +41,9 @@ for seed in range(60):
         else:
             outcome = draw.choice([Done(draw.random()), Done(), Refused("no"), Unknown("?"), Later(9)])
             said = Answered(draw.choice("ABCDEPYZ"), draw.choice(list(Kind)), outcome)
-        run, effects = step_(run, said, now_ms)
+        run, effects = step(run, said, now_ms)
 print(head.hex())
-""".replace("step_(", "amends_step(").replace(
-    "from amends import *", "from amends import *\nfrom amends import step as amends_step"
-)
+"""
 
 
 def head(hash_seed: str) -> str:

@@ -50,9 +50,8 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_names_are_loaded_when_they_are_used() -> None:
     """Importing the package alone loads no other module of it."""
-    code = (
-        "import sys, amends; print([m for m in sys.modules if m.startswith('amends.')]); amends.Saga; print(amends.run)"
-    )
+    loaded = "[name for name in sys.modules if name.startswith('amends.')]"
+    code = f"import sys, amends; print({loaded}); print(amends.run)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[0] == "[]"
     assert "function run" in ran.stdout.splitlines()[1]

@@ -396,6 +396,7 @@ def test_r19_a_final_state_is_never_left() -> None:
                 after = dialogue.late(ask, outcome).asks_nothing().run
                 assert after == dialogue.run._replace(number=after.number)
         assert dialogue.run.due_ms() is None
+        assert bool(dialogue.run.outstanding()) == (name == "abandoned")
     assert [type(d.run.state) for d in (done, undone, given_up)] == [Completed, Compensated, Abandoned]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -86,9 +87,8 @@ def test_raising_is_unknown_and_asked_again_in_time() -> None:
 
 def test_an_error_is_on_the_books() -> None:
     """What the attempt before ended with, for whoever looks."""
-    stuck = run(
-        saga(step("A"), step("B")), "x", clients={"WORLD": World(A_undo=[OSError("down")] * 10_000, B_do=[Refused()])}
-    )
+    world = World(A_undo=[OSError("down")] * 10_000, B_do=[Refused()])
+    stuck = run(TWO, "x", clients={"WORLD": world})
     assert isinstance(stuck.state, Backward)
     assert stuck.waiting[0].error == "OSError: down"
     due_ms = stuck.due_ms()
@@ -197,7 +197,11 @@ def test_an_async_function_needs_an_engine() -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 def test_performing_calls_the_function_of_the_kind(kind: Kind) -> None:
     """The action, its undo, or its probe."""
-    functions = {part: (lambda part: lambda c, r, call: Done((part, c, r, call.key)))(part) for part in Kind}
+
+    def function(part: Kind) -> Callable[..., Done]:
+        return lambda client, request, call: Done((part, client, request, call.key))
+
+    functions = {part: function(part) for part in Kind}
     asked = external(
         "A",
         functions[Kind.DO],

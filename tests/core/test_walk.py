@@ -41,7 +41,8 @@ def test_a_new_entity_comes_from_none() -> None:
 
 def test_gone_deletes() -> None:
     """Also what does not exist."""
-    for entities in ({"A": {"x": 1}}, {"A": {}}):
+    both: list[dict[str, dict[str, Any]]] = [{"A": {"x": 1}}, {"A": {}}]
+    for entities in both:
         assert run(saga_of(lambda *_: GONE), "x", entities=entities).state == Completed()
         assert entities == {"A": {}}
 

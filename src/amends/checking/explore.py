@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from amends.checking.moves import Broken, Move, Moves, Next
+from amends.checking.moves import Moves
 from amends.checking.rest import Rest
-from amends.checking.world import World
+from amends.checking.stage import Stage
+from amends.checking.world import Broken, Move, Next, World
 from amends.core.scenario import Scenario
 
 STATES_MAX: Final = 5_000_000  # some 2 GiB
@@ -104,7 +105,7 @@ def explore(
     Returns:
         What was found: the first counterexample, or how far it held.
     """
-    return _Search(Moves(scenario), faults, max_states, timeout_s, report).search()
+    return _Search(Moves(Stage(scenario)), faults, max_states, timeout_s, report).search()
 
 
 class _Search:
@@ -117,7 +118,7 @@ class _Search:
         report: Callable[[Progress], None] | None,
     ) -> None:
         self.moves = moves
-        self.rest = Rest(moves)
+        self.rest = Rest(moves.stage)
         self.faults = faults
         self.max_states = max_states
         self.timeout_s = timeout_s
@@ -131,7 +132,7 @@ class _Search:
         self.transitions = 0
 
     def search(self) -> Found:
-        first = self.moves.first(self.faults)
+        first = self.moves.stage.first(self.faults)
         self._meet(first, -1, -1)
         looked_at = 0
         while looked_at < len(self.worlds):
@@ -144,7 +145,7 @@ class _Search:
         return self._found(looked_at, "", self._never_ends())
 
     def _meet(self, world: World, parent: int, place: int) -> int:
-        key = self.moves.canonical(world)
+        key = self.moves.stage.canonical(world)
         number = self.numbers.get(key)
         if number is None:
             number = self.numbers[key] = len(self.worlds)

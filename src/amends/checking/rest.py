@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from amends.checking.moves import Broken, Moves
-from amends.checking.world import Message, World
+from amends.checking.stage import Stage
+from amends.checking.world import Broken, Message, World
 from amends.core.definition import Step, takes_call
 from amends.core.messages import Changed, Done, Gone, Kind, Refused
 from amends.core.state import Abandoned, Compensated, Completed, NeedsOperator, asked
@@ -15,10 +15,10 @@ from amends.core.state import Abandoned, Compensated, Completed, NeedsOperator, 
 class Rest:
     """The rules for worlds of a scenario."""
 
-    def __init__(self, moves: Moves) -> None:
-        self.moves = moves
-        self.scenario = moves.scenario
-        self.start = moves.first(0)
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.scenario = stage.scenario
+        self.start = stage.first(0)
         self._never: dict[tuple[int, ...], Broken | None] = {}
 
     def broken(self, world: World) -> Broken | None:
@@ -29,7 +29,7 @@ class Rest:
 
     def is_at_rest(self, world: World) -> bool:
         """Whether nothing is on its way and nobody waits for an answer."""
-        return not world.flight and not any(any(asked(self.moves.runs[run].state)) for run in world.runs)
+        return not world.flight and not any(any(asked(self.stage.runs[run].state)) for run in world.runs)
 
     def _forbidden(self, cells: tuple[int, ...]) -> Broken | None:
         if cells not in self._never:
@@ -38,15 +38,15 @@ class Rest:
 
     def _first_forbidden(self, cells: tuple[int, ...]) -> Broken | None:
         for rule in self.scenario.never:
-            if wrong := rule(self.moves.view(cells)):
+            if wrong := rule(self.stage.view(cells)):
                 name = getattr(rule, "__name__", repr(rule))
                 return Broken(f"never: {name}", wrong if isinstance(wrong, str) else f"{name} is true")
         return None
 
     def _at_rest(self, world: World) -> Broken | None:
-        states = [self.moves.runs[run].state for run in world.runs]
+        states = [self.stage.runs[run].state for run in world.runs]
         for saga, state in enumerate(states):
-            name = self.moves.ids[saga]
+            name = self.stage.ids[saga]
             if isinstance(state, NeedsOperator):
                 continue
             if not isinstance(state, Completed | Compensated | Abandoned):
@@ -59,9 +59,9 @@ class Rest:
 
     def _wrong_effects(self, world: World, saga: int, *, completed: bool) -> Broken | None:
         """All or nothing: what stands of each step, by the participants' books, not by ours."""
-        name, ended = self.moves.ids[saga], "completed" if completed else "compensated"
-        for each in self.moves.steps.values():
-            stands = self.moves.stands(world, saga, each)
+        name, ended = self.stage.ids[saga], "completed" if completed else "compensated"
+        for each in self.stage.steps.values():
+            stands = self.stage.stands(world, saga, each)
             enough = stands is not None and stands >= 1 if each.at_least_once else stands == 1
             if stands is not None and not (enough if completed else stands == 0):
                 text = f"{name} {ended}, and {each.event} stands {stands} times"
@@ -69,15 +69,15 @@ class Rest:
         return self._wrong_books(world) if len(world.runs) == 1 and not completed else None
 
     def _wrong_books(self, world: World) -> Broken | None:
-        for (service, model), number in zip(self.moves.models.items(), world.books, strict=True):
-            books = self.moves.books[number]
+        for (service, model), number in zip(self.stage.models.items(), world.books, strict=True):
+            books = self.stage.books[number]
             if model.standing is None and books != model.start:
                 text = f"{service} (outside) has {books!r}, and had {model.start!r}"
                 return Broken("all or nothing is left", text)
         return None
 
     def _wrong_entities(self, world: World, completed: list[bool]) -> Broken | None:
-        for place, cell in enumerate(self.moves.cells):
+        for place, cell in enumerate(self.stage.cells):
             found = self._wrong_alone(world, place, cell, completed[0]) if len(completed) == 1 else None
             found = found or (self._wrong_among(world, place, cell, completed) if len(completed) > 1 else None)
             found = found or self._still_held(world, place, cell)
@@ -87,16 +87,16 @@ class Rest:
 
     def _steps_on(self, saga: int, cell: tuple[str, str]) -> Iterator[Step]:
         request = self.scenario.requests[saga]
-        return (s for s in self.moves.local_steps if s.entity and (s.service, s.entity(request)) == cell)
+        return (s for s in self.stage.local_steps if s.entity and (s.service, s.entity(request)) == cell)
 
     def _wrong_alone(self, world: World, place: int, cell: tuple[str, str], completed: bool) -> Broken | None:
         """A saga that ran alone and was compensated: everything is as before, but for what is left on purpose."""
         if completed:
             return None
-        before, after = self.moves.entities[self.start.cells[place]], self.moves.entities[world.cells[place]]
+        before, after = self.stage.entities[self.start.cells[place]], self.stage.entities[world.cells[place]]
         expected = before
         for each in self._steps_on(0, cell):
-            if each.leaves and self.moves.inbox(world, 0, each.event).done:
+            if each.leaves and self.stage.inbox(world, 0, each.event).done:
                 expected = each.leaves(expected, self.scenario.requests[0])
         if after == expected:
             return None
@@ -108,23 +108,23 @@ class Rest:
         Only the requests of completed sagas are replayed, in the order in which they took effect, on the entities of
         the start; the entities and the answers must be the same.
         """
-        replayed = self.moves.entities[self.start.cells[place]]
-        for message in self.moves.histories[world.history[place]]:
-            each = self.moves.steps[message.step]
+        replayed = self.stage.entities[self.start.cells[place]]
+        for message in self.stage.histories[world.history[place]]:
+            each = self.stage.steps[message.step]
             if not completed[message.saga]:
                 if message.kind is Kind.UNDO and each.leaves:
                     replayed = each.leaves(replayed, self.scenario.requests[message.saga])
                 continue
             replayed, answer = self._replay(replayed, message, each)
-            given = dict(self.moves.inbox(world, message.saga, each.event).answers).get(Kind.DO.value)
+            given = dict(self.stage.inbox(world, message.saga, each.event).answers).get(Kind.DO.value)
             if answer != given:
                 text = (
-                    f"{self.moves.ids[message.saga]} {each.event} was answered {given!r}; without the sagas that were "
+                    f"{self.stage.ids[message.saga]} {each.event} was answered {given!r}; without the sagas that were "
                     f"compensated it would have been {answer!r}. Hold first: give out only after the pivot what an "
                     "undo may take back"
                 )
                 return Broken("no dirty read", text)
-        after = self.moves.entities[world.cells[place]]
+        after = self.stage.entities[world.cells[place]]
         if after == replayed:
             return None
         text = (
@@ -143,7 +143,7 @@ class Rest:
         return (None if isinstance(after, Gone) else after), Done()
 
     def _still_held(self, world: World, place: int, cell: tuple[str, str]) -> Broken | None:
-        before, after = self.moves.entities[self.start.cells[place]], self.moves.entities[world.cells[place]]
+        before, after = self.stage.entities[self.start.cells[place]], self.stage.entities[world.cells[place]]
         for saga in range(len(world.runs)):
             for each in self._steps_on(saga, cell):
                 for name in each.holds:

@@ -6,10 +6,11 @@ the same states in the same order everywhere (docs/promises.md, P17).
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Hashable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from amends.core.messages import Call, Kind, Outcome
+from amends.core.messages import Call, Done, Kind, Outcome, Refused, Unknown
 
 Value = TypeVar("Value")
 
@@ -103,3 +104,72 @@ class World(NamedTuple):
     books: tuple[int, ...]
     history: tuple[int, ...]
     faults: int
+
+
+class Move(NamedTuple):
+    """What happened between two worlds.
+
+    Attributes:
+        what: the kind of move, as `amends.checking.trace` tells it.
+        saga: whose; place in the scenario.
+        step: about which step; empty for the saga as a whole.
+        kind: about which request.
+        note: more, for a person.
+        cost: faults.
+    """
+
+    what: str
+    saga: int
+    step: str = ""
+    kind: Kind = Kind.DO
+    note: str = ""
+    cost: int = 0
+
+
+class Broken(NamedTuple):
+    """A rule that does not hold.
+
+    Attributes:
+        rule: which one, in a few words.
+        text: how it was broken, with the values.
+    """
+
+    rule: str
+    text: str
+
+
+class Next(NamedTuple):
+    """A move, the world after it, and the rule that it broke, if it broke one."""
+
+    move: Move
+    world: World
+    broken: Broken | None = None
+
+
+def put(numbers: tuple[int, ...], place: int, number: int) -> tuple[int, ...]:
+    """The numbers with another one in a place."""
+    if numbers[place] == number:
+        return numbers
+    return (*numbers[:place], number, *numbers[place + 1 :])
+
+
+def add(flight: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
+    """A sorted multiset with more in it."""
+    if not more:
+        return flight
+    numbers = list(flight)
+    for number in more:
+        insort(numbers, number)
+    return tuple(numbers)
+
+
+def short(outcome: Any) -> str:
+    """An outcome in a few words."""
+    match outcome:
+        case Done(answer):
+            return "done" if answer is None else f"done: {answer}"
+        case Refused(reason):
+            return f"refused: {reason}" if reason else "refused"
+        case Unknown(error):
+            return f"unknown: {error}"
+    return type(outcome).__name__.lower()

@@ -183,9 +183,8 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
             return Answer(member, kind, _unknown(run, member, kind, now_ms))
         case Retry():
             return TryAgain(member)
-        case Resolve(_, outcome):
-            said_so = Said.DONE if isinstance(outcome, Done) else Said.RULED_OUT
-            return Answer(member, _kind_resolved(run, member), said_so)
+    told = Said.DONE if isinstance(said.outcome, Done) else Said.RULED_OUT
+    return Answer(member, _kind_resolved(run, member), told)
 
 
 def _said(run: Run, member: int, kind: Kind, outcome: Outcome, now_ms: int) -> Said:
@@ -285,8 +284,8 @@ def in_words(said: Input | None) -> str:
             about = f"resolve {event} {word_for(outcome)}"
         case Retry(event, more):
             about = f"retry {event}"
-        case Cancel(more) | Compensate(more) | Abandon(more):
-            about = word_for(said)
+        case _:
+            about, more = word_for(said), said.why
     return f"{about}: {more}" if more else about
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.decide import Answer, Said, Signal, Wish, decide
 from amends.core.definition import Saga, Step, takes_call
 from amends.core.messages import Kind
-from amends.core.state import Change, Ended, Entered, Marked, State, Status, asked, begin, evolve, underway
+from amends.core.state import Change, Ended, Marked, State, Status, asked, begin, evolve, underway, word_for
 
 TOLD: Final = {Status.DONE, Status.REFUSED, Status.UNKNOWN, Status.UNDONE}
 
@@ -176,14 +176,12 @@ def _entry(saga: Saga, state: State, change: Marked) -> Entry:
 
 
 def _words(saga: Saga, state: State, change: Change) -> str:
-    match change:
-        case Marked(status=status):
-            return f"{_marked_step(saga, state, change).event} {status.value}"
-        case Entered(at):
-            where = ", ".join(step.event for step in saga.groups[at.group])
-            return f"{type(at).__name__.lower()} at {where}"
-        case Ended(final):
-            return type(final).__name__.lower()
+    if isinstance(change, Marked):
+        return f"{_marked_step(saga, state, change).event} {change.status.value}"
+    if isinstance(change, Ended):
+        return word_for(change.final)
+    where = ", ".join(step.event for step in saga.groups[change.at.group])
+    return f"{word_for(change.at)} at {where}"
 
 
 def _marked_step(saga: Saga, state: State, change: Marked) -> Step:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
@@ -29,9 +30,7 @@ class Door(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *_: object, **__: object) -> NoReturn:
         """Carry out a command line and end the process."""
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # a terminal without a character is no reason to stop
+        _prepare_streams()
         sys.exit(self._code(args))
 
     def _code(self, args: Sequence[str] | None) -> int:
@@ -49,6 +48,15 @@ class Door(TyperGroup):
             _stop_writing()
             return _complain(f"cannot write: {error.strerror}", BAD_NEWS)
         return code or DONE
+
+
+def _prepare_streams() -> None:
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us (`>&-`)
+            setattr(sys, name, Path(os.devnull).open(mode))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a character that cannot be shown is no reason to stop
 
 
 def _usage(error: Any) -> str:

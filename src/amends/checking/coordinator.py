@@ -1,0 +1,111 @@
+"""What the coordinator does: `step`, and everything around it that a crash can lose."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Final, NamedTuple
+
+from amends.checking.stage import Stage
+from amends.checking.world import Broken, Message, Move, Next, World, add, frozen, put, short
+from amends.core.decide import can_turn_back
+from amends.core.messages import Answered, Cancel, DeadlinePassed, Input, Kind, Refused, TimedOut
+from amends.core.state import Backward, Forward, asked, underway
+from amends.core.step import Run, step
+
+SOON_MS: Final = 0
+AFTER_EVERY_LIMIT_MS: Final = 10**15  # 30 000 years
+
+
+class Stepped(NamedTuple):
+    """What an input did to a run: the run after, the messages that go out, the rule it broke."""
+
+    run: int
+    sends: tuple[int, ...]
+    broken: Broken | None
+
+
+class Coordinator:
+    """The moves of the coordinator."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self._stepped: dict[tuple[int, int, int, Hashable], Stepped] = {}
+
+    def heard(self, world: World, message: Message) -> Iterator[Next]:
+        """The coordinator hears an answer; it may crash before any of the sends that follow."""
+        assert message.outcome is not None, "an answer has an outcome"
+        can_still_happen = any(
+            other.outcome is None and other[:2] == message[:2] and other.kind is Kind.DO
+            for other in map(self.stage.messages.__getitem__, world.flight)
+        )
+        now_ms = SOON_MS if can_still_happen else AFTER_EVERY_LIMIT_MS
+        said = Answered(message.step, message.kind, message.outcome)
+        move = Move("hears", message.saga, message.step, message.kind, short(message.outcome))
+        settles = message.kind is Kind.PROBE and isinstance(message.outcome, Refused)
+        yield from self._told(world, message.saga, said, now_ms if settles else SOON_MS, move)
+
+    def clock(self, world: World, saga: int) -> Iterator[Next]:
+        """A request's time runs out: for nothing when neither it nor an answer is on its way, else it was slow."""
+        run = self.stage.run(world, saga)
+        at = underway(run.state)
+        if at is None:
+            return
+        flying = {other[:3] for other in map(self.stage.messages.__getitem__, world.flight)}
+        for member, kind in asked(run.state):
+            event = self.stage.saga.groups[at.group][member].event
+            cost = int((saga, event, kind) in flying)
+            if cost <= world.faults:
+                less = world._replace(faults=world.faults - cost)
+                for now_ms, what in ((SOON_MS, "times out"), (AFTER_EVERY_LIMIT_MS, "gives up")):
+                    move = Move(what, saga, event, kind, cost=cost)
+                    yield from self._told(less, saga, TimedOut(event, kind), now_ms, move)
+        if world.faults and can_turn_back(self.stage.saga, run.state):
+            less = world._replace(faults=world.faults - 1)
+            yield from self._told(less, saga, Cancel(), SOON_MS, Move("cancel", saga, cost=1))
+            if run.deadline_ms is not None:
+                yield from self._told(less, saga, DeadlinePassed(), SOON_MS, Move("deadline", saga, cost=1))
+
+    def _told(self, world: World, saga: int, said: Input, now_ms: int, move: Move) -> Iterator[Next]:
+        run, sends, broken = self._step(saga, world.runs[saga], said, now_ms)
+        moved = world._replace(runs=put(world.runs, saga, run))
+        yield Next(move, moved._replace(flight=add(world.flight, sends)), broken)
+        if world.faults and broken is None:
+            for count in range(len(sends)):
+                unsent = self.stage.messages[sends[count]]
+                crashed = moved._replace(flight=add(world.flight, sends[:count]))
+                note = f"{move.note}; crashed before it sent {unsent.step}/{unsent.kind.value}"
+                yield self.recovered(crashed, move._replace(note=note, cost=move.cost + 1))
+
+    def recovered(self, world: World, move: Move) -> Next:
+        """The coordinator starts again: what was stored is left, and every request counts as timed out."""
+        world = world._replace(faults=world.faults - 1)
+        for saga in range(len(world.runs)):
+            run = self.stage.run(world, saga)
+            at = underway(run.state)
+            for member, kind in [*asked(run.state)]:
+                assert at is not None, "who is asked is under way"
+                said = TimedOut(self.stage.saga.groups[at.group][member].event, kind)
+                number, sends, broken = self._step(saga, world.runs[saga], said, SOON_MS)
+                world = world._replace(runs=put(world.runs, saga, number), flight=add(world.flight, sends))
+                if broken:
+                    return Next(move, world, broken)
+        return Next(move, world)
+
+    def _step(self, saga: int, run: int, said: Input, now_ms: int) -> Stepped:
+        key = (saga, run, now_ms, frozen(said))
+        stepped = self._stepped.get(key)
+        if stepped is None:
+            before = self.stage.runs[run]._replace(saga_id=self.stage.ids[saga])
+            after, effects = step(before, said, now_ms)
+            sends = tuple(self.stage.sent(saga, effects))
+            stepped = Stepped(self.stage.kept(after), sends, self._turned_forward(before, after, sends))
+            self._stepped[key] = stepped
+        return stepped
+
+    def _turned_forward(self, before: Run, after: Run, sends: tuple[int, ...]) -> Broken | None:
+        was, now = underway(before.state), underway(after.state)
+        forward_again = isinstance(was, Backward) and isinstance(now, Forward)
+        asks_again = isinstance(now, Backward) and any(self.stage.messages[number].kind is Kind.DO for number in sends)
+        if forward_again or asks_again:
+            return Broken("a saga that goes back stays on its way back", f"{before.saga_id} went forward again")
+        return None

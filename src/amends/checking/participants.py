@@ -1,0 +1,191 @@
+"""What participants do with a request: ours by the inbox rule and their own deciders, others by their model."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from amends.checking.stage import Stage
+from amends.checking.world import Broken, Inbox, Message, Move, Next, World, add, put, short
+from amends.core.definition import Step, takes_call
+from amends.core.inbox import receive
+from amends.core.messages import Call, Kind, Refused, Unknown
+from amends.core.walk import key_of
+
+
+class Participants:
+    """The moves of participants."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self._received: dict[tuple[int, int, int], tuple[int, int, int, Broken | None]] = {}
+        self._replied: dict[tuple[int, int], list[tuple[int, tuple[int, ...], str, bool]]] = {}
+
+    def asked(self, world: World, message: Message, number: int) -> Iterator[Next]:
+        """A request arrives; `world` is without it."""
+        if self.stage.steps[message.step].is_local:
+            yield self._acted(world, message, number)
+        else:
+            yield from self._asked_outside(world, message, number)
+
+    def failing(self, world: World, message: Message) -> Iterator[Next]:
+        """A participant that raises before anything happened, or refuses for a reason of its own."""
+        about = (message.saga, message.step, message.kind)
+        failed = message._replace(call=None, outcome=Unknown("failed"))
+        yield Next(Move("fails", *about, cost=1), self.stage.flying(world, failed))
+        each = self.stage.steps[message.step]
+        if message.kind is Kind.DO and each.is_local and self.stage.group_of[each.event] <= self.stage.saga.pivot:
+            place = self.stage.inbox_at[message.saga, each.event]
+            inbox = self.stage.inboxes[world.inboxes[place]]
+            if not inbox.answers:
+                refused = Refused("refused, for a reason of its own")
+                kept = self.stage.inboxes.number(inbox._replace(answers=((Kind.DO.value, refused),)))
+                after = world._replace(inboxes=put(world.inboxes, place, kept))
+                answer = message._replace(call=None, outcome=refused)
+                yield Next(Move("refuses", *about, cost=1), self.stage.flying(after, answer))
+
+    def _acted(self, world: World, message: Message, number: int) -> Next:
+        """A local participant receives a request, by the inbox rule."""
+        each = self.stage.steps[message.step]
+        assert each.entity is not None, "a local step has an entity"
+        request = self.stage.scenario.requests[message.saga]
+        cell = self.stage.cell_at[each.service, each.entity(request)]
+        place = self.stage.inbox_at[message.saga, each.event]
+        before = world.inboxes[place]
+        key = (before, world.cells[cell], number)
+        if key not in self._received:
+            self._received[key] = self._receive(self.stage.inboxes[before], world.cells[cell], message)
+        inbox, entity, answer, broken = self._received[key]
+        after = world._replace(
+            inboxes=put(world.inboxes, place, inbox),
+            cells=put(world.cells, cell, entity),
+            flight=add(world.flight, (answer,)) if answer >= 0 else world.flight,
+        )
+        now = self.stage.inboxes[inbox]
+        if _takes_effect(self.stage.inboxes[before], now) and len(world.runs) > 1:
+            grown = (*self.stage.histories[world.history[cell]], message)
+            after = after._replace(history=put(world.history, cell, self.stage.histories.number(grown)))
+        said = self.stage.messages[answer].outcome if answer >= 0 else None
+        move = Move("acts", message.saga, each.event, message.kind, short(said))
+        return Next(move, after, broken or self._out_of_order(after, message, self.stage.inboxes[before], now))
+
+    def _receive(self, inbox: Inbox, cell: int, message: Message) -> tuple[int, int, int, Broken | None]:
+        each, entity = self.stage.steps[message.step], self.stage.entities[cell]
+        body = self.stage.scenario.requests[message.saga]
+        calls: list[Any] = []
+        watched = replace(each, action=_watched(each.action, calls), undo=each.undo and _watched(each.undo, calls))
+        request = self.stage.request(message)
+        keys = {kind.value: key_of(request.saga_id, each, kind) for kind in (Kind.DO, Kind.UNDO)}
+        before = {keys[name]: answer for name, answer in inbox.answers}
+        keepsake = copy.deepcopy((entity, body))
+        try:
+            answers, after, answer = receive(before, entity, request, watched)
+            again = receive(before, entity, request, watched)
+        except Exception as error:  # noqa: BLE001 - a user's decider may raise anything
+            text = f"{_name(each, message.kind)} raised {type(error).__name__}: {error}, asked with {entity!r}"
+            return self.stage.inboxes.number(inbox), cell, -1, Broken("a decider raises", text)
+        acted = bool(calls) and not isinstance(answer, Refused)
+        is_undo = message.kind is Kind.UNDO
+        named = tuple((name, answers[key]) for name, key in keys.items() if key in answers)
+        kept = Inbox(named, inbox.done + (acted and not is_undo), inbox.undone + (acted and is_undo))
+        number = self.stage.messages.number(message._replace(call=None, outcome=answer))
+        broken = _impure(each, message, keepsake, (entity, body), (after, answer), again[1:])
+        if broken is None and is_undo and isinstance(answer, Refused):
+            text = f"{_name(each, message.kind)} refused: {answer.reason}; asked with {entity!r}"
+            broken = Broken("a compensation is refused", text)
+        return self.stage.inboxes.number(kept), self.stage.entities.number(after), number, broken
+
+    def _out_of_order(self, world: World, message: Message, before: Inbox, after: Inbox) -> Broken | None:
+        """What an effect breaks that the participant alone cannot see."""
+        if not _takes_effect(before, after):
+            return None
+        event, name = message.step, self.stage.ids[message.saga]
+        if message.kind is Kind.DO:
+            if after.done > 1:
+                return Broken("an effect happens twice", f"{name}: {event} took effect a second time")
+            if after.undone:
+                return Broken("an action comes after its undo", f"{name}: {event} took effect after it was undone")
+            return None
+        if after.undone > after.done:
+            return Broken(
+                "an undo happens twice", f"{name}: {event} was undone {after.undone} times, done {after.done}"
+            )
+        return self._not_reverse(world, message)
+
+    def _not_reverse(self, world: World, message: Message) -> Broken | None:
+        for later in self.stage.steps.values():
+            if self.stage.group_of[later.event] > self.stage.group_of[message.step] and self.stage.stands(
+                world, message.saga, later
+            ):
+                text = f"{self.stage.ids[message.saga]}: {message.step} was undone while {later.event} stands"
+                return Broken("compensations run in reverse order", text)
+        return None
+
+    def _asked_outside(self, world: World, message: Message, number: int) -> Iterator[Next]:
+        """A system outside gets a request; each thing that it may do is a move."""
+        each = self.stage.steps[message.step]
+        place = self.stage.book_at[each.service]
+        key = (world.books[place], number)
+        if key not in self._replied:
+            self._replied[key] = [*self._replies(each, message, world.books[place])]
+        for books, answers, note, is_fault in self._replied[key]:
+            if is_fault and not world.faults:
+                continue
+            after = world._replace(
+                books=put(world.books, place, books),
+                flight=add(world.flight, answers),
+                faults=world.faults - is_fault,
+            )
+            move = Move("acts outside", message.saga, each.event, message.kind, note, int(is_fault))
+            yield Next(move, after, self._broken_outside(world, after, message, each))
+
+    def _replies(self, each: Step, message: Message, books: int) -> Iterator[tuple[int, tuple[int, ...], str, bool]]:
+        request = self.stage.request(message)
+        for reply in self.stage.models[each.service].replies(self.stage.books[books], request, each):
+            outcomes = [outcome for outcome in (reply.outcome, reply.later) if outcome is not None]
+            answers = [self.stage.messages.number(message._replace(call=None, outcome=outcome)) for outcome in outcomes]
+            yield self.stage.books.number(reply.books), tuple(answers), reply.note, reply.is_fault
+
+    def _broken_outside(self, before: World, world: World, message: Message, each: Step) -> Broken | None:
+        stands = self.stage.stands(world, message.saga, each)
+        if stands is None or before.books == world.books:
+            return None
+        if stands > 1 and not each.at_least_once:
+            text = f"{self.stage.ids[message.saga]}: {each.event} took effect {stands} times"
+            return Broken("an effect happens twice", text)
+        return self._not_reverse(world, message) if message.kind is Kind.UNDO else None
+
+
+def _takes_effect(before: Inbox, after: Inbox) -> bool:
+    return after.done + after.undone > before.done + before.undone
+
+
+def _watched(function: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
+    """The function, which also notes that it was called; with the same parameters, since those are looked at."""
+
+    def with_call(entity: Any, request: Any, call: Call) -> Any:
+        calls.append(function)
+        return function(entity, request, call)
+
+    def without_call(entity: Any, request: Any) -> Any:
+        calls.append(function)
+        return function(entity, request)
+
+    return with_call if takes_call(function) else without_call
+
+
+def _name(each: Step, kind: Kind) -> str:
+    function = each.undo if kind is Kind.UNDO else each.action
+    return f"{each.event}/{kind.value} ({getattr(function, '__name__', repr(function))})"
+
+
+def _impure(each: Step, message: Message, before: Any, after: Any, first: Any, second: Any) -> Broken | None:
+    if before != after:
+        text = f"{_name(each, message.kind)} changed what it was given: {before!r} became {after!r}"
+        return Broken("a decider is pure", text)
+    if first != second:
+        text = f"{_name(each, message.kind)} gave {first!r}, and {second!r} for the same"
+        return Broken("a decider is deterministic", text)
+    return None

@@ -1,0 +1,162 @@
+"""A scenario laid out for exploring: its sagas, entities and outside systems, each with its place and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+from amends.checking.models import Model, honours_keys
+from amends.checking.world import Inbox, Interned, Message, World, add, frozen
+from amends.core.definition import Step, takes_call
+from amends.core.messages import Effect, Request, Send
+from amends.core.scenario import Scenario
+from amends.core.step import Run, start
+from amends.core.walk import key_of
+
+
+class Stage:
+    """Who plays, where each stands in a `World`, and what its numbers mean."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.saga = scenario.saga
+        count = len(scenario.requests)
+        self.ids = tuple(scenario.ids) or tuple(f"s{number}" for number in range(1, count + 1))
+        self.runs: Interned[Run] = Interned()
+        self.messages: Interned[Message] = Interned()
+        self.entities: Interned[Any] = Interned()
+        self.inboxes: Interned[Inbox] = Interned()
+        self.books: Interned[Any] = Interned()
+        self.histories: Interned[tuple[Message, ...]] = Interned()
+        self.steps = {each.event: each for each in self.saga.every_step()}
+        self.group_of = {each.event: number for number, group in enumerate(self.saga.groups) for each in group}
+        self.local_steps = [each for each in self.steps.values() if each.is_local]
+        self.cells = self._all_cells()
+        self.models = self._all_models()
+        self.cell_at = {cell: place for place, cell in enumerate(self.cells)}
+        self.inbox_at = {
+            (saga, each.event): place
+            for place, (saga, each) in enumerate((s, e) for s in range(count) for e in self.local_steps)
+        }
+        self.book_at = {service: place for place, service in enumerate(self.models)}
+        self._swaps = self._all_swaps()
+
+    def _all_cells(self) -> list[tuple[str, str]]:
+        given = [(service, key) for service, owned in self.scenario.given.items() for key in owned]
+        touched = [
+            (each.service, each.entity(request))
+            for request in self.scenario.requests
+            for each in self.local_steps
+            if each.entity is not None
+        ]
+        return [*dict.fromkeys([*given, *touched])]
+
+    def _all_models(self) -> dict[str, Model]:
+        services = dict.fromkeys(each.service for each in self.steps.values() if not each.is_local)
+        return {service: self.scenario.models.get(service) or honours_keys() for service in services}
+
+    def first(self, faults: int) -> World:
+        """The world in which every saga has just started and its first requests are on their way."""
+        started = [
+            start(self.saga, name, request) for name, request in zip(self.ids, self.scenario.requests, strict=True)
+        ]
+        sends = [number for saga, (_, effects) in enumerate(started) for number in self.sent(saga, effects)]
+        given = self.scenario.given
+        return World(
+            tuple(self.kept(run) for run, _ in started),
+            tuple(sorted(sends)),
+            tuple(self.inboxes.number(Inbox()) for _ in self.inbox_at),
+            tuple(self.entities.number(given.get(service, {}).get(key)) for service, key in self.cells),
+            tuple(self.books.number(model.start) for model in self.models.values()),
+            tuple(self.histories.number(()) for _ in self.cells),
+            faults,
+        )
+
+    def view(self, cells: tuple[int, ...]) -> dict[str, dict[str, Any]]:
+        """Entities as a user sees them: service, then id, to entity; what does not exist is not in it."""
+        owned: dict[str, dict[str, Any]] = {}
+        for (service, key), number in zip(self.cells, cells, strict=True):
+            kept = owned.setdefault(service, {})
+            if (entity := self.entities[number]) is not None:
+                kept[key] = entity
+        return owned
+
+    def run(self, world: World, saga: int) -> Run:
+        """The run of a saga in a world."""
+        return self.runs[world.runs[saga]]
+
+    def inbox(self, world: World, saga: int, event: str) -> Inbox:
+        """What a local participant keeps of a step."""
+        return self.inboxes[world.inboxes[self.inbox_at[saga, event]]]
+
+    def stands(self, world: World, saga: int, each: Step) -> int | None:
+        """How often a step's effect stands; ``None`` when its model cannot tell."""
+        if each.is_local:
+            inbox = self.inbox(world, saga, each.event)
+            return inbox.done - inbox.undone
+        model = self.models[each.service]
+        if model.standing is None:
+            return None
+        books = self.books[world.books[self.book_at[each.service]]]
+        return model.standing(books).count(f"{self.ids[saga]}/{each.event}/do")
+
+    def request(self, message: Message) -> Request:
+        """The request that a message carries."""
+        assert message.call is not None, "a request has a call"
+        saga_id, each = self.ids[message.saga], self.steps[message.step]
+        call = replace(message.call, key=key_of(saga_id, each, message.kind))
+        return Request(saga_id, each.event, message.kind, self.scenario.requests[message.saga], call)
+
+    def kept(self, run: Run) -> int:
+        """The run without what no decision depends on: times, attempts, trail."""
+        waiting = tuple(
+            each._replace(attempt=1, since_ms=0, acted_ms=0, at_ms=0, due_ms=0, error="") for each in run.waiting
+        )
+        deadline_ms = None if run.deadline_ms is None else 0
+        timeless = run._replace(waiting=waiting, trail=(), reason="", number=0, deadline_ms=deadline_ms)
+        return self.runs.number(timeless._replace(saga_id=""))
+
+    def sent(self, saga: int, effects: tuple[Effect, ...]) -> Iterator[int]:
+        """The numbers of the messages that effects send."""
+        for effect in effects:
+            if isinstance(effect, Send):
+                request = effect.request
+                call = replace(request.call, attempt=1, key="")
+                yield self.messages.number(Message(saga, request.step, request.kind, call, None))
+
+    def flying(self, world: World, message: Message) -> World:
+        """The world with one more message on its way."""
+        return world._replace(flight=add(world.flight, (self.messages.number(message),)))
+
+    def _all_swaps(self) -> list[tuple[int, ...]]:
+        """The renamings of sagas that change nothing: of equal requests, where nobody knows a saga by its name."""
+        requests = self.scenario.requests
+        if not all(each.is_local and not _knows_names(each) for each in self.steps.values()):
+            return []
+        same = [frozen(request) for request in requests]
+        renamings = permutations(range(len(requests)))
+        return [way for way in renamings if all(same[old] == same[new] for old, new in enumerate(way))][1:]
+
+    def canonical(self, world: World) -> World:
+        """The same world for all that differ by the names of equal sagas."""
+        return min([world, *(self._renamed(world, way) for way in self._swaps)]) if self._swaps else world
+
+    def _renamed(self, world: World, way: tuple[int, ...]) -> World:
+        count = len(self.local_steps)
+        histories = (tuple(_as(message, way) for message in self.histories[number]) for number in world.history)
+        return world._replace(
+            runs=tuple(world.runs[old] for old in way),
+            flight=tuple(sorted(self.messages.number(_as(self.messages[number], way)) for number in world.flight)),
+            inboxes=tuple(n for old in way for n in world.inboxes[old * count : (old + 1) * count]),
+            history=tuple(self.histories.number(history) for history in histories),
+        )
+
+
+def _knows_names(each: Step) -> bool:
+    return takes_call(each.action) or (each.undo is not None and takes_call(each.undo))
+
+
+def _as(message: Message, way: tuple[int, ...]) -> Message:
+    return message._replace(saga=way.index(message.saga))
