@@ -143,22 +143,29 @@ def test_r6_an_unknown_is_probed_before_it_is_undone() -> None:
     dialogue.done("A", "a-1").asks(undo("A", answer="a-1", key="saga-1/A/undo")).done("A").compensated()
 
 
-def test_r6_a_probe_that_finds_nothing_counts_once_the_request_has_settled() -> None:
-    """Before, the request may still be on its way: look again."""
+def test_r6_a_probe_waits_until_the_request_has_settled() -> None:
+    """Before, that it finds nothing would prove nothing: the request may still be on its way."""
     definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=10), pivot())
-    dialogue = given(definition).asks(do("A")).times_out("A").asks(probe("A", attempt=1))
-    dialogue = dialogue.passes(9).refused("A", "nothing").asks(probe("A", attempt=2)).goes_back()
-    dialogue.passes(5).refused("A").asks(probe("A", attempt=3))
-    dialogue.later("A", within_s=30).passes(11).refused("A", "nothing").asks_nothing().compensated()
+    dialogue = given(definition).asks(do("A")).times_out("A").asks_nothing().passes(19.999).asks_nothing()
+    dialogue = dialogue.passes(0.001).asks(probe("A", attempt=1))
+    dialogue.refused("A", "nothing").asks_nothing().compensated()
+    dialogue.retry("A").asks(probe("A", attempt=2)).goes_back()
+
+
+def test_r6_no_retry_and_no_restart_makes_a_probe_come_earlier() -> None:
+    """Not an operator's wish, and not a process that starts again."""
+    definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=10), pivot())
+    waiting = given(definition).asks(do("A")).times_out("A").asks_nothing()
+    for dialogue in (waiting.retry("A"), waiting.crashes(), waiting.crashes().retry("A").crashes()):
+        assert dialogue.asks_nothing().asks(probe("A")).now_ms == 30_000
 
 
 def test_r6_settling_counts_from_the_last_attempt() -> None:
     """The last request that was sent is the one that may still be on its way."""
     definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=15), pivot())
-    dialogue = given(definition).asks(do("A")).times_out("A").asks(do("A", attempt=2)).times_out("A")
-    dialogue = dialogue.asks(probe("A")).later("A", within_s=60).passes(11)
-    dialogue.refused("A").asks(probe("A", attempt=2))
-    dialogue.passes(10).refused("A").compensated()
+    dialogue = given(definition).asks(do("A")).times_out("A").asks(do("A", attempt=2))
+    sent_ms = dialogue.now_ms
+    assert dialogue.times_out("A").asks(probe("A")).now_ms == sent_ms + 30_000
 
 
 def test_r6_a_probe_without_an_outcome_is_sent_again() -> None:

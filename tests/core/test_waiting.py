@@ -1,4 +1,4 @@
-"""Attempts and times: pauses, limits, the life of a key, when a request has settled."""
+"""Attempts and times: pauses, limits, the life of a key, when a probe may look."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from amends.core.definition import Backoff
 from amends.core.messages import Kind
-from amends.core.waiting import asked_again, asked_first, has_settled, is_over, milliseconds, pause_ms
+from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
 from tests.core.sagas import nobody, pivot, saga, step
 
 keys = st.text(max_size=20)
@@ -55,32 +55,34 @@ def test_seconds_become_whole_milliseconds() -> None:
 def test_books_of_the_first_attempt_and_the_next() -> None:
     """When it was asked first is kept; when it is due, and when the action went out last, move on."""
     asked = step("A", timeout_s=5)
-    first = asked_first(asked, Kind.DO, None, 100)
-    assert (first.attempt, first.since_ms, first.acted_ms, first.at_ms, first.due_ms) == (1, 100, 100, 100, 5100)
-    again = asked_again(asked, first, 7000, "boom")
-    assert (again.attempt, again.since_ms, again.acted_ms, again.at_ms, again.due_ms) == (2, 100, 7000, 7000, 12_000)
-    assert (first.error, again.error, again.kind) == ("", "boom", Kind.DO)
+    first = ask(asked, Kind.DO, None, 100, "")
+    assert first == Waiting(Kind.DO, 1, since_ms=100, acted_ms=100, at_ms=100, due_ms=5100, error="")
+    again = ask(asked, Kind.DO, first, 7000, "boom")
+    assert again == Waiting(Kind.DO, 2, since_ms=100, acted_ms=7000, at_ms=7000, due_ms=12_000, error="boom")
+    undo = ask(asked, Kind.UNDO, again, 20_000, "")
+    assert undo == Waiting(Kind.UNDO, 1, since_ms=20_000, acted_ms=7000, at_ms=20_000, due_ms=25_000, error="")
 
 
-def test_a_probe_counts_from_when_the_action_went_out_last() -> None:
-    """Also when it is sent again."""
+def test_a_probe_waits_until_the_action_has_settled() -> None:
+    """Counted from when the action went out last; a later attempt may go at once."""
     looks = step("A", timeout_s=5, probe=nobody, settles_within_s=60)
-    acted = asked_again(looks, asked_first(looks, Kind.DO, None, 0), 7000, "")
-    probing = asked_again(looks, asked_first(looks, Kind.PROBE, acted, 20_000), 30_000, "")
-    assert (probing.since_ms, probing.acted_ms) == (20_000, 7000)
-    assert [has_settled(looks, probing, now_ms) for now_ms in (66_999, 67_000)] == [False, True]
-    assert asked_first(looks, Kind.DO, probing, 80_000).acted_ms == 80_000
+    acted = ask(looks, Kind.DO, ask(looks, Kind.DO, None, 0, ""), 7000, "")
+    probing = ask(looks, Kind.PROBE, acted, 20_000, "")
+    assert (probing.at_ms, probing.due_ms, probing.acted_ms, probing.attempt) == (67_000, 72_000, 7000, 1)
+    assert ask(looks, Kind.PROBE, probing, 30_000, "").at_ms == 67_000
+    assert ask(looks, Kind.PROBE, probing, 80_000, "").at_ms == 80_000
+    assert ask(looks, Kind.DO, probing, 90_000, "").acted_ms == 90_000
 
 
 def test_only_an_action_before_the_pivot_has_a_limit() -> None:
     """From the pivot on, and going back, nothing ends because of a clock."""
     limited = step("A", timeout_s=5, limit_s=30)
     definition = saga(limited, pivot())
-    do, undo, probe = (asked_first(limited, kind, None, 1000) for kind in (Kind.DO, Kind.UNDO, Kind.PROBE))
+    do, undo, probe = (ask(limited, kind, None, 1000, "") for kind in (Kind.DO, Kind.UNDO, Kind.PROBE))
     assert [is_over(definition, 0, limited, do, at_ms) for at_ms in (30_999, 31_000)] == [False, True]
     for waiting in (undo, probe):
         assert not is_over(definition, 0, limited, waiting, 10**12)
-    at_pivot = asked_first(definition.groups[1][0], Kind.DO, None, 1000)
+    at_pivot = ask(definition.groups[1][0], Kind.DO, None, 1000, "")
     assert not is_over(definition, 1, definition.groups[1][0], at_pivot, 10**12)
 
 
@@ -89,6 +91,6 @@ def test_a_key_may_be_forgotten_at_the_end_of_its_life() -> None:
     lives = pivot(key_lives_h=24)
     definition = saga(lives)
     for kind, over in ((Kind.DO, True), (Kind.UNDO, True), (Kind.PROBE, False)):
-        waiting = asked_first(lives, kind, None, 0)
+        waiting = ask(lives, kind, None, 0, "")
         assert not is_over(definition, 0, lives, waiting, 24 * HOUR_MS - 1)
         assert is_over(definition, 0, lives, waiting, 24 * HOUR_MS) is over

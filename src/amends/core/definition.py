@@ -158,8 +158,8 @@ def external(
             nothing is to be found.
         timeout_s: how long one attempt may take before its outcome is unknown. Seconds, > 0.
         limit_s: how long a step before the pivot is tried, first sending to last. Seconds, >= `timeout_s`.
-        settles_within_s: how long after its sending a request can still take effect. A probe that finds nothing
-            earlier proves nothing. Seconds, needed with `probe`.
+        settles_within_s: how long after its sending a request can still take effect. The probe waits for that: what
+            it does not find before proves nothing. Seconds, needed with `probe`.
         key_lives_h: how long the outside system honours a key; after it only a probe decides. Hours; ``None`` for
             ever.
         backoff: the pause between attempts; by default `Backoff()`.

@@ -207,7 +207,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Ask a participant, not before `at_ms`, and only once the saga that says so is stored.
+    """Ask a participant at `at_ms`, and only once the saga that says so is stored.
 
     A `Send` that is held back until its time is dropped when the saga no longer wants it by then: see `Run.wants`.
 

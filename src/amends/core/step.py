@@ -26,7 +26,6 @@ from amends.core.messages import (
     Input,
     Kind,
     Later,
-    Outcome,
     Park,
     Refused,
     Request,
@@ -55,7 +54,7 @@ from amends.core.state import (
 )
 from amends.core.straight import Entities
 from amends.core.table import NOTHING, Entry, Link, Story, node
-from amends.core.waiting import Waiting, asked_again, asked_first, has_settled, is_over, milliseconds, pause_ms
+from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
 from amends.core.walk import key_of, walk
 
 
@@ -177,23 +176,16 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     if member is None:
         return None
     match said:
-        case Answered(_, kind, outcome):
-            return Answer(member, kind, _said(run, member, kind, outcome, now_ms))
-        case TimedOut(_, kind):
+        case Answered(_, kind, Done()):
+            return Answer(member, kind, Said.DONE)
+        case Answered(_, kind, Refused()):
+            return Answer(member, kind, Said.REFUSED)
+        case Answered(_, kind, _) | TimedOut(_, kind):
             return Answer(member, kind, _unknown(run, member, kind, now_ms))
         case Retry():
             return TryAgain(member)
     told = Said.DONE if isinstance(said.outcome, Done) else Said.RULED_OUT
     return Answer(member, _kind_resolved(run, member), told)
-
-
-def _said(run: Run, member: int, kind: Kind, outcome: Outcome, now_ms: int) -> Said:
-    if isinstance(outcome, Done):
-        return Said.DONE
-    if isinstance(outcome, Refused):
-        too_early = kind is Kind.PROBE and not has_settled(_step(run, member), run.waiting[member], now_ms)
-        return Said.UNKNOWN if too_early else Said.REFUSED
-    return _unknown(run, member, kind, now_ms)
 
 
 def _unknown(run: Run, member: int, kind: Kind, now_ms: int) -> Said:
@@ -351,9 +343,9 @@ def _asked_now(
 
 def _ask(run: Run, step: Step, kind: Kind, last: Waiting | None, said: Input | None, now_ms: int) -> Waiting:
     if last is None or last.kind is not kind:
-        return asked_first(step, kind, last, now_ms)
+        return ask(step, kind, last, now_ms, "")
     at_ms = now_ms if isinstance(said, Retry) else _again_ms(run, step, kind, last, now_ms)
-    return asked_again(step, last, at_ms, reason_of(said))
+    return ask(step, kind, last, at_ms, reason_of(said))
 
 
 def _send(run: Run, member: int) -> Send:

@@ -26,7 +26,7 @@ class Waiting(NamedTuple):
         kind: what it was asked last.
         attempt: 1 for the first sending.
         since_ms: when it was asked first; its limit and the life of its key count from then.
-        acted_ms: when the action was sent last; a probe that finds nothing counts from then.
+        acted_ms: when the action was sent last.
         at_ms: when this attempt is sent.
         due_ms: when the outcome of this attempt becomes unknown.
         error: what the attempt before ended with; empty at the first.
@@ -59,17 +59,25 @@ def pause_ms(backoff: Backoff, key: str, attempt: int) -> int:
     return round(min(backoff.cap_s, doubled) * SECOND_MS * share)
 
 
-def asked_first(step: Step, kind: Kind, last: Waiting | None, now_ms: int) -> Waiting:
-    """A request that is sent for the first time, now; `last` is what the step was asked before."""
-    acted_ms = last.acted_ms if last and kind is not Kind.DO else now_ms
-    return Waiting(kind, 1, now_ms, acted_ms, now_ms, now_ms + milliseconds(step.timeout_s))
+def ask(step: Step, kind: Kind, last: Waiting | None, at_ms: int, error: str) -> Waiting:
+    """What a step waits for that is asked at a time, or later.
 
+    A probe is held back until the action can no longer take effect (`settles_within_s`): only then that it finds
+    nothing proves that nothing happened, however late its answer comes.
 
-def asked_again(step: Step, last: Waiting, at_ms: int, error: str) -> Waiting:
-    """The next attempt, at a time, of a request after one that ended with `error`."""
-    acted_ms = at_ms if last.kind is Kind.DO else last.acted_ms
-    due_ms = at_ms + milliseconds(step.timeout_s)
-    return Waiting(last.kind, last.attempt + 1, last.since_ms, acted_ms, at_ms, due_ms, error)
+    Args:
+        step: the step.
+        kind: what it is asked.
+        last: what it was asked before; when that is the same, this is the next attempt.
+        at_ms: when to send.
+        error: what the attempt before ended with.
+    """
+    again = last if last and last.kind is kind else None
+    acted_ms = last.acted_ms if last and kind is not Kind.DO else at_ms
+    if kind is Kind.PROBE:
+        at_ms = max(at_ms, acted_ms + milliseconds(step.settles_within_s or 0))
+    attempt, since_ms = (again.attempt + 1, again.since_ms) if again else (1, at_ms)
+    return Waiting(kind, attempt, since_ms, acted_ms, at_ms, at_ms + milliseconds(step.timeout_s), error)
 
 
 def is_over(saga: Saga, group: int, step: Step, waiting: Waiting, at_ms: int) -> bool:
@@ -84,8 +92,3 @@ def is_over(saga: Saga, group: int, step: Step, waiting: Waiting, at_ms: int) ->
     key_is_dead = step.key_lives_h is not None and age_ms >= step.key_lives_h * HOUR_MS
     is_limited = waiting.kind is Kind.DO and group < saga.pivot
     return key_is_dead or (is_limited and age_ms >= step.limit_s * SECOND_MS)
-
-
-def has_settled(step: Step, waiting: Waiting, now_ms: int) -> bool:
-    """Whether the action can no longer take effect, so that a probe that finds nothing proves that nothing happened."""
-    return now_ms >= waiting.acted_ms + milliseconds(step.settles_within_s or 0)
