@@ -46,9 +46,7 @@ def test_every_pin_has_hashes_and_no_address(path: Path) -> None:
 def test_runtime_pins_are_among_the_pins_for_work() -> None:
     """What the tests run with is what a user gets."""
     pins = [
-        set(
-            re.findall(r"^\S+==\S+", (ROOT / "requirements" / f"{name}.txt").read_text("utf-8"), re.MULTILINE)
-        )
+        set(re.findall(r"^\S+==\S+", (ROOT / "requirements" / f"{name}.txt").read_text("utf-8"), re.MULTILINE))
         for name in ("runtime", "dev")
     ]
     assert pins[0] <= pins[1]

@@ -94,10 +94,7 @@ def run(*sources: str) -> dict[str, object]:
 def test_modules_stand_in_the_order_of_their_imports() -> None:
     """What a module needs while it is imported stands before it."""
     assert (
-        run(
-            "from amends.core.b import B\nA = B + 1\n", "from .c import (\n    C,\n)\nB = C + 1\n", "C = 1\n"
-        )["A"]
-        == 3
+        run("from amends.core.b import B\nA = B + 1\n", "from .c import (\n    C,\n)\nB = C + 1\n", "C = 1\n")["A"] == 3
     )
 
 

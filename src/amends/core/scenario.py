@@ -8,7 +8,8 @@ from typing import Any
 
 from amends.core.definition import Saga
 
-Entities = Mapping[str, Mapping[str, Any]]
+Given = Mapping[str, Mapping[str, Any]]
+"""Service, then id, to entity."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +27,8 @@ class Scenario:
     """
 
     saga: Saga
-    given: Entities
+    given: Given
     requests: Sequence[Any]
     models: Mapping[str, Any] = field(default_factory=dict)
-    never: Sequence[Callable[[Entities], object]] = ()
+    never: Sequence[Callable[[Given], object]] = ()
     ids: Sequence[str] = ()
