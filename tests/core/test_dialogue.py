@@ -196,7 +196,7 @@ def test_probes_deadlines_and_giving_up() -> None:
     looks = step("A", probe=nobody, settles_within_s=30, limit_s=10)
     definition: Saga = saga(looks, pivot(), deadline_s=5)
     dialogue = given(definition).asks(do("A")).deadline_passes().goes_back(because="deadline").times_out("A")
-    dialogue = dialogue.asks(probe("A", key="saga-1/A/do")).refused(probe("A"), "too early")
+    dialogue = dialogue.asks(probe("A", key="saga-1/A/do")).unknown(probe("A"), "busy")
     dialogue.asks(probe("A", attempt=2)).abandon("enough").abandoned("A/undo")
     given(LINE).asks(do("A")).compensate("operator").done("A").asks(undo("A")).done("A").compensated()
 

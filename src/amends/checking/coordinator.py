@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from amends.checking.stage import Stage
 from amends.checking.world import Broken, Message, Move, Next, World, add, frozen, put, short
 from amends.core.decide import can_turn_back
-from amends.core.messages import Answered, Cancel, DeadlinePassed, Input, Kind, Refused, TimedOut
+from amends.core.messages import Answered, Cancel, DeadlinePassed, Input, Kind, TimedOut
 from amends.core.state import Backward, Forward, asked, underway
 from amends.core.step import Run, step
 
@@ -34,15 +34,9 @@ class Coordinator:
     def heard(self, world: World, message: Message) -> Iterator[Next]:
         """The coordinator hears an answer; it may crash before any of the sends that follow."""
         assert message.outcome is not None, "an answer has an outcome"
-        can_still_happen = any(
-            other.outcome is None and other[:2] == message[:2] and other.kind is Kind.DO
-            for other in map(self.stage.messages.__getitem__, world.flight)
-        )
-        now_ms = SOON_MS if can_still_happen else AFTER_EVERY_LIMIT_MS
         said = Answered(message.step, message.kind, message.outcome)
         move = Move("hears", message.saga, message.step, message.kind, short(message.outcome))
-        settles = message.kind is Kind.PROBE and isinstance(message.outcome, Refused)
-        yield from self._told(world, message.saga, said, now_ms if settles else SOON_MS, move)
+        yield from self._told(world, message.saga, said, SOON_MS, move)
 
     def clock(self, world: World, saga: int) -> Iterator[Next]:
         """A request's time runs out: for nothing when neither it nor an answer is on its way, else it was slow."""

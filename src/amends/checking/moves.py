@@ -14,6 +14,7 @@ from amends.checking.coordinator import Coordinator
 from amends.checking.participants import Participants
 from amends.checking.stage import Stage
 from amends.checking.world import Message, Move, Next, World, add
+from amends.core.messages import Kind
 
 
 class Moves:
@@ -57,4 +58,12 @@ class Moves:
     def _delivered(self, world: World, message: Message, number: int) -> list[Next]:
         if message.outcome is not None:
             return [*self.coordinator.heard(world, message)]
+        if message.kind is Kind.PROBE and self._may_still_act(world, message):
+            return []
         return [*self.participants.asked(world, message, number)]
+
+    def _may_still_act(self, world: World, probe: Message) -> bool:
+        """Whether the action is still on its way: a probe is sent only when it no longer is (`settles_within_s`)."""
+        flying = (self.stage.messages[number] for number in world.flight)
+        about = (probe.saga, probe.step, Kind.DO)
+        return any(message[:3] == about and message.outcome is None for message in flying)
