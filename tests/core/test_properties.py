@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -33,7 +34,7 @@ from tests.core.worlds import World, definitions
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 STATES_MAX = 150
 
-chances = st.randoms(use_true_random=False)
+chances = st.integers(0, 2**32).map(Random)  # a failure is a number
 
 
 @LAW
@@ -50,7 +51,7 @@ def test_so_does_a_saga_with_its_own_entities_at_hand(saga: Saga, chance: Random
     events = [member.event for member in saga.every_step()]
     after_pivot = {member.event for group in saga.groups[saga.pivot + 1 :] for member in group}
     refusing = frozenset(name for name in events if name not in after_pivot and chance.random() < 0.1)
-    entities = {member.service: {} for member in saga.every_step()}
+    entities: dict[str, dict[str, Any]] = {member.service: {} for member in saga.every_step()}
     live(AtHand(saga, chance, refusing, entities), moves)
 
 
@@ -77,7 +78,7 @@ def live(world: World, moves: int) -> None:
     event(f"ended: {type(world.run.state).__name__}")
 
 
-# --- the table ----------------------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------------------------
 
 
 def signals(saga: Saga, state: State) -> Iterator[Signal]:
@@ -92,7 +93,7 @@ def signals(saga: Saga, state: State) -> Iterator[Signal]:
 
 def reachable(saga: Saga) -> Iterator[State]:
     """Yield states that can be reached, the nearest first, by `decide` and `evolve` alone."""
-    seen: dict[State, None] = {begin(saga): None}
+    seen: dict[State, None] = {fold(begin(saga), decide(saga, begin(saga), Wish.BEGIN)): None}
     for count, state in enumerate(seen_growing(seen)):
         if count == STATES_MAX:
             return
@@ -133,8 +134,8 @@ def test_the_table_is_what_decide_says(saga: Saga) -> None:
 @settings(LAW, max_examples=50)
 @given(definitions())
 def test_every_state_is_one_that_the_rules_know(saga: Saga) -> None:
-    """No contradiction can be reached: what is asked waits, what goes back holds nothing pending, stuck means operator."""
-    for state in list(reachable(saga))[1:]:
+    """No contradiction can be reached: who is asked is waited for, and who is stuck is for an operator."""
+    for state in reachable(saga):
         at = underway(state)
         if at is None:
             assert isinstance(state, Finished)

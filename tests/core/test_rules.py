@@ -10,7 +10,7 @@ import re
 import pytest
 
 from amends.core.definition import parallel
-from amends.core.messages import Abandon, Cancel, Compensate, Done, Refused, Resolve, Retry, Unknown
+from amends.core.messages import Abandon, Cancel, Compensate, Done, Later, Refused, Resolve, Retry, Unknown
 from amends.core.state import Abandoned, Compensated, Completed
 from amends.testing import Dialogue, do, given, probe, undo
 from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
@@ -69,6 +69,7 @@ def test_r2_it_is_tried_until_its_time_limit_then_undone() -> None:
 def test_r2_an_answer_later_is_waited_for_without_asking_again() -> None:
     """The participant took the request; when its own time is over too, nobody knows."""
     dialogue = given(LINE).asks(do("A")).later("A", within_s=HOUR).passes(HOUR - 1).asks_nothing()
+    dialogue.late(do("B"), Later(5)).done("A").asks(do("B")).late(do("A"), Later(5)).again(do("A"))
     dialogue.done("A", "a-1").asks(do("B", answers={"A": "a-1"}))
     dialogue.passes(1).asks(undo("A")).done("A").compensated()
 
@@ -238,20 +239,27 @@ def test_r9_an_unknown_member_waits_for_the_others_too() -> None:
 
 
 def test_r10_no_action_is_sent_once_the_saga_goes_back() -> None:
-    """Not a retry that waits for its time, not one after an unknown attempt, not one that an operator wants."""
-    waits_for_its_time = at_group().unknown("B").refused("C").passes(DAY)
-    assert not [line for line in waits_for_its_time.transcript if "out  do('B', attempt" in line]
-    waits_for_its_time.asks_whatever().goes_back()
-    at_group().refused("C").unknown("B").asks(undo("B"))
+    """Neither after an unknown attempt nor because an operator wants it."""
+    at_group().refused("C").unknown("B").asks(undo("B")).done("B").asks(undo("A"))
     at_group().refused("C").declines(Retry("B"), because="goes backward")
-    given(LINE).asks(do("A")).cancel().unknown("A").asks(undo("A"))
+    given(LINE).asks(do("A")).cancel().times_out("A").asks(undo("A"))
+
+
+def test_r10_a_retry_that_waits_for_its_time_is_dropped() -> None:
+    """Nobody waits for the answer of what was not sent."""
+    waiting = at_group().unknown("B")
+    for dialogue in (waiting.refused("C"), waiting.cancel().refused("C")):
+        dialogue.asks(undo("B")).done("B").asks(undo("A")).done("A").compensated()
+    assert "do('B', attempt=2)" not in "".join(waiting.refused("C").passes(HOUR).transcript)
 
 
 def test_r10_a_retry_that_an_answer_overtook_is_not_sent() -> None:
     """Least of all after its undo."""
-    dialogue = at_group().unknown("B").late(do("A"), Done()).done("B").asks_nothing().refused("C").asks(undo("B"))
-    dialogue.done("B").passes(HOUR).asks_whatever().goes_back()
-    assert "do('B', attempt=2)" not in "".join(dialogue.passes(HOUR).transcript)
+    dialogue = at_group().unknown("B").done("B").asks_nothing().refused("C").asks(undo("B"))
+    dialogue = dialogue.done("B").asks(undo("A")).passes(HOUR)
+    assert "do('B', attempt=2)" not in "".join(dialogue.transcript)
+    taken = at_group().unknown("B").later("B", within_s=HOUR).passes(HOUR - 1)
+    assert "do('B', attempt=2)" not in "".join(taken.transcript)
 
 
 def test_r11_a_compensation_is_tried_for_as_long_as_it_takes() -> None:
@@ -439,6 +447,8 @@ def test_r21_an_operator_may_tell_an_outcome() -> None:
     undoing.resolve("A", Done("not an answer of the action")).compensated()
     assert undoing.resolve("A", Done("x")).run.answers == {"A": "a-1"}
     undoing.resolve("A", Refused("they said no")).needs_operator("A/undo")
+    given_up = given(saga(parallel(step("A", limit_s=10), step("B")), pivot())).asks(do("A"), do("B")).times_out("A")
+    given_up.resolve("A", Refused()).done("B").asks(undo("B")).goes_back()
 
 
 def test_r21_a_verb_about_a_step_that_waits_for_nothing_is_declined() -> None:

@@ -178,6 +178,13 @@ def test_local_and_external_steps_go_back_together() -> None:
     assert entities == {"ROOM": {"r": 1}, "SEAT": {"s": 1}, "NOTE": {}}
 
 
+def test_r10_who_was_not_asked_yet_is_not_asked() -> None:
+    """A local member refuses in the moment in which the group is asked: the others need not act, nor undo."""
+    world = World()
+    ended = run(MIXED, "x", entities={"ROOM": {"r": 1}, "SEAT": {"s": 0}, "NOTE": {}}, clients={"WORLD": world})
+    assert (ended.state, ended.reason, world.calls) == (Compensated(), "sold out", [])
+
+
 def test_a_refusal_of_ours_is_the_reason() -> None:
     """Nothing exists by default, so that there is nothing to hold."""
     ended = run(MIXED, "x")

@@ -106,7 +106,7 @@ TOUCHED: list[str] = []
 
 
 def _trap(name: str) -> Callable[..., Any]:
-    def method(*_: object) -> Any:  # noqa: ANN401
+    def method(*_: object) -> Any:
         TOUCHED.append(name)
         message = f"{name} of a caller's object was called"
         raise RuntimeError(message)
@@ -389,9 +389,7 @@ class Bazaar:
         """Inject a failure, mostly into an order of this batch."""
         order_id = order_number(self.first_order + self.rng.randint(0, 9))
         if self.rng.random() < 0.1:
-            order_id = self.rng.choice(
-                ("", "O1", "o001", "O000", "O0001", "\ud800", "O" * 99, order_number(1))
-            )
+            order_id = self.rng.choice(("", "O1", "o001", "O000", "O0001", "\ud800", "O" * 99, order_number(1)))
         return ["INJECT_FAILURE", self.rng.choice(SERVICES), order_id]
 
     def query(self) -> Batch:
@@ -458,9 +456,7 @@ def random_batch(rng: random.Random, first_order: int = 1) -> Batch:
     batch: Batch = []
     if rng.random() < 0.8:
         batch += [("CREATE_CUSTOMER", key, rng.choice(LIMITS[3:])) for key in bazaar.customer_ids]
-        batch += [
-            ("ADD_PRODUCT", key, rng.choice(STOCKS), rng.choice(PRICES[:-2])) for key in bazaar.product_ids
-        ]
+        batch += [("ADD_PRODUCT", key, rng.choice(STOCKS), rng.choice(PRICES[:-2])) for key in bazaar.product_ids]
     batch += [bazaar.entry() for _ in range(rng.choice((0, 1, 3, 8, 15, 30)))]
     if rng.random() < 0.1:
         rng.shuffle(batch)
@@ -481,9 +477,7 @@ def crowded_batch(rng: random.Random, first_order: int = 1) -> Batch:
         customer_id, product_id = f"C{rng.randint(0, 26)}", f"P{rng.randint(0, 61)}"
         batch.append(("PLACE_ORDER", customer_id, product_id, rng.choice((-1, 0, 1, 2, 5, 60, 101))))
         if rng.random() < 0.1:
-            batch.append(
-                ("INJECT_FAILURE", rng.choice(SERVICES), order_number(first_order + rng.randint(0, 105)))
-            )
+            batch.append(("INJECT_FAILURE", rng.choice(SERVICES), order_number(first_order + rng.randint(0, 105))))
     if rng.random() < 0.3:
         rng.shuffle(batch)
     return batch
@@ -509,9 +503,7 @@ def valid_operation_strategy(orders: int = 9) -> st.SearchStrategy[Any]:
         place,
         place,
         _entries(st.just("INJECT_FAILURE"), st.sampled_from(SERVICES), order_ids),
-        _entries(
-            st.just("CREATE_CUSTOMER"), customer_ids, st.sampled_from(LIMITS) | st.integers(1, 1_000_000)
-        ),
+        _entries(st.just("CREATE_CUSTOMER"), customer_ids, st.sampled_from(LIMITS) | st.integers(1, 1_000_000)),
         _entries(
             st.just("ADD_PRODUCT"),
             product_ids,
@@ -602,15 +594,13 @@ def batch_strategy(*, malformed: bool = True, max_size: int = 20) -> st.SearchSt
     operations: st.SearchStrategy[Any] = valid_operation_strategy()
     if malformed:
         operations = operations | malformed_entry_strategy()
-    return st.tuples(opening_strategy(), st.lists(operations, max_size=max_size)).map(
-        lambda parts: parts[0] + parts[1]
-    )
+    return st.tuples(opening_strategy(), st.lists(operations, max_size=max_size)).map(lambda parts: parts[0] + parts[1])
 
 
 # --- what a value is made of ----------------------------------------------------------------------
 
 
-def parts_of(base: Any, value: object) -> list[object]:  # noqa: ANN401
+def parts_of(base: Any, value: object) -> list[object]:
     """Return what a list or tuple holds, by the built-in type's own iterator and not by a subclass's."""
     return list(base.__iter__(value))
 

@@ -106,7 +106,7 @@ class NaiveSession:
             return []
         return entries
 
-    def _complaint(self, entry: Any) -> tuple[object, str] | None:  # noqa: ANN401
+    def _complaint(self, entry: Any) -> tuple[object, str] | None:
         """Say what makes an entry unacceptable now, or None if it is accepted."""
         if type(entry) is not tuple and type(entry) is not list:
             return entry, "no tuple or list"
@@ -145,9 +145,7 @@ class NaiveSession:
             return product_id, "products in a batch"
         return None
 
-    def _complaint_order(
-        self, customer_id: object, product_id: object, quantity: object
-    ) -> tuple[object, str] | None:
+    def _complaint_order(self, customer_id: object, product_id: object, quantity: object) -> tuple[object, str] | None:
         if type(customer_id) is not str or customer_id not in self.customers:
             return customer_id, "unknown customer"
         if type(product_id) is not str or product_id not in self.products:
@@ -165,7 +163,7 @@ class NaiveSession:
             return order_id, "order id"
         return None
 
-    def _carry_out(self, index: int, entry: Any) -> None:  # noqa: ANN401
+    def _carry_out(self, index: int, entry: Any) -> None:
         """Do what one accepted operation says."""
         name = entry[0]
         if name == "CREATE_CUSTOMER":
@@ -200,9 +198,7 @@ class NaiveSession:
         self.new_products += 1
         self.products[product_id] = {"stock": stock, "reserved": 0, "price": price, "status": "AVAILABLE"}
 
-    def _query(
-        self, index: int, name: str, kind: str, entities: dict[str, dict[str, Any]], entity_id: str
-    ) -> None:
+    def _query(self, index: int, name: str, kind: str, entities: dict[str, dict[str, Any]], entity_id: str) -> None:
         if entity_id in entities:
             self.named[kind][entity_id] = None
         else:
@@ -265,9 +261,7 @@ class NaiveSession:
             self._write_log(order_id, COMPENSATIONS[step], SERVICES[step], success=True, compensation=True)
         order["status"] = "CANCELED"
 
-    def _write_log(
-        self, order_id: str, event: str, service: str, *, success: bool, compensation: bool
-    ) -> None:
+    def _write_log(self, order_id: str, event: str, service: str, *, success: bool, compensation: bool) -> None:
         self.log.append(
             {
                 "order_id": order_id,

@@ -30,12 +30,12 @@ SERVICES = ["ORDER", "PAYMENT", "INVENTORY", "SHIPPING"]
 COMPENSATIONS = ["ORDER_CANCELED", "PAYMENT_REFUNDED", "INVENTORY_RELEASED"]
 
 
-def order(quantity: Any, customer_id: Any = "C001", product_id: Any = "P001") -> tuple[Any, ...]:  # noqa: ANN401
+def order(quantity: Any, customer_id: Any = "C001", product_id: Any = "P001") -> tuple[Any, ...]:
     """Return the operation that places an order."""
     return ("PLACE_ORDER", customer_id, product_id, quantity)
 
 
-def inject(service: Any, order_id: Any = "O001") -> tuple[Any, ...]:  # noqa: ANN401
+def inject(service: Any, order_id: Any = "O001") -> tuple[Any, ...]:
     """Return the operation that injects a failure."""
     return ("INJECT_FAILURE", service, order_id)
 
@@ -304,10 +304,8 @@ def test_nothing_to_do(door: Door, operations: object) -> None:
     assert (session.refusals, session.notes) == ((), ())
 
 
-@pytest.mark.parametrize(
-    "operations", ["CREATE_CUSTOMER", b"PLACE", {"PLACE_ORDER": 1}, range(3), [[]], [()]]
-)
-def test_iterable_of_no_operations(door: Door, operations: Any) -> None:  # noqa: ANN401
+@pytest.mark.parametrize("operations", ["CREATE_CUSTOMER", b"PLACE", {"PLACE_ORDER": 1}, range(3), [[]], [()]])
+def test_iterable_of_no_operations(door: Door, operations: Any) -> None:
     """Refused: "an entry that is no tuple or list", one refusal for each."""
     assert text_of(door.processor(operations)) == text_of(EMPTY)
     session = door.session()
@@ -320,7 +318,7 @@ def test_iterable_of_no_operations(door: Door, operations: Any) -> None:  # noqa
 HUGE = 10**30
 
 
-def anything(*values: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def anything(*values: Any) -> tuple[Any, ...]:
     """Return values that have no type in common."""
     return values
 
@@ -352,27 +350,15 @@ ACCEPTED = [
 REFUSED: list[Any] = [
     # limit: int, 1 to 1 000 000
     *[("CREATE_CUSTOMER", "C2", limit) for limit in anything(0, -1, 1_000_001, HUGE, -HUGE, 10**5000)],
-    *[
-        ("CREATE_CUSTOMER", "C2", limit)
-        for limit in anything(True, 1.0, 1000.0, "1000", None, [], (5,), {}, 5j)
-    ],
+    *[("CREATE_CUSTOMER", "C2", limit) for limit in anything(True, 1.0, 1000.0, "1000", None, [], (5,), {}, 5j)],
     *[("CREATE_CUSTOMER", "C2", limit) for limit in anything(batches.PlainInt(5), batches.Level.TEN)],
     # stock: int, 0 to 10 000; price: int, 1 to 1 000 000
-    *[
-        ("ADD_PRODUCT", "P2", stock, 5)
-        for stock in anything(-1, 10_001, HUGE, False, True, 0.0, "1", None, [])
-    ],
-    *[
-        ("ADD_PRODUCT", "P2", 5, price)
-        for price in anything(0, -1, 1_000_001, HUGE, True, 1.0, "1", None, [])
-    ],
+    *[("ADD_PRODUCT", "P2", stock, 5) for stock in anything(-1, 10_001, HUGE, False, True, 0.0, "1", None, [])],
+    *[("ADD_PRODUCT", "P2", 5, price) for price in anything(0, -1, 1_000_001, HUGE, True, 1.0, "1", None, [])],
     ("ADD_PRODUCT", "P2", batches.PlainInt(5), 5),
     ("ADD_PRODUCT", "P2", 5, batches.PlainInt(5)),
     # customer and product exist by now; quantity: int, 0 to 1000
-    *[
-        order(quantity)
-        for quantity in anything(-1, 1001, HUGE, -HUGE, False, True, 0.0, 1.0, "1", None, [], ())
-    ],
+    *[order(quantity) for quantity in anything(-1, 1001, HUGE, -HUGE, False, True, 0.0, 1.0, "1", None, [], ())],
     order(batches.PlainInt(1)),
     order(batches.Level.ONE),
     order(1, customer_id="C002"),
@@ -382,33 +368,19 @@ REFUSED: list[Any] = [
     order(0, customer_id="C002"),
     order(1, customer_id="c001"),
     order(1, customer_id=""),
-    *[
-        order(1, customer_id=value)
-        for value in anything(None, 1, True, [], {}, ["C001"], ("C001",), b"C001", 1.5)
-    ],
-    *[
-        order(1, product_id=value)
-        for value in anything(None, 1, True, [], {}, ["P001"], ("P001",), b"P001", 1.5)
-    ],
+    *[order(1, customer_id=value) for value in anything(None, 1, True, [], {}, ["C001"], ("C001",), b"C001", 1.5)],
+    *[order(1, product_id=value) for value in anything(None, 1, True, [], {}, ["P001"], ("P001",), b"P001", 1.5)],
     order(1, customer_id=batches.PlainStr("C001")),
     order(1, product_id=batches.PlainStr("P001")),
     # service: ORDER, PAYMENT, INVENTORY or SHIPPING; order_id: any string
-    *[
-        inject(service)
-        for service in anything("order", "Payment", " ORDER", "ORDER_CREATED", "BILLING", "", "ORDER\n")
-    ],
-    *[
-        inject(service)
-        for service in anything(None, 1, True, [], {}, ("ORDER",), b"ORDER", batches.PlainStr("ORDER"))
-    ],
+    *[inject(service) for service in anything("order", "Payment", " ORDER", "ORDER_CREATED", "BILLING", "", "ORDER\n")],
+    *[inject(service) for service in anything(None, 1, True, [], {}, ("ORDER",), b"ORDER", batches.PlainStr("ORDER"))],
     *[inject("ORDER", value) for value in anything(None, 1, True, [], {}, b"O001", batches.PlainStr("O001"))],
     # id valid, also for a query
     *[
         (name, value)
         for name in anything("QUERY_CUSTOMER", "QUERY_PRODUCT", "QUERY_ORDER")
-        for value in anything(
-            "", "123456789", "\n", "\ud800", None, 1, True, [], {}, batches.PlainStr("C001")
-        )
+        for value in anything("", "123456789", "\n", "\ud800", None, 1, True, [], {}, batches.PlainStr("C001"))
     ],
     # the wrong number of arguments
     ("CREATE_CUSTOMER",),
@@ -434,10 +406,7 @@ REFUSED: list[Any] = [
     ],
     *[(name, "C001", 5) for name in anything("", "DELETE_CUSTOMER", "\ud800", "C" * 10_000)],
     ("place_order", "C001", "P001", 1),
-    *[
-        (name, "C001", 5)
-        for name in anything(None, 1, True, [], {}, b"CREATE_CUSTOMER", ("CREATE_CUSTOMER",))
-    ],
+    *[(name, "C001", 5) for name in anything(None, 1, True, [], {}, b"CREATE_CUSTOMER", ("CREATE_CUSTOMER",))],
     (batches.PlainStr("CREATE_CUSTOMER"), "C2", 5),
     (batches.PlainStr("PLACE_ORDER"), "C001", "P001", 1),
     (batches.PlainStr("INJECT_FAILURE"), "ORDER", "O001"),
@@ -598,9 +567,7 @@ def test_equal_is_not_the_same_id(processor: Callable[[object], Report]) -> None
 
 def test_ids_of_different_kinds_do_not_meet(processor: Callable[[object], Report]) -> None:
     """Operations: a customer, a product and an order may have the same id."""
-    report = processor(
-        [("CREATE_CUSTOMER", "O001", 1000), ("ADD_PRODUCT", "O001", 5, 100), order(2, "O001", "O001")]
-    )
+    report = processor([("CREATE_CUSTOMER", "O001", 1000), ("ADD_PRODUCT", "O001", 5, 100), order(2, "O001", "O001")])
     assert text_of(report["customers"]) == text_of({"O001": customer_row(1000, 200)})
     assert text_of(report["products"]) == text_of({"O001": product_row(3, 100)})
     assert list(report["orders"]) == ["O001"]
@@ -636,9 +603,7 @@ def test_no_code_of_the_caller_runs(
 
 
 @pytest.mark.parametrize("make", [batches.TrappedList, batches.TrappedTuple])
-def test_no_code_of_a_subclassed_entry_runs(
-    processor: Callable[[object], Report], make: Callable[..., object]
-) -> None:
+def test_no_code_of_a_subclassed_entry_runs(processor: Callable[[object], Report], make: Callable[..., object]) -> None:
     """Operations: an entry whose class is the caller's own is refused unread."""
     batches.TOUCHED.clear()
     assert text_of(processor([make(CUSTOMER), make(PRODUCT)])) == text_of(EMPTY)
@@ -676,9 +641,7 @@ def test_count_limits(door: Door, kind: str, operations: list[tuple[Any, ...]], 
 
 
 @pytest.mark.parametrize(("kind", "operations", "most"), COUNTED, ids=["customers", "products", "orders"])
-def test_no_count_limits_in_a_session(
-    door: Door, kind: str, operations: list[tuple[Any, ...]], most: int
-) -> None:
+def test_no_count_limits_in_a_session(door: Door, kind: str, operations: list[tuple[Any, ...]], most: int) -> None:
     """Operations: "a `Session()` ... run[s] without them"."""
     session = door.session()
     assert len(session.process(operations)[kind]) == most + 1
@@ -687,19 +650,11 @@ def test_no_count_limits_in_a_session(
 
 
 @pytest.mark.parametrize(("kind", "operations", "most"), COUNTED, ids=["customers", "products", "orders"])
-def test_count_limits_are_for_each_batch(
-    door: Door, kind: str, operations: list[tuple[Any, ...]], most: int
-) -> None:
+def test_count_limits_are_for_each_batch(door: Door, kind: str, operations: list[tuple[Any, ...]], most: int) -> None:
     """Operations: the limits hold for what "a batch newly creates", so the next batch has them again."""
     session = door.session(limits=True)
     session.process(operations)
-    again = (
-        [order(0)] * 101
-        if kind == "orders"
-        else customers(21, 100)
-        if kind == "customers"
-        else products(51, 100)
-    )
+    again = [order(0)] * 101 if kind == "orders" else customers(21, 100) if kind == "customers" else products(51, 100)
     assert len(session.process(again)[kind]) == most
     assert places(session.refusals) == [(most, again[-1][0])]
 
@@ -830,12 +785,8 @@ OUTCOMES: list[tuple[str, list[Any], int]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("operations", "completed"), [row[1:] for row in OUTCOMES], ids=[row[0] for row in OUTCOMES]
-)
-def test_outcome_of_an_order(
-    processor: Callable[[object], Report], operations: list[Any], completed: int
-) -> None:
+@pytest.mark.parametrize(("operations", "completed"), [row[1:] for row in OUTCOMES], ids=[row[0] for row in OUTCOMES])
+def test_outcome_of_an_order(processor: Callable[[object], Report], operations: list[Any], completed: int) -> None:
     """The order saga: which step fails, what was completed, what is compensated, and what the log says."""
     report = processor([*OPENING, *operations])
     entry = next(each for each in operations if each[0] == "PLACE_ORDER")
@@ -878,9 +829,7 @@ def test_a_failure_at_order_compensates_nothing(processor: Callable[[object], Re
     """The order saga: "a failure at ORDER compensates nothing, both lists are empty", yet it is reported."""
     report = processor([*OPENING, inject("ORDER"), order(2)])
     assert report["orders"] == {"O001": order_row(2, 150, 0)}
-    assert [tuple(line.values()) for line in report["saga_log"]] == [
-        ("O001", "ORDER_CREATED", "ORDER", False, False)
-    ]
+    assert [tuple(line.values()) for line in report["saga_log"]] == [("O001", "ORDER_CREATED", "ORDER", False, False)]
 
 
 def test_the_log_holds_the_events_of_the_table_alone(processor: Callable[[object], Report]) -> None:
@@ -892,9 +841,7 @@ def test_the_log_holds_the_events_of_the_table_alone(processor: Callable[[object
 
 def test_the_price_is_the_one_when_placed(processor: Callable[[object], Report]) -> None:
     """The order saga: "total_amount = quantity x the price when the order is placed"."""
-    report = processor(
-        [*OPENING, order(1), ("ADD_PRODUCT", "P001", 9, 200), order(1), ("ADD_PRODUCT", "P001", 8, 1)]
-    )
+    report = processor([*OPENING, order(1), ("ADD_PRODUCT", "P001", 9, 200), order(1), ("ADD_PRODUCT", "P001", 8, 1)])
     assert [row["total_amount"] for row in report["orders"].values()] == [150, 200]
     assert report["customers"]["C001"] == customer_row(1000, 350)
 
@@ -909,9 +856,7 @@ def test_a_doomed_order_may_exceed_the_credit_until_it_is_refunded(
     processor: Callable[[object], Report],
 ) -> None:
     """The order saga, Short: "5 x 200 with a limit of 800 and a stock of 3": processed and refunded."""
-    report = processor(
-        [("CREATE_CUSTOMER", "C001", 800), ("ADD_PRODUCT", "P001", 3, 200), order(5), order(3)]
-    )
+    report = processor([("CREATE_CUSTOMER", "C001", 800), ("ADD_PRODUCT", "P001", 3, 200), order(5), order(3)])
     assert report["orders"] == {"O001": order_row(5, 200, 2), "O002": order_row(3, 200, 4)}
     assert report["customers"]["C001"] == customer_row(800, 600)
 
@@ -935,9 +880,7 @@ def test_orders_run_one_after_the_other(processor: Callable[[object], Report]) -
 def test_another_customer_pays_nothing(processor: Callable[[object], Report]) -> None:
     """The order saga: an order touches its own customer and product alone."""
     others = [("CREATE_CUSTOMER", "C002", 300), ("ADD_PRODUCT", "P002", 7, 70)]
-    report = processor(
-        [*OPENING, *others, order(2), order(2, customer_id="C002"), order(1, customer_id="C002")]
-    )
+    report = processor([*OPENING, *others, order(2), order(2, customer_id="C002"), order(1, customer_id="C002")])
     assert report["customers"] == {"C001": customer_row(1000, 300), "C002": customer_row(300, 300)}
     assert report["products"] == {"P001": product_row(6, 150), "P002": product_row(7, 70)}
     assert report["orders"]["O003"] == order_row(1, 150, 1, customer_id="C002")
@@ -948,9 +891,7 @@ def test_another_customer_pays_nothing(processor: Callable[[object], Report]) ->
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("place", range(5))
-def test_an_injection_holds_wherever_it_stands(
-    processor: Callable[[object], Report], service: str, place: int
-) -> None:
+def test_an_injection_holds_wherever_it_stands(processor: Callable[[object], Report], service: str, place: int) -> None:
     """The order saga: "`INJECT_FAILURE` holds for its whole batch, wherever in the list it stands"."""
     operations: list[Any] = [*OPENING, order(1), order(2)]
     operations.insert(place, inject(service, "O002"))
@@ -1056,9 +997,7 @@ def test_the_function_starts_anew(processor: Callable[[object], Report]) -> None
     """The order saga: "The function starts at O001 at every call", with nothing left of the call before."""
     first = text_of(processor([*OPENING, order(2)]))
     assert text_of(processor([*OPENING, order(2)])) == first
-    assert text_of(processor([order(2), ("QUERY_ORDER", "O001"), ("QUERY_CUSTOMER", "C001")])) == text_of(
-        EMPTY
-    )
+    assert text_of(processor([order(2), ("QUERY_ORDER", "O001"), ("QUERY_CUSTOMER", "C001")])) == text_of(EMPTY)
 
 
 def test_sessions_are_apart(door: Door) -> None:
@@ -1186,7 +1125,7 @@ def test_a_query_of_an_unknown_id_is_a_note(door: Door, kind: str) -> None:
 # --- a session ------------------------------------------------------------------------------------
 
 
-def shop_of_three(door: Door) -> Any:  # noqa: ANN401
+def shop_of_three(door: Door) -> Any:
     """Return a session that already has three customers, three products and three orders."""
     session = door.session()
     session.process(

@@ -127,13 +127,7 @@ def test_the_random_batches_are_worth_it() -> None:
             kinds += [f"note: {note.kind}" for note in session.notes]
             for order_id in session.new_orders:
                 row = report["orders"][order_id]
-                kind = (
-                    "zero"
-                    if row["quantity"] == 0
-                    else "injected"
-                    if order_id in session.injected
-                    else "plain"
-                )
+                kind = "zero" if row["quantity"] == 0 else "injected" if order_id in session.injected else "plain"
                 kinds.append(f"{kind}: {len(row['events_completed'])} steps")
             for kind in kinds:
                 seen[kind] = seen.get(kind, 0) + 1

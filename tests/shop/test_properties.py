@@ -195,9 +195,7 @@ def test_the_log_tells_the_orders(batch: Batch) -> None:
 
 def everything(session: ShopSession) -> dict[str, Any]:
     """Return all that PAYMENT, INVENTORY and SHIPPING have: by queries, and by entities if shown."""
-    queries = [("QUERY_CUSTOMER", key) for key in CUSTOMER_IDS] + [
-        ("QUERY_PRODUCT", key) for key in PRODUCT_IDS
-    ]
+    queries = [("QUERY_CUSTOMER", key) for key in CUSTOMER_IDS] + [("QUERY_PRODUCT", key) for key in PRODUCT_IDS]
     state: dict[str, Any] = dict(session.process(queries))
     entities = getattr(session, "entities", None)
     if entities is not None:
@@ -239,10 +237,7 @@ def test_a_compensated_order_leaves_no_trace(orders: list[tuple[str, str, int, s
         if status == "CANCELED":
             assert after == before
         elif quantity:
-            used = (
-                after["customers"][customer_id]["credit_used"]
-                - before["customers"][customer_id]["credit_used"]
-            )
+            used = after["customers"][customer_id]["credit_used"] - before["customers"][customer_id]["credit_used"]
             taken = before["products"][product_id]["stock"] - after["products"][product_id]["stock"]
             assert (used, taken) == (quantity * after["products"][product_id]["price"], quantity)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Final, NamedTuple
 
+from amends.checking.conduct import misconduct
 from amends.checking.stage import Stage
 from amends.checking.world import Broken, Message, Move, Next, World, add, frozen, put, short
-from amends.core.decide import can_turn_back
-from amends.core.messages import Answered, Cancel, DeadlinePassed, Input, Kind, TimedOut
-from amends.core.state import Backward, Forward, asked, underway
-from amends.core.step import Run, step
+from amends.core.messages import Answered, Cancel, DeadlinePassed, Input, TimedOut
+from amends.core.state import asked, underway
+from amends.core.step import step
 
 SOON_MS: Final = 0
 AFTER_EVERY_LIMIT_MS: Final = 10**15  # 30 000 years
@@ -53,11 +53,16 @@ class Coordinator:
                 for now_ms, what in ((SOON_MS, "times out"), (AFTER_EVERY_LIMIT_MS, "gives up")):
                     move = Move(what, saga, event, kind, cost=cost)
                     yield from self._told(less, saga, TimedOut(event, kind), now_ms, move)
-        if world.faults and can_turn_back(self.stage.saga, run.state):
-            less = world._replace(faults=world.faults - 1)
-            yield from self._told(less, saga, Cancel(), SOON_MS, Move("cancel", saga, cost=1))
+        if world.faults:
+            yield from self._turned_back(world, saga, Cancel(), Move("cancel", saga, cost=1))
             if run.deadline_ms is not None:
-                yield from self._told(less, saga, DeadlinePassed(), SOON_MS, Move("deadline", saga, cost=1))
+                yield from self._turned_back(world, saga, DeadlinePassed(), Move("deadline", saga, cost=1))
+
+    def _turned_back(self, world: World, saga: int, said: Input, move: Move) -> Iterator[Next]:
+        """A wish that comes at any moment; the core says when it is too late, and nothing changes then."""
+        run, _, broken = self._step(saga, world.runs[saga], said, SOON_MS)
+        if broken or run != world.runs[saga]:
+            yield from self._told(world._replace(faults=world.faults - 1), saga, said, SOON_MS, move)
 
     def _told(self, world: World, saga: int, said: Input, now_ms: int, move: Move) -> Iterator[Next]:
         run, sends, broken = self._step(saga, world.runs[saga], said, now_ms)
@@ -67,8 +72,8 @@ class Coordinator:
             for count in range(len(sends)):
                 unsent = self.stage.messages[sends[count]]
                 crashed = moved._replace(flight=add(world.flight, sends[:count]))
-                note = f"{move.note}; crashed before it sent {unsent.step}/{unsent.kind.value}"
-                yield self.recovered(crashed, move._replace(note=note, cost=move.cost + 1))
+                aside = f"crashed before it sent {unsent.step}/{unsent.kind.value}"
+                yield self.recovered(crashed, move._replace(aside=aside, cost=move.cost + 1))
 
     def recovered(self, world: World, move: Move) -> Next:
         """The coordinator starts again: what was stored is left, and every request counts as timed out."""
@@ -92,14 +97,6 @@ class Coordinator:
             before = self.stage.runs[run]._replace(saga_id=self.stage.ids[saga])
             after, effects = step(before, said, now_ms)
             sends = tuple(self.stage.sent(saga, effects))
-            stepped = Stepped(self.stage.kept(after), sends, self._turned_forward(before, after, sends))
+            stepped = Stepped(self.stage.kept(after), sends, misconduct(before, said, now_ms, after, effects))
             self._stepped[key] = stepped
         return stepped
-
-    def _turned_forward(self, before: Run, after: Run, sends: tuple[int, ...]) -> Broken | None:
-        was, now = underway(before.state), underway(after.state)
-        forward_again = isinstance(was, Backward) and isinstance(now, Forward)
-        asks_again = isinstance(now, Backward) and any(self.stage.messages[number].kind is Kind.DO for number in sends)
-        if forward_again or asks_again:
-            return Broken("a saga that goes back stays on its way back", f"{before.saga_id} went forward again")
-        return None

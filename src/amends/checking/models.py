@@ -80,12 +80,15 @@ def honours_keys() -> Model:
 
 
 def forgets_keys() -> Model:
-    """A provider that honours keys, and may forget one at any time."""
+    """A provider that honours keys, and may forget one, unless the step says how long they live (`key_lives_h`).
+
+    Where a step says it, nothing is sent again after that time; a rule of its own holds the coordinator to it.
+    """
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
         yield from _by_key(books, request, step)
         effect = _find(books, request)
-        if request.kind is Kind.DO and effect.done and not effect.forgotten:
+        if request.kind is Kind.DO and effect.done and step.key_lives_h is None:
             forgotten = _put(books, effect._replace(done=effect.done + 1))
             yield Reply(forgotten, Done(_receipt(effect)), "had forgotten the key and did it again", is_fault=True)
 

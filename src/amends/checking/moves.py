@@ -50,7 +50,7 @@ class Moves:
             for move, after, broken in delivered:
                 if move.cost == 0:
                     doubled = after._replace(flight=add(after.flight, (number,)), faults=less)
-                    twice = move._replace(note=f"{move.note} (and a double of it is on its way)", cost=1)
+                    twice = move._replace(aside="a double of it is on its way", cost=1)
                     yield Next(twice, doubled, broken)
             if message.outcome is None:
                 yield from self.participants.failing(without._replace(faults=less), message)

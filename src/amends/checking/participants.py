@@ -82,9 +82,11 @@ class Participants:
         keepsake = copy.deepcopy((entity, body))
         try:
             answers, after, answer = receive(before, entity, request, watched)
-            again = receive(before, entity, request, watched)
+            again = (
+                receive(before, entity, request, watched) if keepsake == (entity, body) else (answers, after, answer)
+            )
         except Exception as error:  # noqa: BLE001 - a user's decider may raise anything
-            text = f"{_name(each, message.kind)} raised {type(error).__name__}: {error}, asked with {entity!r}"
+            text = f"{_name(each, message.kind)} raised {type(error).__name__}: {error}, asked with {keepsake[0]!r}"
             return self.stage.inboxes.number(inbox), cell, -1, Broken("a decider raises", text)
         acted = bool(calls) and not isinstance(answer, Refused)
         is_undo = message.kind is Kind.UNDO
@@ -92,10 +94,17 @@ class Participants:
         kept = Inbox(named, inbox.done + (acted and not is_undo), inbox.undone + (acted and is_undo))
         number = self.stage.messages.number(message._replace(call=None, outcome=answer))
         broken = _impure(each, message, keepsake, (entity, body), (after, answer), again[1:])
-        if broken is None and is_undo and isinstance(answer, Refused):
+        if broken is None and calls and isinstance(answer, Refused):
             text = f"{_name(each, message.kind)} refused: {answer.reason}; asked with {entity!r}"
-            broken = Broken("a compensation is refused", text)
+            broken = self._must_not_refuse(message, text)
         return self.stage.inboxes.number(kept), self.stage.entities.number(after), number, broken
+
+    def _must_not_refuse(self, message: Message, text: str) -> Broken | None:
+        """Nobody but an operator can go on from there."""
+        if message.kind is Kind.UNDO:
+            return Broken("a compensation is refused", text)
+        is_behind = message.kind is Kind.DO and self.stage.group_of[message.step] > self.stage.saga.pivot
+        return Broken("a step behind the pivot is refused", text) if is_behind else None
 
     def _out_of_order(self, world: World, message: Message, before: Inbox, after: Inbox) -> Broken | None:
         """What an effect breaks that the participant alone cannot see."""
@@ -139,7 +148,17 @@ class Participants:
                 faults=world.faults - is_fault,
             )
             move = Move("acts outside", message.saga, each.event, message.kind, note, int(is_fault))
-            yield Next(move, after, self._broken_outside(world, after, message, each))
+            broken = self._broken_outside(world, after, message, each)
+            if broken is None and message.kind is Kind.UNDO and not is_fault:
+                broken = self._refused_outside(answers, message)
+            yield Next(move, after, broken)
+
+    def _refused_outside(self, answers: tuple[int, ...], message: Message) -> Broken | None:
+        for said in (self.stage.messages[number].outcome for number in answers):
+            if isinstance(said, Refused):
+                text = f"{_name(self.stage.steps[message.step], message.kind)} refused: {said.reason}"
+                return self._must_not_refuse(message, text)
+        return None
 
     def _replies(self, each: Step, message: Message, books: int) -> Iterator[tuple[int, tuple[int, ...], str, bool]]:
         request = self.stage.request(message)

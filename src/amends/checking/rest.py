@@ -9,7 +9,7 @@ from amends.checking.stage import Stage
 from amends.checking.world import Broken, Message, World
 from amends.core.definition import Step, takes_call
 from amends.core.messages import Changed, Done, Gone, Kind, Refused
-from amends.core.state import Abandoned, Compensated, Completed, NeedsOperator, asked
+from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsOperator, asked, underway
 
 
 class Rest:
@@ -48,6 +48,8 @@ class Rest:
         for saga, state in enumerate(states):
             name = self.stage.ids[saga]
             if isinstance(state, NeedsOperator):
+                if broken := self._untold(world, saga):
+                    return broken
                 continue
             if not isinstance(state, Completed | Compensated | Abandoned):
                 return Broken("every saga ends", f"{name} neither ended nor waits for anybody: {state}")
@@ -56,6 +58,19 @@ class Rest:
         if any(isinstance(state, NeedsOperator) for state in states):
             return None
         return self._wrong_entities(world, [isinstance(state, Completed) for state in states])
+
+    def _untold(self, world: World, saga: int) -> Broken | None:
+        """An operator is told all that is owed: what stands is to be undone, or what does not is to be done."""
+        run = self.stage.run(world, saga)
+        at = underway(run.state)
+        forward = isinstance(at, Forward) and at.group >= self.stage.saga.pivot
+        owed = run.outstanding()
+        for each in self.stage.steps.values():
+            stands, name = self.stage.stands(world, saga, each), f"{each.event}/{'do' if forward else 'undo'}"
+            if stands is not None and (stands == 0 if forward else stands > 0) and name not in owed:
+                text = f"{self.stage.ids[saga]} waits for an operator, who is told of {owed}, and not of {name}"
+                return Broken("an operator is told what is owed", text)
+        return None
 
     def _wrong_effects(self, world: World, saga: int, *, completed: bool) -> Broken | None:
         """All or nothing: what stands of each step, by the participants' books, not by ours."""

@@ -116,6 +116,7 @@ class Move(NamedTuple):
         kind: about which request.
         note: more, for a person.
         cost: faults.
+        aside: what went wrong beside it: a double, a crash.
     """
 
     what: str
@@ -124,6 +125,7 @@ class Move(NamedTuple):
     kind: Kind = Kind.DO
     note: str = ""
     cost: int = 0
+    aside: str = ""
 
 
 class Broken(NamedTuple):

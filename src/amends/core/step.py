@@ -6,7 +6,7 @@ times, reasons. It chooses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from amends.core.decide import Answer, Said, Signal, TryAgain, Wish, can_turn_back
@@ -108,8 +108,9 @@ class Run(NamedTuple):
         request, member = send.request, _member(self, send.request.step)
         if member is None or (member, request.kind) not in asked(self.state):
             return False
+        attempt = self.waiting[member].attempt, self.waiting[member].at_ms
         too_late = request.kind is Kind.DO and isinstance(self.state, Backward)
-        return self.waiting[member].attempt == request.call.attempt and not too_late
+        return attempt == (request.call.attempt, send.at_ms) and not too_late
 
     def outstanding(self) -> tuple[str, ...]:
         """What would be left to do if nothing more happened; see `amends.core.state.outstanding`."""
@@ -203,7 +204,8 @@ def _kind_resolved(run: Run, member: int) -> Kind:
     """What an operator's word on a member is about: what it was asked, or got stuck with."""
     at = underway(run.state)
     assert at is not None, "who is resolved is a member of the current group"
-    return ASKED.get(at.members[member], Kind.DO if isinstance(at, Forward) else Kind.UNDO)
+    stuck_going_back = isinstance(at, Backward) and at.members[member] is Status.STUCK
+    return Kind.UNDO if stuck_going_back else ASKED.get(at.members[member], Kind.DO)
 
 
 def _group(run: Run) -> int:
@@ -285,7 +287,8 @@ def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> tuple[Run
     """The participant took the request and answers later: wait for that, without sending again."""
     member, waiting, number = _member(run, said.step), list(run.waiting), run.number + 1
     if member is not None and (member, said.kind) in asked(run.state):
-        waiting[member] = waiting[member]._replace(due_ms=now_ms + milliseconds(later.within_s))
+        at_ms = min(now_ms, waiting[member].at_ms)  # a retry that waits for its time is not needed any more
+        waiting[member] = waiting[member]._replace(at_ms=at_ms, due_ms=now_ms + milliseconds(later.within_s))
     after = run._replace(waiting=tuple(waiting), number=number)
     return after, (Write(run.saga_id, number, in_words(said), ()),)
 
@@ -295,10 +298,15 @@ def _moved(
 ) -> tuple[Run, tuple[Effect, ...]]:
     """The run after a link of the table, and after the local steps that follow from it; and the effects."""
     after, story, answers, refusal = link.node, link.story, run.answers, ""
-    if entities is not None:
-        path, answers, refusal = walk(after.path, run.saga_id, run.request, entities, answers)
-        after, story = path.node, story.then(path.story)
-    waiting, to_send = _asked_now(run, after.state, story, said, now_ms)
+    while True:
+        if entities is not None:
+            path, answers, refused = walk(after.path, run.saga_id, run.request, entities, answers)
+            after, story, refusal = path.node, story.then(path.story), refused or refusal
+        waiting, to_send = _asked_now(run, after.state, story, said, now_ms)
+        unsent = _unsent(after.state, waiting, to_send, now_ms)
+        if unsent is None:
+            break
+        after, story = after.follow(unsent).node, story.then(after.follow(unsent).story)
     moved = run._replace(
         state=after.state,
         answers=answers,
@@ -325,7 +333,7 @@ def _got_stuck(story: Story) -> bool:
 
 def _asked_now(
     run: Run, state: State, story: Story, said: Input | None, now_ms: int
-) -> tuple[tuple[Waiting, ...], Iterable[int]]:
+) -> tuple[tuple[Waiting, ...], Collection[int]]:
     """What each member of the state's group waits for, and which members were asked in the story."""
     group, waiting, to_send = _group(run), dict(enumerate(run.waiting)), dict[int, None]()
     for change in story.changes:
@@ -339,6 +347,15 @@ def _asked_now(
                 waiting[member] = _ask(run, step, kind, waiting.get(member), said, now_ms)
                 to_send[member] = None
     return (tuple(waiting[member] for member in sorted(waiting)), to_send) if underway(state) else ((), ())
+
+
+def _unsent(state: State, waiting: Sequence[Waiting], to_send: Collection[int], now_ms: int) -> Answer | None:
+    """What is certain of an action that will not be sent, because the saga goes back before its time came."""
+    for member, kind in asked(state):
+        is_held = member in to_send or waiting[member].at_ms > now_ms
+        if kind is Kind.DO and isinstance(state, Backward) and is_held:
+            return Answer(member, kind, Said.RULED_OUT if waiting[member].attempt == 1 else Said.UNKNOWN)
+    return None
 
 
 def _ask(run: Run, step: Step, kind: Kind, last: Waiting | None, said: Input | None, now_ms: int) -> Waiting:

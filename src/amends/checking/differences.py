@@ -1,0 +1,68 @@
+"""How two values differ, part by part, in a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, Final, NamedTuple
+
+NOTHING: Final = "nothing"
+VALUE_LENGTH_MAX: Final = 60
+_ABSENT: Final = object()
+
+
+class Difference(NamedTuple):
+    """A part of a value, before and after.
+
+    Attributes:
+        part: which one, ``stock`` or ``ada.cents``; empty for the value as a whole.
+        before: as a person reads it.
+        after: likewise.
+    """
+
+    part: str
+    before: str
+    after: str
+
+
+def differences(before: Any, after: Any) -> tuple[Difference, ...]:
+    """What differs between two values; nothing when they are equal."""
+    return tuple(_parts("", before, after)) if before != after else ()
+
+
+def in_words(value: Any) -> str:
+    """A value as a person reads it: text without quotes, ``nothing`` for what does not exist, long ones cut."""
+    if value is None or value is _ABSENT:
+        return NOTHING
+    text = value if isinstance(value, str) and value.isprintable() and value.strip() == value != "" else repr(value)
+    return text if len(text) <= VALUE_LENGTH_MAX else f"{text[: VALUE_LENGTH_MAX - 3]}..."
+
+
+def _parts(name: str, before: Any, after: Any) -> Iterator[Difference]:
+    was, now = _parted(before), _parted(after)
+    if was is None or now is None or type(before) is not type(after):
+        yield Difference(name, in_words(before), in_words(after))
+        return
+    for key in dict.fromkeys([*was, *now]):
+        one, other = was.get(key, _ABSENT), now.get(key, _ABSENT)
+        if one is _ABSENT or other is _ABSENT or one != other:
+            yield from _parts(f"{name}.{key}" if name else str(key), one, other)
+
+
+def _parted(value: Any) -> Mapping[Any, Any] | None:
+    """A value's parts by name; ``None`` when it has none that a person would tell apart."""
+    if isinstance(value, Mapping):
+        return value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return dict(zip(value._fields, value, strict=True))
+    return _by_key(value) if isinstance(value, tuple | list) else None
+
+
+def _by_key(records: tuple[Any, ...] | list[Any]) -> Mapping[Any, Any] | None:
+    """Records by their first field, as books are kept; ``None`` when that is no key."""
+    if not all(isinstance(record, tuple) and record and isinstance(record[0], str) for record in records):
+        return None
+    keyed = {record[0]: record for record in records}
+    return keyed if len(keyed) == len(records) else None

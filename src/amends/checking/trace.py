@@ -1,0 +1,215 @@
+"""What happened on the way to a counterexample, move by move, as facts that any drawing is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from amends.checking.differences import Difference, differences
+from amends.checking.explore import Counterexample, Seen
+from amends.checking.models import Effect
+from amends.checking.stage import Stage
+from amends.checking.world import Message, Move, World, short
+from amends.core.definition import Step
+from amends.core.inbox import TOMBSTONE
+from amends.core.messages import Kind
+from amends.core.state import Backward, Forward, NeedsOperator, State, asked, outstanding, word_for
+
+TROUBLE: Final = frozenset({"times out", "gives up", "cancel", "deadline", "crash"})
+"""Moves of the coordinator after which what is still on its way is late."""
+
+RECEIVED: Final = frozenset({"acts", "acts outside", "fails", "refuses", "lost request"})
+ARRIVED: Final = frozenset({"hears", "lost answer"})
+
+
+class Change(NamedTuple):
+    """What differs in one place.
+
+    Attributes:
+        where: ``SEATS/Hamlet`` for an entity, ``CARD`` for the books of a system outside.
+        parts: what differs.
+        on_purpose: whether it is exactly what a step says that it leaves.
+    """
+
+    where: str
+    parts: tuple[Difference, ...]
+    on_purpose: bool = False
+
+
+class Row(NamedTuple):
+    """One move, told.
+
+    Attributes:
+        number: from 1.
+        move: as the explorer made it.
+        saga: the saga's id.
+        where: the entity, or the system outside, that was asked; empty when none was.
+        said: the answer that was given, heard or lost, in words; empty when there is none.
+        is_late: whether what arrived had been given up, or was overtaken by a turn back.
+        flying: of a wait that ends, what of it is still on its way: ``request``, ``answer`` or nothing.
+        changes: what is other than before.
+        became: what became of sagas: ``turns back``, ``compensated``, ...
+    """
+
+    number: int
+    move: Move
+    saga: str
+    where: str
+    said: str
+    is_late: bool
+    flying: str
+    changes: tuple[Change, ...]
+    became: tuple[tuple[str, str], ...]
+
+
+def rows_of(stage: Stage, counterexample: Counterexample) -> tuple[Row, ...]:
+    """The rows of a counterexample, in order."""
+    late: Counter[int] = Counter()
+    rows = []
+    for number, seen in enumerate(counterexample.trace, 1):
+        arrived = _consumed(stage, seen)
+        is_late = arrived is not None and late[arrived] > 0
+        if arrived is not None and is_late:
+            late[arrived] -= 1
+        rows.append(_row(stage, number, seen, arrived, is_late))
+        if seen.move.what in TROUBLE or seen.move.aside.startswith("crashed"):
+            late = _all_late(stage, seen.before, seen.move)
+    return tuple(rows)
+
+
+def changes_between(stage: Stage, before: World, after: World) -> Iterator[Change]:
+    """Which entities and books differ between two worlds; of ready models' books, nothing (see `standing`)."""
+    for place, cell in enumerate(stage.cells):
+        was, now = stage.entities[before.cells[place]], stage.entities[after.cells[place]]
+        if was != now:
+            yield Change("/".join(cell), differences(was, now), _is_left(stage, cell, was, now))
+    for place, service in enumerate(stage.models):
+        was, now = stage.books[before.books[place]], stage.books[after.books[place]]
+        if was != now and not _is_ready(now):
+            yield Change(service, differences(was, now))
+
+
+def standing(stage: Stage, world: World) -> Iterator[tuple[str, Step, int]]:
+    """Each effect that stands, by the participants' own books: saga, step, how often."""
+    for saga, name in enumerate(stage.ids):
+        for each in stage.steps.values():
+            times = stage.stands(world, saga, each)
+            if times:
+                yield name, each, times
+
+
+def _row(stage: Stage, number: int, seen: Seen, arrived: int | None, is_late: bool) -> Row:
+    move = seen.move
+    message = None if arrived is None else stage.messages[arrived]
+    waited = move.what in ("times out", "gives up")
+    return Row(
+        number,
+        move,
+        stage.ids[move.saga],
+        _where(stage, move) if message and message.outcome is None else "",
+        _said(stage, seen, message),
+        is_late,
+        _flying(stage, seen) if waited else "",
+        tuple(changes_between(stage, seen.before, seen.after)),
+        tuple(_became(stage, seen)),
+    )
+
+
+def _consumed(stage: Stage, seen: Seen) -> int | None:
+    """The number of the message that a move took from the wire."""
+    move, is_request = seen.move, seen.move.what in RECEIVED
+    if not is_request and move.what not in ARRIVED:
+        return None
+    about = [
+        number
+        for number in seen.before.flight
+        if stage.messages[number][:3] == (move.saga, move.step, move.kind)
+        and (stage.messages[number].outcome is None) == is_request
+    ]
+    gone = Counter(about) - Counter(seen.after.flight)
+    return next(iter(gone), about[0])  # nothing is gone when a double is on its way
+
+
+def _all_late(stage: Stage, before: World, move: Move) -> Counter[int]:
+    """What was on its way when somebody stopped waiting for it."""
+    everything = move.what in ("crash", "cancel", "deadline") or move.aside.startswith("crashed")
+    about = [
+        number
+        for number in before.flight
+        if stage.messages[number].saga == move.saga
+        and (everything or stage.messages[number][1:3] == (move.step, move.kind))
+    ]
+    return Counter(about)
+
+
+def _where(stage: Stage, move: Move) -> str:
+    each = stage.steps[move.step]
+    if each.entity is None:
+        return each.service
+    return f"{each.service}/{each.entity(stage.scenario.requests[move.saga])}"
+
+
+def _said(stage: Stage, seen: Seen, message: Message | None) -> str:
+    move = seen.move
+    if move.what == "acts":
+        return _acted(stage, seen)
+    if move.what == "fails":
+        return "fails before anything happened"
+    if move.what == "refuses":
+        return "refuses, for a reason of its own"
+    if move.what == "lost answer" and message is not None:
+        return short(message.outcome)
+    return move.note
+
+
+def _acted(stage: Stage, seen: Seen) -> str:
+    """What a local participant did, beside the change that is seen anyway."""
+    move = seen.move
+    before = stage.inbox(seen.before, move.saga, move.step)
+    after = stage.inbox(seen.after, move.saga, move.step)
+    if before.answers == after.answers:
+        return f"knew the request, and answers again: {move.note}" if after.answers else move.note
+    if after.done + after.undone > before.done + before.undone:
+        return "" if move.note == "done" else move.note
+    if move.kind is Kind.UNDO and move.note == "done":
+        return "has nothing to undo"
+    return f"refused: {TOMBSTONE.reason}" if move.note.endswith(TOMBSTONE.reason) else move.note
+
+
+def _flying(stage: Stage, seen: Seen) -> str:
+    """What of a request is still on its way when its wait ends."""
+    about = [stage.messages[number] for number in seen.before.flight]
+    mine = [message for message in about if message[:3] == (seen.move.saga, seen.move.step, seen.move.kind)]
+    if not mine:
+        return ""
+    return "request" if any(message.outcome is None for message in mine) else "answer"
+
+
+def _became(stage: Stage, seen: Seen) -> Iterator[tuple[str, str]]:
+    for saga, name in enumerate(stage.ids):
+        before, after = stage.run(seen.before, saga).state, stage.run(seen.after, saga).state
+        if words := _turn(stage, before, after):
+            yield name, words
+
+
+def _turn(stage: Stage, before: State, after: State) -> str:
+    if type(before) is type(after):
+        return ""
+    if isinstance(after, Backward):
+        return "turns back" if isinstance(before, Forward) else "goes on undoing"
+    if isinstance(after, NeedsOperator):
+        return f"needs an operator: {', '.join(outstanding(stage.saga, after))}"
+    return word_for(after) if not any(asked(after)) else ""
+
+
+def _is_left(stage: Stage, cell: tuple[str, str], before: Any, after: Any) -> bool:
+    for request in stage.scenario.requests:
+        for each in stage.local_steps:
+            if each.leaves and each.entity and (each.service, each.entity(request)) == cell:
+                return bool(each.leaves(before, request) == after)
+    return False
+
+
+def _is_ready(books: Any) -> bool:
+    return isinstance(books, tuple) and all(isinstance(each, Effect) for each in books)
