@@ -79,10 +79,13 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: saga(step("A"), external("B", nobody), pivot()), "step 'B': it comes before the pivot and has no"),
     (lambda: saga(step("A", undone="")), "step 'A': undone is ''; name the event of its compensation, printable text"),
     (lambda: saga(step("A", undone="a/b")), "undone is 'a/b'; name the event of its compensation"),
-    (lambda: saga(pivot(undo=nobody)), "step 'PIVOT': it is the pivot and has an undo, which could never run"),
-    (lambda: saga(pivot(), step("Z")), "step 'Z': it comes after the pivot and has an undo, which could never run"),
-    (lambda: saga(pivot(undone="X")), "step 'PIVOT': it is the pivot and has an event undone='X': remove it"),
-    (lambda: saga(pivot(), last(leaves=two)), "step 'LAST': it comes after the pivot and is never compensated"),
+    (lambda: saga(pivot(undo=nobody)), "step 'PIVOT': it is the pivot, which is never undone: remove undo"),
+    (lambda: saga(pivot(), step("Z")), "step 'Z': it comes after the pivot, which is never undone: remove undo"),
+    (lambda: saga(pivot(undone="X")), "step 'PIVOT': it is the pivot, which is never undone: remove undone"),
+    (
+        lambda: saga(pivot(), last(leaves=two)),
+        "step 'LAST': it comes after the pivot, which is never undone: remove leaves",
+    ),
     # functions
     (lambda: saga(step("A", undo="B")), "step 'A': undo is 'B'; give a function (client, request, call)"),
     (lambda: saga(external("A", two, undo=nobody, undone="B")), "step 'A': action must take (client, request, call)"),
@@ -101,8 +104,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: saga(step("A", limit_s=float("nan"))), "limit_s is nan; give a number above 0"),
     (lambda: saga(step("A", limit_s=float("inf"))), "limit_s is inf; give a number above 0"),
     (lambda: saga(step("A", limit_s=1e300)), "limit_s is 1e+300; give a number above 0"),
-    (lambda: saga(step("A", key_lives_h=-1)), "key_lives_h is -1; give a number above 0, or leave it out"),
-    (lambda: saga(step("A", settles_within_s="1")), "settles_within_s is '1'; give a number above 0, or leave it out"),
+    (lambda: saga(step("A", key_lives_h=-1)), "key_lives_h is -1; give a number above 0"),
+    (lambda: saga(step("A", settles_within_s="1")), "settles_within_s is '1'; give a number above 0"),
     (lambda: saga(step("A", limit_s=5)), "limit_s=5 is shorter than timeout_s=10.0; give one attempt time to end"),
     (lambda: saga(step("A", backoff=5)), "step 'A': backoff is 5; give Backoff(first_s=..., cap_s=...)"),
     (lambda: saga(step("A", backoff=Backoff(0))), "backoff has first_s=0 and cap_s=300.0; give numbers above 0"),
@@ -110,8 +113,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
         lambda: saga(step("A", backoff=Backoff(2, 1))),
         "backoff has first_s=2 and cap_s=1; give numbers above 0, the cap",
     ),
-    (lambda: saga(step("A", probe=nobody)), "it has a probe and no settles_within_s, so a probe that finds nothing"),
-    (lambda: saga(step("A", settles_within_s=5)), "it has settles_within_s and no probe; give probe=, or remove it"),
+    (lambda: saga(step("A", probe=nobody)), "probe and settles_within_s go together: a probe may look once"),
+    (lambda: saga(step("A", settles_within_s=5)), "probe and settles_within_s go together"),
 ]
 
 
@@ -145,8 +148,8 @@ def test_the_messages_in_full() -> None:
         (
             lambda: saga(step("A", probe=nobody)),
             (
-                "saga 'test': step 'A': it has a probe and no settles_within_s, so a probe that finds nothing would "
-                "never count; say how long after its sending a request can still take effect"
+                "saga 'test': step 'A': probe and settles_within_s go together: a probe may look once the request can "
+                "no longer take effect; give both, or neither"
             ),
         ),
     ]

@@ -345,15 +345,20 @@ class World:
     def sleep(self, until_ms: int) -> None:
         """Let time pass, and what is due run out in its order."""
         while True:
-            moments = [send.at_ms for send in self.held if self.run.wants(send)]
-            moments += [due_ms for due_ms in [self.run.due_ms()] if due_ms is not None]
-            if not moments or min(moments) > until_ms:
+            moment_ms = self.next_ms()
+            if moment_ms is None or moment_ms > until_ms:
                 break
-            self.now_ms = max(self.now_ms, min(moments))
+            self.now_ms = max(self.now_ms, moment_ms)
             self.flush()
             for said in self.run.overdue(self.now_ms):
                 self.hand_in(said)
         self.now_ms = max(self.now_ms, until_ms)
+
+    def next_ms(self) -> int | None:
+        """Return when something happens by itself."""
+        moments = [send.at_ms for send in self.held if self.run.wants(send)]
+        moments += [due_ms for due_ms, _ in self.run.timers()]
+        return min(moments, default=None)
 
     def restart(self) -> None:
         """Lose what was not sent; of everything that waits, nobody knows whether it went out."""
@@ -427,8 +432,8 @@ class World:
                 self.deliver(0)
             elif self.replies:
                 self.hand_in(self.replies.pop(0))
-            elif (due_ms := self.run.due_ms()) is not None:
-                self.sleep(due_ms)
+            elif (moment_ms := self.next_ms()) is not None:
+                self.sleep(moment_ms)
             else:
                 self.tell_the_truth(self.stuck_step())
         assert isinstance(self.run.state, Finished), "it ends once all answer"

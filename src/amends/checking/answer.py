@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from amends.checking.explore import Found
+from amends.checking.bound import bound_of
+from amends.checking.explore import Counterexample, Found
+from amends.checking.picture import draw_bound, draw_counterexample
+from amends.checking.signs import UNICODE, WIDTH, Line, Signs, plain
+from amends.checking.token import token_of
 from amends.core.scenario import Scenario
+from amends.errors import AmendsError
 
 Verdict = Literal["holds", "counterexample", "cut"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The answer about one scenario.
+    """The answer about one scenario; as text, it is the picture that people see.
 
     Attributes:
         name: what the scenario is called.
         scenario: what was checked.
-        found: by the exploration.
+        found: by the exploration: states, transitions, whether it was exhausted.
     """
 
     name: str
@@ -31,3 +37,72 @@ class Answer:
         if self.found.counterexample:
             return "counterexample"
         return "holds" if self.found.held else "cut"
+
+    @property
+    def counterexample(self) -> Counterexample | None:
+        """A shortest way to a broken rule; ``None`` when there is none."""
+        return self.found.counterexample
+
+    @property
+    def states(self) -> int:
+        """How many distinct worlds were met."""
+        return self.found.progress.states
+
+    @property
+    def token(self) -> str:
+        """What ``amends check --replay`` takes to show the counterexample again; empty without one."""
+        return token_of(self.name, self.found) if self.found.counterexample else ""
+
+    def bound(self) -> tuple[tuple[str, str], ...]:
+        """What was explored, what is left on purpose, which models, what is not covered."""
+        return bound_of(self.found)
+
+    def lines(self, signs: Signs = UNICODE, width: int = WIDTH) -> Iterator[Line]:
+        """The picture.
+
+        Args:
+            signs: that can be shown.
+            width: in columns.
+        """
+        if self.found.counterexample:
+            yield from draw_counterexample(self.found, self.found.counterexample, signs, width)
+        else:
+            yield from draw_bound(self.found, self.bound(), signs, width)
+
+    def __str__(self) -> str:
+        return plain(self.lines())
+
+
+class CheckFailed(AmendsError, AssertionError):
+    """A check found a counterexample. As text, it is the timeline.
+
+    Attributes:
+        answer: with the counterexample.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+    def __str__(self) -> str:
+        return f"{_title(self.answer)}\n\n{self.answer}"
+
+
+class CheckCut(AmendsError, AssertionError):
+    """A check was cut by a limit before it had looked at everything, so it says nothing.
+
+    Attributes:
+        answer: how far it came.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+    def __str__(self) -> str:
+        return f"{_title(self.answer)}\n\n{self.answer}"
+
+
+def _title(answer: Answer) -> str:
+    saga = answer.scenario.saga.name
+    return f"saga {saga}" if answer.name in ("", saga) else f"saga {saga}, {answer.name}"

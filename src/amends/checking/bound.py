@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from amends.checking.answer import Answer
 from amends.checking.differences import in_words
 from amends.checking.explore import Found
 from amends.checking.stage import Stage
@@ -19,11 +18,11 @@ NOT_COVERED: Final = (
 )
 
 
-def bound_of(answer: Answer) -> tuple[tuple[str, str], ...]:
+def bound_of(found: Found) -> tuple[tuple[str, str], ...]:
     """The four lines that a green answer has: what each is about, and its text."""
-    stage = answer.found.moves.stage
+    stage = found.moves.stage
     return (
-        ("explored", _explored(answer.found, stage)),
+        ("explored", _explored(found, stage)),
         ("on purpose", "; ".join(_on_purpose(stage)) or "nothing is left, and nothing happens more than once"),
         ("models", "; ".join(_models(stage)) or "none: every step is local"),
         ("not covered", "; ".join(NOT_COVERED)),

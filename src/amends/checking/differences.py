@@ -34,7 +34,8 @@ def in_words(value: Any) -> str:
     """A value as a person reads it: text without quotes, ``nothing`` for what does not exist, long ones cut."""
     if value is None or value is _ABSENT:
         return NOTHING
-    text = value if isinstance(value, str) and value.isprintable() and value.strip() == value != "" else repr(value)
+    is_word = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
+    text = value if is_word else _record(value) if _is_record(value) else repr(value)
     return text if len(text) <= VALUE_LENGTH_MAX else f"{text[: VALUE_LENGTH_MAX - 3]}..."
 
 
@@ -57,12 +58,22 @@ def _parted(value: Any) -> Mapping[Any, Any] | None:
         return {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return dict(zip(value._fields, value, strict=True))
-    return _by_key(value) if isinstance(value, tuple | list) else None
+    return _by_key(value) if isinstance(value, tuple) and value else {} if value == () else None
 
 
-def _by_key(records: tuple[Any, ...] | list[Any]) -> Mapping[Any, Any] | None:
+def _by_key(records: tuple[Any, ...]) -> Mapping[Any, Any] | None:
     """Records by their first field, as books are kept; ``None`` when that is no key."""
-    if not all(isinstance(record, tuple) and record and isinstance(record[0], str) for record in records):
+    if not all(map(_is_record, records)):
         return None
     keyed = {record[0]: record for record in records}
     return keyed if len(keyed) == len(records) else None
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, tuple) and hasattr(value, "_fields") and len(value) > 1 and isinstance(value[0], str)
+
+
+def _record(record: Any) -> str:
+    """A record without its key, which names the part."""
+    pairs = zip(record._fields[1:], record[1:], strict=True)
+    return ", ".join(f"{name} {in_words(value)}" for name, value in pairs)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from amends.checking.world import short
 from amends.core.definition import Step
 from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request, Unknown
 from amends.core.run import outcome_of
@@ -62,7 +63,6 @@ class Effect(NamedTuple):
     done: int = 0
     undone: int = 0
     refused: bool = False
-    forgotten: bool = False
 
 
 def standing(books: tuple[Effect, ...]) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def adapter(
     def replies(books: Books, request: Request, step: Step) -> Iterator[Reply]:
         acting = client(books)
         outcome = _called(step, acting, request)
-        yield Reply(acting.books, outcome, f"{_function(step, request.kind).__name__}() gave {outcome!r}")
+        yield Reply(acting.books, outcome, f"{_function(step, request.kind).__name__}(): {short(outcome)}")
 
     return Model(f"the saga's own functions on {getattr(client, '__name__', 'a client')}", start, replies, standing)
 

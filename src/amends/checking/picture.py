@@ -1,27 +1,28 @@
-"""The picture of a counterexample: the sagas on the left, the wire in the middle, what was asked on the right.
+"""The picture of an answer: what people see in the terminal and in a failing test.
 
-::
-
-     1  CARD_CHARGED   do    ───────▶  CARD  charges: a1 nothing → 42.00
-    ↯2                          ✘────  the answer is lost: done
-     3                                 waits no longer: turns back
+A counterexample is a timeline: on the left what the saga asks, waits for and becomes, in the middle the wire, on the
+right who was asked, what they answered, and what is other than before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from amends.checking.answer import Answer
+from amends.checking.bound import counted
 from amends.checking.differences import Difference
+from amends.checking.explore import Counterexample, Found
 from amends.checking.signs import ARROW, Line, Look, Signs, Span, width_of, wrapped
 from amends.checking.stage import Stage
 from amends.checking.trace import ARRIVED, RECEIVED, Change, Row, changes_between, rows_of, standing
 from amends.checking.world import World
 from amends.core.messages import Kind
 
-KIND: Final = 5
+LEFT: Final = 6  # columns before the saga: a margin, the mark of a fault, a number
+INDENT: Final = 3
+KIND: Final = 6
 RIGHT_MIN: Final = 24  # columns: with fewer, what happened has lines of its own
+LABEL: Final = 13
 WORDS_FOR: Final = {
     "times out": "no answer in time",
     "gives up": "no answer within its limit",
@@ -32,56 +33,79 @@ WORDS_FOR: Final = {
 BECOMES_LOOK: Final[dict[str, Look]] = {"completed": "done", "compensated": "undone", "turns back": "undone"}
 
 
-def draw_counterexample(answer: Answer, signs: Signs, width: int) -> Iterator[Line]:
+def draw_counterexample(found: Found, shown: Counterexample, signs: Signs, width: int) -> Iterator[Line]:
     """The lines of a counterexample: the timeline, the rule that is broken, what is not as before."""
-    found = answer.found
-    assert found.counterexample is not None, "there is one to draw"
-    stage, trace = found.moves.stage, found.counterexample.trace
-    columns = _Columns(stage, signs, width)
-    for row in rows_of(stage, found.counterexample):
-        yield from columns.lines(row)
+    stage, first = found.moves.stage, found.moves.stage.first(found.faults)
+    last = shown.trace[-1].after if shown.trace else first
+    yield from Timeline(stage, signs, width).lines(rows_of(stage, shown))
     yield ()
-    yield from _verdict(found.counterexample.broken, signs, width)
-    first = stage.first(found.faults)
-    yield from _what_is_left(stage, first, trace[-1].after if trace else first, signs, width)
+    yield (Span(f" {signs.refused} "), Span(f"broken: {shown.broken.rule}", "refused"))
+    yield from _text(shown.broken.text, width)
+    yield from _what_is_left(stage, first, last, signs, width)
+    yield ()
+    yield (Span(f"   {_found_by(found, shown)}", "faint"),)
 
 
-class _Columns:
-    """Where everything stands."""
+def draw_bound(found: Found, bound: Sequence[tuple[str, str]], signs: Signs, width: int) -> Iterator[Line]:
+    """The lines of an answer without a counterexample: the verdict, and its bound."""
+    name = found.moves.stage.saga.name
+    if found.held:
+        yield (Span(f" {signs.done} ", "done"), Span(f"{name} holds within this bound", "done"))
+    else:
+        words = f"cut by {found.cut_by}: nothing broken so far, which says nothing of the rest"
+        yield (Span(f" {signs.cut} ", "unknown"), Span(words, "unknown"))
+    yield ()
+    for label, text in bound:
+        yield from wrapped([Span(text)], (Span(f"   {label:{LABEL}}", "strong"),), INDENT + LABEL, width)
+
+
+class Timeline:
+    """The rows of a counterexample, each thing in its column."""
 
     def __init__(self, stage: Stage, signs: Signs, width: int) -> None:
         self.signs = signs
         self.width = width
-        self.saga = max(map(width_of, stage.ids)) + 1 if len(stage.ids) > 1 else 0
-        self.step = max(map(width_of, stage.steps)) + 1
-        left = 5 + self.saga + self.step + KIND + 1
-        self.right = left + ARROW + 1
+        self.saga = max(map(width_of, stage.ids)) + 2 if len(stage.ids) > 1 else 0
+        self.step = max(map(width_of, stage.steps)) + 2
+        self.wire = LEFT + self.saga + self.step + KIND
+        self.right = self.wire + ARROW + 2
         self.has_room = width - self.right >= RIGHT_MIN
 
-    def lines(self, row: Row) -> Iterator[Line]:
-        """The lines of a row: the move, what it changed, what became of the sagas."""
-        signs = self.signs
-        cost: Span = Span(f"{signs.fault}" if row.move.cost else " ", "refused")
-        about = row.move.what in RECEIVED | ARRIVED
-        saga = Span(f"{row.saga:{self.saga}}" if self.saga else "", "saga")
-        step = Span(f"{row.move.step:{self.step}}")
-        kind = Span(f"{row.move.kind.value if row.move.step else '':{KIND}} ", "faint")
-        arrow = _arrow(row, signs) if about else Span(" " * ARROW)
-        head: Line = (Span(" "), cost, Span(f"{row.number:>2} ", "faint"), saga, step, kind, arrow, Span(" "))
-        yield from self._told([*_words(row, signs)], head)
-        for name, words in row.became:
-            who = f"{name} " if self.saga else ""
-            sign = signs.turn if words == "turns back" else signs.end
-            look = BECOMES_LOOK.get(words, "refused")
-            blank: Line = (Span(" " * self.right),) if self.has_room else (Span(" " * 5),)
-            yield from self._told([Span(f"{sign} {who}{words}", look)], blank)
+    def lines(self, rows: Sequence[Row]) -> Iterator[Line]:
+        """All of them."""
+        if self.has_room:
+            lanes = f"{'the saga asks':{self.wire - LEFT}}{'the wire':{ARROW + 2}}who is asked"
+            yield (Span(f"{' ' * LEFT}{lanes}", "faint"),)
+        for row in rows:
+            yield from self._move(row)
+            for name, words in row.became:
+                yield from self._turn(name, words)
 
-    def _told(self, words: list[Span], head: Line) -> Iterator[Line]:
-        if self.has_room or len(head) == 1:
-            yield from wrapped(words, head, self.right if self.has_room else 5, self.width)
+    def _move(self, row: Row) -> Iterator[Line]:
+        kind = row.move.kind.value if row.move.step else ""
+        left: Line = (
+            Span(f" {self.signs.fault if row.move.cost else ' '}", "refused"),
+            Span(f"{row.number:>2}  ", "faint"),
+            Span(f"{row.saga:{self.saga}}" if self.saga else "", "saga"),
+            Span(f"{row.move.step:{self.step}}"),
+            Span(f"{kind:{KIND}}", "faint"),
+        )
+        words = [*_words(row, self.signs)]
+        if row.move.what not in RECEIVED | ARRIVED:
+            left = left if row.move.step else left[:3]
+            yield from wrapped(words, left, self.wire if row.move.step else LEFT + self.saga, self.width)
+        elif self.has_room:
+            yield from wrapped(words, (*left, _arrow(row, self.signs), Span("  ")), self.right, self.width)
         else:
-            yield head
-            yield from wrapped(words, (Span(" " * 5),), 5, self.width)
+            yield (*left, _arrow(row, self.signs))
+            yield from wrapped(words, (Span(" " * (LEFT + 2)),), LEFT + 2, self.width)
+
+    def _turn(self, name: str, words: str) -> Iterator[Line]:
+        """What became of a saga, in its own lane."""
+        sign = self.signs.turn if words == "turns back" else self.signs.end
+        lane: Line = (Span(" " * LEFT), Span(f"{name:{self.saga}}" if self.saga else "", "saga"))
+        said = Span(f"{sign} {words}", BECOMES_LOOK.get(words, "refused"))
+        yield from wrapped([said], lane, LEFT + self.saga + 2, self.width)
 
 
 def _arrow(row: Row, signs: Signs) -> Span:
@@ -100,27 +124,25 @@ def _words(row: Row, signs: Signs) -> Iterator[Span]:
     what = row.move.what
     if row.is_late:
         yield Span("late:", "unknown")
-    if what.startswith("lost"):
-        yield Span(f"{what.removeprefix('lost ')} lost" + (f": {row.said}" if row.said else ""), "refused")
-    elif what in WORDS_FOR:
-        yield Span(WORDS_FOR[what] + (f"; the {row.flying} is still on its way" if row.flying else ""), "unknown")
-        if what == "crash" and row.move.note:
-            yield Span(row.move.note, "faint")
+    if what in WORDS_FOR:
+        flying = f", and the {row.flying} is still on its way" if row.flying else ""
+        yield Span(WORDS_FOR[what] + flying + (f" {row.move.note}" if what == "crash" else ""), "unknown")
+    elif what.startswith("lost"):
+        yield Span(f"the {what.removeprefix('lost ')} is lost" + (f": {row.said}" if row.said else ""), "refused")
     else:
-        if row.where:
-            yield Span(row.where, "strong")
-        if row.said:
-            yield Span(row.said, _look_of(row))
+        yield from _who_said(row)
     for change in row.changes:
         yield from _change(change, signs, named=change.where != row.where)
     if row.move.aside:
-        yield Span(f"; {row.move.aside}", "refused")
+        yield Span(f"({row.move.aside})", "refused")
 
 
-def _look_of(row: Row) -> Look:
-    if row.said.startswith("refused") or row.move.what in ("fails", "refuses"):
-        return "refused"
-    return "done" if row.move.what == "hears" else ""
+def _who_said(row: Row) -> Iterator[Span]:
+    if row.where:
+        yield Span(row.where, "strong")
+    if row.said:
+        no = row.said.startswith("refused") or row.move.what in ("fails", "refuses")
+        yield Span(row.said, "refused" if no else "done" if row.move.what == "hears" else "")
 
 
 def _change(change: Change, signs: Signs, *, named: bool) -> Iterator[Span]:
@@ -137,29 +159,31 @@ def _difference(part: Difference, signs: Signs, comma: str) -> Iterator[Span]:
     yield Span(part.after + comma)
 
 
-def _verdict(broken: tuple[str, str], signs: Signs, width: int) -> Iterator[Line]:
-    rule, text = broken
-    yield (Span(f" {signs.refused} ", "refused"), Span(f"broken: {rule}", "refused"))
-    yield from wrapped([Span(text)], (Span("   "),), 3, width)
+def _text(text: str, width: int) -> Iterator[Line]:
+    return wrapped([Span(text)], (Span(" " * INDENT),), INDENT, width)
 
 
 def _what_is_left(stage: Stage, first: World, last: World, signs: Signs, width: int) -> Iterator[Line]:
-    """What differs from the start; equal sagas' effects outside by name, where books are not told apart."""
-    changes = [*changes_between(stage, first, last)]
-    outside = [(saga, each, times) for saga, each, times in standing(stage, last) if not each.is_local]
-    if not (changes or outside):
-        return
-    yield ()
-    yield (Span("   not as before", "strong"),)
-    for change in changes:
-        words = [*_change(change, signs, named=True)]
-        if change.on_purpose:
-            words.append(Span("(left on purpose)", "faint"))
-        yield from wrapped(words, (Span("   "),), 5, width)
-    for saga, each, times in outside:
-        words = [Span(each.service, "strong"), Span(f"{each.event} of {saga} stands" + _how_often(times))]
-        yield from wrapped(words, (Span("   "),), 5, width)
+    """What differs from the start, and which effects stand outside."""
+    told = [[*_change(change, signs, named=True), *_purpose(change)] for change in changes_between(stage, first, last)]
+    told += [
+        [Span(each.service, "strong"), Span(f"{each.event} of {saga} stands{f' {times} times' * (times > 1)}")]
+        for saga, each, times in standing(stage, last)
+        if not each.is_local
+    ]
+    if told:
+        yield ()
+        yield (Span(f"{' ' * INDENT}not as at the start:", "strong"),)
+    for words in told:
+        yield from wrapped(words, (Span(" " * INDENT),), INDENT + 2, width)
 
 
-def _how_often(times: int) -> str:
-    return f" {times} times" if times > 1 else ""
+def _purpose(change: Change) -> Iterator[Span]:
+    if change.on_purpose:
+        yield Span("(left on purpose)", "faint")
+
+
+def _found_by(found: Found, shown: Counterexample) -> str:
+    spent = sum(seen.move.cost for seen in shown.trace)
+    worlds = counted(found.progress.states, "world")
+    return f"shortest: {counted(len(shown.trace), 'move')}, {counted(spent, 'fault')}; found among {worlds}"

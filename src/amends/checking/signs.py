@@ -45,6 +45,7 @@ class Signs(NamedTuple):
 
 
 ARROW: Final = 8
+WIDTH: Final = 80  # where nobody says how wide the paper is
 UNICODE: Final = Signs(
     "✔", "✘", "◌", "↯", "↩", "■", "─", "→",
     "───────▶", "· · · ·▶", "────✘   ", "══════▶▶", "◀───────", "◀· · · ·", "   ✘────", "◀◀══════", "· · · · ",

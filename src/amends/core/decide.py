@@ -72,12 +72,8 @@ Signal = Answer | TryAgain | Wish
 WAITS_FOR_ACTION = {Status.SENT, Status.RESENT}
 NOTHING_LEFT = {Status.REFUSED, Status.UNDONE}
 ASKED_AGAIN: dict[type[Underway], dict[Status, Status]] = {  # no action is sent again once the saga goes back
-    Forward: {
-        Status.SENT: Status.RESENT,
-        Status.RESENT: Status.RESENT,
-        Status.PROBING: Status.PROBING,
-        Status.STUCK: Status.RESENT,
-    },
+    Forward: dict.fromkeys((Status.SENT, Status.RESENT, Status.STUCK), Status.RESENT)
+    | {Status.PROBING: Status.PROBING},
     Backward: {Status.PROBING: Status.PROBING, Status.UNDOING: Status.UNDOING, Status.STUCK: Status.UNDOING},
 }
 

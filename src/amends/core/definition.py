@@ -225,7 +225,6 @@ class Saga:
             for step in group:
                 faults = _faults_of_step(step, number > self.pivot)
                 _refuse_first(self.name, (f"step {step.event!r}: {fault}" for fault in faults))
-        _refuse_first(self.name, _faults_of_names(self))
         object.__setattr__(self, "fingerprint", _fingerprint(self))
 
     def every_step(self) -> Iterable[Step]:
@@ -301,6 +300,10 @@ def _faults_of_saga(saga: Any) -> Iterator[str]:
     if not saga.groups:
         yield "it has no step; give it at least one"
     yield from _faults_of_groups(saga.groups)
+    names = [text for step in saga.every_step() for text in (step.event, step.undone) if text]
+    for text in names:
+        if names.count(text) > 1:
+            yield f"step {text!r}: two events have this name; name each differently"
 
 
 def _faults_of_groups(groups: Any) -> Iterator[str]:
@@ -320,13 +323,6 @@ def _faults_of_groups(groups: Any) -> Iterator[str]:
         yield f"step {pivots[0].event!r}: the pivot is in a parallel group; it decides alone: move it out"
 
 
-def _faults_of_names(saga: Saga) -> Iterator[str]:
-    names = [text for step in saga.every_step() for text in (step.event, step.undone) if text]
-    for text in names:
-        if names.count(text) > 1:
-            yield f"step {text!r}: two events have this name; name each differently"
-
-
 def _faults_of_step(step: Any, after_pivot: bool) -> Iterator[str]:
     if not _is_name(step.event):
         yield f"an event's name is {A_NAME}"
@@ -343,12 +339,9 @@ def _faults_of_step(step: Any, after_pivot: bool) -> Iterator[str]:
 def _faults_of_way_back(step: Any, after_pivot: bool) -> Iterator[str]:
     if step.pivot or after_pivot:
         where = "is the pivot" if step.pivot else "comes after the pivot"
-        if step.undo is not None:
-            yield f"it {where} and has an undo, which could never run: remove undo and undone"
-        if step.undone:
-            yield f"it {where} and has an event undone={step.undone!r}: remove it"
-        if step.leaves is not None:
-            yield f"it {where} and is never compensated, so it leaves nothing: remove leaves"
+        for name in ("undo", "undone", "leaves"):
+            if getattr(step, name):
+                yield f"it {where}, which is never undone: remove {name}"
     elif step.undo is None:
         yield "it comes before the pivot and has no compensation; give undo= and undone=, or move it after the pivot"
     elif not _is_name(step.undone):
@@ -375,12 +368,10 @@ def _faults_of_functions(step: Any) -> Iterator[str]:
 
 
 def _faults_of_times(step: Any) -> Iterator[str]:
-    for name in ("timeout_s", "limit_s"):
-        if not is_duration(getattr(step, name)):
-            yield f"{name} is {getattr(step, name)!r}; give a number above 0"
-    for name in ("settles_within_s", "key_lives_h"):
-        if getattr(step, name) is not None and not is_duration(getattr(step, name)):
-            yield f"{name} is {getattr(step, name)!r}; give a number above 0, or leave it out"
+    for name in ("timeout_s", "limit_s", "settles_within_s", "key_lives_h"):
+        value = getattr(step, name)
+        if not is_duration(value) and (value is not None or name in ("timeout_s", "limit_s")):
+            yield f"{name} is {value!r}; give a number above 0"
     if not step.is_local and step.limit_s < step.timeout_s:
         yield f"limit_s={step.limit_s!r} is shorter than timeout_s={step.timeout_s!r}; give one attempt time to end"
     if not isinstance(step.backoff, Backoff):
@@ -388,13 +379,11 @@ def _faults_of_times(step: Any) -> Iterator[str]:
     first, cap = step.backoff.first_s, step.backoff.cap_s
     if not (is_duration(first) and is_duration(cap) and first <= cap):
         yield f"backoff has first_s={first!r} and cap_s={cap!r}; give numbers above 0, the cap not below the first"
-    if step.probe and not step.settles_within_s:
+    if bool(step.probe) != bool(step.settles_within_s):
         yield (
-            "it has a probe and no settles_within_s, so a probe that finds nothing would never count; say how long "
-            "after its sending a request can still take effect"
+            "probe and settles_within_s go together: a probe may look once the request can no longer take effect; "
+            "give both, or neither"
         )
-    if step.settles_within_s and not step.probe:
-        yield "it has settles_within_s and no probe; give probe=, or remove it"
 
 
 def _is_name(value: Any) -> bool:

@@ -168,11 +168,10 @@ def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -
 
 def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     """The signal that an input is in this state; ``None`` when it is about no step of the current group."""
-    match said:
-        case Cancel() | Compensate() | DeadlinePassed():
-            return Wish.TURN_BACK
-        case Abandon():
-            return Wish.GIVE_UP
+    if isinstance(said, Abandon):
+        return Wish.GIVE_UP
+    if isinstance(said, Cancel | Compensate | DeadlinePassed):
+        return Wish.TURN_BACK
     member = _member(run, said.step)
     if member is None:
         return None
@@ -185,8 +184,10 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
             return Answer(member, kind, _unknown(run, member, kind, now_ms))
         case Retry():
             return TryAgain(member)
-    told = Said.DONE if isinstance(said.outcome, Done) else Said.RULED_OUT
-    return Answer(member, _kind_resolved(run, member), told)
+    kind = run.waiting[member].kind
+    if kind is Kind.PROBE and (member, kind) not in asked(run.state):
+        kind = Kind.DO  # the action got stuck while it was looked for
+    return Answer(member, kind, Said.DONE if isinstance(said.outcome, Done) else Said.RULED_OUT)
 
 
 def _unknown(run: Run, member: int, kind: Kind, now_ms: int) -> Said:
@@ -198,14 +199,6 @@ def _unknown(run: Run, member: int, kind: Kind, now_ms: int) -> Said:
 
 def _again_ms(run: Run, step: Step, kind: Kind, last: Waiting, now_ms: int) -> int:
     return now_ms + pause_ms(step.backoff, key_of(run.saga_id, step, kind), last.attempt + 1)
-
-
-def _kind_resolved(run: Run, member: int) -> Kind:
-    """What an operator's word on a member is about: what it was asked, or got stuck with."""
-    at = underway(run.state)
-    assert at is not None, "who is resolved is a member of the current group"
-    stuck_going_back = isinstance(at, Backward) and at.members[member] is Status.STUCK
-    return Kind.UNDO if stuck_going_back else ASKED.get(at.members[member], Kind.DO)
 
 
 def _group(run: Run) -> int:

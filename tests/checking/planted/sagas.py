@@ -14,7 +14,7 @@ from amends.shop.inventory import INVENTORY, Product
 from amends.shop.payments import PAYMENT, Account
 from amends.shop.purchase import Purchase
 
-SEATS: Final = {"SEATS": {"show": 1}}
+SEATS: Final[dict[str, dict[str, Any]]] = {"SEATS": {"show": 1}}
 
 
 def hold(free: int | None, _: str) -> int | Refused:

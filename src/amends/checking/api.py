@@ -1,0 +1,111 @@
+"""`check`: one line in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from amends.checking.answer import Answer, CheckCut, CheckFailed
+from amends.checking.explore import STATES_MAX, Found, Progress, explore
+from amends.checking.models import Model
+from amends.checking.token import follow, read_token
+from amends.core.definition import Saga
+from amends.core.scenario import Given, Scenario
+from amends.errors import UnusableInput
+
+
+def check(
+    what: Saga | Scenario,
+    *,
+    given: Given | None = None,
+    requests: Sequence[Any] | None = None,
+    models: Mapping[str, Model] | None = None,
+    never: Sequence[Callable[[Given], object]] = (),
+    faults: int | None = None,
+    max_states: int = STATES_MAX,
+    timeout_s: float | None = None,
+    name: str = "",
+    replay: str = "",
+) -> Answer:
+    """Look at everything that can happen to a saga within a bound, and raise when something is not put back.
+
+    Args:
+        what: a scenario alone, or a saga with `given` and `requests`.
+        given: entities that exist at the start: service, then id, to entity.
+        requests: one saga runs for each, all at the same time.
+        models: of the outside worlds, by service; `honours_keys` where none is named.
+        never: what must not be, at any moment: functions of the entities that give true, or what is wrong.
+        faults: how many faults may happen, of any kind. By default 2 for a saga alone, 1 for several.
+        max_states: stop after so many distinct worlds.
+        timeout_s: stop after so many seconds; ``None`` for never.
+        name: what to call it in the answer; by default the saga's name.
+        replay: a token of a counterexample to look at first, which is quick; one that no longer fits is passed over.
+
+    Returns:
+        The answer: it holds within its bound, which it names.
+
+    Raises:
+        CheckFailed: there is a counterexample, which it carries.
+        CheckCut: a limit cut the search; that it found nothing so far says nothing.
+    """
+    scenario = scenario_of(what, given, requests, models, never)
+    name = name or scenario.saga.name
+    found = _replayed(scenario, replay) if replay else None
+    if found is None:
+        bound = default_faults(scenario) if faults is None else faults
+        found = explore(scenario, faults=bound, max_states=max_states, timeout_s=timeout_s)
+    answer = Answer(name, scenario, found)
+    if answer.verdict == "counterexample":
+        raise CheckFailed(answer)
+    if answer.verdict == "cut":
+        raise CheckCut(answer)
+    return answer
+
+
+def default_faults(scenario: Scenario) -> int:
+    """How many faults a check looks at when nobody says: each saga more takes some twenty times the worlds."""
+    return 2 if len(scenario.requests) == 1 else 1
+
+
+def scenario_of(
+    what: Saga | Scenario,
+    given: Given | None,
+    requests: Sequence[Any] | None,
+    models: Mapping[str, Model] | None,
+    never: Sequence[Callable[[Given], object]],
+) -> Scenario:
+    """The scenario that the arguments of `check` describe.
+
+    Raises:
+        TypeError: they describe none, or two.
+    """
+    if isinstance(what, Scenario):
+        if given is not None or requests is not None or models is not None or never:
+            raise TypeError("check: a Scenario has its given, requests, models and never; give it alone")
+        return what
+    if not isinstance(what, Saga):
+        raise TypeError(f"check: {what!r} is neither a Saga nor a Scenario")
+    if not requests:
+        raise TypeError("check: give requests=[...], one for each saga that runs")
+    return Scenario(what, given or {}, requests, models or {}, never)
+
+
+def replayed(scenario: Scenario, text: str) -> Found | None:
+    """What the way of a token finds; ``None`` when nothing is broken at its end any more.
+
+    Raises:
+        UnusableInput: the text is no token, or there is no such way any more.
+    """
+    token = read_token(text)
+    moves, shown = follow(scenario, token)
+    if shown is None:
+        return None
+    length = len(token.places)
+    return Found(moves, token.faults, Progress(length + 1, 0, length, 0.0), False, "", shown)
+
+
+def _replayed(scenario: Scenario, text: str) -> Found | None:
+    try:
+        return replayed(scenario, text)
+    except UnusableInput:
+        return None

@@ -1,0 +1,76 @@
+"""The answer as plain values for JSON; its keys are documented in docs/checking.md and do not change their meaning."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from amends.checking.answer import Answer
+from amends.checking.explore import Counterexample, Found
+from amends.checking.trace import Change, Row, changes_between, rows_of, standing
+
+FORM: Final = 1
+
+
+def document_of(answer: Answer) -> dict[str, Any]:
+    """One scenario's answer. It has no times, so that the same input gives the same bytes."""
+    found, bound = answer.found, dict(answer.bound())
+    saga = answer.scenario.saga
+    return {
+        "scenario": answer.name,
+        "saga": {"name": saga.name, "version": saga.version, "fingerprint": saga.fingerprint},
+        "verdict": answer.verdict,
+        "bound": {
+            "steps": len(found.moves.stage.steps),
+            "sagas": len(found.moves.stage.ids),
+            "faults": found.faults,
+            "states": found.progress.states,
+            "transitions": found.progress.transitions,
+            "exhausted": found.exhausted,
+            "cut_by": found.cut_by,
+            "visited": "full value",
+            "on_purpose": bound["on purpose"],
+            "models": {service: model.name for service, model in found.moves.stage.models.items()},
+            "not_covered": bound["not covered"].split("; "),
+        },
+        "counterexample": _counterexample(found, found.counterexample, answer) if found.counterexample else None,
+    }
+
+
+def _counterexample(found: Found, shown: Counterexample, answer: Answer) -> dict[str, Any]:
+    stage = found.moves.stage
+    first = stage.first(found.faults)
+    last = shown.trace[-1].after if shown.trace else first
+    return {
+        "rule": shown.broken.rule,
+        "text": shown.broken.text,
+        "faults": sum(seen.move.cost for seen in shown.trace),
+        "moves": [_move(row) for row in rows_of(stage, shown)],
+        "not_as_at_the_start": [_change(change) for change in changes_between(stage, first, last)],
+        "standing": [
+            {"saga": saga, "step": each.event, "times": times, "outside": not each.is_local}
+            for saga, each, times in standing(stage, last)
+        ],
+        "token": answer.token,
+    }
+
+
+def _move(row: Row) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "what": row.move.what,
+        "saga": row.saga,
+        "step": row.move.step,
+        "kind": row.move.kind.value if row.move.step else "",
+        "asked": row.where,
+        "said": row.said,
+        "late": row.is_late,
+        "faults": row.move.cost,
+        "aside": row.move.aside,
+        "changes": [_change(change) for change in row.changes],
+        "became": dict(row.became),
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    parts = [{"part": part.part, "before": part.before, "after": part.after} for part in change.parts]
+    return {"where": change.where, "parts": parts, "on_purpose": change.on_purpose}
