@@ -9,7 +9,7 @@ bin := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci bench single-file docs lint format types layers changelog wheel bare lock clean
+.PHONY: help demo test ci bench check-full single-file docs lint format types layers changelog wheel bare lock clean
 .NOTPARALLEL: # `ci` runs its parts in order and ends with the tests
 
 help: ## list the targets
@@ -25,6 +25,9 @@ ci: lint types layers changelog wheel bare single-file test ## what continuous i
 
 bench: .venv/ready ## speed, as ratios within one run
 	@$(bin)/python -m bench
+
+check-full: .venv/ready ## explore two orders with two faults: over a million distinct worlds, some minutes
+	@$(bin)/python -m bench.check_full
 
 single-file: .python ## write main.py: core and shop in one file that needs no package
 	@$(PYTHON) tools/single_file.py main.py

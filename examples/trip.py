@@ -1,8 +1,7 @@
 """A trip: hotel, flight and car at the same time, then the money, then the confirmation.
 
-Rooms, seats and cars are ours: pure functions on entities. The money is somebody else's: a charge has a key, and
-whether it happened can be looked up. From there a trip takes place, and the confirmation is sent until it is out.
-`amends graph examples/trip.py:trip` draws it; tests/examples/test_trip.py runs it.
+Rooms, seats and cars are ours: pure functions on entities. The money is somebody else's: a charge can be looked up.
+From there a trip takes place. `amends graph examples/trip.py:trip` draws it, `amends check` breaks it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from amends import Call, Done, Refused, Saga, external, local, parallel
+from amends import Call, Done, Refused, Saga, Scenario, external, local, parallel
 
 
 @dataclass(frozen=True)
@@ -75,3 +74,6 @@ trip = Saga("trip", Trip, [
     external("MONEY_CHARGED", charge, pivot=True, probe=find_charge, settles_within_s=120, key_lives_h=24),
     external("MAIL_SENT", confirm, at_least_once=True),
 ])  # fmt: skip
+
+ada = Scenario(trip, {"HOTEL": {"Ritz": Places(1)}, "FLIGHT": {"LX-8": Places(1)}, "CAR": {"Fiat": Places(1)}},
+               [Trip("Ada", "Ritz", "LX-8", "Fiat", 90_000)])  # fmt: skip

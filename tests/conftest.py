@@ -10,9 +10,7 @@ from hypothesis import settings
 
 from tools.single_file import write
 
-settings.register_profile(
-    "dev", deadline=None, max_examples=100
-)  # two cores under load make any deadline flaky
+settings.register_profile("dev", deadline=None, max_examples=100)  # two cores under load make any deadline flaky
 settings.register_profile("ci", deadline=None, max_examples=300, print_blob=True)
 settings.register_profile("night", deadline=None, max_examples=10_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from amends.checking.api import check as check
     from amends.core.definition import Backoff as Backoff
     from amends.core.definition import Command as Command
     from amends.core.definition import Parallel as Parallel
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from amends.core.messages import TimedOut as TimedOut
     from amends.core.messages import Unknown as Unknown
     from amends.core.run import run as run
+    from amends.core.scenario import Scenario as Scenario
     from amends.core.state import Abandoned as Abandoned
     from amends.core.state import Backward as Backward
     from amends.core.state import Compensated as Compensated
@@ -46,20 +48,31 @@ if TYPE_CHECKING:
     from amends.core.step import Run as Run
     from amends.core.step import start as start
     from amends.core.step import step as step
+    from amends.core.straight import Entities as Entities
+    from amends.core.table import Entry as Entry
+    from amends.core.table import Way as Way
+    from amends.core.table import first_way as first_way
+    from amends.core.walk import carry_out as carry_out
+    from amends.core.walk import walk as walk
     from amends.errors import AmendsError as AmendsError
     from amends.errors import DefinitionError as DefinitionError
     from amends.errors import ParticipantError as ParticipantError
     from amends.errors import UnusableInput as UnusableInput
 
 _HOMES: Final = {
+    "amends.checking.api": "check",
     "amends.core.definition": "Backoff Command Parallel Saga Step external local parallel",
     "amends.core.messages": (
         "GONE Abandon Answered Call Cancel Changed Compensate DeadlinePassed Done Kind Later Refused Request Resolve "
         "Retry TimedOut Unknown"
     ),
     "amends.core.run": "run",
+    "amends.core.scenario": "Scenario",
     "amends.core.state": "Abandoned Backward Compensated Completed Forward NeedsOperator Status",
     "amends.core.step": "Run start step",
+    "amends.core.straight": "Entities",
+    "amends.core.table": "Entry Way first_way",
+    "amends.core.walk": "carry_out walk",
     "amends.errors": "AmendsError DefinitionError ParticipantError UnusableInput",
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -15,8 +15,13 @@ def drawn(found: Found) -> str:
     """Return the answer as text, the same to the byte for the same answer."""
     if found.counterexample is None:
         assert found.held, f"cut by {found.cut_by}"
-        return f"holds with up to {found.faults} faults\n"
+        return f"holds with up to {counted(found.faults)}\n"
     return text_of(found.counterexample, found.moves.stage.ids)
+
+
+def counted(faults: int) -> str:
+    """Return a number of faults in words."""
+    return f"{faults} fault" if faults == 1 else f"{faults} faults"
 
 
 def text_of(counterexample: Counterexample, ids: tuple[str, ...]) -> str:
@@ -24,7 +29,7 @@ def text_of(counterexample: Counterexample, ids: tuple[str, ...]) -> str:
     lines = [line_of(number, seen.move, ids) for number, seen in enumerate(counterexample.trace, 1)]
     faults = sum(seen.move.cost for seen in counterexample.trace)
     rule, text = counterexample.broken
-    return "\n".join([*lines, "", f"broken with {faults} faults: {rule}", text, ""])
+    return "\n".join([*lines, "", f"broken with {counted(faults)}: {rule}", text, ""])
 
 
 def line_of(number: int, move: Move, ids: tuple[str, ...]) -> str:

@@ -10,8 +10,8 @@ from amends.core.definition import Command, Saga, local, parallel
 from amends.core.messages import GONE, Call, Changed, Done, Later, Refused, Unknown
 from amends.core.run import run
 from amends.core.state import Compensated, Completed
-from amends.core.table import first
-from amends.core.walk import command, walk
+from amends.core.table import first_way
+from amends.core.walk import carry_out, walk
 from amends.errors import AmendsError, ParticipantError
 
 
@@ -120,7 +120,7 @@ def test_the_way_is_remembered_and_is_the_same_again() -> None:
         for missing in ("", "A", "B", "C", "D", "BC", "AD"):
             entities: dict[str, dict[str, Any]] = {name: {"x": 0 if name in missing else 1} for name in "ABCD"}
             before = {name: dict(owned) for name, owned in entities.items()}
-            path, answers, reason = walk(first(definition).path, "s", "x", entities)
+            path, answers, reason = walk(first_way(definition), "s", "x", entities)
             assert path.node.state == (Compensated() if missing else Completed())
             assert reason == ("none left" if missing else "")
             assert entities == ({name: {"x": 0} for name in "ABCD"} if not missing else before)
@@ -143,23 +143,23 @@ RESTOCK = Command("RESTOCKED", "STOCK", restock)
 def test_a_command_changes_one_entity() -> None:
     """What is no step of a saga: a restock, the next order number."""
     entities: dict[str, dict[str, Any]] = {"STOCK": {}}
-    assert command(entities, RESTOCK, "x", 5) is None
-    assert command(entities, RESTOCK, "x", 5) is None
+    assert carry_out(entities, RESTOCK, "x", 5) is None
+    assert carry_out(entities, RESTOCK, "x", 5) is None
     assert entities == {"STOCK": {"x": 10}}
-    assert command(entities, RESTOCK, "x", 2) is None
+    assert carry_out(entities, RESTOCK, "x", 2) is None
     assert entities == {"STOCK": {"x": 12}}
-    assert command(entities, RESTOCK, "x", 1) is None
+    assert carry_out(entities, RESTOCK, "x", 1) is None
     assert entities == {"STOCK": {}}
 
 
 def test_a_refused_command_changes_nothing() -> None:
     """The refusal is a value."""
     entities: dict[str, dict[str, Any]] = {"STOCK": {"x": 1}}
-    assert command(entities, RESTOCK, "x", -1) == Refused("below nothing")
+    assert carry_out(entities, RESTOCK, "x", -1) == Refused("below nothing")
     assert entities == {"STOCK": {"x": 1}}
 
 
 def test_a_command_that_forgets_to_return_is_an_error() -> None:
     """As for a step."""
     with pytest.raises(ParticipantError, match="RESTOCKED: restock gave back None; return the entity"):
-        command({"STOCK": {"x": 1}}, RESTOCK, "x", 0)
+        carry_out({"STOCK": {"x": 1}}, RESTOCK, "x", 0)

@@ -74,7 +74,7 @@ class Answer:
 
 
 class CheckFailed(AmendsError, AssertionError):
-    """A check found a counterexample. As text, it is the timeline.
+    """A check found a counterexample, or, as `CheckCut`, had to stop. As text, it is what people see: the timeline.
 
     Attributes:
         answer: with the counterexample.
@@ -84,25 +84,14 @@ class CheckFailed(AmendsError, AssertionError):
         super().__init__(answer)
         self.answer = answer
 
-    def __str__(self) -> str:
-        return f"{_title(self.answer)}\n\n{self.answer}"
-
-
-class CheckCut(AmendsError, AssertionError):
-    """A check was cut by a limit before it had looked at everything, so it says nothing.
-
-    Attributes:
-        answer: how far it came.
-    """
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer)
-        self.answer = answer
+    def title(self) -> str:
+        """Which saga, in which scenario."""
+        saga, name = self.answer.scenario.saga.name, self.answer.name
+        return f"saga {saga}" if name in ("", saga) else f"saga {saga}, {name}"
 
     def __str__(self) -> str:
-        return f"{_title(self.answer)}\n\n{self.answer}"
+        return f"{self.title()}\n\n{self.answer}"
 
 
-def _title(answer: Answer) -> str:
-    saga = answer.scenario.saga.name
-    return f"saga {saga}" if answer.name in ("", saga) else f"saga {saga}, {answer.name}"
+class CheckCut(CheckFailed):
+    """A check was cut by a limit before it had looked at everything; that nothing was found so far says nothing."""

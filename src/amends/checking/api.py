@@ -8,7 +8,8 @@ from typing import Any
 from amends.checking.answer import Answer, CheckCut, CheckFailed
 from amends.checking.explore import STATES_MAX, Found, Progress, explore
 from amends.checking.models import Model
-from amends.checking.token import follow, read_token
+from amends.checking.token import REPLAY, follow, read_token
+from amends.checking.usable import refuse_unusable
 from amends.core.definition import Saga
 from amends.core.scenario import Given, Scenario
 from amends.errors import UnusableInput
@@ -47,9 +48,11 @@ def check(
     Raises:
         CheckFailed: there is a counterexample, which it carries.
         CheckCut: a limit cut the search; that it found nothing so far says nothing.
+        UnusableInput: the scenario names what its saga does not have, or has no requests.
     """
     scenario = scenario_of(what, given, requests, models, never)
     name = name or scenario.saga.name
+    refuse_unusable(name, scenario)
     found = _replayed(scenario, replay) if replay else None
     if found is None:
         bound = default_faults(scenario) if faults is None else faults
@@ -85,9 +88,7 @@ def scenario_of(
         return what
     if not isinstance(what, Saga):
         raise TypeError(f"check: {what!r} is neither a Saga nor a Scenario")
-    if not requests:
-        raise TypeError("check: give requests=[...], one for each saga that runs")
-    return Scenario(what, given or {}, requests, models or {}, never)
+    return Scenario(what, given or {}, requests or (), models or {}, never)
 
 
 def replayed(scenario: Scenario, text: str) -> Found | None:
@@ -100,8 +101,8 @@ def replayed(scenario: Scenario, text: str) -> Found | None:
     moves, shown = follow(scenario, token)
     if shown is None:
         return None
-    length = len(token.places)
-    return Found(moves, token.faults, Progress(length + 1, 0, length, 0.0), False, "", shown)
+    length = len(token.moves)
+    return Found(moves, token.faults, Progress(length + 1, 0, length, 0.0), False, REPLAY, shown)
 
 
 def _replayed(scenario: Scenario, text: str) -> Found | None:

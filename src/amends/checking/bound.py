@@ -8,13 +8,14 @@ from typing import Final
 from amends.checking.differences import in_words
 from amends.checking.explore import Found
 from amends.checking.stage import Stage
+from amends.core.state import Compensated, Completed
 
 NOT_COVERED: Final = (
-    "more faults or sagas, or other requests, than these",
-    'times other than "soon" and "after every limit"',
-    "faults of a store or a network layer",
-    "how a real provider behaves where its model does not",
-    "an operator's verbs",
+    "more faults, more sagas, other requests and entities",
+    'times but "soon" and "after every limit"',
+    "bugs of a store or a network layer",
+    "what a provider does that its model does not",
+    "operators' verbs",
 )
 
 
@@ -36,10 +37,28 @@ def counted(count: int, what: str) -> str:
 
 def _explored(found: Found, stage: Stage) -> str:
     progress = found.progress
-    size = f"{counted(len(stage.steps), 'step')}, {counted(len(stage.ids), 'saga')}, at most "
-    met = f"{counted(progress.states, 'world')}, {counted(progress.transitions, 'transition')}"
+    sagas, steps = counted(len(stage.ids), "saga"), counted(len(stage.steps), "step")
+    size = f"{sagas} of {steps}, from {_entities(stage)}, at most {counted(found.faults, 'fault')}"
+    met = f"{counted(progress.states, 'world')} (kept by full value), {counted(progress.transitions, 'transition')}"
     how = "all that can be reached" if found.exhausted else f"cut by {found.cut_by}" if found.cut_by else "so far"
-    return f"{size}{counted(found.faults, 'fault')}: {met}, {how}; visited worlds kept by their full value"
+    return "; ".join([f"{size}: {met}, {how}", *_one_sided(stage)])
+
+
+def _one_sided(stage: Stage) -> Iterator[str]:
+    """What no saga ever did: a scenario in which nothing completes, or nothing is undone, shows little."""
+    for end, words in ((Completed, "completed"), (Compensated, "was compensated")):
+        if not reaches(stage, end):
+            yield f"NO SAGA EVER {words.upper()}"
+
+
+def reaches(stage: Stage, end: type) -> bool:
+    """Whether a saga came to an end of that kind in any world."""
+    return any(isinstance(stage.runs[number].state, end) for number in range(len(stage.runs)))
+
+
+def _entities(stage: Stage) -> str:
+    count = sum(len(owned) for owned in stage.scenario.given.values())
+    return f"{count} {'entity' if count == 1 else 'entities'}"
 
 
 def _on_purpose(stage: Stage) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from amends.checking.conduct import misconduct
 from amends.checking.stage import Stage
 from amends.checking.world import Broken, Message, Move, Next, World, add, frozen, put, short
-from amends.core.messages import Answered, Cancel, DeadlinePassed, Input, TimedOut
+from amends.core.messages import Answered, Cancel, DeadlinePassed, Input, TimedOut, Unknown
 from amends.core.state import asked, underway
 from amends.core.step import step
 
@@ -37,6 +37,10 @@ class Coordinator:
         said = Answered(message.step, message.kind, message.outcome)
         move = Move("hears", message.saga, message.step, message.kind, short(message.outcome))
         yield from self._told(world, message.saga, said, SOON_MS, move)
+        if isinstance(message.outcome, Unknown):  # whoever always fails uses up the time for further attempts
+            yield from self._told(
+                world, message.saga, said, AFTER_EVERY_LIMIT_MS, move._replace(note=f"{move.note}, and no time is left")
+            )
 
     def clock(self, world: World, saga: int) -> Iterator[Next]:
         """A request's time runs out: for nothing when neither it nor an answer is on its way, else it was slow."""

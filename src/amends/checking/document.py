@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from amends.checking.answer import Answer
+from amends.checking.bound import reaches
 from amends.checking.explore import Counterexample, Found
 from amends.checking.trace import Change, Row, changes_between, rows_of, standing
+from amends.core.state import Compensated, Completed
 
 FORM: Final = 1
+ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")  # of an object without a text of its own; another each time
 
 
 def document_of(answer: Answer) -> dict[str, Any]:
@@ -22,12 +26,20 @@ def document_of(answer: Answer) -> dict[str, Any]:
         "bound": {
             "steps": len(found.moves.stage.steps),
             "sagas": len(found.moves.stage.ids),
+            "requests": [_words(request) for request in answer.scenario.requests],
+            "entities": {
+                f"{service}/{key}": _words(entity)
+                for service, owned in answer.scenario.given.items()
+                for key, entity in owned.items()
+            },
             "faults": found.faults,
             "states": found.progress.states,
             "transitions": found.progress.transitions,
             "exhausted": found.exhausted,
             "cut_by": found.cut_by,
             "visited": "full value",
+            "completes": reaches(found.moves.stage, Completed),
+            "compensates": reaches(found.moves.stage, Compensated),
             "on_purpose": bound["on purpose"],
             "models": {service: model.name for service, model in found.moves.stage.models.items()},
             "not_covered": bound["not covered"].split("; "),
@@ -74,3 +86,7 @@ def _move(row: Row) -> dict[str, Any]:
 def _change(change: Change) -> dict[str, Any]:
     parts = [{"part": part.part, "before": part.before, "after": part.after} for part in change.parts]
     return {"where": change.where, "parts": parts, "on_purpose": change.on_purpose}
+
+
+def _words(value: Any) -> str:
+    return ADDRESS.sub("", repr(value))

@@ -158,7 +158,7 @@ def adapter(
     def replies(books: Books, request: Request, step: Step) -> Iterator[Reply]:
         acting = client(books)
         outcome = _called(step, acting, request)
-        yield Reply(acting.books, outcome, f"{_function(step, request.kind).__name__}(): {short(outcome)}")
+        yield Reply(acting.books, outcome, f"{_function(step, request.kind).__name__}() answers {short(outcome)}")
 
     return Model(f"the saga's own functions on {getattr(client, '__name__', 'a client')}", start, replies, standing)
 

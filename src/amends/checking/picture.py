@@ -39,21 +39,21 @@ def draw_counterexample(found: Found, shown: Counterexample, signs: Signs, width
     last = shown.trace[-1].after if shown.trace else first
     yield from Timeline(stage, signs, width).lines(rows_of(stage, shown))
     yield ()
-    yield (Span(f" {signs.refused} "), Span(f"broken: {shown.broken.rule}", "refused"))
-    yield from _text(shown.broken.text, width)
+    yield from _verdict(f" {signs.refused} ", f"broken: {shown.broken.rule}", "refused", width)
+    yield from wrapped([Span(shown.broken.text)], (Span(" " * INDENT),), INDENT, width)
     yield from _what_is_left(stage, first, last, signs, width)
     yield ()
-    yield (Span(f"   {_found_by(found, shown)}", "faint"),)
+    yield from wrapped([Span(_found_by(found, shown), "faint")], (Span(" " * INDENT),), INDENT, width)
 
 
 def draw_bound(found: Found, bound: Sequence[tuple[str, str]], signs: Signs, width: int) -> Iterator[Line]:
     """The lines of an answer without a counterexample: the verdict, and its bound."""
     name = found.moves.stage.saga.name
     if found.held:
-        yield (Span(f" {signs.done} ", "done"), Span(f"{name} holds within this bound", "done"))
+        yield from _verdict(f" {signs.done} ", f"{name} holds within this bound", "done", width)
     else:
         words = f"cut by {found.cut_by}: nothing broken so far, which says nothing of the rest"
-        yield (Span(f" {signs.cut} ", "unknown"), Span(words, "unknown"))
+        yield from _verdict(f" {signs.cut} ", words, "unknown", width)
     yield ()
     for label, text in bound:
         yield from wrapped([Span(text)], (Span(f"   {label:{LABEL}}", "strong"),), INDENT + LABEL, width)
@@ -90,15 +90,17 @@ class Timeline:
             Span(f"{row.move.step:{self.step}}"),
             Span(f"{kind:{KIND}}", "faint"),
         )
-        words = [*_words(row, self.signs)]
+        indent = self.right
         if row.move.what not in RECEIVED | ARRIVED:
-            left = left if row.move.step else left[:3]
-            yield from wrapped(words, left, self.wire if row.move.step else LEFT + self.saga, self.width)
+            left, indent = (left, self.wire) if row.move.step else (left[:3], LEFT + self.saga)
         elif self.has_room:
-            yield from wrapped(words, (*left, _arrow(row, self.signs), Span("  ")), self.right, self.width)
+            left = (*left, _arrow(row, self.signs), Span("  "))
         else:
             yield (*left, _arrow(row, self.signs))
-            yield from wrapped(words, (Span(" " * (LEFT + 2)),), LEFT + 2, self.width)
+            left, indent = (Span(" " * (LEFT + 2)),), LEFT + 2
+        for words in _words(row, self.signs):
+            yield from wrapped(words, left, indent, self.width)
+            left = (Span(" " * indent),)
 
     def _turn(self, name: str, words: str) -> Iterator[Line]:
         """What became of a saga, in its own lane."""
@@ -119,8 +121,20 @@ def _arrow(row: Row, signs: Signs) -> Span:
     return Span(signs.to if is_request else signs.back, "undone" if row.move.kind is Kind.UNDO else "done")
 
 
-def _words(row: Row, signs: Signs) -> Iterator[Span]:
-    """What happened, in words."""
+def _words(row: Row, signs: Signs) -> Iterator[list[Span]]:
+    """What happened, in words: a list for each line of its own."""
+    changes = [[*_change(change, signs, named=change.where != row.where)] for change in row.changes]
+    first = [*_what(row)]
+    if not row.said:  # then the change says what happened
+        first += [span for change in changes for span in change]
+        changes = []
+    if row.move.aside:
+        first.append(Span(f"({row.move.aside})", "refused"))
+    yield first
+    yield from changes
+
+
+def _what(row: Row) -> Iterator[Span]:
     what = row.move.what
     if row.is_late:
         yield Span("late:", "unknown")
@@ -131,10 +145,6 @@ def _words(row: Row, signs: Signs) -> Iterator[Span]:
         yield Span(f"the {what.removeprefix('lost ')} is lost" + (f": {row.said}" if row.said else ""), "refused")
     else:
         yield from _who_said(row)
-    for change in row.changes:
-        yield from _change(change, signs, named=change.where != row.where)
-    if row.move.aside:
-        yield Span(f"({row.move.aside})", "refused")
 
 
 def _who_said(row: Row) -> Iterator[Span]:
@@ -159,8 +169,8 @@ def _difference(part: Difference, signs: Signs, comma: str) -> Iterator[Span]:
     yield Span(part.after + comma)
 
 
-def _text(text: str, width: int) -> Iterator[Line]:
-    return wrapped([Span(text)], (Span(" " * INDENT),), INDENT, width)
+def _verdict(sign: str, words: str, look: Look, width: int) -> Iterator[Line]:
+    return wrapped([Span(words, look)], (Span(sign, look),), INDENT, width)
 
 
 def _what_is_left(stage: Stage, first: World, last: World, signs: Signs, width: int) -> Iterator[Line]:
@@ -185,5 +195,7 @@ def _purpose(change: Change) -> Iterator[Span]:
 
 def _found_by(found: Found, shown: Counterexample) -> str:
     spent = sum(seen.move.cost for seen in shown.trace)
-    worlds = counted(found.progress.states, "world")
-    return f"shortest: {counted(len(shown.trace), 'move')}, {counted(spent, 'fault')}; found among {worlds}"
+    size = f"{counted(len(shown.trace), 'move')}, {counted(spent, 'fault')}"
+    if found.cut_by:
+        return f"{size}; shown again, without a search"
+    return f"shortest: {size}; found among {counted(found.progress.states, 'world')}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from amends.checking.serial import Serial, replay
 from amends.checking.stage import Stage
-from amends.checking.world import Broken, Message, World
+from amends.checking.world import Broken, World
 from amends.core.definition import Step, takes_call
-from amends.core.messages import Changed, Done, Gone, Kind, Refused
+from amends.core.messages import Kind
 from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsOperator, asked, underway
 
 
@@ -19,6 +20,7 @@ class Rest:
         self.stage = stage
         self.scenario = stage.scenario
         self.start = stage.first(0)
+        self.serial = Serial(stage)
         self._never: dict[tuple[int, ...], Broken | None] = {}
 
     def broken(self, world: World) -> Broken | None:
@@ -130,7 +132,11 @@ class Rest:
                 if message.kind is Kind.UNDO and each.leaves:
                     replayed = each.leaves(replayed, self.scenario.requests[message.saga])
                 continue
-            replayed, answer = self._replay(replayed, message, each)
+            answer: object
+            try:
+                replayed, answer = replay(each, replayed, self.stage.request(message))
+            except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
+                answer = f"{type(error).__name__}: {error}"
             given = dict(self.stage.inbox(world, message.saga, each.event).answers).get(Kind.DO.value)
             if answer != given:
                 text = (
@@ -141,21 +147,38 @@ class Rest:
                 return Broken("no dirty read", text)
         after = self.stage.entities[world.cells[place]]
         if after == replayed:
-            return None
+            return (
+                self._not_serial(world, cell, after, completed) if self._is_written_from_a_read(world, place) else None
+            )
         text = (
             f"{_at(cell)} is {after!r}; by the completed sagas alone it would be {replayed!r}. Make action and undo "
             "commutative (add and subtract), or check a version and read again"
         )
         return Broken("no lost update", text)
 
-    def _replay(self, entity: Any, message: Message, each: Step) -> tuple[Any, Any]:
-        extra = (message.call,) if takes_call(each.action) else ()
-        after = each.action(entity, self.scenario.requests[message.saga], *extra)
-        if isinstance(after, Refused):
-            return entity, after
-        if isinstance(after, Changed):
-            return after.entity, Done(after.answer)
-        return (None if isinstance(after, Gone) else after), Done()
+    def _is_written_from_a_read(self, world: World, place: int) -> bool:
+        """Whether a step may have written to an entity what an earlier one of its saga read there.
+
+        Where none has, no update can be lost; sagas may then come in another order at each of their steps.
+        """
+        for message in self.stage.histories[world.history[place]]:
+            earlier = {each.event for each in self._steps_on(message.saga, self.stage.cells[place])}
+            answers = message.call.answers if message.call else {}
+            if takes_call(self.stage.steps[message.step].action) and not earlier.isdisjoint(answers):
+                return True
+        return False
+
+    def _not_serial(self, world: World, cell: tuple[str, str], after: Any, completed: list[bool]) -> Broken | None:
+        """Among completed sagas: an entity is as one after the other, in some order, would have left it."""
+        possible = self.serial.after(world, cell, completed)
+        if not possible or after in possible:
+            return None
+        text = (
+            f"{_at(cell)} is {after!r}; one after the other, the completed sagas would leave "
+            f"{' or '.join(dict.fromkeys(map(repr, possible)))}. Read and write in one step (hold first), or check a "
+            "version and read again"
+        )
+        return Broken("no lost update", text)
 
     def _still_held(self, world: World, place: int, cell: tuple[str, str]) -> Broken | None:
         before, after = self.stage.entities[self.start.cells[place]], self.stage.entities[world.cells[place]]

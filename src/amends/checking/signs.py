@@ -78,7 +78,8 @@ def wrapped(spans: Iterable[Span], first: Line, indent: int, width: int) -> Iter
         if begun and column + len(gap) + width_of(word) > width:
             yield tuple(line)
             line, column, gap = [Span(" " * indent)], indent, ""
-        line.append(Span(gap + word, look))
+        last = line.pop() if line and line[-1].look == look else Span("", look)
+        line.append(Span(last.text + gap + word, look))
         column += len(gap) + width_of(word)
         begun = True
     yield tuple(line)

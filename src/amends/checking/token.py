@@ -1,7 +1,6 @@
 """A counterexample as a word to copy, and the way back: `amends check --replay`.
 
-It holds which of the possible moves each was, and a byte of each move, so that a saga that became another since is
-noticed where it leaves the way.
+It holds a digest of each move, not its place: places depend on the order in which an exploration met its messages.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from amends.checking.explore import Counterexample, Found, Seen
@@ -21,8 +19,10 @@ from amends.core.scenario import Scenario
 from amends.errors import UnusableInput
 
 FORM: Final = "amends1-"  # the digit is the version of the form
-NAME_BYTES: Final = 4
-FINGERPRINT_BYTES: Final = 8
+FINGERPRINT: Final = 8  # bytes
+NAME: Final = 4
+MOVE: Final = 2
+REPLAY: Final = "--replay"  # what cut the search: there was none
 NEVER_ENDS: Final = "every saga ends"
 
 
@@ -33,25 +33,21 @@ class Token(NamedTuple):
         fingerprint: of the definition.
         name: a digest of the scenario's name.
         faults: how many might happen.
-        places: which of the possible moves each was.
-        checks: a byte of each move.
+        moves: a digest of each.
     """
 
     fingerprint: str
     name: bytes
     faults: int
-    places: tuple[int, ...]
-    checks: bytes
+    moves: tuple[bytes, ...]
 
 
 def token_of(name: str, found: Found) -> str:
     """The token of a counterexample."""
     assert found.counterexample is not None, "only a counterexample has a token"
-    head = bytes.fromhex(found.moves.stage.saga.fingerprint) + _digest(name)
-    places = found.counterexample.places
-    body = b"".join(map(_packed, (found.faults, len(places), *places)))
-    checks = bytes(_check(seen.move) for seen in found.counterexample.trace)
-    text = base64.urlsafe_b64encode(head + body + checks).decode()
+    head = bytes.fromhex(found.moves.stage.saga.fingerprint) + _digest(name, NAME)
+    moves = b"".join(_digest_of(seen.move) for seen in found.counterexample.trace)
+    text = base64.urlsafe_b64encode(head + found.faults.to_bytes(2, "big") + moves).decode()
     return FORM + text.rstrip("=")
 
 
@@ -62,25 +58,22 @@ def read_token(text: str) -> Token:
         UnusableInput: it is none.
     """
     word = text.strip()
+    body = word.removeprefix(FORM)
     try:
-        data = base64.b64decode(word.removeprefix(FORM) + "=" * (-len(word.removeprefix(FORM)) % 4), b"-_", True)
-        numbers = _unpacked(data[FINGERPRINT_BYTES + NAME_BYTES :])
-        faults, count = next(numbers)[0], next(numbers)[0]
-        pairs = [next(numbers) for _ in range(count)]
-    except (binascii.Error, StopIteration, ValueError):
-        raise UnusableInput(f"{word[:40]!r}: no token; one begins with {FORM}") from None
-    used = FINGERPRINT_BYTES + NAME_BYTES + (pairs[-1][1] if pairs else 0)
-    checks = data[used:] if pairs else b""
-    if not word.startswith(FORM) or len(checks) != count:
-        raise UnusableInput(f"{word[:40]!r}: no token; one begins with {FORM}")
-    head = data[:FINGERPRINT_BYTES].hex()
-    name = data[FINGERPRINT_BYTES : FINGERPRINT_BYTES + NAME_BYTES]
-    return Token(head, name, faults, tuple(number for number, _ in pairs), checks)
+        data = base64.b64decode(body + "=" * (-len(body) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    head = FINGERPRINT + NAME + 2
+    if not word.startswith(FORM) or len(data) < head or (len(data) - head) % MOVE:
+        raise UnusableInput(f"{word[:40]!r} is no token; one begins with {FORM}")
+    moves = tuple(data[at : at + MOVE] for at in range(head, len(data), MOVE))
+    faults = int.from_bytes(data[FINGERPRINT + NAME : head], "big")
+    return Token(data[:FINGERPRINT].hex(), data[FINGERPRINT : FINGERPRINT + NAME], faults, moves)
 
 
 def is_about(token: Token, name: str) -> bool:
     """Whether a token is about the scenario of that name."""
-    return token.name == _digest(name)
+    return token.name == _digest(name, NAME)
 
 
 def follow(scenario: Scenario, token: Token) -> tuple[Moves, Counterexample | None]:
@@ -99,23 +92,43 @@ def follow(scenario: Scenario, token: Token) -> tuple[Moves, Counterexample | No
     saga = scenario.saga
     if token.fingerprint != saga.fingerprint:
         raise UnusableInput(
-            f"the token is about {saga.name} as it was ({token.fingerprint}); the definition changed since "
-            f"({saga.fingerprint}): check it anew"
+            f"the token is about saga {saga.name} as it was, {token.fingerprint}; its definition changed since, to "
+            f"{saga.fingerprint}: check it anew"
         )
-    moves = Moves(Stage(scenario))
-    world, trace, broken = moves.stage.first(token.faults), list[Seen](), None
-    for number, (place, check) in enumerate(zip(token.places, token.checks, strict=True), 1):
-        following = next((each for at, each in enumerate(moves.after(world)) if at == place), None)
-        if following is None or _check(following.move) != check:
-            raise UnusableInput(
-                f"the token cannot be followed beyond move {number - 1} of {len(token.places)}: participants, models "
-                f"or entities of {saga.name} changed since: check it anew"
-            )
-        trace.append(Seen(following.move, world, following.world))
-        world, broken = following.world, following.broken
-    rest = Rest(moves.stage)
-    broken = broken or rest.broken(world) or _never_ends(moves, rest, world)
-    return moves, Counterexample(broken, tuple(trace), token.places) if broken else None
+    way = _Way(Moves(Stage(scenario)), token)
+    shown = way.go()
+    if shown is None and way.longest < len(token.moves):
+        raise UnusableInput(
+            f"the token leads no further than move {way.longest} of {len(token.moves)}; participants, models or "
+            f"entities of saga {saga.name} changed since: check it anew"
+        )
+    return way.moves, shown
+
+
+class _Way:
+    """The way of a token: at each world every move of the digest is tried, since two may share one."""
+
+    def __init__(self, moves: Moves, token: Token) -> None:
+        self.moves = moves
+        self.rest = Rest(moves.stage)
+        self.token = token
+        self.longest = 0
+
+    def go(self) -> Counterexample | None:
+        """The first way whose end is broken; ``None`` when there is none."""
+        todo: list[tuple[World, tuple[Seen, ...], tuple[int, ...], Broken | None]]
+        todo = [(self.moves.stage.first(self.token.faults), (), (), None)]
+        while todo:
+            world, trace, places, broken = todo.pop()
+            self.longest = max(self.longest, len(trace))
+            if len(trace) == len(self.token.moves):
+                if broken := broken or self.rest.broken(world) or _never_ends(self.moves, self.rest, world):
+                    return Counterexample(broken, trace, places)
+                continue
+            for place, (move, after, wrong) in enumerate(self.moves.after(world)):
+                if _digest_of(move) == self.token.moves[len(trace)]:
+                    todo.append((after, (*trace, Seen(move, world, after)), (*places, place), wrong))
+        return None
 
 
 def _never_ends(moves: Moves, rest: Rest, world: World) -> Broken | None:
@@ -131,27 +144,10 @@ def _never_ends(moves: Moves, rest: Rest, world: World) -> Broken | None:
     return Broken(NEVER_ENDS, "from here on it never ends, though nothing else goes wrong")
 
 
-def _digest(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()[:NAME_BYTES]
+def _digest(text: str, length: int) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:length]
 
 
-def _check(move: Move) -> int:
-    text = f"{move.what}/{move.saga}/{move.step}/{move.kind.value}/{move.note}/{move.aside}"
-    return hashlib.sha256(text.encode()).digest()[0]
-
-
-def _packed(number: int) -> bytes:
-    """A number in seven bits a byte, the high ones later."""
-    low, rest = number & 0x7F, number >> 7
-    return bytes([low | 0x80]) + _packed(rest) if rest else bytes([low])
-
-
-def _unpacked(data: bytes) -> Iterator[tuple[int, int]]:
-    """The numbers in some bytes, each with where it ends."""
-    number, shift = 0, 0
-    for end, byte in enumerate(data, 1):
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:  # noqa: PLR2004 - the bit that says that more follow
-            yield number, end
-            number, shift = 0, 0
+def _digest_of(move: Move) -> bytes:
+    what = f"{move.what}/{move.saga}/{move.step}/{move.kind.value}/{move.note}/{move.aside}/{move.cost}"
+    return _digest(what, MOVE)

@@ -168,6 +168,8 @@ def add(flight: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
 def short(outcome: Any) -> str:
     """An outcome in a few words."""
     match outcome:
+        case None:
+            return "no answer"
         case Done(answer):
             return "done" if answer is None else f"done: {answer}"
         case Refused(reason):

@@ -13,25 +13,25 @@ from typing import Any, Final, cast
 
 from amends.core.decide import Said
 from amends.core.messages import Changed, Done, Gone, Later, Refused, Unknown
-from amends.core.table import LocalAsk, Path
+from amends.core.table import LocalAsk, Way
 
 Entities = Mapping[str, MutableMapping[str, Any]]
 """The unit of work: service, then id, to entity. A dict of dicts serves; an adapter's overlay can."""
 
-Straight = Callable[[Any, Entities], tuple[Path, Any]]
+Straight = Callable[[Any, Entities], tuple[Way, Any]]
 """From request and entities to the path on which the way ended, and what was answered there, if anything was."""
 
 SPECIAL: Final = frozenset((Refused, Changed, Gone, type(None), Done, Unknown, Later))
 NOTHING_SAID: Final = object()
 
 
-def straight(path: Path) -> Straight:
+def straight(path: Way) -> Straight:
     """The straight way from a path on; written at the first call and remembered on the path."""
     path.straight = path.straight or _written(path)
     return path.straight
 
 
-def _written(path: Path) -> Straight:
+def _written(path: Way) -> Straight:
     names: dict[str, Any] = {"SPECIAL": SPECIAL, "NOTHING_SAID": NOTHING_SAID}
     lines = ["def straight(request, entities):"]
     known: dict[str, str] = {}
@@ -45,7 +45,7 @@ def _written(path: Path) -> Straight:
     return cast("Straight", names["straight"])
 
 
-def _written_step(path: Path, ask: LocalAsk, names: dict[str, Any], known: dict[str, str]) -> list[str]:
+def _written_step(path: Way, ask: LocalAsk, names: dict[str, Any], known: dict[str, str]) -> list[str]:
     """One step: look up service, id and entity, unless a step before did; ask; write."""
     lines = []
 

@@ -96,7 +96,7 @@ class Node:
     def __init__(self, saga: Saga, state: State) -> None:
         self.saga = saga
         self.state = state
-        self.path = Path(self, NOTHING)
+        self.path = Way(self, NOTHING)
         self._links: dict[Signal, Link] = {}
 
     def follow(self, signal: Signal) -> Link:
@@ -107,7 +107,7 @@ class Node:
         return link
 
 
-class Path:
+class Way:
     """A way through the table that local answers took, from one node on.
 
     Each way is made once and remembered, so that walking it again costs a lookup a step, and keeping the trail of a
@@ -128,15 +128,15 @@ class Path:
         self.node = at
         self.story = story
         self.ask = next(_local_asks(at), None)
-        self.done: Path | None = None
-        self.refused: Path | None = None
-        self.straight: Callable[[Any, Any], tuple[Path, Any]] | None = None
+        self.done: Way | None = None
+        self.refused: Way | None = None
+        self.straight: Callable[[Any, Any], tuple[Way, Any]] | None = None
 
-    def follow(self, said: Said) -> Path:
+    def follow(self, said: Said) -> Way:
         """The way after the local participant answered ``DONE`` or ``REFUSED``."""
         assert self.ask is not None, "who was not asked does not answer"
         link = self.node.follow(Answer(self.ask.member, self.ask.kind, said))
-        onward = Path(link.node, self.story.then(link.story))
+        onward = Way(link.node, self.story.then(link.story))
         if said is Said.DONE:
             self.done = onward
         else:
@@ -152,9 +152,9 @@ def node(saga: Saga, state: State) -> Node:
     return found
 
 
-def first(saga: Saga) -> Node:
-    """The node in which a saga that has just started asks for its first group."""
-    return node(saga, begin(saga)).follow(Wish.BEGIN).node
+def first_way(saga: Saga) -> Way:
+    """The way on which a saga that has just started asks for its first group."""
+    return node(saga, begin(saga)).follow(Wish.BEGIN).node.path
 
 
 def _decided(source: Node, signal: Signal) -> Link:

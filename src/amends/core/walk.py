@@ -12,13 +12,13 @@ from amends.core.decide import Said
 from amends.core.definition import Command, Step
 from amends.core.messages import GONE, NO_ANSWERS, Call, Changed, Kind, Refused
 from amends.core.straight import NOTHING_SAID, SPECIAL, Entities, straight
-from amends.core.table import LocalAsk, Path
+from amends.core.table import LocalAsk, Way
 from amends.errors import ParticipantError
 
 
 def walk(
-    path: Path, saga_id: str, request: Any, entities: Entities, answers: Mapping[str, Any] = NO_ANSWERS
-) -> tuple[Path, Mapping[str, Any], str]:
+    path: Way, saga_id: str, request: Any, entities: Entities, answers: Mapping[str, Any] = NO_ANSWERS
+) -> tuple[Way, Mapping[str, Any], str]:
     """Carry out local steps, until the saga ends or asks something else.
 
     Args:
@@ -88,7 +88,7 @@ def put(owned: MutableMapping[str, Any], entity_id: str, after: Any, what: str, 
     return answer
 
 
-def command(entities: Entities, order: Command, entity_id: str, body: Any) -> Refused | None:
+def carry_out(entities: Entities, order: Command, entity_id: str, body: Any) -> Refused | None:
     """Carry out a command on its entity.
 
     Args:

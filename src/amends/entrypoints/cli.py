@@ -108,13 +108,15 @@ def amends(
     """Amends runs sagas, and finds the rollback that doesn't.
 
     [bold]Examples[/]
-      [cyan]amends demo[/]               orders ship, orders roll back: a minute's read
+      [cyan]amends demo[/]               a rollback that doesn't, found: a minute's read
+      [cyan]amends check shop[/]         break the order saga in every way there is
+      [cyan]amends new tickets[/]        start a saga of your own, with its check
       [cyan]amends run orders.json[/]    run a file of operations, see what happened
       [cyan]amends graph shop[/]         the order saga as a diagram
 
     [bold]Exit codes[/]
       0  done, also with canceled orders and refused operations
-      1  bad news: something is broken or was refused
+      1  bad news: something is broken, not put back, or was refused
       2  unusable input: one line on standard error says what and where
       3  cut by a limit
     """
@@ -163,7 +165,7 @@ def run(
 
 @app.command()
 def demo() -> None:
-    """Take a tour: orders that ship, orders that roll back, a saga of your own.
+    """Take a tour: a rollback that doesn't, found and mended; orders that ship and roll back.
 
     Everything that it shows really runs, here and now. It needs no file and leaves none.
 
@@ -174,6 +176,74 @@ def demo() -> None:
     from amends.entrypoints.demo import show_demo
 
     show_demo()
+
+
+@app.command()
+def check(
+    definition: Annotated[
+        str,
+        typer.Argument(
+            metavar="DEFINITION",
+            help="shop, module:name or path.py:name: a Scenario, or a Saga beside its Scenarios.",
+            show_default=False,
+        ),
+    ],
+    faults: Annotated[
+        int | None,
+        typer.Option("--faults", min=0, max=1000, metavar="N", help="At most so many faults. [2; for several sagas 1]"),
+    ] = None,
+    max_states: Annotated[
+        int | None,
+        typer.Option("--max-states", min=1, metavar="N", help="Stop after so many worlds; by default 5 000 000."),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", min=0, metavar="S", help="Stop after so many seconds; by default never."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a document for programs.")] = False,
+    pytest: Annotated[
+        str, typer.Option("--pytest", metavar="FILE", help="Write a test that reproduces the counterexample.")
+    ] = "",
+    replay: Annotated[
+        str, typer.Option("--replay", metavar="TOKEN", help="Show one counterexample again, without a search.")
+    ] = "",
+) -> None:
+    """Break a saga in every way there is, within a bound, and show what is not put back.
+
+    Every order of messages, every crash, loss, double, late answer, refusal
+    and cancel is tried on the saga's own functions. Either all of it held,
+    and the answer names its bound, or the shortest way to something that is
+    not put back is drawn.
+
+    [bold]Examples[/]
+      [cyan]amends check shop[/]
+      [cyan]amends check trip.py:trip --faults 2 --pytest test_trip_bug.py[/]
+      [cyan]amends check travel.sagas:trip --json[/]
+
+    [bold]Exit codes[/]
+      0  everything within the bound was looked at, and held
+      1  a counterexample
+      2  it could not be loaded
+      3  cut by a limit, with nothing found so far: no answer
+    """
+    from amends.entrypoints.checks import Wanted, check_definition
+
+    wanted = Wanted(definition, faults, max_states, timeout, as_json, pytest, replay)
+    raise typer.Exit(check_definition(wanted))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the project and its folder.", show_default=False)],
+) -> None:
+    """Write a starting project: a saga, its participants, its check and a test.
+
+    [bold]Examples[/]
+      [cyan]amends new tickets && cd tickets && pytest[/]
+    """
+    from amends.entrypoints.starter import write_project
+
+    write_project(name)
 
 
 @app.command()

@@ -11,8 +11,12 @@ from types import ModuleType
 from typing import Final
 
 from amends.core.definition import Saga
+from amends.core.scenario import Scenario
 from amends.errors import UnusableInput
 
+SHOP: Final = "shop"
+SCENARIOS_OF_THE_SHOP: Final = "amends.shop.scenarios"
+A_SCENARIO: Final = "name = Scenario(saga, given={'SERVICE': {'id': entity}}, requests=[...])"
 FORMS: Final = "a DEFINITION is shop, module:name or path.py:name"
 
 
@@ -25,14 +29,51 @@ def load(definition: str) -> Saga:
     Raises:
         UnusableInput: there is no such definition, or its module raised.
     """
-    if definition == "shop":
+    if definition == SHOP:
         from amends.shop import CHECKOUT
 
         return CHECKOUT
+    home, name = parted(definition)
+    return _saga_of(_module(home), home, name)
+
+
+def load_scenarios(definition: str) -> dict[str, Scenario]:
+    """Load what a definition is to be checked in, by name.
+
+    Args:
+        definition: names a scenario, or a saga whose scenarios stand in the same module.
+
+    Raises:
+        UnusableInput: there is no such definition or scenario, or its module raised.
+    """
+    if definition == SHOP:
+        return _scenarios_of(load(SHOP), _module(SCENARIOS_OF_THE_SHOP))
+    home, name = parted(definition)
+    module = _module(home)
+    if isinstance(scenario := getattr(module, name, None), Scenario):
+        return {name: scenario}
+    scenarios = _scenarios_of(_saga_of(module, home, name), module)
+    if not scenarios:
+        raise UnusableInput(f"{home}: no Scenario of {name!r} stands beside it; write one: {A_SCENARIO}")
+    return scenarios
+
+
+def parted(definition: str) -> tuple[str, str]:
+    """The module and the name in a definition that is not the shop.
+
+    Raises:
+        UnusableInput: it has another form.
+    """
     home, colon, name = definition.rpartition(":")
     if not (home and colon and name):
         raise UnusableInput(f"{definition!r}: {FORMS}")
-    return _saga_of(_module(home), home, name)
+    return home, name
+
+
+def _scenarios_of(saga: Saga, module: ModuleType) -> dict[str, Scenario]:
+    """In the order in which the module has them."""
+    found = {name: value for name, value in vars(module).items() if isinstance(value, Scenario)}
+    return {name: scenario for name, scenario in found.items() if scenario.saga is saga}
 
 
 def _module(home: str) -> ModuleType:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import time
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
-from rich.syntax import Syntax
 from rich.text import Text
 
-from amends import run
-from amends.entrypoints import tickets
 from amends.entrypoints.books import draw_books, draw_order
-from amends.entrypoints.paper import STYLES, Paper, paper
-from amends.entrypoints.tickets import TICKETS, Buy
-from amends.entrypoints.timeline import draw_timeline
+from amends.entrypoints.box_office import as_before, show_breaking, show_mending, show_running, show_saga
+from amends.entrypoints.paper import Paper, paper
 from amends.shop import Session
 from amends.shop.checkout import SERVICES
 from amends.shop.orders import ORDER
-from amends.shop.views import batch_view, timeline
+from amends.shop.views import batch_view
 
 PAUSE_S: Final = 0.6  # the eye sees that something new begins
-PRESENT: Final = "from typing"  # where the part of the module that is shown begins
 
 
 class Chapter(NamedTuple):
@@ -68,7 +61,31 @@ CHAPTERS: Final = (
         [["INJECT_FAILURE", "SHIPPING", "O004"], ["PLACE_ORDER", "C001", "P001", 1]],
     ),
 )
+TICKETS: Final = (
+    (
+        "A saga, as most tutorials write it",
+        "Charge the card, hold the seats, issue the ticket; what fails is refunded.",
+        show_saga,
+    ),
+    (
+        "Break it in every way there is",
+        "With any crash, loss, double or delay, in any order. The shortest way to harm:",
+        show_breaking,
+    ),
+    (
+        "One argument later",
+        "Whether an unanswered charge happened is looked up before it is undone.",
+        show_mending,
+    ),
+    (
+        "The same saga, run",
+        "One that goes well, and one whose printer jams.",
+        show_running,
+    ),
+)
 NEXT: Final = (
+    ("amends new NAME", "start a saga of your own, with its check"),
+    ("amends check shop", "break the order saga that you have just seen"),
     ("amends run FILE", "run operations of your own"),
     ("amends run --help", "what a file of operations looks like"),
     ("amends graph shop", "the order saga as a diagram"),
@@ -78,12 +95,13 @@ NEXT: Final = (
 def show_demo() -> None:
     """Show the tour on standard output."""
     out = paper()
+    for title, words, show in TICKETS:
+        _begin(out, title, words)
+        show(out)
     session = Session()
     for chapter in CHAPTERS:
         _begin(out, chapter.title, chapter.words)
         _show_batch(out, session, chapter.operations)
-    _begin(out, "A saga of your own", "Steps, and what makes amends for each. This is all of it.")
-    _show_tickets(out)
     _begin(out, "What next", "")
     width = max(len(command) for command, _ in NEXT)
     out.write(*(Text.assemble("  ", (f"{command:{width}}", "cyan"), f"   {words}") for command, words in NEXT))
@@ -107,37 +125,9 @@ def _show_batch(out: Paper, session: Session, operations: list[list[Any]]) -> No
     draw_books(out, batch.customers, batch.products)
     if all(order.status == "CANCELED" for order in batch.orders):
         newly = _books_but_order(session)
-        out.write("", _verdict(out, "PAYMENT, INVENTORY and SHIPPING", before, newly))
+        out.write("", as_before(out, "PAYMENT, INVENTORY and SHIPPING", before, newly))
 
 
 def _books_but_order(session: Session) -> Any:
     """What every service keeps but ORDER, which leaves the row of a canceled order on purpose."""
     return deepcopy({service: session.entities[service] for service in SERVICES if service != ORDER})
-
-
-def _verdict(out: Paper, who: str, before: object, after: object) -> Text:
-    outcome, word = ("done", "exactly") if before == after else ("refused", "NOT")
-    return Text.assemble(" ", (getattr(out.marks, outcome), STYLES[outcome]), f" {who} are {word} as before")
-
-
-def _show_tickets(out: Paper) -> None:
-    source = inspect.getsource(tickets)
-    shown = source[source.index(PRESENT) :].replace("  # fmt: skip", "").replace("\n\n\n", "\n\n").strip()
-    code = Syntax("", "python", theme="ansi_dark", background_color="default").highlight(shown)
-    code.rstrip()
-    out.write(code)
-    books: dict[str, dict[str, Any]] = {"SEATS": {"Hamlet": 10}, "TICKET": {}}
-    bank = {"ada": 100, "bob": 200}
-    for buy in (Buy("Hamlet", 2, "ada"), Buy("Hamlet", 6, "bob")):
-        out.write(*_run_tickets(out, buy, books, bank))
-
-
-def _run_tickets(out: Paper, buy: Buy, books: dict[str, dict[str, Any]], bank: dict[str, int]) -> Iterator[Text]:
-    before = deepcopy((books, bank))
-    ran = run(TICKETS, buy, entities=books, clients={"CARD": bank})
-    yield Text()
-    yield Text.assemble((f"run(TICKETS, {buy})", "cyan"), "  ", (type(ran.state).__name__, "bold"))
-    yield from draw_timeline(out, timeline(TICKETS.every_step(), ran.trail), ran.reason)
-    yield Text(f" SEATS {books['SEATS']}, bank {bank}")
-    if ran.reason:
-        yield _verdict(out, "seats, tickets and bank", before, (books, bank))

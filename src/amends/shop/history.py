@@ -9,9 +9,12 @@ from __future__ import annotations
 import marshal
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from amends.shop.orders import number_of, order_id_of
 from amends.shop.report import Row
+
+ROWS_MAX: Final = 128  # in one pack: what a look at one old order unpacks
 
 
 class History(Mapping[str, Row]):
@@ -24,9 +27,11 @@ class History(Mapping[str, Row]):
 
     def update(self, batch: Mapping[str, Row]) -> None:
         """Keep the orders of a batch; they follow the ones before without a gap."""
-        if self._last:
-            self._packed.append(marshal.dumps(tuple(self._last.values())))
-            self._counts.append(self._counts[-1] + len(self._last))
+        rows = tuple(self._last.values())
+        for first in range(0, len(rows), ROWS_MAX):
+            pack = rows[first : first + ROWS_MAX]
+            self._packed.append(marshal.dumps(pack))
+            self._counts.append(self._counts[-1] + len(pack))
         self._last = batch
 
     def __getitem__(self, order_id: str) -> Row:

@@ -18,7 +18,6 @@ STOCK: Final = range(10_001)
 PRICE: Final = range(1, 1_000_001)
 QUANTITY: Final = range(1001)
 
-ENTRY_TYPES: Final = frozenset((tuple, list))
 UNREADABLE: Final = -1  # the index of a remark on the whole list
 
 
@@ -104,8 +103,14 @@ def read(operations: Any) -> tuple[list[Any], Remark | None]:
     try:
         return [entry for entry in operations], None  # noqa: C416 - list() would ask for a length, which may raise
     except Exception as error:  # noqa: BLE001 - the contract: whatever it is, the list counts as empty
-        rule = f"operations are a list that can be read to its end; reading it raised {type(error).__name__}"
-        return [], Remark(UNREADABLE, "", type(operations).__name__, rule)
+        rule = f"operations are a list that can be read to its end; reading it raised {_kind_of(error)}"
+        return [], Remark(UNREADABLE, "", _kind_of(operations), rule)
+
+
+def _kind_of(value: Any) -> str:
+    """The name of a value's type, as Python keeps it; a metaclass of the caller's may have another in its place."""
+    name: str = type.__dict__["__name__"].__get__(type(value))
+    return name
 
 
 _SHAPES: Final = {
@@ -116,7 +121,7 @@ _SHAPES: Final = {
 
 def is_well_formed(entry: Any) -> bool:
     """Whether an operation is right by itself, whatever state it meets."""
-    if type(entry) not in ENTRY_TYPES or not entry or type(entry[0]) is not str:
+    if not _is_entry(entry) or not entry or type(entry[0]) is not str:
         return False
     shape = _SHAPES.get(entry[0])
     if shape is None or len(entry) != len(shape) + 1:
@@ -145,5 +150,11 @@ def fault(index: int, entry: Any) -> Remark:
 
 def name_of(entry: Any) -> str:
     """The operation's name, also of one that does not exist; empty when there is none to be read."""
-    has_name = type(entry) in ENTRY_TYPES and entry and type(entry[0]) is str
+    has_name = _is_entry(entry) and entry and type(entry[0]) is str
     return entry[0] if has_name else ""
+
+
+def _is_entry(value: Any) -> bool:
+    """Whether a value is exactly a tuple or a list; ``in`` would ask a metaclass of the caller's."""
+    kind = type(value)
+    return kind is tuple or kind is list

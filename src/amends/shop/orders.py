@@ -10,6 +10,8 @@ from amends.shop.purchase import Purchase
 ORDER: Final = "ORDER"
 NUMBERING: Final = "numbering"  # the id of the counter's entity; an order's id begins with O and a digit
 
+DIGITS_MAX: Final = 18  # of a number that could be reached
+
 PROCESSING: Final = "PROCESSING"
 SHIPPED: Final = "SHIPPED"
 CANCELED: Final = "CANCELED"
@@ -43,7 +45,8 @@ def order_id_of(number: int) -> str:
 def number_of(order_id: str) -> int:
     """The number in an order's id; 0 when the text is none."""
     digits = order_id[1:]
-    return int(digits) if digits.isascii() and digits.isdecimal() else 0
+    is_number = len(digits) <= DIGITS_MAX and digits.isascii() and digits.isdecimal()
+    return int(digits) if is_number else 0
 
 
 def take_numbers(last: int | None, count: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple, TypedDict
 
 from amends.core.state import Compensated, Completed, Status
-from amends.core.table import Entry, Path
+from amends.core.table import Entry, Way
 from amends.shop.checkout import LOGGED_EVENTS
 from amends.shop.inventory import Product
 from amends.shop.orders import CANCELED, PROCESSING, SHIPPED
@@ -76,7 +76,7 @@ class Telling(NamedTuple):
         log: lines of the saga log, for any order: the id is to be filled in.
     """
 
-    path: Path
+    path: Way
     status: str
     completed: tuple[str, ...]
     compensations: tuple[str, ...]
@@ -97,7 +97,7 @@ class Placed(NamedTuple):
     reason: str
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Way:
         """The way that the saga took; it ends in its state."""
         return self.told.path
 
@@ -156,10 +156,10 @@ TELLINGS: Final[dict[str, Telling]] = {}
 """What each way says, by the way's name; there are few ways, so each is read once."""
 
 
-class _Ways(dict[Path, str]):
+class _Ways(dict[Way, str]):
     """The name of each way: what happened on it, in words."""
 
-    def __missing__(self, path: Path) -> str:
+    def __missing__(self, path: Way) -> str:
         way = self[path] = "; ".join(path.story.words)
         TELLINGS[way] = _read(path)
         return way
@@ -168,7 +168,7 @@ class _Ways(dict[Path, str]):
 WAYS: Final = _Ways()
 
 
-def _read(path: Path) -> Telling:
+def _read(path: Way) -> Telling:
     state = path.node.state
     told = [entry for entry in path.story.entries if entry.event in LOGGED_EVENTS]
     return Telling(

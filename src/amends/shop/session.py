@@ -5,13 +5,13 @@ The contract is docs/contract.md, "A session".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from amends.core.messages import Refused
 from amends.core.straight import Entities
-from amends.core.table import first
-from amends.core.walk import command, walk
+from amends.core.table import first_way
+from amends.core.walk import carry_out, walk
 from amends.shop.checkout import CHECKOUT, FAILING_AT, SERVICES, place
 from amends.shop.history import History
 from amends.shop.inventory import INVENTORY, STOCK_SET, Offer
@@ -47,8 +47,8 @@ CUSTOMERS_MAX: Final = 20  # newly created in one call of the function (contract
 PRODUCTS_MAX: Final = 50
 ORDERS_MAX: Final = 100
 
-START: Final = first(CHECKOUT).path
-STARTS_FAILING: Final = tuple(first(saga).path for saga in FAILING_AT)
+START: Final = first_way(CHECKOUT)
+STARTS_FAILING: Final = tuple(first_way(saga) for saga in FAILING_AT)
 
 
 def ecommerce_saga_processor(operations: Any) -> Report:
@@ -68,9 +68,10 @@ def ecommerce_saga_processor(operations: Any) -> Report:
 class Sagas(Protocol):
     """Where a session keeps its orders' sagas."""
 
-    def __contains__(self, order_id: object, /) -> bool: ...
-
     def __getitem__(self, order_id: str, /) -> Row: ...
+
+    def get(self, order_id: str, /) -> Row | None:
+        """An order's saga; ``None`` when no such order was placed."""
 
     def update(self, batch: dict[str, Row], /) -> None:
         """Keep the sagas of a batch."""
@@ -123,8 +124,9 @@ class Session:
         Returns:
             The entities that the batch names and the log of its orders, as at its end.
         """
+        entries, unreadable = read(operations)  # first: whoever is read may use this session
         batch = _Batch(self.entities, self.sagas, limits=self._limits)
-        report = batch.process(operations)
+        report = batch.process(entries, unreadable)
         batch.keep(self.entities, self.sagas)
         self.refusals, self.notes = tuple(batch.refusals), tuple(batch.notes)
         return report
@@ -154,13 +156,12 @@ class _Batch:
         self.refusals: list[Remark] = []
         self.notes: list[Remark] = []
 
-    def process(self, operations: Any) -> Report:
-        """Read it all, learn which failures are injected, then carry out one operation after the other."""
-        entries, unreadable = read(operations)
+    def process(self, entries: list[Any], unreadable: Remark | None) -> Report:
+        """Learn which failures are injected, then carry out one operation after the other."""
         if unreadable:
             self.refusals.append(unreadable)
-        injections = self._screened(entries)
-        for index, entry in enumerate(entries):
+        accepted, injections = self._screened(entries)
+        for index, entry in enumerate(accepted):
             if entry is not None:
                 CARRY_OUT[entry[0]](self, index, entry)
         self._note_idle(injections)
@@ -171,25 +172,32 @@ class _Batch:
     def keep(self, entities: Entities, sagas: Sagas) -> None:
         """Write what is new with the batch's orders."""
         if self.placed:
-            command(entities, NUMBERS_TAKEN, NUMBERING, len(self.placed))
+            carry_out(entities, NUMBERS_TAKEN, NUMBERING, len(self.placed))
             sagas.update(self.placed)
             for service in (ORDER, SHIPPING):
                 entities[service].update(self.entities[service])
 
-    def _screened(self, entries: list[Any]) -> list[tuple[int, Any]]:
-        """Replace by ``None`` what is not to be carried out, and give the injections among it."""
+    def _screened(self, entries: list[Any]) -> tuple[list[Any], list[tuple[int, Any]]]:
+        """What is to be carried out, with ``None`` in the place of everything else; and the injections.
+
+        The caller's own lists are copied before they are looked at, and all that was read is kept by whoever called
+        until the batch is over: neither another thread nor a finalizer can change what was accepted.
+        """
+        accepted: list[Any] = []
         injections = []
-        for index, entry in enumerate(entries):
+        for index, read_entry in enumerate(entries):
+            entry = tuple(read_entry) if type(read_entry) is list else read_entry
             if not is_well_formed(entry):
-                self.refusals.append(fault(index, entry))
-                entries[index] = None
+                self.refusals.append(fault(index, read_entry))
+                entry = None
             elif entry[0] == INJECT_FAILURE:
                 injections.append((index, entry))
-                entries[index] = None
+                entry = None
+            accepted.append(entry)
         for _, (_, service, order_id) in injections:
             step = SERVICES.index(service)
             self.injected[order_id] = min(step, self.injected.get(order_id, step))
-        return injections
+        return accepted, injections
 
     def place_order(self, index: int, entry: Any) -> None:
         """Place an order and run its saga to the end."""
@@ -217,7 +225,7 @@ class _Batch:
         if is_new and self.limits and self.customers_created == CUSTOMERS_MAX:
             return self._refuse(index, entry, customer_id, f"one call creates {CUSTOMERS_MAX} customers at most")
         self.customers_created += is_new
-        command(self.entities, CREDIT_LIMIT_SET, customer_id, credit_limit)
+        carry_out(self.entities, CREDIT_LIMIT_SET, customer_id, credit_limit)
         self.customers_named[customer_id] = None
         return None
 
@@ -228,28 +236,28 @@ class _Batch:
         if is_new and self.limits and self.products_created == PRODUCTS_MAX:
             return self._refuse(index, entry, product_id, f"one call creates {PRODUCTS_MAX} products at most")
         self.products_created += is_new
-        command(self.entities, STOCK_SET, product_id, Offer(stock, price))
+        carry_out(self.entities, STOCK_SET, product_id, Offer(stock, price))
         self.products_named[product_id] = None
         return None
 
     def query_customer(self, index: int, entry: Any) -> None:
         """Name a customer."""
-        self._query(index, entry, self.accounts, self.customers_named)
+        self._query(index, entry, self.accounts.get(entry[1]), self.customers_named)
 
     def query_product(self, index: int, entry: Any) -> None:
         """Name a product."""
-        self._query(index, entry, self.products, self.products_named)
+        self._query(index, entry, self.products.get(entry[1]), self.products_named)
 
     def query_order(self, index: int, entry: Any) -> None:
         """Name an order."""
-        self._query(index, entry, self.placed if entry[1] in self.placed else self.sagas, self.orders_named)
+        self._query(index, entry, self.placed.get(entry[1]) or self.sagas.get(entry[1]), self.orders_named)
 
-    def _query(self, index: int, entry: Any, existing: Sagas | Mapping[str, Any], named: dict[str, Any]) -> None:
+    def _query(self, index: int, entry: Any, found: Any, named: dict[str, Any]) -> None:
         name, entity_id = entry
-        if entity_id in existing:
-            named[entity_id] = existing[entity_id]
-        else:
+        if found is None:
             self.notes.append(Remark(index, name, entity_id, "nothing has this id (yet)"))
+        else:
+            named[entity_id] = found
 
     def _refuse(self, index: int, entry: Any, value: Any, rule: str) -> None:
         self.refusals.append(Remark(index, entry[0], value, rule))

@@ -32,9 +32,16 @@ GAVE_UP = "return Status.RESENT if said is Said.UNKNOWN else _gave_up(saga, at, 
 PROBE_SAID = "if said in (Said.UNKNOWN, Said.EXPIRED):\n        return Status.PROBING"
 UNDO_SAID = "return Status.UNDOING if said is Said.UNKNOWN else Status.STUCK"
 KNOWN = "if key in inbox:"
-UNDOES = "elif isinstance(acted, Done):"
+UNDOES = "elif isinstance(acted, Done):\n        call = replace(request.call, answer=acted.answer)"
+STUCK_BEHIND = "return Status.STUCK if status is not Status.STUCK else None"
+PROBE_FOUND = "if said is Said.DONE:\n        return Status.DONE\n    if said in"
+SETTLES = "at_ms = max(at_ms, acted_ms + milliseconds(step.settles_within_s or 0))"
+UNDO_READS = "run.answers.get(step.event) if waiting.kind is Kind.UNDO else None"
+OWED = "owed = [step for group in saga.groups[: at.group] for step in group]"
 LEFT = "all or nothing is left"
 TWICE = "an effect happens twice"
+REVERSE = "compensations run in reverse order"
+NEEDLESS = "an operator is asked only when needed"
 FORWARD = "from the pivot on only forward"
 BACKWARD = "a saga that goes back stays on its way back"
 
@@ -48,22 +55,20 @@ BUGS: Final = [
         "return Status.RESENT if said is Said.UNKNOWN else Status.DONE", "tickets", 1, LEFT),
     Bug("compensations run in forward order", "decide",
         "        yield Entered(Backward(at.group - 1, (Status.DONE,) * len(saga.groups[at.group - 1])))",
-        "        yield Entered(Backward(0, (Status.DONE,) * len(saga.groups[0])))", "order", 1, ""),
+        "        yield Entered(Backward(0, (Status.DONE,) * len(saga.groups[0])))", "order", 1, REVERSE),
     Bug("only the last step is compensated", "decide", "elif at.group == 0:",
         "elif at.group == 0 or Status.UNDONE in at.members:", "order", 1, LEFT),
     Bug("the next compensation starts before the last is confirmed", "decide",
         "if not set(at.members) <= NOTHING_LEFT:", "if not set(at.members) <= {*NOTHING_LEFT, Status.UNDOING}:",
-        "order", 1, ""),
-    Bug("an undo that fails long enough counts as done", "decide", UNDO_SAID,
-        "return Status.UNDOING if said is Said.UNKNOWN else Status.UNDONE", "order", 2, LEFT),
+        "order", 1, LEFT),
     Bug("an undo without an answer counts as done", "decide", UNDO_SAID,
         "return Status.UNDONE if said is Said.UNKNOWN else Status.STUCK", "order", 2, LEFT),
     Bug("a refused undo counts as done", "decide", UNDO_SAID,
-        "return Status.UNDOING if said is Said.UNKNOWN else Status.UNDONE", "cannot_undo", 2, LEFT),
+        "return Status.UNDOING if said is Said.UNKNOWN else Status.UNDONE", "cannot_undo", 2, REVERSE),
     Bug("retries of an undo are capped", "waiting", "waiting.kind is Kind.DO and group < saga.pivot",
-        "group < saga.pivot", "order", 2, "an operator is asked only when needed"),
+        "group < saga.pivot", "order", 2, NEEDLESS),
     Bug("retries behind the pivot are capped", "waiting", "waiting.kind is Kind.DO and group < saga.pivot",
-        "waiting.kind is Kind.DO", "order", 1, ""),
+        "waiting.kind is Kind.DO", "order", 1, NEEDLESS),
     Bug("a cancel is taken when the pivot is under way", "decide", "state.group < saga.pivot",
         "state.group <= saga.pivot", "order", 1, FORWARD),
     Bug("a deadline ends going back", "decide", "        case TryAgain(member) if again",
@@ -73,8 +78,6 @@ BUGS: Final = [
         "                yield Marked(member, marked)\n"
         "                if marked is Status.DONE and isinstance(at, Backward) and len(at.members) == 1:\n"
         "                    yield Entered(Forward(at.group, (Status.DONE,)))\n", "tickets", 1, BACKWARD),
-    Bug("an action is sent again on the way back", "decide",
-        "    if isinstance(at, Backward):\n        return Status.UNKNOWN\n", "", "tickets", 2, BACKWARD),
     Bug("a refusal after an unknown attempt is taken for certain", "decide",
         "said is Said.RULED_OUT or status is Status.SENT or step.remembers_refusals", "True",
         "declined", 1, "a refusal after an unknown attempt proves nothing"),
@@ -83,49 +86,50 @@ BUGS: Final = [
     Bug("a refused pivot waits for an operator", "decide",
         "if isinstance(at, Forward) and at.group > saga.pivot:\n        return Status.STUCK",
         "if isinstance(at, Forward) and at.group >= saga.pivot:\n        return Status.STUCK",
-        "order", 1, "an operator is asked only when needed"),
-    Bug("a refusal behind the pivot is ignored", "decide", "return Status.STUCK if status is not Status.STUCK else None",
+        "order", 1, NEEDLESS),
+    Bug("a refusal behind the pivot is ignored", "decide", STUCK_BEHIND,
         "return Status.DONE", "pays_and_sends", 0, LEFT),
-    Bug("a saga turns back behind the pivot", "decide", "return Status.STUCK if status is not Status.STUCK else None",
+    Bug("a saga turns back behind the pivot", "decide", STUCK_BEHIND,
         "return Status.REFUSED", "pays_and_sends", 0, FORWARD),
     Bug("a probe that fails counts as a no", "decide", PROBE_SAID,
-        PROBE_SAID.replace("return Status.PROBING", "return Status.REFUSED"), "tickets", 2, LEFT),
-    Bug("what a probe finds is not undone", "decide", "if said is Said.DONE:\n        return Status.DONE\n    if said in",
-        "if said is Said.DONE:\n        return Status.UNDONE\n    if said in", "tickets", 1, LEFT),
+        PROBE_SAID.replace("return Status.PROBING", "return Status.REFUSED"), "tickets", 2, REVERSE),
+    Bug("what a probe finds is not undone", "decide", PROBE_FOUND,
+        PROBE_FOUND.replace("Status.DONE", "Status.UNDONE"), "tickets", 1, REVERSE),
     Bug("a group goes on when its first member is done", "decide", "elif statuses == {Status.DONE}:",
         "elif Status.DONE in statuses:", "together", 0, LEFT),
     Bug("a group is undone while a member is under way", "decide", "if WAITS_FOR_ACTION.isdisjoint(at.members):",
-        "if at.members:", "together", 0, "a group is undone together"),
+        "if at.members:", "together", 1, "a group is undone together"),
     Bug("a saga forgets to ask for the next group", "decide", "if statuses == {Status.PENDING}:",
         "if statuses == {Status.PENDING} and at.group != 1:", "order", 0, "every saga ends"),
     # --- what travels beside it ---
-    Bug("a probe is sent too early", "waiting", "at_ms = max(at_ms, acted_ms + milliseconds(step.settles_within_s or 0))",
-        "at_ms = max(at_ms, acted_ms)", "tickets", 1, "a probe waits until its action has settled"),
+    Bug("a probe is sent too early", "waiting", SETTLES,
+        "at_ms = max(at_ms, acted_ms)", "tickets", 2, "a probe waits until its action has settled"),
     Bug("a request is sent again with a dead key", "waiting", "return key_is_dead or (is_limited",
         "return (is_limited", "pays", 1, "nothing is sent again with a dead key"),
-    Bug("answers are lost before the undo", "step", "run.answers.get(step.event) if waiting.kind is Kind.UNDO else None",
-        "None", "receipts", 1, ""),
+    Bug("answers are lost before the undo", "step", UNDO_READS,
+        "None", "receipts", 1, REVERSE),
     Bug("each attempt has a key of its own", "step", "key_of(run.saga_id, step, waiting.kind), waiting.attempt",
         "key_of(run.saga_id, step, waiting.kind) + f'#{waiting.attempt}', waiting.attempt",
         "order", 0, "the key is the same at every attempt"),
     Bug("an answer that comes later is taken for the answer", "step",
         "if isinstance(said, Answered) and isinstance(said.outcome, Later):\n        return",
         "if isinstance(said, Answered) and isinstance(said.outcome, Later):\n"
-        "        said = Answered(said.step, said.kind, Done())\n    if False:\n        return", "late", 1, LEFT),
-    Bug("an operator is told of the last step alone", "state", "owed = [step for group in saga.groups[: at.group] for step in group]",
-        "owed = []", "cannot_undo", 1, "an operator is told what is owed"),
-    Bug("the table takes all answers for one", "table", "self._links.get(signal)",
-        "next((link for known, link in self._links.items() if type(known) is type(signal)), None)", "order", 1, ""),
+        "        said = Answered(said.step, said.kind, Done())\n    if False:\n        return", "late", 1, REVERSE),
+    Bug("an operator is told of the last step alone", "state", OWED,
+        "owed = []", "cannot_undo", 2, "an operator is told what is owed"),
+    Bug("the table mixes up the members of a group", "table", "link = self._links.get(signal)",
+        "signal = signal._replace(member=0) if isinstance(signal, Answer) else signal\n"
+        "        link = self._links.get(signal)", "together", 0, "every saga ends"),
     # --- what a participant keeps ---
     Bug("the inbox forgets to drop duplicates", "inbox", KNOWN, "if False:", "order", 1, TWICE),
     Bug("the inbox leaves no tombstone", "inbox", "return {**inbox, key: answer}, after, answer",
         "return (inbox if answer is NOTHING_TO_UNDO else {**inbox, key: answer}), after, answer", "tickets", 1, LEFT),
     Bug("the inbox does not look at its tombstones", "inbox", "(entity, TOMBSTONE) if undo_key in inbox else", "",
-        "tickets", 1, "an action comes after its undo"),
-    Bug("the inbox undoes what it refused", "inbox", UNDOES + "\n        call = replace(request.call, answer=acted.answer)",
+        "tickets", 1, LEFT),
+    Bug("the inbox undoes what it refused", "inbox", UNDOES,
         "elif acted:\n        call = request.call", "order", 2, "an undo happens twice"),
-    Bug("the inbox undoes what never came", "inbox", UNDOES + "\n        call = replace(request.call, answer=acted.answer)",
-        "elif True:\n        call = request.call", "order", 2, "an undo happens twice"),
+    Bug("the inbox undoes what never came", "inbox", UNDOES,
+        "elif True:\n        call = request.call", "order", 1, "an undo happens twice"),
     Bug("the inbox forgets what it refused", "inbox", "return {**inbox, key: answer}, after, answer",
         "return (inbox if isinstance(answer, Refused) else {**inbox, key: answer}), after, answer",
         "last_seat", 2, LEFT),

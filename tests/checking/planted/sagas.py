@@ -60,7 +60,7 @@ def of(*steps: Any, models: dict[str, Model] | None = None, count: int = 1, **op
 
 def order() -> Scenario:
     """An order, alone."""
-    given = {PAYMENT: {"C1": Account(100, 0)}, INVENTORY: {"P1": Product(5, 0, 0, 5, 10)}}
+    given: dict[str, dict[str, Any]] = {PAYMENT: {"C1": Account(100, 0)}, INVENTORY: {"P1": Product(5, 0, 0, 5, 10)}}
     return Scenario(CHECKOUT, given, [Purchase("O001", "C1", "P1", 2, 20, False)])
 
 

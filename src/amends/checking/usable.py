@@ -1,0 +1,42 @@
+"""Scenarios that would hold because nothing happens in them are refused, with what is wrong and what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from amends.core.scenario import Scenario
+from amends.errors import UnusableInput
+
+
+def refuse_unusable(name: str, scenario: Scenario) -> None:
+    """Refuse a scenario that names what its saga does not have, or in which no saga runs.
+
+    Args:
+        name: what to call it.
+        scenario: to look at.
+
+    Raises:
+        UnusableInput: something is wrong with it; only the first thing is said.
+    """
+    for fault in _faults(scenario):
+        raise UnusableInput(f"{name}: {fault}")
+
+
+def _faults(scenario: Scenario) -> Iterator[str]:
+    steps = [*scenario.saga.every_step()]
+    local = dict.fromkeys(each.service for each in steps if each.is_local)
+    outside = dict.fromkeys(each.service for each in steps if not each.is_local)
+    if not scenario.requests:
+        yield "it has no requests, so nothing would run; give one for each saga"
+    if scenario.ids and len(set(scenario.ids)) != len(scenario.requests):
+        count = len(scenario.requests)
+        yield f"it has {count} requests and ids={[*scenario.ids]!r}; give each request an id of its own, or none"
+    yield from _unknown("given", scenario.given, local, "local step")
+    yield from _unknown("models", scenario.models, outside, "external step")
+
+
+def _unknown(where: str, named: Collection[str], known: Collection[str], what: str) -> Iterator[str]:
+    for service in named:
+        if service not in known:
+            there = f"those of its {what}s are: {', '.join(known)}" if known else f"it has no {what}"
+            yield f"{where} names the service {service!r}, and the saga has no {what} of it; {there}"

@@ -1,0 +1,162 @@
+"""``amends check``: every scenario of a definition, explored, and what came of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from rich.text import Text
+
+import amends
+from amends.checking import Answer, explore
+from amends.checking.api import default_faults, replayed
+from amends.checking.document import FORM, document_of
+from amends.checking.explore import Found
+from amends.checking.token import is_about, read_token
+from amends.checking.usable import refuse_unusable
+from amends.core.scenario import Scenario
+from amends.entrypoints.definitions import load_scenarios
+from amends.entrypoints.paint import paint
+from amends.entrypoints.paper import FAINT, Paper, paper
+from amends.entrypoints.progress import progress_line
+from amends.entrypoints.reproducers import write_reproducer
+from amends.errors import UnusableInput
+
+HELD: Final = 0
+COUNTEREXAMPLE: Final = 1
+CUT: Final = 3
+OURS: Final = str(Path(amends.__file__).parent)
+
+
+class Wanted(NamedTuple):
+    """What is asked of a check.
+
+    Attributes:
+        definition: its name.
+        faults: at most; ``None`` for what is usual.
+        max_states: stop after so many distinct worlds; ``None`` for what is usual.
+        timeout_s: stop after so many seconds.
+        as_json: whether to print a document in place of a picture.
+        pytest: where to write a test that reproduces a counterexample; empty for nowhere.
+        replay: a token to follow in place of a search; empty for none.
+    """
+
+    definition: str
+    faults: int | None = None
+    max_states: int | None = None
+    timeout_s: float | None = None
+    as_json: bool = False
+    pytest: str = ""
+    replay: str = ""
+
+
+def check_definition(wanted: Wanted) -> int:
+    """Check a definition, and show the answers as they come.
+
+    Returns:
+        The exit code: 0 when all was looked at and held, 1 with a counterexample, 3 when a limit cut a search.
+
+    Raises:
+        UnusableInput: the definition, its scenarios or the token cannot be used.
+    """
+    scenarios = load_scenarios(wanted.definition)
+    if wanted.replay:
+        scenarios = _meant(scenarios, wanted.replay)
+    for name, scenario in scenarios.items():
+        refuse_unusable(name, scenario)
+    show = _printing(wanted) if wanted.as_json else _drawing(wanted)
+    answers = show(_answers(wanted, scenarios))
+    broken = [answer for answer in answers if answer.verdict == "counterexample"]
+    if wanted.pytest and broken:
+        sys.stderr.write(f"{write_reproducer(wanted.pytest, wanted.definition, broken[0])}\n")
+    if broken:
+        return COUNTEREXAMPLE
+    return CUT if any(answer.verdict == "cut" for answer in answers) else HELD
+
+
+def _answers(wanted: Wanted, scenarios: Mapping[str, Scenario]) -> Iterator[Answer]:
+    for name, scenario in scenarios.items():
+        with _blaming(name):
+            found = replayed(scenario, wanted.replay) if wanted.replay else _explored(wanted, name, scenario)
+        if found is None:
+            sys.stderr.write(f"amends: {name}: followed to its end, nothing is broken there any more\n")
+        else:
+            yield Answer(name, scenario, found)
+
+
+def _explored(wanted: Wanted, name: str, scenario: Scenario) -> Found:
+    limits: dict[str, Any] = {} if wanted.max_states is None else {"max_states": wanted.max_states}
+    faults = default_faults(scenario) if wanted.faults is None else wanted.faults
+    with progress_line(name) as report:
+        return explore(scenario, faults=faults, timeout_s=wanted.timeout_s, report=report, **limits)
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """Whatever a scenario's own functions raise is a reason not to check it, in one line, with its place."""
+    try:
+        yield
+    except UnusableInput:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        theirs = [frame for frame in frames if not frame.filename.startswith(OURS)]
+        if not theirs:
+            raise  # our own fault: the whole traceback is wanted
+        where = f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}, in {theirs[-1].name}"
+        raise UnusableInput(f"{name}: cannot be checked: {type(error).__name__}: {error} ({where})") from error
+
+
+def _meant(scenarios: Mapping[str, Scenario], text: str) -> dict[str, Scenario]:
+    token = read_token(text)
+    meant = {name: scenario for name, scenario in scenarios.items() if is_about(token, name)}
+    if not meant:
+        raise UnusableInput(f"the token is about none of these scenarios: {', '.join(scenarios)}")
+    return meant
+
+
+Show = Callable[[Iterator[Answer]], list[Answer]]
+
+
+def _drawing(wanted: Wanted) -> Show:
+    out = paper()
+
+    def show(answers: Iterator[Answer]) -> list[Answer]:
+        shown = []
+        for answer in answers:
+            is_named = wanted.definition.endswith(f":{answer.name}")
+            out.title(wanted.definition if is_named else f"{wanted.definition}: {answer.name}")
+            paint(out, answer)
+            _say_how_to_see_it_again(out, wanted, answer)
+            sys.stdout.flush()
+            shown.append(answer)
+        return shown
+
+    return show
+
+
+def _say_how_to_see_it_again(out: Paper, wanted: Wanted, answer: Answer) -> None:
+    if answer.token and not wanted.replay:
+        out.write(Text(f"   amends check {wanted.definition} --replay {answer.token}", FAINT))
+
+
+def _printing(wanted: Wanted) -> Show:
+    def show(answers: Iterator[Answer]) -> list[Answer]:
+        begun = time.monotonic()
+        shown = [*answers]
+        document = {
+            "form": FORM,
+            "definition": wanted.definition,
+            "checks": [document_of(answer) for answer in shown],
+            "seconds": round(time.monotonic() - begun, 3),
+        }
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+        return shown
+
+    return show

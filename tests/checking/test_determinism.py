@@ -1,0 +1,70 @@
+"""The same input gives the same worlds, in the same order, and the same answer: everywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.interpreters import interpreters
+from tests.house.source import ROOT
+
+SCRIPT = """
+import hashlib
+from amends.checking.explore import explore
+from amends.checking.moves import Moves
+from amends.checking.stage import Stage
+from amends.shop.scenarios import ONE_ORDER, TWO_ORDERS_ONE_STOCK
+from tests.checking.drawn import drawn
+from tests.checking.planted.participant_bugs import BUGS
+from tests.checking.planted.sagas import SCENARIOS
+
+head = hashlib.sha256()
+looked_at = [(ONE_ORDER, 2), (TWO_ORDERS_ONE_STOCK, 0)]
+looked_at += [(made(), 1) for made in SCENARIOS.values()]
+looked_at += [(bug.written, bug.faults) for bug in BUGS if "counter" not in bug.name]
+for scenario, faults in looked_at:
+    moves = Moves(Stage(scenario))
+    found = explore(scenario, faults=faults)
+    for world in (seen.after for seen in (found.counterexample.trace if found.counterexample else ())):
+        head.update(repr(tuple(world)).encode())
+    todo, met = [moves.stage.first(faults)], {}
+    while todo and len(met) < 3000:
+        for move, world, broken in moves.after(todo.pop()):
+            if world not in met:
+                met[world] = None
+                todo.append(world)
+            head.update(repr((tuple(move), tuple(world), broken)).encode())
+    head.update(f"{found.progress[:3]} {drawn(found)}".encode())
+print(head.hexdigest())
+"""
+
+
+def said_by(python: Path, hash_seed: str) -> str:
+    """Explore in a process of its own, without any package, and return the head of everything that was met."""
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    command = [str(python), "-S", "-B", "-W", "error", "-c", SCRIPT]
+    ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
+    return ran.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def here() -> str:
+    """Return what this Python says."""
+    return said_by(Path(sys.executable), "0")
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2", "4711"])
+def test_nothing_depends_on_the_order_of_a_set(hash_seed: str, here: str) -> None:
+    """Worlds, moves, order and answers are the same under any hash seed."""
+    assert said_by(Path(sys.executable), hash_seed) == here
+
+
+@pytest.mark.parametrize("version", interpreters())
+def test_every_python_at_hand_says_the_same(version: str, here: str) -> None:
+    """From 3.11 up, with the standard library alone."""
+    assert said_by(interpreters()[version], "random") == here
