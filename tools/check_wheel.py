@@ -79,6 +79,9 @@ def run_installed(commands: Path, away: Path) -> None:
     run(commands / "python", "-I", "-c", FROM_THE_WHEEL, commands.parent, cwd=away)
     run(commands / "amends", "--help", cwd=away)
     run(commands / "amends", "demo", cwd=away)
+    run(commands / "amends", "check", "shop", "--faults", "1", cwd=away)
+    run(commands / "amends", "new", "started", cwd=away)
+    run(commands / "amends", "check", "started.saga:booking", cwd=away / "started")
     printed = run(commands / "amends", "run", "--json", *EXAMPLES, cwd=away)
     expected = [json.loads(path.read_text("utf-8"))["report"] for path in EXAMPLES]
     assert [json.loads(line) for line in printed.splitlines()] == expected, "amends run gave other reports"

@@ -39,16 +39,12 @@ def ran(pytester: pytest.Pytester, request: pytest.FixtureRequest, monkeypatch: 
 
 
 def test_the_timeline_is_shown(ran: str) -> None:
-    """And no line of the checker's own code."""
+    """And no line of the checker's own code; the summary has the rule that is broken."""
     assert "saga tickets, dusk\n\n      the saga asks        the wire  who is asked" in ran
     assert " ✘ broken: all or nothing is left" in ran
     assert "◌ cut by --max-states 1: nothing broken so far, which says nothing of the rest" in ran
     assert "api.py" not in ran
     assert "E       assert 1 == 2" in ran, "other failures are pytest's own"
-
-
-def test_the_summary_has_one_line_each(ran: str) -> None:
-    """With the rule that is broken."""
     assert "::test_broken - CheckFailed: all or nothing is left: s1 compensated" in ran
     assert "::test_cut - CheckCut: cut by --max-states 1" in ran
 
@@ -56,7 +52,7 @@ def test_the_summary_has_one_line_each(ran: str) -> None:
 @pytest.mark.parametrize("ran", [["--color=yes"]], indirect=True)
 def test_there_is_colour_where_there_can_be(ran: str) -> None:
     """The look of each part."""
-    assert "\x1b[31m\x1b[1mbroken: all or nothing is left\x1b[0m" in ran
+    assert "\x1b[31m\x1b[1m ✘ broken: all or nothing is left\x1b[0m" in ran
 
 
 @pytest.mark.parametrize("ran", [["-n", "1"]], indirect=True)

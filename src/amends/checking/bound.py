@@ -41,7 +41,7 @@ def _explored(found: Found, stage: Stage) -> str:
     size = f"{sagas} of {steps}, from {_entities(stage)}, at most {counted(found.faults, 'fault')}"
     met = f"{counted(progress.states, 'world')} (kept by full value), {counted(progress.transitions, 'transition')}"
     how = "all that can be reached" if found.exhausted else f"cut by {found.cut_by}" if found.cut_by else "so far"
-    return "; ".join([f"{size}: {met}, {how}", *_one_sided(stage)])
+    return "; ".join([f"{size}: {met}, {how}", *(_one_sided(stage) if found.exhausted else ())])
 
 
 def _one_sided(stage: Stage) -> Iterator[str]:

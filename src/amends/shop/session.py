@@ -186,7 +186,7 @@ class _Batch:
         accepted: list[Any] = []
         injections = []
         for index, read_entry in enumerate(entries):
-            entry = tuple(read_entry) if type(read_entry) is list else read_entry
+            entry: Any = tuple(read_entry) if type(read_entry) is list else read_entry
             if not is_well_formed(entry):
                 self.refusals.append(fault(index, read_entry))
                 entry = None
