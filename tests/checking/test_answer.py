@@ -200,7 +200,7 @@ def test_the_document_tells_the_counterexample() -> None:
 
 def test_an_object_without_a_text_has_no_address_in_the_document() -> None:
     """Its address is another in each run."""
-    bare = Scenario(MENDED.saga, {"SEATS": {"Hamlet": object()}}, MENDED.requests, MENDED.models)  # type: ignore[dict-item]
+    bare = Scenario(MENDED.saga, {"SEATS": {"Hamlet": object()}}, MENDED.requests, MENDED.models)
     assert "0x" not in json.dumps(document_of(answer(bare, 0))["bound"])
 
 

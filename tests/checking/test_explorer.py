@@ -26,7 +26,7 @@ from amends.checking.rest import Rest
 from amends.checking.stage import Stage
 from amends.checking.world import Broken, Next, World
 from amends.core.definition import Saga, Step, external, local
-from amends.core.messages import GONE, Call, Done, Kind, Later, Refused, Request, Unknown
+from amends.core.messages import GONE, Call, Changed, Done, Kind, Later, Refused, Request, Unknown
 from amends.core.scenario import Given, Scenario
 from amends.shop.scenarios import ONE_ORDER, TWO_ORDERS_ONE_CREDIT, TWO_ORDERS_ONE_STOCK
 from examples.trip import ada
@@ -222,6 +222,35 @@ def test_before_the_pivot_who_always_fails_is_given_up() -> None:
     bank = adapter(participant_bugs.Bank)
     assert explore(small(card(fails, outside), ship(), CARD=bank), faults=1).held
     assert rule_of(explore(small(card(fails, fails), ship(), CARD=bank), faults=0)) == "every saga ends"
+
+
+def test_a_decider_that_changes_its_request_is_found() -> None:
+    """Or the answers that it reads; and what it spoils is a copy."""
+
+    def greedy(kept: Shelf, wanted: list[int]) -> Shelf:
+        wanted.append(1)
+        return kept
+
+    def told(kept: Shelf, _: list[int]) -> Changed:
+        return Changed(kept, [1])
+
+    def sly(kept: Shelf, _: list[int], call: Call) -> Shelf:
+        call.answers["SHELF_SEEN"].append(2)
+        return kept
+
+    def of(*steps: Step) -> Scenario:
+        return Scenario(Saga("greed", list, steps), {"SHELF": {"shelf": Shelf()}}, [[2]])
+
+    seen = local("SHELF_SEEN", told, undo=lambda kept, _: kept, undone="SHELF_UNSEEN", entity=lambda _: "shelf")
+    for scenario, text in (
+        (of(shelf(greedy, give_back)), "[2] became [2, 1]"),
+        (of(seen, shelf(sly, give_back)), "[1, 2]"),
+    ):
+        found = explore(scenario, faults=0).counterexample
+        assert found
+        assert found.broken.rule == "a decider is pure"
+        assert text in found.broken.text
+        assert scenario.requests == [[2]]
 
 
 def sold_out(given: Given) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError
 from typing import Any
 
@@ -16,6 +16,11 @@ from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
 def two(entity: object, request: object) -> object:
     """Stand in for a local function."""
     return entity
+
+
+def yields(entity: object, request: object) -> Iterator[object]:
+    """Stand in for a function whose result is a generator."""
+    yield entity
 
 
 async def awaits(entity: object, request: object) -> object:
@@ -87,17 +92,27 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
         "step 'LAST': it comes after the pivot, which is never undone: remove leaves",
     ),
     # functions
-    (lambda: saga(step("A", undo="B")), "step 'A': undo is 'B'; give a function (client, request, call)"),
-    (lambda: saga(external("A", two, undo=nobody, undone="B")), "step 'A': action must take (client, request, call)"),
-    (lambda: saga(step("A", undo=one)), "step 'A': undo must take (client, request, call)"),
-    (lambda: saga(pivot(probe=two, settles_within_s=1)), "step 'PIVOT': probe must take (client, request, call)"),
-    (lambda: saga(ours("A", undo=one)), "undo must take (entity, request) or (entity, request, call)"),
-    (lambda: saga(local("A", 3, entity=str, pivot=True)), "action is 3; give a function (entity,"),  # type: ignore[arg-type]
-    (lambda: saga(local("A", awaits, entity=str, pivot=True)), "step 'A': action is async; a local step is a pure"),
-    (lambda: saga(ours("A", undo=awaits)), "step 'A': undo is async; a local step is a pure function: make it plain"),
+    (lambda: saga(step("A", undo="B")), "step 'A': undo is 'B'; it must take (client, request, call)"),
+    (lambda: saga(external("A", two, undo=nobody, undone="B")), "it must take (client, request, call)"),
+    (lambda: saga(step("A", undo=one)), "step 'A': undo is <function one at"),
+    (lambda: saga(pivot(probe=two, settles_within_s=1)), "step 'PIVOT': probe is <function two at"),
+    (lambda: saga(ours("A", undo=one)), "; it must take (entity, request) or (entity, request, call)"),
+    (lambda: saga(local("A", 3, entity=str, pivot=True)), "action is 3; it must take (entity,"),  # type: ignore[arg-type]
+    (
+        lambda: saga(local("A", awaits, entity=str, pivot=True)),
+        "step 'A': action is async, or yields; a local step",
+    ),
+    (lambda: saga(ours("A", undo=awaits)), "step 'A': undo is async, or yields; a local step is a pure function: make"),
     (lambda: saga(ours("A", entity="id")), "step 'A': entity is 'id'; give a function from the request to an id"),
     (lambda: saga(step("A", leaves=1)), "step 'A': leaves is 1; give a function (entity before, request) -> entity"),
     (lambda: saga(ours("A", holds=[1])), "step 'A': holds is (1,); give the names of the entity's fields"),
+    (lambda: saga(ours("A", holds="reserved")), "step 'A': holds is 'reserved'; give the names"),
+    (lambda: saga(ours("A", holds=None)), "step 'A': holds is None; give the names of the entity's fields"),
+    (lambda: saga(local("A", None, entity=str, pivot=True)), "step 'A': action is None; it must take"),  # type: ignore[arg-type]
+    (lambda: saga(local("A", yields, entity=str, pivot=True)), "step 'A': action is async, or yields"),
+    (lambda: saga(local("A", two, entity=lambda: "x", pivot=True)), "give a function from the request to an id"),  # type: ignore[misc, arg-type]
+    (lambda: saga(ours("A", leaves=lambda: 1)), "give a function (entity before, request) -> entity"),
+    (lambda: saga(step("A"), prepare=lambda: 1), "give a function (entities, saga_id, asked) -> request"),
     # times
     (lambda: saga(step("A", timeout_s=0)), "step 'A': timeout_s is 0; give a number above 0"),
     (lambda: saga(step("A", timeout_s=True)), "timeout_s is True; give a number above 0"),

@@ -87,10 +87,10 @@ def test_only_an_action_before_the_pivot_has_a_limit() -> None:
 
 
 def test_a_key_may_be_forgotten_at_the_end_of_its_life() -> None:
-    """Of an action and of an undo; a probe changes nothing and may always be sent."""
+    """Of an action and of an undo."""
     lives = pivot(key_lives_h=24)
     definition = saga(lives)
-    for kind, over in ((Kind.DO, True), (Kind.UNDO, True), (Kind.PROBE, False)):
+    for kind in (Kind.DO, Kind.UNDO):
         waiting = ask(lives, kind, None, 0, "")
         assert not is_over(definition, 0, lives, waiting, 24 * HOUR_MS - 1)
-        assert is_over(definition, 0, lives, waiting, 24 * HOUR_MS) is over
+        assert is_over(definition, 0, lives, waiting, 24 * HOUR_MS)

@@ -11,7 +11,7 @@ from amends.checking.stage import Stage
 from amends.checking.world import Broken, Inbox, Message, Move, Next, World, add, put, short
 from amends.core.definition import Step, takes_call
 from amends.core.inbox import receive
-from amends.core.messages import Call, Kind, Refused, Unknown
+from amends.core.messages import Call, Kind, Refused, Request, Unknown
 from amends.core.walk import key_of
 
 
@@ -73,27 +73,24 @@ class Participants:
 
     def _receive(self, inbox: Inbox, cell: int, message: Message) -> tuple[int, int, int, Broken | None]:
         each, entity = self.stage.steps[message.step], self.stage.entities[cell]
-        body = self.stage.scenario.requests[message.saga]
         calls: list[Any] = []
         watched = replace(each, action=_watched(each.action, calls), undo=each.undo and _watched(each.undo, calls))
         request = self.stage.request(message)
         keys = {kind.value: key_of(request.saga_id, each, kind) for kind in (Kind.DO, Kind.UNDO)}
         before = {keys[name]: answer for name, answer in inbox.answers}
-        keepsake = copy.deepcopy((entity, body))
+        handed = _copied(entity, request)
         try:
-            answers, after, answer = receive(before, entity, request, watched)
-            again = (
-                receive(before, entity, request, watched) if keepsake == (entity, body) else (answers, after, answer)
-            )
+            answers, after, answer = receive(before, *handed, watched)
+            again = receive(before, *_copied(entity, request), watched)
         except Exception as error:  # noqa: BLE001 - a user's decider may raise anything
-            text = f"{_name(each, message.kind)} raised {type(error).__name__}: {error}, asked with {keepsake[0]!r}"
+            text = f"{_name(each, message.kind)} raised {type(error).__name__}: {error}, asked with {entity!r}"
             return self.stage.inboxes.number(inbox), cell, -1, Broken("a decider raises", text)
         acted = bool(calls) and not isinstance(answer, Refused)
         is_undo = message.kind is Kind.UNDO
         named = tuple((name, answers[key]) for name, key in keys.items() if key in answers)
         kept = Inbox(named, inbox.done + (acted and not is_undo), inbox.undone + (acted and is_undo))
         number = self.stage.messages.number(message._replace(call=None, outcome=answer))
-        broken = _impure(each, message, keepsake, (entity, body), (after, answer), again[1:])
+        broken = _impure(each, (entity, request), handed, (after, answer), again[1:])
         if broken is None and calls and isinstance(answer, Refused):
             text = f"{_name(each, message.kind)} refused: {answer.reason}; asked with {entity!r}"
             broken = self._must_not_refuse(message, text)
@@ -200,11 +197,22 @@ def _name(each: Step, kind: Kind) -> str:
     return f"{each.event}/{kind.value} ({getattr(function, '__name__', repr(function))})"
 
 
-def _impure(each: Step, message: Message, before: Any, after: Any, first: Any, second: Any) -> Broken | None:
-    if before != after:
-        text = f"{_name(each, message.kind)} changed what it was given: {before!r} became {after!r}"
-        return Broken("a decider is pure", text)
+def _copied(entity: Any, request: Request) -> tuple[Any, Request]:
+    """What a decider is handed: a copy, so that it can spoil nothing but that."""
+    call = request.call
+    own = replace(call, answers=copy.deepcopy(dict(call.answers)), answer=copy.deepcopy(call.answer))
+    return copy.deepcopy(entity), replace(request, body=copy.deepcopy(request.body), call=own)
+
+
+def _impure(
+    each: Step, given: tuple[Any, Request], handed: tuple[Any, Request], first: Any, second: Any
+) -> Broken | None:
+    name = _name(each, given[1].kind)
+    if given != handed:
+        pairs = [(given[0], handed[0]), (given[1].body, handed[1].body), (given[1].call, handed[1].call)]
+        was, became = next(pair for pair in pairs if pair[0] != pair[1])
+        return Broken("a decider is pure", f"{name} changed what it was given: {was!r} became {became!r}")
     if first != second:
-        text = f"{_name(each, message.kind)} gave {first!r}, and {second!r} for the same"
+        text = f"{name} gave {first!r}, and {second!r} for the same"
         return Broken("a decider is deterministic", text)
     return None

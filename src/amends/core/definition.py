@@ -20,6 +20,7 @@ NAME_LENGTH_MAX: Final = 100  # a name is a column of a table and a word of a di
 A_NAME: Final = f"printable text of 1 to {NAME_LENGTH_MAX} characters, without '/'"  # which parts a key
 DURATION_MAX: Final = 1e9  # 30 years in seconds; beyond it a time is a slip of the pen
 WITHOUT_CALL: Final = 2  # (entity, request)
+PREPARE: Final = 3  # (entities, saga_id, asked)
 WITH_CALL: Final = 3  # (entity, request, call), (client, request, call)
 
 
@@ -122,8 +123,8 @@ def local(
         The step, to be put into a `Saga`, where it is checked.
     """
     return Step(
-        event, action, service or _first_word(event), undo, undone, pivot, entity, leaves, tuple(holds),
-        limit_s=limit_s, backoff=backoff or Backoff(),
+        event, action, service or _first_word(event), undo, undone, pivot, entity, leaves, _listed(holds),
+        limit_s=limit_s, backoff=Backoff() if backoff is None else backoff,
     )  # fmt: skip
 
 
@@ -174,12 +175,12 @@ def external(
     """
     return Step(
         event, action, service or _first_word(event), undo, undone, pivot, None, leaves, (), probe, timeout_s, limit_s,
-        settles_within_s, key_lives_h, backoff or Backoff(), remembers_refusals, at_least_once,
+        settles_within_s, key_lives_h, Backoff() if backoff is None else backoff, remembers_refusals, at_least_once,
     )  # fmt: skip
 
 
 def parallel(*steps: Step) -> Parallel:
-    """Steps that are asked at the same time; the saga goes on when all are done. 2 to 8 members."""
+    """Steps that are asked at the same time; the saga goes on when all are done. 1 to 8 members."""
     return Parallel(steps)
 
 
@@ -263,6 +264,10 @@ def _first_word(event: object) -> str:
     return event.split("_")[0] if isinstance(event, str) else ""
 
 
+def _listed(values: Any) -> Any:
+    return tuple(values) if isinstance(values, list | tuple) else values
+
+
 def _members(entry: Any) -> tuple[Any, ...]:
     return entry.steps if isinstance(entry, Parallel) else (entry,)
 
@@ -283,7 +288,7 @@ def _faults_of_list(steps: Any) -> Iterator[str]:
         for step in _members(entry):
             if not isinstance(step, Step):
                 hint = "; a group cannot hold a group" if isinstance(step, Parallel) else ""
-                yield f"{step!r} is no step; build one with local(...) or external(...){hint}"
+                yield f"{step!r:.60} is no step; build one with local(...) or external(...){hint}"
 
 
 def _faults_of_saga(saga: Any) -> Iterator[str]:
@@ -295,8 +300,8 @@ def _faults_of_saga(saga: Any) -> Iterator[str]:
         yield f"version is {saga.version!r}; count from 1"
     if saga.deadline_s is not None and not is_duration(saga.deadline_s):
         yield f"deadline_s is {saga.deadline_s!r}; give seconds above 0, or leave it out"
-    if saga.prepare is not None and not callable(saga.prepare):
-        yield f"prepare is {saga.prepare!r}; give a function (entities, asked) -> request"
+    if saga.prepare is not None and not _accepts(saga.prepare, PREPARE):
+        yield f"prepare is {saga.prepare!r}; give a function (entities, saga_id, asked) -> request"
     if not saga.groups:
         yield "it has no step; give it at least one"
     yield from _faults_of_groups(saga.groups)
@@ -353,17 +358,17 @@ def _faults_of_functions(step: Any) -> Iterator[str]:
     counts = (WITHOUT_CALL, WITH_CALL) if step.is_local else (WITH_CALL,)
     for name in ("action", "undo", "probe"):
         function = getattr(step, name)
-        if function is not None and not callable(function):
-            yield f"{name} is {function!r}; give a function {shape}"
-        if function is not None and not any(_accepts(function, count) for count in counts):
-            yield f"{name} must take {shape}"
-        if step.is_local and inspect.iscoroutinefunction(function):
-            yield f"{name} is async; a local step is a pure function: make it plain, or the step external(...)"
-    if step.entity is not None and not callable(step.entity):
+        if function is None and name != "action":
+            continue
+        if not any(_accepts(function, count) for count in counts):
+            yield f"{name} is {function!r:.60}; it must take {shape}"
+        if step.is_local and (inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)):
+            yield f"{name} is async, or yields; a local step is a pure function: make it plain, or it external(...)"
+    if step.is_local and not _accepts(step.entity, 1):
         yield f"entity is {step.entity!r}; give a function from the request to an id"
-    if step.leaves is not None and not callable(step.leaves):
+    if step.leaves is not None and not _accepts(step.leaves, WITHOUT_CALL):
         yield f"leaves is {step.leaves!r}; give a function (entity before, request) -> entity"
-    if not all(isinstance(name, str) for name in step.holds):
+    if not isinstance(step.holds, tuple) or not all(isinstance(name, str) for name in step.holds):
         yield f"holds is {step.holds!r}; give the names of the entity's fields"
 
 
@@ -371,7 +376,7 @@ def _faults_of_times(step: Any) -> Iterator[str]:
     for name in ("timeout_s", "limit_s", "settles_within_s", "key_lives_h"):
         value = getattr(step, name)
         if not is_duration(value) and (value is not None or name in ("timeout_s", "limit_s")):
-            yield f"{name} is {value!r}; give a number above 0"
+            yield f"{name} is {value!r}; give a number above 0, up to {DURATION_MAX:g}"
     if not step.is_local and step.limit_s < step.timeout_s:
         yield f"limit_s={step.limit_s!r} is shorter than timeout_s={step.timeout_s!r}; give one attempt time to end"
     if not isinstance(step.backoff, Backoff):
@@ -398,7 +403,7 @@ def is_duration(value: Any) -> bool:
 def _accepts(function: Callable[..., Any], count: int) -> bool:
     try:
         inspect.signature(function).bind(*range(count))
-    except TypeError:
+    except TypeError:  # also of what is no function at all
         return False
     except ValueError:  # some functions written in C do not tell; they are taken at their word
         pass

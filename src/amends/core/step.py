@@ -242,17 +242,11 @@ def _answer(run: Run, said: Input, signal: Signal | None) -> dict[str, Any]:
 
 
 def reason_of(said: Input | None) -> str:
-    """What an input gives as a reason, for a person; empty when it gives none."""
+    """What an input gives as a reason, for a person."""
     match said:
-        case Answered(outcome=Refused(reason)):
-            return reason or "refused"
-        case Answered(outcome=Unknown(error)):
-            return error or "unknown outcome"
-        case TimedOut():
-            return "no answer in time"
-        case DeadlinePassed():
-            return "the saga's deadline passed"
-    return in_words(said) if isinstance(said, Verb) else ""
+        case Answered(outcome=Refused(words) | Unknown(words)) if words:
+            return words
+    return in_words(said)
 
 
 def in_words(said: Input | None) -> str:
@@ -265,8 +259,10 @@ def in_words(said: Input | None) -> str:
             about = "deadline passed"
         case TimedOut(event, kind):
             about = f"{event}/{kind.value} timed out"
+        case Answered(event, kind, Refused(more) | Unknown(more) as outcome):
+            about = f"{event}/{kind.value} {word_for(outcome)}"
         case Answered(event, kind, outcome):
-            about, more = f"{event}/{kind.value} {word_for(outcome)}", reason_of(said)
+            about = f"{event}/{kind.value} {word_for(outcome)}"
         case Resolve(event, outcome, more):
             about = f"resolve {event} {word_for(outcome)}"
         case Retry(event, more):

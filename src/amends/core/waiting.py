@@ -83,11 +83,9 @@ def ask(step: Step, kind: Kind, last: Waiting | None, at_ms: int, error: str) ->
 def is_over(saga: Saga, group: int, step: Step, waiting: Waiting, at_ms: int) -> bool:
     """Whether a request with an unknown outcome must not be sent again at a time: its limit, or its key, is over.
 
-    A probe changes nothing and may always be sent again. Only an action before the pivot has a time limit: from the
-    pivot on, and on the way back, nothing ends because of a count or a clock (docs/promises.md, P2).
+    Only an action before the pivot has a time limit: from the pivot on, and on the way back, nothing ends because of a
+    count or a clock (docs/promises.md, P2). What is over for a probe is `decide`'s to say: a probe changes nothing.
     """
-    if waiting.kind is Kind.PROBE:
-        return False
     age_ms = at_ms - waiting.since_ms
     key_is_dead = step.key_lives_h is not None and age_ms >= step.key_lives_h * HOUR_MS
     is_limited = waiting.kind is Kind.DO and group < saga.pivot

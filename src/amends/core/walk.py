@@ -105,12 +105,9 @@ def carry_out(entities: Entities, order: Command, entity_id: str, body: Any) -> 
     """
     owned = entities[order.service]
     after = order.apply(owned.get(entity_id), body)
-    if after.__class__ not in SPECIAL:
-        owned[entity_id] = after
-    elif isinstance(after, Refused):
+    if isinstance(after, Refused):
         return after
-    else:
-        put(owned, entity_id, after, order.event, order.apply)
+    put(owned, entity_id, after, order.event, order.apply)
     return None
 
 

@@ -6,9 +6,10 @@ comes to the stock. So there are two worlds in which they compete.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from amends.core.scenario import Given, Scenario
+from amends.core.scenario import Scenario
 from amends.shop.checkout import CHECKOUT
 from amends.shop.inventory import INVENTORY, Product
 from amends.shop.payments import PAYMENT, Account
@@ -18,7 +19,7 @@ CUSTOMER: Final = "C001"
 PRODUCT: Final = "P001"
 
 
-def stock_does_not_add_up(given: Given) -> str:
+def stock_does_not_add_up(given: Mapping[str, Mapping[str, Any]]) -> str:
     """Promise P10, at every moment: stock + reserved + settled = added, and none is negative."""
     for product_id, (stock, reserved, settled, added, _) in given[INVENTORY].items():
         if stock + reserved + settled != added or min(stock, reserved, settled) < 0:
@@ -26,7 +27,7 @@ def stock_does_not_add_up(given: Given) -> str:
     return ""
 
 
-def credit_is_negative(given: Given) -> str:
+def credit_is_negative(given: Mapping[str, Mapping[str, Any]]) -> str:
     """Promise P10: nobody is refunded more than was taken."""
     for customer_id, account in given[PAYMENT].items():
         if account.credit_used < 0:
