@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from amends.checking.explore import explore
-from amends.core.scenario import Scenario
+from amends.scenario import Scenario
 from amends.shop.scenarios import ONE_ORDER, TWO_ORDERS_ONE_STOCK
 
 EXPLORED: Final = {"one order, up to 3 faults": (ONE_ORDER, 3), "two orders, up to 1 fault": (TWO_ORDERS_ONE_STOCK, 1)}

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from amends.core.messages import TimedOut as TimedOut
     from amends.core.messages import Unknown as Unknown
     from amends.core.run import run as run
-    from amends.core.scenario import Scenario as Scenario
     from amends.core.state import Abandoned as Abandoned
     from amends.core.state import Backward as Backward
     from amends.core.state import Compensated as Compensated
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     from amends.errors import DefinitionError as DefinitionError
     from amends.errors import ParticipantError as ParticipantError
     from amends.errors import UnusableInput as UnusableInput
+    from amends.scenario import Scenario as Scenario
 
 _HOMES: Final = {
     "amends.checking.api": "check",
@@ -67,13 +67,13 @@ _HOMES: Final = {
         "Retry TimedOut Unknown"
     ),
     "amends.core.run": "run",
-    "amends.core.scenario": "Scenario",
     "amends.core.state": "Abandoned Backward Compensated Completed Forward NeedsOperator Status",
     "amends.core.step": "Run start step",
     "amends.core.straight": "Entities",
     "amends.core.table": "Entry Way first_way",
     "amends.core.walk": "carry_out walk",
     "amends.errors": "AmendsError DefinitionError ParticipantError UnusableInput",
+    "amends.scenario": "Scenario",
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -27,7 +27,7 @@ from amends.checking.stage import Stage
 from amends.checking.world import Broken, Next, World
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Later, Refused, Request, Unknown
-from amends.core.scenario import Given, Scenario
+from amends.scenario import Given, Scenario
 from amends.shop.scenarios import ONE_ORDER, TWO_ORDERS_ONE_CREDIT, TWO_ORDERS_ONE_STOCK
 from examples.trip import ada
 from tests.checking.planted import participant_bugs

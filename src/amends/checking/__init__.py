@@ -20,7 +20,7 @@ from amends.checking.models import (
     loses_replies,
     without_keys,
 )
-from amends.core.scenario import Scenario
+from amends.scenario import Scenario
 
 __all__ = [
     "Answer",

@@ -11,8 +11,8 @@ from amends.checking.explore import Counterexample, Found
 from amends.checking.picture import draw_bound, draw_counterexample
 from amends.checking.signs import UNICODE, WIDTH, Line, Signs, plain
 from amends.checking.token import token_of
-from amends.core.scenario import Scenario
 from amends.errors import AmendsError
+from amends.scenario import Scenario
 
 Verdict = Literal["holds", "counterexample", "cut"]
 

@@ -11,8 +11,8 @@ from amends.checking.models import Model
 from amends.checking.token import REPLAY, follow, read_token
 from amends.checking.usable import refuse_unusable
 from amends.core.definition import Saga
-from amends.core.scenario import Given, Scenario
 from amends.errors import UnusableInput
+from amends.scenario import Given, Scenario
 
 
 def check(

@@ -14,7 +14,7 @@ from amends.checking.moves import Moves
 from amends.checking.rest import Rest
 from amends.checking.stage import Stage
 from amends.checking.world import Broken, Move, Next, World
-from amends.core.scenario import Scenario
+from amends.scenario import Scenario
 
 STATES_MAX: Final = 5_000_000  # some 2 GiB
 LOOK_EVERY: Final = 2048  # worlds between two looks at the clock and the progress

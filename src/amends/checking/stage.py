@@ -11,9 +11,9 @@ from amends.checking.models import Model, honours_keys
 from amends.checking.world import Inbox, Interned, Message, World, add, frozen
 from amends.core.definition import Step, takes_call
 from amends.core.messages import Effect, Request, Send
-from amends.core.scenario import Scenario
 from amends.core.step import Run, start
 from amends.core.walk import key_of
+from amends.scenario import Scenario
 
 
 class Stage:

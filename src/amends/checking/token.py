@@ -15,8 +15,8 @@ from amends.checking.moves import Moves
 from amends.checking.rest import Rest
 from amends.checking.stage import Stage
 from amends.checking.world import Broken, Move, World
-from amends.core.scenario import Scenario
 from amends.errors import UnusableInput
+from amends.scenario import Scenario
 
 FORM: Final = "amends1-"  # the digit is the version of the form
 FINGERPRINT: Final = 8  # bytes

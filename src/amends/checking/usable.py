@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from amends.core.scenario import Scenario
 from amends.errors import UnusableInput
+from amends.scenario import Scenario
 
 
 def refuse_unusable(name: str, scenario: Scenario) -> None:

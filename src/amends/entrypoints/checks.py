@@ -20,13 +20,13 @@ from amends.checking.document import FORM, document_of
 from amends.checking.explore import Found
 from amends.checking.token import is_about, read_token
 from amends.checking.usable import refuse_unusable
-from amends.core.scenario import Scenario
 from amends.entrypoints.definitions import load_scenarios
 from amends.entrypoints.paint import paint
 from amends.entrypoints.paper import FAINT, Paper, paper
 from amends.entrypoints.progress import progress_line
 from amends.entrypoints.reproducers import write_reproducer
 from amends.errors import UnusableInput
+from amends.scenario import Scenario
 
 HELD: Final = 0
 COUNTEREXAMPLE: Final = 1

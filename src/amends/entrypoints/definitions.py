@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Final
 
 from amends.core.definition import Saga
-from amends.core.scenario import Scenario
 from amends.errors import UnusableInput
+from amends.scenario import Scenario
 
 SHOP: Final = "shop"
 SCENARIOS_OF_THE_SHOP: Final = "amends.shop.scenarios"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from amends.core.scenario import Scenario
+from amends.scenario import Scenario
 from amends.shop.checkout import CHECKOUT
 from amends.shop.inventory import INVENTORY, Product
 from amends.shop.payments import PAYMENT, Account

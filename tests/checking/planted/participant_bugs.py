@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from amends.checking.models import Model, Reply, adapter, answers_later, forgets_keys, honours_keys, without_keys
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Refused, Request
-from amends.core.scenario import Scenario
+from amends.scenario import Scenario
 
 
 class Buy(NamedTuple):

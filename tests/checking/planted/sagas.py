@@ -8,7 +8,7 @@ from typing import Any, Final
 from amends.checking.models import Effect, Model, Reply, answers_later, declines, forgets_keys, standing
 from amends.core.definition import Saga, Step, external, local, parallel
 from amends.core.messages import Call, Changed, Kind, Refused, Request
-from amends.core.scenario import Scenario
+from amends.scenario import Scenario
 from amends.shop.checkout import CHECKOUT
 from amends.shop.inventory import INVENTORY, Product
 from amends.shop.payments import PAYMENT, Account
