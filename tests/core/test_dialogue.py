@@ -148,7 +148,7 @@ def test_a_pause_passes_when_the_retry_is_expected() -> None:
 def test_time_that_passes_sends_retries_and_runs_out() -> None:
     """All that went out is said after it."""
     dialogue = given(saga(step("A", timeout_s=5, limit_s=6))).passes(7)
-    dialogue.asks(do("A"), do("A", attempt=2)).passes(4).asks(undo("A")).goes_back(because="no answer in time")
+    dialogue.asks(do("A"), do("A", attempt=2)).passes(4).asks(undo("A")).goes_back(because="timed out")
     assert dialogue.now_ms == 7000
 
 

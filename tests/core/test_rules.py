@@ -63,7 +63,7 @@ def test_r2_it_is_tried_until_its_time_limit_then_undone() -> None:
     starts = [float(line.split()[0]) for line in dialogue.transcript if "out  do" in line]
     assert len(starts) > 2
     assert max(starts) < 30
-    dialogue.done(undo("A")).compensated(because="no answer in time")
+    dialogue.done(undo("A")).compensated(because="timed out")
 
 
 def test_r2_an_answer_later_is_waited_for_without_asking_again() -> None:
@@ -201,7 +201,7 @@ def test_r7_without_a_probe_an_operator_decides() -> None:
     dialogue = given(saga(pivot(), last(key_lives_h=1))).asks(do("PIVOT")).done("PIVOT").passes(2 * HOUR)
     dialogue.asks_whatever().needs_operator("LAST/do")
     dialogue = given(saga(step("A", key_lives_h=1), step("B"))).asks(do("A")).done("A").asks(do("B")).refused("B")
-    dialogue.passes(2 * HOUR).asks_whatever().needs_operator("A/undo", because="no answer in time")
+    dialogue.passes(2 * HOUR).asks_whatever().needs_operator("A/undo", because="timed out")
 
 
 def test_r7_an_operators_retry_does_not_make_a_key_younger() -> None:

@@ -110,14 +110,14 @@ def test_the_horizon_ends_it_as_it_stands() -> None:
     waits = run(TWO, "x", clients={"WORLD": world})
     assert (waits.state, waits.due_ms()) == (Forward(0, (Status.SENT,)), 7_200_000)
     ended = run(TWO, "x", clients={"WORLD": World(A_do=[Later(7200)])}, horizon_ms=10**8)
-    assert (ended.state, ended.reason) == (Compensated(), "no answer in time")
+    assert (ended.state, ended.reason) == (Compensated(), "A/do timed out")
 
 
 def test_a_deadline_passes_between_attempts() -> None:
     """Also while retries are on their way; a retry that was held back is not sent any more."""
     world = World(A_do=[OSError()] * 1000)
     ended = run(saga(step("A", limit_s=600), deadline_s=20), "x", clients={"WORLD": world})
-    assert (ended.state, ended.reason) == (Compensated(), "the saga's deadline passed")
+    assert (ended.state, ended.reason) == (Compensated(), "deadline passed")
     assert world.calls[-1] == ("A/undo", 1)
     assert len(world.calls) < 12
 

@@ -150,9 +150,7 @@ def _refused(saga: Saga, at: Underway, step: Step, status: Status, certain: bool
         return None
     if certain:
         return Status.REFUSED
-    if status in WAITS_FOR_ACTION:
-        return _gave_up(saga, at, step)
-    return None
+    return _gave_up(saga, at, step) if status in WAITS_FOR_ACTION else None
 
 
 def _gave_up(saga: Saga, at: Underway, step: Step) -> Status:
