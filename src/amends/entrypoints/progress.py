@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import Final
 
 from amends.checking import Progress
@@ -32,7 +33,8 @@ def progress_line(name: str) -> Iterator[Callable[[Progress], None] | None]:
 
 def _show(name: str, progress: Progress) -> None:
     if progress.seconds >= FROM_S:
-        sys.stderr.write(f"{CLEAR}{line_of(name, progress)}")
+        room = get_terminal_size().columns - 1  # a line that wraps cannot be cleared
+        sys.stderr.write(f"{CLEAR}{line_of(name, progress)[:room]}")
         sys.stderr.flush()
 
 

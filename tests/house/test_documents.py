@@ -1,0 +1,23 @@
+"""What the documents show as Python runs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.house.source import ROOT
+
+BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+BLOCKS = BLOCK.findall((ROOT / "README.md").read_text("utf-8"))
+
+
+def test_the_readme_shows_python() -> None:
+    """The function, and a saga of one's own."""
+    assert len(BLOCKS) >= 2
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block.strip().splitlines()[0] for block in BLOCKS])
+def test_python_of_the_readme_runs(block: str) -> None:
+    """Each block stands for itself, its asserts included."""
+    exec(compile(block, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102 - our own text
