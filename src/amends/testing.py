@@ -43,6 +43,7 @@ from amends.core.messages import (
     Kind,
     Later,
     Outcome,
+    Park,
     Refused,
     Request,
     Resolve,
@@ -163,6 +164,7 @@ class Dialogue:
     _out: tuple[Send, ...] = ()
     _held: tuple[Send, ...] = ()
     _answered: tuple[Answered, ...] = ()
+    _alerted: bool = False
 
     # What goes out ------------------------------------------------------------------------------------------------
 
@@ -336,7 +338,9 @@ class Dialogue:
         return self._stands(Abandoned)._owes(outstanding)
 
     def needs_operator(self, *outstanding: str, because: str = "") -> Dialogue:
-        """Expect that the saga waits for an operator, with exactly this owed: ``STEP/do``, ``STEP/undo``."""
+        """Expect that the saga waits for an operator, and raised an alert, with exactly this owed: ``STEP/do`` ..."""
+        if not self._alerted:
+            self._fail("an alert for an operator", "none was raised")
         return self._stands(NeedsOperator)._owes(outstanding).because(because)
 
     def goes_forward(self) -> Dialogue:
@@ -373,6 +377,8 @@ class Dialogue:
         for effect in effects:
             if isinstance(effect, Decline):
                 dialogue = dialogue._noted(f"     declined: {effect.reason}")
+            elif isinstance(effect, Park):
+                dialogue = replace(dialogue, _alerted=True)._noted(f"     an alert: {_listed(effect.outstanding)}")
             elif isinstance(effect, Write) and effect.changes:
                 dialogue = dialogue._noted(f"     {', '.join(effect.changes)}")
         sends = [effect for effect in effects if isinstance(effect, Send)]

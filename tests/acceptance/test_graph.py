@@ -124,3 +124,29 @@ def test_a_definition_that_cannot_be_had_is_one_line(definition: str, tmp_path: 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(BROKEN[definition])
     assert ran.err.count("\n") == 1
+
+
+ODD_MODULES = {
+    "late.py": 'def __getattr__(name):\n    raise RuntimeError("not today")\n',
+    "mute.py": "class Mute(BaseException):\n    def __str__(self):\n        raise ValueError\n\n\nraise Mute\n",
+}
+
+
+@pytest.mark.parametrize("name", ODD_MODULES)
+def test_whatever_a_module_raises_is_one_line(name: str, tmp_path: Path) -> None:
+    """Also when it is asked for a name, and when what it raised cannot say what it is."""
+    (tmp_path / name).write_text(ODD_MODULES[name], "utf-8")
+    ran = amends("graph", f"{tmp_path / name}:saga")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"amends: {tmp_path / name}: cannot be loaded: ")
+
+
+def test_a_file_may_be_called_as_a_module_is(tmp_path: Path) -> None:
+    """A definition in ``re.py`` is not taken for Python's own module, which the drawing needs."""
+    path = tmp_path / "re.py"
+    path.write_text(
+        "from amends import Saga, local\n"
+        "saga = Saga('odd', str, [local('A_DONE', lambda a, b: 1, entity=str, pivot=True)])\n",
+        "utf-8",
+    )
+    assert process("graph", f"{path}:saga", "--format", "svg").code == 0

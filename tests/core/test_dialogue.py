@@ -75,6 +75,7 @@ WRONG: list[tuple[str, Callable[[], object], list[str]]] = [
         ["expected Completed", "Forward: B sent, C sent"],
     ),
     ("no reason", lambda: ended().compensated(because="full"), ["a reason with 'full'", "the reason is 'sold out'"]),
+    ("no alert", lambda: ended().needs_operator(), ["an alert for an operator", "none was raised"]),
     ("owes", lambda: stuck().needs_operator("A/do"), ["outstanding: A/do", "outstanding: LAST/do"]),
     ("declined", lambda: stuck().cancel(), ["cancel to be taken", "declined: too late"]),
     ("taken", lambda: given(LINE).asks(do("A")).declines(Cancel()), ["cancel to be declined", "it was taken"]),

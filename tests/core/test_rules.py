@@ -255,7 +255,7 @@ def test_r10_a_retry_that_waits_for_its_time_is_dropped() -> None:
 
 def test_r10_a_retry_that_an_answer_overtook_is_not_sent() -> None:
     """Least of all after its undo."""
-    dialogue = at_group().unknown("B").done("B").asks_nothing().refused("C").asks(undo("B"))
+    dialogue = at_group().unknown("B").done("B").passes(9).asks_nothing().refused("C").asks(undo("B"))
     dialogue = dialogue.done("B").asks(undo("A")).passes(HOUR)
     assert "do('B', attempt=2)" not in "".join(dialogue.transcript)
     only_b = given(saga(step("B"), pivot())).asks(do("B")).unknown("B").later("B", within_s=HOUR)

@@ -51,7 +51,7 @@ class Counterexample:
     Attributes:
         broken: the rule, and how.
         trace: the moves that lead there.
-        places: which of the moves each was, in the order of `Moves.after`: what a replay needs.
+        places: which of the moves each was, in the order of `Moves.after` on this stage.
     """
 
     broken: Broken

@@ -146,7 +146,7 @@ def _acted(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> 
 def _refused(saga: Saga, at: Underway, step: Step, status: Status, certain: bool) -> Status | None:
     if isinstance(at, Forward) and at.group > saga.pivot:
         return Status.STUCK if status is not Status.STUCK else None
-    if status is Status.STUCK and not (certain and isinstance(at, Forward)):
+    if status is Status.STUCK and isinstance(at, Backward):
         return None
     if certain:
         return Status.REFUSED

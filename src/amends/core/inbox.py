@@ -17,6 +17,7 @@ Inbox = Mapping[str, Done | Refused]
 """Idempotency key to the first answer. Only the keys of the request's own step are looked at, so a slice serves."""
 
 TOMBSTONE: Final = Refused("undone before it came")
+NOTHING_TO_UNDO: Final[Done | Refused] = Done()
 
 
 def receive(inbox: Inbox, entity: Any, request: Request, step: Step) -> tuple[Inbox, Any, Done | Refused]:
@@ -43,13 +44,12 @@ def receive(inbox: Inbox, entity: Any, request: Request, step: Step) -> tuple[In
     if key in inbox:
         return inbox, entity, inbox[key]
     acted = inbox.get(do_key)
+    after, answer = entity, NOTHING_TO_UNDO
     if request.kind is Kind.DO:
         after, answer = (entity, TOMBSTONE) if undo_key in inbox else _apply(step.action, entity, request, step)
     elif isinstance(acted, Done):
         call = replace(request.call, answer=acted.answer)
         after, answer = _apply(step.undo, entity, replace(request, call=call), step)
-    else:
-        after, answer = entity, Done()
     return {**inbox, key: answer}, after, answer
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -50,7 +51,7 @@ def load_scenarios(definition: str) -> dict[str, Scenario]:
         return _scenarios_of(load(SHOP), _module(SCENARIOS_OF_THE_SHOP))
     home, name = parted(definition)
     module = _module(home)
-    if isinstance(scenario := getattr(module, name, None), Scenario):
+    if isinstance(scenario := _named(module, home, name), Scenario):
         return {name: scenario}
     scenarios = _scenarios_of(_saga_of(module, home, name), module)
     if not scenarios:
@@ -77,22 +78,45 @@ def _scenarios_of(saga: Saga, module: ModuleType) -> dict[str, Scenario]:
 
 
 def _module(home: str) -> ModuleType:
+    with _guarded(home):
+        return _module_of_file(Path(home)) if home.endswith(".py") else _module_of_name(home)
+
+
+def _named(module: ModuleType, home: str, name: str) -> object:
+    """What a module has under a name; it may make it only now (PEP 562)."""
+    with _guarded(home):
+        return getattr(module, name, None)
+
+
+@contextmanager
+def _guarded(home: str) -> Iterator[None]:
+    """Whatever a user's module raises is a reason why it cannot be loaded; what it prints is no part of a drawing."""
     try:
-        with redirect_stdout(sys.stderr):  # whatever the module prints is not part of a diagram
-            return _module_of_file(Path(home)) if home.endswith(".py") else _module_of_name(home)
-    except (Exception, SystemExit) as error:
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise UnusableInput(f"{home}: cannot be loaded: {what}") from error
+        with redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise UnusableInput(f"{home}: cannot be loaded: {_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an exception of the user's may raise when it is asked what it is
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _module_of_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FileNotFoundError("no such file")
-    spec = spec_from_file_location(path.stem, path)
+    own_name = f"definition_{path.stem}"  # so that a file called re.py is not taken for Python's own
+    spec = spec_from_file_location(own_name, path)
     assert spec is not None
     assert spec.loader is not None, "a file whose name ends in .py has a loader"
     sys.path.insert(0, str(path.parent.resolve()))  # as `python path.py` does: it may import its neighbours
-    module = sys.modules[path.stem] = module_from_spec(spec)  # dataclasses look up their module
+    module = sys.modules[own_name] = module_from_spec(spec)  # dataclasses look up their module
     spec.loader.exec_module(module)
     return module
 
@@ -103,7 +127,7 @@ def _module_of_name(name: str) -> ModuleType:
 
 
 def _saga_of(module: ModuleType, home: str, name: str) -> Saga:
-    found = getattr(module, name, None)
+    found = _named(module, home, name)
     if isinstance(found, Saga):
         return found
     sagas = ", ".join(sorted(key for key, value in vars(module).items() if isinstance(value, Saga)))
