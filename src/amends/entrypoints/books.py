@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Final
 
 from rich.text import Text
@@ -14,6 +14,7 @@ from amends.shop.views import BatchView, CustomerView, OrderView, ProductView
 
 SHIPPED_IN_FULL_MAX: Final = 6  # two lines each and one between, beside the books: more would not fit a screen
 ROWS_MAX: Final = 50  # what a person still reads; --json has them all
+LINES_AT_A_TIME: Final = 500  # of a long batch, so that whoever looks on sees them come
 BAR: Final = 10
 BETWEEN_COLUMNS: Final = 2
 BETWEEN_TABLES: Final = 4
@@ -24,8 +25,9 @@ Rows = list[tuple[Text, ...]]
 
 def draw_batch(paper: Paper, batch: BatchView) -> None:
     """Draw all that a batch named."""
-    if batch.orders:
-        paper.write(*_orders(paper, batch.orders))
+    lines = _orders(paper, batch.orders)
+    while some := [*islice(lines, LINES_AT_A_TIME)]:
+        paper.write(*some)
     if batch.customers or batch.products:
         draw_books(paper, batch.customers, batch.products)
         paper.write("")
