@@ -10,8 +10,21 @@ import re
 import pytest
 
 from amends.core.definition import parallel
-from amends.core.messages import Abandon, Cancel, Compensate, Done, Later, Refused, Resolve, Retry, Unknown
+from amends.core.messages import (
+    Abandon,
+    Answered,
+    Cancel,
+    Compensate,
+    Done,
+    Later,
+    Refused,
+    Resolve,
+    Retry,
+    Unknown,
+    Write,
+)
 from amends.core.state import Abandoned, Compensated, Completed
+from amends.core.step import step as take
 from amends.testing import Dialogue, do, given, probe, undo
 from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
 from tests.house.source import ROOT, functions
@@ -409,6 +422,8 @@ def test_r19_a_final_state_is_never_left() -> None:
         for ask in (do("A"), undo("A"), probe("A"), do("LAST")):
             for outcome in (Done("x"), Refused("x"), Unknown("x")):
                 after = dialogue.late(ask, outcome).asks_nothing().run
+                _, effects = take(dialogue.run, Answered(ask.step, ask.kind, outcome), 0)
+                assert [type(effect) for effect in effects] == [Write]
                 assert after == dialogue.run._replace(number=after.number)
         assert dialogue.run.due_ms() is None
         assert bool(dialogue.run.outstanding()) == (name == "abandoned")
@@ -421,6 +436,9 @@ def test_r20_only_an_operator_abandons_and_what_is_owed_is_written_down() -> Non
     at_group().done("B").abandon().abandoned("A/undo", "B/undo", "C/undo")
     at_group().done("B").refused("C").asks(undo("B")).abandon().abandoned("A/undo", "B/undo")
     at_pivot().abandon().abandoned("PIVOT/do", "LAST/do")
+    given(saga(pivot(), parallel(last("Y"), last("Z")), last())).asks(do("PIVOT")).done("PIVOT").asks(
+        do("Y"), do("Z")
+    ).done("Y").abandon().abandoned("Z/do", "LAST/do")
     at_pivot().refused("PIVOT").asks(undo("B")).done("B").asks(undo("A")).abandon().abandoned("A/undo")
 
 
@@ -433,6 +451,9 @@ def test_r21_an_operator_may_ask_again_at_once() -> None:
     dialogue = given(saga(looks, pivot())).asks(do("A")).times_out("A").asks(probe("A"))
     dialogue = dialogue.retry("A").asks(probe("A", attempt=2)).done("A").asks(undo("A"))
     dialogue.retry("A").asks(undo("A", attempt=2)).done("A").compensated()
+    looks_at_pivot = pivot(probe=nobody, settles_within_s=5, key_lives_h=1)
+    looking = given(saga(looks_at_pivot)).passes(2 * HOUR).asks_whatever().retry("PIVOT")
+    looking.asks(probe("PIVOT")).done("PIVOT").completed()
 
 
 def test_r21_an_operator_may_tell_an_outcome() -> None:
@@ -447,6 +468,8 @@ def test_r21_an_operator_may_tell_an_outcome() -> None:
     undoing.resolve("A", Done("not an answer of the action")).compensated()
     assert undoing.resolve("A", Done("x")).run.answers == {"A": "a-1"}
     undoing.resolve("A", Refused("they said no")).needs_operator("A/undo")
+    silent = given(LINE).asks(do("A")).done("A").asks(do("B")).refused("B").asks(undo("A"))
+    assert silent.resolve("A", Done("of the undo")).run.answers == {}
     given_up = given(saga(parallel(step("A", limit_s=10), step("B")), pivot())).asks(do("A"), do("B")).times_out("A")
     given_up.resolve("A", Refused()).done("B").asks(undo("B")).goes_back()
 

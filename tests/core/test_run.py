@@ -11,7 +11,7 @@ from amends.core.definition import Saga, external, local, parallel
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Later, Outcome, Refused, Request, Unknown
 from amends.core.run import outcome_of, perform, run
 from amends.core.state import Backward, Compensated, Completed, Forward, NeedsOperator, Status
-from amends.errors import ParticipantError
+from amends.errors import ParticipantError, UnusableInput
 
 
 class World:
@@ -246,3 +246,13 @@ def test_what_is_no_outcome_is_unknown(answer: object, kind: Kind, outcome: type
     if isinstance(said, Unknown) and answer != Unknown("?"):
         assert said.error.startswith(f"A/{kind.value} gave back ")
         assert len(said.error) < 300
+
+
+def test_a_service_that_is_not_there_is_named() -> None:
+    """A misspelt service would look like a participant that never answers."""
+    with pytest.raises(UnusableInput, match="A: clients has no 'WORLD'; it has: WROLD"):
+        run(saga(step("A")), "x", clients={"WROLD": World()})
+    with pytest.raises(UnusableInput, match="entities has no 'OURS'; it has: "):
+        run(
+            Saga("t", str, [local("A", lambda one, two: one, entity=str, service="OURS", pivot=True)]), "x", entities={}
+        )

@@ -80,7 +80,7 @@ def give(count: int, refusing: frozenset[str]) -> int:
 @st.composite
 def definitions(draw: st.DrawFn, *, locals_allowed: bool = True) -> Saga:
     """Draw a saga: groups up to eight, a pivot or none, retriable steps, probes, lives of keys, limits, a deadline."""
-    sizes = draw(st.lists(st.sampled_from([1, 1, 1, 2, 3, 8]), min_size=1, max_size=4))
+    sizes = draw(st.lists(st.sampled_from([1, 1, 1, 1, 2, 2, 3, 8]), min_size=1, max_size=3))
     singles = [place for place, size in enumerate(sizes) if size == 1]
     pivot = draw(st.sampled_from([*singles, None]))
     groups: list[Any] = []
@@ -150,6 +150,7 @@ class World:
     undo_sent: set[str] = field(default_factory=set)
     undo_order: list[int] = field(default_factory=list)
     told: Counter[type] = field(default_factory=Counter)
+    answered: dict[str, Any] = field(default_factory=dict)
     turned_back: bool = False
     healing: bool = False
     wished: bool = False
@@ -181,7 +182,11 @@ class World:
     def learn(self, said: Input) -> None:
         """Note which steps the saga may be certain about, by the rules."""
         at = underway(self.run.state)
-        if at is None or not isinstance(said, Answered | Resolve) or not isinstance(said.outcome, Refused):
+        if at is None or not isinstance(said, Answered | Resolve):
+            return
+        if isinstance(said.outcome, Done):
+            self.learn_answer(said, said.outcome.answer)
+        if not isinstance(said.outcome, Refused):
             return
         group = self.saga.groups[at.group]
         for member, status in zip(group, at.members, strict=True):
@@ -194,6 +199,18 @@ class World:
             if is_open and (by_action or by_probe or kind is None):
                 self.certainly_not.add(said.step)
                 self.young_from_ms[said.step] = self.now_ms
+
+    def learn_answer(self, said: Answered | Resolve, answer: object) -> None:
+        """Note the first answer that the saga hears of an action, of whoever was asked so far."""
+        at = underway(self.run.state)
+        assert at is not None
+        if isinstance(said, Answered):
+            is_heard = said.kind is not Kind.UNDO and self.place[said.step] <= at.group
+        else:
+            status = at.members[self.member_of(said.step)] if self.place[said.step] == at.group else Status.DONE
+            is_heard = status in (Status.SENT, Status.RESENT, Status.UNKNOWN, Status.PROBING, Status.STUCK)
+        if is_heard and answer is not None:
+            self.answered.setdefault(said.step, answer)
 
     def check(self, before: Run, said: Input, effects: tuple[Effect, ...]) -> None:
         """What must hold after every input."""
@@ -237,6 +254,10 @@ class World:
         undone = [self.place[e.event.removesuffix("_UNDONE")] for e in run.trail if e.status is Status.UNDONE]
         assert undone == sorted(undone, reverse=True), "compensations run in the reverse order of the groups"
 
+    def member_of(self, event: str) -> int:
+        """Return the place of a step in its group."""
+        return [member.event for member in self.saga.groups[self.place[event]]].index(event)
+
     def take_in(self, effects: tuple[Effect, ...]) -> None:
         """Take over what is to be sent."""
         for effect in effects:
@@ -259,6 +280,8 @@ class World:
             earlier = [m.event for group in self.saga.groups[:place] for m in group]
             assert all(self.facts[event].net == 1 for event in earlier), "the groups before are done"
             first_ms = self.young_from_ms.setdefault(member.event, send.at_ms)
+            if place < self.saga.pivot and not self.wished:
+                assert send.at_ms == first_ms or send.at_ms - first_ms < member.limit_s * 1000, "tried until its limit"
             if member.key_lives_h is not None and not self.wished:
                 assert send.at_ms - first_ms < member.key_lives_h * HOUR_MS
         elif request.kind is Kind.UNDO:
@@ -266,6 +289,8 @@ class World:
             assert place < self.saga.pivot
             assert member.event not in self.certainly_not, "nothing is undone that certainly did not happen"
             assert all(fact.net == 0 for fact in later), "the groups after are undone"
+            assert call.answer == self.answered.get(member.event), "an undo gets what is known"
+            assert member.undone not in {entry.event for entry in self.run.trail}, "what is undone is not undone again"
             self.undo_sent.add(member.event)
             self.undo_order.append(place)
             assert self.undo_order == sorted(self.undo_order, reverse=True)
@@ -385,8 +410,7 @@ class World:
         self.wire = [(request, sent_ms) for request, sent_ms in self.wire if request.step != event]
         self.replies = [said for said in self.replies if said.step != event]
         self.held = [send for send in self.held if send.request.step != event]
-        member = [m.event for m in self.saga.groups[at.group]].index(event)
-        status = at.members[member]
+        status = at.members[self.member_of(event)]
         undoing = status is Status.UNDOING or (status is Status.STUCK and isinstance(at, Backward))
         if undoing:
             fact.undone, fact.tombstone = fact.effects > 0, True
@@ -404,22 +428,22 @@ class World:
         """Let one thing happen."""
         self.flush()
         luck = self.chance.random()
-        if luck < 0.45 and self.wire:
+        if luck < 0.4 and self.wire:
             self.deliver(self.chance.randrange(len(self.wire)))
-        elif luck < 0.8 and self.replies:
+        elif luck < 0.7 and self.replies:
             place = self.chance.randrange(len(self.replies))
             said = self.replies[place] if self.chance.random() < 0.2 else self.replies.pop(place)
             self.hand_in(said)
-        elif luck < 0.85:
+        elif luck < 0.74:
             self.operate()
-        elif luck < 0.88:
+        elif luck < 0.76:
             self.restart()
-        elif luck < 0.9:
+        elif luck < 0.77:
             self.hand_in(DeadlinePassed())
-        elif luck < 0.93 and self.wire:
+        elif luck < 0.8 and self.wire:
             self.wire.pop(self.chance.randrange(len(self.wire)))
         else:
-            self.sleep(self.now_ms + self.chance.choice([1, 500, 5000, 60_000, 2 * HOUR_MS]))
+            self.sleep(self.now_ms + self.chance.choice([1, 500, 5000, 12_000, 12_000, 60_000, 2 * HOUR_MS]))
 
     def heal(self) -> None:
         """From now on everybody answers, and an operator looks after what is stuck: the saga must end."""

@@ -14,7 +14,7 @@ from amends.core.definition import Saga, is_duration
 from amends.core.messages import Answered, Done, Effect, Kind, Later, Outcome, Refused, Request, Send, Unknown
 from amends.core.step import Run, start, step
 from amends.core.straight import Entities
-from amends.errors import ParticipantError
+from amends.errors import ParticipantError, UnusableInput
 
 HORIZON_MS: Final = 3_600_000  # an hour of the run's own clock: a dozen attempts at the default backoff
 
@@ -35,17 +35,22 @@ def run(
         request: what it is to do.
         saga_id: goes into the idempotency keys.
         entities: of the local participants: service, then id, to entity; changed in place. By default none exist yet.
-        clients: of the external participants, by service; what their functions get first.
+        clients: of the external participants, by service; what their functions get first. By default ``None`` each.
         horizon_ms: where the run's own clock stops: a saga that still waits then is given back as it stands.
 
     Returns:
         The run: final, waiting for an operator, or waiting with a due time beyond the horizon.
 
     Raises:
+        UnusableInput: entities or clients lack a service that the saga has.
         ParticipantError: a function is async (an engine runs those), or gave back what none may.
         Exception: whatever a local participant's function raises; those are pure and have no excuse.
     """
     owned = entities if entities is not None else {member.service: {} for member in saga.every_step()}
+    for member in saga.every_step():
+        name, given = ("entities", owned) if member.is_local else ("clients", clients)
+        if given is not None and member.service not in given:
+            raise UnusableInput(f"{member.event}: {name} has no {member.service!r}; it has: {', '.join(sorted(given))}")
     current, effects = start(saga, saga_id, request, 0, owned)
     now_ms, held = 0, _sends(effects)
     while moments := [send.at_ms for send in held] + [due for due in [current.due_ms()] if due is not None]:
