@@ -253,6 +253,4 @@ def test_a_service_that_is_not_there_is_named() -> None:
     with pytest.raises(UnusableInput, match="A: clients has no 'WORLD'; it has: WROLD"):
         run(saga(step("A")), "x", clients={"WROLD": World()})
     with pytest.raises(UnusableInput, match="entities has no 'OURS'; it has: "):
-        run(
-            Saga("t", str, [local("A", lambda one, two: one, entity=str, service="OURS", pivot=True)]), "x", entities={}
-        )
+        run(Saga("t", str, [local("A", lambda *_: 1, entity=str, service="OURS", pivot=True)]), "x", entities={})
