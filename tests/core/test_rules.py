@@ -293,6 +293,9 @@ def test_r12_a_refused_compensation_needs_an_operator() -> None:
     dialogue.resolve("B", Done()).asks(undo("A")).done("A").compensated()
     dialogue.late(undo("B"), Done()).asks(undo("A"))
     assert dialogue.run.due_ms() is None
+    remembers = given(saga(step("A", remembers_refusals=True), step("B"))).asks(do("A")).done("A").asks(do("B"))
+    stuck = remembers.refused("B").asks(undo("A")).refused("A").needs_operator("A/undo")
+    stuck.late(do("A"), Refused("a contradiction")).asks_nothing().needs_operator("A/undo")
 
 
 def test_r12_what_is_probed_beside_a_refused_compensation_is_undone() -> None:
