@@ -163,3 +163,22 @@ def test_a_command_that_forgets_to_return_is_an_error() -> None:
     """As for a step."""
     with pytest.raises(ParticipantError, match="RESTOCKED: restock gave back None; return the entity"):
         carry_out({"STOCK": {"x": 1}}, RESTOCK, "x", 0)
+
+
+def test_what_another_step_wrote_is_read_again() -> None:
+    """Two ways to an id may lead to the same entity; a step sees what was written in between."""
+
+    def shown(request: str) -> str:
+        return request
+
+    def add(total: int | None, request: str) -> int:
+        return (total or 0) + 1
+
+    first, second = {"undo": add, "entity": shown}, {"undo": add, "entity": str}
+    steps = [
+        local(f"S_{number}", add, undone=f"S_{number}_UNDONE", service="S", **ways)  # type: ignore[arg-type]
+        for number, ways in enumerate((first, second, first))
+    ]
+    entities: dict[str, dict[str, int]] = {"S": {}}
+    walk(first_way(Saga("sums", str, steps)), "s", "x", entities)
+    assert entities == {"S": {"x": 3}}

@@ -39,8 +39,7 @@ def _written(path: Way) -> Straight:
         lines += _written_step(path, path.ask, names, known)
         path = path.done or path.follow(Said.DONE)
     names["end"] = path
-    lines.append("return end, NOTHING_SAID")
-    text = "\n    ".join(lines)
+    text = "\n    ".join([*lines, "return end, NOTHING_SAID"])
     exec(compile(text, f"<straight way of {path.node.saga.name}>", "exec"), names)  # noqa: S102 - our own text
     return cast("Straight", names["straight"])
 
@@ -59,7 +58,10 @@ def _written_step(path: Way, ask: LocalAsk, names: dict[str, Any], known: dict[s
     names[f"path{step}"], names[f"function{step}"], names[f"id{step}"] = path, ask.function, ask.entity
     owned = once(ask.service, f"entities[{ask.service!r}]")
     key = once(f"id {id(ask.entity)}", f"id{step}(request)")
-    entity = once(f"entity {owned} {key}", f"{owned}.get({key})")
+    entity = f"entity_{owned}"
+    if known.get(entity) != key:  # a step between may have reached the same entity by another way to its id
+        known[entity] = key
+        lines.append(f"{entity} = {owned}.get({key})")
     return [
         *lines,
         f"after = function{step}({entity}, request)",

@@ -1,7 +1,7 @@
 """How the shop makes its values on the hot path.
 
 A NamedTuple's own constructor is written in Python; making the tuple directly takes two thirds of its time, and an
-order makes eight. ``new(Order, (...))`` takes all fields, in their order.
+order makes several. ``new(Account, (...))`` takes all fields, in their order.
 """
 
 from __future__ import annotations
