@@ -5,7 +5,16 @@
     AmendsError
     ├── DefinitionError     the author of a saga: the definition cannot run as written
     ├── ParticipantError    the author of a participant: a function broke its own contract
-    └── UnusableInput       the caller: the input cannot be read at all
+    ├── UnusableInput       the caller: the input cannot be read at all
+    │   └── StoreUnusable   the caller: what is named is no store that this version can use
+    ├── RequestRefused      the caller: no saga was started, and why
+    │   └── KeyReused       the caller: the client key stands for another request
+    ├── Overloaded          the caller, later: more is waiting than the engine takes
+    ├── StoreError
+    │   ├── StoreFull       the loop, later: there is no space; nothing was written
+    │   ├── StoreConflict   the loop: somebody else wrote first; nothing was written
+    │   └── StoreFailed     the operator: the storage failed; what was written is seen at the next start
+    └── EngineStopped       the caller: the engine was closed, or its storage failed
 
 A participant that says no is no exception: that is the value ``Refused``.
 """
@@ -25,3 +34,39 @@ class ParticipantError(AmendsError, TypeError):
 
 class UnusableInput(AmendsError, ValueError):
     """Input that cannot be read: a file that is missing, text that is not JSON. The message says where."""
+
+
+class StoreUnusable(UnusableInput):
+    """No store, or one that cannot be used: in use, of a later version, not ours, not writable. One line says which."""
+
+
+class RequestRefused(AmendsError, ValueError):
+    """No saga was started for a request. The message says why; the same request under the same key is refused again."""
+
+
+class KeyReused(RequestRefused):
+    """A client key stands for another request than the one that came with it now."""
+
+
+class Overloaded(AmendsError):
+    """More is waiting than the engine takes. Nothing was started; try again later."""
+
+
+class StoreError(AmendsError):
+    """The storage did not do what it was asked."""
+
+
+class StoreFull(StoreError):
+    """There is no space. Nothing was written, and what is asked again later is taken when there is space."""
+
+
+class StoreConflict(StoreError):
+    """Somebody else wrote first: what was to be written had been decided on something older. Nothing was written."""
+
+
+class StoreFailed(StoreError):
+    """The storage failed. Whether the last commit is written is not known before the store is opened anew."""
+
+
+class EngineStopped(AmendsError):
+    """The engine was closed, or its storage failed. What it had answered is stored; open it again to go on."""

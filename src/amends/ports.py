@@ -1,0 +1,122 @@
+"""What the engine needs of the world around it. Each method's promise is its docstring, and tests/contract holds it.
+
+Adapters are in `amends.adapters`; `amends.bootstrap` chooses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
+
+
+class Clock(Protocol):
+    """Time, for whoever writes it down."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 (UTC). Never less than it said before, whatever the machine's clock does."""
+        ...
+
+
+class Wanted(NamedTuple):
+    """Which sagas to list.
+
+    Attributes:
+        statuses: of these statuses; any when empty.
+        definition: of the definition of this name; any when empty.
+        started_before_ms: started before that; ``None`` for any.
+        limit: at most so many, >= 1.
+    """
+
+    statuses: Collection[str] = ()
+    definition: str = ""
+    started_before_ms: int | None = None
+    limit: int = 100
+
+
+class Records(Protocol):
+    """What may be read of a store, by anybody, also while an engine writes to it."""
+
+    def saga(self, saga_id: str) -> SagaRow | Unreadable | None:
+        """One saga; ``None`` when there is none."""
+        ...
+
+    def entity(self, service: str, entity_id: str) -> EntityRow | Unreadable | None:
+        """One entity; ``None`` when there is none."""
+        ...
+
+    def listing(self, wanted: Wanted) -> Iterator[SagaRow | Unreadable]:
+        """The sagas that are wanted, the one that started last first."""
+        ...
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """(definition, status) to how many sagas, without those of 0; at a cost that does not grow with them."""
+        ...
+
+    def oldest_waiting_ms(self) -> int | None:
+        """When the oldest saga that is not final was started; ``None`` when all are final."""
+        ...
+
+    def set_aside(self) -> Sequence[Unreadable]:
+        """The rows that were found to be unreadable, in the order in which they were found."""
+        ...
+
+    def head(self) -> Head:
+        """Where the audit ends."""
+        ...
+
+    def blocks(self, after: int = 0) -> Iterator[Block]:
+        """The blocks after a number, in order, read as they are asked for. Their `Block.subjects` is empty."""
+        ...
+
+    def blocks_about(self, subject: str) -> Iterator[Block]:
+        """The blocks that hold a record of a subject, in order."""
+        ...
+
+    def durability(self) -> str:
+        """What a commit survives, in a word or two: ``full``, or why not."""
+        ...
+
+
+class Store(Records, Protocol):
+    """Where an engine keeps everything. One engine at a time has it; it is used by one thread at a time."""
+
+    def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
+        """These sagas; those that do not exist are left out."""
+        ...
+
+    def keys(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
+        """What these client keys stand for; those that are new are left out."""
+        ...
+
+    def due(
+        self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
+    ) -> list[tuple[int, str]]:
+        """Which sagas move by themselves next.
+
+        Args:
+            definitions: of these definitions alone.
+            until_ms: due by then, that moment included.
+            limit: at most so many, >= 1.
+            after: (due time, saga id) of the last one of the page before.
+
+        Returns:
+            (due time, saga id), the one that is due first first; of equal times in the order of their ids.
+        """
+        ...
+
+    def commit(self, changes: Changes) -> None:
+        """Write all of it, or nothing. Once it returns, all of it is on stable storage, and the next read sees it.
+
+        Raises:
+            StoreConflict: a row, a key or a block is not what the changes were decided on. Nothing is written.
+            StoreFull: there is no space. Nothing is written; it may be tried again.
+            StoreFailed: the storage failed, and whether it is written is not known: `head` of a store that is opened
+                anew tells. This store is not to be used any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give everything back. A second call does nothing."""
+        ...

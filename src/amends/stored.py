@@ -1,0 +1,157 @@
+"""What is stored, the same in every store: rows of sagas and entities, client keys, and blocks of the audit.
+
+Bodies are JSON text, so that a person with a database shell can read them. Every row carries a checksum over all of
+its values: a flipped bit becomes an `Unreadable`, never a wrong value.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from amends.core.audit import GENESIS
+
+WAITS_FOR_OPERATOR: Final = 2**62
+"""The due time of a saga that only an operator can move; far beyond every clock, and still a 64-bit integer."""
+
+FORWARD: Final = "forward"
+BACKWARD: Final = "backward"
+NEEDS_OPERATOR: Final = "needs operator"
+COMPLETED: Final = "completed"
+COMPENSATED: Final = "compensated"
+ABANDONED: Final = "abandoned"
+STATUSES: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR, COMPLETED, COMPENSATED, ABANDONED)
+
+
+class SagaRow(NamedTuple):
+    """One saga.
+
+    Attributes:
+        saga_id: unique in the store; without ``/``.
+        definition: ``name/version/fingerprint`` of the definition that it runs under.
+        request: the saga's request, JSON; written once.
+        status: one of `STATUSES`.
+        body: state, answers, attempts, trail: JSON, as `amends.engine.codec` writes it.
+        due_ms: when it moves by itself at the latest; `WAITS_FOR_OPERATOR`; ``None`` once it is final.
+        started_ms: when it was started, milliseconds since 1970 (UTC).
+        changed_ms: when it changed last; of a final saga, when it ended.
+        version: 1 for the first row, one more at every change: a writer that saw an older row is refused.
+    """
+
+    saga_id: str
+    definition: str
+    request: str
+    status: str
+    body: str
+    due_ms: int | None
+    started_ms: int
+    changed_ms: int
+    version: int
+
+
+class EntityRow(NamedTuple):
+    """One entity of a participant whose state we keep.
+
+    Attributes:
+        service: the participant.
+        entity_id: unique in the service.
+        body: the entity, JSON; ``None`` when it no longer exists.
+        version: 1 for the first row, one more at every change.
+    """
+
+    service: str
+    entity_id: str
+    body: str | None
+    version: int
+
+
+class KeyRow(NamedTuple):
+    """What a client's key stands for.
+
+    Attributes:
+        key: as the client gave it.
+        request: a digest of what was asked under it, so that another request is told apart.
+        answer: what was answered, JSON.
+    """
+
+    key: str
+    request: str
+    answer: str
+
+
+class Unreadable(NamedTuple):
+    """A row that is not what was written.
+
+    Attributes:
+        kind: ``saga``, ``entity`` or ``key``.
+        name: its saga id, ``SERVICE/entity id``, or key.
+        why: what is wrong with it, for a person.
+    """
+
+    kind: str
+    name: str
+    why: str
+
+
+class Block(NamedTuple):
+    """What one commit adds to the audit.
+
+    Attributes:
+        number: 1, 2, ... without gaps.
+        at_ms: when, milliseconds since 1970 (UTC); never before the block before.
+        before: head of the block before, 32 bytes; `GENESIS` for the first.
+        head: `amends.core.audit.chain` of `before` and the records, 32 bytes.
+        records: canonical records, one a line.
+        subjects: whom the records are about, each once.
+        started: how many sagas started in it.
+        ended: how many sagas became final in it.
+    """
+
+    number: int
+    at_ms: int
+    before: bytes
+    head: bytes
+    records: str
+    subjects: Sequence[str]
+    started: int
+    ended: int
+
+
+class Head(NamedTuple):
+    """Where the audit ends.
+
+    Attributes:
+        number: of the last block; 0 when there is none.
+        head: of the last block; `GENESIS` when there is none.
+        at_ms: of the last block; 0 when there is none.
+    """
+
+    number: int = 0
+    head: bytes = GENESIS
+    at_ms: int = 0
+
+
+class Changes(NamedTuple):
+    """What one commit writes, all or nothing.
+
+    Attributes:
+        sagas: the rows after; each replaces the row whose version is one less, and there is none before version 1.
+        entities: likewise.
+        keys: new ones.
+        block: the records of all of it.
+        counts: (definition, status) to how many sagas more, or fewer, there are of it.
+        set_aside: rows that were found to be unreadable.
+    """
+
+    sagas: Sequence[SagaRow]
+    entities: Sequence[EntityRow]
+    keys: Sequence[KeyRow]
+    block: Block
+    counts: Mapping[tuple[str, str], int]
+    set_aside: Sequence[Unreadable] = ()
+
+
+def checksum(row: SagaRow | EntityRow | KeyRow) -> int:
+    """The checksum of a row: CRC-32 over its values, each apart from the next. 0 to 2**32 - 1."""
+    return zlib.crc32("\0".join(map(str, row)).encode())
