@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from amends.bootstrap import open as open
     from amends.checking.api import check as check
     from amends.core.definition import Backoff as Backoff
     from amends.core.definition import Command as Command
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from amends.core.definition import external as external
     from amends.core.definition import local as local
     from amends.core.definition import parallel as parallel
+    from amends.core.inbox import receive as receive
     from amends.core.messages import GONE as GONE
     from amends.core.messages import Abandon as Abandon
     from amends.core.messages import Answered as Answered
@@ -53,15 +55,28 @@ if TYPE_CHECKING:
     from amends.core.table import first_way as first_way
     from amends.core.walk import carry_out as carry_out
     from amends.core.walk import walk as walk
+    from amends.engine.blocking import BlockingEngine as BlockingEngine
+    from amends.engine.handle import Handle as Handle
+    from amends.engine.handle import Result as Result
+    from amends.engine.shell import Engine as Engine
     from amends.errors import AmendsError as AmendsError
     from amends.errors import DefinitionError as DefinitionError
+    from amends.errors import EngineStopped as EngineStopped
+    from amends.errors import KeyReused as KeyReused
+    from amends.errors import Overloaded as Overloaded
     from amends.errors import ParticipantError as ParticipantError
+    from amends.errors import RequestRefused as RequestRefused
+    from amends.errors import StoreError as StoreError
+    from amends.errors import StoreFull as StoreFull
+    from amends.errors import StoreUnusable as StoreUnusable
     from amends.errors import UnusableInput as UnusableInput
     from amends.scenario import Scenario as Scenario
 
 _HOMES: Final = {
+    "amends.bootstrap": "open",
     "amends.checking.api": "check",
     "amends.core.definition": "Backoff Command Parallel Saga Step external local parallel",
+    "amends.core.inbox": "receive",
     "amends.core.messages": (
         "GONE Abandon Answered Call Cancel Changed Compensate DeadlinePassed Done Kind Later Refused Request Resolve "
         "Retry TimedOut Unknown"
@@ -72,7 +87,13 @@ _HOMES: Final = {
     "amends.core.straight": "Entities",
     "amends.core.table": "Entry Way first_way",
     "amends.core.walk": "carry_out walk",
-    "amends.errors": "AmendsError DefinitionError ParticipantError UnusableInput",
+    "amends.engine.blocking": "BlockingEngine",
+    "amends.engine.handle": "Handle Result",
+    "amends.engine.shell": "Engine",
+    "amends.errors": (
+        "AmendsError DefinitionError EngineStopped KeyReused Overloaded ParticipantError RequestRefused StoreError "
+        "StoreFull StoreUnusable UnusableInput"
+    ),
     "amends.scenario": "Scenario",
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names.split()}

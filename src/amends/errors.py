@@ -12,6 +12,7 @@
     ├── Overloaded          the caller, later: more is waiting than the engine takes
     ├── StoreError
     │   ├── StoreFull       the loop, later: there is no space; nothing was written
+    │   ├── StoreBusy       the loop, later: another program holds the file; nothing was written
     │   ├── StoreConflict   the loop: somebody else wrote first; nothing was written
     │   └── StoreFailed     the operator: the storage failed; what was written is seen at the next start
     └── EngineStopped       the caller: the engine was closed, or its storage failed
@@ -58,6 +59,10 @@ class StoreError(AmendsError):
 
 class StoreFull(StoreError):
     """There is no space. Nothing was written, and what is asked again later is taken when there is space."""
+
+
+class StoreBusy(StoreError):
+    """Another program keeps the file locked. Nothing was written, and what is asked again later is taken then."""
 
 
 class StoreConflict(StoreError):

@@ -47,7 +47,7 @@ class Records(Protocol):
         ...
 
     def listing(self, wanted: Wanted) -> Iterator[SagaRow | Unreadable]:
-        """The sagas that are wanted, the one that started last first."""
+        """The sagas that are wanted, the one that was committed last for the first time first."""
         ...
 
     def counts(self) -> Mapping[tuple[str, str], int]:
@@ -59,7 +59,7 @@ class Records(Protocol):
         ...
 
     def set_aside(self) -> Sequence[Unreadable]:
-        """The rows that were found to be unreadable, in the order in which they were found."""
+        """The rows that were found to be unreadable, each once, in the order in which they were found."""
         ...
 
     def head(self) -> Head:
@@ -67,7 +67,10 @@ class Records(Protocol):
         ...
 
     def blocks(self, after: int = 0) -> Iterator[Block]:
-        """The blocks after a number, in order, read as they are asked for. Their `Block.subjects` is empty."""
+        """The blocks after a number, in order, read as they are asked for.
+
+        Their `Block.subjects` is empty. Of one that is not what was written, so is `Block.head`.
+        """
         ...
 
     def blocks_about(self, subject: str) -> Iterator[Block]:
@@ -93,7 +96,7 @@ class Store(Records, Protocol):
     def due(
         self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
     ) -> list[tuple[int, str]]:
-        """Which sagas move by themselves next.
+        """Which sagas move by themselves next, but for those that were set aside.
 
         Args:
             definitions: of these definitions alone.
@@ -112,6 +115,7 @@ class Store(Records, Protocol):
         Raises:
             StoreConflict: a row, a key or a block is not what the changes were decided on. Nothing is written.
             StoreFull: there is no space. Nothing is written; it may be tried again.
+            StoreBusy: another program keeps the file locked. Nothing is written; it may be tried again.
             StoreFailed: the storage failed, and whether it is written is not known: `head` of a store that is opened
                 anew tells. This store is not to be used any more.
         """

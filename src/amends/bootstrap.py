@@ -1,0 +1,110 @@
+"""Opening an engine: the only file that names concrete adapters."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from amends.adapters.clock import SystemClock
+from amends.adapters.memory import MemoryStore
+from amends.adapters.sqlite.reader import SqliteReader
+from amends.adapters.sqlite.store import SqliteStore
+from amends.core.definition import Command, Saga
+from amends.engine.blocking import BlockingEngine
+from amends.engine.shell import QUEUE_MAX, Engine
+from amends.errors import StoreUnusable
+from amends.ports import Records, Store
+
+MEMORY: Final = "memory:"
+SQLITE: Final = "sqlite:///"
+ID_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no two that look alike
+ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
+
+
+class Opening:
+    """An engine about to be opened: ``async with`` gives an `Engine`, ``with`` its blocking twin."""
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+        self._engine: Engine
+        self._blocking: BlockingEngine
+
+    async def __aenter__(self) -> Engine:
+        """See `Engine.__aenter__`."""
+        self._engine = self._make()
+        return await self._engine.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """See `Engine.__aexit__`."""
+        await self._engine.__aexit__(kind, error, trace)
+
+    def __enter__(self) -> BlockingEngine:
+        """See `BlockingEngine.__enter__`."""
+        self._blocking = BlockingEngine(self._make())
+        return self._blocking.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """See `BlockingEngine.__exit__`."""
+        self._blocking.__exit__(kind, error, trace)
+
+
+def open(  # noqa: A001 - it opens, as `amends.open`
+    url: str,
+    *,
+    sagas: Iterable[Saga],
+    commands: Iterable[Command] = (),
+    clients: Mapping[str, Any] | None = None,
+    concurrency: Mapping[str, int] | None = None,
+    queue_max: int = QUEUE_MAX,
+) -> Opening:
+    """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
+
+    Args:
+        url: ``sqlite:///shop.db`` for a file, ``memory:`` for nothing that lasts. One engine at a time opens a file.
+        sagas: the definitions that it runs, every version that may still be under way among them. Sagas of other
+            definitions are left alone, and named in the log and by `amends status`.
+        commands: those whose entities have types that no step's functions tell; others need not be named.
+        clients: by service, what its participants' functions get first; ``None`` each by default.
+        concurrency: by service, how many of its calls run at a time; 64 by default.
+        queue_max: how many requests may wait before `Overloaded` is raised, >= 1.
+
+    Raises:
+        StoreUnusable: the URL is none of these. Opening the store may raise it too, with one line that says why.
+    """
+    store = _store(url)
+    given = tuple(sagas), tuple(commands)
+
+    def make() -> Engine:
+        prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+        return Engine(
+            store, SystemClock, prefix,
+            sagas=given[0], commands=given[1], clients=clients or {}, concurrency=concurrency or {},
+            queue_max=queue_max,
+        )  # fmt: skip
+
+    return Opening(make)
+
+
+def records(path: str | Path) -> Records:
+    """Open a file to look at it, also while an engine runs on it.
+
+    Raises:
+        StoreUnusable: there is no such file, or it cannot be used; one line says why.
+    """
+    return SqliteReader(path)
+
+
+def _store(url: str) -> Callable[[], Store]:
+    if url == MEMORY:
+        return MemoryStore
+    path = url.removeprefix(SQLITE)
+    if path == url or not path:
+        raise StoreUnusable(f"{url!r} names no store; give sqlite:///path/to/file.db, or memory:")
+    return lambda: SqliteStore(path)

@@ -1,0 +1,114 @@
+"""The engine for scripts without asyncio: the same one, on a loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from amends.core.definition import Command, Saga
+from amends.core.messages import Outcome, Refused, Verb
+from amends.engine.handle import Handle, Result
+from amends.engine.shell import Engine
+from amends.engine.work import Work
+from amends.errors import EngineStopped, RequestRefused
+
+Answer = TypeVar("Answer")
+
+
+class BlockingHandle:
+    """A saga whose start is on stable storage.
+
+    Attributes:
+        saga_id: which.
+    """
+
+    __slots__ = ("_do", "_handle", "saga_id")
+
+    def __init__(self, handle: Handle, do: Callable[[Coroutine[Any, Any, Result]], Result]) -> None:
+        self.saga_id = handle.saga_id
+        self._handle = handle
+        self._do = do
+
+    def result(self, timeout: float | None = None) -> Result:
+        """Wait for the end; see `amends.engine.handle.Handle.result`."""
+        return self._do(self._handle.result(timeout))
+
+    def __repr__(self) -> str:
+        return f"<BlockingHandle {self.saga_id}>"
+
+
+class BlockingEngine:
+    """`amends.engine.shell.Engine`, method by method, for use inside ``with``. Any thread may call it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="amends-loop", daemon=True)
+
+    def __enter__(self) -> Self:
+        """See `Engine.__aenter__`."""
+        self._thread.start()
+        try:
+            self._do(self._engine.__aenter__())
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """See `Engine.__aexit__`."""
+        try:
+            self._do(self._engine.close())
+        finally:
+            self._end()
+
+    def submit(self, saga: Saga, asked: Any, *, key: str | None = None) -> BlockingHandle:
+        """See `Engine.submit`."""
+        return BlockingHandle(self._do(self._engine.submit(saga, asked, key=key)), self._do)
+
+    def submit_many(
+        self, saga: Saga, asked: Sequence[Any], *, keys: Sequence[str] | None = None
+    ) -> list[BlockingHandle | RequestRefused]:
+        """See `Engine.submit_many`."""
+        begun = self._do(self._engine.submit_many(saga, asked, keys=keys))
+        return [handle if isinstance(handle, RequestRefused) else BlockingHandle(handle, self._do) for handle in begun]
+
+    def result(self, saga_id: str) -> Result:
+        """See `Engine.result`."""
+        return self._do(self._engine.result(saga_id))
+
+    def answer(self, key: str, outcome: Outcome) -> None:
+        """See `Engine.answer`."""
+        self._do(self._engine.answer(key, outcome))
+
+    def tell(self, saga_id: str, verb: Verb) -> None:
+        """See `Engine.tell`."""
+        self._do(self._engine.tell(saga_id, verb))
+
+    def carry_out(self, command: Command, entity_id: str, body: Any, *, key: str | None = None) -> Refused | None:
+        """See `Engine.carry_out`."""
+        return self._do(self._engine.carry_out(command, entity_id, body, key=key))
+
+    def transact(self, function: Callable[[Work], Any], keys: Sequence[str] = ()) -> Any:
+        """See `Engine.transact`."""
+        return self._do(self._engine.transact(function, keys))
+
+    def entity(self, service: str, entity_id: str) -> Any:
+        """See `Engine.entity`."""
+        return self._do(self._engine.entity(service, entity_id))
+
+    def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
+        if self._loop.is_closed():
+            what.close()
+            raise EngineStopped("the engine was closed; its sagas go on when it is opened again")
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()

@@ -1,0 +1,154 @@
+"""Calling participants outside: each in a lane of its own, so that a slow one starves nobody.
+
+A lane has a bounded number of calls at a time; what waits for a place goes out in order, and not after it is due. A
+call that nobody waits for any more gives its place free and is still listened to, since its late answer may be worth
+recording; so many of these are kept, and the oldest is ended when there are more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from amends.core.definition import Step
+from amends.core.messages import Answered, Done, Outcome, Send, Unknown
+from amends.core.run import outcome_of
+from amends.engine.codec import plain
+from amends.engine.flights import Asking, Flight, flight_of
+from amends.ports import Clock
+
+CONCURRENCY: Final = 64  # calls of one participant at a time, unless told otherwise
+LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
+
+Hear = Callable[[str, Answered], None]
+"""Called with a saga's id and what was answered."""
+
+
+class Calls:
+    """All calls under way."""
+
+    def __init__(self, clients: Mapping[str, Any], concurrency: Mapping[str, int], clock: Clock, hear: Hear) -> None:
+        """Nothing is called yet.
+
+        Args:
+            clients: by service; what a participant's function gets first; ``None`` where there is none.
+            concurrency: by service, how many calls at a time; `CONCURRENCY` where there is none.
+            clock: the engine's.
+            hear: is told what was answered.
+        """
+        self._clients = clients
+        self._concurrency = concurrency
+        self._clock = clock
+        self._hear = hear
+        self._lanes: dict[str, Lane] = {}
+
+    def send(self, requests: Iterable[Asking]) -> None:
+        """Send requests, each as soon as its participant has a place."""
+        for step, send in requests:
+            lane = self._lanes.get(step.service)
+            if lane is None:
+                limit = self._concurrency.get(step.service, CONCURRENCY)
+                lane = self._lanes[step.service] = Lane(self._clients.get(step.service), limit, self._clock, self._hear)
+            lane.send(step, send)
+
+    def drop(self, flights: Iterable[Flight]) -> None:
+        """Give the places of attempts free that nobody waits for any more."""
+        for flight in flights:
+            for lane in self._lanes.values():
+                lane.drop(flight)
+
+    async def close(self) -> None:
+        """End every call that can be ended; what their outcome is stays unknown."""
+        for lane in self._lanes.values():
+            await lane.close()
+
+
+class Lane:
+    """The calls of one participant."""
+
+    def __init__(self, client: Any, limit: int, clock: Clock, hear: Hear) -> None:
+        self._client = client
+        self._limit = limit
+        self._clock = clock
+        self._hear = hear
+        self._queue: deque[Asking] = deque()
+        self._calls: dict[Flight, asyncio.Task[None]] = {}
+        self._late: dict[asyncio.Task[None], None] = {}
+        self._threads: ThreadPoolExecutor | None = None
+
+    def send(self, step: Step, send: Send) -> None:
+        """Send a request, or let it wait for a place."""
+        self._queue.append((step, send))
+        self._fill()
+
+    def drop(self, flight: Flight) -> None:
+        """Give the place of an attempt free."""
+        call = self._calls.pop(flight, None)
+        if call is not None:
+            self._late[call] = None
+            if len(self._late) > LATE_MAX:
+                next(iter(self._late)).cancel()
+            self._fill()
+
+    async def close(self) -> None:
+        """End every call that can be ended."""
+        self._queue.clear()
+        calls = [*self._calls.values(), *self._late]
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _fill(self) -> None:
+        while self._queue and len(self._calls) < self._limit:
+            step, send = self._queue.popleft()
+            if self._clock.now_ms() < send.due_ms:  # else it times out unsent, and is asked again
+                self._calls[flight_of(send)] = asyncio.create_task(self._call(step, send))
+
+    async def _call(self, step: Step, send: Send) -> None:
+        request = send.request
+        try:
+            outcome = await self._outcome(step, send)
+            self._hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt))
+        finally:
+            self._late.pop(asyncio.current_task(), None)  # type: ignore[arg-type]  # it runs, so there is one
+            self._calls.pop(flight_of(send), None)
+            self._fill()
+
+    async def _outcome(self, step: Step, send: Send) -> Outcome:
+        """What a participant says; whatever it raises is unknown, never a no (docs/promises.md, P5)."""
+        request = send.request
+        function = step.function(request.kind)
+        assert function is not None, "only what a step has is asked"
+        try:
+            if inspect.iscoroutinefunction(function):
+                answer = await function(self._client, request.body, request.call)
+            else:
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._pool(), function, self._client, request.body, request.call)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+            return storable(outcome_of(answer, request))
+        except Exception as error:  # noqa: BLE001 - whatever it was, the effect may have happened
+            return Unknown(f"{type(error).__name__}: {error}")
+
+    def _pool(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._limit + LATE_MAX, thread_name_prefix="amends-call")
+        return self._threads
+
+
+def storable(outcome: Outcome) -> Outcome:
+    """An outcome whose answer is as it will be read back.
+
+    Raises:
+        TypeError, ValueError: an answer that JSON cannot hold.
+    """
+    if isinstance(outcome, Done) and outcome.answer is not None:
+        return Done(plain(outcome.answer))
+    return outcome

@@ -1,0 +1,318 @@
+"""Between what is decided on and what is stored: requests, entities, answers and runs as JSON.
+
+A body says by itself, without the definition, what a saga waits for: whoever looks at a store may not have it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Iterable
+from functools import reduce
+from json.encoder import encode_basestring_ascii as quoted
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from amends.core.definition import Command, Saga
+from amends.core.messages import Kind
+from amends.core.state import (
+    Abandoned,
+    Backward,
+    Compensated,
+    Completed,
+    Forward,
+    NeedsOperator,
+    State,
+    Status,
+    underway,
+)
+from amends.core.step import Run
+from amends.core.table import Entry
+from amends.core.waiting import Waiting
+from amends.errors import DefinitionError
+from amends.stored import (
+    ABANDONED,
+    BACKWARD,
+    COMPENSATED,
+    COMPLETED,
+    FORWARD,
+    NEEDS_OPERATOR,
+    SagaRow,
+)
+
+FINAL: Final = {Completed: COMPLETED, Compensated: COMPENSATED, Abandoned: ABANDONED}
+PHASES: Final[dict[str, type[Forward | Backward]]] = {FORWARD: Forward, BACKWARD: Backward}
+
+
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a member of the current group was asked last; see `amends.core.waiting.Waiting`."""
+
+    service: str
+    kind: Kind
+    attempt: int
+    since_ms: int
+    acted_ms: int
+    at_ms: int
+    due_ms: int
+    error: str = ""
+    taken: bool = False
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What travels beside a saga's request.
+
+    Attributes:
+        trail: the outcomes so far, in order, as ``EVENT status``.
+        number: of the last audit record.
+        phase: ``forward`` or ``backward``; empty once it is final.
+        group: number of the current group.
+        members: step of the current group to its status.
+        waiting: step to what it was asked; of the steps that were asked at all.
+        answers: step to what it answered, of those that answered anything.
+        reason: why it turned back or got stuck.
+        outstanding: what is owed, where the saga goes back, waits for an operator or was abandoned.
+        deadline_ms: of the whole saga.
+    """
+
+    trail: list[str]
+    number: int
+    phase: str = ""
+    group: int = 0
+    members: dict[str, Status] = {}
+    waiting: dict[str, Asked] = {}
+    answers: dict[str, Any] = {}
+    reason: str = ""
+    outstanding: list[str] = []
+    deadline_ms: int | None = None
+
+
+_BODY: Final = msgspec.json.Decoder(Body)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def text_of(value: Any) -> str:
+    """A value as JSON text.
+
+    Raises:
+        TypeError, ValueError: it holds what JSON cannot (an object of a class of its own, a lone surrogate).
+    """
+    return _ENCODER.encode(value).decode()
+
+
+def plain(value: Any) -> Any:
+    """A value as it will be after it was stored: dicts, lists, strings, numbers.
+
+    Raises:
+        TypeError, ValueError: as `text_of`.
+    """
+    return msgspec.json.decode(_ENCODER.encode(value))
+
+
+class Form:
+    """A definition, with what is needed to store its sagas and read them back.
+
+    Attributes:
+        saga: the definition.
+        definition: ``name/version/fingerprint``.
+        has_local: whether any step's state is kept by us.
+    """
+
+    def __init__(self, saga: Saga) -> None:
+        self.saga = saga
+        self.definition = f"{saga.name}/{saga.version}/{saga.fingerprint}"
+        self.has_local = any(step.is_local for step in saga.every_step())
+        self._request = _decoder(saga.request, f"saga {saga.name!r}: its requests, {saga.request.__name__},")
+        self._entries = {
+            f"{event} {status.value}": Entry(event, step.service, status)
+            for step in saga.every_step()
+            for event, statuses in ((step.event, Status), (step.undone, [Status.UNDONE]))
+            for status in statuses
+        }
+
+    def request_of(self, text: str) -> Any:
+        """A request, read back.
+
+        Raises:
+            msgspec.DecodeError: it is not what was written.
+        """
+        return self._request.decode(text)
+
+    def run_of(self, row: SagaRow) -> Run:
+        """A saga, read back.
+
+        Raises:
+            msgspec.DecodeError, KeyError, ValueError: the row is not what was written.
+        """
+        body = _BODY.decode(row.body)
+        return Run(
+            self.saga,
+            row.saga_id,
+            self.request_of(row.request),
+            _state_of(row.status, body),
+            body.answers,
+            tuple(Waiting(*_waiting_values(body.waiting[name])) for name in body.members if name in body.waiting),
+            tuple(self._entries[line] for line in body.trail),
+            body.reason,
+            body.deadline_ms,
+            body.number,
+        )
+
+
+def body_of(run: Run) -> str:
+    """The body of a saga's row.
+
+    Raises:
+        TypeError, ValueError: an answer that JSON cannot hold.
+    """
+    at = underway(run.state)
+    if at is None and not run.answers and not isinstance(run.state, Abandoned):  # most sagas, once they are over
+        reason = f',"reason":{text_of(run.reason)}' if run.reason else ""
+        return f'{{"trail":{_TRAILS.of(run.trail)},"number":{run.number}{reason}}}'
+    steps = run.saga.groups[at.group] if at else ()
+    return text_of(
+        Body(
+            trail=_trail(run.trail),
+            number=run.number,
+            phase="" if at is None else FORWARD if isinstance(at, Forward) else BACKWARD,
+            group=at.group if at else 0,
+            members={step.event: status for step, status in zip(steps, at.members, strict=True)} if at else {},
+            waiting={
+                step.event: Asked(step.service, *waiting) for step, waiting in zip(steps, run.waiting, strict=False)
+            },
+            answers=dict(run.answers),
+            reason=run.reason,
+            outstanding=[] if isinstance(run.state, Forward) else list(run.outstanding()),
+            deadline_ms=run.deadline_ms,
+        )
+    )
+
+
+class _Phrases:
+    """Lists of words that are met again and again, because the core makes each of them once: their JSON is, too."""
+
+    def __init__(self, write: Callable[[Any], str]) -> None:
+        self._write = write
+        self._known: dict[int, tuple[Any, str]] = {}
+
+    def of(self, words: tuple[Any, ...]) -> str:
+        """The JSON of a tuple; the same object has the same JSON."""
+        known = self._known.get(id(words))
+        if known is not None and known[0] is words:
+            return known[1]
+        if len(self._known) >= PHRASES_MAX:
+            self._known.clear()
+        text = self._write(words)
+        self._known[id(words)] = (words, text)
+        return text
+
+
+PHRASES_MAX: Final = 1000
+
+
+def status_of(state: State) -> str:
+    """The status of a saga's row."""
+    if isinstance(state, NeedsOperator):
+        return NEEDS_OPERATOR
+    if isinstance(state, Forward | Backward):
+        return FORWARD if isinstance(state, Forward) else BACKWARD
+    return FINAL[type(state)]
+
+
+def body_of_row(row: SagaRow) -> Body:
+    """What a row says without its definition.
+
+    Raises:
+        msgspec.DecodeError: the row is not what was written.
+    """
+    return _BODY.decode(row.body)
+
+
+def words_text(words: tuple[str, ...]) -> str:
+    """Some words as JSON, as `amends.core.audit.Record.canonical` writes them."""
+    return _WORDS.of(words)
+
+
+def _trail(entries: Iterable[Entry]) -> list[str]:
+    return [f"{entry.event} {entry.status.value}" for entry in entries]
+
+
+_TRAILS: Final = _Phrases(lambda entries: text_of(_trail(entries)))
+_WORDS: Final = _Phrases(lambda words: f"[{','.join(map(quoted, words))}]")
+
+
+def _state_of(status: str, body: Body) -> State:
+    if status == COMPLETED:
+        return Completed()
+    if status == COMPENSATED:
+        return Compensated()
+    if status == ABANDONED:
+        return Abandoned(tuple(body.outstanding))
+    at = PHASES[body.phase](body.group, tuple(body.members.values()))
+    return NeedsOperator(at) if status == NEEDS_OPERATOR else at
+
+
+def _waiting_values(asked: Asked) -> tuple[Any, ...]:
+    return msgspec.structs.astuple(asked)[1:]
+
+
+class EntityForms:
+    """How the entities of each service are read back: as what the first parameters of its functions are declared."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, set[Any]] = {}
+        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+
+    def learn_saga(self, saga: Saga) -> None:
+        """Learn from the functions of a definition's local steps."""
+        for step in saga.every_step():
+            if step.is_local:
+                for function in (step.action, step.undo):
+                    self._learn(step.service, function)
+
+    def learn_command(self, command: Command) -> None:
+        """Learn from a command's function."""
+        self._learn(command.service, command.apply)
+
+    def decode(self, service: str, text: str) -> Any:
+        """An entity, read back.
+
+        Raises:
+            msgspec.DecodeError: it is not what was written.
+        """
+        decoder = self._decoders.get(service)
+        if decoder is None:
+            kinds = self._types.get(service) or {Any}
+            kind = Any if Any in kinds else reduce(operator.or_, kinds)
+            decoder = self._decoders[service] = _decoder(kind, f"the entities of {service}, {kind},")
+        return decoder.decode(text)
+
+    def _learn(self, service: str, function: Callable[..., Any] | None) -> None:
+        kinds = self._types.setdefault(service, set())
+        before = len(kinds)
+        if function is not None:
+            kinds |= _declared(function)
+        if len(kinds) != before:
+            self._decoders.pop(service, None)
+
+
+def _declared(function: Callable[..., Any]) -> set[Any]:
+    """The types that a function's first parameter is declared to have, without ``None``."""
+    try:
+        first = next(iter(inspect.signature(function).parameters))
+        hint = get_type_hints(function)[first]
+    except (KeyError, NameError, StopIteration, TypeError, ValueError):  # not declared, or not to be resolved here
+        return set()
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return {kind for kind in members if kind is not type(None)}
+
+
+def _decoder(kind: Any, what: str) -> msgspec.json.Decoder[Any]:
+    try:
+        return msgspec.json.Decoder(kind)
+    except TypeError as error:
+        raise DefinitionError(
+            f"{what} cannot be read back from JSON: {error}; use numbers, strings, lists, dicts, "
+            "dataclasses or NamedTuples of these"
+        ) from error

@@ -1,0 +1,107 @@
+"""Which requests are under way: sent by this process, or to be sent, or lost with a process before it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from amends.core.definition import Step
+from amends.core.messages import Kind, Send, TimedOut
+from amends.core.state import asked, underway
+from amends.core.step import Run
+from amends.core.waiting import Waiting
+from amends.stored import WAITS_FOR_OPERATOR
+
+Flight = tuple[str, str, str, int]
+"""One attempt of one request: saga id, step, kind, attempt."""
+
+Asking = tuple[Step, Send]
+"""A request that is to be sent, and the step that it is about."""
+
+
+NONE: Final[frozenset[Flight]] = frozenset()
+
+
+class Flights:
+    """The attempts that this process knows of."""
+
+    def __init__(self, since_ms: int) -> None:
+        """Know of none.
+
+        Args:
+            since_ms: when this process took over. What was to be sent by then may have been sent by another one.
+        """
+        self._since_ms = since_ms
+        self._flights: dict[str, frozenset[Flight]] = {}
+
+    def lost(self, run: Run) -> list[TimedOut]:
+        """Requests that a process before this one may have sent, and to which nobody can hear the answer any more.
+
+        What a participant took is not among them: its answer comes from outside.
+        """
+        known = self._flights.get(run.saga_id, NONE)
+        return [
+            TimedOut(step.event, kind, waiting.attempt)
+            for step, kind, waiting in asked_of(run)
+            if not step.is_local
+            and not waiting.taken
+            and waiting.at_ms <= self._since_ms
+            and (run.saga_id, step.event, kind.value, waiting.attempt) not in known
+        ]
+
+    def take_off(self, runs: Iterable[Run], now_ms: int) -> tuple[list[Asking], list[Flight]]:
+        """What is to be sent now that these runs are committed, and which attempts nobody waits for any more."""
+        sends: list[Asking] = []
+        dropped: list[Flight] = []
+        for run in runs:
+            before = self._flights.pop(run.saga_id, NONE)
+            if not run.waiting and not before:
+                continue
+            waits = {
+                (run.saga_id, step.event, kind.value, waiting.attempt): waiting.at_ms
+                for step, kind, waiting in asked_of(run)
+                if not step.is_local
+            }
+            new = [flight for flight in waits if flight not in before and self._since_ms < waits[flight] <= now_ms]
+            going = self._going(run, new) if new else []
+            sends += going
+            dropped += before - waits.keys()
+            if after := (before & waits.keys()).union(flight_of(send) for _, send in going):
+                self._flights[run.saga_id] = after
+        return sends, dropped
+
+    @staticmethod
+    def _going(run: Run, new: Collection[Flight]) -> list[Asking]:
+        sends = [send for send in run.requests() if flight_of(send) in new and run.wants(send)]
+        return [(run.saga.step(send.request.step), send) for send in sends]
+
+
+def asked_of(run: Run) -> Iterator[tuple[Step, Kind, Waiting]]:
+    """What a run waits for: step, what it was asked, and the attempt's times."""
+    at = underway(run.state)
+    for member, kind in asked(run.state):
+        assert at is not None, "only a saga that is under way has asked anybody"
+        yield run.saga.groups[at.group][member], kind, run.waiting[member]
+
+
+def due_of(run: Run, now_ms: int) -> int | None:
+    """When a saga is to be looked at again: a request's time to be sent, or to be given up, or its deadline.
+
+    Returns:
+        Milliseconds since 1970 (UTC); `WAITS_FOR_OPERATOR`; ``None`` once it is final.
+    """
+    if underway(run.state) is None:
+        return None
+    due_ms = run.due_ms()
+    held = [
+        waiting.at_ms
+        for step, _, waiting in asked_of(run)
+        if waiting.at_ms > now_ms or step.is_local  # which is asked in a batch, never sent
+    ]
+    return min(held + ([] if due_ms is None else [due_ms]), default=WAITS_FOR_OPERATOR)
+
+
+def flight_of(send: Send) -> Flight:
+    """The attempt that a request is sent as."""
+    request = send.request
+    return request.saga_id, request.step, request.kind.value, request.call.attempt

@@ -1,0 +1,394 @@
+"""The engine: a thin asyncio shell around the turns.
+
+Whatever arrives is queued; one thread takes one turn at a time on what has been queued meanwhile. So a batch is as
+large as the store is slow, nothing waits for a batch to fill, and the loop stays free while a commit is on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+from amends.core.definition import Command, Saga
+from amends.core.messages import Answered, Decline, Done, Input, Kind, Later, Outcome, Refused, Unknown, Verb
+from amends.core.step import Run
+from amends.engine.calls import Calls, storable
+from amends.engine.codec import Form
+from amends.engine.handle import Handle, Result, result_of
+from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact
+from amends.engine.turn import Turn, Turner
+from amends.engine.work import Work
+from amends.errors import EngineStopped, Overloaded, RequestRefused, StoreBusy, StoreError, StoreFull
+from amends.ports import Clock, Store
+from amends.stored import Unreadable
+
+BATCH_MAX: Final = 1000  # sagas, commands or inputs in one turn: the curve of group commit is flat from 100 on
+QUEUE_MAX: Final = 20_000  # of these may wait before `Overloaded`: what a second or two can do
+KEY_LENGTH_MAX: Final = 255  # of a client key; a longer one is no name (Idempotency-Key header, IETF draft-07)
+SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
+SECOND_MS: Final = 1000
+IDLE_S: Final = 3600.0  # how long the loop sleeps when nothing is due; whatever arrives wakes it
+
+log = logging.getLogger("amends")
+
+
+class Waiting(NamedTuple):
+    """A task in the queue.
+
+    Attributes:
+        task: what is to be done.
+        reply: who wants to know; ``None`` for nobody: then it must not be lost.
+    """
+
+    task: Task
+    reply: asyncio.Future[Any] | None
+
+
+class Engine:
+    """Runs sagas on a store. Made by `amends.open`; used inside ``async with``."""
+
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        clock: Callable[[int], Clock],
+        prefix: str,
+        *,
+        sagas: Iterable[Saga],
+        commands: Iterable[Command],
+        clients: Mapping[str, Any],
+        concurrency: Mapping[str, int],
+        queue_max: int,
+    ) -> None:
+        self._open_store = store
+        self._open_clock = clock
+        self._prefix = prefix
+        self._sagas = tuple(sagas)
+        self._commands = tuple(commands)
+        self._clients = clients
+        self._concurrency = concurrency
+        self._queue_max = queue_max
+        self._queue: deque[Waiting] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._waiters: dict[str, list[asyncio.Future[Result]]] = {}
+        self._due_ms: int | None = None
+        self._stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
+
+    # Opening and closing --------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Take over the store, and go on with what waits in it.
+
+        Raises:
+            StoreUnusable: the store cannot be used; one line says why.
+            DefinitionError: the definitions cannot be stored side by side.
+        """
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="amends-turn")
+        try:
+            await self._in_thread(self._take_over)
+        except BaseException:
+            self._thread.shutdown()
+            raise
+        self._calls = Calls(self._clients, self._concurrency, self._clock, self._hear)
+        self._stopped = None
+        self._loop_task = asyncio.create_task(self._run(), name="amends-engine")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the turn that is under way, and give the store back. Sagas go on when it is opened again."""
+        await self.close()
+
+    async def close(self) -> None:
+        """As at the end of ``async with``; a second call does nothing."""
+        if self._stopped is None:
+            self._stopped = EngineStopped("the engine was closed; its sagas go on when it is opened again")
+        self._wake.set()
+        await asyncio.wait([self._loop_task])
+        await self._calls.close()
+        await self._in_thread(self._store.close)
+        self._thread.shutdown()
+
+    def _take_over(self) -> None:
+        self._store = self._open_store()
+        try:
+            self._clock = self._open_clock(self._store.head().at_ms)
+            self._turner = Turner(
+                self._store, self._sagas, self._commands, now_ms=self._clock.now_ms(), prefix=self._prefix
+            )
+            for definition, sagas in self._turner.strangers().items():
+                log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)
+        except BaseException:
+            self._store.close()
+            raise
+
+    # What clients ask -----------------------------------------------------------------------------------------
+
+    async def submit(self, saga: Saga, asked: Any, *, key: str | None = None) -> Handle:
+        """Start a saga. Once this returns, its start is on stable storage.
+
+        Args:
+            saga: its definition, one of those that the engine was opened with.
+            asked: its request; where the definition has a `prepare`, what that gets.
+            key: a client key: the same key and request give the same saga, however often and whenever they come.
+
+        Raises:
+            Overloaded: too much is waiting; nothing was started.
+            RequestRefused: nothing was started, and why.
+            KeyReused: the key stands for another request.
+            StoreFull: there is no space; nothing was started.
+            EngineStopped: it is not running, or its storage failed: whether the saga was started is not known.
+        """
+        (begun,) = await self._call(Begin(self._form_of(saga), [asked], () if key is None else [_key(key)]))
+        if isinstance(begun, Exception):
+            raise begun
+        return self._handle(begun)
+
+    async def submit_many(
+        self, saga: Saga, asked: Sequence[Any], *, keys: Sequence[str] | None = None
+    ) -> list[Handle | RequestRefused]:
+        """Start many sagas of one definition, in order. Once this returns, all starts are on stable storage.
+
+        Args:
+            saga: as for `submit`.
+            asked: one for each saga.
+            keys: a client key for each; or none at all.
+
+        Returns:
+            For each its handle, or why it was not started.
+
+        Raises:
+            Overloaded: too much is waiting; nothing was started.
+            StoreFull, EngineStopped: as for `submit`; what was started before stays, and shows again under its key.
+        """
+        if keys is not None and len(keys) != len(asked):
+            raise RequestRefused(f"{len(asked)} requests came with {len(keys)} keys; give each request a key, or none")
+        form, handles = self._form_of(saga), list[Handle | RequestRefused]()
+        size = min(BATCH_MAX, self._queue_max)
+        for first in range(0, len(asked), size):
+            part = slice(first, first + size)
+            given = () if keys is None else [_key(key) for key in keys[part]]
+            for begun in await self._call(Begin(form, asked[part], given), waits=first > 0):
+                if isinstance(begun, Exception) and not isinstance(begun, RequestRefused):
+                    begun = RequestRefused(f"{type(begun).__name__}: {begun}")  # noqa: PLW2901 - a bug in `prepare`
+                handles.append(begun if isinstance(begun, RequestRefused) else self._handle(begun))
+        return handles
+
+    async def answer(self, key: str, outcome: Outcome) -> None:
+        """Bring the answer to a request that a participant took with `Later`; a duplicate or late one is recorded.
+
+        Args:
+            key: `Call.key` of the request.
+            outcome: what became of it.
+
+        Raises:
+            RequestRefused: no request has this key, or the outcome cannot be stored.
+        """
+        saga_id, _, rest = key.partition("/")
+        event, _, kind = rest.rpartition("/")
+        if kind not in (Kind.DO.value, Kind.UNDO.value):
+            raise RequestRefused(f"{key!r} is no key of a request: saga/step/do or saga/step/undo")
+        if not isinstance(outcome, Done | Refused | Unknown | Later):
+            raise RequestRefused(f"{outcome!r} is no outcome: give Done, Refused, Unknown or Later")
+        try:
+            said = Answered(event, Kind(kind), storable(outcome))
+        except (TypeError, ValueError) as error:
+            raise RequestRefused(f"the answer cannot be stored: {error}") from error
+        await self._call(Hear(saga_id, said))
+
+    async def tell(self, saga_id: str, verb: Verb) -> None:
+        """Hand a verb to a saga: `Cancel` by a client; `Retry`, `Resolve`, `Compensate`, `Abandon` by an operator.
+
+        Raises:
+            RequestRefused: there is no such saga, or it cannot take this now; the message says why.
+        """
+        said = await self._call(Hear(saga_id, verb))
+        if isinstance(said, Decline):
+            raise RequestRefused(f"saga {saga_id!r}: {said.reason}")
+
+    async def carry_out(self, command: Command, entity_id: str, body: Any, *, key: str | None = None) -> Refused | None:
+        """Carry out a command on its entity; once this returns, that is on stable storage.
+
+        Args:
+            command: what.
+            entity_id: on which entity.
+            body: what its function gets.
+            key: a client key, as for `submit`.
+
+        Returns:
+            `Refused` when the participant refused, and nothing changed.
+        """
+        refused: Refused | None = await self._call(Order(command, entity_id, body, () if key is None else [_key(key)]))
+        return refused
+
+    async def transact(self, function: Callable[[Work], Any], keys: Sequence[str] = ()) -> Any:
+        """Run a function on a unit of work; whatever it does there is one transaction. For embedders.
+
+        Args:
+            function: called in the engine's thread; it may be called again when it raised or somebody else did.
+            keys: client keys that it looks at.
+        """
+        return await self._call(Transact(function, keys))
+
+    async def entity(self, service: str, entity_id: str) -> Any:
+        """An entity of a participant whose state the engine keeps; ``None`` when it does not exist."""
+        return await self._call(Look(lambda work: work.entities[service].get(entity_id)))
+
+    async def result(self, saga_id: str) -> Result:
+        """Wait for the end of a saga.
+
+        Raises:
+            RequestRefused: there is no such saga.
+        """
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(saga_id, []).append(waiter)
+        try:
+            live = await self._call(Look(lambda work: work.saga(saga_id)))
+            if live is None or isinstance(live, Unreadable):
+                raise RequestRefused(f"there is no saga {saga_id!r} that can be read")
+            return result_of(live.run) or await waiter
+        finally:
+            waiters = self._waiters.get(saga_id, [])
+            if waiter in waiters:
+                waiters.remove(waiter)
+            if not waiters:
+                self._waiters.pop(saga_id, None)
+
+    def _form_of(self, saga: Saga) -> Form:
+        if self._stopped is not None:
+            raise EngineStopped(str(self._stopped))
+        return self._turner.form_of(saga)
+
+    def _handle(self, begun: Run | str) -> Handle:
+        if isinstance(begun, str):
+            return Handle(begun, None, self.result)
+        return Handle(begun.saga_id, result_of(begun), self.result)
+
+    # The queue ------------------------------------------------------------------------------------------------
+
+    async def _call(self, task: Task, *, waits: bool = False) -> Any:
+        """Queue a task, and wait for its answer; a caller that stops waiting does not stop it."""
+        if self._stopped is not None:
+            raise EngineStopped(str(self._stopped))
+        if not waits and self._queued + task.size > self._queue_max:
+            raise Overloaded(
+                f"{self._queued} requests are waiting, which is as many as the engine takes; try again later"
+            )
+        reply = asyncio.get_running_loop().create_future()
+        self._put(Waiting(task, reply))
+        answer = await reply
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _put(self, waiting: Waiting) -> None:
+        self._queue.append(waiting)
+        self._queued += waiting.task.size
+        self._wake.set()
+
+    def _hear(self, saga_id: str, said: Input) -> None:
+        """An answer came; it must not be lost."""
+        self._put(Waiting(Hear(saga_id, said), None))
+
+    def _gathered(self) -> list[Waiting]:
+        batch: list[Waiting] = []
+        size = 0
+        while self._queue and (not batch or size + self._queue[0].task.size <= BATCH_MAX):
+            batch.append(self._queue.popleft())
+            size += batch[-1].task.size
+        self._queued -= size
+        return batch
+
+    # The loop -------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while self._stopped is None or self._queue:
+                await self._take(self._gathered())
+                await self._sleep()
+        except StoreError as error:
+            log.exception("the engine stopped")
+            self._refuse(
+                EngineStopped(f"the storage failed: {error}; what was answered is stored, open it again to go on")
+            )
+        except BaseException as error:
+            self._refuse(EngineStopped(f"the engine stopped: {type(error).__name__}: {error}"))
+            raise
+        else:
+            self._refuse(EngineStopped(str(self._stopped)))
+
+    async def _take(self, batch: list[Waiting]) -> None:
+        tasks = [waiting.task for waiting in batch]
+        try:
+            turn = await self._in_thread(self._turner.turn, tasks, self._clock.now_ms())
+        except (StoreFull, StoreBusy) as full:
+            await self._wait_for_space(batch, full)
+            return
+        except BaseException:
+            self._queue.extendleft(reversed(batch))  # whoever waits for an answer is told
+            raise
+        self._due_ms = turn.due_ms
+        self._give_back(batch, turn)
+
+    async def _sleep(self) -> None:
+        """Until something arrives or is due."""
+        self._wake.clear()
+        pause_s = IDLE_S if self._due_ms is None else (self._due_ms - self._clock.now_ms()) / SECOND_MS
+        if self._stopped is None and not self._queue and pause_s > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), min(pause_s, IDLE_S))
+
+    def _give_back(self, batch: Sequence[Waiting], turn: Turn) -> None:
+        self._calls.drop(turn.dropped)
+        if self._stopped is None:
+            self._calls.send(turn.sends)
+        for park in turn.parked:
+            log.error("saga %s waits for an operator: %s", park.saga_id, ", ".join(park.outstanding))
+        for saga_id, run in turn.ended.items():
+            for waiter in self._waiters.pop(saga_id, ()):
+                if not waiter.done():
+                    waiter.set_result(result_of(run))  # type: ignore[arg-type]  # it ended
+        for waiting, answer in zip(batch, turn.replies, strict=True):
+            if waiting.reply is None:
+                if isinstance(answer, Exception):
+                    log.warning("%s", answer)
+            elif not waiting.reply.done():
+                waiting.reply.set_result(answer)
+
+    async def _wait_for_space(self, batch: Sequence[Waiting], full: StoreFull | StoreBusy) -> None:
+        """Refuse what clients ask; keep what participants answered until it can be written."""
+        kept = [waiting for waiting in batch if waiting.reply is None or isinstance(waiting.task, Look)]
+        for task, reply in batch:
+            if reply is not None and not isinstance(task, Look) and not reply.done():
+                reply.set_result(full)
+        self._queue.extendleft(reversed(kept))
+        self._queued += len(kept)
+        self._due_ms = self._clock.now_ms()
+        log.error("%s; what participants answered is kept, and tried again", full)
+        await asyncio.sleep(SPACE_PAUSE_S)
+
+    def _refuse(self, reason: EngineStopped) -> None:
+        """Nobody will be answered any more."""
+        self._stopped = reason
+        waiters = [waiter for waiting in self._waiters.values() for waiter in waiting]
+        replies = [waiting.reply for waiting in self._queue if waiting.reply is not None]
+        self._queue.clear()
+        for future in (*waiters, *replies):
+            if not future.done():
+                future.set_exception(EngineStopped(str(reason)))
+
+    async def _in_thread(self, function: Callable[..., Any], *given: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *given)
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str) or not key or len(key) > KEY_LENGTH_MAX or not key.isprintable():
+        raise RequestRefused(f"client key {key!r:.300} is not printable text of 1 to {KEY_LENGTH_MAX} characters")
+    return key

@@ -1,0 +1,246 @@
+"""What the loop can be asked to do in a turn; each is carried out on a unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Protocol
+
+import msgspec
+
+from amends.core.definition import Command
+from amends.core.messages import Decline, Input, Refused
+from amends.core.step import Run
+from amends.engine.codec import Form
+from amends.engine.work import Work, digest_of
+from amends.errors import RequestRefused
+from amends.stored import Unreadable
+
+SAGA: Final = "saga"
+REFUSED: Final = "refused"
+
+
+class Task(Protocol):
+    """Something to do in a turn."""
+
+    @property
+    def saga_id(self) -> str:
+        """The saga that it is about; empty for none, or a new one."""
+        ...
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The client keys that it comes with."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many sagas, commands or inputs it is."""
+        ...
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it does several things which stand or fall together."""
+        ...
+
+    def carry_out(self, work: Work) -> Any:
+        """Do it, and give the answer.
+
+        Raises:
+            Exception: the answer to this task, which leaves nothing then.
+        """
+        ...
+
+    def parts(self) -> Sequence[Task]:
+        """The same as several tasks, as small as can be."""
+        ...
+
+    def joined(self, answers: Sequence[Any]) -> Any:
+        """The answer, of the answers of its parts."""
+        ...
+
+
+class _Single:
+    """A task of one part."""
+
+    __slots__ = ()
+    keys: Sequence[str] = ()
+    size: ClassVar[int] = 1
+    is_whole: ClassVar[bool] = False
+
+    def parts(self) -> Sequence[Any]:
+        """Itself."""
+        return (self,)
+
+    def joined(self, answers: Sequence[Any]) -> Any:
+        """The only answer."""
+        return answers[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Start sagas of one definition.
+
+    Attributes:
+        form: the definition.
+        asked: what `Saga.prepare` gets, or the requests.
+        keys: a client key for each; empty for none at all.
+    """
+
+    saga_id: ClassVar[str] = ""
+    is_whole: ClassVar[bool] = False
+
+    form: Form
+    asked: Sequence[Any]
+    keys: Sequence[str] = ()
+
+    @property
+    def size(self) -> int:
+        """How many sagas."""
+        return len(self.asked)
+
+    def carry_out(self, work: Work) -> list[Any]:
+        """For each a `Run`, the id of the saga that its key started before, or the exception that refused it."""
+        if not self.keys:
+            return [_begun(work, self.form, asked) for asked in self.asked]
+        return [_begun_once(work, self.form, *pair) for pair in zip(self.asked, self.keys, strict=True)]
+
+    def parts(self) -> Sequence[Task]:
+        """One saga each."""
+        keys: Sequence[Sequence[str]] = [[key] for key in self.keys] or [()] * len(self.asked)
+        return [Begin(self.form, [asked], key) for asked, key in zip(self.asked, keys, strict=True)]
+
+    def joined(self, answers: Sequence[Any]) -> Any:
+        """One list."""
+        return [answer if isinstance(answer, Exception) else answer[0] for answer in answers]
+
+
+def _begun(work: Work, form: Form, asked: Any) -> Any:
+    try:
+        return work.begin(form, asked)
+    except Exception as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
+        work.entities.take_back()
+        return error
+
+
+def _begun_once(work: Work, form: Form, asked: Any, key: str) -> Any:
+    try:
+        digest = digest_of(form.saga.name, asked)
+        answer = work.recall(key, digest)
+    except RequestRefused as error:
+        return error
+    if answer is not None:
+        known = msgspec.json.decode(answer)
+        return known[SAGA] if SAGA in known else RequestRefused(known[REFUSED])
+    begun = _begun(work, form, asked)
+    if isinstance(begun, Run):
+        work.remember(key, digest, {SAGA: begun.saga_id}, begun.saga_id)
+    elif isinstance(begun, RequestRefused):
+        work.remember(key, digest, {REFUSED: str(begun)})
+        work.record(f"client key {key}", 0, f"refused: {begun}")
+    return begun
+
+
+@dataclass(frozen=True, slots=True)
+class Hear(_Single):
+    """Hand an input to a saga.
+
+    Attributes:
+        saga_id: which.
+        said: what happened, or an operator's or client's verb.
+    """
+
+    saga_id: str
+    said: Input
+
+    def carry_out(self, work: Work) -> Run | Decline:
+        """Where the saga then stands; `Decline` when it is a verb that cannot be taken now.
+
+        Raises:
+            RequestRefused: there is no such saga, or it cannot be read.
+        """
+        live = work.saga(self.saga_id)
+        if live is None:
+            raise RequestRefused(f"there is no saga {self.saga_id!r}")
+        if isinstance(live, Unreadable):
+            raise RequestRefused(f"saga {self.saga_id!r} cannot be read: {live.why}")
+        return work.hear(live, self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Stir(_Single):
+    """Look whether a saga is to move by itself."""
+
+    saga_id: str
+
+    def carry_out(self, work: Work) -> None:
+        """See `Work.stir`."""
+        work.stir(self.saga_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Order(_Single):
+    """Carry out a command.
+
+    Attributes:
+        command: what.
+        entity_id: on which entity.
+        body: what its function gets.
+        keys: one client key, or none.
+    """
+
+    saga_id: ClassVar[str] = ""
+
+    command: Command
+    entity_id: str
+    body: Any
+    keys: Sequence[str] = ()
+
+    def carry_out(self, work: Work) -> Refused | None:
+        """`Refused` when the participant refused.
+
+        Raises:
+            KeyReused: the client key stands for something else.
+            Exception: whatever the command's function raises.
+        """
+        if not self.keys:
+            return work.carry_out(self.command, self.entity_id, self.body)
+        key, name = self.keys[0], f"{self.command.event} of {self.command.service}/{self.entity_id}"
+        digest = digest_of(name, self.body)
+        answer = work.recall(key, digest)
+        if answer is not None:
+            reason = msgspec.json.decode(answer)[REFUSED]
+            return None if reason is None else Refused(reason)
+        refused = work.carry_out(self.command, self.entity_id, self.body)
+        work.remember(key, digest, {REFUSED: refused.reason if refused else None})
+        if refused:
+            work.record(f"client key {key}", 0, f"{name} refused: {refused.reason}")
+        return refused
+
+
+@dataclass(frozen=True, slots=True)
+class Transact(_Single):
+    """Run a function on the unit of work: whatever it does there is one transaction with the rest of the turn."""
+
+    saga_id: ClassVar[str] = ""
+    is_whole: ClassVar[bool] = True
+
+    function: Callable[[Work], Any]
+    keys: Sequence[str] = ()
+
+    def carry_out(self, work: Work) -> Any:
+        """What the function gave back."""
+        return self.function(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Look(_Single):
+    """Look at what the last commit left; nothing is written."""
+
+    saga_id: ClassVar[str] = ""
+
+    function: Callable[[Work], Any]
+
+    def carry_out(self, work: Work) -> Any:
+        """What the function gave back."""
+        return self.function(work)

@@ -1,0 +1,262 @@
+"""One turn of the loop, sans I/O but for its store: tasks in; decided on overlays; committed; then what is to be sent.
+
+Nothing is decided on what is not committed, and nothing goes out before it is: a turn gives its answers and its
+requests back only once the store has them. Whoever drives it (`amends.engine.shell` with asyncio, the simulator with a
+world of its own) hands in time, and says what came back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any, Final, NamedTuple
+
+from amends.core.definition import Command, Saga
+from amends.core.messages import Park
+from amends.core.state import underway
+from amends.core.step import Run
+from amends.engine.codec import EntityForms, Form
+from amends.engine.flights import Asking, Flight, Flights
+from amends.engine.overlay import Kept, Shelf
+from amends.engine.tasks import Stir, Task
+from amends.engine.work import Live, Wares, Work
+from amends.errors import DefinitionError, RequestRefused, StoreConflict, StoreError, StoreFailed
+from amends.ports import Store
+from amends.stored import ABANDONED, COMPENSATED, COMPLETED, WAITS_FOR_OPERATOR, Changes, Head, SagaRow, Unreadable
+
+LIVES_MAX: Final = 20_000  # sagas under way that are at hand; the others are read when they are heard of
+DUE_MAX: Final = 500  # sagas that are looked at in one turn because of the time
+CONFLICTS_MAX: Final = 3  # times that a batch is decided again because another writer was faster; there should be none
+
+
+class Turn(NamedTuple):
+    """What became of a turn.
+
+    Attributes:
+        due_ms: when to take the next turn at the latest; ``None`` when nothing waits for the time.
+        replies: one for each task, in their order: a value, or the exception that it ended with.
+        sends: requests that are now to be sent, in order.
+        dropped: attempts that nobody waits for any more.
+        ended: sagas that became final, by id.
+        parked: sagas that now wait for an operator.
+    """
+
+    due_ms: int | None
+    replies: Sequence[Any]
+    sends: Sequence[Asking] = ()
+    dropped: Sequence[Flight] = ()
+    ended: Mapping[str, Run] = {}
+    parked: Sequence[Park] = ()
+
+
+class _Spoilt(Exception):
+    def __init__(self, place: int, error: Exception) -> None:
+        super().__init__(place, error)
+        self.place = place
+        self.error = error
+
+
+class Turner:
+    """Takes turns on a store."""
+
+    def __init__(
+        self, store: Store, sagas: Iterable[Saga], commands: Iterable[Command] = (), *, now_ms: int, prefix: str
+    ) -> None:
+        """Take over a store.
+
+        Args:
+            store: nobody else writes to it.
+            sagas: the definitions, each version that may be under way.
+            commands: those whose entities have types that no step tells.
+            now_ms: the clock; what was to be sent by then may have been sent by a process before this one.
+            prefix: goes into the ids of this process's sagas; no process before may have had it.
+
+        Raises:
+            DefinitionError: two definitions have the same name and version, or one cannot be stored.
+        """
+        self._store = store
+        self._head = store.head()
+        self._since_ms = max(now_ms, self._head.at_ms)
+        self._entity_forms = EntityForms()
+        self._forms = self._learned(sagas, commands)
+        self._by_definition = {form.definition: form for form in self._forms.values()}
+        self._lives: dict[str, Live] = {}
+        self._resumed: tuple[int, str] | None = (0, "")
+        self._rows: dict[str, SagaRow | Unreadable] = {}
+        self._flights = Flights(self._since_ms)
+        ids = (f"{prefix}-{number}" for number in count(1))
+        self._aside = {(row.kind, row.name) for row in store.set_aside()}
+        self._wares = Wares(
+            Shelf(store, self._entity_forms),
+            self._flights,
+            self._live,
+            lambda: next(ids),
+            self._entity_forms,
+            self._aside,
+        )
+
+    def form_of(self, saga: Saga) -> Form:
+        """How a definition is stored.
+
+        Raises:
+            DefinitionError: the engine was not given this definition.
+        """
+        form = self._forms.get(id(saga))
+        if form is None:
+            known = ", ".join(sorted(self._by_definition)) or "none"
+            what = f"saga {saga.name!r}, version {saga.version}"
+            raise DefinitionError(f"{what}, was not given to open(sagas=[...]); known: {known}")
+        return form
+
+    def strangers(self) -> dict[str, int]:
+        """Definitions of sagas that are not final and that this engine does not know, with how many there are."""
+        found: dict[str, int] = {}
+        for (definition, status), sagas in self._store.counts().items():
+            if status not in (COMPLETED, COMPENSATED, ABANDONED) and definition not in self._by_definition:
+                found[definition] = found.get(definition, 0) + sagas
+        return found
+
+    # A turn ---------------------------------------------------------------------------------------------------
+
+    def turn(self, tasks: Sequence[Task], now_ms: int) -> Turn:
+        """Carry out some tasks in one transaction, and look at the sagas whose time has come.
+
+        Args:
+            tasks: each is carried out on what the ones before it left; one that raises leaves nothing.
+            now_ms: the clock.
+
+        Raises:
+            StoreFull: nothing was written, nothing is to be sent; all of it may be tried again.
+            StoreFailed: the storage failed; this object is not to be used any more.
+        """
+        now_ms = max(now_ms, self._since_ms + 1, self._head.at_ms)
+        page = self._to_resume()
+        stirs = [Stir(saga_id) for _, saga_id in (page or self._due(now_ms, DUE_MAX))]
+        turn = self._decided([*stirs, *tasks], now_ms)
+        self._resumed = page[-1] if len(page) == DUE_MAX else None
+        due = [(now_ms, "")] if self._resumed else self._due(WAITS_FOR_OPERATOR - 1, 1)
+        return turn._replace(due_ms=due[0][0] if due else None, replies=turn.replies[len(stirs) :])
+
+    def _to_resume(self) -> list[tuple[int, str]]:
+        """A page of the sagas that a process before this one left waiting.
+
+        Each of them has to be stirred once: what it waits for may never have been sent, or was answered to a process
+        that is gone.
+        """
+        return [] if self._resumed is None else self._due(WAITS_FOR_OPERATOR - 1, DUE_MAX, self._resumed)
+
+    def _due(self, until_ms: int, limit: int, after: tuple[int, str] = (0, "")) -> list[tuple[int, str]]:
+        return self._store.due(self._by_definition, until_ms, limit, after)
+
+    def _decided(self, tasks: Sequence[Task], now_ms: int) -> Turn:
+        spoilt: dict[int, Exception] = {}
+        conflicts = 0
+        while conflicts < CONFLICTS_MAX:
+            try:
+                return self._taken(tasks, now_ms, spoilt, trusts_fresh=not conflicts)
+            except _Spoilt as reason:
+                spoilt[reason.place] = reason.error
+            except StoreConflict:
+                conflicts += 1
+                self._forget()
+        raise StoreFailed("another process writes to this store")
+
+    def _taken(
+        self, tasks: Sequence[Task], now_ms: int, spoilt: Mapping[int, Exception], *, trusts_fresh: bool
+    ) -> Turn:
+        self._rows = self._store.sagas({task.saga_id for task in tasks} - self._lives.keys() - {""})
+        known = self._store.keys([key for task in tasks for key in task.keys])
+        work = Work(self._wares, now_ms, known, trusts_fresh=trusts_fresh)
+        replies = [spoilt.get(place) or self._carried_out(place, task, work) for place, task in enumerate(tasks)]
+        if not work.is_empty():
+            try:
+                changes = work.changes(self._head)
+            except (TypeError, ValueError) as error:
+                return self._apart(tasks, now_ms, error)
+            self._commit(*changes)
+        sends, dropped = self._flights.take_off(work.runs(), now_ms)
+        return Turn(None, replies, sends, dropped, work.ended, work.parked)
+
+    def _carried_out(self, place: int, task: Task, work: Work) -> Any:
+        try:
+            return task.carry_out(work)
+        except StoreError:
+            raise
+        except Exception as error:
+            if task.is_whole:
+                raise _Spoilt(place, error) from error
+            work.entities.take_back()
+            if isinstance(task, Stir):
+                work.put_aside(Unreadable("saga", task.saga_id, f"{type(error).__name__}: {error}"))
+            return error
+
+    def _commit(self, written: Changes, entities: Mapping[str, dict[str, Kept]], lives: Mapping[str, Live]) -> None:
+        self._store.commit(written)
+        self._head = Head(written.block.number, written.block.head, written.block.at_ms)
+        self._aside.update((row.kind, row.name) for row in written.set_aside)
+        for service, kept in entities.items():
+            self._wares.shelf.put(service, kept)
+        for saga_id, live in lives.items():
+            self._lives.pop(saga_id, None)
+            if underway(live.run.state) is not None:
+                self._lives[saga_id] = live
+        while len(self._lives) > LIVES_MAX:
+            del self._lives[next(iter(self._lives))]
+
+    def _apart(self, tasks: Sequence[Task], now_ms: int, error: Exception) -> Turn:
+        """Some task left what cannot be stored: carry out each part by itself, so that no other fails with it."""
+        parts = [part for task in tasks for part in task.parts()]
+        if len(parts) == 1:
+            refused = RequestRefused(f"what it leads to cannot be stored: {error}")
+            return Turn(None, [tasks[0].joined([refused])])
+        turns = [self._decided([part], now_ms) for part in parts]
+        answers = iter([turn.replies[0] for turn in turns])
+        return Turn(
+            None,
+            [task.joined([next(answers) for _ in task.parts()]) for task in tasks],
+            [asking for turn in turns for asking in turn.sends],
+            [flight for turn in turns for flight in turn.dropped],
+            {saga_id: run for turn in turns for saga_id, run in turn.ended.items()},
+            [park for turn in turns for park in turn.parked],
+        )
+
+    # What is at hand ------------------------------------------------------------------------------------------
+
+    def _live(self, saga_id: str) -> Live | Unreadable | None:
+        """A saga as the last commit left it.
+
+        Raises:
+            RequestRefused: it runs under a definition that this engine does not know, and is left alone.
+        """
+        live = self._lives.get(saga_id)
+        if live is not None:
+            return live
+        row = self._rows.get(saga_id) or self._store.sagas([saga_id]).get(saga_id)
+        if row is None or isinstance(row, Unreadable):
+            return row
+        form = self._by_definition.get(row.definition)
+        if form is None:
+            raise RequestRefused(f"saga {saga_id!r} runs under {row.definition}, which was not given to open()")
+        try:
+            return Live(form, form.run_of(row), row.request, row.started_ms, row.version, row.status)
+        except (LookupError, TypeError, ValueError) as error:
+            return Unreadable("saga", saga_id, f"{type(error).__name__}: {error}")
+
+    def _forget(self) -> None:
+        self._wares.shelf.clear()
+        self._lives.clear()
+        self._head = self._store.head()
+
+    def _learned(self, sagas: Iterable[Saga], commands: Iterable[Command]) -> dict[int, Form]:
+        forms: dict[int, Form] = {}
+        named: dict[tuple[str, int], Saga] = {}
+        for saga in sagas:
+            if named.setdefault((saga.name, saga.version), saga) is not saga:
+                raise DefinitionError(
+                    f"saga {saga.name!r}: version {saga.version} is given twice; count its versions up"
+                )
+            self._entity_forms.learn_saga(saga)
+            forms[id(saga)] = Form(saga)
+        for command in commands:
+            self._entity_forms.learn_command(command)
+        return forms

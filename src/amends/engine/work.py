@@ -1,0 +1,382 @@
+"""One unit of work: what a batch decides, on overlays, until it is committed all at once.
+
+Whatever a saga, a command or a caller's own function changes here is one transaction: rows, keys and audit records
+together, or none of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any, Final, NamedTuple
+
+from amends.core.audit import chain
+from amends.core.definition import Command, Step, takes_call
+from amends.core.messages import (
+    Answered,
+    Decline,
+    Done,
+    Effect,
+    Halt,
+    Input,
+    Kind,
+    Outcome,
+    Park,
+    Refused,
+    Request,
+    Unknown,
+    Write,
+)
+from amends.core.state import underway
+from amends.core.step import Run, start, step
+from amends.core.walk import carry_out, put
+from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of, words_text
+from amends.engine.flights import Flights, due_of
+from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf
+from amends.errors import KeyReused, RequestRefused
+from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
+
+DIGEST_BYTES: Final = 16  # of a request under a client key; 2**64 requests before two are likely to share one
+
+
+class Live(NamedTuple):
+    """A saga at hand.
+
+    Attributes:
+        form: of its definition.
+        run: where it stands.
+        request: as JSON.
+        started_ms: when it was started.
+        version: of its row; 0 before the first commit.
+        status: of its row; empty before the first commit.
+    """
+
+    form: Form
+    run: Run
+    request: str
+    started_ms: int
+    version: int = 0
+    status: str = ""
+
+
+class Wares(NamedTuple):
+    """Where a unit of work finds what it does not hold yet.
+
+    Attributes:
+        shelf: entities.
+        flights: which requests are under way.
+        saga: a saga by id, as the last commit left it; `Unreadable` when its row, or its definition, cannot be used.
+        new_id: gives an id that no saga has.
+        entity_forms: of which types entities are.
+        aside: kind and name of the rows that were set aside before.
+    """
+
+    shelf: Shelf
+    flights: Flights
+    saga: Callable[[str], Live | Unreadable | None]
+    new_id: Callable[[], str]
+    entity_forms: EntityForms
+    aside: Collection[tuple[str, str]]
+
+
+class Work:
+    """What one batch has decided so far.
+
+    Attributes:
+        now_ms: the one moment at which all of it happens.
+        entities: service, then id, to entity; to be read and written.
+        sagas: those that this batch started or changed.
+        ended: of these, the ones that became final.
+        parked: of these, the ones that now wait for an operator.
+        keys: client keys that are new.
+        set_aside: rows that turned out to be unreadable.
+    """
+
+    def __init__(
+        self, wares: Wares, now_ms: int, known: Mapping[str, KeyRow | Unreadable], *, trusts_fresh: bool = True
+    ) -> None:
+        """Begin with nothing decided.
+
+        Args:
+            wares: where to find what is not held yet.
+            now_ms: the clock.
+            known: what the store knows of the client keys of this batch.
+            trusts_fresh: see `Overlay`.
+        """
+        self.now_ms = now_ms
+        self.entities = Overlay(wares.shelf, trusts_fresh=trusts_fresh)
+        self.sagas: dict[str, Live] = {}
+        self.ended: dict[str, Run] = {}
+        self.parked: list[Park] = []
+        self.keys: dict[str, KeyRow] = {}
+        self.set_aside: dict[tuple[str, str], Unreadable] = {}
+        self._wares = wares
+        self._known = known
+        self._looked_at: dict[str, Live] = {}
+        self._started = 0
+        self._records: list[str] = []
+        self._subjects: dict[str, None] = {}
+
+    # Sagas ----------------------------------------------------------------------------------------------------
+
+    def saga(self, saga_id: str) -> Live | Unreadable | None:
+        """A saga as this batch sees it; ``None`` when there is none."""
+        live = self._looked_at.get(saga_id) or self._wares.saga(saga_id)
+        if isinstance(live, Unreadable):
+            self.put_aside(live)
+        elif live is not None:
+            self._looked_at[saga_id] = live
+        return live
+
+    def runs(self) -> Iterator[Run]:
+        """The sagas that this batch looked at, as they stand now."""
+        return (live.run for live in self._looked_at.values())
+
+    def begin(self, form: Form, asked: Any) -> Run:
+        """Start a saga, and carry it as far as it gets without asking anybody outside.
+
+        Raises:
+            RequestRefused: `Saga.prepare` refused, or the request cannot be stored.
+            Exception: whatever `Saga.prepare` raises; nothing is started then.
+        """
+        saga_id = self._wares.new_id()
+        prepare = form.saga.prepare
+        request = asked if prepare is None else prepare(self.entities, saga_id, asked)
+        if isinstance(request, Refused):
+            raise RequestRefused(request.reason)
+        return self.start(form, saga_id, request)
+
+    def start(self, form: Form, saga_id: str, request: Any) -> Run:
+        """Start a saga of a given id, and carry it as far as it gets without asking anybody outside.
+
+        Raises:
+            RequestRefused: the request cannot be stored.
+        """
+        try:
+            text = text_of(request)
+        except (TypeError, ValueError) as error:
+            raise RequestRefused(f"the request cannot be stored: {error}") from error
+        self.entities.fresh.add(saga_id)
+        run, effects = self._stepped(form, lambda entities: start(form.saga, saga_id, request, self.now_ms, entities))
+        self._started += 1
+        self._note(effects, f" {form.definition} {text}")
+        return self._put(Live(form, run, text, self.now_ms), run)
+
+    def hear(self, live: Live, said: Input) -> Run | Decline:
+        """Hand an input to a saga; `Decline` when it is a verb that cannot be taken now."""
+        run, effects = self._stepped(live.form, lambda entities: step(live.run, said, self.now_ms, entities))
+        if isinstance(effects[0], Decline):
+            return effects[0]
+        self._note(effects)
+        return self._put(live, run)
+
+    def stir(self, saga_id: str) -> None:
+        """Let a saga move by itself as far as the time allows.
+
+        Participants that we keep are asked again whose time has come. A request of a process before this one, which
+        may or may not have sent it, counts as timed out, as do those that are overdue.
+        """
+        live = self.saga(saga_id)
+        if live is None or isinstance(live, Unreadable):
+            return
+        run, effects = self._asked(live.form, live.run, ())
+        if effects:
+            self._note(effects)
+            self._put(live, run)
+        for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):
+            self.hear(self._looked_at[saga_id], said)
+
+    # Everything else ------------------------------------------------------------------------------------------
+
+    def carry_out(self, order: Command, entity_id: str, body: Any) -> Refused | None:
+        """Carry out a command on its entity, and record it; `Refused` when the participant refused.
+
+        Raises:
+            Exception: whatever the command's function raises; nothing has changed then.
+        """
+        self._wares.entity_forms.learn_command(order)
+        try:
+            refused = carry_out(self.entities, order, entity_id, body)
+            asked, after = text_of(body), text_of(self.entities[order.service].get(entity_id))
+        except BaseException:
+            self.entities.take_back()
+            raise
+        self.entities.keep()
+        if refused is None:
+            subject = f"{order.service}/{entity_id}"
+            self.record(subject, 0, f"{order.event} {asked}", f"[{quoted(f'{subject} {after}')}]")
+        return refused
+
+    def record(self, subject: str, number: int, cause: str, changes: str = "[]") -> None:
+        """Write an audit record.
+
+        Args:
+            subject: what changed.
+            number: position of the change in a saga, from 1; 0 for what is not numbered.
+            cause: in words.
+            changes: what became of it: a JSON list of words.
+        """
+        self._records.append(f"[{quoted(subject)},{number},{self.now_ms},{quoted(cause)},{changes}]")
+        self._subjects[subject] = None
+
+    def recall(self, key: str, digest: str) -> str | None:
+        """What was answered under a client key, as JSON; ``None`` when the key is new.
+
+        Args:
+            key: as the client gave it.
+            digest: of what is asked now.
+
+        Raises:
+            KeyReused: something else was asked under this key.
+            RequestRefused: what the key stands for cannot be read any more.
+        """
+        row = self.keys.get(key) or self._known.get(key)
+        if row is None:
+            return None
+        if isinstance(row, Unreadable):
+            self.put_aside(row)
+            raise RequestRefused(f"client key {key!r} cannot be read: {row.why}")
+        if row.request != digest:
+            raise KeyReused(f"client key {key!r} stands for another request; give every request a key of its own")
+        return row.answer
+
+    def remember(self, key: str, digest: str, answer: Any, saga_id: str = "") -> None:
+        """Keep what was answered under a client key, for as long as its saga is kept."""
+        self.keys[key] = KeyRow(key, digest, text_of(answer), saga_id)
+
+    def put_aside(self, row: Unreadable) -> None:
+        """Note that a row cannot be used: it is left as it is, and listed."""
+        name = row.kind, row.name
+        if name not in self.set_aside and name not in self._wares.aside:
+            self.set_aside[name] = row
+            self.record(row.name, 0, f"{row.kind} set aside: {row.why}")
+
+    # What is committed ----------------------------------------------------------------------------------------
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (self._records or self.keys or self.set_aside)
+
+    def changes(self, head: Head) -> tuple[Changes, dict[str, dict[str, Kept]], dict[str, Live]]:
+        """What is to be committed after a head, and what entities and sagas are once it is.
+
+        Raises:
+            TypeError, ValueError: an entity or an answer that JSON cannot hold.
+        """
+        counts: Counter[tuple[str, str]] = Counter()
+        rows, lives = [], {}
+        for saga_id, live in self.sagas.items():
+            row = _row_of(live, self.now_ms)
+            rows.append(row)
+            lives[saga_id] = live._replace(version=row.version, status=row.status)
+            if live.status:
+                counts[live.form.definition, live.status] -= 1
+            counts[live.form.definition, row.status] += 1
+        entities, kept = list[EntityRow](), dict[str, dict[str, Kept]]()
+        for service, owned in self.entities.items():
+            pairs = list(owned.rows(service))
+            entities += [row for row, _ in pairs]
+            kept[service] = {row.entity_id: stored for row, stored in pairs}
+        keys, aside = tuple(self.keys.values()), tuple(self.set_aside.values())
+        return Changes(rows, entities, keys, self._block(head), counts, aside), kept, lives
+
+    def _block(self, head: Head) -> Block:
+        after = chain(head.head, (line.encode("ascii") for line in self._records))
+        return Block(
+            head.number + 1, self.now_ms, head.head, after, "\n".join(self._records), tuple(self._subjects),
+            self._started, len(self.ended),
+        )  # fmt: skip
+
+    # Inside ---------------------------------------------------------------------------------------------------
+
+    def _stepped(
+        self, form: Form, take: Callable[[Any], tuple[Run, tuple[Effect, ...]]]
+    ) -> tuple[Run, Sequence[Effect]]:
+        """Take a step with the entities at hand; where a participant raises, one request at a time."""
+        if not form.has_local:
+            return take(None)
+        try:
+            run, effects = take(self.entities)
+        except Exception:  # noqa: BLE001 - whatever a participant raised is met again, and told, one by one
+            self.entities.take_back()
+            run, effects = take(None)
+            return self._asked(form, run, effects)
+        self.entities.keep()
+        return (run._replace(answers=plain(dict(run.answers))) if run.answers else run), effects
+
+    def _asked(self, form: Form, run: Run, effects: Sequence[Effect]) -> tuple[Run, Sequence[Effect]]:
+        """Ask the participants that we keep, each request by itself, and each once."""
+        tried: set[tuple[str, Kind]] = set()
+        while request := next(self._local_requests(form, run, tried), None):
+            tried.add((request.step, request.kind))
+            run, more = step(run, self._answer(form.saga.step(request.step), request), self.now_ms)
+            effects = (*effects, *more)
+        return run, effects
+
+    def _local_requests(self, form: Form, run: Run, tried: set[tuple[str, Kind]]) -> Iterator[Request]:
+        for send in run.requests():
+            request = send.request
+            is_new = (request.step, request.kind) not in tried
+            if is_new and send.at_ms <= self.now_ms and form.saga.step(request.step).is_local:
+                yield request
+
+    def _answer(self, asked: Step, request: Request) -> Input:
+        try:
+            outcome = self._outcome(asked, request)
+        except EntityDamaged as error:
+            self.entities.take_back()
+            self.put_aside(error.row)
+            return Halt(request.step, str(error))
+        except Exception as error:  # noqa: BLE001 - docs/promises.md, P5: it may be a bug that is mended, so it is asked again
+            self.entities.take_back()
+            outcome = Unknown(f"{type(error).__name__}: {error}")
+        self.entities.keep()
+        return Answered(request.step, request.kind, outcome, request.call.attempt)
+
+    def _outcome(self, asked: Step, request: Request) -> Outcome:
+        function, id_of = asked.function(request.kind), asked.entity
+        assert function is not None, "only what a step has is asked"
+        assert id_of is not None, "a local step has an entity"
+        owned, entity_id = self.entities[asked.service], id_of(request.body)
+        extra = (request.call,) if takes_call(function) else ()
+        after = function(owned.get(entity_id), request.body, *extra)
+        if isinstance(after, Refused):
+            return after
+        return Done(plain(put(owned, entity_id, after, asked.event, function)))
+
+    def _note(self, effects: Sequence[Effect], more: str = "") -> None:
+        for effect in effects:
+            if isinstance(effect, Write):
+                self.record(effect.saga_id, effect.number, effect.cause + more, words_text(effect.changes))
+                more = ""
+            elif isinstance(effect, Park):
+                self.parked.append(effect)
+
+    def _put(self, live: Live, run: Run) -> Run:
+        self.sagas[run.saga_id] = self._looked_at[run.saga_id] = live._replace(run=run)
+        if underway(run.state) is None and (not live.status or underway(live.run.state) is not None):
+            self.ended[run.saga_id] = run
+        return run
+
+
+def digest_of(what: str, asked: Any) -> str:
+    """A digest of a request under a client key.
+
+    Raises:
+        RequestRefused: it cannot be stored.
+    """
+    try:
+        text = text_of(asked)
+    except (TypeError, ValueError) as error:
+        raise RequestRefused(f"the request cannot be stored: {error}") from error
+    return hashlib.blake2b(f"{what}\0{text}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _row_of(live: Live, now_ms: int) -> SagaRow:
+    run = live.run
+    return SagaRow(
+        run.saga_id, live.form.definition, live.request, status_of(run.state), body_of(run), due_of(run, now_ms),
+        live.started_ms, now_ms, live.version + 1,
+    )  # fmt: skip

@@ -1,0 +1,103 @@
+"""What the tests of the engine share: small sagas, a store to look into, and turns without a loop around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, NamedTuple
+
+from amends import Answered, Done, Refused, Saga, external, local
+from amends.core.audit import GENESIS, chain
+from amends.core.messages import Outcome, Send
+from amends.core.step import Run
+from amends.engine.flights import Asking
+from amends.engine.tasks import Begin, Hear, Task
+from amends.engine.turn import Turn, Turner
+from amends.ports import Store
+
+START_MS = 1_700_000_000_000
+
+
+class Buy(NamedTuple):
+    """A request."""
+
+    show: str
+    seats: int
+
+
+def hold(free: int | None, buy: Buy) -> int | Refused:
+    """SEATS_HELD: of 10 seats at first."""
+    left = 10 if free is None else free
+    return left - buy.seats if buy.seats <= left else Refused(f"{left} seats left")
+
+
+def let_go(free: int, buy: Buy) -> int:
+    """SEATS_FREED."""
+    return free + buy.seats
+
+
+async def nothing(client: Any, buy: Any, call: Any) -> Done:
+    """Do nothing, and say that it is done."""
+    return Done()
+
+
+def tickets(**options: Any) -> Saga:
+    """Return a saga of a local step, an external one with an undo, and a local pivot."""
+    steps = [
+        local("SEATS_HELD", hold, undo=let_go, undone="SEATS_FREED", entity=lambda buy: buy.show),
+        external("CARD_CHARGED", nothing, undo=nothing, undone="CARD_REFUNDED", timeout_s=10, limit_s=60, **options),
+        local("TICKET_ISSUED", lambda _, buy: buy.seats, entity=lambda buy: f"t-{buy.show}", pivot=True),
+    ]
+    return Saga("tickets", Buy, steps)
+
+
+class Life:
+    """A process: a turner on a store, and its clock."""
+
+    def __init__(self, store: Store, *sagas: Saga, prefix: str = "a", now_ms: int = START_MS) -> None:
+        self.store = store
+        self.now_ms = now_ms
+        self.turner = Turner(store, sagas, now_ms=now_ms, prefix=prefix)
+        self.saga = sagas[0]
+        self.due_ms: int | None = None
+
+    def turn(self, *tasks: Task, after_ms: int = 1) -> Turn:
+        """Take a turn, some time later."""
+        self.now_ms += after_ms
+        turn = self.turner.turn(tasks, self.now_ms)
+        self.due_ms = turn.due_ms
+        return turn
+
+    def begin(self, *asked: Any, keys: Sequence[str] = ()) -> Turn:
+        """Start sagas of the first definition."""
+        return self.turn(Begin(self.turner.form_of(self.saga), asked, keys))
+
+    def answer(self, asking: Asking | Send, outcome: Outcome) -> Turn:
+        """Answer a request."""
+        send = asking if isinstance(asking, Send) else asking[1]
+        request = send.request
+        return self.turn(Hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))
+
+    def run(self, saga_id: str) -> Run:
+        """Return a saga as its row says it."""
+        row = self.store.saga(saga_id)
+        assert row is not None
+        return self.turner.form_of(self.saga).run_of(row)  # type: ignore[arg-type]  # no row is damaged here
+
+
+def names(turn: Turn) -> list[str]:
+    """Return what a turn sends, as ``STEP/kind#attempt``."""
+    requests = [send.request for _, send in turn.sends]
+    return [f"{request.step}/{request.kind.value}#{request.call.attempt}" for request in requests]
+
+
+def records(store: Store) -> list[str]:
+    """Return the audit, and check its chain."""
+    head, lines, numbers = GENESIS, list[str](), count(1)
+    for block in store.blocks():
+        assert (block.number, block.before) == (next(numbers), head)
+        block_lines = block.records.split("\n")
+        head = chain(head, (line.encode() for line in block_lines))
+        assert head == block.head
+        lines += block_lines
+    return lines
