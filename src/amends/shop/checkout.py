@@ -70,9 +70,10 @@ LOGGED_EVENTS: Final = {event for step in TABLE for event in (step.event, step.u
 """The events of the contract's table; all others are in the audit alone."""
 
 
-def _inject(*_: object) -> Refused:
+def inject(*_: object) -> Refused:
+    """The failure that a batch injects, in the place of any action."""
     return Refused("injected failure")
 
 
-FAILING_AT: Final = tuple(CHECKOUT.replacing(step.event, _inject) for step in TABLE)
+FAILING_AT: Final = tuple(CHECKOUT.replacing(step.event, inject) for step in TABLE)
 """The saga with a failure injected at each service of `SERVICES`; no decider knows of it."""

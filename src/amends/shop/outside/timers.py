@@ -1,0 +1,32 @@
+"""Time, as a service outside passes it: it waits, and it does things although nobody waits for them any more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+
+class Timers(Protocol):
+    """What a service needs of time; milliseconds, 0 or more."""
+
+    async def sleep(self, ms: int) -> None:
+        """Wait."""
+        ...
+
+    def call_later(self, ms: int, act: Callable[[], object]) -> None:
+        """Do something after a time, whoever has hung up by then."""
+        ...
+
+
+class LoopTimers:
+    """The time of the event loop that runs: real time, or whatever that loop takes for it."""
+
+    async def sleep(self, ms: int) -> None:
+        """Wait."""
+        await asyncio.sleep(timedelta(milliseconds=ms).total_seconds())
+
+    def call_later(self, ms: int, act: Callable[[], object]) -> None:
+        """Do something after a time; what is left when the loop is closed never happens."""
+        asyncio.get_running_loop().call_later(timedelta(milliseconds=ms).total_seconds(), act)
