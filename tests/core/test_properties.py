@@ -12,16 +12,18 @@ from typing import Any
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from amends.core.decide import Answer, Said, Signal, TryAgain, Wish, decide
+from amends.core.decide import WAITS_FOR_ACTION, Answer, Halted, Said, Signal, TryAgain, Wish, decide
 from amends.core.definition import Saga
 from amends.core.messages import Kind
 from amends.core.state import (
+    ASKED,
     Backward,
     Finished,
     Forward,
     NeedsOperator,
     State,
     Status,
+    Underway,
     asked,
     begin,
     evolve,
@@ -86,9 +88,23 @@ def signals(saga: Saga, state: State) -> Iterator[Signal]:
     yield from Wish
     at = underway(state)
     for member in range(len(at.members) if at else 0):
-        yield TryAgain(member)
+        yield Halted(member)
         for kind in Kind:
             yield from (Answer(member, kind, said) for said in Said)
+        if at:
+            yield from (TryAgain(member, kind) for kind in last_asked(saga, at, member))
+
+
+def last_asked(saga: Saga, at: Underway, member: int) -> set[Kind]:
+    """Return what a member can have been asked last."""
+    if at.members[member] in ASKED:
+        return {ASKED[at.members[member]]}
+    kinds = {Kind.DO}
+    if saga.groups[at.group][member].probe and (isinstance(at, Backward) or at.group >= saga.pivot):
+        kinds.add(Kind.PROBE)
+    if isinstance(at, Backward) and WAITS_FOR_ACTION.isdisjoint(at.members):
+        kinds.add(Kind.UNDO)
+    return kinds
 
 
 def reachable(saga: Saga) -> Iterator[State]:
@@ -133,6 +149,14 @@ def test_the_table_is_what_decide_says(saga: Saga) -> None:
 
 @settings(LAW, max_examples=50)
 @given(definitions())
+def test_no_signal_is_taken_for_another(saga: Saga) -> None:
+    """The table finds a decision by its signal, and signals are tuples: two that are equal would be one."""
+    given_here = list(signals(saga, next(iter(reachable(saga)))))
+    assert len(set(given_here)) == len(given_here)
+
+
+@settings(LAW, max_examples=50)
+@given(definitions())
 def test_every_state_is_one_that_the_rules_know(saga: Saga) -> None:
     """No contradiction can be reached: who is asked is waited for, and who is stuck is for an operator."""
     for state in reachable(saga):
@@ -160,7 +184,7 @@ def test_a_signal_that_was_taken_changes_nothing_the_second_time(saga: Saga) -> 
     """Done and refused are told once; only asking again, and an unknown attempt, can be repeated."""
     for state in reachable(saga):
         for signal in signals(saga, state):
-            if isinstance(signal, Answer) and signal.said in (Said.DONE, Said.REFUSED, Said.RULED_OUT):
+            if isinstance(signal, Answer) and signal.said in (Said.DONE, Said.CONFIRMED, Said.REFUSED, Said.RULED_OUT):
                 at, after = underway(state), fold(state, decide(saga, state, signal))
                 then = underway(after)
                 if at and then and at.group == then.group and signal.kind is not Kind.PROBE:

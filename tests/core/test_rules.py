@@ -16,14 +16,19 @@ from amends.core.messages import (
     Cancel,
     Compensate,
     Done,
+    Halt,
+    Kind,
     Later,
     Refused,
     Resolve,
     Retry,
+    Send,
+    TimedOut,
     Unknown,
     Write,
 )
 from amends.core.state import Abandoned, Compensated, Completed
+from amends.core.step import start
 from amends.core.step import step as take
 from amends.testing import Dialogue, do, given, probe, undo
 from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
@@ -85,6 +90,20 @@ def test_r2_an_answer_later_is_waited_for_without_asking_again() -> None:
     dialogue.late(do("B"), Later(5)).done("A").asks(do("B")).late(do("A"), Later(5)).again(do("A"))
     dialogue.done("A", "a-1").asks(do("B", answers={"A": "a-1"}))
     dialogue.passes(1).asks(undo("A")).done("A").compensated()
+
+
+def test_r2_an_unknown_outcome_counts_for_its_own_attempt_alone() -> None:
+    """It comes twice, or late, and says nothing of the attempt that is waited for; done and refused always count."""
+    second = given(LINE).asks(do("A")).unknown("A", "boom").asks(do("A", attempt=2))
+    for said in (Answered("A", Kind.DO, Unknown("boom"), attempt=1), TimedOut("A", Kind.DO, attempt=1)):
+        after = second._takes(said).asks_nothing()
+        assert after.run == second.run._replace(number=second.run.number + 1)
+    for said in (Answered("A", Kind.DO, Unknown("boom"), attempt=2), TimedOut("A", Kind.DO, attempt=2)):
+        second._takes(said).asks(do("A", attempt=3))
+    second.unknown("A").asks(do("A", attempt=3))
+    second._takes(Answered("A", Kind.DO, Done("a-1"), attempt=1)).asks(do("B", answers={"A": "a-1"}))
+    second._takes(Answered("A", Kind.DO, Refused("no"), attempt=1)).asks(undo("A"))
+    assert [said for said in second.run.overdue(10**6) if isinstance(said, TimedOut) and said.attempt == 2]
 
 
 def test_r3_a_duplicate_changes_nothing() -> None:
@@ -160,7 +179,7 @@ def test_r6_an_unknown_is_probed_before_it_is_undone() -> None:
 def test_r6_a_probe_waits_until_the_request_has_settled() -> None:
     """Before, that it finds nothing would prove nothing: the request may still be on its way."""
     definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=10), pivot())
-    dialogue = given(definition).asks(do("A")).times_out("A").asks_nothing().passes(19.999).asks_nothing()
+    dialogue = given(definition).asks(do("A")).times_out("A").asks_nothing().passes(29.999).asks_nothing()
     dialogue = dialogue.passes(0.001).asks(probe("A", attempt=1))
     dialogue.refused("A", "nothing").asks_nothing().compensated()
     dialogue.retry("A").asks(probe("A", attempt=2)).goes_back()
@@ -171,15 +190,17 @@ def test_r6_no_retry_and_no_restart_makes_a_probe_come_earlier() -> None:
     definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=10), pivot())
     waiting = given(definition).asks(do("A")).times_out("A").asks_nothing()
     for dialogue in (waiting.retry("A"), waiting.crashes(), waiting.crashes().retry("A").crashes()):
-        assert dialogue.asks_nothing().asks(probe("A")).now_ms == 30_000
+        assert dialogue.asks_nothing().asks(probe("A")).now_ms == 40_000
 
 
-def test_r6_settling_counts_from_the_last_attempt() -> None:
-    """The last request that was sent is the one that may still be on its way."""
+def test_r6_settling_counts_from_when_the_last_attempt_was_due() -> None:
+    """The last request is the one that may still be on its way, and it may have waited to be sent until then."""
     definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=15), pivot())
     dialogue = given(definition).asks(do("A")).times_out("A").asks(do("A", attempt=2))
-    sent_ms = dialogue.now_ms
-    assert dialogue.times_out("A").asks(probe("A")).now_ms == sent_ms + 30_000
+    due_ms = dialogue.now_ms + 10_000
+    assert dialogue.times_out("A").asks(probe("A")).now_ms == due_ms + 30_000
+    unknown = given(definition).asks(do("A")).passes(1).later("A", within_s=20).times_out("A")
+    assert unknown.asks(probe("A")).now_ms == 40_000, "that it was taken sends nothing later"
 
 
 def test_r6_a_probe_without_an_outcome_is_sent_again() -> None:
@@ -492,6 +513,134 @@ def test_a_restart_asks_again_what_it_may_not_have_asked() -> None:
     dialogue = at_group().done("B").crashes().asks(do("C", attempt=2)).crashes().asks(do("C", attempt=3))
     dialogue = dialogue.refused("C").asks(undo("B"), undo("C")).done("B").crashes().asks(undo("C", attempt=2))
     dialogue.done("C").asks(undo("A")).done("A").compensated().crashes().asks_nothing()
+
+
+def test_what_was_taken_did_arrive() -> None:
+    """A process that starts again needs not count it as timed out: until it is asked again."""
+    asked_once = given(GROUP).asks(do("A")).done("A").asks(do("B"), do("C"))
+    taken = asked_once.later("C", within_s=HOUR)
+    assert [[waiting.taken for waiting in dialogue.run.waiting] for dialogue in (asked_once, taken)] == [
+        [False, False],
+        [False, True],
+    ]
+    assert not any(waiting.taken for waiting in taken.retry("C").asks(do("C", attempt=2)).run.waiting)
+    assert [*map(asked_once.run.wants, asked_once.run.requests())] == [True, True]
+    assert [*map(taken.run.wants, taken.run.requests())] == [True, False], "so it is not to be sent any more"
+
+
+def test_a_stored_run_knows_what_it_asked() -> None:
+    """The same that was given out to be sent, and when; what was answered is not among it."""
+    run, effects = start(GROUP, "s", "request", 0)
+    for said, now_ms in ((Done("a-1"), 5), (Unknown("boom"), 6)):
+        assert [*run.requests()] == [effect for effect in effects if isinstance(effect, Send)]
+        run, effects = take(run, Answered("A" if now_ms == 5 else "B", Kind.DO, said), now_ms)
+    b, c = run.requests()
+    assert (b, b.request.call.attempt, b.at_ms > 6) == (effects[1], 2, True)
+    assert (c.request.step, c.request.call.attempt, c.at_ms, c.due_ms) == ("C", 1, 5, 10_005)
+    assert run.wants(b)
+    assert run.wants(c)
+    run, _ = take(run, Answered("B", Kind.DO, Done()), 7)
+    assert [*run.requests()] == [c]
+    assert [*take(run, Abandon(), 8)[0].requests()] == []
+
+
+# --- what the engine cannot reach -----------------------------------------------------------------------------------
+
+
+def halts(dialogue: Dialogue, step: str) -> Dialogue:
+    """Let the engine find that it can neither ask nor hear a step."""
+    return dialogue._takes(Halt(step, f"the row of {step} is damaged")).asks_nothing()
+
+
+def test_r23_a_halted_step_needs_an_operator() -> None:
+    """Before the pivot, at it and after it; from there all verbs are taken, and so is a late answer."""
+    halted = halts(at_group(), "B").needs_operator("A/undo", "B/undo", "C/undo", because="the row of B is damaged")
+    assert halted.run.reason == "the row of B is damaged"
+    halted.retry("B").asks(do("B", attempt=2)).done("B").goes_forward().done("C").asks(do("PIVOT"))
+    halted.done("C").needs_operator("A/undo", "B/undo", "C/undo").resolve("B", Done("b-1")).asks(
+        do("PIVOT", answers={"A": "a-1", "B": "b-1"})
+    )
+    halted.resolve("B", Refused(), "nothing there").goes_back(because="nothing there").done("C").asks(undo("C"))
+    halted.abandon().abandoned("A/undo", "B/undo", "C/undo")
+    halted.late(do("B"), Done("b-1")).goes_forward().done("C").asks(do("PIVOT"))
+    halted.late(do("B"), Unknown("?")).late(do("B"), Later(5)).needs_operator("A/undo", "B/undo", "C/undo")
+    halted = halts(at_pivot(), "PIVOT").needs_operator("PIVOT/do", "LAST/do")
+    halted.declines(Cancel(), because="too late").retry("PIVOT").asks(do("PIVOT", attempt=2)).done("PIVOT")
+    halted.resolve("PIVOT", Refused(), "no").asks(undo("B")).goes_back(because="no")
+    halted = halts(at_pivot().done("PIVOT").asks(do("LAST")), "LAST").needs_operator("LAST/do")
+    halted.resolve("LAST", Done()).completed()
+    halted.declines(Resolve("LAST", Refused()), because="LAST is stuck").abandon().abandoned("LAST/do")
+
+
+def test_r23_a_halted_undo_needs_an_operator() -> None:
+    """It can be sent again, or told to be done."""
+    going_back = at_group().done("B", "b-1").refused("C", "no").asks(undo("B"))
+    halted = halts(going_back, "B").needs_operator("A/undo", "B/undo", because="the row of B is damaged")
+    halted.retry("B").asks(undo("B", attempt=2, answer="b-1")).done("B").asks(undo("A"))
+    halted.resolve("B", Done()).asks(undo("A")).done("A").compensated()
+    halted.declines(Resolve("B", Refused()), because="B is stuck").late(do("B"), Refused()).asks_nothing()
+    halted.abandon().abandoned("A/undo", "B/undo")
+    assert halted.run.due_ms() is None
+
+
+def test_r23_going_back_a_halted_action_is_not_sent_again() -> None:
+    """What an operator tells is of the action; a retry has it probed or undone, like whatever is unknown."""
+    halted = halts(at_group().refused("C"), "B").needs_operator("A/undo", "B/undo")
+    halted.retry("B").asks(undo("B", attempt=1, answer=None)).done("B").asks(undo("A"))
+    halted.resolve("B", Done("b-1")).asks(undo("B", answer="b-1"))
+    halted.resolve("B", Refused()).asks(undo("A", answer="a-1"))
+    halted.late(do("B"), Done("b-1")).needs_operator("A/undo", "B/undo").retry("B").asks(undo("B", answer="b-1"))
+    halted.abandon().abandoned("A/undo", "B/undo")
+    cancelled = given(saga(step("A", probe=nobody, settles_within_s=60), pivot())).asks(do("A")).cancel()
+    halts(cancelled, "A").retry("A").asks(probe("A", attempt=1)).done("A", "a-1").asks(undo("A", answer="a-1"))
+    halted = halts(cancelled.times_out("A").asks(probe("A")), "A").needs_operator("A/undo")
+    halted.retry("A").asks(probe("A", attempt=2)).done("A", "a-1").asks(undo("A", answer="a-1"))
+    halted.resolve("A", Done("a-1")).asks(undo("A", answer="a-1"))
+    halted.resolve("A", Refused()).compensated()
+
+
+def test_r23_a_probe_from_the_pivot_on_is_sent_again() -> None:
+    """Not the action: its key may have been forgotten."""
+    looks_at_pivot = pivot(probe=nobody, settles_within_s=5, key_lives_h=1)
+    looking = given(saga(looks_at_pivot)).passes(2 * HOUR).asks_whatever()
+    halted = halts(looking, "PIVOT").needs_operator("PIVOT/do")
+    halted.retry("PIVOT").asks(probe("PIVOT")).refused("PIVOT").compensated()
+    halted.resolve("PIVOT", Done()).completed()
+
+
+def test_r23_nothing_else_stops_for_a_halted_step() -> None:
+    """The saga turns back beside it: by a refusal, a cancel, the deadline. The group before waits until it is clear."""
+    halted = halts(at_group(), "B")
+    cancelled = halted.cancel("why").needs_operator("A/undo", "B/undo", "C/undo", because="why")
+    for dialogue in (halted.refused("C", "no"), cancelled.refused("C")):
+        dialogue.asks_nothing().needs_operator("A/undo", "B/undo").retry("B").asks(undo("B"))
+    cancelled.retry("B").asks_nothing().goes_back().done("C").asks(undo("B"), undo("C"))
+    beside = halts(given(saga(parallel(step("A"), step("B"), step("C")))).asks(do("A"), do("B"), do("C")), "B").done(
+        "A"
+    )
+    beside.refused("C").asks(undo("A")).done("A").needs_operator("B/undo").resolve("B", Refused()).compensated()
+    halts(at_group().unknown("C"), "B").cancel().asks(undo("C"))  # its retry is dropped
+    assert [*map(cancelled.run.wants, cancelled.run.requests())] == [False]
+    timed = halts(given(saga(step("A"), pivot(), deadline_s=5)).asks(do("A")), "A")
+    assert timed.run.due_ms() == 5000
+    timed.passes(5).needs_operator("A/undo", because="deadline").retry("A").asks(undo("A")).done("A").compensated()
+
+
+def test_r23_what_is_not_asked_cannot_halt() -> None:
+    """It is on record, and changes nothing: done, of another group, stuck already, after the end."""
+    halted = halts(at_group(), "B")
+    going_back = at_group().done("B").refused("C").asks(undo("B"))
+    ended = given(LINE).asks(do("A")).refused("A").compensated()
+    for dialogue, event in (
+        (halted, "B"),
+        (at_group().done("B"), "B"),
+        (going_back, "C"),
+        (at_group(), "A"),
+        (ended, "A"),
+    ):
+        after, effects = take(dialogue.run, Halt(event, "damaged"), dialogue.now_ms)
+        assert effects == (Write("saga-1", after.number, f"halt {event}: damaged", ()),)
+        assert after == dialogue.run._replace(number=after.number)
 
 
 # --- the document ---------------------------------------------------------------------------------------------------

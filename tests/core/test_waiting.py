@@ -53,25 +53,25 @@ def test_seconds_become_whole_milliseconds() -> None:
 
 
 def test_books_of_the_first_attempt_and_the_next() -> None:
-    """When it was asked first is kept; when it is due, and when the action went out last, move on."""
+    """When it was asked first is kept; when it is due, and until when the action may be sent, move on."""
     asked = step("A", timeout_s=5)
     first = ask(asked, Kind.DO, None, 100, "")
-    assert first == Waiting(Kind.DO, 1, since_ms=100, acted_ms=100, at_ms=100, due_ms=5100, error="")
+    assert first == Waiting(Kind.DO, 1, since_ms=100, acted_ms=5100, at_ms=100, due_ms=5100, error="")
     again = ask(asked, Kind.DO, first, 7000, "boom")
-    assert again == Waiting(Kind.DO, 2, since_ms=100, acted_ms=7000, at_ms=7000, due_ms=12_000, error="boom")
+    assert again == Waiting(Kind.DO, 2, since_ms=100, acted_ms=12_000, at_ms=7000, due_ms=12_000, error="boom")
     undo = ask(asked, Kind.UNDO, again, 20_000, "")
-    assert undo == Waiting(Kind.UNDO, 1, since_ms=20_000, acted_ms=7000, at_ms=20_000, due_ms=25_000, error="")
+    assert undo == Waiting(Kind.UNDO, 1, since_ms=20_000, acted_ms=12_000, at_ms=20_000, due_ms=25_000, error="")
 
 
 def test_a_probe_waits_until_the_action_has_settled() -> None:
-    """Counted from when the action went out last; a later attempt may go at once."""
+    """Counted from when its last attempt was due, until which it may be sent; a later probe may go at once."""
     looks = step("A", timeout_s=5, probe=nobody, settles_within_s=60)
     acted = ask(looks, Kind.DO, ask(looks, Kind.DO, None, 0, ""), 7000, "")
     probing = ask(looks, Kind.PROBE, acted, 20_000, "")
-    assert (probing.at_ms, probing.due_ms, probing.acted_ms, probing.attempt) == (67_000, 72_000, 7000, 1)
-    assert ask(looks, Kind.PROBE, probing, 30_000, "").at_ms == 67_000
+    assert (probing.at_ms, probing.due_ms, probing.acted_ms, probing.attempt) == (72_000, 77_000, 12_000, 1)
+    assert ask(looks, Kind.PROBE, probing, 30_000, "").at_ms == 72_000
     assert ask(looks, Kind.PROBE, probing, 80_000, "").at_ms == 80_000
-    assert ask(looks, Kind.DO, probing, 90_000, "").acted_ms == 90_000
+    assert ask(looks, Kind.DO, probing, 90_000, "").acted_ms == 95_000
 
 
 def test_only_an_action_before_the_pivot_has_a_limit() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from amends.core.definition import Command, Saga, local, parallel
-from amends.core.messages import GONE, Call, Changed, Done, Later, Refused, Unknown
+from amends.core.messages import GONE, Answered, Call, Changed, Done, End, Later, Refused, Send, Unknown
 from amends.core.run import run
 from amends.core.state import Compensated, Completed
+from amends.core.step import start, step
 from amends.core.table import first_way
 from amends.core.walk import carry_out, walk
 from amends.errors import AmendsError, ParticipantError
@@ -18,6 +19,10 @@ from amends.errors import AmendsError, ParticipantError
 def keep(entity: Any, request: Any) -> Any:
     """Leave the entity as it is."""
     return entity
+
+
+WAYS = ["A/do", "B/do", "C/do", "D/do", "B/undo", "C/undo", "A/undo"]
+"""What four steps are asked, in this order, when the last refuses: B and C are a group."""
 
 
 def saga_of(action: Any, *more: Any) -> Saga:
@@ -59,9 +64,35 @@ def test_changed_carries_an_answer() -> None:
     second_step = local("B", note, undo=keep, undone="B_UNDONE", entity=str)
     entities: dict[str, dict[str, Any]] = {"A": {}, "B": {}}
     assert run(Saga("test", str, [first_step, second_step]), "x", entities=entities).state == Compensated()
-    assert [answers["A"] for answers, _ in seen] == [42, 42]
-    assert [answer for _, answer in seen] == [None, 42]
+    assert seen == [({"A": 42}, None), ({}, 42)]
     assert entities == {"A": {}, "B": {}}
+
+
+def test_a_call_is_the_same_at_once_and_over_a_wire() -> None:
+    """It has the answers of the groups before, not those of siblings, and for an undo its action's own."""
+    seen: list[Call] = []
+
+    def tell(entity: Any, request: str, call: Call) -> Any:
+        seen.append(call)
+        return Refused("no") if call.key == "s/D/do" else Changed(1, call.key)
+
+    parts = [local(name, tell, undo=tell, undone=f"{name}_UNDONE", entity=str) for name in "ABCD"]
+    definition = Saga("test", str, [parts[0], parallel(parts[1], parts[2]), parts[3]])
+    walk(first_way(definition), "s", "x", {name: {} for name in "ABCD"})
+    sent: list[Call] = []
+    current, effects = start(definition, "s", "x")
+    while sends := [effect for effect in effects if isinstance(effect, Send)]:
+        for asked in [send.request for send in sends]:
+            sent.append(asked.call)
+            outcome = Refused("no") if asked.call.key == "s/D/do" else Done(asked.call.key)
+            current, effects = step(current, Answered(asked.step, asked.kind, outcome), 0)
+    assert seen == sent
+    assert [call.key for call in seen] == [f"s/{way}" for way in WAYS]
+    assert seen[2].answers == {"A": "s/A/do"}
+    assert (seen[4].answers, seen[4].answer) == ({"A": "s/A/do"}, "s/B/do")
+    at_once, effects = start(definition, "s", "x", 0, {name: {} for name in "ABCD"})
+    assert effects[1:] == (End("s"),)
+    assert at_once == current._replace(number=1), "and where it ends is the same"
 
 
 def test_changed_can_delete_and_answer() -> None:

@@ -28,6 +28,7 @@ from amends.core.messages import (
     Done,
     Effect,
     End,
+    Halt,
     Input,
     Kind,
     Later,
@@ -140,7 +141,7 @@ class World:
     request: frozenset[str] = frozenset()
     entities: dict[str, dict[str, Any]] | None = None
     now_ms: int = 0
-    held: list[Send] = field(default_factory=list)
+    held: list[tuple[int, Send]] = field(default_factory=list)
     wire: list[tuple[Request, int]] = field(default_factory=list)
     replies: list[Answered] = field(default_factory=list)
     facts: dict[str, Fact] = field(default_factory=dict)
@@ -192,8 +193,10 @@ class World:
         for member, status in zip(group, at.members, strict=True):
             if member.event != said.step:
                 continue
-            is_open = status in (Status.SENT, Status.RESENT, Status.UNKNOWN, Status.PROBING, Status.STUCK)
             kind = said.kind if isinstance(said, Answered) else None
+            is_heard = isinstance(at, Forward) or kind is None
+            is_open = status in (Status.SENT, Status.RESENT, Status.UNKNOWN, Status.PROBING)
+            is_open = is_open or (status is Status.STUCK and is_heard)
             by_action = kind is Kind.DO and (status is Status.SENT or member.remembers_refusals)
             by_probe = kind is Kind.PROBE and status is Status.PROBING
             if is_open and (by_action or by_probe or kind is None):
@@ -222,6 +225,11 @@ class World:
         else:
             assert [write.number for write in writes] == [before.number + 1] == [after.number]
             assert writes[0] is effects[0]
+        requests = [*after.requests()]
+        assert [effect for effect in effects if isinstance(effect, Send) and effect not in requests] == []
+        assert len(requests) == len([*asked(after.state)])
+        if isinstance(said, Halt):
+            assert said.step not in {request.request.step for request in requests}
         self.told.update(type(effect) for effect in effects)
         assert self.told[End] == isinstance(after.state, Finished), "told once, when it is final"
         if isinstance(before.state, Finished):
@@ -259,11 +267,13 @@ class World:
         return [member.event for member in self.saga.groups[self.place[event]]].index(event)
 
     def take_in(self, effects: tuple[Effect, ...]) -> None:
-        """Take over what is to be sent."""
+        """Take over what is to be sent; a request may wait in a queue until it is due."""
         for effect in effects:
             if isinstance(effect, Send):
                 self.check_send(effect)
-                self.held.append(effect)
+                is_at_once = self.healing or self.chance.random() < 0.7
+                sent_ms = effect.at_ms if is_at_once else self.chance.randrange(effect.at_ms, effect.due_ms)
+                self.held.append((sent_ms, effect))
 
     def check_send(self, send: Send) -> None:
         """What must hold for every request that the saga wants sent."""
@@ -354,15 +364,20 @@ class World:
         if outcome is None:
             return
         if not self.healing and 0.25 <= luck < 0.35 and not isinstance(outcome, Unknown):
-            self.replies.append(Answered(request.step, request.kind, Later(self.chance.choice([0.5, 30, 4000]))))
-        self.replies.append(Answered(request.step, request.kind, outcome))
+            self.reply(request, Later(self.chance.choice([0.5, 30, 4000])))
+        self.reply(request, outcome)
+
+    def reply(self, request: Request, outcome: Outcome) -> None:
+        """Put an answer on the wire; not everybody knows which attempt they answer."""
+        attempt = request.call.attempt if self.chance.random() < 0.8 else None
+        self.replies.append(Answered(request.step, request.kind, outcome, attempt))
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
         """Send what is to be sent by now and still wanted."""
-        for send in [send for send in self.held if send.at_ms <= self.now_ms]:
-            self.held.remove(send)
+        for sent_ms, send in [(sent_ms, send) for sent_ms, send in self.held if sent_ms <= self.now_ms]:
+            self.held.remove((sent_ms, send))
             if self.run.wants(send):
                 assert send.request.kind is not Kind.DO or not self.turned_back
                 self.wire.append((send.request, self.now_ms))
@@ -381,15 +396,16 @@ class World:
 
     def next_ms(self) -> int | None:
         """Return when something happens by itself."""
-        moments = [send.at_ms for send in self.held if self.run.wants(send)]
+        moments = [sent_ms for sent_ms, send in self.held if self.run.wants(send)]
         moments += [due_ms for due_ms, _ in self.run.timers()]
         return min(moments, default=None)
 
     def restart(self) -> None:
-        """Lose what was not sent; of everything that waits, nobody knows whether it went out."""
+        """Lose what was not sent; of everything that waits, nobody knows whether it went out, unless it was taken."""
         self.held.clear()
         for said in [said for _, said in self.run.timers() if isinstance(said, TimedOut)]:
-            self.hand_in(said)
+            if not self.run.waiting[self.member_of(said.step)].taken:
+                self.hand_in(said)
 
     def operate(self) -> None:
         """Let an operator or a client say something; what an operator tells is true."""
@@ -409,10 +425,10 @@ class World:
             return
         self.wire = [(request, sent_ms) for request, sent_ms in self.wire if request.step != event]
         self.replies = [said for said in self.replies if said.step != event]
-        self.held = [send for send in self.held if send.request.step != event]
+        self.held = [(sent_ms, send) for sent_ms, send in self.held if send.request.step != event]
         status = at.members[self.member_of(event)]
-        undoing = status is Status.UNDOING or (status is Status.STUCK and isinstance(at, Backward))
-        if undoing:
+        is_last_asked = self.run.waiting[self.member_of(event)].kind is Kind.UNDO
+        if status is Status.UNDOING or (status is Status.STUCK and is_last_asked):
             fact.undone, fact.tombstone = fact.effects > 0, True
             self.hand_in(Resolve(event, Done()))
         elif fact.net:
@@ -440,6 +456,8 @@ class World:
             self.restart()
         elif luck < 0.77:
             self.hand_in(DeadlinePassed())
+        elif luck < 0.78:
+            self.hand_in(Halt(self.chance.choice(list(self.facts)), "damaged"))
         elif luck < 0.8 and self.wire:
             self.wire.pop(self.chance.randrange(len(self.wire)))
         else:

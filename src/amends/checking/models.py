@@ -76,7 +76,7 @@ def honours_keys() -> Model:
     It undoes what it is told to undo, by the answer that the action got (a receipt): an undo that knows no receipt
     finds nothing to undo, and succeeds. A probe looks the key up.
     """
-    return Model("honours keys", (), _by_key, standing)
+    return Model("honours keys", (), by_key, standing)
 
 
 def forgets_keys() -> Model:
@@ -86,23 +86,38 @@ def forgets_keys() -> Model:
     """
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
-        yield from _by_key(books, request, step)
-        effect = _find(books, request)
+        yield from by_key(books, request, step)
+        effect = find(books, request)
         if request.kind is Kind.DO and effect.done and step.key_lives_h is None:
-            forgotten = _put(books, effect._replace(done=effect.done + 1))
+            forgotten = put(books, effect._replace(done=effect.done + 1))
             yield Reply(forgotten, Done(_receipt(effect)), "had forgotten the key and did it again", is_fault=True)
 
     return Model("forgets keys after a while", (), replies, standing)
+
+
+def keeps_inbox() -> Model:
+    """A participant behind our inbox rule (`amends.core.inbox`): an undo whose action never came leaves a tombstone."""
+
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+        effect = find(books, request)
+        if request.kind is Kind.UNDO and not effect.done:
+            yield Reply(put(books, effect._replace(refused=True)), Done(), "has nothing to undo, and never will")
+        elif request.kind is Kind.UNDO and effect.done > effect.undone:
+            yield Reply(put(books, effect._replace(undone=effect.undone + 1)), Done(), "undid it")
+        else:
+            yield from by_key(books, request, step)
+
+    return Model("keeps our inbox", (), replies, standing)
 
 
 def declines() -> Model:
     """A provider that honours keys, and may refuse."""
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
-        yield from _by_key(books, request, step)
-        effect = _find(books, request)
+        yield from by_key(books, request, step)
+        effect = find(books, request)
         if request.kind is Kind.DO and not effect.done and not effect.refused:
-            yield Reply(_put(books, effect._replace(refused=True)), Refused("declined"), "declined")
+            yield Reply(put(books, effect._replace(refused=True)), Refused("declined"), "declined")
 
     return Model("honours keys, and declines", (), replies, standing)
 
@@ -111,7 +126,7 @@ def answers_later() -> Model:
     """A provider that honours keys, takes a request and answers later."""
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
-        for reply in _by_key(books, request, step):
+        for reply in by_key(books, request, step):
             yield reply
             if request.kind is Kind.DO and isinstance(reply.outcome, Done):
                 yield reply._replace(outcome=Later(60), note="took it, and answers later", later=reply.outcome)
@@ -123,7 +138,7 @@ def loses_replies() -> Model:
     """A provider that honours keys, and may do a thing and lose its reply."""
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
-        for reply in _by_key(books, request, step):
+        for reply in by_key(books, request, step):
             yield reply
             yield reply._replace(outcome=None, note=f"{reply.note}, and lost the reply", is_fault=True)
 
@@ -134,12 +149,12 @@ def without_keys() -> Model:
     """A provider that does everything that it is asked, each time again."""
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
-        effect = _find(books, request)
+        effect = find(books, request)
         if request.kind is Kind.DO and effect.done:
             again = effect._replace(done=effect.done + 1)
-            yield Reply(_put(books, again), Done(_receipt(again)), "did it again")
+            yield Reply(put(books, again), Done(_receipt(again)), "did it again")
         else:
-            yield from _by_key(books, request, step)
+            yield from by_key(books, request, step)
 
     return Model("knows no keys", (), replies, standing)
 
@@ -157,14 +172,17 @@ def adapter(
 
     def replies(books: Books, request: Request, step: Step) -> Iterator[Reply]:
         acting = client(books)
-        outcome = _called(step, acting, request)
-        yield Reply(acting.books, outcome, f"{_function(step, request.kind).__name__}() answers {short(outcome)}")
+        function = step.function(request.kind)
+        assert function is not None, "only what a step has is asked"
+        outcome = _called(function, acting, request)
+        yield Reply(acting.books, outcome, f"{function.__name__}() answers {short(outcome)}")
 
     return Model(f"the saga's own functions on {getattr(client, '__name__', 'a client')}", start, replies, standing)
 
 
-def _by_key(books: tuple[Effect, ...], request: Request, _: Step) -> Iterator[Reply]:
-    effect = _find(books, request)
+def by_key(books: tuple[Effect, ...], request: Request, _: Step) -> Iterator[Reply]:
+    """What a provider does that honours keys: one reply."""
+    effect = find(books, request)
     match request.kind:
         case Kind.PROBE:
             found = Done(_receipt(effect)) if effect.done else Refused("nothing is known of this key")
@@ -174,21 +192,23 @@ def _by_key(books: tuple[Effect, ...], request: Request, _: Step) -> Iterator[Re
         case Kind.DO if effect.done:
             yield Reply(books, Done(_receipt(effect)), "knew the key")
         case Kind.DO:
-            yield Reply(_put(books, effect._replace(done=1)), Done(_receipt(effect)), "did it")
+            yield Reply(put(books, effect._replace(done=1)), Done(_receipt(effect)), "did it")
         case Kind.UNDO if request.call.answer is None:
             yield Reply(books, Done(), "was told of nothing to undo")
         case Kind.UNDO if effect.done > effect.undone:
-            yield Reply(_put(books, effect._replace(undone=effect.undone + 1)), Done(), "undid it")
+            yield Reply(put(books, effect._replace(undone=effect.undone + 1)), Done(), "undid it")
         case Kind.UNDO:
             yield Reply(books, Done(), "had undone it")
 
 
-def _find(books: tuple[Effect, ...], request: Request) -> Effect:
+def find(books: tuple[Effect, ...], request: Request) -> Effect:
+    """What the books of a ready model say of the action that a request is about."""
     key = f"{request.saga_id}/{request.step}/do"
     return next((effect for effect in books if effect.key == key), Effect(key))
 
 
-def _put(books: tuple[Effect, ...], effect: Effect) -> tuple[Effect, ...]:
+def put(books: tuple[Effect, ...], effect: Effect) -> tuple[Effect, ...]:
+    """The books of a ready model, with what is now the case of an action."""
     return tuple(sorted([*(other for other in books if other.key != effect.key), effect]))
 
 
@@ -196,16 +216,10 @@ def _receipt(effect: Effect) -> str:
     return f"receipt of {effect.key}"
 
 
-def _function(step: Step, kind: Kind) -> Callable[..., Any]:
-    function = {Kind.DO: step.action, Kind.UNDO: step.undo, Kind.PROBE: step.probe}[kind]
-    assert function is not None, "only what a step has is asked"
-    return function
-
-
-def _called(step: Step, client: Any, request: Request) -> Outcome:
+def _called(function: Callable[..., Any], client: Any, request: Request) -> Outcome:
     """What the saga's own function says; a coroutine is driven to its end, since a model never waits."""
     try:
-        answer = _function(step, request.kind)(client, request.body, request.call)
+        answer = function(client, request.body, request.call)
         if inspect.iscoroutine(answer):
             answer = _driven(answer)
     except Exception as error:  # noqa: BLE001 - as an engine sees it: docs/promises.md, P5

@@ -53,6 +53,5 @@ def chain(head: bytes, records: Iterable[bytes]) -> bytes:
     """
     digest = hashlib.sha256(head)
     for record in records:
-        digest.update(len(record).to_bytes(LENGTH_BYTES, "big"))
-        digest.update(record)
+        digest.update(len(record).to_bytes(LENGTH_BYTES, "big") + record)
     return digest.digest()

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from functools import reduce
 from typing import NamedTuple
 
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
 from amends.core.state import (
+    ASKED,
     Abandoned,
     Backward,
     Change,
@@ -25,7 +27,6 @@ from amends.core.state import (
     Entered,
     Forward,
     Marked,
-    NeedsOperator,
     State,
     Status,
     Underway,
@@ -39,6 +40,7 @@ class Said(Enum):
     """What a signal says of a request's outcome."""
 
     DONE = "done"
+    CONFIRMED = "confirmed"  # certainly done: an operator's word
     REFUSED = "refused"
     RULED_OUT = "ruled out"  # certainly not done: an operator's word
     UNKNOWN = "unknown"  # of one attempt; there is time for another
@@ -57,6 +59,13 @@ class TryAgain(NamedTuple):
     """A signal: an operator wants what a member was asked last to be asked again."""
 
     member: int
+    kind: Kind
+
+
+class Halted(NamedTuple):
+    """A signal: a member can be neither asked nor heard any more, for a reason that is not its participant's."""
+
+    member: int
 
 
 class Wish(Enum):
@@ -67,14 +76,17 @@ class Wish(Enum):
     GIVE_UP = "give up"  # an operator abandons the saga
 
 
-Signal = Answer | TryAgain | Wish
+Signal = Answer | TryAgain | Halted | Wish
 
 WAITS_FOR_ACTION = {Status.SENT, Status.RESENT}
 NOTHING_LEFT = {Status.REFUSED, Status.UNDONE}
-ASKED_AGAIN: dict[type[Underway], dict[Status, Status]] = {  # no action is sent again once the saga goes back
-    Forward: dict.fromkeys((Status.SENT, Status.RESENT, Status.STUCK), Status.RESENT)
-    | {Status.PROBING: Status.PROBING},
-    Backward: {Status.PROBING: Status.PROBING, Status.UNDOING: Status.UNDOING, Status.STUCK: Status.UNDOING},
+YES = {Said.DONE, Said.CONFIRMED}
+ASKED_AGAIN: dict[tuple[type[Underway], Kind], dict[Status, Status]] = {
+    (Forward, Kind.DO): dict.fromkeys((Status.SENT, Status.RESENT, Status.STUCK), Status.RESENT),
+    (Forward, Kind.PROBE): dict.fromkeys((Status.PROBING, Status.STUCK), Status.PROBING),
+    (Backward, Kind.DO): {Status.STUCK: Status.UNKNOWN},  # no action is sent again: it is probed or undone, in its turn
+    (Backward, Kind.PROBE): {Status.PROBING: Status.PROBING, Status.STUCK: Status.UNKNOWN},
+    (Backward, Kind.UNDO): dict.fromkeys((Status.UNDOING, Status.STUCK), Status.UNDOING),
 }
 
 
@@ -93,20 +105,17 @@ def decide(saga: Saga, state: State, signal: Signal) -> tuple[Change, ...]:
     at = underway(state)
     if at is None:
         return ()
-    changes = list(_react(saga, at, signal))
+    changes = tuple(_react(saga, at, signal))
     if changes or signal is Wish.BEGIN:
-        for change in changes:
-            state = evolve(state, change)
-        while following := tuple(_follow(saga, state)):
-            for change in following:
-                state = evolve(state, change)
+        while following := tuple(_follow(saga, reduce(evolve, changes, state))):
             changes += following
-    return tuple(changes)
+    return changes
 
 
 def can_turn_back(saga: Saga, state: State) -> bool:
     """Whether the saga goes forward and the pivot's request is not committed."""
-    return isinstance(state, Forward) and state.group < saga.pivot
+    at = underway(state)
+    return isinstance(at, Forward) and at.group < saga.pivot
 
 
 # What a signal says of its step -------------------------------------------------------------------------------
@@ -121,33 +130,32 @@ def _react(saga: Saga, at: Underway, signal: Signal) -> Iterator[Change]:
                 yield Marked(member, marked)
         case Wish.TURN_BACK if can_turn_back(saga, at):
             yield Entered(Backward(at.group, at.members))
-        case TryAgain(member) if again := ASKED_AGAIN[type(at)].get(at.members[member]):
+        case TryAgain(member, kind) if again := ASKED_AGAIN.get((type(at), kind), {}).get(at.members[member]):
             yield Marked(member, again)
+        case Halted(member) if at.members[member] in ASKED:
+            yield Marked(member, Status.STUCK)
         case Wish.GIVE_UP:
             yield Ended(Abandoned(outstanding(saga, at)))
 
 
 def _acted(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> Status | None:
     """An answer to the action, also one that comes late."""
-    open_question = status in WAITS_FOR_ACTION or status in (Status.UNKNOWN, Status.PROBING)
-    if said is Said.DONE:
-        stuck_forward = status is Status.STUCK and isinstance(at, Forward)
-        return Status.DONE if open_question or stuck_forward else None
+    # Going back it can be the undo that is stuck: there an operator's word alone is certain to be about the action.
+    heard = isinstance(at, Forward) or said in (Said.CONFIRMED, Said.RULED_OUT)
+    open_question = status in (*WAITS_FOR_ACTION, Status.UNKNOWN, Status.PROBING) or (status is Status.STUCK and heard)
+    if said in YES:
+        return Status.DONE if open_question else None
     if said in (Said.REFUSED, Said.RULED_OUT):
         certain = said is Said.RULED_OUT or status is Status.SENT or step.remembers_refusals
-        return _refused(saga, at, step, status, certain) if open_question or status is Status.STUCK else None
+        return _refused(saga, at, step, status, certain) if open_question else None
     if status not in WAITS_FOR_ACTION:
         return None
-    if isinstance(at, Backward):
-        return Status.UNKNOWN
-    return Status.RESENT if said is Said.UNKNOWN else _gave_up(saga, at, step)
+    return Status.RESENT if said is Said.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)
 
 
 def _refused(saga: Saga, at: Underway, step: Step, status: Status, certain: bool) -> Status | None:
     if isinstance(at, Forward) and at.group > saga.pivot:
         return Status.STUCK if status is not Status.STUCK else None
-    if status is Status.STUCK and isinstance(at, Backward):
-        return None
     if certain:
         return Status.REFUSED
     return _gave_up(saga, at, step) if status in WAITS_FOR_ACTION else None
@@ -164,7 +172,7 @@ def _probed(saga: Saga, at: Underway, step: Step, status: Status, said: Said) ->
     """An answer to a probe; its ``REFUSED`` says that the action did not happen and no longer can."""
     if status is not Status.PROBING:
         return None
-    if said is Said.DONE:
+    if said in YES:
         return Status.DONE
     if said in (Said.UNKNOWN, Said.EXPIRED):
         return Status.PROBING
@@ -176,7 +184,7 @@ def _undone(saga: Saga, at: Underway, step: Step, status: Status, said: Said) ->
     """An answer to a compensation."""
     if isinstance(at, Forward) or status not in (Status.UNDOING, Status.STUCK):
         return None
-    if said is Said.DONE:
+    if said in YES:
         return Status.UNDONE
     if status is Status.STUCK:
         return None
@@ -190,12 +198,11 @@ _ANSWERS = {Kind.DO: _acted, Kind.PROBE: _probed, Kind.UNDO: _undone}
 
 
 def _follow(saga: Saga, state: State) -> Iterator[Change]:
-    if isinstance(state, Forward):
-        yield from _go_on(saga, state)
-    elif isinstance(state, Backward):
-        yield from _go_back(saga, state)
-    elif isinstance(state, NeedsOperator) and isinstance(state.at, Backward):
-        yield from _start_undoing(saga, state.at)
+    at = underway(state)  # waiting for an operator stops nothing else
+    if isinstance(at, Forward):
+        yield from _go_on(saga, at)
+    elif isinstance(at, Backward):
+        yield from _go_back(saga, at)
 
 
 def _go_on(saga: Saga, at: Forward) -> Iterator[Change]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from amends.core.messages import Kind
 from amends.errors import DefinitionError
 
 GROUP_MEMBERS_MAX: Final = 8  # the state of a group is finite and drawn: 8 members keep it so (design: rules)
@@ -63,6 +64,10 @@ class Step:
     def is_local(self) -> bool:
         """Whether the participant's state is kept by us, so that its action is a pure function."""
         return self.entity is not None
+
+    def function(self, kind: Kind) -> Callable[..., Any] | None:
+        """The function that a request of this kind asks; ``None`` where the step has none."""
+        return {Kind.DO: self.action, Kind.UNDO: self.undo, Kind.PROBE: self.probe}[kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +164,9 @@ def external(
             nothing is to be found.
         timeout_s: how long one attempt may take before its outcome is unknown. Seconds, > 0.
         limit_s: how long a step before the pivot is tried, first sending to last. Seconds, >= `timeout_s`.
-        settles_within_s: how long after its sending a request can still take effect. The probe waits for that: what
-            it does not find before proves nothing. Seconds, needed with `probe`.
+        settles_within_s: how long after its sending a request can still take effect. The probe waits for that, counted
+            from when the last attempt was due, since until then it may be sent: what it does not find before proves
+            nothing. Seconds, needed with `probe`.
         key_lives_h: how long the outside system honours a key; after it only a probe decides. Hours; ``None`` for
             ever.
         backoff: the pause between attempts; by default `Backoff()`.
@@ -245,14 +251,9 @@ class Saga:
 
     def replacing(self, event: str, action: Callable[..., Any]) -> Saga:
         """The same saga with another action for one step: how failures are injected from outside."""
-
-        def swapped(entry: Any) -> Any:
-            if isinstance(entry, Parallel):
-                return Parallel(tuple(map(swapped, entry.steps)))
-            return replace(entry, action=action) if entry.event == event else entry
-
         self.step(event)
-        return replace(self, steps=[swapped(entry) for entry in self.steps])
+        groups = ((replace(s, action=action) if s.event == event else s for s in group) for group in self.groups)
+        return replace(self, steps=[parallel(*group) for group in groups])
 
 
 def takes_call(function: Callable[..., Any]) -> bool:

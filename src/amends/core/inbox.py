@@ -5,7 +5,7 @@ Pure, and the same for everyone: our own participants behind a wire, and users' 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -46,16 +46,15 @@ def receive(inbox: Inbox, entity: Any, request: Request, step: Step) -> tuple[In
     acted = inbox.get(do_key)
     after, answer = entity, NOTHING_TO_UNDO
     if request.kind is Kind.DO:
-        after, answer = (entity, TOMBSTONE) if undo_key in inbox else _apply(step.action, entity, request, step)
+        after, answer = (entity, TOMBSTONE) if undo_key in inbox else _apply(step, entity, request)
     elif isinstance(acted, Done):
         call = replace(request.call, answer=acted.answer)
-        after, answer = _apply(step.undo, entity, replace(request, call=call), step)
+        after, answer = _apply(step, entity, replace(request, call=call))
     return {**inbox, key: answer}, after, answer
 
 
-def _apply(
-    function: Callable[..., Any] | None, entity: Any, request: Request, step: Step
-) -> tuple[Any, Done | Refused]:
+def _apply(step: Step, entity: Any, request: Request) -> tuple[Any, Done | Refused]:
+    function = step.function(request.kind)
     assert function is not None, "only a step with an undo is undone"
     extra = (request.call,) if takes_call(function) else ()
     after = function(entity, request.body, *extra)

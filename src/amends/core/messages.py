@@ -121,24 +121,53 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A participant answered. Duplicates and late answers are welcome: the state decides what they change."""
+    """A participant answered. Duplicates and late answers are welcome: the state decides what they change.
+
+    Attributes:
+        step: event name of the step.
+        kind: what it was asked.
+        outcome: what it said. That one attempt is unknown says nothing of another, so it counts for its own alone.
+        attempt: number of the attempt that was answered; ``None`` when whoever answers does not know.
+    """
 
     step: str
     kind: Kind
     outcome: Outcome
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The due time of a request passed without an answer; after a restart, also: it may or may not have gone out."""
+    """The due time of a request passed without an answer; after a restart, also: it may or may not have gone out.
+
+    Attributes:
+        step: event name of the step.
+        kind: what it was asked.
+        attempt: number of the attempt that is over, the only one that this counts for; ``None`` for whichever is
+            waited for. Two that differ in it alone are equal: they are about the same request.
+    """
 
     step: str
     kind: Kind
+    attempt: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """The deadline of the whole saga passed. It ends going forward, never going back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """The engine itself can neither ask a step any more nor hear it: an operator has to see to that first.
+
+    Attributes:
+        step: event name of the step.
+        error: for a person: what is the matter, such as an entity that cannot be read.
+    """
+
+    step: str
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +209,7 @@ class Abandon:
 
 
 Verb = Cancel | Compensate | Retry | Resolve | Abandon
-Input = Answered | TimedOut | DeadlinePassed | Verb
+Input = Answered | TimedOut | DeadlinePassed | Halt | Verb
 
 
 # What comes out ----------------------------------------------------------------------------------------------

@@ -60,7 +60,8 @@ def run(
         inputs = current.overdue(now_ms)
         if not inputs:
             send = held.pop(min(range(len(held)), key=lambda place: held[place].at_ms))
-            inputs = (Answered(send.request.step, send.request.kind, perform(saga, send.request, clients or {})),)
+            asked, outcome = send.request, perform(saga, send.request, clients or {})
+            inputs = (Answered(asked.step, asked.kind, outcome, asked.call.attempt),)
         for said in inputs:
             current, effects = step(current, said, now_ms, owned)
             held = [send for send in held + _sends(effects) if current.wants(send)]
@@ -79,7 +80,7 @@ def perform(saga: Saga, request: Request, clients: Mapping[str, Any]) -> Outcome
         ParticipantError: the function is async.
     """
     asked = saga.step(request.step)
-    function = {Kind.DO: asked.action, Kind.UNDO: asked.undo, Kind.PROBE: asked.probe}[request.kind]
+    function = asked.function(request.kind)
     assert function is not None, "only what a step has is asked"
     if inspect.iscoroutinefunction(function):
         raise ParticipantError(f"{request.step}: {function.__name__} is async; run() calls plain functions alone")

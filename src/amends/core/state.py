@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from amends.core.definition import Saga
+from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
 
 
@@ -115,13 +115,11 @@ def evolve(state: State, change: Change) -> State:
     """The state after one change."""
     if isinstance(change, Ended):
         return change.final
-    if isinstance(change, Entered):
-        return change.at
-    at = underway(state)
+    at = change.at if isinstance(change, Entered) else underway(state)
     assert at is not None, "a final state has no members to mark"
-    members = (*at.members[: change.member], change.status, *at.members[change.member + 1 :])
-    moved = type(at)(at.group, members)
-    return NeedsOperator(moved) if Status.STUCK in members else moved
+    if isinstance(change, Marked):
+        at = type(at)(at.group, (*at.members[: change.member], change.status, *at.members[change.member + 1 :]))
+    return NeedsOperator(at) if Status.STUCK in at.members else at
 
 
 def begin(saga: Saga) -> Forward:
@@ -133,7 +131,14 @@ def underway(state: State) -> Underway | None:
     """Where the saga is on its way, also while it waits for an operator; ``None`` when it is final."""
     if isinstance(state, NeedsOperator):
         return state.at
-    return state if isinstance(state, Forward | Backward) else None
+    return state if isinstance(state, Underway) else None
+
+
+def member_of(saga: Saga, state: State, member: int) -> Step:
+    """The step that a member of the current group is."""
+    at = underway(state)
+    assert at is not None, "a final state has no members"
+    return saga.groups[at.group][member]
 
 
 def asked(state: State) -> Iterator[tuple[int, Kind]]:

@@ -6,16 +6,15 @@ times, reasons. It chooses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
-from amends.core.decide import Answer, Said, Signal, TryAgain, Wish, can_turn_back
+from amends.core.decide import Answer, Halted, Said, Signal, TryAgain, Wish, can_turn_back
 from amends.core.definition import Saga, Step
 from amends.core.messages import (
     NO_ANSWERS,
     Abandon,
     Answered,
-    Call,
     Cancel,
     Compensate,
     DeadlinePassed,
@@ -23,6 +22,7 @@ from amends.core.messages import (
     Done,
     Effect,
     End,
+    Halt,
     Input,
     Kind,
     Later,
@@ -40,14 +40,15 @@ from amends.core.messages import (
 from amends.core.state import (
     ASKED,
     Backward,
+    Compensated,
     Entered,
-    Finished,
     Forward,
     Marked,
+    NeedsOperator,
     State,
     Status,
     asked,
-    begin,
+    member_of,
     outstanding,
     underway,
     word_for,
@@ -55,7 +56,9 @@ from amends.core.state import (
 from amends.core.straight import Entities
 from amends.core.table import NOTHING, Entry, Link, Story, node
 from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
-from amends.core.walk import key_of, walk
+from amends.core.walk import call_of, key_of, walk
+
+BACK: Final = Backward | Compensated
 
 
 class Run(NamedTuple):
@@ -96,30 +99,41 @@ class Run(NamedTuple):
     def timers(self) -> Iterator[tuple[int, Input]]:
         """What the clock hands in by itself, and when, unless something else happens before."""
         for member, kind in asked(self.state):
-            yield self.waiting[member].due_ms, TimedOut(_step(self, member).event, kind)
+            waiting = self.waiting[member]
+            yield waiting.due_ms, TimedOut(member_of(self.saga, self.state, member).event, kind, waiting.attempt)
         if self.deadline_ms is not None and can_turn_back(self.saga, self.state):
             yield self.deadline_ms, DeadlinePassed()
+
+    def requests(self) -> Iterator[Send]:
+        """What has been asked and not answered, and when it is sent: what an engine can tell from a stored run alone.
+
+        Which of it has gone out already is the engine's to know; `wants` says what is not to go out any more.
+        """
+        return _unanswered(self)
 
     def wants(self, send: Send) -> bool:
         """Whether a `Send` that was held back until its time is still to be sent.
 
-        It is not when an answer or another attempt overtook it, nor is an action once the saga goes back.
+        It is not when an answer or another attempt overtook it, when the participant took it, nor is an action once the
+        saga goes back.
         """
         request, member = send.request, _member(self, send.request.step)
         if member is None or (member, request.kind) not in asked(self.state):
             return False
-        attempt = self.waiting[member].attempt, self.waiting[member].at_ms
-        too_late = request.kind is Kind.DO and isinstance(self.state, Backward)
-        return attempt == (request.call.attempt, send.at_ms) and not too_late
+        waiting, is_action = self.waiting[member], request.kind is Kind.DO
+        too_late = waiting.taken or (is_action and isinstance(underway(self.state), Backward))
+        return (waiting.attempt, waiting.at_ms) == (request.call.attempt, send.at_ms) and not too_late
 
     def outstanding(self) -> tuple[str, ...]:
         """What would be left to do if nothing more happened; see `amends.core.state.outstanding`."""
         return outstanding(self.saga, self.state)
 
 
-def start(
-    saga: Saga, saga_id: str, request: Any, now_ms: int = 0, entities: Entities | None = None
-) -> tuple[Run, tuple[Effect, ...]]:
+Moved = tuple[Run, tuple[Effect, ...]]
+"""The run after an input, and what is to be done, in order."""
+
+
+def start(saga: Saga, saga_id: str, request: Any, now_ms: int = 0, entities: Entities | None = None) -> Moved:
     """Start a saga.
 
     Args:
@@ -132,18 +146,19 @@ def start(
     Returns:
         The run, and what is to be done; see `step`.
     """
-    deadline = None if saga.deadline_s is None else now_ms + milliseconds(saga.deadline_s)
-    fresh = Run(saga, saga_id, request, begin(saga), deadline_ms=deadline)
-    return _moved(fresh, node(saga, fresh.state).follow(Wish.BEGIN), None, now_ms, entities)
+    first = node(saga)
+    deadline_ms = None if saga.deadline_s is None else now_ms + milliseconds(saga.deadline_s)
+    fresh = Run(saga, saga_id, request, first.state, deadline_ms=deadline_ms)
+    return _moved(fresh, first.follow(Wish.BEGIN), None, now_ms, entities)
 
 
-def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -> tuple[Run, tuple[Effect, ...]]:
+def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -> Moved:
     """The saga after an input, and what is to be done, in this order, once the saga is stored.
 
     Args:
         run: the saga before; it is not changed.
         said: what happened. Whether a `TimedOut` is due is the loop's to say: after a restart every request that may
-            not have gone out counts as timed out.
+            not have gone out counts as timed out; one that was taken (`Waiting.taken`) did.
         now_ms: the loop's clock.
         entities: when given, local participants answer within this step, on these entities, and nothing is sent to
             them. Without it every request is sent, and `step` is pure.
@@ -175,24 +190,25 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     member = _member(run, said.step)
     if member is None:
         return None
+    last = run.waiting[member]
     match said:
-        case Answered(_, kind, Done()):
-            return Answer(member, kind, Said.DONE)
-        case Answered(_, kind, Refused()):
-            return Answer(member, kind, Said.REFUSED)
-        case Answered(_, kind, _) | TimedOut(_, kind):
-            return Answer(member, kind, _unknown(run, member, kind, now_ms))
+        case Answered(_, kind, Done() | Refused() as outcome):
+            return Answer(member, kind, Said.DONE if isinstance(outcome, Done) else Said.REFUSED)
+        case Answered(_, kind, _, attempt) | TimedOut(_, kind, attempt):
+            counts = attempt in (None, last.attempt)  # it says nothing of another attempt
+            return Answer(member, kind, _unknown(run, member, kind, now_ms)) if counts else None
+        case Halt():
+            return Halted(member)
         case Retry():
-            return TryAgain(member)
-    kind = run.waiting[member].kind
-    if kind is Kind.PROBE and (member, kind) not in asked(run.state):
-        kind = Kind.DO  # the action got stuck while it was looked for
-    return Answer(member, kind, Said.DONE if isinstance(said.outcome, Done) else Said.RULED_OUT)
+            return TryAgain(member, last.kind)
+    is_looked_for = last.kind is Kind.PROBE and (member, last.kind) not in asked(run.state)
+    kind = Kind.DO if is_looked_for else last.kind  # the action got stuck while it was looked for
+    return Answer(member, kind, Said.CONFIRMED if isinstance(said.outcome, Done) else Said.RULED_OUT)
 
 
 def _unknown(run: Run, member: int, kind: Kind, now_ms: int) -> Said:
     """Whether there can be another attempt."""
-    step, last = _step(run, member), run.waiting[member]
+    step, last = member_of(run.saga, run.state, member), run.waiting[member]
     again_ms = _again_ms(run, step, kind, last, now_ms)
     return Said.EXPIRED if is_over(run.saga, _group(run), step, last, again_ms) else Said.UNKNOWN
 
@@ -204,10 +220,6 @@ def _again_ms(run: Run, step: Step, kind: Kind, last: Waiting, now_ms: int) -> i
 def _group(run: Run) -> int:
     at = underway(run.state)
     return at.group if at else -1
-
-
-def _step(run: Run, member: int) -> Step:
-    return run.saga.groups[_group(run)][member]
 
 
 def _member(run: Run, event: str) -> int | None:
@@ -244,7 +256,7 @@ def _answer(run: Run, said: Input, signal: Signal | None) -> dict[str, Any]:
 def reason_of(said: Input | None) -> str:
     """What an input gives as a reason, for a person."""
     match said:
-        case Answered(outcome=Refused(words) | Unknown(words)) if words:
+        case Answered(outcome=Refused(words) | Unknown(words)) | Halt(error=words) if words:
             return words
     return in_words(said)
 
@@ -265,86 +277,79 @@ def in_words(said: Input | None) -> str:
             about = f"{event}/{kind.value} {word_for(outcome)}"
         case Resolve(event, outcome, more):
             about = f"resolve {event} {word_for(outcome)}"
-        case Retry(event, more):
-            about = f"retry {event}"
+        case Retry(event, more) | Halt(event, more):
+            about = f"{word_for(said)} {event}"
         case _:
             about, more = word_for(said), said.why
     return f"{about}: {more}" if more else about
 
 
-def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> tuple[Run, tuple[Effect, ...]]:
+def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> Moved:
     """The participant took the request and answers later: wait for that, without sending again."""
     member, waiting, number = _member(run, said.step), list(run.waiting), run.number + 1
     if member is not None and (member, said.kind) in asked(run.state):
+        due_ms = now_ms + milliseconds(later.within_s)
         at_ms = min(now_ms, waiting[member].at_ms)  # a retry that waits for its time is not needed any more
-        waiting[member] = waiting[member]._replace(at_ms=at_ms, due_ms=now_ms + milliseconds(later.within_s))
-    after = run._replace(waiting=tuple(waiting), number=number)
-    return after, (Write(run.saga_id, number, in_words(said), ()),)
+        waiting[member] = waiting[member]._replace(at_ms=at_ms, due_ms=due_ms, taken=True)
+    return run._replace(waiting=tuple(waiting), number=number), (Write(run.saga_id, number, in_words(said), ()),)
 
 
-def _moved(
-    run: Run, link: Link, said: Input | None, now_ms: int, entities: Entities | None
-) -> tuple[Run, tuple[Effect, ...]]:
+def _moved(run: Run, link: Link, said: Input | None, now_ms: int, entities: Entities | None) -> Moved:
     """The run after a link of the table, and after the local steps that follow from it; and the effects."""
     after, story, answers, refusal = link.node, link.story, run.answers, ""
+    dropped = False
     while True:
         if entities is not None:
             path, answers, refused = walk(after.path, run.saga_id, run.request, entities, answers)
             after, story, refusal = path.node, story.then(path.story), refused or refusal
-        waiting, to_send = _asked_now(run, after.state, story, said, now_ms)
-        unsent = _unsent(after.state, waiting, to_send, now_ms)
-        if unsent is None:
+        at = underway(after.state)
+        waiting = _asked_now(run, story, said, now_ms) if at else ()
+        unsent = [*_unsent(at, run.waiting, waiting, now_ms)] if isinstance(at, Backward) else ()
+        if not unsent:
             break
-        after, story = after.follow(unsent).node, story.then(after.follow(unsent).story)
-    moved = run._replace(
-        state=after.state,
-        answers=answers,
-        waiting=waiting,
-        trail=run.trail + story.entries,
-        reason=refusal or (reason_of(said) if _is_trouble(run, story) else "") or run.reason,
-        number=run.number + 1,
-    )
-    write = Write(run.saga_id, moved.number, in_words(said), story.words)
-    return moved, (write, *(_send(moved, member) for member in to_send), *_last_words(moved, story))
-
-
-def _is_trouble(run: Run, story: Story) -> bool:
-    """Whether the saga turned back, or got stuck."""
-    went_forward = isinstance(underway(run.state), Forward)
-    return _got_stuck(story) or any(
-        went_forward and isinstance(change, Entered) and isinstance(change.at, Backward) for change in story.changes
-    )
+        assert not dropped, "once actions were dropped because the saga turned back, nothing asks for one"
+        dropped = True
+        for signal in unsent:
+            after, followed = after.follow(signal)
+            story = story.then(followed)
+    stuck = isinstance(after.state, NeedsOperator) and _got_stuck(story)
+    turned_back = isinstance(at or after.state, BACK) and isinstance(underway(run.state), Forward)
+    reason = refusal or (reason_of(said) if stuck or turned_back else run.reason)
+    trail, number = run.trail + story.entries, run.number + 1
+    new = Run(run.saga, run.saga_id, run.request, after.state, answers, waiting, trail, reason, run.deadline_ms, number)
+    write = Write(run.saga_id, number, in_words(said), story.words)
+    if at is None:
+        return new, (write, End(run.saga_id)) if story.changes else (write,)
+    alert = (Park(run.saga_id, new.outstanding()),) if stuck else ()
+    return new, (write, *_unanswered(new, run.waiting), *alert)
 
 
 def _got_stuck(story: Story) -> bool:
     return any(isinstance(change, Marked) and change.status is Status.STUCK for change in story.changes)
 
 
-def _asked_now(
-    run: Run, state: State, story: Story, said: Input | None, now_ms: int
-) -> tuple[tuple[Waiting, ...], Collection[int]]:
-    """What each member of the state's group waits for, and which members were asked in the story."""
-    group, waiting, to_send = _group(run), dict(enumerate(run.waiting)), dict[int, None]()
+def _asked_now(run: Run, story: Story, said: Input | None, now_ms: int) -> tuple[Waiting, ...]:
+    """What each member of the group that a story leads to waits for."""
+    group, waiting = _group(run), dict(enumerate(run.waiting))
     for change in story.changes:
         if isinstance(change, Entered) and change.at.group != group:
-            group, waiting, to_send = change.at.group, {}, {}
-        elif isinstance(change, Marked):
-            member = change.member
-            to_send.pop(member, None)
-            if kind := ASKED.get(change.status):
-                step = run.saga.groups[group][member]
-                waiting[member] = _ask(run, step, kind, waiting.get(member), said, now_ms)
-                to_send[member] = None
-    return (tuple(waiting[member] for member in sorted(waiting)), to_send) if underway(state) else ((), ())
+            group, waiting = change.at.group, {}
+        elif isinstance(change, Marked) and (kind := ASKED.get(change.status)):
+            step, last = run.saga.groups[group][change.member], waiting.get(change.member)
+            waiting[change.member] = _ask(run, step, kind, last, said, now_ms)
+    return tuple(waiting[member] for member in sorted(waiting))
 
 
-def _unsent(state: State, waiting: Sequence[Waiting], to_send: Collection[int], now_ms: int) -> Answer | None:
-    """What is certain of an action that will not be sent, because the saga goes back before its time came."""
-    for member, kind in asked(state):
-        is_held = member in to_send or waiting[member].at_ms > now_ms
-        if kind is Kind.DO and isinstance(state, Backward) and is_held:
-            return Answer(member, kind, Said.RULED_OUT if waiting[member].attempt == 1 else Said.UNKNOWN)
-    return None
+def _unsent(at: Backward, before: Sequence[Waiting], now: Sequence[Waiting], now_ms: int) -> Iterator[Signal]:
+    """What is certain of actions that will not be sent, because the saga goes back before their time came."""
+    for member, kind in asked(at):
+        if kind is Kind.DO and (now[member].at_ms > now_ms or _is_new(now[member], before)):
+            yield Answer(member, kind, Said.RULED_OUT if now[member].attempt == 1 else Said.UNKNOWN)
+
+
+def _is_new(waiting: Waiting, before: Sequence[Waiting]) -> bool:
+    """Whether it is none of those before; two that are equal can be of two groups."""
+    return all(waiting is not other for other in before)
 
 
 def _ask(run: Run, step: Step, kind: Kind, last: Waiting | None, said: Input | None, now_ms: int) -> Waiting:
@@ -354,18 +359,11 @@ def _ask(run: Run, step: Step, kind: Kind, last: Waiting | None, said: Input | N
     return ask(step, kind, last, at_ms, reason_of(said))
 
 
-def _send(run: Run, member: int) -> Send:
-    """The request that a member waits for. It reads what groups before it answered: the same at every attempt."""
-    step, waiting = _step(run, member), run.waiting[member]
-    before = {step.event for group in run.saga.groups[: _group(run)] for step in group}
-    answers = {event: answer for event, answer in run.answers.items() if event in before}
-    answer = run.answers.get(step.event) if waiting.kind is Kind.UNDO else None
-    call = Call(key_of(run.saga_id, step, waiting.kind), waiting.attempt, answers, answer)
-    return Send(Request(run.saga_id, step.event, waiting.kind, run.request, call), waiting.at_ms, waiting.due_ms)
-
-
-def _last_words(run: Run, story: Story) -> Iterator[Effect]:
-    if _got_stuck(story):
-        yield Park(run.saga_id, run.outstanding())
-    elif isinstance(run.state, Finished) and story.changes:
-        yield End(run.saga_id)
+def _unanswered(run: Run, before: Sequence[Waiting] = ()) -> Iterator[Send]:
+    """The requests that are asked and not answered, but for those that were waited for before."""
+    for member, kind in asked(run.state):
+        waiting = run.waiting[member]
+        if _is_new(waiting, before):
+            step = member_of(run.saga, run.state, member)
+            call = call_of(run.saga, run.saga_id, step, kind, run.answers, waiting.attempt)
+            yield Send(Request(run.saga_id, step.event, kind, run.request, call), waiting.at_ms, waiting.due_ms)

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.decide import Answer, Said, Signal, Wish, decide
 from amends.core.definition import Saga, Step, takes_call
 from amends.core.messages import Kind
-from amends.core.state import Change, Ended, Marked, State, Status, asked, begin, evolve, underway, word_for
+from amends.core.state import Change, Ended, Marked, State, Status, asked, begin, evolve, member_of, word_for
 
 TOLD: Final = {Status.DONE, Status.REFUSED, Status.UNKNOWN, Status.UNDONE}
 
@@ -144,17 +144,17 @@ class Way:
         return onward
 
 
-def node(saga: Saga, state: State) -> Node:
-    """The saga's node of that state."""
+def node(saga: Saga, state: State | None = None) -> Node:
+    """The saga's node of that state; by default the one before anything was asked."""
     found: Node | None = saga.compiled.get(state)
     if found is None:
-        found = saga.compiled[state] = Node(saga, state)
+        found = saga.compiled[state] = Node(saga, state or begin(saga))
     return found
 
 
 def first_way(saga: Saga) -> Way:
     """The way on which a saga that has just started asks for its first group."""
-    return node(saga, begin(saga)).follow(Wish.BEGIN).node.path
+    return node(saga).follow(Wish.BEGIN).node.path
 
 
 def _decided(source: Node, signal: Signal) -> Link:
@@ -170,31 +170,22 @@ def _decided(source: Node, signal: Signal) -> Link:
 
 
 def _entry(saga: Saga, state: State, change: Marked) -> Entry:
-    step = _marked_step(saga, state, change)
-    event = step.undone if change.status is Status.UNDONE else step.event
-    return Entry(event, step.service, change.status)
+    step = member_of(saga, state, change.member)
+    return Entry(step.undone if change.status is Status.UNDONE else step.event, step.service, change.status)
 
 
 def _words(saga: Saga, state: State, change: Change) -> str:
     if isinstance(change, Marked):
-        return f"{_marked_step(saga, state, change).event} {change.status.value}"
+        return f"{member_of(saga, state, change.member).event} {change.status.value}"
     if isinstance(change, Ended):
         return word_for(change.final)
     where = ", ".join(step.event for step in saga.groups[change.at.group])
     return f"{word_for(change.at)} at {where}"
 
 
-def _marked_step(saga: Saga, state: State, change: Marked) -> Step:
-    at = underway(state)
-    assert at is not None, "only a saga under way marks its members"
-    return saga.groups[at.group][change.member]
-
-
 def _local_asks(at: Node) -> Iterator[LocalAsk]:
-    position = underway(at.state)
     for member, kind in asked(at.state):
-        assert position is not None, "a final state asks nothing"
-        step = at.saga.groups[position.group][member]
-        function = step.action if kind is Kind.DO else step.undo
+        step = member_of(at.saga, at.state, member)
+        function = step.function(kind)
         if step.entity is not None and function is not None:
             yield LocalAsk(step.service, step.entity, function, takes_call(function), step, kind, member)

@@ -26,10 +26,12 @@ class Waiting(NamedTuple):
         kind: what it was asked last.
         attempt: 1 for the first sending.
         since_ms: when it was asked first; its limit and the life of its key count from then.
-        acted_ms: when the action was sent last.
+        acted_ms: the latest moment at which the action can have been sent: a request that waits in a queue is sent
+            until it is due, and no later.
         at_ms: when this attempt is sent.
         due_ms: when the outcome of this attempt becomes unknown.
         error: what the attempt before ended with; empty at the first.
+        taken: whether the participant took the request and answers later: so it arrived, and a restart loses nothing.
     """
 
     kind: Kind
@@ -39,6 +41,7 @@ class Waiting(NamedTuple):
     at_ms: int
     due_ms: int
     error: str = ""
+    taken: bool = False
 
 
 def milliseconds(seconds: float) -> int:
@@ -62,8 +65,8 @@ def pause_ms(backoff: Backoff, key: str, attempt: int) -> int:
 def ask(step: Step, kind: Kind, last: Waiting | None, at_ms: int, error: str) -> Waiting:
     """What a step waits for that is asked at a time, or later.
 
-    A probe is held back until the action can no longer take effect (`settles_within_s`): only then that it finds
-    nothing proves that nothing happened, however late its answer comes.
+    A probe is held back until the action can no longer take effect, `settles_within_s` after the latest moment at which
+    it can have been sent: only then that it finds nothing proves that nothing happened, however late its answer comes.
 
     Args:
         step: the step.
@@ -73,11 +76,12 @@ def ask(step: Step, kind: Kind, last: Waiting | None, at_ms: int, error: str) ->
         error: what the attempt before ended with.
     """
     again = last if last and last.kind is kind else None
-    acted_ms = last.acted_ms if last and kind is not Kind.DO else at_ms
-    if kind is Kind.PROBE:
-        at_ms = max(at_ms, acted_ms + milliseconds(step.settles_within_s or 0))
+    if last and kind is Kind.PROBE:
+        at_ms = max(at_ms, last.acted_ms + milliseconds(step.settles_within_s or 0))
     attempt, since_ms = (again.attempt + 1, again.since_ms) if again else (1, at_ms)
-    return Waiting(kind, attempt, since_ms, acted_ms, at_ms, at_ms + milliseconds(step.timeout_s), error)
+    due_ms = at_ms + milliseconds(step.timeout_s)
+    acted_ms = last.acted_ms if last and kind is not Kind.DO else due_ms
+    return Waiting(kind, attempt, since_ms, acted_ms, at_ms, due_ms, error)
 
 
 def is_over(saga: Saga, group: int, step: Step, waiting: Waiting, at_ms: int) -> bool:

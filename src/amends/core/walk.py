@@ -6,13 +6,14 @@ Nothing is sent, so nothing can come twice: what guards a local step is that sag
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from itertools import takewhile
 from typing import Any
 
 from amends.core.decide import Said
-from amends.core.definition import Command, Step
+from amends.core.definition import Command, Saga, Step
 from amends.core.messages import GONE, NO_ANSWERS, Call, Changed, Kind, Refused
 from amends.core.straight import NOTHING_SAID, SPECIAL, Entities, straight
-from amends.core.table import LocalAsk, Way
+from amends.core.table import Way
 from amends.errors import ParticipantError
 
 
@@ -38,12 +39,12 @@ def walk(
     reason = ""
     while path.ask:
         path, after = (path.straight or straight(path))(request, entities)
-        ask = path.ask
-        if ask is None:
+        if (ask := path.ask) is None:
             break
         owned, entity_id = entities[ask.service], ask.entity(request)
         if after is NOTHING_SAID:
-            after = ask.function(owned.get(entity_id), request, _call(ask, saga_id, answers))
+            call = call_of(path.node.saga, saga_id, ask.step, ask.kind, answers)
+            after = ask.function(owned.get(entity_id), request, call)
         if isinstance(after, Refused):
             reason = after.reason
             path = path.refused or path.follow(Said.REFUSED)
@@ -55,9 +56,23 @@ def walk(
     return path, answers, reason
 
 
-def _call(ask: LocalAsk, saga_id: str, answers: Mapping[str, Any]) -> Call:
-    answer = answers.get(ask.step.event) if ask.kind is Kind.UNDO else None
-    return Call(key_of(saga_id, ask.step, ask.kind), 1, answers, answer)
+def call_of(saga: Saga, saga_id: str, step: Step, kind: Kind, answers: Mapping[str, Any], attempt: int = 1) -> Call:
+    """What goes with a request beside the saga's own: the same at every attempt, but for the attempt's number.
+
+    So of the answers it has those of the groups before: a sibling may answer before this attempt, or after it.
+
+    Args:
+        saga: the definition.
+        saga_id: whose request it is.
+        step: which step is asked.
+        kind: what it is asked.
+        answers: all that is known; the step's own goes to its undo.
+        attempt: number of the attempt.
+    """
+    earlier = takewhile(lambda group: step not in group, saga.groups)
+    before = {member.event for group in earlier for member in group}
+    heard = {event: answer for event, answer in answers.items() if event in before}
+    return Call(key_of(saga_id, step, kind), attempt, heard, answers.get(step.event) if kind is Kind.UNDO else None)
 
 
 def put(owned: MutableMapping[str, Any], entity_id: str, after: Any, what: str, function: Any) -> Any:

@@ -28,15 +28,15 @@ class Bug(NamedTuple):
 
 
 START_UNDOING = "yield Marked(member, Status.PROBING if step.probe else Status.UNDOING)"
-GAVE_UP = "return Status.RESENT if said is Said.UNKNOWN else _gave_up(saga, at, step)"
+GAVE_UP = "if said is Said.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)"
 PROBE_SAID = "if said in (Said.UNKNOWN, Said.EXPIRED):\n        return Status.PROBING"
 UNDO_SAID = "return Status.UNDOING if said is Said.UNKNOWN else Status.STUCK"
 KNOWN = "if key in inbox:"
 UNDOES = "elif isinstance(acted, Done):\n        call = replace(request.call, answer=acted.answer)"
 STUCK_BEHIND = "return Status.STUCK if status is not Status.STUCK else None"
-PROBE_FOUND = "if said is Said.DONE:\n        return Status.DONE\n    if said in"
-SETTLES = "at_ms = max(at_ms, acted_ms + milliseconds(step.settles_within_s or 0))"
-UNDO_READS = "run.answers.get(step.event) if waiting.kind is Kind.UNDO else None"
+PROBE_FOUND = "if said in YES:\n        return Status.DONE\n    if said in"
+SETTLES = "at_ms = max(at_ms, last.acted_ms + milliseconds(step.settles_within_s or 0))"
+UNDO_READS = "answers.get(step.event) if kind is Kind.UNDO else None"
 OWED = "owed = [step for group in saga.groups[: at.group] for step in group]"
 LEFT = "all or nothing is left"
 TWICE = "an effect happens twice"
@@ -50,9 +50,9 @@ BUGS: Final = [
     Bug("an unknown step is forgotten", "decide", START_UNDOING, "yield Marked(member, Status.REFUSED)",
         "tickets", 1, LEFT),
     Bug("a timeout is taken for a no", "decide", GAVE_UP,
-        "return Status.RESENT if said is Said.UNKNOWN else Status.REFUSED", "tickets", 1, LEFT),
+        GAVE_UP.replace("_gave_up(saga, at, step)", "Status.REFUSED"), "tickets", 1, LEFT),
     Bug("a timeout is taken for a yes", "decide", GAVE_UP,
-        "return Status.RESENT if said is Said.UNKNOWN else Status.DONE", "tickets", 1, LEFT),
+        GAVE_UP.replace("_gave_up(saga, at, step)", "Status.DONE"), "tickets", 1, LEFT),
     Bug("compensations run in forward order", "decide",
         "        yield Entered(Backward(at.group - 1, (Status.DONE,) * len(saga.groups[at.group - 1])))",
         "        yield Entered(Backward(0, (Status.DONE,) * len(saga.groups[0])))", "order", 1, REVERSE),
@@ -69,11 +69,11 @@ BUGS: Final = [
         "group < saga.pivot", "order", 2, NEEDLESS),
     Bug("retries behind the pivot are capped", "waiting", "waiting.kind is Kind.DO and group < saga.pivot",
         "waiting.kind is Kind.DO", "order", 1, NEEDLESS),
-    Bug("a cancel is taken when the pivot is under way", "decide", "state.group < saga.pivot",
-        "state.group <= saga.pivot", "order", 1, FORWARD),
-    Bug("a deadline ends going back", "decide", "        case TryAgain(member) if again",
+    Bug("a cancel is taken when the pivot is under way", "decide", "isinstance(at, Forward) and at.group < saga.pivot",
+        "isinstance(at, Forward) and at.group <= saga.pivot", "order", 1, FORWARD),
+    Bug("a deadline ends going back", "decide", "        case TryAgain(member, kind) if again",
         "        case Wish.TURN_BACK if isinstance(at, Backward):\n            yield Ended(Compensated())\n"
-        "        case TryAgain(member) if again", "late", 2, "nothing ends going back"),
+        "        case TryAgain(member, kind) if again", "late", 2, "nothing ends going back"),
     Bug("a late answer makes a saga go on again", "decide", "                yield Marked(member, marked)\n",
         "                yield Marked(member, marked)\n"
         "                if marked is Status.DONE and isinstance(at, Backward) and len(at.members) == 1:\n"
@@ -103,13 +103,13 @@ BUGS: Final = [
         "if statuses == {Status.PENDING} and at.group != 1:", "order", 0, "every saga ends"),
     # --- what travels beside it ---
     Bug("a probe is sent too early", "waiting", SETTLES,
-        "at_ms = max(at_ms, acted_ms)", "tickets", 2, "a probe waits until its action has settled"),
+        "at_ms = max(at_ms, last.acted_ms)", "tickets", 2, "a probe waits until its action has settled"),
     Bug("a request is sent again with a dead key", "waiting", "return key_is_dead or (is_limited",
         "return (is_limited", "pays", 1, "nothing is sent again with a dead key"),
-    Bug("answers are lost before the undo", "step", UNDO_READS,
+    Bug("answers are lost before the undo", "walk", UNDO_READS,
         "None", "receipts", 1, REVERSE),
-    Bug("each attempt has a key of its own", "step", "key_of(run.saga_id, step, waiting.kind), waiting.attempt",
-        "key_of(run.saga_id, step, waiting.kind) + f'#{waiting.attempt}', waiting.attempt",
+    Bug("each attempt has a key of its own", "walk", "key_of(saga_id, step, kind), attempt",
+        "key_of(saga_id, step, kind) + f'#{attempt}', attempt",
         "order", 0, "the key is the same at every attempt"),
     Bug("an answer that comes later is taken for the answer", "step",
         "if isinstance(said, Answered) and isinstance(said.outcome, Later):\n        return",
