@@ -42,7 +42,14 @@ from amends.stored import (
     SagaRow,
 )
 
-FINAL: Final = {Completed: COMPLETED, Compensated: COMPENSATED, Abandoned: ABANDONED}
+_STATUSES: Final[dict[type[State], str]] = {
+    Forward: FORWARD,
+    Backward: BACKWARD,
+    NeedsOperator: NEEDS_OPERATOR,
+    Completed: COMPLETED,
+    Compensated: COMPENSATED,
+    Abandoned: ABANDONED,
+}
 PHASES: Final[dict[str, type[Forward | Backward]]] = {FORWARD: Forward, BACKWARD: Backward}
 
 
@@ -116,13 +123,14 @@ class Form:
     Attributes:
         saga: the definition.
         definition: ``name/version/fingerprint``.
-        has_local: whether any step's state is kept by us.
+        asks: service, and from a request to the entity's id, of each step whose state is kept by us.
     """
 
     def __init__(self, saga: Saga) -> None:
         self.saga = saga
         self.definition = f"{saga.name}/{saga.version}/{saga.fingerprint}"
-        self.has_local = any(step.is_local for step in saga.every_step())
+        asks = dict.fromkeys((step.service, step.entity) for step in saga.every_step() if step.entity is not None)
+        self.asks = tuple(asks)
         self._request = _decoder(saga.request, f"saga {saga.name!r}: its requests, {saga.request.__name__},")
         self._entries = {
             f"{event} {status.value}": Entry(event, step.service, status)
@@ -213,11 +221,7 @@ PHRASES_MAX: Final = 1000
 
 def status_of(state: State) -> str:
     """The status of a saga's row."""
-    if isinstance(state, NeedsOperator):
-        return NEEDS_OPERATOR
-    if isinstance(state, Forward | Backward):
-        return FORWARD if isinstance(state, Forward) else BACKWARD
-    return FINAL[type(state)]
+    return _STATUSES[type(state)]
 
 
 def body_of_row(row: SagaRow) -> Body:

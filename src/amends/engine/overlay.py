@@ -7,13 +7,16 @@ back, and nothing of the others.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Final, NamedTuple
 
 from amends.engine.codec import EntityForms, text_of
 from amends.errors import AmendsError
 from amends.ports import Store
 from amends.stored import EntityRow, Unreadable
+
+new_row: Final[Any] = tuple.__new__
+"""Makes a NamedTuple of all its fields, ``new_row(EntityRow, (...))``; its own constructor takes twice the time."""
 
 KEPT_MAX: Final = 50_000  # entities of a service that are at hand; what is not is read when it is asked for
 
@@ -87,85 +90,17 @@ class Shelf:
             raise EntityDamaged(Unreadable("entity", f"{service}/{entity_id}", str(error))) from error
 
 
-class Owned(MutableMapping[str, Any]):
-    """The entities of one service in one batch, by id. They can be looked up, not listed."""
+NEVER: Final = Kept(None, 0)
 
-    __slots__ = ("_before", "_load", "_values", "changed", "stored")
-
-    def __init__(self, load: Callable[[str], Kept]) -> None:
-        """Hold nothing yet.
-
-        Args:
-            load: gives an entity as the last commit left it.
-        """
-        self._load = load
-        self._values: dict[str, Any] = {}
-        self._before: dict[str, Any] = {}
-        self.stored: dict[str, Kept] = {}
-        self.changed: dict[str, None] = {}
-
-    def get(self, entity_id: str, default: Any = None) -> Any:
-        """An entity, or `default` when it does not exist."""
-        try:
-            value = self._values[entity_id]
-        except KeyError:
-            kept = self.stored[entity_id] = self._load(entity_id)
-            value = self._values[entity_id] = kept.value
-        return default if value is None else value
-
-    def __getitem__(self, entity_id: str) -> Any:
-        value = self.get(entity_id)
-        if value is None:
-            raise KeyError(entity_id)
-        return value
-
-    def __contains__(self, entity_id: object) -> bool:
-        return isinstance(entity_id, str) and self.get(entity_id) is not None
-
-    def __setitem__(self, entity_id: str, value: Any) -> None:
-        if entity_id not in self._before:
-            self._before[entity_id] = self.get(entity_id)
-        self._values[entity_id] = value
-
-    def __delitem__(self, entity_id: str) -> None:
-        self[entity_id]
-        self[entity_id] = None
-
-    def __iter__(self) -> Iterator[str]:
-        raise TypeError("the entities of a service are looked up by id; to list them, read the store's entities")
-
-    def __len__(self) -> int:
-        raise TypeError("the entities of a service are looked up by id; to count them, read the store's entities")
-
-    def keep(self) -> None:
-        """What was written since the last time is there to stay."""
-        if self._before:
-            self.changed.update(self._before)
-            self._before.clear()
-
-    def take_back(self) -> None:
-        """What was written since the last `keep` was never written."""
-        self._values.update(self._before)
-        self._before.clear()
-
-    def rows(self, service: str) -> Iterator[tuple[EntityRow, Kept]]:
-        """The row of each entity that is not as it was, and what is stored once it is committed.
-
-        Raises:
-            TypeError, ValueError: an entity that JSON cannot hold.
-        """
-        for entity_id in self.changed:
-            before, version = self.stored[entity_id]
-            value = self._values[entity_id]
-            if value is not before:
-                body = None if value is None else text_of(value)
-                yield EntityRow(service, entity_id, body, version + 1), Kept(value, version + 1)
+Touched = tuple[dict[str, Any], str, str, Any]
+"""An entity that a saga's steps are about: its service's entities, the service, its id, and what it was before."""
 
 
-class Overlay(dict[str, Owned]):
-    """What a batch sees of the entities: service to `Owned`.
+class Overlay:
+    """What a batch sees of the entities.
 
     Attributes:
+        values: service, then id, to entity, of those that were looked at; ``None`` where there is none.
         fresh: ids that were given out in this batch. That no entity has such an id yet is taken for granted, which
             saves a look at the store for every new thing; should one have it, its row's version says so at the
             commit, and the batch is decided again with a look.
@@ -180,26 +115,139 @@ class Overlay(dict[str, Owned]):
         """
         self._shelf = shelf
         self._trusts_fresh = trusts_fresh
+        self._stored: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
+        self._changed: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._written: list[Touched] = []
+        self.values: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self.fresh: set[str] = set()
+        self.views = Views(self)
 
-    def __missing__(self, service: str) -> Owned:
-        owned = self[service] = Owned(lambda entity_id: self._load(service, entity_id))
-        return owned
+    def touch(self, asks: Iterable[tuple[str, Callable[[Any], str]]], request: Any) -> list[Touched]:
+        """Look at what a saga's steps are about, so that they find it in `values`.
+
+        Args:
+            asks: service, and from the request to the entity's id, of each of its local steps.
+            request: the saga's.
+
+        Raises:
+            EntityDamaged: a row cannot be read.
+            Exception: whatever an id's function raises.
+        """
+        touched = []
+        for service, id_of in asks:
+            entity_id, values = id_of(request), self.values[service]
+            if entity_id not in values:
+                self.load(service, entity_id)
+            touched.append((values, service, entity_id, values[entity_id]))
+        return touched
+
+    def settle(self, touched: Iterable[Touched]) -> None:
+        """What was written of these is there to stay."""
+        for values, service, entity_id, before in touched:
+            if values.get(entity_id) is not before:
+                values.setdefault(entity_id)  # it was deleted
+                self._changed[service][entity_id] = None
+
+    def restore(self, touched: Iterable[Touched]) -> None:
+        """What was written of these was never written."""
+        for values, _, entity_id, before in touched:
+            values[entity_id] = before
+
+    def load(self, service: str, entity_id: str) -> Any:
+        """Look at an entity, and give it; ``None`` when there is none."""
+        is_fresh = self._trusts_fresh and entity_id in self.fresh
+        kept = self._stored[service][entity_id] = NEVER if is_fresh else self._shelf.get(service, entity_id)
+        self.values[service][entity_id] = kept.value
+        return kept.value
+
+    def write(self, service: str, entity_id: str, value: Any) -> None:
+        """Write an entity, to stay or to be taken back."""
+        values = self.values[service]
+        before = values[entity_id] if entity_id in values else self.load(service, entity_id)
+        self._written.append((values, service, entity_id, before))
+        values[entity_id] = value
 
     def keep(self) -> None:
-        """What was written since the last time is there to stay."""
-        for owned in self.values():
-            owned.keep()
+        """What was written by `write` since the last time is there to stay."""
+        self.settle(self._written)
+        self._written.clear()
 
     def take_back(self) -> None:
-        """What was written since the last `keep` was never written."""
-        for owned in self.values():
-            owned.take_back()
+        """What was written by `write` since the last `keep` was never written."""
+        self.restore(reversed(self._written))
+        self._written.clear()
 
-    def _load(self, service: str, entity_id: str) -> Kept:
-        if self._trusts_fresh and entity_id in self.fresh:
-            return NEVER
-        return self._shelf.get(service, entity_id)
+    def rows(self) -> Iterator[tuple[str, list[EntityRow], dict[str, Kept]]]:
+        """For each service the rows of the entities that are not as they were, and what is stored once they are.
+
+        Raises:
+            TypeError, ValueError: an entity that JSON cannot hold.
+        """
+        for service, changed in self._changed.items():
+            values, stored = self.values[service], self._stored[service]
+            rows, kept = [], {}
+            for entity_id in changed:
+                value, (before, version) = values[entity_id], stored[entity_id]
+                if value is not before:
+                    body = None if value is None else text_of(value)
+                    rows.append(new_row(EntityRow, (service, entity_id, body, version + 1)))
+                    kept[entity_id] = new_row(Kept, (value, version + 1))
+            yield service, rows, kept
 
 
-NEVER: Final = Kept(None, 0)
+class Views(Mapping[str, "Owned"]):
+    """The entities as a command, `Saga.prepare` or an embedder meets them: service, then id, to entity."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        self._overlay = overlay
+        self._owned: dict[str, Owned] = {}
+
+    def __getitem__(self, service: str) -> Owned:
+        owned = self._owned.get(service)
+        if owned is None:
+            owned = self._owned[service] = Owned(self._overlay, service)
+        return owned
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._owned)
+
+    def __len__(self) -> int:
+        return len(self._owned)
+
+
+class Owned(MutableMapping[str, Any]):
+    """The entities of one service in one batch, by id. They can be looked up, not listed."""
+
+    __slots__ = ("_overlay", "_service", "_values")
+
+    def __init__(self, overlay: Overlay, service: str) -> None:
+        self._overlay = overlay
+        self._service = service
+        self._values = overlay.values[service]
+
+    def get(self, entity_id: str, default: Any = None) -> Any:
+        """An entity, or `default` when it does not exist."""
+        values = self._values
+        value = values[entity_id] if entity_id in values else self._overlay.load(self._service, entity_id)
+        return default if value is None else value
+
+    def __getitem__(self, entity_id: str) -> Any:
+        value = self.get(entity_id)
+        if value is None:
+            raise KeyError(entity_id)
+        return value
+
+    def __contains__(self, entity_id: object) -> bool:
+        return isinstance(entity_id, str) and self.get(entity_id) is not None
+
+    def __setitem__(self, entity_id: str, value: Any) -> None:
+        self._overlay.write(self._service, entity_id, value)
+
+    def __delitem__(self, entity_id: str) -> None:
+        self._overlay.write(self._service, entity_id, None)
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("the entities of a service are looked up by id; to list them, read the store's entities")
+
+    def __len__(self) -> int:
+        raise TypeError("the entities of a service are looked up by id; to count them, read the store's entities")

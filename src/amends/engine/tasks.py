@@ -119,7 +119,7 @@ def _begun(work: Work, form: Form, asked: Any) -> Any:
     try:
         return work.begin(form, asked)
     except Exception as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
-        work.entities.take_back()
+        work.overlay.take_back()
         return error
 
 

@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Park
-from amends.core.state import underway
 from amends.core.step import Run
 from amends.engine.codec import EntityForms, Form
 from amends.engine.flights import Asking, Flight, Flights
@@ -22,7 +21,7 @@ from amends.engine.tasks import Stir, Task
 from amends.engine.work import Live, Wares, Work
 from amends.errors import DefinitionError, RequestRefused, StoreConflict, StoreError, StoreFailed
 from amends.ports import Store
-from amends.stored import ABANDONED, COMPENSATED, COMPLETED, WAITS_FOR_OPERATOR, Changes, Head, SagaRow, Unreadable
+from amends.stored import FINAL, WAITS_FOR_OPERATOR, Changes, Head, SagaRow, Unreadable
 
 LIVES_MAX: Final = 20_000  # sagas under way that are at hand; the others are read when they are heard of
 DUE_MAX: Final = 500  # sagas that are looked at in one turn because of the time
@@ -82,6 +81,7 @@ class Turner:
         self._by_definition = {form.definition: form for form in self._forms.values()}
         self._lives: dict[str, Live] = {}
         self._resumed: tuple[int, str] | None = (0, "")
+        self._due_ms: int | None = 0
         self._rows: dict[str, SagaRow | Unreadable] = {}
         self._flights = Flights(self._since_ms)
         ids = (f"{prefix}-{number}" for number in count(1))
@@ -112,7 +112,7 @@ class Turner:
         """Definitions of sagas that are not final and that this engine does not know, with how many there are."""
         found: dict[str, int] = {}
         for (definition, status), sagas in self._store.counts().items():
-            if status not in (COMPLETED, COMPENSATED, ABANDONED) and definition not in self._by_definition:
+            if status not in FINAL and definition not in self._by_definition:
                 found[definition] = found.get(definition, 0) + sagas
         return found
 
@@ -131,11 +131,12 @@ class Turner:
         """
         now_ms = max(now_ms, self._since_ms + 1, self._head.at_ms)
         page = self._to_resume()
-        stirs = [Stir(saga_id) for _, saga_id in (page or self._due(now_ms, DUE_MAX))]
+        stirs = [Stir(saga_id) for _, saga_id in (page or self._overdue(now_ms))]
         turn = self._decided([*stirs, *tasks], now_ms)
         self._resumed = page[-1] if len(page) == DUE_MAX else None
         due = [(now_ms, "")] if self._resumed else self._due(WAITS_FOR_OPERATOR - 1, 1)
-        return turn._replace(due_ms=due[0][0] if due else None, replies=turn.replies[len(stirs) :])
+        self._due_ms = due[0][0] if due else None
+        return turn._replace(due_ms=self._due_ms, replies=turn.replies[len(stirs) :])
 
     def _to_resume(self) -> list[tuple[int, str]]:
         """A page of the sagas that a process before this one left waiting.
@@ -144,6 +145,9 @@ class Turner:
         that is gone.
         """
         return [] if self._resumed is None else self._due(WAITS_FOR_OPERATOR - 1, DUE_MAX, self._resumed)
+
+    def _overdue(self, now_ms: int) -> list[tuple[int, str]]:
+        return [] if self._due_ms is None or self._due_ms > now_ms else self._due(now_ms, DUE_MAX)
 
     def _due(self, until_ms: int, limit: int, after: tuple[int, str] = (0, "")) -> list[tuple[int, str]]:
         return self._store.due(self._by_definition, until_ms, limit, after)
@@ -185,12 +189,14 @@ class Turner:
         except Exception as error:
             if task.is_whole:
                 raise _Spoilt(place, error) from error
-            work.entities.take_back()
+            work.overlay.take_back()
             if isinstance(task, Stir):
                 work.put_aside(Unreadable("saga", task.saga_id, f"{type(error).__name__}: {error}"))
             return error
 
-    def _commit(self, written: Changes, entities: Mapping[str, dict[str, Kept]], lives: Mapping[str, Live]) -> None:
+    def _commit(
+        self, written: Changes, entities: Mapping[str, dict[str, Kept]], lives: Mapping[str, Live | None]
+    ) -> None:
         self._store.commit(written)
         self._head = Head(written.block.number, written.block.head, written.block.at_ms)
         self._aside.update((row.kind, row.name) for row in written.set_aside)
@@ -198,7 +204,7 @@ class Turner:
             self._wares.shelf.put(service, kept)
         for saga_id, live in lives.items():
             self._lives.pop(saga_id, None)
-            if underway(live.run.state) is not None:
+            if live is not None:
                 self._lives[saga_id] = live
         while len(self._lives) > LIVES_MAX:
             del self._lives[next(iter(self._lives))]

@@ -34,9 +34,9 @@ from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
 from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of, words_text
 from amends.engine.flights import Flights, due_of
-from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf
+from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, RequestRefused
-from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
+from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
 
 DIGEST_BYTES: Final = 16  # of a request under a client key; 2**64 requests before two are likely to share one
 
@@ -87,6 +87,7 @@ class Work:
     Attributes:
         now_ms: the one moment at which all of it happens.
         entities: service, then id, to entity; to be read and written.
+        overlay: the same, for whoever takes back what was written.
         sagas: those that this batch started or changed.
         ended: of these, the ones that became final.
         parked: of these, the ones that now wait for an operator.
@@ -106,7 +107,8 @@ class Work:
             trusts_fresh: see `Overlay`.
         """
         self.now_ms = now_ms
-        self.entities = Overlay(wares.shelf, trusts_fresh=trusts_fresh)
+        self.overlay = Overlay(wares.shelf, trusts_fresh=trusts_fresh)
+        self.entities = self.overlay.views
         self.sagas: dict[str, Live] = {}
         self.ended: dict[str, Run] = {}
         self.parked: list[Park] = []
@@ -158,19 +160,24 @@ class Work:
             text = text_of(request)
         except (TypeError, ValueError) as error:
             raise RequestRefused(f"the request cannot be stored: {error}") from error
-        self.entities.fresh.add(saga_id)
-        run, effects = self._stepped(form, lambda entities: start(form.saga, saga_id, request, self.now_ms, entities))
+        self.overlay.fresh.add(saga_id)
+        run, effects = self._stepped(
+            form, request, lambda entities: start(form.saga, saga_id, request, self.now_ms, entities)
+        )
         self._started += 1
         self._note(effects, f" {form.definition} {text}")
-        return self._put(Live(form, run, text, self.now_ms), run)
+        return self._put(Live(form, run, text, self.now_ms), is_new_end=underway(run.state) is None)
 
     def hear(self, live: Live, said: Input) -> Run | Decline:
         """Hand an input to a saga; `Decline` when it is a verb that cannot be taken now."""
-        run, effects = self._stepped(live.form, lambda entities: step(live.run, said, self.now_ms, entities))
+        run, effects = self._stepped(
+            live.form, live.run.request, lambda entities: step(live.run, said, self.now_ms, entities)
+        )
         if isinstance(effects[0], Decline):
             return effects[0]
         self._note(effects)
-        return self._put(live, run)
+        is_new_end = underway(run.state) is None and underway(live.run.state) is not None
+        return self._put(live._replace(run=run), is_new_end=is_new_end)
 
     def stir(self, saga_id: str) -> None:
         """Let a saga move by itself as far as the time allows.
@@ -184,7 +191,7 @@ class Work:
         run, effects = self._asked(live.form, live.run, ())
         if effects:
             self._note(effects)
-            self._put(live, run)
+            self._put(live._replace(run=run), is_new_end=underway(run.state) is None)
         for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):
             self.hear(self._looked_at[saga_id], said)
 
@@ -201,9 +208,9 @@ class Work:
             refused = carry_out(self.entities, order, entity_id, body)
             asked, after = text_of(body), text_of(self.entities[order.service].get(entity_id))
         except BaseException:
-            self.entities.take_back()
+            self.overlay.take_back()
             raise
-        self.entities.keep()
+        self.overlay.keep()
         if refused is None:
             subject = f"{order.service}/{entity_id}"
             self.record(subject, 0, f"{order.event} {asked}", f"[{quoted(f'{subject} {after}')}]")
@@ -259,28 +266,31 @@ class Work:
         """Whether there is nothing to commit."""
         return not (self._records or self.keys or self.set_aside)
 
-    def changes(self, head: Head) -> tuple[Changes, dict[str, dict[str, Kept]], dict[str, Live]]:
+    def changes(self, head: Head) -> tuple[Changes, dict[str, dict[str, Kept]], dict[str, Live | None]]:
         """What is to be committed after a head, and what entities and sagas are once it is.
+
+        Returns:
+            The changes; service, then id, to what then is stored; and the sagas, ``None`` for one that is over.
 
         Raises:
             TypeError, ValueError: an entity or an answer that JSON cannot hold.
         """
         counts: Counter[tuple[str, str]] = Counter()
-        rows, lives = [], {}
-        for saga_id, live in self.sagas.items():
+        sagas, lives = list[SagaRow](), dict[str, Live | None]()
+        for live in self.sagas.values():
             row = _row_of(live, self.now_ms)
-            rows.append(row)
-            lives[saga_id] = live._replace(version=row.version, status=row.status)
+            sagas.append(row)
+            is_over = row.due_ms is None
+            lives[row.saga_id] = None if is_over else live._replace(version=row.version, status=row.status)
             if live.status:
-                counts[live.form.definition, live.status] -= 1
-            counts[live.form.definition, row.status] += 1
+                counts[row.definition, live.status] -= 1
+            counts[row.definition, row.status] += 1
         entities, kept = list[EntityRow](), dict[str, dict[str, Kept]]()
-        for service, owned in self.entities.items():
-            pairs = list(owned.rows(service))
-            entities += [row for row, _ in pairs]
-            kept[service] = {row.entity_id: stored for row, stored in pairs}
+        for service, rows, stored in self.overlay.rows():
+            entities += rows
+            kept[service] = stored
         keys, aside = tuple(self.keys.values()), tuple(self.set_aside.values())
-        return Changes(rows, entities, keys, self._block(head), counts, aside), kept, lives
+        return Changes(sagas, entities, keys, self._block(head), counts, aside), kept, lives
 
     def _block(self, head: Head) -> Block:
         after = chain(head.head, (line.encode("ascii") for line in self._records))
@@ -292,19 +302,22 @@ class Work:
     # Inside ---------------------------------------------------------------------------------------------------
 
     def _stepped(
-        self, form: Form, take: Callable[[Any], tuple[Run, tuple[Effect, ...]]]
+        self, form: Form, request: Any, take: Callable[[Any], tuple[Run, tuple[Effect, ...]]]
     ) -> tuple[Run, Sequence[Effect]]:
         """Take a step with the entities at hand; where a participant raises, one request at a time."""
-        if not form.has_local:
+        if not form.asks:
             return take(None)
+        touched: list[Touched] = []
         try:
-            run, effects = take(self.entities)
+            touched = self.overlay.touch(form.asks, request)
+            run, effects = take(self.overlay.values)
+            if run.answers:
+                run = run._replace(answers=plain(dict(run.answers)))
         except Exception:  # noqa: BLE001 - whatever a participant raised is met again, and told, one by one
-            self.entities.take_back()
-            run, effects = take(None)
-            return self._asked(form, run, effects)
-        self.entities.keep()
-        return (run._replace(answers=plain(dict(run.answers))) if run.answers else run), effects
+            self.overlay.restore(touched)
+            return self._asked(form, *take(None))
+        self.overlay.settle(touched)
+        return run, effects
 
     def _asked(self, form: Form, run: Run, effects: Sequence[Effect]) -> tuple[Run, Sequence[Effect]]:
         """Ask the participants that we keep, each request by itself, and each once."""
@@ -326,13 +339,13 @@ class Work:
         try:
             outcome = self._outcome(asked, request)
         except EntityDamaged as error:
-            self.entities.take_back()
+            self.overlay.take_back()
             self.put_aside(error.row)
             return Halt(request.step, str(error))
         except Exception as error:  # noqa: BLE001 - docs/promises.md, P5: it may be a bug that is mended, so it is asked again
-            self.entities.take_back()
+            self.overlay.take_back()
             outcome = Unknown(f"{type(error).__name__}: {error}")
-        self.entities.keep()
+        self.overlay.keep()
         return Answered(request.step, request.kind, outcome, request.call.attempt)
 
     def _outcome(self, asked: Step, request: Request) -> Outcome:
@@ -354,9 +367,10 @@ class Work:
             elif isinstance(effect, Park):
                 self.parked.append(effect)
 
-    def _put(self, live: Live, run: Run) -> Run:
-        self.sagas[run.saga_id] = self._looked_at[run.saga_id] = live._replace(run=run)
-        if underway(run.state) is None and (not live.status or underway(live.run.state) is not None):
+    def _put(self, live: Live, *, is_new_end: bool) -> Run:
+        run = live.run
+        self.sagas[run.saga_id] = self._looked_at[run.saga_id] = live
+        if is_new_end:
             self.ended[run.saga_id] = run
         return run
 
@@ -375,8 +389,9 @@ def digest_of(what: str, asked: Any) -> str:
 
 
 def _row_of(live: Live, now_ms: int) -> SagaRow:
-    run = live.run
-    return SagaRow(
-        run.saga_id, live.form.definition, live.request, status_of(run.state), body_of(run), due_of(run, now_ms),
-        live.started_ms, now_ms, live.version + 1,
-    )  # fmt: skip
+    form, run, request, started_ms, version, _ = live
+    status = status_of(run.state)
+    due_ms = None if status in FINAL else due_of(run, now_ms)
+    values = run.saga_id, form.definition, request, status, body_of(run), due_ms, started_ms, now_ms, version + 1
+    row: SagaRow = new_row(SagaRow, values)
+    return row
