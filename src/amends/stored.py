@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from amends.core.audit import GENESIS
 
 WAITS_FOR_OPERATOR: Final = 2**62
@@ -21,6 +23,7 @@ NEEDS_OPERATOR: Final = "needs operator"
 COMPLETED: Final = "completed"
 COMPENSATED: Final = "compensated"
 ABANDONED: Final = "abandoned"
+FINAL: Final = frozenset((COMPLETED, COMPENSATED, ABANDONED))
 STATUSES: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR, COMPLETED, COMPENSATED, ABANDONED)
 
 
@@ -139,11 +142,14 @@ class Changes(NamedTuple):
 
     Attributes:
         sagas: the rows after; each replaces the row whose version is one less, and there is none before version 1.
+            New ones come in the order in which they were started, none earlier than one that is stored.
         entities: likewise.
         keys: new ones.
         block: the records of all of it.
         counts: (definition, status) to how many sagas more, or fewer, there are of it.
         set_aside: rows that were found to be unreadable.
+        gone: sagas that leave this store for an archive, as they were read.
+        gone_keys: client keys that leave with them.
     """
 
     sagas: Sequence[SagaRow]
@@ -152,11 +158,13 @@ class Changes(NamedTuple):
     block: Block
     counts: Mapping[tuple[str, str], int]
     set_aside: Sequence[Unreadable] = ()
+    gone: Sequence[SagaRow] = ()
+    gone_keys: Sequence[KeyRow] = ()
 
 
 def checksum(values: tuple[object, ...]) -> int:
-    """The checksum of a row: CRC-32 over its values, each apart from the next. 0 to 2**32 - 1."""
-    return zlib.crc32((_FORMS[len(values)] % values).encode())
+    """The checksum of a row: CRC-32 over its values as a MessagePack array, which tells them apart. 0 to 2**32 - 1."""
+    return zlib.crc32(_ARRAY(values))
 
 
-_FORMS: Final = ["\0".join(["%s"] * length) for length in range(10)]  # by the number of values; made once, for speed
+_ARRAY: Final = msgspec.msgpack.Encoder().encode

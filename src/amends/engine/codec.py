@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from json.encoder import encode_basestring_ascii as quoted
 from types import UnionType
@@ -131,6 +131,8 @@ class Form:
         self.definition = f"{saga.name}/{saga.version}/{saga.fingerprint}"
         asks = dict.fromkeys((step.service, step.entity) for step in saga.every_step() if step.entity is not None)
         self.asks = tuple(asks)
+        self._quiet = frozenset(_quiet(saga))
+        self._told = _Phrases(self._written)
         self._request = _decoder(saga.request, f"saga {saga.name!r}: its requests, {saga.request.__name__},")
         self._entries = {
             f"{event} {status.value}": Entry(event, step.service, status)
@@ -138,6 +140,16 @@ class Form:
             for event, statuses in ((step.event, Status), (step.undone, [Status.UNDONE]))
             for status in statuses
         }
+
+    def told(self, changes: tuple[str, ...]) -> str:
+        """What became of an input, as the audit tells it: JSON, as `amends.core.audit.Record.canonical` writes it.
+
+        That a participant was asked which answered in the same commit is not told: nobody could have seen it.
+        """
+        return self._told.of(changes)
+
+    def _written(self, changes: tuple[str, ...]) -> str:
+        return f"[{','.join(quoted(change) for change in changes if change not in self._quiet)}]"
 
     def request_of(self, text: str) -> Any:
         """A request, read back.
@@ -166,6 +178,14 @@ class Form:
             body.deadline_ms,
             body.number,
         )
+
+
+def _quiet(saga: Saga) -> Iterator[str]:
+    for group in saga.groups:
+        yield from (f"{step.event} {Status.SENT.value}" for step in group if step.is_local)
+        yield from (f"{step.event} {Status.UNDOING.value}" for step in group if step.is_local)
+        if all(step.is_local for step in group):
+            yield f"forward at {', '.join(step.event for step in group)}"
 
 
 def body_of(run: Run) -> str:
@@ -233,17 +253,11 @@ def body_of_row(row: SagaRow) -> Body:
     return _BODY.decode(row.body)
 
 
-def words_text(words: tuple[str, ...]) -> str:
-    """Some words as JSON, as `amends.core.audit.Record.canonical` writes them."""
-    return _WORDS.of(words)
-
-
 def _trail(entries: Iterable[Entry]) -> list[str]:
     return [f"{entry.event} {entry.status.value}" for entry in entries]
 
 
 _TRAILS: Final = _Phrases(lambda entries: text_of(_trail(entries)))
-_WORDS: Final = _Phrases(lambda words: f"[{','.join(map(quoted, words))}]")
 
 
 def _state_of(status: str, body: Body) -> State:

@@ -32,7 +32,7 @@ from amends.core.messages import (
 from amends.core.state import underway
 from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
-from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of, words_text
+from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of
 from amends.engine.flights import Flights, due_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, RequestRefused
@@ -165,7 +165,7 @@ class Work:
             form, request, lambda entities: start(form.saga, saga_id, request, self.now_ms, entities)
         )
         self._started += 1
-        self._note(effects, f" {form.definition} {text}")
+        self._note(form, effects, f" {form.definition} {text}")
         return self._put(Live(form, run, text, self.now_ms), is_new_end=underway(run.state) is None)
 
     def hear(self, live: Live, said: Input) -> Run | Decline:
@@ -175,7 +175,7 @@ class Work:
         )
         if isinstance(effects[0], Decline):
             return effects[0]
-        self._note(effects)
+        self._note(live.form, effects)
         is_new_end = underway(run.state) is None and underway(live.run.state) is not None
         return self._put(live._replace(run=run), is_new_end=is_new_end)
 
@@ -190,7 +190,7 @@ class Work:
             return
         run, effects = self._asked(live.form, live.run, ())
         if effects:
-            self._note(effects)
+            self._note(live.form, effects)
             self._put(live._replace(run=run), is_new_end=underway(run.state) is None)
         for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):
             self.hear(self._looked_at[saga_id], said)
@@ -344,7 +344,7 @@ class Work:
             return Halt(request.step, str(error))
         except Exception as error:  # noqa: BLE001 - docs/promises.md, P5: it may be a bug that is mended, so it is asked again
             self.overlay.take_back()
-            outcome = Unknown(f"{type(error).__name__}: {error}")
+            outcome = Unknown(f"{type(error).__name__}: {error}", taken_back=True)
         self.overlay.keep()
         return Answered(request.step, request.kind, outcome, request.call.attempt)
 
@@ -359,10 +359,10 @@ class Work:
             return after
         return Done(plain(put(owned, entity_id, after, asked.event, function)))
 
-    def _note(self, effects: Sequence[Effect], more: str = "") -> None:
+    def _note(self, form: Form, effects: Sequence[Effect], more: str = "") -> None:
         for effect in effects:
             if isinstance(effect, Write):
-                self.record(effect.saga_id, effect.number, effect.cause + more, words_text(effect.changes))
+                self.record(effect.saga_id, effect.number, effect.cause + more, form.told(effect.changes))
                 more = ""
             elif isinstance(effect, Park):
                 self.parked.append(effect)
