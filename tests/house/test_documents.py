@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.house.source import ROOT
+
+GUIDES = ("engine.md", "inbox.md")  # whose blocks are one program, in their order
 
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 BLOCKS = BLOCK.findall((ROOT / "README.md").read_text("utf-8"))
@@ -21,3 +24,14 @@ def test_the_readme_shows_python() -> None:
 def test_python_of_the_readme_runs(block: str) -> None:
     """Each block stands for itself, its asserts included."""
     exec(compile(block, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102 - our own text
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_python_of_a_guide_runs(guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its blocks one after the other, as a reader would type them, asserts included."""
+    monkeypatch.chdir(tmp_path)
+    blocks = BLOCK.findall((ROOT / "docs" / guide).read_text("utf-8"))
+    assert blocks
+    names = {"__name__": "guide"}
+    for block in blocks:
+        exec(compile(block, guide, "exec"), names)  # noqa: S102 - our own text
