@@ -44,6 +44,7 @@ class Said(Enum):
     REFUSED = "refused"
     RULED_OUT = "ruled out"  # certainly not done: an operator's word
     UNKNOWN = "unknown"  # of one attempt; there is time for another
+    FAILED = "failed"  # one attempt, which certainly had no effect; there is time for another
     EXPIRED = "expired"  # unknown, and the time for further attempts, or the key's life, is over
 
 
@@ -150,6 +151,8 @@ def _acted(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> 
         return _refused(saga, at, step, status, certain) if open_question else None
     if status not in WAITS_FOR_ACTION:
         return None
+    if said is Said.FAILED:
+        return status
     return Status.RESENT if said is Said.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)
 
 
@@ -188,7 +191,7 @@ def _undone(saga: Saga, at: Underway, step: Step, status: Status, said: Said) ->
         return Status.UNDONE
     if status is Status.STUCK:
         return None
-    return Status.UNDOING if said is Said.UNKNOWN else Status.STUCK
+    return Status.UNDOING if said in (Said.UNKNOWN, Said.FAILED) else Status.STUCK
 
 
 _ANSWERS = {Kind.DO: _acted, Kind.PROBE: _probed, Kind.UNDO: _undone}

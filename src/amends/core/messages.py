@@ -54,9 +54,12 @@ class Unknown:
 
     Attributes:
         error: for a person: what was seen instead of an answer.
+        taken_back: whether it is certain that this attempt left nothing. The engine says that of a participant whose
+            state it keeps, and whose function raised: what it wrote was taken back.
     """
 
     error: str = ""
+    taken_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ from amends.core.state import (
     word_for,
 )
 from amends.core.straight import Entities
-from amends.core.table import NOTHING, Entry, Link, Story, node
+from amends.core.table import Entry, Story, Way, first_way, node
 from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
 from amends.core.walk import call_of, key_of, walk
 
@@ -149,7 +149,7 @@ def start(saga: Saga, saga_id: str, request: Any, now_ms: int = 0, entities: Ent
     first = node(saga)
     deadline_ms = None if saga.deadline_s is None else now_ms + milliseconds(saga.deadline_s)
     fresh = Run(saga, saga_id, request, first.state, deadline_ms=deadline_ms)
-    return _moved(fresh, first.follow(Wish.BEGIN), None, now_ms, entities)
+    return _moved(fresh, first_way(saga), None, now_ms, entities)
 
 
 def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -> Moved:
@@ -171,11 +171,11 @@ def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -
         return _postponed(run, said, said.outcome, now_ms)
     signal = _signal(run, said, now_ms)
     at = node(run.saga, run.state)
-    link = at.follow(signal) if signal else Link(at, NOTHING)
-    if isinstance(said, Verb) and not link.story.changes:
+    path = at.follow(signal) if signal else at.path
+    if isinstance(said, Verb) and not path.story.changes:
         return run, (Decline(run.saga_id, said, _why_not(run, said)),)
     known = run._replace(answers={**run.answers, **_answer(run, said, signal)})
-    return _moved(known, link, said, now_ms, entities)
+    return _moved(known, path, said, now_ms, entities)
 
 
 # From an input to a signal ------------------------------------------------------------------------------------
@@ -194,6 +194,8 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     match said:
         case Answered(_, kind, Done() | Refused() as outcome):
             return Answer(member, kind, Said.DONE if isinstance(outcome, Done) else Said.REFUSED)
+        case Answered(_, kind, Unknown(_, True)):
+            return Answer(member, kind, _ATTEMPT_FAILED[_unknown(run, member, kind, now_ms)])
         case Answered(_, kind, _, attempt) | TimedOut(_, kind, attempt):
             counts = attempt in (None, last.attempt)  # it says nothing of another attempt
             return Answer(member, kind, _unknown(run, member, kind, now_ms)) if counts else None
@@ -204,6 +206,9 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     is_looked_for = last.kind is Kind.PROBE and (member, last.kind) not in asked(run.state)
     kind = Kind.DO if is_looked_for else last.kind  # the action got stuck while it was looked for
     return Answer(member, kind, Said.CONFIRMED if isinstance(said.outcome, Done) else Said.RULED_OUT)
+
+
+_ATTEMPT_FAILED: Final = {Said.UNKNOWN: Said.FAILED, Said.EXPIRED: Said.RULED_OUT}
 
 
 def _unknown(run: Run, member: int, kind: Kind, now_ms: int) -> Said:
@@ -294,14 +299,14 @@ def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> Moved:
     return run._replace(waiting=tuple(waiting), number=number), (Write(run.saga_id, number, in_words(said), ()),)
 
 
-def _moved(run: Run, link: Link, said: Input | None, now_ms: int, entities: Entities | None) -> Moved:
-    """The run after a link of the table, and after the local steps that follow from it; and the effects."""
-    after, story, answers, refusal = link.node, link.story, run.answers, ""
-    dropped = False
+def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entities | None) -> Moved:
+    """The run after a way through the table, and after the local steps that follow from it; and the effects."""
+    answers, refusal, dropped = run.answers, "", False
     while True:
         if entities is not None:
-            path, answers, refused = walk(after.path, run.saga_id, run.request, entities, answers)
-            after, story, refusal = path.node, story.then(path.story), refused or refusal
+            path, answers, refused = walk(path, run.saga_id, run.request, entities, answers)
+            refusal = refused or refusal
+        after, story = path.node, path.story
         at = underway(after.state)
         waiting = _asked_now(run, story, said, now_ms) if at else ()
         unsent = [*_unsent(at, run.waiting, waiting, now_ms)] if isinstance(at, Backward) else ()
@@ -310,8 +315,7 @@ def _moved(run: Run, link: Link, said: Input | None, now_ms: int, entities: Enti
         assert not dropped, "once actions were dropped because the saga turned back, nothing asks for one"
         dropped = True
         for signal in unsent:
-            after, followed = after.follow(signal)
-            story = story.then(followed)
+            path = path.then(path.node.follow(signal))
     stuck = isinstance(after.state, NeedsOperator) and _got_stuck(story)
     turned_back = isinstance(at or after.state, BACK) and isinstance(underway(run.state), Forward)
     reason = refusal or (reason_of(said) if stuck or turned_back else run.reason)
@@ -344,7 +348,7 @@ def _unsent(at: Backward, before: Sequence[Waiting], now: Sequence[Waiting], now
     """What is certain of actions that will not be sent, because the saga goes back before their time came."""
     for member, kind in asked(at):
         if kind is Kind.DO and (now[member].at_ms > now_ms or _is_new(now[member], before)):
-            yield Answer(member, kind, Said.RULED_OUT if now[member].attempt == 1 else Said.UNKNOWN)
+            yield Answer(member, kind, Said.RULED_OUT if at.members[member] is Status.SENT else Said.UNKNOWN)
 
 
 def _is_new(waiting: Waiting, before: Sequence[Waiting]) -> bool:

@@ -75,40 +75,33 @@ class Story(NamedTuple):
 NOTHING: Final = Story()
 
 
-class Link(NamedTuple):
-    """One entry of the table: where a signal leads, and what happens on the way."""
-
-    node: Node
-    story: Story
-
-
 class Node:
-    """A state with its outgoing links.
+    """A state with the ways that lead out of it: one entry of the table for each signal.
 
     Attributes:
         saga: the definition.
         state: the state.
-        path: the ways that lead on from here by answers of local participants alone.
+        path: the way on which nothing has happened since.
     """
 
-    __slots__ = ("_links", "path", "saga", "state")
+    __slots__ = ("_ways", "path", "saga", "state")
 
     def __init__(self, saga: Saga, state: State) -> None:
         self.saga = saga
         self.state = state
         self.path = Way(self, NOTHING)
-        self._links: dict[Signal, Link] = {}
+        self._ways: dict[Signal, Way] = {}
 
-    def follow(self, signal: Signal) -> Link:
-        """Where a signal leads; decided at the first call and remembered."""
-        link = self._links.get(signal)
-        if link is None:
-            link = self._links[signal] = _decided(self, signal)
-        return link
+    def follow(self, signal: Signal) -> Way:
+        """The way on which a signal leads; decided at the first call and remembered."""
+        way = self._ways.get(signal)
+        if way is None:
+            way = self._ways[signal] = _decided(self, signal)
+        return way
 
 
 class Way:
-    """A way through the table that local answers took, from one node on.
+    """A way through the table from one node on, which a signal opened and local answers took.
 
     Each way is made once and remembered, so that walking it again costs a lookup a step, and keeping the trail of a
     saga costs a reference. A way ends after each local step has been answered, so there are finitely many.
@@ -135,13 +128,16 @@ class Way:
     def follow(self, said: Said) -> Way:
         """The way after the local participant answered ``DONE`` or ``REFUSED``."""
         assert self.ask is not None, "who was not asked does not answer"
-        link = self.node.follow(Answer(self.ask.member, self.ask.kind, said))
-        onward = Way(link.node, self.story.then(link.story))
+        onward = self.then(self.node.follow(Answer(self.ask.member, self.ask.kind, said)))
         if said is Said.DONE:
             self.done = onward
         else:
             self.refused = onward
         return onward
+
+    def then(self, later: Way) -> Way:
+        """Both, one after the other."""
+        return Way(later.node, self.story.then(later.story))
 
 
 def node(saga: Saga, state: State | None = None) -> Node:
@@ -154,10 +150,10 @@ def node(saga: Saga, state: State | None = None) -> Node:
 
 def first_way(saga: Saga) -> Way:
     """The way on which a saga that has just started asks for its first group."""
-    return node(saga).follow(Wish.BEGIN).node.path
+    return node(saga).follow(Wish.BEGIN)
 
 
-def _decided(source: Node, signal: Signal) -> Link:
+def _decided(source: Node, signal: Signal) -> Way:
     saga, state = source.saga, source.state
     changes = decide(saga, state, signal)
     entries, words = [], []
@@ -166,7 +162,7 @@ def _decided(source: Node, signal: Signal) -> Link:
             entries.append(_entry(saga, state, change))
         words.append(_words(saga, state, change))
         state = evolve(state, change)
-    return Link(node(saga, state), Story(changes, tuple(entries), tuple(words)))
+    return Way(node(saga, state), Story(changes, tuple(entries), tuple(words)))
 
 
 def _entry(saga: Saga, state: State, change: Marked) -> Entry:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from functools import reduce
+from functools import lru_cache, reduce
 from json.encoder import encode_basestring_ascii as quoted
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
@@ -218,22 +218,21 @@ def body_of(run: Run) -> str:
 
 
 class _Phrases:
-    """Lists of words that are met again and again, because the core makes each of them once: their JSON is, too."""
+    """Lists of the same few things, which the core makes once each: what is written of a list is made once, too."""
 
     def __init__(self, write: Callable[[Any], str]) -> None:
         self._write = write
-        self._known: dict[int, tuple[Any, str]] = {}
+        self._known: dict[tuple[int, ...], tuple[Any, str]] = {}
 
-    def of(self, words: tuple[Any, ...]) -> str:
-        """The JSON of a tuple; the same object has the same JSON."""
-        known = self._known.get(id(words))
-        if known is not None and known[0] is words:
-            return known[1]
-        if len(self._known) >= PHRASES_MAX:
-            self._known.clear()
-        text = self._write(words)
-        self._known[id(words)] = (words, text)
-        return text
+    def of(self, things: tuple[Any, ...]) -> str:
+        """What is written of a list; it is found by the identities of its things, which are kept with it."""
+        ids = tuple(map(id, things))
+        known = self._known.get(ids)
+        if known is None:
+            if len(self._known) >= PHRASES_MAX:
+                self._known.clear()
+            known = self._known[ids] = (things, self._write(things))
+        return known[1]
 
 
 PHRASES_MAX: Final = 1000
@@ -315,15 +314,16 @@ class EntityForms:
             self._decoders.pop(service, None)
 
 
-def _declared(function: Callable[..., Any]) -> set[Any]:
+@lru_cache(maxsize=1000)  # a simulation opens engines all the time, on the same definitions
+def _declared(function: Callable[..., Any]) -> frozenset[Any]:
     """The types that a function's first parameter is declared to have, without ``None``."""
     try:
         first = next(iter(inspect.signature(function).parameters))
         hint = get_type_hints(function)[first]
     except (KeyError, NameError, StopIteration, TypeError, ValueError):  # not declared, or not to be resolved here
-        return set()
+        return frozenset()
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return {kind for kind in members if kind is not type(None)}
+    return frozenset(kind for kind in members if kind is not type(None))
 
 
 def _decoder(kind: Any, what: str) -> msgspec.json.Decoder[Any]:

@@ -7,9 +7,8 @@ from typing import Final
 
 import msgspec
 
-from amends.stored import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, Block
+from amends.stored import BACKWARD, FINAL, FORWARD, NEEDS_OPERATOR, Block
 
-ENDS: Final = {COMPLETED, COMPENSATED, ABANDONED}
 ENTERS_FORWARD: Final = "forward at "
 ENTERS_BACKWARD: Final = "backward at "
 OUTCOMES: Final = {"done", "refused", "unknown", "undone"}  # what goes into a saga's trail
@@ -94,7 +93,7 @@ class Stand:
         phase, members, others, end = self.phase, dict(self.members), self.others, self.end
         trail = list(self.trail)
         for words in changes:
-            if words in ENDS:
+            if words in FINAL:
                 members, end = {}, words
             elif words.startswith(ENTERS_FORWARD):
                 phase, members, others = FORWARD, {}, "pending"

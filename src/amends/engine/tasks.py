@@ -169,13 +169,19 @@ class Hear(_Single):
 
 @dataclass(frozen=True, slots=True)
 class Stir(_Single):
-    """Look whether a saga is to move by itself."""
+    """Look whether a saga is to move by itself.
+
+    Attributes:
+        saga_id: which.
+        due_ms: when it was due, as its row says.
+    """
 
     saga_id: str
+    due_ms: int
 
     def carry_out(self, work: Work) -> None:
         """See `Work.stir`."""
-        work.stir(self.saga_id)
+        work.stir(self.saga_id, self.due_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class Turner:
         """
         now_ms = max(now_ms, self._since_ms + 1, self._head.at_ms)
         page = self._to_resume()
-        stirs = [Stir(saga_id) for _, saga_id in (page or self._overdue(now_ms))]
+        stirs = [Stir(saga_id, due_ms) for due_ms, saga_id in (page or self._overdue(now_ms))]
         turn = self._decided([*stirs, *tasks], now_ms)
         self._resumed = page[-1] if len(page) == DUE_MAX else None
         due = [(now_ms, "")] if self._resumed else self._due(WAITS_FOR_OPERATOR - 1, 1)

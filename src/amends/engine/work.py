@@ -33,7 +33,7 @@ from amends.core.state import underway
 from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
 from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of
-from amends.engine.flights import Flights, due_of
+from amends.engine.flights import Flights, asked_of, due_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, RequestRefused
 from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
@@ -179,11 +179,15 @@ class Work:
         is_new_end = underway(run.state) is None and underway(live.run.state) is not None
         return self._put(live._replace(run=run), is_new_end=is_new_end)
 
-    def stir(self, saga_id: str) -> None:
+    def stir(self, saga_id: str, due_ms: int) -> None:
         """Let a saga move by itself as far as the time allows.
 
         Participants that we keep are asked again whose time has come. A request of a process before this one, which
         may or may not have sent it, counts as timed out, as do those that are overdue.
+
+        Args:
+            saga_id: which.
+            due_ms: when it was due, as its row says.
         """
         live = self.saga(saga_id)
         if live is None or isinstance(live, Unreadable):
@@ -194,6 +198,17 @@ class Work:
             self._put(live._replace(run=run), is_new_end=underway(run.state) is None)
         for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):
             self.hear(self._looked_at[saga_id], said)
+        if due_ms <= self.now_ms and saga_id not in self.sagas:
+            self._goes_out(live, due_ms)
+
+    def _goes_out(self, live: Live, due_ms: int) -> None:
+        """A request goes out that was held back: from now on its saga is due when it is given up, and not at once."""
+        run = live.run
+        held = [(step, kind) for step, kind, waiting in asked_of(run) if waiting.at_ms == due_ms]
+        run = run._replace(number=run.number + 1)
+        cause = f"{', '.join(f'{step.event}/{kind.value}' for step, kind in held)} asked again"
+        self.record(run.saga_id, run.number, cause)
+        self._put(live._replace(run=run), is_new_end=False)
 
     # Everything else ------------------------------------------------------------------------------------------
 

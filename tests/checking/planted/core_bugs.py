@@ -117,9 +117,9 @@ BUGS: Final = [
         "        said = Answered(said.step, said.kind, Done())\n    if False:\n        return", "late", 1, REVERSE),
     Bug("an operator is told of the last step alone", "state", OWED,
         "owed = []", "cannot_undo", 2, "an operator is told what is owed"),
-    Bug("the table mixes up the members of a group", "table", "link = self._links.get(signal)",
+    Bug("the table mixes up the members of a group", "table", "way = self._ways.get(signal)",
         "signal = signal._replace(member=0) if isinstance(signal, Answer) else signal\n"
-        "        link = self._links.get(signal)", "together", 0, "every saga ends"),
+        "        way = self._ways.get(signal)", "together", 0, "every saga ends"),
     # --- what a participant keeps ---
     Bug("the inbox forgets to drop duplicates", "inbox", KNOWN, "if False:", "order", 1, TWICE),
     Bug("the inbox leaves no tombstone", "inbox", "return {**inbox, key: answer}, after, answer",
