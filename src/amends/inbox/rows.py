@@ -1,0 +1,94 @@
+"""The inbox's rows: one for each step of a saga, with the first answer to its action and to its undo.
+
+One row for both, because they exclude each other: whoever has the row decides, and everybody else waits for it.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from amends.core.messages import Done, Refused
+from amends.inbox.database import Database
+from amends.inbox.kinds import database_of
+
+
+def _sql(name: str) -> str:
+    return files(__package__).joinpath(f"{name}.sql").read_text("utf-8")
+
+
+TABLE: Final = _sql("table")
+"""The statement that creates the table, for a user's own migrations."""
+
+CLAIM: Final = _sql("claim")
+READ: Final = _sql("read")
+WRITE: Final = _sql("write")
+
+
+class Row(NamedTuple):
+    """What a step has answered.
+
+    Attributes:
+        acted: to its action; ``None`` when it never came, or did not end.
+        undone: to its undo; likewise.
+    """
+
+    acted: Done | Refused | None
+    undone: Done | Refused | None
+
+
+def create_table(connection: Any) -> None:
+    """Create the inbox's table where it is missing; to be committed by the caller.
+
+    Args:
+        connection: as for `amends.inbox.once`.
+
+    Raises:
+        ParticipantError: the connection is of a kind that is not known.
+    """
+    database_of(connection).execute(TABLE, {})
+
+
+def claim(database: Database, saga_id: str, step: str) -> Row:
+    """Take the row of a step, until the transaction ends; wait for whoever has it.
+
+    Returns:
+        What it holds now; nothing when it is new.
+    """
+    values = {"saga": saga_id, "step": step}
+    database.execute(CLAIM, values)
+    return Row(*map(_read, database.row(READ, values)))
+
+
+def write(database: Database, saga_id: str, step: str, row: Row) -> None:
+    """Write the row of a step that is claimed."""
+    texts = dict(zip(("do_answer", "undo_answer"), map(_written, row), strict=True))
+    database.execute(WRITE, {"saga": saga_id, "step": step, **texts})
+
+
+def as_read(answer: Done | Refused) -> Done | Refused:
+    """An answer as it will be read again: what JSON keeps of it, so that the first one equals all that follow.
+
+    Raises:
+        TypeError: it holds what JSON cannot, such as an object of a class of its own.
+        ValueError: it holds text that is no Unicode.
+    """
+    again = _read(_written(answer))
+    assert again is not None, "an answer is there"
+    return again
+
+
+def _written(answer: Done | Refused | None) -> str | None:
+    if answer is None:
+        return None
+    body = {"refused": answer.reason} if isinstance(answer, Refused) else {"done": answer.answer}
+    return msgspec.json.encode(body).decode()
+
+
+def _read(text: str | bytes | None) -> Done | Refused | None:
+    if text is None:
+        return None
+    body = msgspec.json.decode(text)
+    return Refused(body["refused"]) if "refused" in body else Done(body["done"])
