@@ -318,9 +318,11 @@ class EntityForms:
 def _declared(function: Callable[..., Any]) -> frozenset[Any]:
     """The types that a function's first parameter is declared to have, without ``None``."""
     try:
-        first = next(iter(inspect.signature(function).parameters))
-        hint = get_type_hints(function)[first]
+        first = next(iter(inspect.signature(function).parameters.values()))
+        hint = get_type_hints(function)[first.name]
     except (KeyError, NameError, StopIteration, TypeError, ValueError):  # not declared, or not to be resolved here
+        return frozenset()
+    if first.kind is inspect.Parameter.VAR_POSITIONAL:  # it takes whatever comes, and says nothing of entities
         return frozenset()
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     return frozenset(kind for kind in members if kind is not type(None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from amends.core.definition import Step
@@ -49,31 +49,42 @@ class Flights:
             and (run.saga_id, step.event, kind.value, waiting.attempt) not in known
         ]
 
-    def take_off(self, runs: Iterable[Run], now_ms: int) -> tuple[list[Asking], list[Flight]]:
-        """What is to be sent now that these runs are committed, and which attempts nobody waits for any more."""
+    def take_off(
+        self, runs: Iterable[Run], asked: Mapping[Flight, Send], now_ms: int
+    ) -> tuple[list[Asking], list[Flight]]:
+        """What is to be sent now that these runs are committed, and which attempts nobody waits for any more.
+
+        Args:
+            runs: the sagas that a batch looked at.
+            asked: the requests that came up in it; others were held back until their time.
+            now_ms: the clock.
+        """
         sends: list[Asking] = []
         dropped: list[Flight] = []
         for run in runs:
             before = self._flights.pop(run.saga_id, NONE)
             if not run.waiting and not before:
                 continue
-            waits = {
-                (run.saga_id, step.event, kind.value, waiting.attempt): waiting.at_ms
-                for step, kind, waiting in asked_of(run)
-                if not step.is_local
-            }
-            new = [flight for flight in waits if flight not in before and self._since_ms < waits[flight] <= now_ms]
-            going = self._going(run, new) if new else []
-            sends += going
-            dropped += before - waits.keys()
-            if after := (before & waits.keys()).union(flight_of(send) for _, send in going):
-                self._flights[run.saga_id] = after
+            after = []
+            for step, kind, waiting in asked_of(run):
+                flight = run.saga_id, step.event, kind.value, waiting.attempt
+                if flight in before:
+                    after.append(flight)
+                elif self._since_ms < waiting.at_ms <= now_ms and not step.is_local:
+                    send = asked.get(flight) or _held_back(run, flight)
+                    if send is not None:
+                        sends.append((step, send))
+                        after.append(flight)
+            dropped += before.difference(after)
+            if after:
+                self._flights[run.saga_id] = frozenset(after)
         return sends, dropped
 
-    @staticmethod
-    def _going(run: Run, new: Collection[Flight]) -> list[Asking]:
-        sends = [send for send in run.requests() if flight_of(send) in new and run.wants(send)]
-        return [(run.saga.step(send.request.step), send) for send in sends]
+
+def _held_back(run: Run, flight: Flight) -> Send | None:
+    """A request whose time has come; ``None`` when it is not wanted any more."""
+    sends = (send for send in run.requests() if flight_of(send) == flight and run.wants(send))
+    return next(sends, None)
 
 
 def asked_of(run: Run) -> Iterator[tuple[Step, Kind, Waiting]]:

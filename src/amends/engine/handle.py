@@ -33,11 +33,11 @@ class Handle:
         saga_id: which.
     """
 
-    __slots__ = ("_ended", "_wait", "saga_id")
+    __slots__ = ("_run", "_wait", "saga_id")
 
-    def __init__(self, saga_id: str, ended: Result | None, wait: Callable[[str], Awaitable[Result]]) -> None:
+    def __init__(self, saga_id: str, run: Run | None, wait: Callable[[str], Awaitable[Result]]) -> None:
         self.saga_id = saga_id
-        self._ended = ended
+        self._run = run
         self._wait = wait
 
     async def result(self, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
@@ -50,10 +50,11 @@ class Handle:
             TimeoutError: it had not ended by then; it goes on.
             EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
-        if self._ended is None:
-            async with asyncio.timeout(timeout):
-                self._ended = await self._wait(self.saga_id)
-        return self._ended
+        ended = None if self._run is None else result_of(self._run)
+        if ended is not None:
+            return ended
+        async with asyncio.timeout(timeout):
+            return await self._wait(self.saga_id)
 
     def __repr__(self) -> str:
         return f"<Handle {self.saga_id}>"

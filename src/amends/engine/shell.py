@@ -269,7 +269,7 @@ class Engine:
     def _handle(self, begun: Run | str) -> Handle:
         if isinstance(begun, str):
             return Handle(begun, None, self.result)
-        return Handle(begun.saga_id, result_of(begun), self.result)
+        return Handle(begun.saga_id, begun, self.result)
 
     # The queue ------------------------------------------------------------------------------------------------
 

@@ -178,7 +178,7 @@ class Turner:
             except (TypeError, ValueError) as error:
                 return self._apart(tasks, now_ms, error)
             self._commit(*changes)
-        sends, dropped = self._flights.take_off(work.runs(), now_ms)
+        sends, dropped = self._flights.take_off(work.runs(), work.asked, now_ms)
         return Turn(None, replies, sends, dropped, work.ended, work.parked)
 
     def _carried_out(self, place: int, task: Task, work: Work) -> Any:

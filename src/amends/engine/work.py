@@ -26,6 +26,7 @@ from amends.core.messages import (
     Park,
     Refused,
     Request,
+    Send,
     Unknown,
     Write,
 )
@@ -33,7 +34,7 @@ from amends.core.state import underway
 from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
 from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of
-from amends.engine.flights import Flights, asked_of, due_of
+from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, RequestRefused
 from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
@@ -91,6 +92,7 @@ class Work:
         sagas: those that this batch started or changed.
         ended: of these, the ones that became final.
         parked: of these, the ones that now wait for an operator.
+        asked: requests that came up, by their attempts.
         keys: client keys that are new.
         set_aside: rows that turned out to be unreadable.
     """
@@ -112,6 +114,7 @@ class Work:
         self.sagas: dict[str, Live] = {}
         self.ended: dict[str, Run] = {}
         self.parked: list[Park] = []
+        self.asked: dict[Flight, Send] = {}
         self.keys: dict[str, KeyRow] = {}
         self.set_aside: dict[tuple[str, str], Unreadable] = {}
         self._wares = wares
@@ -379,6 +382,8 @@ class Work:
             if isinstance(effect, Write):
                 self.record(effect.saga_id, effect.number, effect.cause + more, form.told(effect.changes))
                 more = ""
+            elif isinstance(effect, Send):
+                self.asked[flight_of(effect)] = effect
             elif isinstance(effect, Park):
                 self.parked.append(effect)
 
