@@ -9,7 +9,7 @@ bin := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci bench check-full single-file docs lint format types layers changelog wheel bare lock clean
+.PHONY: help demo test ci bench torture check-full single-file docs lint format types layers changelog wheel bare lock clean
 .NOTPARALLEL: # `ci` runs its parts in order and ends with the tests
 
 help: ## list the targets
@@ -23,8 +23,11 @@ test: .venv/ready ## all tests, with 100 % branch coverage of core and shop
 
 ci: lint types layers changelog wheel bare single-file test ## what continuous integration runs
 
-bench: .venv/ready ## speed, as ratios within one run
-	@$(bin)/python -m bench
+bench: .venv/ready ## speed, as ratios within one run; the first time it installs the peers
+	@$(bin)/python -m bench.peers; peers=$$?; $(bin)/python -m bench && exit $$peers
+
+torture: .venv/ready ## kills, power cuts and simulated schedules by the thousand, some hours
+	@$(bin)/python -m tests.torture
 
 check-full: .venv/ready ## explore two orders with two faults: over a million distinct worlds, some minutes
 	@$(bin)/python -m bench.check_full
@@ -61,7 +64,7 @@ bare: .python ## a bare checkout, without any package, has the function and the 
 lock: .python ## write requirements/*.txt anew; add LOCK_ARGS=--upgrade for the newest releases
 	@$(PYTHON) -m venv .venv/lock
 	@.venv/lock/bin/pip install --quiet --require-hashes -r requirements/lock.txt
-	@for name in runtime dev lock; do \
+	@for name in runtime dev lock peers; do \
 		UV_CUSTOM_COMPILE_COMMAND='make lock' .venv/lock/bin/uv pip compile --quiet --no-config --universal \
 			--python-version 3.11 --generate-hashes --no-emit-index-url $(LOCK_ARGS) \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
