@@ -1,0 +1,88 @@
+"""What is wrong with a store: with its file, as SQLite finds it, and with its rows, each read as the engine reads it.
+
+That sagas are where the audit leaves them is not asked here: `amends.auditing` does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.reading import Reading
+from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, key_of, text_of
+from amends.core.audit import chain
+from amends.errors import StoreFailed
+from amends.ports import Wanted
+from amends.stored import EntityRow, KeyRow, Unreadable
+
+ALL: Final = 2**62
+PAGE: Final = 500
+
+
+def problems(database: Database, reading: Reading) -> Iterator[str]:
+    """What is wrong, a line each; nothing when all is well.
+
+    An engine may write meanwhile. It takes some seconds for each million rows, and what SQLite looks at by itself it
+    reads in one go, in which the log grows.
+    """
+    try:
+        yield from (text_of(row[0]) for row in database.rows("integrity_check") if row != ("ok",))
+        for row in reading.listing(Wanted(limit=ALL)):
+            if isinstance(row, Unreadable):
+                yield _line(row)
+        yield from map(_line, _entities(database, reading))
+        yield from map(_line, _keys(database))
+        yield from _blocks(database, reading)
+        for definition, status, more in database.rows("wrong_counts"):
+            yield f"count of {text_of(status)} sagas of {text_of(definition)}: {more} too many"
+    except StoreFailed as error:
+        yield f"the rest cannot be read: {error}"
+
+
+def _line(row: Unreadable) -> str:
+    return f"{row.kind} {row.name}: {row.why}"
+
+
+def _entities(database: Database, reading: Reading) -> Iterator[Unreadable]:
+    after = (b"", b"")
+    while found := database.rows("entity_names", (*after, PAGE)):
+        for service, entity_id in found:
+            row = reading.entity(text_of(service), text_of(entity_id))
+            if not isinstance(row, EntityRow):
+                yield row or Unreadable("entity", f"{text_of(service)}/{text_of(entity_id)}", NOT_FOUND)
+        after = found[-1]
+
+
+def _keys(database: Database) -> Iterator[Unreadable]:
+    after = 0
+    while found := database.rows("key_page", (after, PAGE)):
+        facts = {row: facts for row, *facts in found}
+        for row, *values in database.found("keys_of_rows", list(facts)):
+            digest, name, is_found = facts[row]
+            key = key_of(text_of(name), tuple(values))
+            if not isinstance(key, KeyRow):
+                yield key
+            elif not is_found or digest_of(key.key) != digest:
+                yield Unreadable("key", key.key, NOT_FOUND)
+        after = found[-1][0]
+
+
+def _blocks(database: Database, reading: Reading) -> Iterator[str]:
+    for block in reading.blocks():
+        lines = block.records.split("\n") if block.records else []
+        if block.head != chain(block.before, (line.encode() for line in lines)):
+            yield f"block {block.number}: it is not what was written"
+        for subject in _subjects(lines):
+            if not database.rows("has_subject", (subject, block.number)):
+                yield f"block {block.number}: it is not found by {subject}"
+
+
+def _subjects(lines: list[str]) -> Iterator[str]:
+    """Whom records are about, as far as they can be read."""
+    for line in lines:
+        try:
+            yield str(json.loads(line)[0])
+        except (ValueError, LookupError, TypeError):
+            continue

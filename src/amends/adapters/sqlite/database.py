@@ -1,0 +1,149 @@
+"""A connection whose errors are ours, and which is not used again once the storage failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import apsw
+
+from amends.adapters.sqlite.queries import QUERIES
+from amends.adapters.sqlite.refusals import refusal_of
+from amends.errors import StoreError, StoreFailed
+
+
+def close(connection: apsw.Connection) -> None:
+    """Close a connection. What cannot be tidied up is so at the next start: what was answered is stored already."""
+    with suppress(apsw.Error):
+        connection.close(True)
+
+
+class Database:
+    """One connection, used by one thread at a time."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._failed = ""
+
+    def rows(self, name: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Every row that a query finds.
+
+        Args:
+            name: of the query.
+            values: for its parameters.
+
+        Returns:
+            The rows; an empty tuple for one that holds text which is not UTF-8, so not what anybody wrote.
+
+        Raises:
+            UnicodeEncodeError: a value cannot be in any store.
+            StoreBusy, StoreFailed: the query failed, or the storage failed before.
+        """
+        self._refuse_if_failed()
+        try:
+            return self._connection.execute(QUERIES[name], values).fetchall()
+        except UnicodeDecodeError:
+            return list(self._row_by_row(name, values))
+        except apsw.Error as error:
+            raise self._refusal(error) from error
+
+    def found(self, name: str, wanted: list[Any]) -> Iterator[tuple[Any, ...]]:
+        """What a query finds that takes a list of what is wanted.
+
+        Args:
+            name: of the query; the first column that it gives is what was wanted.
+            wanted: anything that JSON can hold.
+
+        Returns:
+            The rows; of one that `rows` could not read, what was wanted alone.
+
+        Raises:
+            StoreBusy, StoreFailed: as `rows`.
+        """
+        found = self.rows(name, (json.dumps(wanted),)) if wanted else []
+        if all(found):
+            yield from found
+        elif len(wanted) == 1:
+            yield from (row or (wanted[0],) for row in found)
+        else:
+            for one in wanted:
+                yield from self.found(name, [one])
+
+    def write(self, name: str, rows: Iterable[tuple[Any, ...]]) -> int:
+        """Run a query for each row, inside `transaction`. Returns how many rows it wrote."""
+        before = self._connection.total_changes()
+        self._connection.executemany(QUERIES[name], rows)
+        return self._connection.total_changes() - before
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is on stable storage at the end, or nothing of it is written.
+
+        Raises:
+            StoreBusy, StoreConflict, StoreFull: nothing is written.
+            StoreFailed: whether it is written is not known.
+        """
+        self._refuse_if_failed()
+        try:
+            self._connection.execute(QUERIES["begin"])
+            yield
+            self._connection.execute(QUERIES["commit"])
+        except apsw.Error as error:
+            self._roll_back()
+            raise self._refusal(error) from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read inside is read as it stands at one moment. To be short: it keeps the log from shrinking.
+
+        Raises:
+            StoreBusy, StoreFailed: as `rows`.
+        """
+        self._refuse_if_failed()
+        try:
+            self._connection.execute(QUERIES["begin_reading"])
+            yield
+        except apsw.Error as error:
+            raise self._refusal(error) from error
+        finally:
+            self._roll_back()  # nothing was written
+
+    def close(self) -> None:
+        """Close the connection. A second call does nothing."""
+        self._failed = self._failed or "the store is closed"
+        close(self._connection)
+
+    def _row_by_row(self, name: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+        try:
+            cursor = self._connection.execute(QUERIES[name], values)
+            while True:
+                try:
+                    yield next(cursor)
+                except UnicodeDecodeError:
+                    yield ()
+                except StopIteration:
+                    return
+        except apsw.Error as error:
+            raise self._refusal(error) from error
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:  # SQLite rolls back by itself after some errors
+                self._connection.execute(QUERIES["rollback"])
+        except apsw.Error as error:
+            self._failed = f"the storage failed: {error}"
+
+    def _refusal(self, error: apsw.Error) -> StoreError:
+        refusal = refusal_of(error)
+        if isinstance(refusal, StoreFailed):
+            self._failed = self._failed or f"the storage failed: {refusal}"
+        return refusal
+
+    def _refuse_if_failed(self) -> None:
+        if self._failed:
+            raise StoreFailed(self._failed)

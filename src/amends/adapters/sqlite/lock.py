@@ -1,0 +1,72 @@
+"""One engine on one store: a lock that the operating system gives back when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from amends.errors import StoreUnusable
+
+PID_BYTES_MAX = 20
+
+
+class EngineLock:
+    """The lock file beside a database, held from `__init__` to `release`.
+
+    A file of its own: POSIX drops every lock on a file as soon as its process closes any descriptor of it, so nothing
+    but SQLite may open the database itself. The file stays when the lock is released: whoever removed it could remove
+    one that another engine has locked just now.
+    """
+
+    def __init__(self, database: Path) -> None:
+        """Take the lock.
+
+        Args:
+            database: the store's file.
+
+        Raises:
+            StoreUnusable: another engine has it, or the lock file cannot be written.
+        """
+        path = database.with_name(f"{database.name}.lock")
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        except OSError as error:
+            raise StoreUnusable(f"{database}: its lock file {path.name} cannot be written: {error.strerror}") from error
+        if not _take(self._file):
+            holder = os.pread(self._file, PID_BYTES_MAX, 0).decode("ascii", "replace").strip()
+            os.close(self._file)
+            raise StoreUnusable(f"{database}: in use by the engine of process {holder or 'unknown'}")
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, b"%d\n" % os.getpid(), 0)
+
+    def release(self) -> None:
+        """Give it back. A second call does nothing."""
+        if self._file >= 0:
+            os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = -1
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    BEYOND = 1 << 30  # locks of Windows keep others from reading: one byte far behind the process id
+
+    def _take(file: int) -> bool:
+        os.lseek(file, BEYOND, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _take(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,115 @@
+"""A connection to a store file; whatever is in the way is told in one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from amends.adapters.sqlite.database import close
+from amends.adapters.sqlite.migrations import VERSION, check_schema, migrate, version_of
+from amends.adapters.sqlite.refusals import words_of
+from amends.adapters.sqlite.settings import BEFORE_THE_LOG, READER, WRITER, check_library, expect, put_in_force
+from amends.errors import StoreUnusable
+
+WRITE: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+READ: Final = apsw.SQLITE_OPEN_READWRITE  # of the shared memory beside the file; `query_only` keeps it from the file
+
+PAGE_BYTES: Final = 8_192
+"""Of a new file. Half as many pages as of SQLite's 4,096 bytes make a commit of a thousand sagas a tenth cheaper."""
+
+
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """The file that a path means, without symbolic links: one file has one lock.
+
+    Raises:
+        StoreUnusable: no store can be there.
+    """
+    if not os.fspath(path):
+        raise StoreUnusable("no file is named")
+    try:
+        file = Path(os.path.realpath(path))
+        _check(file)
+    except (OSError, ValueError) as error:  # a loop of links, a name that is too long or holds a NUL
+        raise StoreUnusable(f"{path!r} is no usable path: {error}") from error
+    return file
+
+
+def open_writer(file: Path, vfs: str) -> apsw.Connection:
+    """A connection that writes, with the schema up to date and every setting in force.
+
+    Args:
+        file: as `checked_path` gives it.
+        vfs: the SQLite VFS to use; the system's when empty. Another one has no shared memory, so the file is locked
+            for everybody else.
+
+    Raises:
+        StoreUnusable: the file is no store that this version can use, or a setting is not in force.
+    """
+    for place in (file, file.parent):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StoreUnusable(f"{place}: not writable")
+    with _opened(file, WRITE, vfs) as connection:
+        put_in_force(connection, {"locking_mode": "exclusive" if vfs else "normal"})
+        version_of(connection)  # before anything is written to what may not be ours
+        connection.pragma("page_size", PAGE_BYTES)
+        put_in_force(connection, {**WRITER, **BEFORE_THE_LOG})
+        put_in_force(connection, {"journal_mode": "wal", **WRITER})
+        migrate(connection)
+        check_schema(connection)
+    return connection
+
+
+def open_reader(file: Path) -> apsw.Connection:
+    """A connection that only reads, of a store that an engine has opened once.
+
+    Raises:
+        StoreUnusable: there is no store that this version can read, or a setting is not in force.
+    """
+    if not file.exists():
+        raise StoreUnusable(f"{file}: there is no such file")
+    with _opened(file, READ, "") as connection:
+        version = version_of(connection)
+        if version < VERSION:
+            held = f"a store of version {version}" if version else "no store yet"
+            raise StoreUnusable(f"it holds {held}; an engine that opens it brings it to version {VERSION}")
+        check_schema(connection)
+        put_in_force(connection, READER)
+        expect(connection, {"journal_mode": "wal"})
+        # The last one to close a store would take in the log: that is the writer's.
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    return connection
+
+
+@contextmanager
+def _opened(file: Path, flags: int, vfs: str) -> Iterator[apsw.Connection]:
+    """A connection, closed again when what is done with it inside fails."""
+    check_library()
+    connection = None
+    try:
+        connection = apsw.Connection(str(file), flags=flags, vfs=vfs or None)
+        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+        yield connection
+    except BaseException as error:
+        if connection is not None:
+            close(connection)
+        if isinstance(error, apsw.Error):
+            raise StoreUnusable(f"{file}: {words_of(error)}") from error
+        if isinstance(error, StoreUnusable):
+            raise StoreUnusable(f"{file}: {error}") from error
+        raise
+
+
+def _check(file: Path) -> None:
+    if file.is_dir():
+        raise StoreUnusable(f"{file}: a directory")
+    if not file.parent.is_dir():
+        raise StoreUnusable(f"{file}: there is no directory {file.parent}")
+    if file.exists() and not file.is_file():
+        raise StoreUnusable(f"{file}: not a file")
+    if file.exists() and file.stat().st_nlink > 1:
+        raise StoreUnusable(f"{file}: it has another name (a hard link), under which its lock would not be seen")

@@ -1,0 +1,212 @@
+-- Every query that a running store uses. Each has a name, what it is for, and the query.
+--
+-- What is read without a checksum of its own is read as the type that it has to be (`+ 0`, `AS BLOB`): a flipped bit
+-- may have made it text that no program can decode.
+
+-- name: begin
+-- Start to write. At once, so that nobody else can write between what is read and what is written.
+BEGIN IMMEDIATE;
+
+-- name: begin_reading
+-- Start to read, as all stands at the first query.
+BEGIN DEFERRED;
+
+-- name: commit
+-- Put it on stable storage.
+COMMIT;
+
+-- name: rollback
+-- Forget what was written since `begin`.
+ROLLBACK;
+
+-- name: insert_saga
+-- A saga's first row. Fails when the id is taken.
+INSERT INTO sagas (id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: update_saga
+-- A saga's next row. Changes nothing when the row is not the one that it was decided on.
+UPDATE sagas SET
+    definition = ?2, request = ?3, status = ?4, body = ?5, due_ms = ?6, started_ms = ?7, changed_ms = ?8,
+    version = ?9, checksum = ?10
+WHERE id = ?1 AND version = ?9 - 1;
+
+-- name: insert_entity
+-- An entity's first row. Fails when the id is taken.
+INSERT INTO entities (service, id, body, version, checksum) VALUES (?, ?, ?, ?, ?);
+
+-- name: update_entity
+-- An entity's next row. Changes nothing when the row is not the one that it was decided on.
+UPDATE entities SET body = ?3, version = ?4, checksum = ?5 WHERE service = ?1 AND id = ?2 AND version = ?4 - 1;
+
+-- name: insert_key
+-- What a client's key stands for.
+INSERT INTO client_keys (row, digest, key, request, answer, saga, checksum) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_key_row
+-- Where a client key is. It may have been said before.
+INSERT INTO client_key_rows (digest, row) VALUES (?, ?) ON CONFLICT DO NOTHING;
+
+-- name: put_key_slice
+-- How far a slice of the digests of client keys is sorted in.
+INSERT INTO client_key_slices (slice, through) VALUES (?1, ?2)
+ON CONFLICT DO UPDATE SET through = excluded.through;
+
+-- name: delete_saga
+-- A saga leaves for an archive. Changes nothing when the row is not the one that was archived.
+DELETE FROM sagas WHERE id = ? AND version = ?;
+
+-- name: delete_key
+-- A client key leaves with its saga.
+DELETE FROM client_keys WHERE row = ?;
+
+-- name: delete_key_row
+-- The same where it is found by its digest, if it is sorted in.
+DELETE FROM client_key_rows WHERE digest = ? AND row = ?;
+
+-- name: insert_block
+-- The next block of the audit. Changes nothing when it does not follow the last one.
+INSERT INTO blocks (number, at_ms, before, head, started, ended, checksum, records)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+WHERE ?1 = coalesce((SELECT max(number) FROM blocks), 0) + 1
+    AND ?3 = coalesce((SELECT head FROM blocks ORDER BY number DESC LIMIT 1), zeroblob(32));
+
+-- name: insert_subject
+-- That a block holds a record of somebody.
+INSERT INTO subjects (subject, block) VALUES (?, ?);
+
+-- name: add_count
+-- More sagas, or fewer, of a definition and a status.
+INSERT INTO counts (definition, status, sagas) VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET sagas = sagas + excluded.sagas;
+
+-- name: insert_set_aside
+-- A row that was found to be unreadable. It may have been found before.
+INSERT INTO set_aside (kind, name, why, checksum) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: put_in_force
+-- What the engine runs with.
+INSERT INTO in_force (name, value) VALUES (?1, ?2)
+ON CONFLICT DO UPDATE SET value = excluded.value;
+
+-- name: in_force
+-- What the engine that opened the store last runs with.
+SELECT CAST(name AS BLOB), CAST(value AS BLOB) FROM in_force;
+
+-- name: sagas
+-- Some sagas, each behind the id that it was asked by.
+SELECT wanted.value, s.id, s.definition, s.request, s.status, s.body, s.due_ms, s.started_ms, s.changed_ms, s.version,
+    s.checksum
+FROM json_each(?1) AS wanted CROSS JOIN sagas AS s ON s.id = wanted.value;
+
+-- name: keys_of_digests
+-- What the client keys of some digests stand for, each behind its digest and row, of those that are sorted in. NULLs
+-- where the row is gone that should be there.
+SELECT r.digest, r.row, k.key, k.request, k.answer, k.saga, k.checksum
+FROM json_each(?1) AS wanted CROSS JOIN client_key_rows AS r ON r.digest = wanted.value
+    LEFT JOIN client_keys AS k ON k.row = r.row;
+
+-- name: keys_of_rows
+-- What the client keys of some rows stand for, each behind its row.
+SELECT wanted.value, k.key, k.request, k.answer, k.saga, k.checksum
+FROM json_each(?1) AS wanted LEFT JOIN client_keys AS k ON k.row = wanted.value;
+
+-- name: key_slices
+-- How far each slice of the digests of client keys is sorted in.
+SELECT slice, through + 0 FROM client_key_slices;
+
+-- name: key_digests
+-- The client keys after a row, with their digests.
+SELECT digest + 0, row FROM client_keys WHERE row > ?1 ORDER BY row;
+
+-- name: entity
+-- One entity.
+SELECT service, id, body, version, checksum FROM entities WHERE service = ?1 AND id = ?2;
+
+-- name: due
+-- Which sagas of a definition move next, after a page of them.
+SELECT due_ms, CAST(id AS BLOB) FROM sagas
+WHERE definition = ?1 AND due_ms IS NOT NULL AND (due_ms, id) > (?2, ?3) AND due_ms <= ?4
+ORDER BY due_ms, id LIMIT ?5;
+
+-- name: listing
+-- The ids of a page of the sagas that were started before a row, the one that started last first.
+SELECT s.rowid, CAST(s.id AS BLOB) FROM sagas AS s
+WHERE s.rowid < ?1
+    AND (?2 = '' OR substr(s.definition, 1, length(?2) + 1) = ?2 || '/')
+    AND (?3 = '[]' OR s.status IN (SELECT value FROM json_each(?3)))
+ORDER BY s.rowid DESC LIMIT ?4;
+
+-- name: listing_not_completed
+-- The same when completed ones are not wanted: through the index of the others, so that those are not walked.
+SELECT s.rowid, CAST(s.id AS BLOB) FROM sagas AS s INDEXED BY sagas_not_completed
+WHERE s.status <> 'completed' AND s.status IN (SELECT value FROM json_each(?3))
+    AND s.rowid < ?1
+    AND (?2 = '' OR substr(s.definition, 1, length(?2) + 1) = ?2 || '/')
+ORDER BY s.rowid DESC LIMIT ?4;
+
+-- name: started_after_row
+-- The first saga from a row on, and when it was started: to find by halving where a time begins.
+SELECT rowid, started_ms + 0 FROM sagas WHERE rowid >= ?1 ORDER BY rowid LIMIT 1;
+
+-- name: last_row
+-- The row of the saga that started last.
+SELECT max(rowid) FROM sagas;
+
+-- name: oldest_waiting
+-- The ids of the oldest sagas of a status.
+SELECT CAST(id AS BLOB) FROM sagas INDEXED BY sagas_not_completed
+WHERE status = ?1 AND status <> 'completed' ORDER BY rowid LIMIT 100;
+
+-- name: counts
+-- How many sagas there are of each definition and status.
+SELECT CAST(definition AS BLOB), CAST(status AS BLOB), sagas FROM counts WHERE sagas <> 0;
+
+-- name: set_aside
+-- The rows that were found to be unreadable, in the order in which they were found.
+SELECT CAST(kind AS BLOB), CAST(name AS BLOB), CAST(why AS BLOB), checksum + 0 FROM set_aside ORDER BY number;
+
+-- name: head
+-- The last block, without its records.
+SELECT number, at_ms + 0, CAST(before AS BLOB), CAST(head AS BLOB), started + 0, ended + 0, checksum + 0
+FROM blocks ORDER BY number DESC LIMIT 1;
+
+-- name: blocks
+-- Some blocks after a number.
+SELECT number, at_ms + 0, CAST(before AS BLOB), CAST(head AS BLOB), started + 0, ended + 0, checksum + 0,
+    CAST(records AS BLOB)
+FROM blocks WHERE number > ?1 ORDER BY number LIMIT ?2;
+
+-- name: blocks_about
+-- Some blocks after a number that hold a record of somebody.
+SELECT b.number, b.at_ms + 0, CAST(b.before AS BLOB), CAST(b.head AS BLOB), b.started + 0, b.ended + 0, b.checksum + 0,
+    CAST(b.records AS BLOB)
+FROM subjects AS s CROSS JOIN blocks AS b ON b.number = s.block
+WHERE s.subject = ?1 AND s.block > ?2 ORDER BY s.block LIMIT ?3;
+
+-- name: integrity_check
+-- What SQLite finds wrong with the file, at most so many things.
+PRAGMA integrity_check(100);
+
+-- name: entity_names
+-- A page of the names of all entities.
+SELECT CAST(service AS BLOB), CAST(id AS BLOB) FROM entities
+WHERE (service, id) > (CAST(?1 AS TEXT), CAST(?2 AS TEXT)) ORDER BY service, id LIMIT ?3;
+
+-- name: key_page
+-- A page of all client keys, with whether each is where its digest is looked for, or is not sorted in yet.
+SELECT k.row, k.digest + 0, CAST(k.key AS BLOB),
+    EXISTS (SELECT 1 FROM client_key_rows AS r WHERE r.digest = k.digest AND r.row = k.row)
+    OR NOT EXISTS (SELECT 1 FROM client_key_slices AS s WHERE s.slice = (k.digest >> 26) & 63 AND s.through >= k.row)
+FROM client_keys AS k WHERE k.row > ?1 ORDER BY k.row LIMIT ?2;
+
+-- name: wrong_counts
+-- Where the number of sagas of a definition and a status is not what was added up.
+SELECT CAST(definition AS BLOB), CAST(status AS BLOB), sum(sagas) FROM (
+    SELECT definition, status, sagas FROM counts
+    UNION ALL SELECT definition, status, -count(*) FROM sagas GROUP BY definition, status
+) GROUP BY definition, status HAVING sum(sagas) <> 0;
+
+-- name: has_subject
+-- Whether a block is found by a subject.
+SELECT 1 FROM subjects WHERE subject = ?1 AND block = ?2;

@@ -1,0 +1,41 @@
+"""A store as others see it: read while its engine writes, or when it has none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from amends.adapters.sqlite.check import problems
+from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.opening import checked_path, open_reader
+from amends.adapters.sqlite.reading import Reading
+
+
+class SqliteReader:
+    """See `amends.ports.Records`, whose promises these are: the methods are `Reading`'s."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open a store that an engine has opened before.
+
+        Args:
+            path: of the file.
+
+        Raises:
+            StoreUnusable: there is no store that this version can read; one line says why.
+        """
+        self._database = Database(open_reader(checked_path(path)))
+        reading = Reading(self._database)
+        self.saga, self.entity, self.listing = reading.saga, reading.entity, reading.listing
+        self.counts, self.set_aside = reading.counts, reading.set_aside
+        self.oldest_waiting_ms = reading.oldest_waiting_ms
+        self.head, self.blocks, self.blocks_about = reading.head, reading.blocks, reading.blocks_about
+        self.durability = reading.durability
+        self._reading = reading
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the file and its rows, a line each; see `amends.adapters.sqlite.check`."""
+        return problems(self._database, self._reading)
+
+    def close(self) -> None:
+        """Give everything back. A second call does nothing."""
+        self._database.close()

@@ -1,0 +1,153 @@
+"""What may be read of a store file, by the engine that writes it as by anybody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import islice
+from typing import Any, Final, TypeGuard
+
+from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.rows import NOT_FOUND, block_of, entity_of, head_of, saga_of, text_of, unreadable_of
+from amends.errors import StoreFailed
+from amends.ports import Wanted
+from amends.stored import (
+    BACKWARD,
+    COMPLETED,
+    FORWARD,
+    NEEDS_OPERATOR,
+    Block,
+    EntityRow,
+    Head,
+    SagaRow,
+    Unreadable,
+)
+
+BEYOND_ALL_ROWS: Final = 2**63 - 1  # SQLite's largest row id
+PAGE: Final = 200  # ids in one query of a listing: a millisecond, so that a reader never holds the log for longer
+BLOCKS_PAGE: Final = 4  # a block of a thousand sagas is some 400 KB
+WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
+
+
+class Reading:
+    """The methods of `amends.ports.Records`, and the reading ones of `amends.ports.Store`.
+
+    Each query is a transaction of its own, and short: whoever reads on never keeps the log from being taken in.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def saga(self, saga_id: str) -> SagaRow | Unreadable | None:
+        """One saga; ``None`` when there is none."""
+        return self.sagas([saga_id]).get(saga_id)
+
+    def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
+        """These sagas; those that do not exist are left out."""
+        return {name: saga_of(name, tuple(values)) for name, *values in self._database.found("sagas", list(saga_ids))}
+
+    def entity(self, service: str, entity_id: str) -> EntityRow | Unreadable | None:
+        """One entity; ``None`` when there is none."""
+        try:
+            found = self._database.rows("entity", (service, entity_id))
+        except UnicodeEncodeError:  # a name that no store can hold
+            return None
+        return entity_of(f"{service}/{entity_id}", found[0]) if found else None
+
+    def due(
+        self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
+    ) -> list[tuple[int, str]]:
+        """Which sagas move by themselves next, as (due time, saga id); see `amends.ports.Store.due`."""
+        pages = [self._database.rows("due", (definition, *after, until_ms, limit)) for definition in set(definitions)]
+        readable = ([entry for row in page if (entry := _due_of(row))] for page in pages)
+        return list(islice(merge(*readable), limit))
+
+    def listing(self, wanted: Wanted) -> Iterator[SagaRow | Unreadable]:
+        """The sagas that are wanted, the one that started last first."""
+        query = "listing_not_completed" if wanted.statuses and COMPLETED not in wanted.statuses else "listing"
+        statuses = json.dumps(list(wanted.statuses))
+        before, left = self._row_of_time(wanted.started_before_ms), wanted.limit
+        while left > 0:
+            with self._database.snapshot():
+                found = self._database.rows(query, (before, wanted.definition, statuses, min(left, PAGE)))
+                rows = self.sagas(names := [text_of(name) for _, name in found])
+            if not found:
+                return
+            yield from (rows.get(name) or Unreadable("saga", name, NOT_FOUND) for name in names)
+            before, left = found[-1][0], left - len(found)
+
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """(definition, status) to how many sagas, without those of 0."""
+        return {
+            (text_of(definition), text_of(status)): sagas for definition, status, sagas in self._database.rows("counts")
+        }
+
+    def oldest_waiting_ms(self) -> int | None:
+        """When the oldest saga that is not final was started; ``None`` when all are final."""
+        names = ((text_of(row[0]) for row in self._database.rows("oldest_waiting", (status,))) for status in WAITING)
+        oldest = (next(filter(_is_saga, map(self.saga, found)), None) for found in names)
+        return min((row.started_ms for row in oldest if row), default=None)
+
+    def set_aside(self) -> Sequence[Unreadable]:
+        """The rows that were found to be unreadable, each once, in the order in which they were found."""
+        return [unreadable_of(row) for row in self._database.rows("set_aside")]
+
+    def head(self) -> Head:
+        """Where the audit ends.
+
+        Raises:
+            StoreFailed: the last block is not what was written.
+        """
+        found = self._database.rows("head")
+        head = head_of(found[0]) if found else Head()
+        if head is None:
+            raise StoreFailed("the last block of the audit is not what was written")
+        return head
+
+    def blocks(self, after: int = 0) -> Iterator[Block]:
+        """The blocks after a number, in order, read as they are asked for."""
+        return self._blocks("blocks", (), after)
+
+    def blocks_about(self, subject: str) -> Iterator[Block]:
+        """The blocks that hold a record of a subject, in order."""
+        start = f"[{json.dumps(subject)},"  # of a record, as amends.core.audit writes it
+        found = self._blocks("blocks_about", (subject,), 0)
+        return (block for block in found if not block.head or start in block.records)
+
+    def durability(self) -> str:
+        """What a commit of the engine that opened the store last survives."""
+        return self.in_force().get("durability", "unknown")
+
+    def in_force(self) -> dict[str, str]:
+        """What the engine that opened the store last runs with."""
+        return {text_of(name): text_of(value) for name, value in self._database.rows("in_force")}
+
+    def _blocks(self, query: str, about: tuple[str, ...], after: int) -> Iterator[Block]:
+        while found := self._database.rows(query, (*about, after, BLOCKS_PAGE)):
+            yield from map(block_of, found)
+            after = found[-1][0]
+
+    def _row_of_time(self, before_ms: int | None) -> int:
+        """The first row that was started at a time or later, found by halving: rows are in that order."""
+        if before_ms is None:
+            return BEYOND_ALL_ROWS
+        low, high = 0, (self._database.rows("last_row")[0][0] or 0) + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = self._database.rows("started_after_row", (middle,))
+            if found and found[0][1] < before_ms:
+                low = found[0][0] + 1
+            else:
+                high = middle
+        return high
+
+
+def _due_of(row: tuple[Any, ...]) -> tuple[int, str] | None:
+    """An entry of the index; ``None`` when it is damaged: then `amends.adapters.sqlite.check` finds the saga."""
+    due_ms, name = row
+    return (due_ms, text_of(name)) if isinstance(due_ms, int) and isinstance(name, bytes) else None
+
+
+def _is_saga(row: SagaRow | Unreadable | None) -> TypeGuard[SagaRow]:
+    return isinstance(row, SagaRow)

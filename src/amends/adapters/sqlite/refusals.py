@@ -1,0 +1,46 @@
+"""What SQLite's errors are to us. None of them goes beyond this package."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import apsw
+
+from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull
+
+REFUSALS: Final[dict[type[apsw.Error], type[StoreError]]] = {
+    apsw.FullError: StoreFull,
+    apsw.BusyError: StoreBusy,
+    apsw.LockedError: StoreBusy,
+}
+"""Those after which the store goes on. Whatever is not here is a `StoreFailed`."""
+
+TAKEN: Final = {apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_ROWID}
+"""Somebody else wrote the row first. Any other constraint is broken by a row that never should have been made."""
+
+WORDS: Final[dict[type[apsw.Error], str]] = {
+    apsw.FullError: "there is no space left",
+    apsw.BusyError: "another program keeps it locked",
+    apsw.LockedError: "another program keeps it locked",
+    apsw.NotADBError: "it is not an SQLite database",
+    apsw.CorruptError: "it is damaged",
+    apsw.ReadOnlyError: "it cannot be written",
+    apsw.CantOpenError: "it cannot be opened",
+    apsw.PermissionsError: "it cannot be opened",
+    apsw.IOError: "the disk failed",
+    apsw.NoMemError: "there is no memory left",
+}
+
+
+def refusal_of(error: apsw.Error) -> StoreError:
+    """What an error of SQLite is to whoever reads and writes a store."""
+    if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", None) in TAKEN:
+        return StoreConflict(f"a row is there already: {error}")
+    return REFUSALS.get(type(error), StoreFailed)(words_of(error))
+
+
+def words_of(error: apsw.Error) -> str:
+    """An error of SQLite in one line: what it means, and what SQLite said."""
+    said = " ".join(str(error).split())
+    meaning = WORDS.get(type(error))
+    return f"{meaning} ({said})" if meaning else said

@@ -1,0 +1,104 @@
+"""The store of an engine: the one writer of an SQLite file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from amends.adapters.sqlite.client_keys import ClientKeys
+from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.lock import EngineLock
+from amends.adapters.sqlite.opening import checked_path, open_writer
+from amends.adapters.sqlite.reading import Reading
+from amends.adapters.sqlite.rows import block_values
+from amends.errors import StoreConflict, StoreError, StoreFull, StoreUnusable
+from amends.stored import Changes, EntityRow, SagaRow, Unreadable, checksum
+
+DURABILITY: Final = "full"
+"""What a commit survives with the settings of `amends.adapters.sqlite.settings`: a kill, and a power cut."""
+
+
+class SqliteStore:
+    """An SQLite file. Its promises are those of `amends.ports.Store`; what may be read of it is `Reading`'s."""
+
+    def __init__(self, path: str | os.PathLike[str], vfs: str = "") -> None:
+        """Open a store; make it, or bring it up to date, where that is needed.
+
+        Args:
+            path: of the file.
+            vfs: the SQLite VFS to use, for tests that cut the power; the system's when empty.
+
+        Raises:
+            StoreUnusable: another engine has it, or there is no store that this version can use; one line says why.
+        """
+        file = checked_path(path)
+        self._lock = EngineLock(file)
+        try:
+            self._database = Database(open_writer(file, vfs))
+            reading = self._checked(Reading(self._database))
+            self._client_keys = ClientKeys(self._database)
+        except StoreError as error:
+            self.close()
+            raise StoreUnusable(f"{file}: {error}") from error
+        except BaseException:
+            self._lock.release()
+            raise
+        self.saga, self.sagas = reading.saga, reading.sagas
+        self.entity, self.keys = reading.entity, self._client_keys.find
+        self.due, self.listing, self.counts = reading.due, reading.listing, reading.counts
+        self.oldest_waiting_ms, self.set_aside = reading.oldest_waiting_ms, reading.set_aside
+        self.head, self.blocks, self.blocks_about = reading.head, reading.blocks, reading.blocks_about
+        self.durability = reading.durability
+
+    def commit(self, changes: Changes) -> None:
+        """Write all of it, or nothing; see `amends.ports.Store.commit`."""
+        block = changes.block
+        try:
+            with self._database.transaction():
+                self._write(changes)
+        except StoreFull:
+            # The log may have taken it, and only have found no space in the file that takes in the log by and by.
+            # SQLite itself keeps that quiet; not every VFS does.
+            if self.head() != (block.number, block.head, block.at_ms):
+                raise
+        self._client_keys.settle()
+
+    def close(self) -> None:
+        """Give everything back. A second call does nothing."""
+        self._database.close()
+        self._lock.release()
+
+    def _checked(self, reading: Reading) -> Reading:
+        """Check what every decision rests on, and say to other processes what this one runs with."""
+        reading.head()
+        in_force = {"durability": DURABILITY}
+        if reading.in_force() != in_force:  # a full disk does not keep a store from being opened again
+            with self._database.transaction():
+                self._database.write("put_in_force", in_force.items())
+        return reading
+
+    def _write(self, changes: Changes) -> None:
+        write, block = self._database.write, changes.block
+        if not write("insert_block", [block_values(block)]):
+            raise StoreConflict(f"block {block.number} does not follow the last one")
+        self._write_rows("saga", changes.sagas)
+        self._write_rows("entity", changes.entities)
+        self._client_keys.delete(changes.gone_keys)
+        self._client_keys.write(changes.keys)
+        if write("delete_saga", ((row.saga_id, row.version) for row in changes.gone)) != len(changes.gone):
+            raise StoreConflict("a saga is not what was archived")
+        write("insert_subject", ((subject, block.number) for subject in block.subjects))
+        write("add_count", ((*key, more) for key, more in changes.counts.items()))
+        write("insert_set_aside", _checked_rows(changes.set_aside))
+
+    def _write_rows(self, kind: str, rows: Sequence[SagaRow] | Sequence[EntityRow]) -> None:
+        new = [row for row in rows if row.version == 1]
+        changed = [row for row in rows if row.version != 1]
+        self._database.write(f"insert_{kind}", _checked_rows(new))
+        if self._database.write(f"update_{kind}", _checked_rows(changed)) != len(changed):
+            raise StoreConflict(f"{kind}: a row is not the one that its change was decided on")
+
+
+def _checked_rows(rows: Iterable[SagaRow | EntityRow | Unreadable]) -> Iterator[tuple[Any, ...]]:
+    return ((*row, checksum(row)) for row in rows)

@@ -1,0 +1,144 @@
+"""What `amends.ports.Records` promises, of everything that reads a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amends.core.audit import GENESIS
+from amends.ports import Records, Wanted
+from amends.stored import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, Head, Unreadable
+from tests.contract.rows import START_MS, TICKETS, TRIPS, Writer, completed, entity, saga
+from tests.contract.subjects import READERS, Subject, opened
+
+
+@pytest.fixture(params=READERS)
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
+    """Return an empty store with what reads it."""
+    with opened(request.param, tmp_path) as subject:
+        yield subject
+
+
+@pytest.fixture
+def records(subject: Subject) -> Records:
+    """Return what reads the store."""
+    return subject.records
+
+
+@pytest.fixture
+def write(subject: Subject) -> Writer:
+    """Return what commits to the store."""
+    return Writer(subject.store)
+
+
+def ids(records: Records, wanted: Wanted) -> list[str]:
+    """Return the ids of the sagas that are wanted."""
+    return [row.name if isinstance(row, Unreadable) else row.saga_id for row in records.listing(wanted)]
+
+
+def test_of_an_empty_store_nothing_is_read(records: Records) -> None:
+    """And its audit begins at the beginning."""
+    assert (records.saga("S1"), records.entity("SHOWS", "E1"), records.oldest_waiting_ms()) == (None, None, None)
+    assert [*records.listing(Wanted()), *records.blocks(), *records.blocks_about("S1")] == []
+    assert (dict(records.counts()), list(records.set_aside())) == ({}, [])
+    assert records.head() == Head(0, GENESIS, 0)
+
+
+def test_what_is_committed_is_read_at_once(records: Records, write: Writer) -> None:
+    """By whoever reads next."""
+    write(saga("S1"), entity("E1"))
+    assert (records.saga("S1"), records.entity("SHOWS", "E1")) == (saga("S1"), entity("E1"))
+    write(completed(saga("S1")), entity("E1", None, 2))
+    assert (records.saga("S1"), records.entity("SHOWS", "E1")) == (completed(saga("S1")), entity("E1", None, 2))
+
+
+def test_the_saga_that_was_started_last_is_listed_first(records: Records, write: Writer) -> None:
+    """Whenever it changed."""
+    write(saga("S2"), saga("S3"))
+    write(saga("S1"), completed(saga("S2")))
+    assert ids(records, Wanted()) == ["S1", "S3", "S2"]
+    assert list(records.listing(Wanted(limit=1))) == [saga("S1")]
+
+
+def test_sagas_are_listed_by_status_definition_and_time(records: Records, write: Writer) -> None:
+    """All that is wanted has to hold."""
+    statuses = [FORWARD, COMPLETED, BACKWARD, NEEDS_OPERATOR, COMPENSATED, ABANDONED]
+    write(*(saga(f"A{i}", status=status, started_ms=START_MS + i) for i, status in enumerate(statuses)))
+    write(*(saga(f"B{i}", status=s, started_ms=START_MS + 6, definition=TRIPS) for i, s in enumerate(statuses)))
+    assert ids(records, Wanted(statuses=[COMPLETED])) == ["B1", "A1"]
+    assert ids(records, Wanted(statuses=[NEEDS_OPERATOR, BACKWARD])) == ["B3", "B2", "A3", "A2"]
+    assert ids(records, Wanted(statuses=[COMPLETED, ABANDONED], definition="tickets")) == ["A5", "A1"]
+    assert ids(records, Wanted(definition="trips", limit=2)) == ["B5", "B4"]
+    assert ids(records, Wanted(definition="trip")) == []
+    assert ids(records, Wanted(definition="trips", started_before_ms=START_MS + 6)) == []
+    assert ids(records, Wanted(started_before_ms=START_MS + 2)) == ["A1", "A0"]
+    assert ids(records, Wanted(started_before_ms=START_MS + 2, statuses=[FORWARD])) == ["A0"]
+    assert ids(records, Wanted(started_before_ms=START_MS)) == []
+    assert ids(records, Wanted(started_before_ms=2**60, limit=1)) == ["B5"]
+
+
+def test_a_listing_goes_on_beside_commits(records: Records, write: Writer) -> None:
+    """A long one comes in parts: what is committed meanwhile neither breaks it nor doubles anything."""
+    write(*(saga(f"S{i:04}") for i in range(500)))
+    listing = records.listing(Wanted(limit=450))
+    first = next(listing)
+    write(saga("T"), completed(saga("S0400")))
+    rest = [row.name if isinstance(row, Unreadable) else row.saga_id for row in listing]
+    assert first == saga("S0499")
+    assert rest == [f"S{i:04}" for i in range(498, 49, -1)]
+
+
+def test_counts_are_what_was_added_up(records: Records, write: Writer) -> None:
+    """Those of none are not there."""
+    write(counts={(TICKETS, FORWARD): 3, (TRIPS, FORWARD): 1})
+    write(counts={(TICKETS, FORWARD): -2, (TICKETS, COMPLETED): 2, (TRIPS, FORWARD): -1})
+    assert records.counts() == {(TICKETS, FORWARD): 1, (TICKETS, COMPLETED): 2}
+
+
+def test_the_oldest_that_waits_is_told(records: Records, write: Writer) -> None:
+    """Of any status that is not final, whichever definition it is of."""
+    statuses = [COMPENSATED, BACKWARD, NEEDS_OPERATOR, FORWARD, COMPLETED]
+    rows = [
+        saga(f"S{i}", status=s, started_ms=START_MS + i, definition=(TICKETS, TRIPS)[i % 2])
+        for i, s in enumerate(statuses)
+    ]
+    write(*(row._replace(due_ms=None) if row.status in (COMPENSATED, COMPLETED) else row for row in rows))
+    for i in (1, 2, 3):
+        assert records.oldest_waiting_ms() == START_MS + i
+        write(completed(rows[i]))
+    assert records.oldest_waiting_ms() is None
+
+
+def test_rows_are_set_aside_once(records: Records, write: Writer) -> None:
+    """In the order in which they were found, with what was found first."""
+    one, two = Unreadable("saga", "S1", "torn"), Unreadable("entity", "S1", "torn")
+    write(one)
+    write(two, one._replace(why="else"))
+    assert list(records.set_aside()) == [one, two]
+
+
+def test_the_audit_is_read_in_order(records: Records, write: Writer) -> None:
+    """From wherever one asks, without its subjects."""
+    blocks = [write(subjects=[f"S{i}", "S"]).block._replace(subjects=()) for i in range(10)]
+    assert list(records.blocks()) == blocks
+    assert list(records.blocks(7)) == blocks[7:]
+    assert list(records.blocks(10)) == []
+    assert list(records.blocks_about("S3")) == [blocks[3]]
+    assert list(records.blocks_about("S")) == blocks
+    assert records.head() == Head(10, blocks[-1].head, blocks[-1].at_ms)
+
+
+def test_the_audit_is_read_beside_commits(records: Records, write: Writer) -> None:
+    """Whoever reads on sees what came meanwhile."""
+    write(subjects=["S"])
+    blocks = records.blocks()
+    assert next(blocks).number == 1
+    write(subjects=["S"])
+    assert [block.number for block in blocks] == [2]
+
+
+def test_it_is_told_what_a_commit_survives(records: Records) -> None:
+    """In a word or two."""
+    assert records.durability() in {"full", "none: in memory"}
