@@ -12,10 +12,12 @@ import enum
 import fractions
 import importlib
 import importlib.util
+import itertools
 import json
 import random
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -87,6 +89,23 @@ def single_file_door(path: Path | str) -> Door:
         spec.loader.exec_module(module)
     loaded: Any = sys.modules[name]
     return Door(loaded.ecommerce_saga_processor, loaded.Session)
+
+
+def store_door(folder: Path, opened: ExitStack) -> Door:
+    """Return the door of sessions that keep everything in store files, each in one of its own.
+
+    Args:
+        folder: for the files.
+        opened: closes them.
+    """
+    desk: Any = importlib.import_module("amends.desk")  # it needs packages that the other doors do not
+    numbers = itertools.count()
+
+    def session(*, limits: bool = False) -> Any:
+        path = str(folder / f"{next(numbers)}.db")
+        return opened.enter_context(desk.open_desk(path, limits=limits, piece_max=3)).session
+
+    return Door(lambda operations: session(limits=True).process(operations), session)
 
 
 def places(remarks: Iterable[Any]) -> list[tuple[int, str]]:

@@ -10,6 +10,7 @@ import collections
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,18 @@ def door(request: pytest.FixtureRequest) -> Door:
     return batches.single_file_door(request.getfixturevalue("single_file_path"))
 
 
+@pytest.fixture(params=["package", "single-file", "store"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Door]:
+    """Return the same for what is about sessions, and also a session whose ledger is a store in a file."""
+    if request.param == "store":
+        with ExitStack() as opened:
+            yield batches.store_door(tmp_path, opened)
+    elif request.param == "package":
+        yield batches.package_door()
+    else:
+        yield batches.single_file_door(request.getfixturevalue("single_file_path"))
+
+
 @pytest.fixture
 def processor(door: Door) -> Callable[[object], Report]:
     """Return the function."""
@@ -92,9 +105,9 @@ def processor(door: Door) -> Callable[[object], Report]:
 # --- the examples ---------------------------------------------------------------------------------
 
 
-def test_examples_as_one_session(door: Door) -> None:
+def test_examples_as_one_session(anywhere: Door) -> None:
     """A session: after example 1, example 2 gives exactly what it says, O002 and order of keys too."""
-    session = door.session()
+    session = anywhere.session()
     for name in ("example-1.json", "example-2.json"):
         example = json.loads((EXAMPLES / name).read_text(encoding="utf-8"))
         assert text_of(session.process(example["operations"])) == text_of(example["report"]), name
@@ -107,12 +120,12 @@ def test_example_1_alone(processor: Callable[[object], Report]) -> None:
     assert text_of(processor(example["operations"])) == text_of(example["report"])
 
 
-def test_example_2_alone(door: Door) -> None:
+def test_example_2_alone(anywhere: Door) -> None:
     """A session: example 2 on its own numbers its order O001; the injection matches nothing, it is short."""
     example = json.loads((EXAMPLES / "example-2.json").read_text(encoding="utf-8"))
     renumbered = json.loads(json.dumps(example["report"]).replace("O002", "O001"))
-    assert text_of(door.processor(example["operations"])) == text_of(renumbered)
-    session = door.session()
+    assert text_of(anywhere.processor(example["operations"])) == text_of(renumbered)
+    session = anywhere.session()
     session.process(example["operations"])
     assert places(session.notes) == [(3, "INJECT_FAILURE"), (5, "QUERY_ORDER")]
 
@@ -184,9 +197,9 @@ def test_read_once(processor: Callable[[object], Report]) -> None:
     assert (reads.iterators, reads.ends) == (1, 1)
 
 
-def test_read_to_the_end_before_the_first_operation(door: Door) -> None:
+def test_read_to_the_end_before_the_first_operation(anywhere: Door) -> None:
     """Operations: nothing is carried out "before the first operation", so a late error leaves nothing."""
-    session = door.session()
+    session = anywhere.session()
 
     def operations() -> Iterator[object]:
         yield from OPENING
@@ -269,9 +282,9 @@ def test_unreadable_is_an_empty_list(processor: Callable[[object], Report], kind
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_unreadable_is_said_by_a_session(door: Door, kind: str) -> None:
+def test_unreadable_is_said_by_a_session(anywhere: Door, kind: str) -> None:
     """Operations: "every door but the function says so", as one refusal that has no place in the list."""
-    session = door.session()
+    session = anywhere.session()
     session.process([("NONSENSE",), ("QUERY_ORDER", "O001")])
     assert text_of(session.process(UNREADABLE[kind]())) == text_of(EMPTY)
     assert places(session.refusals) == [(-1, "")]
@@ -280,7 +293,7 @@ def test_unreadable_is_said_by_a_session(door: Door, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_only_an_exception_is_swallowed(door: Door, kind: type[BaseException]) -> None:
+def test_only_an_exception_is_swallowed(anywhere: Door, kind: type[BaseException]) -> None:
     """Operations: "an `Exception`"; what is none, such as Ctrl-C, is not the batch's to swallow."""
 
     def operations() -> Iterator[object]:
@@ -288,27 +301,27 @@ def test_only_an_exception_is_swallowed(door: Door, kind: type[BaseException]) -
         raise kind
 
     with pytest.raises(kind):
-        door.processor(operations())
-    session = door.session()
+        anywhere.processor(operations())
+    session = anywhere.session()
     with pytest.raises(kind):
         session.process(operations())
     assert text_of(session.process([("QUERY_CUSTOMER", "C001")])) == text_of(EMPTY)
 
 
 @pytest.mark.parametrize("operations", [[], (), "", b"", {}, set(), iter(())])
-def test_nothing_to_do(door: Door, operations: object) -> None:
+def test_nothing_to_do(anywhere: Door, operations: object) -> None:
     """Operations: an empty iterable is a batch, and nothing to complain about."""
-    assert text_of(door.processor(operations)) == text_of(EMPTY)
-    session = door.session()
+    assert text_of(anywhere.processor(operations)) == text_of(EMPTY)
+    session = anywhere.session()
     session.process(operations)
     assert (session.refusals, session.notes) == ((), ())
 
 
 @pytest.mark.parametrize("operations", ["CREATE_CUSTOMER", b"PLACE", {"PLACE_ORDER": 1}, range(3), [[]], [()]])
-def test_iterable_of_no_operations(door: Door, operations: Any) -> None:
+def test_iterable_of_no_operations(anywhere: Door, operations: Any) -> None:
     """Refused: "an entry that is no tuple or list", one refusal for each."""
-    assert text_of(door.processor(operations)) == text_of(EMPTY)
-    session = door.session()
+    assert text_of(anywhere.processor(operations)) == text_of(EMPTY)
+    session = anywhere.session()
     session.process(operations)
     assert places(session.refusals) == [(index, "") for index in range(len(operations))]
 
@@ -451,29 +464,29 @@ def row_id(value: object) -> str:
 
 
 @pytest.mark.parametrize("entry", ACCEPTED, ids=row_id)
-def test_accepted(door: Door, entry: tuple[Any, ...]) -> None:
+def test_accepted(anywhere: Door, entry: tuple[Any, ...]) -> None:
     """Operations: the values at and within the bounds of the table are accepted."""
-    session = door.session()
+    session = anywhere.session()
     session.process([*OPENING, entry])
     assert session.refusals == ()
 
 
 @pytest.mark.parametrize("entry", REFUSED, ids=row_id)
-def test_refused(door: Door, entry: object) -> None:
+def test_refused(anywhere: Door, entry: object) -> None:
     """Refused: "Anything not accepted is left out without a trace in the report, and nothing is raised"."""
     operations = [*OPENING, order(1)]
-    expected = text_of(door.processor(operations))
-    assert text_of(door.processor([*OPENING, entry, order(1)])) == expected
-    session = door.session()
+    expected = text_of(anywhere.processor(operations))
+    assert text_of(anywhere.processor([*OPENING, entry, order(1)])) == expected
+    session = anywhere.session()
     assert text_of(session.process([*OPENING, entry, order(1)])) == expected
     assert [(refusal.index, refusal.operation) for refusal in session.refusals] == [(2, name_of(entry))]
     assert session.notes == ()
 
 
-def test_a_refused_operation_in_no_shop_at_all(door: Door) -> None:
+def test_a_refused_operation_in_no_shop_at_all(anywhere: Door) -> None:
     """Refused: all the refused entries at once, with nothing else in the batch, leave an empty report."""
-    assert text_of(door.processor(REFUSED)) == text_of(EMPTY)
-    session = door.session()
+    assert text_of(anywhere.processor(REFUSED)) == text_of(EMPTY)
+    session = anywhere.session()
     session.process(REFUSED)
     assert [refusal.index for refusal in session.refusals if refusal.operation != "INJECT_FAILURE"] == [
         index for index, entry in enumerate(REFUSED) if name_of(entry) != "INJECT_FAILURE"
@@ -539,7 +552,7 @@ def test_valid_id(processor: Callable[[object], Report], valid: str) -> None:
 
 
 @pytest.mark.parametrize("invalid", INVALID_IDS, ids=row_id)
-def test_invalid_id(door: Door, invalid: object) -> None:
+def test_invalid_id(anywhere: Door, invalid: object) -> None:
     """Operations: no empty or long ids, control characters, lone surrogates, or other types."""
     operations = [
         ("CREATE_CUSTOMER", invalid, 1000),
@@ -549,8 +562,8 @@ def test_invalid_id(door: Door, invalid: object) -> None:
         ("QUERY_PRODUCT", invalid),
         order(2, invalid, invalid),
     ]
-    assert text_of(door.processor(operations)) == text_of(EMPTY)
-    session = door.session()
+    assert text_of(anywhere.processor(operations)) == text_of(EMPTY)
+    session = anywhere.session()
     session.process(operations)
     assert [refusal.index for refusal in session.refusals] == list(range(len(operations)))
     assert session.notes == ()
@@ -588,14 +601,14 @@ def test_ids_of_different_kinds_do_not_meet(processor: Callable[[object], Report
 )
 @pytest.mark.parametrize("operation", [CUSTOMER, PRODUCT, order(1), inject("ORDER"), ("QUERY_ORDER", "O001")])
 def test_no_code_of_the_caller_runs(
-    door: Door, operation: tuple[Any, ...], maker: Callable[[], object], place: int
+    anywhere: Door, operation: tuple[Any, ...], maker: Callable[[], object], place: int
 ) -> None:
     """Operations: "once the list is read, no code of the caller's runs", whatever stands in which place."""
     entry = list(operation)
     entry[place % len(entry)] = maker()
     batches.TOUCHED.clear()
-    report = door.processor([*OPENING, entry, tuple(entry), maker()])
-    session = door.session()
+    report = anywhere.processor([*OPENING, entry, tuple(entry), maker()])
+    session = anywhere.session()
     session.process([*OPENING, entry, tuple(entry), maker()])
     assert batches.TOUCHED == []
     assert report["orders"] == {}
@@ -631,28 +644,30 @@ COUNTED: list[tuple[str, list[tuple[Any, ...]], int]] = [
 
 
 @pytest.mark.parametrize(("kind", "operations", "most"), COUNTED, ids=["customers", "products", "orders"])
-def test_count_limits(door: Door, kind: str, operations: list[tuple[Any, ...]], most: int) -> None:
+def test_count_limits(anywhere: Door, kind: str, operations: list[tuple[Any, ...]], most: int) -> None:
     """Operations: "At most 20 customers, 50 products and 100 orders in one call of the function"."""
-    assert len(door.processor(operations[:-1])[kind]) == most
-    assert text_of(door.processor(operations)) == text_of(door.processor(operations[:-1]))
-    session = door.session(limits=True)
-    assert text_of(session.process(operations)) == text_of(door.processor(operations))
+    assert len(anywhere.processor(operations[:-1])[kind]) == most
+    assert text_of(anywhere.processor(operations)) == text_of(anywhere.processor(operations[:-1]))
+    session = anywhere.session(limits=True)
+    assert text_of(session.process(operations)) == text_of(anywhere.processor(operations))
     assert places(session.refusals) == [(len(operations) - 1, operations[-1][0])]
 
 
 @pytest.mark.parametrize(("kind", "operations", "most"), COUNTED, ids=["customers", "products", "orders"])
-def test_no_count_limits_in_a_session(door: Door, kind: str, operations: list[tuple[Any, ...]], most: int) -> None:
+def test_no_count_limits_in_a_session(anywhere: Door, kind: str, operations: list[tuple[Any, ...]], most: int) -> None:
     """Operations: "a `Session()` ... run[s] without them"."""
-    session = door.session()
+    session = anywhere.session()
     assert len(session.process(operations)[kind]) == most + 1
     assert session.refusals == ()
-    assert len(door.session(limits=False).process(operations)[kind]) == most + 1
+    assert len(anywhere.session(limits=False).process(operations)[kind]) == most + 1
 
 
 @pytest.mark.parametrize(("kind", "operations", "most"), COUNTED, ids=["customers", "products", "orders"])
-def test_count_limits_are_for_each_batch(door: Door, kind: str, operations: list[tuple[Any, ...]], most: int) -> None:
+def test_count_limits_are_for_each_batch(
+    anywhere: Door, kind: str, operations: list[tuple[Any, ...]], most: int
+) -> None:
     """Operations: the limits hold for what "a batch newly creates", so the next batch has them again."""
-    session = door.session(limits=True)
+    session = anywhere.session(limits=True)
     session.process(operations)
     again = [order(0)] * 101 if kind == "orders" else customers(21, 100) if kind == "customers" else products(51, 100)
     assert len(session.process(again)[kind]) == most
@@ -677,24 +692,24 @@ def test_canceled_orders_count(processor: Callable[[object], Report]) -> None:
     assert report["products"]["P001"]["stock"] == 10
 
 
-def test_changing_an_existing_id_is_always_allowed(door: Door) -> None:
+def test_changing_an_existing_id_is_always_allowed(anywhere: Door) -> None:
     """Operations: "changing an existing id is always allowed", after the limit too, and does not count."""
     changes: list[tuple[Any, ...]] = [("CREATE_CUSTOMER", "C0", 5), ("ADD_PRODUCT", "P0", 7, 9)]
     operations = [*customers(10), *changes[:1] * 15, *customers(10, 10), *products(50), *changes]
-    report = door.processor(operations)
+    report = anywhere.processor(operations)
     assert len(report["customers"]) == 20
     assert report["customers"]["C0"] == customer_row(5)
     assert report["products"]["P0"] == product_row(7, 9)
-    session = door.session(limits=True)
+    session = anywhere.session(limits=True)
     session.process([("CREATE_CUSTOMER", "old", 5)])
     later = session.process([*customers(20), ("CREATE_CUSTOMER", "old", 6), ("CREATE_CUSTOMER", "new", 6)])
     assert later["customers"]["old"] == customer_row(6)
     assert places(session.refusals) == [(21, "CREATE_CUSTOMER")]
 
 
-def test_an_order_beyond_the_limit_matches_no_injection(door: Door) -> None:
+def test_an_order_beyond_the_limit_matches_no_injection(anywhere: Door) -> None:
     """Operations, Refused: what exceeds the limits takes no id, and its injection matches nothing."""
-    session = door.session(limits=True)
+    session = anywhere.session(limits=True)
     session.process([*OPENING, *[order(0)] * 101, inject("ORDER", "O101")])
     assert places(session.refusals) == [(102, "PLACE_ORDER")]
     assert places(session.notes) == [(103, "INJECT_FAILURE")]
@@ -738,9 +753,9 @@ def test_the_state_at_the_end_of_the_batch(processor: Callable[[object], Report]
     assert report["products"]["P001"] == product_row(8, 150)
 
 
-def test_a_report_shares_nothing_with_the_next(door: Door) -> None:
+def test_a_report_shares_nothing_with_the_next(anywhere: Door) -> None:
     """Report: "sharing nothing": a session's earlier report is not changed by what comes after it."""
-    session = door.session()
+    session = anywhere.session()
     first = session.process([*OPENING, order(2), order(11)])
     before = text_of(first)
     second = session.process([order(1), ("QUERY_ORDER", "O001"), ("QUERY_ORDER", "O002")])
@@ -916,20 +931,20 @@ def test_the_earliest_step_counts(processor: Callable[[object], Report], first: 
 
 
 @pytest.mark.parametrize("order_id", ["O002", "O01", "O0001", "o001", "", "O001 ", "\ud800", "C001", "O000"])
-def test_an_injection_for_another_order(door: Door, order_id: str) -> None:
+def test_an_injection_for_another_order(anywhere: Door, order_id: str) -> None:
     """The order saga: one "that names an order the batch does not place ... is ignored silently"; a note."""
     operations = [*OPENING, order(2), inject("ORDER", order_id)]
-    assert text_of(door.processor(operations)) == text_of(door.processor(operations[:-1]))
-    session = door.session()
+    assert text_of(anywhere.processor(operations)) == text_of(anywhere.processor(operations[:-1]))
+    session = anywhere.session()
     session.process(operations)
     assert session.refusals == ()
     assert places(session.notes) == [(3, "INJECT_FAILURE")]
     assert session.notes[0].value == order_id
 
 
-def test_an_injection_does_not_outlive_its_batch(door: Door) -> None:
+def test_an_injection_does_not_outlive_its_batch(anywhere: Door) -> None:
     """The order saga: an injection holds for its batch, neither for an earlier one nor for a later one."""
-    session = door.session()
+    session = anywhere.session()
     session.process([*OPENING, order(1), inject("PAYMENT", "O002")])
     assert places(session.notes) == [(3, "INJECT_FAILURE")]
     report = session.process([order(1), inject("SHIPPING", "O001"), ("QUERY_ORDER", "O001")])
@@ -943,18 +958,18 @@ def test_a_refused_order_is_not_what_an_injection_meets(processor: Callable[[obj
     assert report["orders"] == {"O001": order_row(2, 150, 0), "O002": order_row(1, 150, 4)}
 
 
-def test_an_injection_that_is_not_needed_is_no_note(door: Door) -> None:
+def test_an_injection_that_is_not_needed_is_no_note(anywhere: Door) -> None:
     """A session: an injection into an order that failed earlier, for its own reason, did match."""
-    session = door.session()
+    session = anywhere.session()
     session.process(
         [*OPENING, order(11), inject("SHIPPING"), inject("INVENTORY"), order(7), inject("SHIPPING", "O002")]
     )
     assert (session.refusals, session.notes) == ((), ())
 
 
-def test_an_injection_into_nothing_ordered_is_a_note(door: Door) -> None:
+def test_an_injection_into_nothing_ordered_is_a_note(anywhere: Door) -> None:
     """Refused, Notes: an injection that matched "an order of zero quantity"."""
-    session = door.session()
+    session = anywhere.session()
     session.process([inject("ORDER"), *OPENING, order(0), inject("SHIPPING")])
     assert places(session.notes) == [(0, "INJECT_FAILURE"), (4, "INJECT_FAILURE")]
     assert {note.value for note in session.notes} == {"O001"}
@@ -981,9 +996,9 @@ def test_zero_quantity_for_any_customer(processor: Callable[[object], Report]) -
 # --- order ids ------------------------------------------------------------------------------------
 
 
-def test_order_ids_go_on_after_a_thousand(door: Door) -> None:
+def test_order_ids_go_on_after_a_thousand(anywhere: Door) -> None:
     """The order saga: "Order ids are O001, O002, ... O999, O1000, in sequence"; a session counts on."""
-    session = door.session()
+    session = anywhere.session()
     ids: list[str] = []
     for count in (1, 998, 2, 9):
         report = session.process([*OPENING, *[order(0)] * count, inject("ORDER", "O1005"), order(1)])
@@ -1000,9 +1015,9 @@ def test_the_function_starts_anew(processor: Callable[[object], Report]) -> None
     assert text_of(processor([order(2), ("QUERY_ORDER", "O001"), ("QUERY_CUSTOMER", "C001")])) == text_of(EMPTY)
 
 
-def test_sessions_are_apart(door: Door) -> None:
+def test_sessions_are_apart(anywhere: Door) -> None:
     """A session: "One system", and another session is another system."""
-    one, other = door.session(), door.session()
+    one, other = anywhere.session(), anywhere.session()
     one.process([*OPENING, order(2)])
     assert text_of(other.process([order(2), ("QUERY_PRODUCT", "P001")])) == text_of(EMPTY)
     assert one.process([order(1)])["products"]["P001"]["stock"] == 7
@@ -1022,11 +1037,11 @@ def test_sessions_are_apart(door: Door) -> None:
         [("CREATE_CUSTOMER", "C001", 0), PRODUCT, order(1)],
     ],
 )
-def test_an_order_for_what_does_not_exist_yet(door: Door, operations: list[Any]) -> None:
+def test_an_order_for_what_does_not_exist_yet(anywhere: Door, operations: list[Any]) -> None:
     """Refused: "An order for a customer or product that does not exist (yet): no order, no id, no log"."""
-    report = door.processor(operations)
+    report = anywhere.processor(operations)
     assert (report["orders"], report["saga_log"]) == ({}, [])
-    session = door.session()
+    session = anywhere.session()
     session.process(operations)
     assert (operations.index(order(1)), "PLACE_ORDER") in places(session.refusals)
     assert list(session.process([*OPENING, order(1)])["orders"]) == ["O001"]
@@ -1066,9 +1081,9 @@ def test_a_refused_change_changes_nothing(processor: Callable[[object], Report])
     assert text_of(processor([*OPENING, *changes])) == text_of(processor(OPENING))
 
 
-def test_refusals_say_what_and_why(door: Door) -> None:
+def test_refusals_say_what_and_why(anywhere: Door) -> None:
     """Refused: "tuples of frozen values (index in the list from 0, operation, value, rule)"."""
-    session = door.session()
+    session = anywhere.session()
     session.process(
         [
             ("CREATE_CUSTOMER", "C001", 0),
@@ -1101,9 +1116,9 @@ def test_refusals_say_what_and_why(door: Door) -> None:
                 setattr(remark, attribute, "mine")
 
 
-def test_refusals_are_of_the_last_batch(door: Door) -> None:
+def test_refusals_are_of_the_last_batch(anywhere: Door) -> None:
     """Refused: "`session.refusals` and `session.notes` of the last batch"; none before the first."""
-    session = door.session()
+    session = anywhere.session()
     assert (session.refusals, session.notes) == ((), ())
     session.process([order(1), ("QUERY_ORDER", "O001")])
     kept = session.refusals
@@ -1113,10 +1128,10 @@ def test_refusals_are_of_the_last_batch(door: Door) -> None:
 
 
 @pytest.mark.parametrize("kind", ["QUERY_CUSTOMER", "QUERY_ORDER", "QUERY_PRODUCT"])
-def test_a_query_of_an_unknown_id_is_a_note(door: Door, kind: str) -> None:
+def test_a_query_of_an_unknown_id_is_a_note(anywhere: Door, kind: str) -> None:
     """Operations: a valid id "that is unknown is a note, not a refusal"."""
-    assert text_of(door.processor([(kind, "unknown")])) == text_of(EMPTY)
-    session = door.session()
+    assert text_of(anywhere.processor([(kind, "unknown")])) == text_of(EMPTY)
+    session = anywhere.session()
     assert text_of(session.process([(kind, "unknown")])) == text_of(EMPTY)
     assert session.refusals == ()
     assert places(session.notes) == [(0, kind)]
@@ -1234,7 +1249,7 @@ def test_a_query_shows_an_entity_as_it_is(door: Door) -> None:
     )
 
 
-def test_the_function_is_a_session_of_one_batch_with_limits(door: Door) -> None:
+def test_the_function_is_a_session_of_one_batch_with_limits(anywhere: Door) -> None:
     """Operations: "the function, which is `Session(limits=True)` with one batch"."""
     operations = [
         *customers(21),
@@ -1243,4 +1258,4 @@ def test_the_function_is_a_session_of_one_batch_with_limits(door: Door) -> None:
         None,
         inject("PAYMENT", "O005"),
     ]
-    assert text_of(door.processor(operations)) == text_of(door.session(limits=True).process(operations))
+    assert text_of(anywhere.processor(operations)) == text_of(anywhere.session(limits=True).process(operations))

@@ -21,7 +21,8 @@ def keep(entity: object, request: object) -> object:
 def seen(*operations: tuple[object, ...]) -> BatchView:
     """Return what a new session shows of one batch."""
     session = Session()
-    return batch_view(session, session.process([*GOODS, *operations]))
+    session.process([*GOODS, *operations])
+    return batch_view(session.named)
 
 
 def test_an_order_that_shipped() -> None:
@@ -56,8 +57,10 @@ def test_only_what_the_batch_named() -> None:
     """A session remembers more than a batch speaks of."""
     session = Session()
     session.process([*GOODS, ("PLACE_ORDER", "C001", "P001", 1)])
-    assert batch_view(session, session.process([])) == BatchView((), (), ())
-    batch = batch_view(session, session.process([("QUERY_ORDER", "O001")]))
+    session.process([])
+    assert batch_view(session.named) == BatchView((), (), ())
+    session.process([("QUERY_ORDER", "O001")])
+    batch = batch_view(session.named)
     assert [order.order_id for order in batch.orders] == ["O001"]
     assert (batch.customers, batch.products) == ((), ())
 

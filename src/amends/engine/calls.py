@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -75,18 +75,19 @@ class Lane:
         self._limit = limit
         self._clock = clock
         self._hear = hear
-        self._queue: deque[Asking] = deque()
+        self._queue: OrderedDict[Flight, Asking] = OrderedDict()
         self._calls: dict[Flight, asyncio.Task[None]] = {}
         self._late: dict[asyncio.Task[None], None] = {}
         self._threads: ThreadPoolExecutor | None = None
 
     def send(self, step: Step, send: Send) -> None:
         """Send a request, or let it wait for a place."""
-        self._queue.append((step, send))
+        self._queue[flight_of(send)] = step, send
         self._fill()
 
     def drop(self, flight: Flight) -> None:
-        """Give the place of an attempt free."""
+        """Give the place of an attempt free; one that still waits for a place is not sent any more."""
+        self._queue.pop(flight, None)
         call = self._calls.pop(flight, None)
         if call is not None:
             self._late[call] = None
@@ -106,9 +107,9 @@ class Lane:
 
     def _fill(self) -> None:
         while self._queue and len(self._calls) < self._limit:
-            step, send = self._queue.popleft()
+            flight, (step, send) = self._queue.popitem(last=False)
             if self._clock.now_ms() < send.due_ms:  # else it times out unsent, and is asked again
-                self._calls[flight_of(send)] = asyncio.create_task(self._call(step, send))
+                self._calls[flight] = asyncio.create_task(self._call(step, send))
 
     async def _call(self, step: Step, send: Send) -> None:
         request = send.request

@@ -7,7 +7,7 @@ from typing import Final
 
 from amends.core.definition import Step
 from amends.core.messages import Kind, Send, TimedOut
-from amends.core.state import asked, underway
+from amends.core.state import Backward, asked, underway
 from amends.core.step import Run
 from amends.core.waiting import Waiting
 from amends.stored import WAITS_FOR_OPERATOR
@@ -66,10 +66,13 @@ class Flights:
             if not run.waiting and not before:
                 continue
             after = []
+            goes_back = isinstance(underway(run.state), Backward)
             for step, kind, waiting in asked_of(run):
                 flight = run.saga_id, step.event, kind.value, waiting.attempt
                 if flight in before:
                     after.append(flight)
+                elif goes_back and kind is Kind.DO:
+                    continue  # the saga turned back in the very batch in which it asked
                 elif self._since_ms < waiting.at_ms <= now_ms and not step.is_local:
                     send = asked.get(flight) or _held_back(run, flight)
                     if send is not None:

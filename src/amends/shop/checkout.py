@@ -6,6 +6,7 @@ The contract is docs/contract.md, "The order saga".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any, Final
 
@@ -75,5 +76,14 @@ def inject(*_: object) -> Refused:
     return Refused("injected failure")
 
 
-FAILING_AT: Final = tuple(CHECKOUT.replacing(step.event, inject) for step in TABLE)
-"""The saga with a failure injected at each service of `SERVICES`; no decider knows of it."""
+def failing_at(saga: Saga) -> tuple[Saga, ...]:
+    """A saga of the orders with a failure injected at each service of `SERVICES`; no decider knows of it.
+
+    Each has a name of its own: one that is under way when the process ends goes on to fail where it was to fail.
+    """
+    return tuple(
+        replace(saga.replacing(step.event, inject), name=f"{saga.name} failing at {step.service}") for step in TABLE
+    )
+
+
+FAILING_AT: Final = failing_at(CHECKOUT)

@@ -121,7 +121,8 @@ _SHAPES: Final = {
 
 def is_well_formed(entry: Any) -> bool:
     """Whether an operation is right by itself, whatever state it meets."""
-    if not _is_entry(entry) or not entry or type(entry[0]) is not str:
+    form = type(entry)  # looked at here, and not by `_is_entry`: this is on the hot path
+    if (form is not tuple and form is not list) or not entry or type(entry[0]) is not str:
         return False
     shape = _SHAPES.get(entry[0])
     if shape is None or len(entry) != len(shape) + 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypedDict
 
-from amends.core.state import Compensated, Completed, Status
+from amends.core.state import Compensated, Completed, State, Status
 from amends.core.table import Entry, Way
 from amends.shop.checkout import LOGGED_EVENTS
 from amends.shop.inventory import Product
@@ -66,17 +66,17 @@ class Report(TypedDict):
 
 
 class Telling(NamedTuple):
-    """What a way through the saga says, whichever order took it.
+    """What the trail of a saga says, whichever order left it.
 
     Attributes:
-        path: the way; it ends in the saga's state.
+        entries: the trail.
         status: of the order.
         completed: events of the contract's table.
         compensations: likewise.
         log: lines of the saga log, for any order: the id is to be filled in.
     """
 
-    path: Way
+    entries: tuple[Entry, ...]
     status: str
     completed: tuple[str, ...]
     compensations: tuple[str, ...]
@@ -88,7 +88,7 @@ class Placed(NamedTuple):
 
     Attributes:
         purchase: what was asked.
-        told: what the way that the saga took says in a report.
+        told: what the saga's trail says in a report.
         reason: why it was compensated; empty when it was not.
     """
 
@@ -96,14 +96,9 @@ class Placed(NamedTuple):
     told: Telling
     reason: str
 
-    @property
-    def path(self) -> Way:
-        """The way that the saga took; it ends in its state."""
-        return self.told.path
-
 
 Row = tuple[str, str, str, int, int, bool, str, str]
-"""An order's saga, as a session keeps it: a purchase's fields, the name of the way, and the reason.
+"""An order's saga, as a session keeps it: a purchase's fields, the name of its trail, and the reason.
 
 A plain tuple of strings and numbers, which the garbage collector does not keep visiting, and which packs well.
 """
@@ -111,8 +106,8 @@ A plain tuple of strings and numbers, which the garbage collector does not keep 
 
 def placed_of(row: Row) -> Placed:
     """What a row says."""
-    way, reason = row[-2:]
-    return Placed(Purchase(*row[:-2]), TELLINGS[way], reason)
+    trail, reason = row[-2:]
+    return Placed(Purchase(*row[:-2]), TELLINGS[trail], reason)
 
 
 def customer_report(account: Account) -> CustomerReport:
@@ -128,8 +123,8 @@ def product_report(product: Product) -> ProductReport:
 
 def order_report(row: Row) -> OrderReport:
     """An order's entry; read from its saga, so that an order that ORDER never had is reported too."""
-    _order_id, customer_id, product_id, quantity, total_amount, _short, way, _reason = row
-    _path, status, completed, compensations, _log = TELLINGS[way]
+    _order_id, customer_id, product_id, quantity, total_amount, _short, trail, _reason = row
+    _entries, status, completed, compensations, _log = TELLINGS[trail]
     return {
         "customer_id": customer_id,
         "product_id": product_id,
@@ -144,8 +139,8 @@ def order_report(row: Row) -> OrderReport:
 def log_report(rows: Iterable[Row]) -> list[LogEntry]:
     """The saga log of some orders, one after the other."""
     lines = []
-    for order_id, _customer_id, _product_id, _quantity, _total_amount, _short, way, _reason in rows:
-        for template in TELLINGS[way].log:
+    for order_id, _customer_id, _product_id, _quantity, _total_amount, _short, trail, _reason in rows:
+        for template in TELLINGS[trail].log:
             line = template.copy()  # takes two thirds of the time of a new dict, and there are five for an order
             line["order_id"] = order_id
             lines.append(line)
@@ -153,27 +148,39 @@ def log_report(rows: Iterable[Row]) -> list[LogEntry]:
 
 
 TELLINGS: Final[dict[str, Telling]] = {}
-"""What each way says, by the way's name; there are few ways, so each is read once."""
+"""What each trail says, by its name; there are few trails, so each is read once."""
+
+
+def trail_name(state: State, entries: tuple[Entry, ...]) -> str:
+    """The name of a trail: the order's status, and what happened, in words. What it says is read when it is new.
+
+    Args:
+        state: the saga's.
+        entries: its trail.
+    """
+    status = SHIPPED if isinstance(state, Completed) else CANCELED if isinstance(state, Compensated) else PROCESSING
+    name = "; ".join([status, *(f"{entry.event} {entry.status.value}" for entry in entries)])
+    if name not in TELLINGS:
+        TELLINGS[name] = _read(status, entries)
+    return name
 
 
 class _Ways(dict[Way, str]):
-    """The name of each way: what happened on it, in words."""
+    """The name of the trail that each way leaves."""
 
     def __missing__(self, path: Way) -> str:
-        way = self[path] = "; ".join(path.story.words)
-        TELLINGS[way] = _read(path)
-        return way
+        name = self[path] = trail_name(path.node.state, path.story.entries)
+        return name
 
 
 WAYS: Final = _Ways()
 
 
-def _read(path: Way) -> Telling:
-    state = path.node.state
-    told = [entry for entry in path.story.entries if entry.event in LOGGED_EVENTS]
+def _read(status: str, entries: tuple[Entry, ...]) -> Telling:
+    told = [entry for entry in entries if entry.event in LOGGED_EVENTS]
     return Telling(
-        path,
-        SHIPPED if isinstance(state, Completed) else CANCELED if isinstance(state, Compensated) else PROCESSING,
+        entries,
+        status,
         tuple(entry.event for entry in told if entry.status is Status.DONE),
         tuple(entry.event for entry in told if entry.status is Status.UNDONE),
         tuple(_log_entry(entry) for entry in told),
@@ -186,6 +193,6 @@ def _log_entry(entry: Entry) -> LogEntry:
         "order_id": "",
         "event": entry.event,
         "service": entry.service,
-        "success": entry.status is not Status.REFUSED,
+        "success": entry.status in (Status.DONE, Status.UNDONE),
         "compensation": entry.status is Status.UNDONE,
     }

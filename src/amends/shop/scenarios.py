@@ -17,6 +17,11 @@ from amends.shop.purchase import Purchase
 
 CUSTOMER: Final = "C001"
 PRODUCT: Final = "P001"
+ASKED: Final = [("PLACE_ORDER", CUSTOMER, PRODUCT, quantity) for quantity in (2, 1, 3, 0, 11)] + [
+    ("PLACE_ORDER", "C404", PRODUCT, 1),
+    ("PLACE_ORDER", CUSTOMER, "P404", 1),
+]
+"""What clients ask for when the saga is simulated: orders that ship, that are short, and that cannot be placed."""
 
 
 def stock_does_not_add_up(given: Mapping[str, Mapping[str, Any]]) -> str:
@@ -49,6 +54,7 @@ def orders(*order_ids: str, credit: int, stock: int) -> Scenario:
         requests=[Purchase(order_id, CUSTOMER, PRODUCT, 2, 200, short=False) for order_id in order_ids],
         never=[stock_does_not_add_up, credit_is_negative],
         ids=order_ids,
+        asked=ASKED,
     )
 
 

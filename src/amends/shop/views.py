@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from amends.core.definition import Step
 from amends.core.state import Status
+from amends.shop.batch import Named
 from amends.shop.checkout import TABLE
-from amends.shop.inventory import INVENTORY
-from amends.shop.payments import PAYMENT
-from amends.shop.report import Placed, Report
-from amends.shop.session import Session
+from amends.shop.inventory import Product
+from amends.shop.payments import Account
+from amends.shop.report import Placed, placed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,39 +88,36 @@ class BatchView:
     products: tuple[ProductView, ...]
 
 
-def batch_view(session: Session, report: Report) -> BatchView:
-    """What a report names, for people.
+def batch_view(named: Named) -> BatchView:
+    """What a batch named, for people.
 
     Args:
-        session: the session that gave the report, before its next batch.
-        report: of its last batch.
+        named: `Session.named`.
     """
     return BatchView(
-        tuple(order_view(session.placed(order_id)) for order_id in report["orders"]),
-        tuple(customer_view(session, customer_id) for customer_id in report["customers"]),
-        tuple(product_view(session, product_id) for product_id in report["products"]),
+        tuple(order_view(placed_of(row)) for row in named.orders.values()),
+        tuple(customer_view(*customer) for customer in named.customers.items()),
+        tuple(product_view(*product) for product in named.products.items()),
     )
 
 
 def order_view(placed: Placed) -> OrderView:
     """An order, read from its saga."""
     asked = placed.purchase
-    steps = timeline(TABLE, placed.path.story.entries)
+    steps = timeline(TABLE, placed.told.entries)
     return OrderView(
         asked.order_id, asked.customer_id, asked.product_id, asked.quantity, asked.total_amount,
         placed.told.status, steps, placed.reason,
     )  # fmt: skip
 
 
-def customer_view(session: Session, customer_id: str) -> CustomerView:
-    """A customer that exists, as PAYMENT keeps it."""
-    account = session.entities[PAYMENT][customer_id]
+def customer_view(customer_id: str, account: Account) -> CustomerView:
+    """A customer, as PAYMENT keeps it."""
     return CustomerView(customer_id, account.credit_used, account.credit_limit)
 
 
-def product_view(session: Session, product_id: str) -> ProductView:
-    """A product that exists, as INVENTORY keeps it."""
-    product = session.entities[INVENTORY][product_id]
+def product_view(product_id: str, product: Product) -> ProductView:
+    """A product, as INVENTORY keeps it."""
     return ProductView(product_id, product.stock, product.reserved, product.settled, product.price)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 
 from amends.core.definition import Backoff, Command, Saga, Step, external
 from amends.core.messages import Call, Done, Refused
-from amends.shop.checkout import CHECKOUT, TABLE, inject, place
+from amends.shop.checkout import CHECKOUT, failing_at, place
 from amends.shop.inventory import INVENTORY
 from amends.shop.outside.temper import SETTLES_MS, TIMEOUT_MS
 from amends.shop.payments import PAYMENT
@@ -91,5 +91,5 @@ CHECKOUT_OUTSIDE: Final = Saga(
     prepare=place_outside,
 )
 
-FAILING_OUTSIDE_AT: Final = tuple(CHECKOUT_OUTSIDE.replacing(step.event, inject) for step in TABLE)
+FAILING_OUTSIDE_AT: Final = failing_at(CHECKOUT_OUTSIDE)
 """The saga with a failure injected at each service of `SERVICES`, before anything goes out."""

@@ -1,0 +1,227 @@
+"""A session's ledger on an engine: each piece of a batch is one transaction, and so are the answers under their keys.
+
+An order's saga has the order's id. Every command and every order goes through the engine's unit of work, so that all
+of it is in the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import takewhile
+from typing import Any, Final
+
+import msgspec
+
+from amends.core.definition import Command
+from amends.core.messages import Refused
+from amends.core.state import Completed, NeedsOperator, underway
+from amends.core.step import Run
+from amends.engine.blocking import BlockingEngine
+from amends.engine.codec import Form
+from amends.engine.work import Work
+from amends.errors import RequestRefused
+from amends.shop.checkout import CHECKOUT, FAILING_AT, SERVICES
+from amends.shop.inventory import INVENTORY
+from amends.shop.orders import ORDER, number_of, order_id_of
+from amends.shop.outside import CHECKOUT_OUTSIDE, CUSTOMER, CUSTOMER_KNOWN, FAILING_OUTSIDE_AT, Outside
+from amends.shop.payments import PAYMENT
+from amends.shop.purchase import Purchase
+from amends.shop.report import Row, trail_name
+from amends.shop.shipping import SHIPPING
+from amends.shop.unit import Given, Reply, Upshot
+from amends.stored import Unreadable
+
+OPERATIONS_MAX: Final = 1000  # in one transaction: what a kill takes back is done again in a tenth of a second
+DIGEST: Final = "an operation of a batch"  # what is asked under a key is told by the key: see `amends.desk.runs`
+
+AT_HOME: Final = tuple(Form(saga) for saga in (CHECKOUT, *FAILING_AT))
+AWAY: Final = tuple(Form(saga) for saga in (CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT))
+"""How orders are stored: those without an injected failure first, then those that fail at each of `SERVICES`."""
+
+
+class ById(Mapping[str, Any]):
+    """Entities that are looked up one by one."""
+
+    def __init__(self, find: Callable[[str], Any]) -> None:
+        """Know where to look.
+
+        Args:
+            find: gives an entity; ``None`` when there is none.
+        """
+        self._find = find
+
+    def __getitem__(self, entity_id: str) -> Any:
+        found = self._find(entity_id)
+        if found is None:
+            raise KeyError(entity_id)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("entities are looked up by id here, not listed")
+
+    def __len__(self) -> int:
+        raise TypeError("entities are looked up by id here, not counted")
+
+
+class EngineLedger:
+    """What a session keeps, on an engine.
+
+    Attributes:
+        piece_max: how many operations are one transaction.
+    """
+
+    def __init__(
+        self, engine: BlockingEngine, outside: Outside | None = None, *, piece_max: int = OPERATIONS_MAX
+    ) -> None:
+        """Use an engine.
+
+        Args:
+            engine: open; it was given the definitions and commands of `amends.desk.opening`.
+            outside: the services outside that orders go to; ``None`` when all four services are kept here.
+            piece_max: how many operations are one transaction, >= 1.
+        """
+        self.piece_max = piece_max
+        self._engine = engine
+        self._outside = outside
+
+    @property
+    def entities(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the services keep, each entity looked up in a transaction of its own."""
+        return {service: ById(partial(self._entity, service)) for service in SERVICES}
+
+    def transact(self, do: Callable[[Any], Given], keys: Sequence[str] = ()) -> Given:
+        """Run a function on a unit of work, as one transaction."""
+        given: Given = self._engine.transact(lambda work: do(self._unit(work, keys)), keys)
+        return given
+
+    def wait_for(self, order_id: str) -> None:
+        """Wait for the end of an order.
+
+        Raises:
+            RequestRefused: it waits for an operator.
+        """
+        run: Run = self._engine.transact(lambda work: run_of(work, order_id))
+        if isinstance(run.state, NeedsOperator):
+            raise RequestRefused(f"order {order_id} waits for an operator, and what comes after it waits: {run.reason}")
+        self._engine.result(order_id)
+
+    def _unit(self, work: Work, keys: Sequence[str]) -> WorkUnit:
+        return WorkUnit(work, keys) if self._outside is None else OutsideUnit(work, keys, self._outside)
+
+    def _entity(self, service: str, entity_id: str) -> Any:
+        return self.transact(lambda unit: unit.entities[service].get(entity_id))
+
+
+class WorkUnit:
+    """A piece of a batch on an engine's unit of work, all four services kept here; see `amends.shop.unit.Unit`.
+
+    Attributes:
+        entities: service, then id, to entity.
+        waits_for: the order that is still under way; empty for none.
+        answered: what the first operations were answered before.
+    """
+
+    forms = AT_HOME
+
+    def __init__(self, work: Work, keys: Sequence[str]) -> None:
+        """Look up what was answered before.
+
+        Args:
+            work: the engine's unit of work.
+            keys: of the operations; empty when nothing is to be remembered.
+        """
+        self.entities: Mapping[str, Mapping[str, Any]] = work.entities
+        self.waits_for = ""
+        self._work = work
+        self._keys = keys
+        self.answered = [*self._recalled()]
+
+    def carry_out(self, order: Command, entity_id: str, body: Any) -> Refused | None:
+        """Carry out a command on its entity."""
+        return self._work.carry_out(order, entity_id, body)
+
+    def start(self, purchase: Purchase, failing: int | None) -> Row:
+        """Start an order's saga, and carry it as far as it gets."""
+        form = self.forms[0 if failing is None else failing + 1]
+        return self._last(self._work.start(form, purchase.order_id, purchase))
+
+    def order(self, order_id: str) -> Row | None:
+        """The saga of an order; ``None`` when there is none of this id."""
+        if order_id_of(number_of(order_id)) != order_id:  # it may be a saga's id, and is none of an order
+            return None
+        run = run_of(self._work, order_id)
+        return None if run is None else row_of(run)
+
+    def keep(self, answers: Sequence[Upshot], placed: Mapping[str, Row]) -> None:  # noqa: ARG002 - they are kept already
+        """Remember the answers, for good: also when an order has left for an archive it is not placed again."""
+        for key, answer in zip(self._keys, answers, strict=False):
+            self._work.remember(key, DIGEST, answer if isinstance(answer, Reply) else answer[0])
+
+    def _last(self, run: Run) -> Row:
+        """The row of the order that was placed last: one that is under way has to end first."""
+        if underway(run.state) is not None:
+            self.waits_for = run.saga_id
+        return row_of(run)
+
+    def _recalled(self) -> Iterator[Upshot]:
+        """Pieces are committed in order, so what is known comes before what is new."""
+        texts = [self._work.recall(key, DIGEST) for key in self._keys]
+        for text in takewhile(bool, texts):
+            known = msgspec.json.decode(text)  # type: ignore[arg-type]  # it is there
+            yield Reply(*known) if isinstance(known, list) else self._last(self._recalled_order(known))
+
+    def _recalled_order(self, order_id: str) -> Run:
+        run = run_of(self._work, order_id)
+        if run is None:
+            raise RequestRefused(f"order {order_id} was placed before, and is no longer in the store")
+        return run
+
+
+class OutsideUnit(WorkUnit):
+    """The same with PAYMENT and SHIPPING outside: who exists is known here, what an account holds is asked there."""
+
+    forms = AWAY
+
+    def __init__(self, work: Work, keys: Sequence[str], outside: Outside) -> None:
+        """As `WorkUnit`.
+
+        Args:
+            work: the engine's unit of work.
+            keys: of the operations.
+            outside: who keeps PAYMENT and SHIPPING.
+        """
+        super().__init__(work, keys)
+        self._outside = outside
+        known, accounts = work.entities[CUSTOMER], outside.books.entities[PAYMENT]
+        self.entities = {
+            ORDER: work.entities[ORDER],
+            PAYMENT: ById(lambda customer_id: accounts[customer_id] if customer_id in known else None),
+            INVENTORY: work.entities[INVENTORY],
+            SHIPPING: outside.books.entities[SHIPPING],
+        }
+
+    def carry_out(self, order: Command, entity_id: str, body: Any) -> Refused | None:
+        """Carry out a command; a credit limit is set where the account is: see `amends.shop.outside.checkout`."""
+        if order.service != PAYMENT:
+            return super().carry_out(order, entity_id, body)
+        self._outside.set_limit(entity_id, body)
+        return super().carry_out(CUSTOMER_KNOWN, entity_id, None)
+
+
+def run_of(work: Work, order_id: str) -> Run | None:
+    """An order's run; ``None`` when there is none of this id.
+
+    Raises:
+        RequestRefused: it cannot be read.
+    """
+    live = work.saga(order_id)
+    if isinstance(live, Unreadable):
+        raise RequestRefused(f"order {order_id} cannot be read: {live.why}")
+    return None if live is None else live.run
+
+
+def row_of(run: Run) -> Row:
+    """An order's run, as a session keeps it."""
+    reason = "" if isinstance(run.state, Completed) else run.reason  # what went wrong on a way that arrived is no news
+    return (*run.request, trail_name(run.state, run.trail), reason)

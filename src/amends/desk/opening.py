@@ -1,0 +1,118 @@
+"""Opening the order system on an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from amends import bootstrap
+from amends.desk.ledger import OPERATIONS_MAX, EngineLedger
+from amends.desk.runs import current_run
+from amends.engine.blocking import BlockingEngine
+from amends.engine.work import Work
+from amends.errors import UnusableInput
+from amends.shop import CHECKOUT, Session
+from amends.shop.checkout import FAILING_AT
+from amends.shop.inventory import STOCK_SET
+from amends.shop.orders import NUMBERS_TAKEN
+from amends.shop.outside import (
+    CHECKOUT_OUTSIDE,
+    CUSTOMER_KNOWN,
+    EVEN,
+    FAILING_OUTSIDE_AT,
+    BooksInFile,
+    BooksInMemory,
+    Outside,
+    Temper,
+)
+from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
+from amends.shop.shipping import SHIPPING
+
+COMMANDS: Final = (CREDIT_LIMIT_SET, STOCK_SET, NUMBERS_TAKEN, CUSTOMER_KNOWN)
+OUTSIDE_SUFFIX: Final = "-outside"
+
+KIND_KEY: Final = "desk/participants"
+KIND_DIGEST: Final = "which participants orders go to"
+KINDS: Final = {False: "local", True: "simulated"}
+
+
+class Desk:
+    """The order system on an engine.
+
+    Attributes:
+        session: its door.
+    """
+
+    def __init__(self, engine: BlockingEngine, session: Session) -> None:
+        self.session = session
+        self._engine = engine
+
+    def run_of(self, files_id: str, *, again: bool) -> str:
+        """The name of the run of some files that is to go on; see `amends.desk.runs.current_run`."""
+        return current_run(self._engine, files_id, again=again)
+
+
+@contextmanager
+def open_desk(
+    path: str = "",
+    *,
+    simulated: bool = False,
+    limits: bool = False,
+    piece_max: int = OPERATIONS_MAX,
+    temper: Temper = EVEN,
+) -> Iterator[Desk]:
+    """Open the order system.
+
+    Args:
+        path: of the store's file; empty for one in memory. What the services outside keep is beside it, in the file of
+            this name and ``-outside``: it is somebody else's, and none of the store.
+        simulated: whether PAYMENT and SHIPPING are the simulated services outside.
+        limits: whether each batch has the three count limits of the function.
+        piece_max: how many operations are one transaction at most, >= 1.
+        temper: how the simulated services behave.
+
+    Raises:
+        StoreUnusable: the store cannot be used; one line says why.
+        UnusableInput: its orders go to the other kind of participants, or no books can be kept beside it.
+    """
+    with _opened(path, temper if simulated else None) as (engine, outside):
+        engine.transact(lambda work: _settle_kind(work, path, KINDS[simulated]), [KIND_KEY])
+        ledger = EngineLedger(engine, outside, piece_max=piece_max)
+        yield Desk(engine, Session(limits=limits, ledger=ledger))
+
+
+@contextmanager
+def _opened(path: str, temper: Temper | None) -> Iterator[tuple[BlockingEngine, Outside | None]]:
+    url = f"{bootstrap.SQLITE}{path}" if path else bootstrap.MEMORY
+    if temper is None:
+        with bootstrap.open(url, sagas=(CHECKOUT, *FAILING_AT), commands=COMMANDS) as engine:
+            yield engine, None
+        return
+    with _books(path) as books:
+        outside = Outside(books, temper=temper)
+        clients = dict.fromkeys((PAYMENT, SHIPPING), outside)
+        sagas = (CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT)
+        with bootstrap.open(url, sagas=sagas, commands=COMMANDS, clients=clients) as engine:
+            yield engine, outside
+
+
+@contextmanager
+def _books(path: str) -> Iterator[BooksInMemory | BooksInFile]:
+    if not path:
+        yield BooksInMemory()
+    else:
+        with closing(BooksInFile(Path(f"{path}{OUTSIDE_SUFFIX}"))) as books:
+            yield books
+
+
+def _settle_kind(work: Work, path: str, kind: str) -> None:
+    """An account that is kept here is unknown outside, and the other way round: a store has one kind for good."""
+    known = work.recall(KIND_KEY, KIND_DIGEST)
+    if known is None:
+        work.remember(KIND_KEY, KIND_DIGEST, kind)
+    elif (before := msgspec.json.decode(known)) != kind:
+        raise UnusableInput(f"{path}: the orders of this store go to {before} participants: --participants {before}")

@@ -1,0 +1,96 @@
+"""One session: in memory, on an engine in memory and in a file, local and outside, in pieces of every size."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amends.shop import Session
+from amends.shop.inventory import INVENTORY
+from amends.shop.payments import PAYMENT
+from amends.shop.views import batch_view
+from tests.desk.desks import KINDS, desk_of
+from tests.shop.batches import crowded_batch, random_batch, text_of
+
+SEEDS = range(4)
+PIECES = (1, 2, 3, 7, 1000)
+
+
+def said(session: Session, batch: Any, key: str = "") -> tuple[Any, ...]:
+    """Give a batch to a session, and return everything that it says of it."""
+    report: Any = session.process(batch, key=key)
+    return text_of(report), session.refusals, session.notes, batch_view(session.named)
+
+
+def session_of(rng: random.Random) -> list[Any]:
+    """Draw some batches of one session."""
+    made: list[Any] = []
+    first = 1
+    for _ in range(rng.randint(2, 6)):
+        made.append(random_batch(rng, first))
+        first += len(Session().process(made[-1])["orders"])
+    return made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_sessions(kind: str, seed: int, tmp_path: Path) -> None:
+    """Reports are equal to the byte, and so are refusals, notes and what people are shown."""
+    rng = random.Random(f"desk {seed}")
+    limits = bool(seed % 2)
+    with desk_of(kind, tmp_path, limits=limits, piece_max=rng.choice(PIECES)) as desk:
+        ours, theirs = desk.session, Session(limits=limits)
+        for turn, batch in enumerate(session_of(rng)):
+            assert said(ours, batch, f"batch {turn}" * (seed > 1)) == said(theirs, batch), f"batch {turn}"
+
+
+@pytest.mark.parametrize("piece_max", PIECES)
+def test_pieces_of_every_size(piece_max: int, tmp_path: Path) -> None:
+    """The count limits of a call hold across its pieces, and so does everything else."""
+    rng = random.Random("pieces")
+    with desk_of("local in memory", tmp_path, limits=True, piece_max=piece_max) as desk:
+        ours, theirs = desk.session, Session(limits=True)
+        for turn in range(6):
+            batch = crowded_batch(rng, first_order=1 + 100 * turn)
+            assert said(ours, batch) == said(theirs, batch), f"batch {turn}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_services_keep_is_the_same(kind: str, tmp_path: Path) -> None:
+    """Each entity is as in memory; it is looked up by its id, and not listed."""
+    batch = [
+        ["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 9, 100], ["PLACE_ORDER", "C001", "P001", 2],
+        ["PLACE_ORDER", "C001", "P001", 8], ["INJECT_FAILURE", "SHIPPING", "O003"], ["PLACE_ORDER", "C001", "P001", 1],
+    ]  # fmt: skip
+    theirs = Session()
+    theirs.process(batch)
+    with desk_of(kind, tmp_path) as desk:
+        ours = desk.session
+        ours.process(batch)
+        for service, entities in theirs.entities.items():
+            assert {key: ours.entities[service][key] for key in entities} == entities
+        assert [ours.placed(order_id) for order_id in ("O001", "O002", "O003")] == [
+            theirs.placed(order_id) for order_id in ("O001", "O002", "O003")
+        ]
+        for missing in ("C009", "\ud800", ""):
+            assert missing not in ours.entities[PAYMENT]
+        with pytest.raises(TypeError, match="not listed"):
+            iter(ours.entities[INVENTORY])
+        with pytest.raises(TypeError, match="not counted"):
+            len(ours.entities[PAYMENT])
+        for missing in ("O004", "O1", "C001", "\ud800"):
+            with pytest.raises(KeyError):
+                ours.placed(missing)
+
+
+def test_an_order_is_written_once_for_each_batch_of_numbers(tmp_path: Path) -> None:
+    """The numbers of a piece are taken together, in the transaction of its orders."""
+    batch = [["CREATE_CUSTOMER", "C001", 9], ["ADD_PRODUCT", "P001", 9, 1], *[["PLACE_ORDER", "C001", "P001", 1]] * 5]
+    with desk_of("local in a file", tmp_path, piece_max=4) as desk:
+        desk.session.process(batch)
+        blocks = desk.session._ledger._engine._engine._store.blocks()  # type: ignore[attr-defined]
+        taken = [block.records.count("ORDER_NUMBERS_TAKEN") for block in blocks]
+    assert taken == [0, 1, 1]

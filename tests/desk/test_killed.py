@@ -1,0 +1,114 @@
+"""`amends run --db`, killed at moments that nobody chose, and run again: the report of one run, and nothing twice."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amends.entrypoints.batches import batch_of
+from amends.entrypoints.remarks import lines_of
+from amends.shop import Session
+from amends.shop.inventory import INVENTORY
+from amends.shop.payments import PAYMENT
+from tests.acceptance.command import command_line, environment, process
+from tests.desk.desks import accounts_of, assert_sound, records_of
+
+KILLS = int(os.environ.get("KILLS", "8"))
+
+
+def files_of(folder: Path, orders: int) -> list[Path]:
+    """Write two files of orders, some of which fail at each of the services."""
+    rng = random.Random("killed")
+    goods = [["CREATE_CUSTOMER", f"C{number}", 50_000] for number in range(9)]
+    goods += [["ADD_PRODUCT", f"P{number}", 900, 10] for number in range(9)]
+    paths = []
+    for name, first in (("one", 1), ("two", orders + 1)):
+        placed = [
+            ["PLACE_ORDER", f"C{rng.randrange(10)}", f"P{rng.randrange(9)}", rng.randint(0, 4)] for _ in range(orders)
+        ]
+        services = ("ORDER", "PAYMENT", "INVENTORY", "SHIPPING")
+        fails = [["INJECT_FAILURE", rng.choice(services), f"O{first + place:03d}"] for place in range(0, orders, 7)]
+        paths.append(folder / f"{name}.json")
+        paths[-1].write_text(json.dumps([*goods, *placed, *fails, ["QUERY_ORDER", "O001"], ["QUERY_CUSTOMER", "C9"]]))
+    return paths
+
+
+def expected_of(paths: list[Path]) -> tuple[list[Any], list[str], Session]:
+    """Return what a session in memory reports and remarks, and the session."""
+    session = Session()
+    reports: list[Any] = []
+    remarks: list[str] = []
+    for path in paths:
+        batch = batch_of(str(path), path.read_bytes())
+        reports.append(session.process(batch.operations))
+        remarks += lines_of(batch, session.refusals, session.notes)
+    return reports, remarks, session
+
+
+def killed(line: list[str | Path], after_s: float) -> bool:
+    """Start the command, and kill it after a time; false when it had ended by then."""
+    with subprocess.Popen(
+        command_line(*line), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as running:
+        try:
+            running.wait(after_s)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            return True
+        assert running.returncode == 0
+        return False
+
+
+@pytest.mark.parametrize(("participants", "orders"), [("local", 3000), ("simulated", 20)])
+def test_killed_again_and_again(participants: str, orders: int, tmp_path: Path) -> None:
+    """Report, remarks, stock, credit, sagas and audit are those of a run that nobody killed; `KILLS=100` has more."""
+    paths = files_of(tmp_path, orders)
+    expected = expected_of(paths)
+    rng = random.Random(participants)
+    begin = time.monotonic()
+    finish(participants, paths, tmp_path, expected)
+    longest_s = time.monotonic() - begin
+    met = 0
+    for number in itertools.count():
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        while killed(words(participants, paths, folder), longest_s * rng.uniform(0.2, 0.7)):
+            met += 1
+        finish(participants, paths, folder, expected)
+        if met >= KILLS:
+            break
+    assert process("audit", "verify", "--db", folder / "shop.db").code == 0
+
+
+def words(participants: str, paths: list[Path], folder: Path) -> list[str | Path]:
+    """Return the command."""
+    return ["run", "--json", "--db", folder / "shop.db", "--participants", participants, *paths]
+
+
+def finish(participants: str, paths: list[Path], folder: Path, expected: tuple[Any, ...]) -> None:
+    """Run the files to their end, and look at everything that is left."""
+    reports, remarks, session = expected
+    ran = process(*words(participants, paths, folder))
+    assert ran.code == 0
+    assert [line for line in ran.err.splitlines() if "had been carried out before" not in line] == remarks
+    first, second = (json.loads(line) for line in ran.out.splitlines())
+    assert (first["orders"], first["saga_log"]) == (reports[0]["orders"], reports[0]["saga_log"])
+    assert second == reports[1]  # of the first file, customers and products are as they are now
+    assert_sound(folder, len(reports[0]["orders"] | reports[1]["orders"]))
+    accounts, products = dict(session.entities[PAYMENT]), dict(session.entities[INVENTORY])
+    if participants == "simulated":
+        assert accounts_of(folder, [*accounts]) == accounts
+        accounts = {}
+    with records_of(folder) as records:
+        for service, entities in ((PAYMENT, accounts), (INVENTORY, products)):
+            assert {key: json.loads(records.entity(service, key).body) for key in entities} == {
+                key: [*entity] for key, entity in entities.items()
+            }

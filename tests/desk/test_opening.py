@@ -1,0 +1,114 @@
+"""Opening the order system on an engine, and what runs of files are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from amends import Forward, NeedsOperator, Run, Status
+from amends.desk import EngineLedger, contents_id, open_desk
+from amends.desk.runs import LOOKED_UP, run_name
+from amends.errors import RequestRefused, StoreUnusable, UnusableInput
+from amends.shop.checkout import CHECKOUT, FAILING_AT
+from amends.shop.outside import CHECKOUT_OUTSIDE, FAILING_OUTSIDE_AT
+from amends.shop.purchase import Purchase
+from tests.desk.desks import DURABLE, change, desk_of
+
+FILES = contents_id([b"one", b"two"])
+
+
+def test_files_are_told_by_their_contents() -> None:
+    """In order, and each by itself."""
+    others = [[b"two", b"one"], [b"onetwo"], [b"one", b"two", b""], [b"on", b"etwo"], [b"one"], []]
+    assert contents_id([b"one", b"two"]) == FILES
+    assert len({FILES, *map(contents_id, others)}) == 1 + len(others)
+    assert (len(FILES), set(FILES) <= set("0123456789abcdef")) == (32, True)
+
+
+def test_the_same_files_are_the_same_run(tmp_path: Path) -> None:
+    """Until a new one is asked for; that one goes on then."""
+    runs = []
+    for again in (False, False, True, False, True, False):
+        with desk_of("local in a file", tmp_path) as desk:
+            runs.append(desk.run_of(FILES, again=again))
+    assert runs == [FILES, FILES, f"{FILES}#2", f"{FILES}#2", f"{FILES}#3", f"{FILES}#3"]
+
+
+def test_a_new_run_may_be_the_first(tmp_path: Path) -> None:
+    """Of files that never ran."""
+    with desk_of("local in a file", tmp_path) as desk:
+        assert desk.run_of(FILES, again=True) == FILES
+
+
+@pytest.mark.parametrize("before", [LOOKED_UP - 1, LOOKED_UP, LOOKED_UP + 1, 3 * LOOKED_UP])
+def test_many_runs_of_the_same_files(before: int, tmp_path: Path) -> None:
+    """They are counted on, also past what is looked up at a time."""
+    with desk_of("local in memory", tmp_path) as desk:
+        for number in range(1, before + 1):
+            assert desk.run_of(FILES, again=True) == run_name(FILES, number)
+        assert desk.run_of(FILES, again=False) == run_name(FILES, before)
+        assert desk.run_of(FILES, again=True) == run_name(FILES, before + 1)
+        assert desk.run_of(contents_id([]), again=False) == contents_id([])
+
+
+@pytest.mark.parametrize("kind", DURABLE)
+def test_a_store_has_one_kind_of_participants(kind: str, tmp_path: Path) -> None:
+    """An account that is kept here is not known outside, and the other way round."""
+    with desk_of(kind, tmp_path):
+        pass
+    with desk_of(kind, tmp_path):
+        pass
+    (other,) = {*DURABLE} - {kind}
+    used = kind.partition(" ")[0]
+    with (
+        pytest.raises(UnusableInput, match=f"go to {used} participants: --participants {used}"),
+        desk_of(other, tmp_path),
+    ):
+        pass
+
+
+def test_a_store_is_open_once(tmp_path: Path) -> None:
+    """A second one is refused in a line."""
+    with desk_of("local in a file", tmp_path), pytest.raises(StoreUnusable), desk_of("local in a file", tmp_path):
+        pass
+
+
+def test_nowhere_to_keep_books(tmp_path: Path) -> None:
+    """The books of the services outside need a place, too."""
+    (tmp_path / "shop.db-outside").mkdir()
+    with (
+        pytest.raises(UnusableInput, match="no books can be kept"),
+        open_desk(str(tmp_path / "shop.db"), simulated=True),
+    ):
+        pass
+
+
+def test_each_definition_has_a_name_of_its_own() -> None:
+    """So that an order which is to fail goes on to fail after a restart."""
+    sagas = [CHECKOUT, *FAILING_AT, CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT]
+    assert len({saga.name for saga in sagas}) == len(sagas)
+    assert FAILING_OUTSIDE_AT[2].name == "checkout-outside failing at INVENTORY"
+
+
+def test_a_damaged_entity_is_told(tmp_path: Path) -> None:
+    """Nothing is carried out on what cannot be read."""
+    batch = [["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 9, 100], ["PLACE_ORDER", "C001", "P001", 1]]
+    with desk_of("local in a file", tmp_path) as desk:
+        desk.session.process(batch)
+    change(tmp_path, "UPDATE sagas SET body = '{}' WHERE id = 'O001'")
+    with desk_of("local in a file", tmp_path) as desk:
+        with pytest.raises(RequestRefused, match="order O001 cannot be read"):
+            desk.session.process([["QUERY_ORDER", "O001"]])
+        assert list(desk.session.process(batch)["orders"]) == ["O002"]
+
+
+def test_an_order_that_waits_for_an_operator_ends_the_run() -> None:
+    """Nobody waits for what nobody but an operator can move."""
+    stuck = NeedsOperator(Forward(4, (Status.STUCK,)))
+    run = Run(CHECKOUT, "O001", Purchase("O001", "C001", "P001", 1, 9, short=False), stuck, reason="no such product")
+    engine: Any = SimpleNamespace(transact=lambda _: run)
+    with pytest.raises(RequestRefused, match="order O001 waits for an operator, .*: no such product"):
+        EngineLedger(engine).wait_for("O001")
