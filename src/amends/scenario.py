@@ -24,6 +24,8 @@ class Scenario:
         never: what must not be, at any moment: functions of the entities that give true, or a text that says what is
             wrong, when it is.
         ids: the sagas' ids; ``s1``, ``s2``, ... by default.
+        asked: what clients ask for when the saga is simulated: what its `prepare` gets. By default the requests; each
+            is asked for any number of times, where they have no ids.
     """
 
     saga: Saga
@@ -32,3 +34,4 @@ class Scenario:
     models: Mapping[str, Any] = field(default_factory=dict)
     never: Sequence[Callable[[Given], object]] = ()
     ids: Sequence[str] = ()
+    asked: Sequence[Any] = ()

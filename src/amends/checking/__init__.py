@@ -1,10 +1,13 @@
 """The checker: breaks a saga in every way there is, within a bound, and shows what is not put back.
 
 `check` is for tests, ``amends check`` for the command line; docs/checking.md is the guide. It needs the standard
-library alone.
+library alone. `simulate` and ``amends simulate`` run a saga on the engine itself; docs/simulating.md is their guide.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from amends.checking.answer import Answer, CheckCut, CheckFailed
 from amends.checking.api import check
@@ -17,11 +20,21 @@ from amends.checking.models import (
     declines,
     forgets_keys,
     honours_keys,
+    keeps_inbox,
     loses_replies,
     without_keys,
 )
 from amends.scenario import Scenario
 
+if TYPE_CHECKING:
+    from amends.checking.simulator.answer import Simulated, SimulationFailed
+    from amends.checking.simulator.api import simulate
+
+_LAZY: Final = {  # they need the engine, and it needs a package
+    "Simulated": "amends.checking.simulator.answer",
+    "SimulationFailed": "amends.checking.simulator.answer",
+    "simulate": "amends.checking.simulator.api",
+}
 __all__ = [
     "Answer",
     "CheckCut",
@@ -32,6 +45,8 @@ __all__ = [
     "Progress",
     "Reply",
     "Scenario",
+    "Simulated",
+    "SimulationFailed",
     "adapter",
     "answers_later",
     "check",
@@ -39,6 +54,15 @@ __all__ = [
     "explore",
     "forgets_keys",
     "honours_keys",
+    "keeps_inbox",
     "loses_replies",
+    "simulate",
     "without_keys",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+    return value

@@ -31,7 +31,8 @@ def _faults(scenario: Scenario) -> Iterator[str]:
     if scenario.ids and len(set(scenario.ids)) != len(scenario.requests):
         count = len(scenario.requests)
         yield f"it has {count} requests and ids={[*scenario.ids]!r}; give each request an id of its own, or none"
-    yield from _unknown("given", scenario.given, local, "local step")
+    read = dict.fromkeys(scenario.given) if scenario.asked and scenario.saga.prepare else {}  # what `prepare` reads
+    yield from _unknown("given", scenario.given, {**local, **read}, "local step")
     yield from _unknown("models", scenario.models, outside, "external step")
 
 

@@ -1,0 +1,158 @@
+"""What a simulation answers: every schedule held, a rule is broken in one, or the run has shown too little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from amends.checking.bound import counted
+from amends.checking.signs import UNICODE, WIDTH, Line, Signs, Span, plain, wrapped
+from amends.checking.simulator.coverage import ENOUGH, never_seen
+from amends.checking.simulator.runs import Failure, Found
+from amends.checking.simulator.setting import Setting
+from amends.checking.simulator.token import token_of
+from amends.errors import AmendsError
+
+Verdict = Literal["holds", "broken", "not seen"]
+
+INDENT: Final = 3
+LABEL: Final = 13
+DIGEST_SHOWN: Final = 16  # hex digits of the digest, for a person to compare
+RAREST: Final = 3
+NOT_COVERED: Final = (
+    "other seeds",
+    "bugs of a database, a disk or a network library",
+    "more than one machine",
+    "what a provider does that its model does not",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulated:
+    """The answer of a simulation; as text, it is the picture that people see.
+
+    Attributes:
+        name: what was simulated.
+        settings: the scenarios of the definition.
+        found: by the run.
+    """
+
+    name: str
+    settings: Sequence[Setting]
+    found: Found
+
+    @property
+    def holds(self) -> bool:
+        """Whether no rule was broken, and what can be seen was seen."""
+        return self.verdict == "holds"
+
+    @property
+    def verdict(self) -> Verdict:
+        """``not seen`` when there were enough schedules, and something that can happen never did."""
+        if self.found.failure:
+            return "broken"
+        return "not seen" if self.missing and self.is_judged else "holds"
+
+    @property
+    def failure(self) -> Failure | None:
+        """The first schedule in which a rule breaks, shrunk."""
+        return self.found.failure
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there were so many schedules that all that can be seen has to have been."""
+        return self.found.schedules >= ENOUGH
+
+    @property
+    def missing(self) -> list[str]:
+        """What the definition can come to, and never did."""
+        return never_seen([setting.shape() for setting in self.settings], self.found.seen)
+
+    @property
+    def token(self) -> str:
+        """What ``amends simulate --replay`` takes to show the failure again; empty without one."""
+        failure = self.failure
+        return token_of(self.settings[failure.place], failure.draws) if failure else ""
+
+    def lines(self, signs: Signs = UNICODE, width: int = WIDTH) -> Iterator[Line]:
+        """The picture.
+
+        Args:
+            signs: that can be shown.
+            width: in columns.
+        """
+        if self.failure is not None:
+            yield from _broken(self.failure, self.settings[self.failure.place], signs, width)
+        else:
+            yield from _held(self, signs, width)
+
+    def __str__(self) -> str:
+        return plain(self.lines())
+
+
+class SimulationFailed(AmendsError, AssertionError):
+    """A simulation broke a rule, or never saw what it should have. As text, it is what people see.
+
+    Attributes:
+        answer: with the failure.
+    """
+
+    def __init__(self, answer: Simulated) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+    def __str__(self) -> str:
+        return f"{self.answer.name}\n\n{self.answer}"
+
+
+def _broken(failure: Failure, setting: Setting, signs: Signs, width: int) -> Iterator[Line]:
+    for line in failure.trace:
+        yield (Span(line),)
+    yield ()
+    yield from wrapped(
+        [Span(f"broken: {failure.broken.rule}", "refused")], (Span(f" {signs.refused} "),), INDENT, width
+    )
+    yield from wrapped([Span(failure.broken.text)], (Span(" " * INDENT),), INDENT, width)
+    yield ()
+    came = f"seed {failure.seed} of {setting.name}: " if failure.seed else ""
+    words = f"{came}{counted(len(failure.draws), 'choice')}, shrunk from {failure.drawn}"
+    yield from wrapped([Span(words, "faint")], (Span(" " * INDENT),), INDENT, width)
+
+
+def _held(answer: Simulated, signs: Signs, width: int) -> Iterator[Line]:
+    saga = answer.settings[0].saga.name
+    if answer.verdict == "holds":
+        first, words = Span(f" {signs.done} "), Span(f"{saga} holds in these schedules", "done")
+    else:
+        words = Span(f"nothing broke, and {counted(len(answer.missing), 'rare thing')} never happened", "unknown")
+        first = Span(f" {signs.cut} ")
+    yield from wrapped([words], (first,), INDENT, width)
+    yield ()
+    for label, text in facts(answer):
+        yield from wrapped([Span(text)], (Span(f"   {label:{LABEL}}", "strong"),), INDENT + LABEL, width)
+
+
+def facts(answer: Simulated) -> Iterator[tuple[str, str]]:
+    """What was done, as label and text."""
+    found = answer.found
+    seeds = f"seeds {found.first} to {found.first + found.seeds - 1}"
+    names = ", ".join(setting.name for setting in answer.settings)
+    sizes = (
+        f"{counted(found.schedules, 'schedule')}, {counted(found.sagas, 'saga')}, {counted(found.moments, 'moment')}"
+    )
+    yield "simulated", f"{seeds} of {names}: {sizes}"
+    models = {service: model.name for setting in answer.settings for service, model in setting.models.items()}
+    yield "models", "; ".join(f"{service} {name}" for service, name in models.items()) or "none: every step is local"
+    yield "seen", _seen(answer)
+    if answer.missing:
+        judged = "" if answer.is_judged else f" (which takes about {ENOUGH} schedules)"
+        yield "not seen", ", ".join(answer.missing) + judged
+    yield "not covered", "; ".join(NOT_COVERED)
+    yield "digest", f"{found.digest[:DIGEST_SHOWN]}: the same for the same seeds everywhere"
+
+
+def _seen(answer: Simulated) -> str:
+    seen = answer.found.seen
+    rarest = sorted(seen, key=lambda name: (seen[name], name))[:RAREST]
+    return f"{counted(len(seen), 'rare thing')}; rarest: " + ", ".join(f"{name} ({seen[name]})" for name in rarest)

@@ -1,0 +1,150 @@
+"""Clients: they ask for sagas, some under a key, twice, or for something else under the same key; and cancel.
+
+Whoever has a key asks again until there is an answer. Whoever has none does not dare to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from amends.core.messages import Cancel, Decline
+from amends.core.step import Run
+from amends.engine.tasks import Begin, Hear
+from amends.errors import EngineStopped, KeyReused, RequestRefused, StoreFull
+
+if TYPE_CHECKING:
+    from amends.checking.simulator.world import World
+
+AGAIN_MS: Final = 500
+PATIENCE_MS: Final = (1, 20, 2_000, 15_000, 60_000)
+HALF: Final = 2
+
+
+class Client:
+    """One of them.
+
+    Attributes:
+        number: from 1.
+        asked: what it asks for.
+        key: its key; empty for none.
+        saga_id: what it was answered; empty so far.
+        was_stopped: whether a process crashed while it waited for its answer.
+        waiting: how many of its requests are with the process now.
+    """
+
+    __slots__ = ("asked", "key", "number", "saga_id", "waiting", "was_stopped")
+
+    def __init__(self, number: int, asked: Any, key: str) -> None:
+        self.number = number
+        self.asked = asked
+        self.key = key
+        self.saga_id = ""
+        self.was_stopped = False
+        self.waiting = 0
+
+
+class Clients:
+    """All of them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        setting, chance, swarm = world.setting, world.chance, world.swarm
+        count = 1 + chance.below("clients", swarm.sagas)
+        for number in range(1, (min(count, len(setting.asked)) if setting.is_once else count) + 1):
+            label = f"client {number}"
+            place = number - 1 if setting.is_once else chance.below(label, len(setting.asked))
+            key = "" if chance.below(label, HALF) else f"key {number}"
+            client = Client(number, setting.asked[place], key)
+            pause_ms = chance.below(label, swarm.spread_ms)
+            world.after(pause_ms, self._ask, client)
+            if key and chance.hit(label, swarm.twin):
+                world.after(pause_ms + chance.below(label, HALF) * AGAIN_MS, self._ask, client)
+            if key and len(setting.asked) > 1 and not setting.is_once and chance.hit(label, swarm.reuse):
+                other = setting.asked[(place + 1) % len(setting.asked)]
+                world.after(pause_ms + chance.below(label, AGAIN_MS), self._ask_else, client, other)
+
+    def _tell(self, client: Client, what: str) -> None:
+        self._world.tell(f"client {client.number}", what)
+
+    def _ask(self, client: Client) -> None:
+        world = self._world
+        if not world.host.is_up:  # nobody listens: nothing was sent, so everybody dares to ask again
+            world.when_up(self._ask, client)
+            return
+        self._tell(client, f"asks for {client.asked}{' under ' + client.key if client.key else ''}")
+        if client.waiting:
+            world.saw("a key asked twice at once")
+        if client.was_stopped:
+            world.saw("a key asked again after a crash")
+        client.waiting += 1
+        task = Begin(
+            world.host.turner.form_of(world.setting.played), [client.asked], [client.key] if client.key else ()
+        )
+        world.host.ask(task, lambda answer: self._answered(client, answer))
+
+    def _answered(self, client: Client, answer: Any) -> None:
+        client.waiting -= 1
+        if isinstance(answer, EngineStopped):
+            client.was_stopped = True
+            if client.key:
+                self._world.when_up(self._ask, client)
+            else:
+                self._world.journal.strays += 1
+        elif isinstance(answer, StoreFull):
+            self._world.after(AGAIN_MS, self._ask, client)
+        else:
+            self._told(client, answer[0])
+
+    def _told(self, client: Client, said: Any) -> None:
+        world, answer = self._world, said.saga_id if isinstance(said, Run) else said
+        self._tell(client, f"is answered {answer}")
+        if isinstance(answer, Exception) and not isinstance(answer, RequestRefused):
+            world.broke("P16", f"a client was answered {type(answer).__name__}: {answer}")
+        if isinstance(answer, str) and answer not in world.view.rows:
+            world.broke("V01", f"{answer} was answered to a client, and is not stored")
+        if wrong := world.journal.answered(client.key, answer):
+            world.broke("V16", wrong)
+        if isinstance(answer, str) and not client.saga_id:
+            client.saga_id = answer
+            if world.chance.hit(f"client {client.number}", world.swarm.cancel):
+                pause = world.chance.below(f"client {client.number}", len(PATIENCE_MS))
+                world.after(PATIENCE_MS[pause], self._cancel, client)
+
+    def _cancel(self, client: Client) -> None:
+        self._tell(client, f"cancels {client.saga_id}")
+        task = Hear(client.saga_id, Cancel("changed my mind"))
+        self._world.host.ask(task, lambda answer: self._canceled(client, answer))
+
+    def _canceled(self, client: Client, answer: Any) -> None:
+        world = self._world
+        if isinstance(answer, EngineStopped):
+            world.when_up(self._cancel, client)
+        elif isinstance(answer, StoreFull):
+            world.after(AGAIN_MS, self._cancel, client)
+        elif isinstance(answer, Decline):
+            self._tell(client, f"is told: {answer.reason}")
+            world.saw("cancel too late")
+        elif isinstance(answer, Run):
+            self._tell(client, "is told: canceled")
+            world.saw("cancel taken")
+            world.journal.cancels[client.saga_id] = None
+        else:
+            world.broke("V01", f"{client.saga_id} was answered to a client, and now: {answer}")
+
+    def _ask_else(self, client: Client, other: Any) -> None:
+        """Something else under the same key: refused, unless it came first."""
+        world = self._world
+        if not world.host.is_up:
+            return
+        first = world.journal.by_key.get(client.key)
+        self._tell(client, f"asks for {other} under {client.key}")
+        task = Begin(world.host.turner.form_of(world.setting.played), [other], [client.key])
+        if first is not None and other != client.asked:
+            world.host.ask(task, lambda answer: self._refused(client, answer))
+
+    def _refused(self, client: Client, answer: Any) -> None:
+        if isinstance(answer, EngineStopped | StoreFull):
+            return
+        if not isinstance(answer[0], KeyReused):
+            self._world.broke("V16", f"{client.key} was given for something else, and answered {answer[0]}")
+        self._world.saw("a key for something else")

@@ -1,0 +1,260 @@
+"""The engine's process: what `amends.engine.shell` does with asyncio, done with the simulated world.
+
+It takes one turn at a time on what was queued meanwhile, sends and answers once that is committed, and can crash
+between any two of these. `Turner` is the engine's own.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from amends.checking.simulator.storage import DISK_FAILED, Crash
+from amends.checking.simulator.told import ASKED_BY, FINAL
+from amends.core.definition import Step
+from amends.core.messages import Answered, Send
+from amends.engine.flights import Flight, flight_of
+from amends.engine.tasks import Hear, Task
+from amends.engine.turn import Turn, Turner
+from amends.errors import EngineStopped, StoreFailed, StoreFull
+
+if TYPE_CHECKING:
+    from amends.checking.simulator.world import World
+
+PAUSE_MS: Final = 1  # between two turns: what a commit takes
+SPACE_PAUSE_MS: Final = 1000  # as the shell waits on a full disk
+IDLE_MAX: Final = 3  # turns in which nothing changes, one after the other without a pause
+LIVES_MAX: Final = 20  # in one schedule; later ones do not crash, so that it gets anywhere
+STOPPED: Final = EngineStopped("the process is gone")
+
+Reply = Callable[[Any], None]
+
+
+class Queued(NamedTuple):
+    """A task, and who wants to know; ``None`` for nobody: then it must not be lost."""
+
+    task: Task
+    reply: Reply | None
+
+
+class Host:
+    """One process, from its start to its crash.
+
+    Attributes:
+        life: its number.
+        is_up: whether it runs.
+        until_crash: how many I/Os it still does; 0 for any number.
+        turner: the engine's loop.
+    """
+
+    def __init__(self, world: World, life: int, clock_error_ms: int) -> None:
+        self.world = world
+        self.life = life
+        self.is_up = True
+        self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
+        self._born_ms = world.now_ms
+        self._start_ms = max(world.now_ms + clock_error_ms, world.store.head().at_ms)  # as `SystemClock` does it
+        self.turner = Turner(world.store, [world.setting.played], now_ms=self._start_ms, prefix=f"e{life}")
+        self._queue: list[Queued] = []
+        self._turn_at_ms = -1
+        self._turns = 0
+        self._idle = 0
+        self._lanes: dict[str, Lane] = {}
+        self._found = {row.saga_id: row.version for row in world.view.rows.values() if row.due_ms is not None}
+        world.tell(f"engine {life}", f"starts; its clock is {clock_error_ms} ms wrong")
+        if clock_error_ms < 0:
+            world.saw("clock set back between two processes")
+        self._wake(0)
+
+    def now_ms(self) -> int:
+        """This process's clock."""
+        return self._start_ms + self.world.now_ms - self._born_ms
+
+    def io(self, where: str) -> None:
+        """Count an I/O; the process may crash instead.
+
+        Raises:
+            Crash: it did.
+        """
+        if self.until_crash:
+            self.until_crash -= 1
+            if not self.until_crash:
+                raise Crash(where)
+
+    # What comes in --------------------------------------------------------------------------------------------
+
+    def ask(self, task: Task, reply: Reply | None) -> None:
+        """Queue a task; whoever asks is told that the process is gone if it is."""
+        if not self.is_up:
+            if reply is not None:
+                reply(STOPPED)
+            return
+        self._queue.append(Queued(task, reply))
+        self._wake(PAUSE_MS)
+
+    def hear(self, saga_id: str, said: Answered, flight: Flight, service: str) -> None:
+        """A call comes back."""
+        if not self.is_up:
+            self.world.saw("an answer to a process that is gone")
+            return
+        try:
+            self.io("when an answer arrives")
+        except Crash as crash:
+            self._die(crash)
+            return
+        self.world.sightings.of_answer(saga_id, said)
+        self.ask(Hear(saga_id, said), None)
+        self._lanes[service].drop(flight)
+
+    # A turn ---------------------------------------------------------------------------------------------------
+
+    def _wake(self, pause_ms: int) -> None:
+        at_ms = self.world.now_ms + max(pause_ms, 0)
+        if self._turn_at_ms < 0 or at_ms < self._turn_at_ms:
+            self._turn_at_ms = at_ms
+            self.world.after(max(pause_ms, 0), self._turn)
+
+    def _turn(self) -> None:
+        if not self.is_up or self._turn_at_ms != self.world.now_ms:
+            return
+        self._turn_at_ms = -1
+        batch, self._queue = self._queue, []
+        try:
+            self._take(batch)
+        except Crash as crash:
+            self._die(crash, batch)
+        except StoreFailed as failed:
+            if str(failed) != DISK_FAILED:
+                self.world.broke("P16", f"it stopped, and no disk had failed: {failed}")
+            self._die(failed, batch)
+
+    def _take(self, batch: list[Queued]) -> None:
+        last = self.world.view.block.number
+        self.world.sightings.recorded.clear()
+        try:
+            turn = self.turner.turn([queued.task for queued in batch], self.now_ms())
+        except StoreFull:
+            self._wait_for_space(batch)
+            return
+        except StoreFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what the simulator looks for
+            self.world.broke("P16", f"the turn ended with {type(error).__name__}: {error}")
+            return
+        self._turns += 1
+        self._must_not_spin(batch, turn, last)
+        self._must_record(batch, turn)
+        if self._turns == 1:
+            self._must_have_looked()
+        if turn.due_ms is not None:
+            self._wake(max(turn.due_ms - self.now_ms(), PAUSE_MS))
+        self._give_back(batch, turn)
+
+    def _must_record(self, batch: list[Queued], turn: Turn) -> None:
+        for queued, answer in zip(batch, turn.replies, strict=True):
+            task = queued.task
+            if isinstance(task, Hear) and isinstance(task.said, Answered):
+                self.world.sightings.must_be_recorded(task.saga_id, task.said, answer)
+
+    def _must_have_looked(self) -> None:
+        """Nobody hears any more what was answered to the process before: that has to be taken up at once."""
+        view = self.world.view
+        for saga_id, version in self._found.items():
+            told, waiting = view.told[saga_id], view.bodies[saga_id].get("waiting", {})
+            if version != view.rows[saga_id].version or told.phase in FINAL:
+                continue
+            for event, asked in waiting.items():
+                is_asked = told.members.get(event) in ASKED_BY[asked["kind"]] and not asked.get("taken")
+                if is_asked and not self.world.setting.steps[event].is_local and asked["at_ms"] <= self._start_ms:
+                    self.world.broke("P2", f"{saga_id} waits for {event}, which a process before asked")
+
+    def _must_not_spin(self, batch: list[Queued], turn: Turn, last: int) -> None:
+        """A process whose turns change nothing, and which wants the next one at once, keeps a processor busy."""
+        is_idle = not batch and self.world.view.block.number == last
+        at_once = turn.due_ms is not None and turn.due_ms <= self.now_ms()
+        self._idle = self._idle + 1 if is_idle and at_once else 0
+        if self._idle > IDLE_MAX:
+            self.world.broke("P16", f"it takes one turn after the other, and nothing changes; due at {turn.due_ms}")
+
+    def _give_back(self, batch: list[Queued], turn: Turn) -> None:
+        for flight in turn.dropped:
+            for lane in self._lanes.values():
+                lane.drop(flight)
+        answers = [(queued, answer) for queued, answer in zip(batch, turn.replies, strict=True) if queued.reply]
+        answers_first = bool(turn.sends and answers and self.world.chance.below("order", 2))
+        if answers_first:
+            self._answer(batch, answers)
+        self._send(turn)
+        for saga_id, run in turn.ended.items():
+            self.world.sightings.of_end(saga_id, run)
+        if not answers_first:
+            self._answer(batch, answers)
+
+    def _answer(self, batch: list[Queued], answers: list[tuple[Queued, Any]]) -> None:
+        for queued, answer in answers:
+            self.io("before an answer to a client")
+            batch.remove(queued)
+            assert queued.reply is not None, "only who asked is answered"
+            queued.reply(answer)
+
+    def _send(self, turn: Turn) -> None:
+        if len(turn.sends) > 1:
+            self.world.saw("two sends in one turn")
+        for number, (step, send) in enumerate(turn.sends):
+            self.io("between two sends" if number else "between commit and send")
+            self.world.sightings.of_send(send)
+            lane = self._lanes.get(step.service)
+            if lane is None:
+                lane = self._lanes[step.service] = Lane(self.world, self)
+            lane.send(step, send)
+
+    def _wait_for_space(self, batch: list[Queued]) -> None:
+        self.world.tell(f"engine {self.life}", "finds no space")
+        self.world.sightings.was_full = True
+        self._queue = [queued for queued in batch if queued.reply is None] + self._queue
+        for queued in batch:
+            if queued.reply is not None:
+                queued.reply(StoreFull("there is no space"))
+        self._turn_at_ms = -1
+        self._wake(SPACE_PAUSE_MS)
+
+    def _die(self, why: BaseException, batch: list[Queued] | None = None) -> None:
+        self.is_up = False
+        self.world.sightings.of_crash(str(why), self.life, self._turns)
+        self.world.tell(f"engine {self.life}", f"crashes: {why}")
+        for queued in [*(batch or []), *self._queue]:
+            if queued.reply is not None:
+                queued.reply(STOPPED)
+        self.world.crashed()
+
+
+class Lane:
+    """The calls of one participant, as `amends.engine.calls.Lane` makes them."""
+
+    def __init__(self, world: World, host: Host) -> None:
+        self._world = world
+        self._host = host
+        self._queue: OrderedDict[Flight, tuple[Step, Send]] = OrderedDict()
+        self._calls: dict[Flight, None] = {}
+
+    def send(self, step: Step, send: Send) -> None:
+        """Send a request, or let it wait for a place."""
+        self._queue[flight_of(send)] = step, send
+        self._fill()
+        if self._queue:
+            self._world.saw("a call waited for a place")
+
+    def drop(self, flight: Flight) -> None:
+        """Give the place of an attempt free; one that still waits for a place is not sent any more."""
+        self._queue.pop(flight, None)
+        if flight in self._calls:
+            del self._calls[flight]
+            self._fill()
+
+    def _fill(self) -> None:
+        while self._queue and len(self._calls) < self._world.swarm.places:
+            flight, (step, send) = self._queue.popitem(last=False)
+            if self._host.now_ms() < send.due_ms:
+                self._calls[flight] = None
+                self._world.wire.call(self._host, step, send)

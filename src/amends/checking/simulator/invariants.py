@@ -1,0 +1,180 @@
+"""What must hold: after every commit, and when nothing moves any more (the numbers are those of docs/simulating.md).
+
+Each rule reads what was written, what clients were told and what participants have in their books; none asks the engine
+how it sees things.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from amends.checking.simulator.told import FINAL, Told
+from amends.checking.simulator.view import Commit
+from amends.checking.world import Broken
+from amends.stored import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow
+
+WORDS: Final = {
+    "V01": "what was answered is stored",
+    "V02": "final is final",
+    "V03": "all or nothing is left",
+    "V04": "an effect happens once",
+    "V05": "what was undone before it came never comes",
+    "V06": "compensations run in reverse order",
+    "V07": "nothing is asked but what was decided, and stored",
+    "V08": "every saga that is not final has a due time",
+    "V09": "every saga ends once all is healed",
+    "V10": "records and rows are numbered without gaps",
+    "V12": "entities are as the completed sagas alone leave them",
+    "V13": "the records lead to the state that is stored",
+    "V14": "every change has its record, in the same commit",
+    "V15": "the chain of records recomputes",
+    "V16": "one saga and one answer for a key",
+    "V17": "nothing waits once all has ended",
+    "V19": "nothing is held once all has ended",
+    "V20": "the same seed gives the same bytes",
+    "V22": "nothing grows without bounds",
+    "P2": "a restart moves every saga whose request may be lost",
+    "P5": "every answer is on record, and one that comes later is waited for",
+    "P16": "the engine goes on, and sleeps when there is nothing to do",
+    "never": "what must not be",
+}
+"""Every rule that a schedule is held to, by its number among the invariants (V) or the promises (P)."""
+
+LENGTH_BYTES: Final = 8
+RECORDS_MAX: Final = 2_000  # of one saga in one schedule: an attempt every few minutes, for days
+Rule = Callable[[Commit], Iterator[Broken]]
+
+
+def broken(number: str, text: str) -> Broken:
+    """A rule that does not hold."""
+    return Broken(f"{number} {WORDS[number]}", text)
+
+
+# After every commit -------------------------------------------------------------------------------------------
+
+
+def first_broken(commit: Commit) -> Broken | None:
+    """The first rule that a commit breaks."""
+    return next((found for rule in RULES for found in rule(commit)), None)
+
+
+def _records_are_lawful(commit: Commit) -> Iterator[Broken]:
+    for saga_id, rule, text in commit.wrong:
+        yield broken(rule, f"{saga_id}: {text}")
+
+
+def _rows_follow(commit: Commit) -> Iterator[Broken]:
+    for row in commit.changes.sagas:
+        before = commit.before.rows.get(row.saga_id)
+        if row.version != (before.version + 1 if before else 1):
+            yield broken("V10", f"{row.saga_id}: version {row.version} follows {before and before.version}")
+        if before and before.due_ms is None and row.status != before.status:
+            yield broken("V02", f"{row.saga_id} was {before.status}, and is {row.status}")
+        if before and (before.request, before.definition, before.started_ms) != (
+            row.request, row.definition, row.started_ms,
+        ):  # fmt: skip
+            yield broken("V02", f"{row.saga_id}: its request, definition or start is another one now")
+    for entity in commit.changes.entities:
+        version = commit.before.entity_versions.get((entity.service, entity.entity_id), 0)
+        if entity.version != version + 1:
+            yield broken("V10", f"{entity.service}/{entity.entity_id}: version {entity.version} follows {version}")
+
+
+def _due_is_stored(commit: Commit) -> Iterator[Broken]:
+    for row in commit.changes.sagas:
+        latest = _due_at_latest(row, commit.bodies[row.saga_id])
+        if (row.due_ms is None) != (latest is None) or (row.due_ms is not None and row.due_ms > (latest or 0)):
+            yield broken("V08", f"{row.saga_id} is {row.status} and due at {row.due_ms}; it is to be by {latest}")
+
+
+def _due_at_latest(row: SagaRow, body: Any) -> int | None:
+    """When the first request that is held back is to be sent, or the first that was sent is to be given up."""
+    if row.status in FINAL:
+        return None
+    asked = ("sent", "resent", "probing", "undoing")
+    waiting = (body["waiting"][event] for event, status in body.get("members", {}).items() if status in asked)
+    waits = [each["at_ms"] if each["at_ms"] > row.changed_ms else each["due_ms"] for each in waiting]
+    return min(waits, default=WAITS_FOR_OPERATOR if row.status == NEEDS_OPERATOR else 0)
+
+
+def _state_is_told(commit: Commit) -> Iterator[Broken]:
+    for row in commit.changes.sagas:
+        told, body = commit.before.told.get(row.saga_id), commit.bodies[row.saga_id]
+        if told is None:
+            yield broken("V14", f"{row.saga_id} is stored, and no record tells of it")
+            return
+        if told.number != body["number"]:
+            yield broken("V14", f"{row.saga_id}: its row counts {body['number']} records, there are {told.number}")
+        if (row.status, _stored(told, body)) != (_status(told), _where(told)):
+            text = f"{row.saga_id} is {row.status} with {body.get('members')}, by its records {_status(told)}"
+            yield broken("V13", f"{text} with {told.members}")
+
+
+def _status(told: Told) -> str:
+    return NEEDS_OPERATOR if told.is_stuck() else told.phase
+
+
+def _where(told: Told) -> tuple[str, dict[str, str]]:
+    return ("", {}) if told.phase in FINAL else (told.phase, told.script.normal(told.members))
+
+
+def _stored(told: Told, body: Any) -> tuple[str, dict[str, str]]:
+    return body.get("phase", ""), told.script.normal(body.get("members", {}))
+
+
+def _changes_are_recorded(commit: Commit) -> Iterator[Broken]:
+    rows = {row.saga_id for row in commit.changes.sagas}
+    told = {record.subject for record in commit.said if record.number}
+    for saga_id in sorted(rows ^ told):
+        yield broken("V14", f"{saga_id} has a row or a record in block {commit.changes.block.number}, and not both")
+    if commit.changes.entities and not commit.said:
+        yield broken("V14", f"block {commit.changes.block.number} changes entities, and has no record")
+    for key in commit.changes.keys:
+        if key.saga_id and key.saga_id not in rows:
+            yield broken("V16", f"key {key.key} is stored apart from its saga, {key.saga_id}")
+        if key.key in commit.before.keys:
+            yield broken("V16", f"key {key.key} is stored twice")
+
+
+def _chain_holds(commit: Commit) -> Iterator[Broken]:
+    block, last = commit.changes.block, commit.before.block
+    digest = hashlib.sha256(last.head)
+    for line in block.records.split("\n"):
+        digest.update(len(line).to_bytes(LENGTH_BYTES, "big") + line.encode("ascii"))
+    expected = (last.number + 1, last.head, digest.digest())
+    if (block.number, block.before, block.head) != expected or block.at_ms < last.at_ms:
+        yield broken("V15", f"block {block.number} does not follow block {last.number}")
+    for record in commit.said:
+        if record.at_ms != block.at_ms:
+            yield broken("V15", f"block {block.number} is of {block.at_ms}, and a record in it of {record.at_ms}")
+
+
+def _later_is_waited_for(commit: Commit) -> Iterator[Broken]:
+    for record in commit.said:
+        request, _, words = record.cause.partition(" ")
+        before = commit.before.bodies.get(record.subject)
+        if words == "timed out" and before:
+            asked = before.get("waiting", {}).get(request.rpartition("/")[0], {})
+            if asked.get("taken") and record.at_ms < asked["due_ms"]:
+                text = f"{record.subject}: {request} timed out, and was to be answered until {asked['due_ms']}"
+                yield broken("P5", text)
+
+
+def _stays_bounded(commit: Commit) -> Iterator[Broken]:
+    for row in commit.changes.sagas:
+        if commit.bodies[row.saga_id]["number"] > RECORDS_MAX:
+            yield broken("V22", f"{row.saga_id} has more than {RECORDS_MAX} records")
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    _chain_holds,
+    _records_are_lawful,
+    _rows_follow,
+    _changes_are_recorded,
+    _state_is_told,
+    _due_is_stored,
+    _later_is_waited_for,
+    _stays_bounded,
+)

@@ -1,0 +1,127 @@
+"""What must hold when nothing moves any more: every saga has ended, and what is left is what is to be left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from amends.checking.simulator.invariants import broken
+from amends.checking.world import Broken
+from amends.core.definition import Step, takes_call
+from amends.core.messages import GONE, Call, Changed, Kind, Refused
+from amends.core.walk import key_of
+from amends.engine.codec import text_of
+from amends.stored import ABANDONED, COMPENSATED, COMPLETED, SagaRow
+
+if TYPE_CHECKING:
+    from amends.checking.simulator.world import World
+
+
+def first_broken_at_rest(world: World) -> Broken | None:
+    """The first rule that a world at rest breaks."""
+    rules = (_all_ended, _counted, _promises_kept, _one_saga_each, _effects, _entities, _nothing_held)
+    return next((found for rule in rules for found in rule(world)), None)
+
+
+def _all_ended(world: World) -> Iterator[Broken]:
+    for row in world.view.rows.values():
+        if row.due_ms is not None:
+            yield broken("V09", f"{row.saga_id} is {row.status}, and nothing moves any more: {row.body}")
+    if waiting := world.store.due([row.definition for row in world.view.rows.values()], 2**62, 1):
+        yield broken("V17", f"{waiting[0][1]} is due, and has ended")
+
+
+def _counted(world: World) -> Iterator[Broken]:
+    counted = Counter((row.definition, row.status) for row in world.view.rows.values())
+    if world.store.counts() != counted:
+        yield broken("V13", f"{dict(world.store.counts())} are counted, and there are {dict(counted)}")
+
+
+def _promises_kept(world: World) -> Iterator[Broken]:
+    journal, rows = world.journal, world.view.rows
+    for saga_id in journal.promised:
+        if world.store.saga(saga_id) is None:
+            yield broken("V01", f"{saga_id} was answered to a client, and is not stored")
+    for saga_id, status in journal.ended.items():
+        if rows[saga_id].status != status:
+            yield broken("V02", f"{saga_id} was said to be {status}, and is {rows[saga_id].status}")
+    for saga_id in journal.cancels:
+        if rows[saga_id].status not in (COMPENSATED, ABANDONED):
+            yield broken("V07", f"{saga_id} was canceled, and is {rows[saga_id].status}")
+
+
+def _one_saga_each(world: World) -> Iterator[Broken]:
+    journal, stored = world.journal, world.view.rows
+    asked = len(journal.promised)
+    if not asked <= len(stored) <= asked + journal.strays:
+        text = f"{len(stored)} sagas were started; {asked} were answered, {journal.strays} may have been"
+        yield broken("V16", text)
+
+
+def _effects(world: World) -> Iterator[Broken]:
+    """What stands of each step outside, by the participants' books."""
+    for row in world.view.rows.values():
+        for step in world.setting.steps.values():
+            stands = None if step.is_local else world.wire.stands(row.saga_id, step)
+            if stands is not None and not _is_right(row, step, stands):
+                yield broken("V03", f"{row.saga_id} is {row.status}, and {step.event} stands {stands} times")
+
+
+def _is_right(row: SagaRow, step: Step, stands: int) -> bool:
+    if row.status == COMPLETED:
+        return stands >= 1 if step.at_least_once else stands == 1
+    return row.status == ABANDONED or stands == 0 or step.at_least_once
+
+
+def _entities(world: World) -> Iterator[Broken]:
+    """Only what completed sagas did, in the order in which it took effect, and what compensated ones leave."""
+    setting, rows = world.setting, world.view.rows
+    if any(row.status == ABANDONED for row in rows.values()):
+        return
+    entities: dict[tuple[str, str], Any] = {
+        (service, key): value for service, owned in setting.scenario.given.items() for key, value in owned.items()
+    }
+    for saga_id, event, undone in world.view.history:
+        row, step = rows[saga_id], setting.steps[event]
+        request = world.request_of(row)
+        assert step.entity is not None, "what is in the history is local"
+        cell = (step.service, step.entity(request))
+        if row.status == COMPLETED:
+            after = _replayed(world, row, step, entities.get(cell), request)
+            if isinstance(after, Refused):
+                reason = f"would be refused without the sagas that were compensated: {after.reason}"
+                yield broken("V12", f"{saga_id}: {event} {reason}")
+                return
+            entities[cell] = after
+        elif undone and step.leaves:
+            entities[cell] = step.leaves(entities.get(cell), request)
+    for cell in sorted({*entities, *world.view.texts}):
+        expected, found = entities.get(cell), world.view.texts.get(cell)
+        text = None if expected is None else text_of(expected)
+        if text != found:
+            yield broken("V12", f"{'/'.join(cell)} is {found}; by the completed sagas alone it would be {text}")
+
+
+def _replayed(world: World, row: SagaRow, step: Step, entity: Any, request: Any) -> Any:
+    extra: tuple[Call, ...] = ()
+    if takes_call(step.action):
+        answers = world.view.bodies[row.saga_id].get("answers", {})
+        extra = (Call(key_of(row.saga_id, step, Kind.DO), 1, answers),)
+    after = step.action(entity, request, *extra)
+    after = after.entity if isinstance(after, Changed) else after
+    return None if after is GONE else after
+
+
+def _nothing_held(world: World) -> Iterator[Broken]:
+    for row in world.view.rows.values():
+        for step in world.setting.steps.values():
+            if not step.holds or step.entity is None or row.status == ABANDONED:
+                continue
+            entity_id = step.entity(world.request_of(row))
+            before = world.setting.scenario.given.get(step.service, {}).get(entity_id)
+            after = world.view.entities[step.service].get(entity_id)
+            for name in step.holds:
+                if getattr(before, name, None) != getattr(after, name, None):
+                    text = f"{step.service}/{entity_id}.{name} is {getattr(after, name, None)!r}"
+                    yield broken("V19", f"{text}: {step.event} holds it")

@@ -1,0 +1,56 @@
+"""One schedule, from its first draw to its rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from amends.checking.simulator.chance import Chance, Draws, Listed, Recorded, Seeded
+from amends.checking.simulator.setting import Setting
+from amends.checking.simulator.world import World
+from amends.checking.world import Broken
+
+
+class Played(NamedTuple):
+    """What became of a schedule.
+
+    Attributes:
+        broken: the first rule that was broken; ``None`` when all held.
+        seen: rare things, and how often.
+        head: of the audit at its end, a digest of everything that was committed.
+        sagas: how many were started.
+        moments: how many there were.
+        trace: what happened, in words; empty where nobody wanted it.
+    """
+
+    broken: Broken | None
+    seen: Mapping[str, int]
+    head: bytes
+    sagas: int
+    moments: int
+    trace: Sequence[str] = ()
+
+
+def by_seed(setting: Setting, seed: int, *, traced: bool = False) -> Played:
+    """Play the schedule of a seed."""
+    return play(setting, Seeded(seed), traced=traced)
+
+
+def by_list(setting: Setting, draws: Draws, *, traced: bool = False) -> Played:
+    """Play a schedule in which happens what is listed, and nothing else."""
+    return play(setting, Listed(draws), traced=traced)
+
+
+def draws_of(setting: Setting, seed: int) -> Draws:
+    """What happens in the schedule of a seed, as a list."""
+    chance = Recorded(seed)
+    play(setting, chance)
+    return chance.draws
+
+
+def play(setting: Setting, chance: Chance, *, traced: bool = False) -> Played:
+    """Play a schedule."""
+    world = World(setting, chance, traced=traced)
+    world.play()
+    head = world.store.head().head
+    return Played(world.broken, world.seen, head, len(world.view.rows), world.moments, world.trace or ())

@@ -1,0 +1,133 @@
+"""What is the same in every schedule of a scenario: definition, requests, entities at the start, outside systems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import Any, Final
+
+from amends.checking.models import Model
+from amends.checking.simulator.coverage import Shape, shape_of
+from amends.checking.simulator.outside import WITHIN_S, as_declared
+from amends.checking.simulator.swarm import HOUR_MS
+from amends.core.audit import GENESIS, Record, chain
+from amends.core.definition import Saga, Step, parallel
+from amends.core.messages import Kind
+from amends.core.waiting import milliseconds
+from amends.engine.codec import EntityForms, Form, text_of
+from amends.scenario import Scenario
+from amends.stored import Block, Changes, EntityRow
+
+EPOCH_MS: Final = 1_700_000_000_000  # when every schedule begins: some moment of November 2023
+GIVEN: Final = "given"
+KINDS: Final = (Kind.DO, Kind.UNDO)
+HOUR_S: Final = 3600
+ATTEMPTS_MAX: Final = 60
+TRIES: Final = 4  # of a request that nothing goes wrong with any more: what was on its way when it was healed, and more
+
+Raises = Callable[[Step, Kind], None]
+"""Called before a local decider; raises when the decider is to raise."""
+
+
+class Setting:
+    """A scenario, laid out for simulating it.
+
+    Attributes:
+        name: as the scenario is called.
+        scenario: itself.
+        saga: the definition as its author wrote it.
+        played: the same, whose local deciders raise when `raises` does.
+        raises: of the schedule that runs; ``None`` for nobody.
+        steps: by event.
+        group_of: event to number of its group.
+        models: of the outside systems, by service.
+        asked: what clients ask for.
+        is_once: whether each of these is asked for once at most, because it carries an id of its own.
+        first: the commit that brings the entities of the start.
+        forms: how entities are read back.
+        form: how requests are.
+        deciders: local deciders by number from 1, as ``EVENT/do`` or ``EVENT/undo``.
+        settles: whether a step relies on it that a request has no effect after a time.
+        heals_within_ms: when every saga has ended at the latest, once nothing goes wrong any more.
+    """
+
+    def __init__(self, name: str, scenario: Scenario) -> None:
+        self.name = name
+        self.scenario = scenario
+        self.saga = scenario.saga
+        self.raises: Raises | None = None
+        self.steps = {each.event: each for each in self.saga.every_step()}
+        self.group_of = {each.event: number for number, group in enumerate(self.saga.groups) for each in group}
+        self.models = _models(scenario)
+        self.asked: Sequence[Any] = scenario.asked or scenario.requests
+        self.is_once = bool(scenario.ids) and not scenario.asked
+        self.played = self._played()
+        self.first = _first(scenario)
+        self.forms = EntityForms()
+        self.forms.learn_saga(self.saga)
+        self.form = Form(self.saga)
+        asked = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
+        self.deciders = dict(enumerate(asked, 1))
+        self.settles = any(each.settles_within_s for each in self.steps.values())
+        self.heals_within_ms = HOUR_MS + sum(_longest_ms(each) for each in self.steps.values())
+        self._moody = {service for service in self.models if service not in scenario.models}
+
+    def takes_doubles(self, step: Step) -> bool:
+        """Whether a request may arrive twice: not where a refusal of the first is forgotten, and the second done."""
+        return step.remembers_refusals or step.service not in self._moody
+
+    def outlasts_ms(self, step: Step) -> int:
+        """How long a participant is down at most: some dozen attempts, or the life of a key."""
+        lifetime_s = (step.key_lives_h or 0) * HOUR_S
+        return milliseconds(max(ATTEMPTS_MAX * step.backoff.cap_s, lifetime_s + step.backoff.cap_s * TRIES))
+
+    def shape(self) -> Shape:
+        """What the definition can come to."""
+        doubled = any(self.takes_doubles(step) for step in self.steps.values() if not step.is_local)
+        choice = len(self.asked) > 1 and not self.is_once
+        return shape_of(self.saga, moody=bool(self._moody), doubled=doubled, choice=choice)
+
+    def _played(self) -> Saga:
+        """The saga with deciders that can be made to raise; without `prepare` where the requests are prepared."""
+        groups = [parallel(*(self._flaky(each) if each.is_local else each for each in g)) for g in self.saga.groups]
+        prepare = self.saga.prepare if self.scenario.asked else None
+        return replace(self.saga, steps=groups, prepare=prepare)
+
+    def _flaky(self, step: Step) -> Step:
+        undo = step.undo and self._raising(step, Kind.UNDO, step.undo)
+        return replace(step, action=self._raising(step, Kind.DO, step.action), undo=undo)
+
+    def _raising(self, step: Step, kind: Kind, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def asked(*given: Any) -> Any:
+            if self.raises is not None:
+                self.raises(step, kind)
+            return function(*given)
+
+        return asked
+
+
+def _models(scenario: Scenario) -> dict[str, Model]:
+    services = dict.fromkeys(each.service for each in scenario.saga.every_step() if not each.is_local)
+    return {service: scenario.models.get(service) or as_declared() for service in services}
+
+
+def _first(scenario: Scenario) -> Changes | None:
+    rows = [
+        EntityRow(service, key, text_of(entity), 1)
+        for service, owned in scenario.given.items()
+        for key, entity in owned.items()
+    ]
+    records = [Record(GIVEN, 0, EPOCH_MS, f"{row.service}/{row.entity_id} {row.body}", ()).canonical() for row in rows]
+    if not rows:
+        return None
+    text = b"\n".join(records).decode("ascii")
+    block = Block(1, EPOCH_MS, GENESIS, chain(GENESIS, records), text, (GIVEN,), 0, 0)
+    return Changes((), rows, (), block, {})
+
+
+def _longest_ms(step: Step) -> int:
+    """How long a step may take, there and back, when nothing goes wrong but what has."""
+    each_s = step.timeout_s + (step.settles_within_s or 0) + step.backoff.cap_s + WITHIN_S
+    return milliseconds(TRIES * each_s + step.limit_s)

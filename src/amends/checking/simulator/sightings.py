@@ -1,0 +1,148 @@
+"""Noticing the rare things, from what is committed, sent and answered; and rules that need the order of these."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from amends.checking.simulator.told import ASKED_BY, BACKWARD, FINAL, FORWARD, Told
+from amends.checking.simulator.view import Commit, Said
+from amends.core.messages import Answered, Done, Kind, Refused, Send
+from amends.core.step import Run
+from amends.engine.codec import status_of
+from amends.stored import NEEDS_OPERATOR
+
+if TYPE_CHECKING:
+    from amends.checking.simulator.world import World
+
+CRASHES: Final = {
+    "before a commit": "crash before a commit",
+    "after a commit": "crash after a commit, before anything else",
+    "before an answer to a client": "crash before an answer to a client",
+    "between commit and send": "crash between commit and send",
+    "between two sends": "crash between two sends",
+    "when an answer arrives": "crash when an answer arrives",
+}
+ENDS: Final = {"completed": "a saga completed", "compensated": "a saga was compensated"}
+OPERATED: Final = {"resolve": "resolved by an operator", "abandon": "abandoned by an operator"}
+
+
+class Sightings:
+    """Who looks at a world.
+
+    Attributes:
+        was_full: a commit found no space, and none has gone well since.
+        recorded: saga and cause of every record that this turn has written.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.was_full = False
+        self.recorded: set[tuple[str, str]] = set()
+        self._heard: Counter[tuple[str, Answered]] = Counter()
+        self._raised: dict[str, None] = {}
+
+    # What is committed ----------------------------------------------------------------------------------------
+
+    def of_commit(self, commit: Commit) -> None:
+        """Look at a commit that was not taken over by the view yet."""
+        if self.was_full:
+            self.was_full = False
+            self._world.saw("no space, and then it went on")
+        for record in commit.said:
+            if record.number:
+                self._of_record(record)
+        before = commit.before.rows
+        for row in commit.changes.sagas:
+            last = before.get(row.saga_id)
+            if last is not None and last.status == NEEDS_OPERATOR and row.status != NEEDS_OPERATOR:
+                self._world.saw("waited for an operator, and went on")
+
+    def must_be_recorded(self, saga_id: str, said: Answered, answer: object) -> None:
+        """An answer is on record once its turn is over."""
+        cause = f"{said.step}/{said.kind.value} {type(said.outcome).__name__.lower()}"
+        if (saga_id, cause) not in self.recorded:
+            self._world.broke("P5", f"{saga_id}: {cause}, of which there is no record: {answer}")
+
+    def _of_record(self, record: Said) -> None:
+        self.recorded.add((record.subject, record.cause.partition(":")[0]))
+        saw, words = self._world.saw, record.cause.split(":")[0].split(" ")
+        if record.changes and record.changes[-1] in ENDS:
+            saw(ENDS[record.changes[-1]])
+        if words[0] in OPERATED and record.changes:
+            saw(OPERATED[words[0]])
+        if words[0] == "deadline" and record.changes:
+            saw("deadline passed")
+        if words[-1] == "unknown" and "Decider" in record.cause:
+            self._raised[record.subject] = None
+        elif record.subject in self._raised and words[-1] == "done":
+            saw("asked again after a decider raised")
+
+    # What is sent and answered --------------------------------------------------------------------------------
+
+    def of_send(self, send: Send) -> None:
+        """Nothing goes out but what is committed."""
+        request = send.request
+        told = self._world.view.told.get(request.saga_id)
+        if told is None or request.saga_id not in self._world.view.rows:
+            self._world.broke("V07", f"{request.saga_id} is not stored, and asks for {request.step}")
+        elif told.members.get(request.step) not in ASKED_BY[request.kind.value] or told.phase in FINAL:
+            text = f"{request.saga_id} asks for {request.step}/{request.kind.value}, which is not what is stored"
+            self._world.broke("V07", f"{text}: {told.phase}, {told.members}")
+        else:
+            self._is_phase(send, told)
+
+    def _is_phase(self, send: Send, told: Told) -> None:
+        wrong = {Kind.DO: BACKWARD, Kind.UNDO: FORWARD}.get(send.request.kind)
+        if told.phase == wrong:
+            self._world.broke("V07", f"{send.request.call.key} is sent, and the saga goes {told.phase}")
+        waiting = self._world.view.bodies[send.request.saga_id]["waiting"][send.request.step]
+        if waiting["attempt"] != send.request.call.attempt:
+            text = f"{send.request.call.key} is sent as attempt {send.request.call.attempt}"
+            self._world.broke("V07", f"{text}, and attempt {waiting['attempt']} is stored")
+
+    def of_answer(self, saga_id: str, said: Answered) -> None:
+        """An answer arrives at a process that runs."""
+        told = self._world.view.told.get(saga_id)
+        if told is None:
+            return
+        saw, status = self._world.saw, told.members.get(said.step)
+        self._heard[saga_id, said] += 1
+        if self._heard[saga_id, said] > 1:
+            saw("an answer arrived twice")
+        if told.phase in FINAL:
+            saw("an answer after the saga had ended")
+        elif said.kind is Kind.DO and isinstance(said.outcome, Done):
+            self._of_success(told, said, status)
+        elif said.kind is Kind.PROBE and status == "probing" and isinstance(said.outcome, Done | Refused):
+            saw(f"a probe found {'it' if isinstance(said.outcome, Done) else 'nothing'}")
+
+    def _of_success(self, told: Told, said: Answered, status: str | None) -> None:
+        if told.turned_back and said.step not in told.standing:
+            self._world.saw("late success while going back")
+        elif status == "resent":
+            self._world.saw("timeout, then success")
+
+    def of_end(self, saga_id: str, run: Run) -> None:
+        """Whoever waits for a saga is told its end."""
+        status = status_of(run.state)
+        first = self._world.journal.ended.setdefault(saga_id, status)
+        if first != status:
+            self._world.broke("V02", f"{saga_id} was said to be {first}, and then {status}")
+
+    # Processes ------------------------------------------------------------------------------------------------
+
+    def of_crash(self, where: str, life: int, turns: int) -> None:
+        """A process is gone."""
+        if where in CRASHES:
+            self._world.saw(CRASHES[where])
+        if life > 1 and turns == 0:
+            self._world.saw("crash while a process takes over")
+
+    def of_restart(self) -> None:
+        """Another process starts."""
+        for row in self._world.view.rows.values():
+            waiting = self._world.view.bodies[row.saga_id].get("waiting", {})
+            if row.due_ms is not None and any(asked.get("taken") for asked in waiting.values()):
+                self._world.saw("restart while an answer is to come later")
+                return

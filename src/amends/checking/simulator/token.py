@@ -1,0 +1,56 @@
+"""A failing schedule as a word to copy: what happens in it, listed. It holds as long as the definition does."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from typing import Final, NamedTuple
+
+from amends.checking.simulator.chance import Draws
+from amends.checking.simulator.setting import Setting
+from amends.errors import UnusableInput
+
+FORM: Final = "amends-s1-"  # the digit is the version of the form
+SIZE_MAX: Final = 1_000_000  # bytes, unpacked; a shrunk schedule has some hundred
+
+
+class Token(NamedTuple):
+    """What a token holds.
+
+    Attributes:
+        fingerprint: of the definition.
+        name: of the scenario.
+        draws: what happens.
+    """
+
+    fingerprint: str
+    name: str
+    draws: Draws
+
+
+def token_of(setting: Setting, draws: Draws) -> str:
+    """The token of a schedule."""
+    labels: dict[str, dict[int, int]] = {}
+    for (label, place), drawn in draws.items():
+        labels.setdefault(label, {})[place] = drawn
+    text = json.dumps([setting.saga.fingerprint, setting.name, labels], separators=(",", ":"))
+    return FORM + base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
+
+
+def read_token(text: str) -> Token:
+    """The token that a text is.
+
+    Raises:
+        UnusableInput: it is none.
+    """
+    word = text.strip()
+    body = word.removeprefix(FORM)
+    try:
+        packed = base64.b64decode(body + "=" * (-len(body) % 4), b"-_", validate=word.startswith(FORM))
+        fingerprint, name, labels = json.loads(zlib.decompressobj().decompress(packed, SIZE_MAX))
+        draws = {(label, int(place)): int(drawn) for label, draws in labels.items() for place, drawn in draws.items()}
+    except (AttributeError, TypeError, ValueError, binascii.Error, zlib.error) as error:
+        raise UnusableInput(f"{word[:40]!r} is no token of a schedule; one begins with {FORM}") from error
+    return Token(str(fingerprint), str(name), draws)

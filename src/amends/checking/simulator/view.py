@@ -1,0 +1,117 @@
+"""What can be seen of an engine from outside: the rows that it commits, its records, the effects on its entities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from amends.checking.simulator.setting import Setting
+from amends.checking.simulator.told import Script, Told
+from amends.core.audit import GENESIS
+from amends.stored import Block, Changes, KeyRow, SagaRow
+
+DECODE: Final = msgspec.json.Decoder().decode
+
+
+class Said(NamedTuple):
+    """One audit record, read back; see `amends.core.audit.Record`."""
+
+    subject: str
+    number: int
+    at_ms: int
+    cause: str
+    changes: list[str]
+
+
+class Commit(NamedTuple):
+    """One commit, as it is looked at.
+
+    Attributes:
+        changes: what was written.
+        said: its records.
+        before: the view before it, but for `View.told`.
+        bodies: saga to the body of its new row.
+        wrong: (saga, rule, text) of what its records say that must not be.
+    """
+
+    changes: Changes
+    said: list[Said]
+    before: View
+    bodies: Mapping[str, Any]
+    wrong: list[tuple[str, str, str]]
+
+
+class View:
+    """Everything that was ever committed, as it is now.
+
+    Attributes:
+        setting: the scenario.
+        rows: of sagas, by id.
+        bodies: of these rows.
+        told: where each saga stands by its records.
+        entities: service, then id, to entity.
+        texts: the same, each as it is stored.
+        entity_versions: (service, id) to version.
+        keys: client keys.
+        block: the last one.
+        history: (saga, event, whether it was undone) of local steps that took effect, in order.
+        records: how many there are, by saga.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.rows: dict[str, SagaRow] = {}
+        self.bodies: dict[str, Any] = {}
+        self.told: dict[str, Told] = {}
+        self.entities: dict[str, dict[str, Any]] = {step.service: {} for step in setting.steps.values()}
+        self.texts: dict[tuple[str, str], str | None] = {}
+        self.entity_versions: dict[tuple[str, str], int] = {}
+        self.keys: dict[str, KeyRow] = {}
+        self.block = Block(0, 0, GENESIS, GENESIS, "", (), 0, 0)
+        self.history: list[tuple[str, str, bool]] = []
+        self._local = {step.event for step in setting.steps.values() if step.is_local}
+        self._script = Script(setting.saga)
+
+    def read(self, changes: Changes) -> Commit:
+        """Read a commit."""
+        said = [Said(*DECODE(line)) for line in changes.block.records.split("\n")]
+        wrong: list[tuple[str, str, str]] = []
+        for record in said:
+            if record.number:
+                wrong += self._hear(record)
+        bodies = {row.saga_id: DECODE(row.body) for row in changes.sagas}
+        return Commit(changes, said, self, bodies, wrong)
+
+    def take(self, commit: Commit) -> None:
+        """From now on, this is how it is."""
+        changes = commit.changes
+        for row in changes.sagas:
+            self.rows[row.saga_id] = row
+        self.bodies.update(commit.bodies)
+        for entity in changes.entities:
+            self.texts[entity.service, entity.entity_id] = entity.body
+            self.entity_versions[entity.service, entity.entity_id] = entity.version
+            owned = self.entities.setdefault(entity.service, {})
+            owned.pop(entity.entity_id, None)
+            if entity.body is not None:
+                owned[entity.entity_id] = self.setting.forms.decode(entity.service, entity.body)
+        for key in changes.keys:
+            self.keys[key.key] = key
+        self.block = changes.block
+
+    def _hear(self, record: Said) -> list[tuple[str, str, str]]:
+        saga_id = record.subject
+        told = self.told.get(saga_id)
+        if told is None:
+            told = self.told[saga_id] = Told(self._script)
+        wrong = [(saga_id, rule, text) for rule, text in told.hear(record.changes)]
+        if record.number != told.number + 1:
+            wrong.append((saga_id, "V10", f"record {record.number} follows record {told.number}"))
+        told.number = record.number
+        for line in record.changes:
+            event, _, status = line.rpartition(" ")
+            if event in self._local and status in ("done", "undone"):
+                self.history.append((saga_id, event, status == "undone"))
+        return wrong

@@ -1,0 +1,240 @@
+"""The world of one schedule: time, and everybody who does something in it.
+
+A heap of moments, each with what happens then. Two phases: things go wrong; then all is healed, and every saga has to
+end.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+
+from amends.checking.simulator.chance import Chance
+from amends.checking.simulator.clients import Clients
+from amends.checking.simulator.host import Host
+from amends.checking.simulator.invariants import broken, first_broken
+from amends.checking.simulator.journal import Journal
+from amends.checking.simulator.operators import Operators
+from amends.checking.simulator.rest import first_broken_at_rest
+from amends.checking.simulator.setting import EPOCH_MS, Setting
+from amends.checking.simulator.sightings import Sightings
+from amends.checking.simulator.storage import FAILED_AFTER, FULL, FailingStore, Hooks
+from amends.checking.simulator.swarm import HOUR_MS, drawn, healed
+from amends.checking.simulator.view import View
+from amends.checking.simulator.wire import Wire
+from amends.checking.world import Broken
+from amends.core.definition import Step
+from amends.core.messages import Kind
+from amends.stored import NEEDS_OPERATOR, Changes, SagaRow
+
+MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
+AWAY_MS: Final = (1, 10, 200, 5_000)
+LONG_MS: Final = (60_000, HOUR_MS, 8 * HOUR_MS)
+CLOCK_MS: Final = (-1_000, -60_000, -HOUR_MS)
+SET_FORWARD_MS: Final = (60_000, HOUR_MS)
+SECOND_MS: Final = 1000
+STUBBORN_MS: Final = 30 * 60 * SECOND_MS  # how long a decider always raises: longer than any step's limit
+AGAIN_MS: Final = 500  # within which whoever waited for a process comes to it
+
+
+class Decider(Exception):
+    """A local decider has a bug, or a bad day."""
+
+
+class World:
+    """One schedule.
+
+    Attributes:
+        setting: what is the same in all.
+        chance: what happens.
+        swarm: what goes wrong, and how often; nothing once it is healed.
+        is_healed: whether anything still goes wrong.
+        now_ms: true time, milliseconds since 1970.
+        store: what outlives a process.
+        view: what was committed.
+        journal: what was answered.
+        wire: participants outside, and the way to them.
+        host: the process that runs now; it may have crashed.
+        lives: how many processes there were.
+        seen: the rare things, and how often.
+        trace: what happened, in words; ``None`` where nobody reads it.
+        broken: the first rule that was broken.
+    """
+
+    def __init__(self, setting: Setting, chance: Chance, *, traced: bool = False) -> None:
+        self.setting = setting
+        self.chance = chance
+        self.swarm = drawn(chance)
+        self.is_healed = False
+        self.now_ms = EPOCH_MS
+        self.seen: Counter[str] = Counter()
+        self.trace: list[str] | None = [] if traced else None
+        self.broken: Broken | None = None
+        self.moments = 0
+        self._heap: list[tuple[int, int, Callable[..., object], tuple[Any, ...]]] = []
+        self._tick = count()
+        self._until_up: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self.view = View(setting)
+        self.journal = Journal()
+        self.sightings = Sightings(self)
+        self.store = self._opened()
+        self.wire = Wire(self)
+        self.operators = Operators(self)
+        self.lives = 0
+        self.host: Host = self._born()
+        self.clients = Clients(self)
+
+    # Time -----------------------------------------------------------------------------------------------------
+
+    def after(self, pause_ms: int, act: Callable[..., object], *given: Any) -> None:
+        """Let something happen later."""
+        heapq.heappush(self._heap, (self.now_ms + pause_ms, next(self._tick), act, given))
+
+    def play(self) -> None:
+        """Let everything happen, until nothing is left to happen or a rule is broken."""
+        self.setting.raises = self._raise_maybe
+        self.after(self.swarm.faults_ms, self._heal)
+        heap = self._heap
+        limit_ms = EPOCH_MS + self.swarm.faults_ms + self.setting.heals_within_ms
+        while heap and self.broken is None:
+            self.now_ms, _, act, given = heapq.heappop(heap)
+            act(*given)
+            self.moments += 1
+            if self.now_ms > limit_ms or self.moments > MOMENTS_MAX:
+                self._does_not_end()
+        self.setting.raises = None
+        if self.broken is None:
+            self.broken = first_broken_at_rest(self)
+            if self.broken is not None:
+                self.tell("at rest", f"{self.broken.rule}: {self.broken.text}")
+
+    def _does_not_end(self) -> None:
+        for row in self.view.rows.values():
+            if row.due_ms is not None:
+                self.broke("V09", f"{row.saga_id} is {row.status} long after all was healed: {row.body}")
+        if self.moments > MOMENTS_MAX:
+            self.broke("V22", f"{self.moments} moments, and still it does not come to rest")
+
+    def _heal(self) -> None:
+        self.tell("world", "all is healed")
+        self.is_healed = True
+        self.swarm = healed(self.swarm)
+        self.chance.calm()
+        self.host.until_crash = 0
+        self.wire.heal()
+        self.restart(self.lives)
+        for row in [*self.view.rows.values()]:
+            if row.status == NEEDS_OPERATOR:
+                self.operators.call(row.saga_id)
+
+    # What is seen ---------------------------------------------------------------------------------------------
+
+    def tell(self, who: str, what: str) -> None:
+        """Write down what happened, where somebody reads it."""
+        if self.trace is not None:
+            self.trace.append(f"{(self.now_ms - EPOCH_MS) / SECOND_MS:12.3f} s  {who:<12} {what}")
+
+    def saw(self, what: str) -> None:
+        """A rare thing happened."""
+        self.seen[what] += 1
+
+    def broke(self, number: str, text: str) -> None:
+        """A rule is broken; only the first one counts."""
+        if self.broken is None:
+            self.broken = broken(number, text)
+            self.tell("broken", f"{self.broken.rule}: {text}")
+
+    def request_of(self, row: SagaRow) -> Any:
+        """A saga's request."""
+        return self.setting.form.request_of(row.request)
+
+    # The store ------------------------------------------------------------------------------------------------
+
+    def _opened(self) -> FailingStore:
+        store = FailingStore()
+        if self.setting.first is not None:
+            store.commit(self.setting.first)
+            self.view.take(self.view.read(self.setting.first))
+        store.hooks = Hooks(self._io, self._fate, self._committed, self._failed)
+        return store
+
+    def _io(self, where: str) -> None:
+        self.host.io(where)
+
+    def _fate(self) -> int:
+        fate = self.chance.pick("commit", (self.swarm.full, self.swarm.failed))
+        if fate > FULL:
+            return fate + self.chance.below("failed commit", FAILED_AFTER - FULL)
+        return fate
+
+    def _failed(self, is_written: bool) -> None:
+        self.saw(f"commit unknown: it was {'written' if is_written else 'not'}")
+        self.tell("store", f"fails; the commit is {'' if is_written else 'not '}written")
+
+    def _committed(self, changes: Changes) -> None:
+        commit = self.view.read(changes)
+        if self.trace is not None:
+            for record in commit.said:
+                about = f"{record.subject}: {record.cause}"
+                self.tell("store", f"block {changes.block.number}: {about}: {', '.join(record.changes)}")
+        if (found := first_broken(commit)) is not None and self.broken is None:
+            self.broken = found
+            self.tell("broken", f"{found.rule}: {found.text}")
+        self.sightings.of_commit(commit)
+        self.view.take(commit)
+        self._look_at_entities(changes)
+        for row in changes.sagas:
+            if row.status == NEEDS_OPERATOR:
+                self.operators.call(row.saga_id)
+
+    def _look_at_entities(self, changes: Changes) -> None:
+        if not changes.entities:
+            return
+        for rule in self.setting.scenario.never:
+            if wrong := rule(self.view.entities):
+                name = getattr(rule, "__name__", repr(rule))
+                self.broke("never", wrong if isinstance(wrong, str) else f"{name} is true")
+
+    # Processes ------------------------------------------------------------------------------------------------
+
+    def _born(self) -> Host:
+        self.lives += 1
+        return Host(self, self.lives, self._clock_error())
+
+    def _clock_error(self) -> int:
+        if self.lives < 2 or not self.chance.hit("clock", self.swarm.clock):  # noqa: PLR2004 - the first one's is right
+            return 0
+        errors = CLOCK_MS if self.setting.settles else (*CLOCK_MS, *SET_FORWARD_MS)
+        return errors[self.chance.below("clock error", len(errors))]
+
+    def crashed(self) -> None:
+        """The process is gone; another one starts after a while."""
+        is_long = self.chance.hit("away", self.swarm.away)
+        pauses = LONG_MS if is_long else AWAY_MS
+        if is_long:
+            self.saw("a process away for long")
+        self.after(pauses[self.chance.below("pause", len(pauses))], self.restart, self.lives)
+
+    def restart(self, life: int) -> None:
+        """Start another process, unless that has been done since."""
+        if life == self.lives and not self.host.is_up:
+            self.sightings.of_restart()
+            self.host = self._born()
+            waiting, self._until_up = self._until_up, []
+            for act, given in waiting:
+                self.after(self.chance.below("again", AGAIN_MS), act, *given)
+
+    def when_up(self, act: Callable[..., object], *given: Any) -> None:
+        """Let something happen once a process runs again."""
+        self._until_up.append((act, given))
+
+    def _raise_maybe(self, step: Step, kind: Kind) -> None:
+        label = f"{step.event}/{kind.value}"
+        stubborn = self.setting.deciders.get(self.swarm.stubborn) == label and self.now_ms < EPOCH_MS + STUBBORN_MS
+        if stubborn or self.chance.hit(label, self.swarm.raises):
+            self.saw("a local decider raised")
+            self.tell(step.service, f"{label} raises")
+            raise Decider("it has a bad day")

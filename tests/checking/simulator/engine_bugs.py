@@ -1,0 +1,88 @@
+"""Bugs that are planted in the engine: what the text was, what it becomes, and which rule breaks in which saga."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Bug(NamedTuple):
+    """A patch, and what is to be found.
+
+    Attributes:
+        name: what the author did.
+        where: ``module:function`` or ``module:Class.method`` of `amends.engine`.
+        old: text that stands in it once.
+        new: what it becomes.
+        scenario: of `sagas.SCENARIOS`.
+        rule: the number of the rule that it breaks.
+        seeds: within so many it is found.
+    """
+
+    name: str
+    where: str
+    old: str
+    new: str
+    scenario: str
+    rule: str
+    seeds: int = 300
+
+
+COMMIT = "            self._commit(*changes)\n"
+LOST = "for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):"
+BUGS: Final = [
+    # --- what is committed ---
+    Bug("requests go out that are not committed", "turn:Turner._taken", COMMIT,
+        "            try:\n                self._commit(*changes)\n            except StoreError:\n                pass\n",
+        "outside", "V07"),
+    Bug("a full disk is taken for a commit", "turn:Turner._taken", COMMIT,
+        "            try:\n                self._commit(*changes)\n            except StoreError:\n"
+        "                return Turn(None, replies)\n", "shop", "V01"),
+    Bug("a commit of which nobody knows is retried blindly", "turn:Turner._decided", "except StoreConflict:",
+        "except (StoreConflict, StoreFailed):", "shop", "V16"),
+    Bug("the due time is not stored", "work:_row_of", "due_of(run, now_ms)", "2**62", "outside", "V08"),
+    Bug("the due time is that of the last member", "flights:due_of", "return min(held", "return max(held", "trip", "V08"),
+    Bug("a record that changes nothing is left out", "work:Work._note", "if isinstance(effect, Write):",
+        "if isinstance(effect, Write) and effect.changes:", "outside", "V14"),
+    Bug("the last record waits for the next commit", "work:Work._block", '"\\n".join(self._records)',
+        '"\\n".join(self._records[:-1] or self._records)', "shop", "V15"),
+    Bug("a block does not hash its last record", "work:Work._block", "for line in self._records)",
+        "for line in self._records[:-1])", "shop", "V15"),
+    Bug("a key is stored apart from its saga", "work:Work.changes", "tuple(self.keys.values())",
+        "tuple(key for key in self.keys.values() if not key.saga_id)", "shop", "V16"),
+    Bug("a key stands for whatever is asked", "tasks:_begun_once", "digest_of(form.saga.name, asked)",
+        'digest_of(form.saga.name, "")', "shop", "V16"),
+    Bug("rows are not counted up", "work:_row_of", "version + 1", "1", "outside", "P16"),
+    Bug("a saga that ends is not counted", "work:Work.changes", "if live.status:", "if live.status and not is_over:",
+        "outside", "V13"),
+    # --- local participants ---
+    Bug("what a raising decider wrote is kept", "work:Work._stepped", "            self.overlay.restore(touched)\n",
+        "            self.overlay.settle(touched)\n", "shop", "V12"),
+    Bug("what raised may have happened", "work:Work._answer", "taken_back=True", "taken_back=False", "shop", "never"),
+    # --- a process after the other ---
+    Bug("a restart looks at what is due alone", "turn:Turner._to_resume", "WAITS_FOR_OPERATOR - 1", "self._since_ms",
+        "outside", "P2"),
+    Bug("a restart takes what was lost for refused", "work:Work.stir", LOST,
+        "lost = [Answered(each.step, each.kind, Refused('lost')) for each in self._wares.flights.lost(run)]\n"
+        "        for said in (*lost, *run.overdue(self.now_ms)):", "outside", "V03"),
+    Bug("a restart takes what was lost for done", "work:Work.stir", LOST,
+        "lost = [Answered(each.step, each.kind, Done()) for each in self._wares.flights.lost(run)]\n"
+        "        for said in (*lost, *run.overdue(self.now_ms)):", "outside", "V03"),
+    Bug("a restart forgets what was lost", "work:Work.stir", LOST, "for said in run.overdue(self.now_ms):",
+        "outside", "P2"),
+    Bug("a restart sends what was lost as if it never had been", "flights:Flights.__init__", "since_ms\n", "0\n",
+        "outside", "P2"),
+    Bug("what was taken counts as lost", "flights:Flights.lost", "            and not waiting.taken\n", "", "mended", "P5"),
+    Bug("a request that was held back is forgotten", "flights:due_of", "if waiting.at_ms > now_ms or step.is_local",
+        "if step.is_local", "outside", "V08"),
+    # --- answers and time ---
+    Bug("late answers are dropped", "work:Work.hear", "        run, effects = self._stepped(",
+        "        if isinstance(said, Answered) and said.attempt and not any(\n"
+        "            each.attempt == said.attempt for each in live.run.waiting\n        ):\n"
+        "            return live.run\n        run, effects = self._stepped(", "outside", "P5"),
+    Bug("three attempts are enough", "work:Work.stir", LOST,
+        "timers = [each for each in run.overdue(self.now_ms) if getattr(each, 'attempt', 0) < 4]\n"
+        "        for said in (*self._wares.flights.lost(run), *timers):", "outside", "V22"),
+    Bug("what goes out leaves its saga due", "work:Work.stir", "due_ms <= self.now_ms and saga_id not in self.sagas",
+        "False", "outside", "P16"),
+    Bug("an overdue saga is not looked at", "turn:Turner._overdue", "self._due(now_ms, DUE_MAX)", "[]", "outside", "P16"),
+]  # fmt: skip

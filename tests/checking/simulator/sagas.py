@@ -1,0 +1,69 @@
+"""Small sagas that between them come to everything there is to come to."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from amends import Backoff, Call, Done, Later, Refused, Saga, Scenario, external, local, parallel
+from amends.checking import keeps_inbox
+from amends.shop.outside import ONE_ORDER_OUTSIDE
+from amends.shop.scenarios import TWO_ORDERS_ONE_STOCK
+from examples.tickets import Buy, ada_mended, tickets
+from examples.trip import Places, Trip, trip
+
+
+class Job(NamedTuple):
+    """What is to be done: how many."""
+
+    name: str
+    count: int
+
+
+def outside(client: Any, job: Job, call: Call) -> Done | Refused | Later:
+    """Never called: a model stands in for it."""
+    raise AssertionError("a model answers")
+
+
+def take(shelf: int, job: Job) -> int | Refused:
+    """Take some."""
+    return shelf - job.count if job.count <= shelf else Refused("empty")
+
+
+def put(shelf: int, job: Job) -> int:
+    """Put them back."""
+    return shelf + job.count
+
+
+def undoable(event: str, **more: Any) -> Any:
+    """A step outside that can be undone, behind our inbox."""
+    return external(
+        event, outside, undo=outside, undone=f"{event}_BACK", remembers_refusals=True, backoff=Backoff(0.1, 5), **more
+    )
+
+
+def together(**more: Any) -> Saga:
+    """Two steps outside and one of ours at the same time, a third outside, and a deadline."""
+    shelf = local("SHELF_TAKEN", take, undo=put, undone="SHELF_PUT", entity=lambda job: job.name)
+    first = parallel(undoable("LEFT_DONE", **more), undoable("RIGHT_DONE", **more), shelf)
+    return Saga("together", Job, [first, undoable("LAST_DONE", **more)], deadline_s=20)
+
+
+INBOXES: Final = {"LEFT": keeps_inbox(), "RIGHT": keeps_inbox(), "LAST": keeps_inbox()}
+JOBS: Final = [Job("a", 1), Job("a", 2), Job("b", 9)]
+SHELF: Final = {"SHELF": {"a": 4, "b": 3}}
+CROWD: Final = {
+    "HOTEL": {"Ritz": Places(3)},
+    "FLIGHT": {"LX-8": Places(2)},
+    "CAR": {"Fiat": Places(3)},
+}
+TRIPS: Final = [Trip(name, "Ritz", "LX-8", "Fiat", 90_000) for name in ("Ada", "Bob", "Cleo")]
+
+SCENARIOS: Final = {
+    "shop": TWO_ORDERS_ONE_STOCK,
+    "outside": ONE_ORDER_OUTSIDE,
+    "mended": Scenario(ada_mended.saga, ada_mended.given, [Buy("Hamlet", 2, "ada"), Buy("Hamlet", 7, "bob")]),
+    "trip": Scenario(trip, CROWD, TRIPS, ids=("a", "b", "c")),
+    "together": Scenario(together(), SHELF, JOBS, INBOXES),
+    "moody": Scenario(together(probe=outside, settles_within_s=30), SHELF, JOBS),
+}
+BROKEN: Final = Scenario(tickets, ada_mended.given, ada_mended.requests)
