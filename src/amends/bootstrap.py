@@ -16,7 +16,7 @@ from amends.core.definition import Command, Saga
 from amends.engine.blocking import BlockingEngine
 from amends.engine.shell import QUEUE_MAX, Engine
 from amends.errors import StoreUnusable
-from amends.ports import Records, Store
+from amends.ports import Store
 
 MEMORY: Final = "memory:"
 SQLITE: Final = "sqlite:///"
@@ -92,7 +92,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     return Opening(make)
 
 
-def records(path: str | Path) -> Records:
+def records(path: str | Path) -> SqliteReader:
     """Open a file to look at it, also while an engine runs on it.
 
     Raises:

@@ -6,6 +6,7 @@ A file is a JSON list of operations, an object with such a list as ``operations`
 from __future__ import annotations
 
 import codecs
+import hashlib
 import json
 import math
 import re
@@ -36,11 +37,13 @@ class Batch(NamedTuple):
         name: of the file, as a person reads it.
         operations: not looked at yet.
         lines: of JSON Lines, the line of each operation, from 1; else empty.
+        digest: of what the file contains; empty for what is no file.
     """
 
     name: str
     operations: list[Any]
     lines: tuple[int, ...] = ()
+    digest: bytes = b""
 
     def place(self, index: int) -> str:
         """Where an operation stands in its file."""
@@ -82,7 +85,7 @@ def read_batch(file: str) -> Batch:
         UnusableInput: it cannot be read, is not JSON, or holds no list of operations.
     """
     if file == STANDARD_INPUT:
-        return batch_of("standard input", sys.stdin.buffer.read())
+        return _read("standard input", sys.stdin.buffer.read())
     name = file if file.isprintable() else ascii(file)
     try:
         data = Path(file).read_bytes()
@@ -90,7 +93,11 @@ def read_batch(file: str) -> Batch:
         raise UnusableInput(f"{name}: no such file") from None
     except OSError as error:
         raise UnusableInput(f"{name}: cannot be read: {error.strerror}") from None
-    return batch_of(name, data)
+    return _read(name, data)
+
+
+def _read(name: str, data: bytes) -> Batch:
+    return batch_of(name, data)._replace(digest=hashlib.blake2b(data).digest())
 
 
 def batch_of(name: str, data: bytes) -> Batch:

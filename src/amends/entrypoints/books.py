@@ -9,6 +9,7 @@ from typing import Final
 from rich.text import Text
 
 from amends.entrypoints.paper import FAINT, STYLES, Marks, Paper
+from amends.entrypoints.tables import Rows, table
 from amends.entrypoints.timeline import draw_timeline
 from amends.shop.views import BatchView, CustomerView, OrderView, ProductView
 
@@ -16,11 +17,8 @@ SHIPPED_IN_FULL_MAX: Final = 6  # two lines each and one between, beside the boo
 ROWS_MAX: Final = 50  # what a person still reads; --json has them all
 LINES_AT_A_TIME: Final = 500  # of a long batch, so that whoever looks on sees them come
 BAR: Final = 10
-BETWEEN_COLUMNS: Final = 2
 BETWEEN_TABLES: Final = 4
 STATUS_STYLES: Final = {"SHIPPED": "bold green", "CANCELED": "bold yellow", "PROCESSING": "bold blue"}
-
-Rows = list[tuple[Text, ...]]
 
 
 def draw_batch(paper: Paper, batch: BatchView) -> None:
@@ -88,7 +86,7 @@ def _customers(marks: Marks, customers: Sequence[CustomerView]) -> list[Text]:
         )
         for customer in customers[:ROWS_MAX]
     ]
-    return _table(("customer", "credit", ">used", ">limit"), rows) + _rest(marks, len(customers))
+    return table(("customer", "credit", ">used", ">limit"), rows) + _rest(marks, len(customers))
 
 
 def _products(marks: Marks, products: Sequence[ProductView]) -> list[Text]:
@@ -99,26 +97,7 @@ def _products(marks: Marks, products: Sequence[ProductView]) -> list[Text]:
         )
         for product in products[:ROWS_MAX]
     ]
-    return _table(("product", ">stock", ">reserved", ">shipped", ">price"), rows) + _rest(marks, len(products))
-
-
-def _table(titles: Sequence[str], rows: Rows) -> list[Text]:
-    """Lines of columns; a title that begins with ``>`` puts its column to the right. Without rows, none."""
-    if not rows:
-        return []
-    to_the_right = [title.startswith(">") for title in titles]
-    cells: Rows = [tuple(Text(title.removeprefix(">"), FAINT) for title in titles), *rows]
-    widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
-    return [_line(row, widths, to_the_right) for row in cells]
-
-
-def _line(row: Sequence[Text], widths: Sequence[int], to_the_right: Sequence[bool]) -> Text:
-    line = Text()
-    column = 0
-    for cell, width, right in zip(row, widths, to_the_right, strict=True):
-        line.append(" " * (column + (width - cell.cell_len) * right - line.cell_len)).append_text(cell)
-        column += width + BETWEEN_COLUMNS
-    return line
+    return table(("product", ">stock", ">reserved", ">shipped", ">price"), rows) + _rest(marks, len(products))
 
 
 def _rest(marks: Marks, count: int) -> list[Text]:

@@ -82,7 +82,7 @@ def check_definition(wanted: Wanted) -> int:
 
 def _answers(wanted: Wanted, scenarios: Mapping[str, Scenario]) -> Iterator[Answer]:
     for name, scenario in scenarios.items():
-        with _blaming(name):
+        with blaming(name):
             found = replayed(scenario, wanted.replay) if wanted.replay else _explored(wanted, name, scenario)
         if found is None:
             sys.stderr.write(f"amends: {name}: followed to its end, nothing is broken there any more\n")
@@ -98,7 +98,7 @@ def _explored(wanted: Wanted, name: str, scenario: Scenario) -> Found:
 
 
 @contextmanager
-def _blaming(name: str) -> Iterator[None]:
+def blaming(name: str) -> Iterator[None]:
     """Whatever a scenario's own functions raise is a reason not to check it, in one line, with its place."""
     try:
         yield

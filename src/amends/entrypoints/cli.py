@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from amends.errors import UnusableInput
+from amends.entrypoints import cli_simulate, cli_store
+from amends.errors import AmendsError, UnusableInput
 
 DONE: Final = 0
 BAD_NEWS: Final = 1
@@ -40,6 +41,8 @@ class Door(TyperGroup):
             return _complain(str(error), UNUSABLE_INPUT)
         except UsageError as error:
             return _complain(_usage(error), UNUSABLE_INPUT)
+        except AmendsError as error:
+            return _complain(str(error), BAD_NEWS)
         except (BrokenPipeError, SystemExit):  # Rich and Typer exit by themselves when nobody reads on
             _stop_writing()
             return NOBODY_READS
@@ -81,6 +84,13 @@ class Format(StrEnum):
     svg = "svg"
 
 
+class Participants(StrEnum):
+    """Where PAYMENT and SHIPPING are."""
+
+    local = "local"
+    simulated = "simulated"
+
+
 app = typer.Typer(
     cls=Door,
     add_completion=False,
@@ -110,9 +120,11 @@ def amends(
     [bold]Examples[/]
       [cyan]amends demo[/]               a rollback that doesn't, found: a minute's read
       [cyan]amends check shop[/]         break the order saga in every way there is
+      [cyan]amends simulate shop[/]      run it in a world where everything goes wrong
       [cyan]amends new tickets[/]        start a saga of your own, with its check
       [cyan]amends run orders.json[/]    run a file of operations, see what happened
       [cyan]amends graph shop[/]         the order saga as a diagram
+      [cyan]amends status[/]             how the store of $AMENDS_DB does
 
     [bold]Exit codes[/]
       0  done, also with canceled orders and refused operations
@@ -139,6 +151,11 @@ def run(
     limits: Annotated[
         bool, typer.Option("--limits", help="Take 20 new customers, 50 new products and 100 orders a file at most.")
     ] = False,
+    db: Annotated[str, typer.Option("--db", metavar="FILE", help="Keep all of it in this store.")] = "",
+    participants: Annotated[
+        Participants, typer.Option("--participants", help="Where PAYMENT and SHIPPING are: here, or outside.")
+    ] = Participants.local,
+    again: Annotated[bool, typer.Option("--again", help="With --db: run the files anew.")] = False,
 ) -> None:
     """Run files of operations, and draw what happened to each order.
 
@@ -147,6 +164,9 @@ def run(
     "operations", or JSON Lines: one operation a line. What is refused, and
     why, is said on standard error.
 
+    With --db, kill it whenever you like, and run the same files again: it
+    finishes them, and does nothing twice.
+
     [bold]A file[/]
       [["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 10, 150],
        ["PLACE_ORDER", "C001", "P001", 2], ["INJECT_FAILURE", "SHIPPING", "O001"]]
@@ -154,13 +174,14 @@ def run(
     [bold]Examples[/]
       [cyan]amends run orders.json[/]
       [cyan]amends run --json monday.json tuesday.json > reports.jsonl[/]
+      [cyan]amends run --db shop.db orders.json[/]
       [cyan]echo '["CREATE_CUSTOMER", "C001", 1000]' | amends run -[/]
     """
-    from amends.entrypoints.runs import run_files
+    from amends.entrypoints.runs import Wanted, run_files
 
     if not files:
         raise UnusableInput("run: name a file of operations, or - for standard input. See: amends run --help")
-    run_files(files, as_json=as_json, limits=limits)
+    run_files(files, Wanted(as_json, limits, db, participants is Participants.simulated, again))
 
 
 @app.command()
@@ -266,6 +287,11 @@ def graph(
     from amends.entrypoints.graphs import draw
 
     draw(load(definition), output)
+
+
+for command in (cli_simulate.simulate, cli_store.sagas, cli_store.show, cli_store.status):
+    app.command()(command)
+app.add_typer(cli_store.audit, name="audit")
 
 
 def main() -> None:

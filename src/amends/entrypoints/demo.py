@@ -117,9 +117,9 @@ def _begin(out: Paper, title: str, words: str) -> None:
 
 def _show_batch(out: Paper, session: Session, operations: list[list[Any]]) -> None:
     before = _books_but_order(session)
-    report = session.process(operations)
+    session.process(operations)
     out.write(*(Text(f"  {json.dumps(operation)}", "cyan") for operation in operations), "")
-    batch = batch_view(session, report)
+    batch = batch_view(session.named)
     for order in batch.orders:
         out.write(*draw_order(out, order), "")
     draw_books(out, batch.customers, batch.products)

@@ -29,13 +29,20 @@ class Marks(NamedTuple):
     full: str
     empty: str
     more: str
+    sent: str
+    probing: str
+    undoing: str
+    stuck: str
 
 
-UNICODE: Final = Marks("✔", "✘", "?", "↩", "·", "─", "←", "╯", "╰", "┤", "×", "█", "░", "…")  # noqa: RUF001 - a real multiplication sign
-ASCII: Final = Marks("+", "x", "?", "~", ".", "-", "<", "'", "`", "|", "x", "#", ".", "...")
+UNICODE: Final = Marks("✔", "✘", "?", "↩", "·", "─", "←", "╯", "╰", "┤", "×", "█", "░", "…", "▸", "?", "◂", "!")  # noqa: RUF001 - a real multiplication sign
+ASCII: Final = Marks("+", "x", "?", "~", ".", "-", "<", "'", "`", "|", "x", "#", ".", "...", ">", "?", "<", "!")
 
 FAINT: Final = "dim"
-STYLES: Final = {"done": "green", "refused": "bold red", "unknown": "bold magenta", "undone": "yellow", "": FAINT}
+STYLES: Final = {
+    "done": "green", "refused": "bold red", "unknown": "bold magenta", "undone": "yellow", "": FAINT,
+    "sent": "bold blue", "probing": "bold magenta", "undoing": "bold yellow", "stuck": "bold red",
+}  # fmt: skip
 """How a step looks, by its outcome."""
 
 

@@ -1,4 +1,4 @@
-"""``amends check --pytest FILE``: a test that is red for as long as the counterexample is there."""
+"""``amends check --pytest FILE``, ``amends simulate --pytest FILE``: a test that is red while the failure is there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from amends.checking import Answer
 from amends.checking.signs import ASCII, plain
+from amends.checking.simulator.answer import Simulated
 from amends.entrypoints.definitions import SCENARIOS_OF_THE_SHOP, SHOP, parted
 from amends.errors import UnusableInput
 
@@ -25,6 +26,21 @@ def test_{name}_holds() -> None:
 '''
 
 
+SIMULATION: Final = '''"""Found by `amends simulate {definition}`: {rule}.
+
+{picture}
+"""
+
+{imports}
+
+
+def test_{name}_holds_when_simulated() -> None:
+    """Plays the failing schedule first, then those of other seeds."""
+    simulate({scenario}, name="{scenario}", seeds={seeds}, replay="{token}")
+'''
+SEEDS: Final = 200  # that a test plays once it is green: a second or two
+
+
 def write_reproducer(file: str, definition: str, answer: Answer) -> str:
     """Write the test, and give a line that says so.
 
@@ -36,11 +52,41 @@ def write_reproducer(file: str, definition: str, answer: Answer) -> str:
     Raises:
         UnusableInput: there is something else, or it cannot be written.
     """
+    return _written(file, _test(Path(file), definition, answer), "check")
+
+
+def write_simulation(file: str, definition: str, answer: Simulated) -> str:
+    """Write a test that plays a failing schedule, and give a line that says so.
+
+    Args:
+        file: where to.
+        definition: that was simulated.
+        answer: with a failure.
+
+    Raises:
+        UnusableInput: there is something else, or it cannot be written.
+    """
+    failure = answer.failure
+    assert failure is not None, "only a failure is replayed"
+    scenario = answer.settings[failure.place].name
+    text = SIMULATION.format(
+        definition=definition,
+        rule=failure.broken.rule,
+        picture=_quoted(plain(answer.lines(ASCII))),
+        imports=_imports(Path(file), definition, scenario, "simulate"),
+        name=scenario.lower(),
+        scenario=scenario,
+        seeds=SEEDS,
+        token=answer.token,
+    )
+    return _written(file, text, "simulate")
+
+
+def _written(file: str, text: str, command: str) -> str:
     path = Path(file)
-    text = _test(path, definition, answer)
     try:
-        if path.exists() and b"Found by `amends check " not in path.read_bytes():
-            raise UnusableInput(f"{file}: is there already, and is not from `amends check --pytest`; left alone")
+        if path.exists() and f"Found by `amends {command} ".encode() not in path.read_bytes():
+            raise UnusableInput(f"{file}: is there already, and is not from `amends {command} --pytest`; left alone")
         path.write_text(text, "utf-8")
     except OSError as error:
         raise UnusableInput(f"{file}: cannot be written: {error.strerror}") from error
@@ -49,7 +95,7 @@ def write_reproducer(file: str, definition: str, answer: Answer) -> str:
 
 def _test(path: Path, definition: str, answer: Answer) -> str:
     assert answer.counterexample is not None, "only a counterexample is reproduced"
-    picture = plain(answer.lines(ASCII)).replace("\\", "\\\\").replace('"""', "'''")
+    picture = _quoted(plain(answer.lines(ASCII)))
     return TEST.format(
         definition=definition,
         rule=answer.counterexample.broken.rule,
@@ -62,17 +108,22 @@ def _test(path: Path, definition: str, answer: Answer) -> str:
     )
 
 
-def _imports(path: Path, definition: str, scenario: str) -> str:
+def _quoted(picture: str) -> str:
+    return picture.replace("\\", "\\\\").replace('"""', "'''")
+
+
+def _imports(path: Path, definition: str, scenario: str, function: str = "check") -> str:
+    source = "amends" if function == "check" else "amends.checking"
     home = SCENARIOS_OF_THE_SHOP if definition == SHOP else parted(definition)[0]
     if not home.endswith(".py"):
-        return f"from {home} import {scenario}\n\nfrom amends import check"
+        return f"from {home} import {scenario}\n\nfrom {source} import {function}"
     folder = os.path.relpath(Path(home).resolve().parent, path.resolve().parent).replace(os.sep, "/")
     here = "Path(__file__).resolve().parent" + ("" if folder == "." else f' / "{folder}"')
     lines = [
         "import sys",
         "from pathlib import Path",
         "",
-        "from amends import check",
+        f"from {source} import {function}",
         "",
         f"sys.path.insert(0, str({here}))",
     ]

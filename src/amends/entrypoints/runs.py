@@ -6,44 +6,106 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from amends.entrypoints.batches import Batch, read_batch
 from amends.entrypoints.remarks import lines_of
+from amends.errors import UnusableInput
 from amends.shop import Report, Session
 
 LONG: Final = 50_000  # operations; fewer are done before a bar can be read
+LONG_IN_A_STORE: Final = 5_000
+LONG_OUTSIDE: Final = 50
 
 Show = Callable[[Session, Batch, Report], None]
 
 
-def run_files(files: Sequence[str], *, as_json: bool, limits: bool) -> None:
+class Wanted(NamedTuple):
+    """How files are to be run.
+
+    Attributes:
+        as_json: print reports for programs, in place of drawings for people.
+        limits: each batch has the three count limits of the function.
+        db: path of the store; empty for none, so that nothing outlives the run.
+        simulated: PAYMENT and SHIPPING are simulated services outside.
+        again: run them anew, also when the store knows a run of them.
+    """
+
+    as_json: bool = False
+    limits: bool = False
+    db: str = ""
+    simulated: bool = False
+    again: bool = False
+
+    @property
+    def long(self) -> int:
+        """How many operations take so long that a bar helps."""
+        return LONG_OUTSIDE if self.simulated else LONG_IN_A_STORE if self.db else LONG
+
+
+class Door(NamedTuple):
+    """Where batches go.
+
+    Attributes:
+        session: takes them.
+        run: the name of this run of the files; empty where nothing is remembered.
+    """
+
+    session: Session
+    run: str = ""
+
+
+def run_files(files: Sequence[str], wanted: Wanted) -> None:
     """Run files of operations and show what came of it.
 
     All are read before the first is run, so that a file that cannot be used leaves nothing half done.
 
     Args:
         files: paths; ``-`` for standard input.
-        as_json: whether to print reports for programs, in place of drawings for people.
-        limits: whether each batch has the three count limits of the function.
+        wanted: how.
 
     Raises:
-        UnusableInput: a file cannot be read, or holds no operations.
+        UnusableInput: a file cannot be read, or holds no operations; or the store cannot be used.
+        AmendsError: the store failed on the way; what is done is kept.
     """
+    if wanted.again and not wanted.db:
+        raise UnusableInput("run: --again needs --db FILE; without a store every run begins anew")
     batches = [read_batch(file) for file in files]
     several = len(batches) > 1
-    show = _printing(several) if as_json else _drawing(several)
-    session = Session(limits=limits)
+    show = _printing(several) if wanted.as_json else _drawing(several)
     *done, total = accumulate((len(batch.operations) for batch in batches), initial=0)
-    for batch, before in zip(batches, done, strict=True):
-        with _bar(before, total):
-            report = session.process(batch.operations)
-        show(session, batch, report)
-        sys.stdout.flush()  # remarks follow what they are about, where both go to one terminal
-        for line in lines_of(batch, session.refusals, session.notes):
-            sys.stderr.write(f"{line}\n")
+    with _door(batches, wanted) as (session, run):
+        for number, (batch, before) in enumerate(zip(batches, done, strict=True), 1):
+            with _bar(before, total, wanted.long) as reached:
+                report = session.process(batch.operations, key=f"{run}/{number}" if run else "", done=reached)
+            show(session, batch, report)
+            sys.stdout.flush()  # remarks follow what they are about, where both go to one terminal
+            _say(session, batch)
+
+
+@contextmanager
+def _door(batches: Sequence[Batch], wanted: Wanted) -> Iterator[Door]:
+    if not wanted.db and not wanted.simulated:
+        yield Door(Session(limits=wanted.limits))
+        return
+    from amends.desk import contents_id, open_desk
+    from amends.entrypoints.logs import logged_in_lines
+
+    with logged_in_lines(), open_desk(wanted.db, simulated=wanted.simulated, limits=wanted.limits) as desk:
+        files_id = contents_id(batch.digest for batch in batches)
+        yield Door(desk.session, desk.run_of(files_id, again=wanted.again) if wanted.db else "")
+
+
+def _say(session: Session, batch: Batch) -> None:
+    for line in lines_of(batch, session.refusals, session.notes):
+        sys.stderr.write(f"{line}\n")
+    if session.known:
+        sys.stderr.write(
+            f"{batch.name}: note: {session.known} operations had been carried out before, and were not again; "
+            "--again runs the files anew\n"
+        )
 
 
 def _printing(several: bool) -> Show:
@@ -70,24 +132,27 @@ def _drawing(several: bool) -> Show:
 
     out = paper()
 
-    def show(session: Session, batch: Batch, report: Report) -> None:
+    def show(session: Session, batch: Batch, _: Report) -> None:
         if several:
             out.title(batch.name)
-        draw_batch(out, batch_view(session, report))
+        draw_batch(out, batch_view(session.named))
 
     return show
 
 
 @contextmanager
-def _bar(done: int, total: int) -> Iterator[None]:
-    """On a long way, and where a terminal looks on, how far it is; within a batch it only says that it goes on."""
-    if total < LONG or not sys.stderr.isatty():
-        yield
+def _bar(before: int, total: int, long: int) -> Iterator[Callable[[int], object] | None]:
+    """On a long way, and where a terminal looks on, how far it is: what to tell how many of a batch are carried out.
+
+    Until it is told, it only says that it goes on.
+    """
+    if total < long or not sys.stderr.isatty():
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = TextColumn(f"{done} of {total} operations"), BarColumn(), TimeElapsedColumn()
+    columns = TextColumn(f"{{task.completed}} of {total} operations"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        progress.add_task("", total=total if done else None, completed=done)
-        yield
+        task = progress.add_task("", total=total if before else None, completed=before)
+        yield lambda done: progress.update(task, total=total, completed=before + done)

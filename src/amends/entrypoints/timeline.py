@@ -15,14 +15,17 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from amends.entrypoints.paper import FAINT, STYLES, Marks, Paper
+from amends.seeing.story import UNDONE, StepSeen
 from amends.shop.views import StepView
 
 INDENT: Final = 1
 GAP_MIN: Final = 3  # room for one mark with a space on both sides
 GAP_MAX: Final = 5
 
+Drawn = StepView | StepSeen
 
-def draw_timeline(paper: Paper, steps: Sequence[StepView], reason: str) -> list[Text]:
+
+def draw_timeline(paper: Paper, steps: Sequence[Drawn], reason: str) -> list[Text]:
     """The lines of a timeline; one below the other where a row is too wide for the paper."""
     widths = [max(cell_len(step.event), cell_len(step.undone)) + 2 for step in steps]
     room = paper.width - INDENT - sum(widths)
@@ -32,23 +35,24 @@ def draw_timeline(paper: Paper, steps: Sequence[StepView], reason: str) -> list[
     gap = min(room // gaps, GAP_MAX)
     columns = [INDENT + sum(widths[:number]) + gap * number for number in range(len(steps))]
     rows = [_way_on(paper.marks, steps, columns)]
-    if reason:
+    if reason or any(step.undone for step in steps):
         rows += _way_back(paper, steps, columns, reason)
     return rows
 
 
-def step_text(marks: Marks, step: StepView) -> Text:
+def step_text(marks: Marks, step: Drawn) -> Text:
     """A step and its outcome."""
     mark = getattr(marks, step.outcome or "ahead")
     return Text.assemble((mark, STYLES[step.outcome]), " ", (step.event, FAINT if not step.outcome else ""))
 
 
-def undone_text(marks: Marks, step: StepView) -> Text:
-    """A compensation that took place."""
-    return Text.assemble((marks.undone, STYLES["undone"]), " ", step.undone)
+def undone_text(marks: Marks, step: Drawn) -> Text:
+    """A compensation that took place, or is asked for."""
+    back = step.back if isinstance(step, StepSeen) else UNDONE
+    return Text.assemble((getattr(marks, back), STYLES[back]), " ", step.undone)
 
 
-def _way_on(marks: Marks, steps: Sequence[StepView], columns: Sequence[int]) -> Text:
+def _way_on(marks: Marks, steps: Sequence[Drawn], columns: Sequence[int]) -> Text:
     row = Text()
     for step, column in zip(steps, columns, strict=True):
         if row and step.outcome:
@@ -58,7 +62,7 @@ def _way_on(marks: Marks, steps: Sequence[StepView], columns: Sequence[int]) -> 
     return row
 
 
-def _way_back(paper: Paper, steps: Sequence[StepView], columns: Sequence[int], reason: str) -> list[Text]:
+def _way_back(paper: Paper, steps: Sequence[Drawn], columns: Sequence[int], reason: str) -> list[Text]:
     """From the first compensation to where the saga turned, and why it did."""
     marks = paper.marks
     turned = max(number for number, step in enumerate(steps) if step.outcome)
@@ -78,7 +82,7 @@ def _way_back(paper: Paper, steps: Sequence[StepView], columns: Sequence[int], r
     return [Text.assemble(row, (marks.hang, FAINT)), Text.assemble(" " * start, why, " ", (marks.turn, FAINT))]
 
 
-def _in_a_column(marks: Marks, steps: Sequence[StepView], reason: str) -> list[Text]:
+def _in_a_column(marks: Marks, steps: Sequence[Drawn], reason: str) -> list[Text]:
     """In the order in which it happened."""
     reached = [step for step in steps if step.outcome]
     lines = [step_text(marks, step) for step in reached]

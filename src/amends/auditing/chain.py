@@ -1,0 +1,116 @@
+"""The chain of the blocks: every head from its records, every block on the one before, numbers, times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from amends.auditing.findings import Finding
+from amends.core.audit import GENESIS, HEAD_BYTES, chain
+from amends.errors import UnusableInput
+from amends.stored import Block, Head
+
+HEX_DIGITS: Final = 2 * HEAD_BYTES
+WRITTEN: Final = re.compile(rf"(?:(\d{{1,18}}):)?([0-9a-f]{{{HEX_DIGITS}}})")
+NOT_AS_WRITTEN: Final = "its row is not what was written"
+
+
+class KeptHead(NamedTuple):
+    """A head that somebody kept outside of the file.
+
+    Attributes:
+        head: 32 bytes.
+        number: of its block; ``None`` when it was kept without.
+    """
+
+    head: bytes
+    number: int | None = None
+
+
+def head_text(head: Head) -> str:
+    """A head as it is kept outside: ``number:64 hex digits``."""
+    return f"{head.number}:{head.head.hex()}"
+
+
+def head_of(text: str) -> KeptHead:
+    """A head, read back; the number may be left out.
+
+    Raises:
+        UnusableInput: it is none.
+    """
+    found = WRITTEN.fullmatch(text.strip().lower())
+    if found is None:
+        raise UnusableInput(f"{text!r:.100} is no head: give what `amends audit head` printed, number:{HEX_DIGITS} digits")
+    number, digits = found.groups()
+    return KeptHead(bytes.fromhex(digits), None if number is None else int(number))
+
+
+class Chain:
+    """The blocks met so far.
+
+    Attributes:
+        head: where they end.
+        is_met: whether the kept head is among them.
+    """
+
+    def __init__(self, kept: KeptHead | None = None) -> None:
+        """Begin before the first block.
+
+        Args:
+            kept: a head to look for.
+        """
+        self.head = Head()
+        self._kept = kept
+        self.is_met = kept is None or kept.head == GENESIS
+
+    def add(self, block: Block, lines: Sequence[str]) -> Iterator[Finding]:
+        """What is wrong with the next block.
+
+        Args:
+            block: the next one that there is.
+            lines: its records.
+        """
+        where, before = f"block {block.number}", self.head
+        is_sound = bool(block.head)
+        head = chain(block.before if is_sound else before.head, (line.encode() for line in lines))
+        yield from self._gap(block.number)
+        if not is_sound:
+            yield Finding(where, NOT_AS_WRITTEN)
+        else:
+            if block.number == before.number + 1 and block.before != before.head:
+                yield Finding(where, "it does not follow the block before it")
+            if block.head != head:
+                yield Finding(where, "its head is not the hash of its records")
+            if block.at_ms < before.at_ms:
+                yield Finding(where, "its time is before that of the block before it")
+        self.head = Head(block.number, block.head or head, block.at_ms or before.at_ms)
+        yield from self._look_for_kept()
+
+    def end(self) -> Iterator[Finding]:
+        """What is wrong once there are no more blocks."""
+        if self._kept is None or self.is_met:
+            return
+        number = self._kept.number
+        if number is None:
+            yield Finding("head", "no block has the given head: the file was cut, or built anew, or is an older copy")
+        elif number > self.head.number:
+            last = self.head.number
+            yield Finding("head", f"the file ends with block {last}, the given head is of block {number}: it was cut")
+        # otherwise it was told at its block, or the block is missing
+
+    def _gap(self, number: int) -> Iterator[Finding]:
+        first, last = self.head.number + 1, number - 1
+        if first == last:
+            yield Finding(f"block {first}", "it is missing")
+        elif first < last:
+            yield Finding(f"block {first}", f"it is missing, with all up to block {last}")
+
+    def _look_for_kept(self) -> Iterator[Finding]:
+        kept, here = self._kept, self.head
+        if kept is None or self.is_met:
+            return
+        if kept.head == here.head and kept.number in (None, here.number):
+            self.is_met = True
+        elif kept.number == here.number:
+            yield Finding("head", f"block {here.number} has another head than the given one: it was built anew")

@@ -1,0 +1,56 @@
+"""What a verification finds, each in words that say where and what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+FINDINGS_MAX: Final = 10_000  # that are kept; of a file that was built anew everything differs
+
+
+class Finding(NamedTuple):
+    """Something that is not as it was written.
+
+    Attributes:
+        where: ``block 17``, ``saga tok-1``, ``entity STOCK/P1``, ``key abc``, ``counts``, ``head`` or ``file``.
+        what: what is wrong there, for a person.
+    """
+
+    where: str
+    what: str
+
+
+class Findings:
+    """Findings, in the order in which they were made, each once.
+
+    Attributes:
+        beyond: how many there are beyond those that are kept.
+    """
+
+    def __init__(self, most: int = FINDINGS_MAX) -> None:
+        """Begin with none.
+
+        Args:
+            most: so many are kept, >= 1; the others are counted.
+        """
+        self.beyond = 0
+        self._most = most
+        self._kept: dict[Finding, None] = {}
+
+    def add(self, where: str, what: str) -> None:
+        """Keep a finding."""
+        if len(self._kept) < self._most:
+            self._kept[Finding(where, what)] = None
+        else:
+            self.beyond += 1
+
+    def add_all(self, findings: Iterable[Finding]) -> None:
+        """Keep several."""
+        for where, what in findings:
+            self.add(where, what)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept) + self.beyond

@@ -1,0 +1,74 @@
+"""Whether a saga's row says what its records tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import Final
+
+from amends.auditing.told import STARTED, Told
+from amends.engine.codec import Body, body_of_row
+from amends.engine.recorded import Stand
+from amends.stored import SagaRow, Unreadable
+
+UNDONE: Final = " undone"
+NO_ROW: Final = "it has records, and no row"
+NO_RECORDS: Final = "it has a row, and no records"
+NAMES: Final = ("status", "number of its last record", "version", "start", "last change", "is final")
+
+
+def fault_of(row: SagaRow | Unreadable | None, told: Told | None) -> str:
+    """What is wrong with a saga, in words; empty when nothing is.
+
+    Args:
+        row: as it is stored; ``None`` when there is none.
+        told: what its records tell; ``None`` when there are none.
+    """
+    if isinstance(row, Unreadable):
+        return f"its row cannot be read: {row.why}"
+    if row is None:
+        return NO_ROW if told else ""
+    if told is None:
+        return NO_RECORDS
+    try:
+        body = body_of_row(row)
+    except ValueError as error:  # msgspec.DecodeError is one
+        return f"its row cannot be read: {error}"
+    return "; ".join(_differences(row, body, told))
+
+
+def _differences(row: SagaRow, body: Body, told: Told) -> Iterator[str]:
+    stand = told.stand
+    there = (row.status, body.number, row.version, row.started_ms, row.changed_ms, row.due_ms is None)
+    tells = (stand.status, told.number, told.version, told.started_ms, told.changed_ms, bool(stand.end))
+    if there != tells:
+        pairs = zip(NAMES, there, tells, strict=True)
+        yield from (_words(name, is_now, was) for name, is_now, was in pairs if is_now != was)
+    if hash(f"{STARTED}{row.definition} {row.request}") != told.cause:
+        yield "its definition or request is not what it was started with"
+    if stand.trail != tuple(body.trail):
+        yield from _trails(body.trail, stand.trail)
+    if body.members or stand.members or body.phase:
+        yield from _steps(body, stand)
+
+
+def _trails(there: Sequence[str], told: Sequence[str]) -> Iterator[str]:
+    """A row names the event of a compensation, a record that of its step: only that it was undone can be compared."""
+    for is_now, was in zip_longest(there, told, fillvalue="nothing"):
+        if is_now != was and not (is_now.endswith(UNDONE) and was.endswith(UNDONE)):
+            yield _words("outcome", is_now, was)
+
+
+def _steps(body: Body, stand: Stand) -> Iterator[str]:
+    phase = "" if stand.end else stand.phase
+    if body.phase != phase:
+        yield _words("phase", body.phase or "none", phase or "none")
+    there = {name: status.value for name, status in body.members.items()}
+    told = dict.fromkeys(there, stand.others) | stand.members
+    for name in told:
+        if there.get(name) != told[name]:
+            yield _words(f"step {name}", there.get(name, "not there"), told[name])
+
+
+def _words(name: str, there: object, told: object) -> str:
+    return f"{name}: {there}, its records tell {told}"

@@ -1,0 +1,107 @@
+"""What the records tell of each saga, to be compared with its row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from amends.auditing.findings import Finding
+from amends.engine.recorded import START, Recorded, Stand
+from amends.stored import Block
+
+STARTED: Final = "started "
+
+
+class Told(NamedTuple):
+    """What the records tell of a saga.
+
+    Attributes:
+        stand: where it stands.
+        number: of its last record.
+        version: how many commits changed it, which is the version of its row.
+        block: the last of these.
+        started_ms: when its first record was made.
+        changed_ms: when its last one was.
+        definition: ``name/version/fingerprint``.
+        cause: hash of the first record's cause, which holds the definition and the request.
+    """
+
+    stand: Stand
+    number: int
+    version: int
+    block: int
+    started_ms: int
+    changed_ms: int
+    definition: str
+    cause: int
+
+
+class Tale:
+    """All that the records tell of all sagas: some 300 bytes for each.
+
+    Attributes:
+        sagas: saga id to what is told of it.
+        records: how many records there were.
+    """
+
+    def __init__(self) -> None:
+        self.sagas: dict[str, Told] = {}
+        self.records = 0
+        self._definitions: dict[str, str] = {}
+
+    def add(self, block: Block, records: Sequence[Recorded | None]) -> Iterator[Finding]:
+        """What is wrong with the records of the next block.
+
+        Args:
+            block: the next one; its head is empty when its row is not what was written.
+            records: its records; ``None`` for one that cannot be read.
+        """
+        self.records += len(records)
+        where, started, ended = f"block {block.number}", 0, 0
+        for place, record in enumerate(records, 1):
+            if record is None:
+                yield Finding(where, f"record {place} cannot be read")
+                continue
+            if record.at_ms != block.at_ms and block.head:
+                yield Finding(where, f"record {place} has another time than the block")
+            if record.number:
+                before = self.sagas.get(record.subject)
+                told = self.sagas[record.subject] = self._after(before, record, block.number)
+                if record.number != (before.number + 1 if before else 1):
+                    yield _out_of_order(record, before, block.number)
+                started += before is None
+                ended += bool(told.stand.end) and not (before and before.stand.end)
+        if block.head and (block.started, block.ended) != (started, ended):
+            yield Finding(
+                where,
+                f"its row counts {block.started} started, {block.ended} ended; its records {started} and {ended}",
+            )
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """(definition, status) to how many sagas."""
+        return Counter((told.definition, told.stand.status) for told in self.sagas.values())
+
+    def _after(self, before: Told | None, record: Recorded, block: int) -> Told:
+        at_ms, cause = record.at_ms, record.cause
+        if before is None:
+            definition = self._definition_of(cause)
+            stand = START.after(record.changes)
+            return Told(stand, record.number, 1, block, at_ms, at_ms, definition, hash(cause))
+        stand, _, version, last, started_ms, _, definition, first = before
+        return Told(
+            stand.after(record.changes), record.number, version + (last != block), block, started_ms, at_ms,
+            definition, first,
+        )  # fmt: skip
+
+    def _definition_of(self, cause: str) -> str:
+        """Of ``started name/version/fingerprint request``: a name may hold spaces, and holds no ``/``."""
+        name, _, rest = cause.removeprefix(STARTED).partition("/")
+        version, _, rest = rest.partition("/")
+        definition = f"{name}/{version}/{rest.partition(' ')[0]}"
+        return self._definitions.setdefault(definition, definition)
+
+
+def _out_of_order(record: Recorded, before: Told | None, block: int) -> Finding:
+    after = f"record {before.number}" if before else "nothing"
+    return Finding(f"saga {record.subject}", f"after {after} comes record {record.number}, in block {block}")

@@ -1,0 +1,215 @@
+"""Verifying a store from its first block to its last row, also while an engine writes to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+
+from amends.auditing.chain import Chain, KeptHead
+from amends.auditing.findings import FINDINGS_MAX, Finding, Findings
+from amends.auditing.rows import fault_of
+from amends.auditing.told import Tale
+from amends.engine.recorded import lines_of, readable_of, records_of
+from amends.errors import StoreError
+from amends.ports import Records, Wanted
+from amends.stored import Block, Head, SagaRow, Unreadable
+
+ALL: Final = 2**62
+ROUNDS: Final = 20  # in which a saga that an engine is just working at is looked at again
+COUNTS_TRIES: Final = 1000  # until the counts and the head are read between the same two commits
+REPORT_EVERY: Final = 64  # blocks, or rows
+KINDS: Final = {"saga", "entity", "key", "block"}
+
+
+class Progress(NamedTuple):
+    """How far a verification is.
+
+    Attributes:
+        blocks: so many are verified.
+        of_blocks: of so many.
+        records: that were in them.
+        rows: so many sagas' rows are compared.
+        of_rows: of so many.
+        seconds: since it began.
+    """
+
+    blocks: int
+    of_blocks: int
+    records: int
+    rows: int
+    of_rows: int
+    seconds: float
+
+
+class Verdict(NamedTuple):
+    """What a verification came to.
+
+    Attributes:
+        findings: what is not as it was written; empty when all is.
+        head: where the audit ends.
+        is_whole: whether all of it was looked at; else the storage failed on the way.
+        reached: how much was.
+    """
+
+    findings: Findings
+    head: Head
+    is_whole: bool
+    reached: Progress
+
+
+Report = Callable[[Progress], None]
+
+
+def verify(
+    records: Records,
+    kept: KeptHead | None = None,
+    *,
+    problems: Iterable[str] = (),
+    most: int = FINDINGS_MAX,
+    report: Report | None = None,
+) -> Verdict:
+    """Verify everything that is stored.
+
+    Args:
+        records: the store.
+        kept: an older head, kept elsewhere: without one, whoever built all of it anew, or put an older copy in its
+            place, is not found.
+        problems: what the store itself finds wrong with its file and its rows, a line each; read when all else is.
+        most: so many findings are kept, the others are counted.
+        report: told now and then how far it is.
+    """
+    verification, is_whole = Verification(records, kept, most, report), True
+    try:
+        verification.run()
+    except StoreError as error:
+        verification.findings.add("file", str(error))
+        is_whole = False
+    places = {finding.where for finding in verification.findings}
+    verification.findings.add_all(finding for finding in _findings(problems) if finding.where not in places)
+    return verification.verdict(is_whole=is_whole)
+
+
+def _findings(problems: Iterable[str]) -> Iterator[Finding]:
+    """What a store says of itself: ``kind name: why`` of a row, else about the file as a whole."""
+    for line in problems:
+        where, _, what = line.partition(": ")
+        yield Finding(where, what) if where.partition(" ")[0] in KINDS and what else Finding("file", line)
+
+
+class Verification:
+    """One run of it.
+
+    Attributes:
+        findings: so far.
+    """
+
+    def __init__(self, records: Records, kept: KeptHead | None, most: int, report: Report | None) -> None:
+        self.findings = Findings(most)
+        self._records = records
+        self._chain = Chain(kept)
+        self._tale = Tale()
+        self._report = report
+        self._begun = time.monotonic()
+        self._rows = 0
+        self._blocks = 0
+        self._of_blocks = 0
+
+    def run(self) -> None:
+        """Look at everything.
+
+        Raises:
+            StoreError: the storage failed on the way.
+        """
+        self._of_blocks = self._last_block() or 0
+        self._catch_up()
+        self._compare_counts()
+        self._compare_rows()
+        self.findings.add_all(self._chain.end())
+
+    def verdict(self, *, is_whole: bool) -> Verdict:
+        """What it came to."""
+        return Verdict(self.findings, self._chain.head, is_whole, self._reached())
+
+    # The chain ------------------------------------------------------------------------------------------------
+
+    def _catch_up(self, until: int = ALL) -> None:
+        """Verify the blocks that were not met yet."""
+        for block in self._records.blocks(self._chain.head.number):
+            if block.number > until:
+                return
+            self._add(block)
+
+    def _last_block(self) -> int | None:
+        """Its number; ``None`` when it is damaged, which the chain tells: no engine opens such a store."""
+        try:
+            return self._records.head().number
+        except StoreError:
+            return None
+
+    def _add(self, block: Block) -> None:
+        lines = lines_of(block)
+        self.findings.add_all(self._chain.add(block, lines))
+        try:
+            self.findings.add_all(self._tale.add(block, records_of(lines)))
+        except msgspec.DecodeError:
+            self.findings.add_all(self._tale.add(block, list(readable_of(lines))))
+        self._blocks += 1
+        if self._report and not self._blocks % REPORT_EVERY:
+            self._report(self._reached())
+
+    # The rows -------------------------------------------------------------------------------------------------
+
+    def _compare_rows(self) -> None:
+        """Compare each saga's row with its records; what does not agree is looked at again, as an engine may run."""
+        known, doubtful = len(self._tale.sagas), dict[str, None]()
+        met = 0
+        for row in self._records.listing(Wanted(limit=ALL)):
+            name = row.name if isinstance(row, Unreadable) else row.saga_id
+            told = self._tale.sagas.get(name)
+            met += told is not None
+            if fault_of(row, told):
+                doubtful[name] = None
+            self._rows += 1
+            if self._report and not self._rows % REPORT_EVERY:
+                self._report(self._reached())
+        if met < known:
+            doubtful |= dict.fromkeys(name for name in self._tale.sagas if self._records.saga(name) is None)
+        self._look_again(doubtful)
+
+    def _look_again(self, names: dict[str, None]) -> None:
+        """A row that is the same before and after all blocks were read is of the time of the last block."""
+        for _ in range(ROUNDS if names else 0):
+            before = {name: self._row(name) for name in names}
+            self._catch_up()
+            after = {name: self._row(name) for name in names}
+            for name in [name for name in names if before[name] == after[name]]:
+                del names[name]
+                if fault := fault_of(after[name], self._tale.sagas.get(name)):
+                    self.findings.add(f"saga {name}", fault)
+
+    def _row(self, name: str) -> SagaRow | Unreadable | None:
+        return self._records.saga(name)
+
+    def _compare_counts(self) -> None:
+        """What is kept of how many sagas there are, against what the records tell at the same moment."""
+        for _ in range(COUNTS_TRIES):
+            last, counts = self._last_block(), self._records.counts()
+            if self._last_block() == last:
+                break
+        else:
+            return
+        self._catch_up(ALL if last is None else last)
+        told = self._tale.counts()
+        for key in sorted(counts.keys() | told.keys()):
+            if counts.get(key, 0) != told[key]:
+                words = f"{key[0]} {key[1]} is {counts.get(key, 0)}, the records tell {told[key]}"
+                self.findings.add("counts", words)
+
+    def _reached(self) -> Progress:
+        return Progress(
+            self._blocks, max(self._of_blocks, self._blocks), self._tale.records, self._rows,
+            len(self._tale.sagas), time.monotonic() - self._begun,
+        )  # fmt: skip

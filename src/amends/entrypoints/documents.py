@@ -1,0 +1,72 @@
+"""What is seen of a store as plain values for JSON; docs/cli.md names the keys."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+import msgspec
+
+from amends.seeing.overview import Overview
+from amends.seeing.sagas import SagaView
+from amends.seeing.story import Story
+from amends.stored import Unreadable
+
+FORM: Final = 1
+"""Changes when a key changes its meaning or is gone; new keys may come without."""
+
+
+def write_document(values: dict[str, Any]) -> None:
+    """Write one document on standard output."""
+    document = msgspec.json.encode({"form": FORM, **values})
+    sys.stdout.write(msgspec.json.format(document).decode() + "\n")
+
+
+def saga_document(saga: SagaView | Unreadable) -> dict[str, Any]:
+    """A saga; of one that cannot be read, its id and why."""
+    if isinstance(saga, Unreadable):
+        return {"saga_id": saga.name, "unreadable": saga.why}
+    values: dict[str, Any] = msgspec.to_builtins(saga)
+    return values | {"request": _json(saga.request)}
+
+
+def story_document(story: Story) -> dict[str, Any]:
+    """A saga, with its steps and all its records."""
+    return {
+        "saga": saga_document(story.saga),
+        "steps": msgspec.to_builtins(story.steps),
+        "records": [
+            {
+                "block": block, "number": record.number, "at_ms": record.at_ms, "cause": record.cause,
+                "changes": record.changes,
+            }
+            for block, record in story.records
+        ],
+        "lost_blocks": story.lost,
+    }  # fmt: skip
+
+
+def overview_document(seen: Overview) -> dict[str, Any]:
+    """How a store does."""
+    return {
+        "sagas": [
+            {"definition": definition, "status": status, "sagas": sagas}
+            for (definition, status), sagas in sorted(seen.counts.items())
+        ],
+        "last_minute": seen.rates._asdict() if seen.rates else None,
+        "oldest_waiting_ms": seen.oldest_waiting_ms,
+        "needs_operator": seen.for_operator,
+        "set_aside": [row._asdict() for row in seen.set_aside],
+        "durability": seen.durability,
+        "audit": {"number": seen.head.number, "head": seen.head.head.hex(), "at_ms": seen.head.at_ms}
+        if seen.head
+        else None,
+    }
+
+
+def _json(text: str) -> Any:
+    """A value that was stored as JSON; of what is no JSON, the text."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

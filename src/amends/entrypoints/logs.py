@@ -1,0 +1,30 @@
+"""What an engine logs while a command runs it: a line each on standard error, as everything that a command says."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class OneLine(logging.Handler):
+    """Writes records as they come; an exception is told by whoever ends the command because of it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one."""
+        if not record.exc_info:
+            sys.stderr.write(f"amends: {' '.join(record.getMessage().split())}\n")
+
+
+@contextmanager
+def logged_in_lines() -> Iterator[None]:
+    """Write what is logged in here."""
+    log, handler = logging.getLogger("amends"), OneLine(logging.WARNING)
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.propagate = True
+        log.removeHandler(handler)

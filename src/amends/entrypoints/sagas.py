@@ -1,0 +1,108 @@
+"""``amends sagas``: which sagas there are, and what they wait for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Final
+
+from rich.text import Text
+
+from amends.bootstrap import records
+from amends.entrypoints.documents import saga_document, write_document
+from amends.entrypoints.paper import FAINT, STYLES, Marks, paper
+from amends.entrypoints.tables import table
+from amends.entrypoints.words import SECOND_MS, counted, one_line, span, span_of
+from amends.seeing.sagas import WAITING, Question, SagaView, Search, sagas
+from amends.stored import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, STATUSES, Unreadable
+
+NAMES: Final = {**{status.replace(" ", "-"): (status,) for status in STATUSES}, "waiting": WAITING}
+"""What ``--status`` takes."""
+STATUS_STYLES: Final = {
+    FORWARD: "bold blue", BACKWARD: "bold yellow", NEEDS_OPERATOR: "bold red", COMPLETED: "bold green",
+    COMPENSATED: "bold yellow", ABANDONED: "bold magenta",
+}  # fmt: skip
+REASON_MAX: Final = 200  # characters of a reason or an error in a list; `amends show` has more
+TITLES: Final = ("saga", "definition", "status", ">started", "now")
+
+
+def search_for(
+    statuses: Sequence[str], name: str, service: str, older: str, newer: str, limit: int, now_ms: int
+) -> Search:
+    """What the options ask for.
+
+    Raises:
+        UnusableInput: an age is none.
+    """
+    wanted = dict.fromkeys(status for text in statuses for status in NAMES[text])
+    before_ms = now_ms - span_of(older) if older else None
+    from_ms = now_ms - span_of(newer) if newer else None
+    return Search(tuple(wanted), name, service, before_ms, from_ms, limit)
+
+
+def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
+    """Show the sagas that are looked for.
+
+    Raises:
+        UnusableInput: the store cannot be used.
+    """
+    with closing(records(db)) as store:
+        found = list(sagas(store, search))
+    if as_json:
+        write_document({"sagas": [saga_document(saga) for saga in found]})
+        return
+    out = paper()
+    rows = [_row(out.marks, saga, now_ms) for saga in found]
+    out.write(*table(TITLES, rows), *["no saga is like that"] * (not rows))
+    if len(found) == search.limit:
+        sys.stderr.write(f"amends: the newest {counted(len(found), 'saga')}; --limit shows more\n")
+
+
+def now() -> int:
+    """Milliseconds since 1970 (UTC)."""
+    return time.time_ns() // (SECOND_MS * SECOND_MS)
+
+
+def status_text(status: str) -> Text:
+    """A status in its colour."""
+    return Text(one_line(status, REASON_MAX), STATUS_STYLES.get(status, ""))
+
+
+def question_text(marks: Marks, question: Question, now_ms: int) -> Text:
+    """What somebody is being asked, which attempt it is, and until when."""
+    look = "stuck" if question.is_stuck else {"do": "sent", "undo": "undoing"}.get(question.kind, "probing")
+    words = f"{question.step}/{question.kind}"
+    if question.attempt > 1:
+        words += f", attempt {question.attempt}"
+    error = f": {one_line(question.error, REASON_MAX)}" if question.error else ""
+    until = "" if question.is_stuck else f" {_until(question, now_ms)}"
+    return Text.assemble((getattr(marks, look), STYLES[look]), f" {words}", (f"{until}{error}", FAINT))
+
+
+def _until(question: Question, now_ms: int) -> str:
+    if question.sent_ms > now_ms:
+        return f"in {span(question.sent_ms - now_ms)}"
+    left = f"for {span(question.due_ms - now_ms)} more" if question.due_ms > now_ms else "overdue"
+    return f"taken, {left}" if question.is_taken else left
+
+
+def _row(marks: Marks, saga: SagaView | Unreadable, now_ms: int) -> tuple[Text, ...]:
+    if isinstance(saga, Unreadable):
+        name, why = one_line(saga.name, REASON_MAX), one_line(saga.why, REASON_MAX)
+        return Text(name, "bold"), Text(), Text("unreadable", STYLES["refused"]), Text(), Text(why, STYLES["refused"])
+    return (
+        Text(one_line(saga.saga_id, REASON_MAX), "bold"),
+        Text(one_line(f"{saga.name} {saga.version}", REASON_MAX)),
+        status_text(saga.status),
+        Text(f"{span(now_ms - saga.started_ms)} ago"),
+        _now(marks, saga, now_ms),
+    )
+
+
+def _now(marks: Marks, saga: SagaView, now_ms: int) -> Text:
+    parts = [question_text(marks, question, now_ms) for question in saga.questions]
+    if saga.reason:
+        parts.append(Text(one_line(saga.reason, REASON_MAX), STYLES["refused"]))
+    return Text("; ").join(parts)

@@ -1,0 +1,128 @@
+"""``amends show``: one saga, drawn from its row and its records; nobody's definition is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Final
+
+from rich.text import Text
+
+from amends.bootstrap import records
+from amends.engine.recorded import Recorded
+from amends.entrypoints.documents import story_document, write_document
+from amends.entrypoints.paper import FAINT, STYLES, Paper, paper
+from amends.entrypoints.sagas import question_text, status_text
+from amends.entrypoints.timeline import draw_timeline
+from amends.entrypoints.words import counted, moment, one_line, span
+from amends.errors import UnusableInput
+from amends.seeing.sagas import SagaView
+from amends.seeing.story import Story, story
+from amends.stored import Unreadable
+
+SEEN: Final = 0
+DAMAGED: Final = 1
+TEXT_MAX: Final = 2000  # characters of a request or an error; --json has all of it
+LABEL: Final = 13
+AFTER: Final = 10
+
+
+def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
+    """Show a saga.
+
+    Returns:
+        The exit code: 1 when its row or one of its records cannot be read.
+
+    Raises:
+        UnusableInput: the store cannot be used, or has no such saga.
+    """
+    with closing(records(db)) as store:
+        told = story(store, saga_id)
+    if told is None:
+        raise UnusableInput(f"{db}: there is no saga {saga_id!r:.100}")
+    if as_json:
+        write_document(story_document(told))
+    else:
+        out = paper()
+        out.write(*story_lines(out, told, now_ms))
+    return DAMAGED if isinstance(told.saga, Unreadable) or told.lost else SEEN
+
+
+def story_lines(out: Paper, told: Story, now_ms: int) -> Iterator[Text]:
+    """A saga's lines: heading, timeline, where it stands, every record."""
+    saga = told.saga
+    reason = "" if isinstance(saga, Unreadable) else one_line(saga.reason, TEXT_MAX)
+    yield from _damaged(saga) if isinstance(saga, Unreadable) else _heading(saga)
+    if told.steps:
+        yield from draw_timeline(out, told.steps, reason)
+    elif reason:
+        yield Text(reason, STYLES["refused"])
+    yield Text()
+    if isinstance(saga, SagaView):
+        yield from _facts(out, saga, now_ms)
+        yield Text()
+    yield from _log(out, told)
+
+
+def _damaged(saga: Unreadable) -> Iterator[Text]:
+    yield Text.assemble((one_line(saga.name, TEXT_MAX), "bold"), "  ", ("unreadable", STYLES["refused"]))
+    yield Text(f" its row: {one_line(saga.why, TEXT_MAX)}", STYLES["refused"])
+
+
+def _heading(saga: SagaView) -> Iterator[Text]:
+    what = f"{saga.name} version {saga.version}"
+    name = (one_line(saga.saga_id, TEXT_MAX), "bold")
+    yield Text.assemble(name, "  ", status_text(saga.status), "  ", one_line(what, TEXT_MAX))
+
+
+def _facts(out: Paper, saga: SagaView, now_ms: int) -> Iterator[Text]:
+    yield _fact("request", one_line(saga.request, TEXT_MAX))
+    yield _fact("started", f"{moment(saga.started_ms)}, {span(now_ms - saga.started_ms)} ago")
+    yield _fact("last change", f"{moment(saga.changed_ms)}, {span(saga.changed_ms - saga.started_ms)} after its start")
+    if saga.deadline_ms is not None:
+        yield _fact("deadline", moment(saga.deadline_ms))
+    for number, question in enumerate(saga.questions):
+        yield _fact("" if number else "asked", question_text(out.marks, question, now_ms))
+    if saga.due_ms is not None:
+        left = saga.due_ms - now_ms
+        yield _fact("next due", f"{moment(saga.due_ms)}, {f'in {span(left)}' if left > 0 else 'now'}")
+    if saga.outstanding:
+        yield _fact("outstanding", Text(one_line(", ".join(saga.outstanding), TEXT_MAX), STYLES["refused"]))
+
+
+def _fact(label: str, value: str | Text) -> Text:
+    return Text.assemble((f" {label:{LABEL}}", FAINT), value)
+
+
+def _log(out: Paper, told: Story) -> Iterator[Text]:
+    if not told.records:
+        yield Text(" no record of it is found; `amends audit verify` says why", STYLES["refused"])
+    first_ms = told.records[0][1].at_ms if told.records else 0
+    before_ms = None
+    for block, record in told.records:
+        after = moment(record.at_ms) if before_ms is None else f"+{span(record.at_ms - first_ms)}"
+        again = record.at_ms == before_ms
+        yield from _record(out, "" if again else after, block, record)
+        before_ms = record.at_ms
+    for block in told.lost:
+        yield Text(f" block {block} should hold more of it, and cannot be read", STYLES["refused"])
+
+
+def _record(out: Paper, when: str, block: int, record: Recorded) -> Iterator[Text]:
+    cause = "started" if record.number == 1 else one_line(record.cause, TEXT_MAX)
+    yield Text.assemble((f" {when:>24}  ", FAINT), cause, (f"  block {block}", FAINT))
+    words = one_line(", ".join(record.changes), TEXT_MAX)
+    if words:
+        yield from (Text(f" {'':24}    {line}", FAINT) for line in wrapped(words, out.width - 29))
+
+
+def wrapped(words: str, width: int) -> Iterator[str]:
+    """Text in lines of a width, broken between words."""
+    line = ""
+    for word in words.split(" "):
+        if line and len(line) + 1 + len(word) > width:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    yield line

@@ -1,0 +1,66 @@
+"""How a whole store does, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+from amends.errors import StoreError
+from amends.ports import Records, Wanted
+from amends.seeing.rates import Rates, rates
+from amends.stored import NEEDS_OPERATOR, Head, Unreadable
+
+NAMED_MAX: Final = 100  # sagas that wait for an operator, by name; the counts say how many there are
+
+
+class Overview(NamedTuple):
+    """How a store does.
+
+    Attributes:
+        counts: (definition, status) to how many sagas.
+        rates: of the last minute.
+        oldest_waiting_ms: when the oldest saga that is not final was started; ``None`` when all are final.
+        for_operator: ids of the sagas that wait for an operator, newest first, at most `NAMED_MAX`.
+        set_aside: rows that an engine found to be unreadable.
+        durability: what a commit survives.
+        head: where the audit ends; ``None`` when its last block is damaged.
+    """
+
+    counts: Mapping[tuple[str, str], int]
+    rates: Rates | None
+    oldest_waiting_ms: int | None
+    for_operator: Sequence[str]
+    set_aside: Sequence[Unreadable]
+    durability: str
+    head: Head | None
+
+
+def overview(records: Records, now_ms: int) -> Overview:
+    """How a store does.
+
+    Args:
+        records: the store.
+        now_ms: milliseconds since 1970 (UTC).
+
+    Raises:
+        StoreError: the storage failed.
+    """
+    head = _head(records)
+    stuck = records.listing(Wanted((NEEDS_OPERATOR,), limit=NAMED_MAX))
+    return Overview(
+        records.counts(),
+        rates(records, head, now_ms) if head else None,
+        records.oldest_waiting_ms(),
+        [row.name if isinstance(row, Unreadable) else row.saga_id for row in islice(stuck, NAMED_MAX)],
+        records.set_aside(),
+        records.durability(),
+        head,
+    )
+
+
+def _head(records: Records) -> Head | None:
+    try:
+        return records.head()
+    except StoreError:
+        return None

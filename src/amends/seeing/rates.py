@@ -1,0 +1,84 @@
+"""How much a store has taken in lately, from the times of its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from amends.engine.recorded import lines_of
+from amends.ports import Records
+from amends.stored import Head
+
+MINUTE_MS: Final = 60_000
+BLOCKS_MAX: Final = 5_000  # that are read for it: less than a second, however small they are
+
+
+class Rates(NamedTuple):
+    """What happened in a span of time that ends now.
+
+    Attributes:
+        span_ms: how long it is, >= 1: a minute, or less where that holds too many commits to read.
+        commits: in it.
+        records: in it.
+        started: sagas.
+        ended: sagas.
+    """
+
+    span_ms: int
+    commits: int = 0
+    records: int = 0
+    started: int = 0
+    ended: int = 0
+
+    def per_second(self, count: int) -> float:
+        """One of the counts, for each second."""
+        return count * 1000 / self.span_ms
+
+    def per_minute(self, count: int) -> float:
+        """One of the counts, for each minute."""
+        return count * MINUTE_MS / self.span_ms
+
+
+def rates(records: Records, head: Head, now_ms: int) -> Rates:
+    """The rates of the last minute.
+
+    Args:
+        records: the store.
+        head: where its audit ends.
+        now_ms: milliseconds since 1970 (UTC).
+    """
+    since_ms = now_ms - MINUTE_MS
+    if head.at_ms < since_ms:
+        return Rates(MINUTE_MS)
+    first = max(_first_since(lambda number: _time_of(records, number), head.number, since_ms), 1)
+    if head.number - first >= BLOCKS_MAX:
+        first = head.number - BLOCKS_MAX + 1
+        since_ms = _time_of(records, first)
+    commits = counted = started = ended = 0
+    for block in records.blocks(first - 1):
+        commits, counted = commits + 1, counted + len(lines_of(block))
+        started, ended = started + block.started, ended + block.ended
+        if block.number >= head.number:
+            break
+    return Rates(max(now_ms - since_ms, 1), commits, counted, started, ended)
+
+
+def _first_since(time_of: Callable[[int], int], last: int, since_ms: int) -> int:
+    """The first block of a time or later, found by doubling the way back, then by halving: most are recent."""
+    step = 1
+    while step < last and time_of(last - step) >= since_ms:
+        step *= 2
+    low, high = max(last - step, 0) + 1, last - step // 2
+    while low < high:
+        middle = (low + high) // 2
+        if time_of(middle) < since_ms:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _time_of(records: Records, number: int) -> int:
+    """When a block was written; 0 of one that is missing or damaged."""
+    block = next(iter(records.blocks(number - 1)), None)
+    return block.at_ms if block else 0

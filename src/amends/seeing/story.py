@@ -1,0 +1,106 @@
+"""One saga's story: its steps as they stand, and every record of it, without its definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Final
+
+import msgspec
+
+from amends.engine.recorded import ENTERS_BACKWARD, ENTERS_FORWARD, Recorded, lines_of, records_of
+from amends.ports import Records
+from amends.seeing.sagas import SagaView, view_of
+from amends.stored import FINAL, Unreadable
+
+UNDONE: Final = "undone"
+ASKED_AGAIN: Final = {"resent": "sent"}
+
+
+@dataclass(frozen=True, slots=True)
+class StepSeen:
+    """A step that the saga has reached. Those ahead are known to its definition alone.
+
+    Attributes:
+        event: its name.
+        outcome: ``sent``, ``done``, ``refused``, ``unknown``, ``probing`` or ``stuck``.
+        undone: the event of its compensation once that took place, ``EVENT/undo`` while it is asked for; else empty.
+        back: how its compensation stands: ``undone``, ``undoing`` or ``stuck``; empty when it was not asked for.
+    """
+
+    event: str
+    outcome: str
+    undone: str = ""
+    back: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A saga and what happened to it.
+
+    Attributes:
+        saga: as its row shows it; `Unreadable` when that is damaged.
+        steps: those that it has reached, in order.
+        records: what was recorded of it, in order, with the numbers of their blocks.
+        lost: blocks that should hold records of it and cannot be read.
+    """
+
+    saga: SagaView | Unreadable
+    steps: tuple[StepSeen, ...]
+    records: tuple[tuple[int, Recorded], ...]
+    lost: tuple[int, ...]
+
+
+def story(records: Records, saga_id: str) -> Story | None:
+    """The story of a saga; ``None`` when there is no such saga."""
+    row = records.saga(saga_id)
+    if row is None:
+        return None
+    view = view_of(row)
+    told, lost = list[tuple[int, Recorded]](), list[int]()
+    for block in records.blocks_about(saga_id):
+        try:
+            about = _about(lines_of(block), saga_id)
+        except msgspec.DecodeError:
+            about = []
+        told += ((block.number, record) for record in about)
+        if not about:
+            lost.append(block.number)
+    changes = [words for _, record in told for words in record.changes]
+    trail = () if isinstance(view, Unreadable) else view.trail
+    return Story(view, tuple(steps_of(changes, trail)), tuple(told), tuple(lost))
+
+
+def steps_of(changes: Iterable[str], trail: Sequence[str]) -> Iterator[StepSeen]:
+    """The steps that a saga has reached.
+
+    Args:
+        changes: of its records, in order.
+        trail: of its row, which knows the events of its compensations.
+    """
+    steps = dict[str, StepSeen]()
+    compensations = iter([words.removesuffix(f" {UNDONE}") for words in trail if words.endswith(f" {UNDONE}")])
+    for words in changes:
+        event, _, status = words.rpartition(" ")
+        if words in FINAL or words.startswith((ENTERS_FORWARD, ENTERS_BACKWARD)):
+            continue
+        step = steps.get(event) or StepSeen(event, status)
+        if status == UNDONE:
+            step = replace(step, undone=next(compensations, f"{event}/undo"), back=UNDONE)
+        elif status == "undoing" or (status == "stuck" and step.back):
+            step = replace(step, undone=f"{event}/undo", back=status)
+        else:
+            step = replace(step, outcome=ASKED_AGAIN.get(status, status))
+        steps[event] = step
+    return iter(steps.values())
+
+
+def _about(lines: Sequence[str], saga_id: str) -> list[Recorded]:
+    """The records of one saga; a block may hold a thousand of others, which are not read.
+
+    Raises:
+        msgspec.DecodeError: one cannot be read.
+    """
+    begins = f"[{quoted(saga_id)},"
+    return records_of([line for line in lines if line.startswith(begins)])

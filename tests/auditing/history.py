@@ -1,0 +1,105 @@
+"""A small store with everything in it, written by a real engine in three sittings, and the older copies of it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import amends
+from amends import Abandon, Backoff, Command, Done, Later, Refused, Saga, external, local, parallel
+from amends.auditing.chain import head_text
+from amends.bootstrap import records
+from amends.ports import Wanted
+from amends.stored import NEEDS_OPERATOR, STATUSES
+
+QUICK = Backoff(first_s=0.001, cap_s=0.002)
+
+
+class Buy(NamedTuple):
+    """What a ticket saga is asked: a show, and how it is to go."""
+
+    show: str
+    how: str = "well"
+
+
+def hold(free: int | None, buy: Buy) -> int | Refused:
+    """Hold a seat."""
+    return free - 1 if free else Refused("sold out")
+
+
+def let_go(free: int, buy: Buy) -> int:
+    """Give it back."""
+    return free + 1
+
+
+async def charge(bank: dict[str, int], buy: Buy, call: Any) -> Any:
+    """Charge a card, as the request says that it goes."""
+    tries = bank[call.key] = bank.get(call.key, 0) + 1
+    if buy.how == "flaky" and tries == 1:
+        raise OSError("no route to host \x1b[31m<b>")
+    return {"poor": Refused("no money"), "later": Later(3600)}.get(buy.how, Done({"receipt": call.key}))
+
+
+async def refund(bank: dict[str, int], buy: Buy, call: Any) -> Any:
+    """Give the money back, unless the account is closed."""
+    return Refused("the account is closed") if buy.how in ("stuck", "given up") else None
+
+
+async def issue(printer: Any, buy: Buy, call: Any) -> Any:
+    """Print the ticket."""
+    return Done() if buy.how in ("well", "flaky") else Refused("the printer is on fire")
+
+
+TICKETS = Saga(
+    "tickets for all",
+    Buy,
+    [
+        local("SEAT_HELD", hold, undo=let_go, undone="SEAT_FREED", entity=lambda buy: buy.show),
+        parallel(
+            external("CARD_CHARGED", charge, undo=refund, undone="CARD_REFUNDED", backoff=QUICK),
+            external("TAX_PAID", charge, undo=charge, undone="TAX_BACK", backoff=QUICK),
+        ),
+        external("TICKET_ISSUED", issue, pivot=True),
+        local("SEAT_SOLD", lambda free, buy: free, entity=lambda buy: buy.show),
+    ],
+)
+STOCK = Command("SHOW_PLANNED", "SEAT", lambda _, seats: seats)
+HOWS = ("well", "flaky", "poor", "stuck", "later", "given up", "well", "odd")
+
+
+class Copy(NamedTuple):
+    """A store as it was at a moment, and the head that somebody kept then."""
+
+    path: Path
+    head: str
+
+
+def written(folder: Path) -> list[Copy]:
+    """Write a store in three sittings; give the copies that were made after each, the last one last."""
+    path = folder / "shop.db"
+    copies = []
+    for sitting in range(3):
+        asyncio.run(sit(path, sitting))
+        copies.append(Copy(folder / f"copy-{sitting}.db", head_text(records(path).head())))
+        shutil.copy(path, copies[-1].path)
+    return copies
+
+
+async def sit(path: Path, sitting: int) -> None:
+    """Run some sagas; those that can end do."""
+    async with amends.open(f"sqlite:///{path}", sagas=[TICKETS], commands=[STOCK], clients={"CARD": {}, "TAX": {}}) as engine:
+        await engine.carry_out(STOCK, f"Hamlet {sitting}", 5, key=f"stock {sitting}")
+        handles = [await engine.submit(TICKETS, Buy(f"Hamlet {sitting}", how), key=f"{sitting}.{how}") for how in HOWS[:6]]
+        handles += await engine.submit_many(TICKETS, [Buy("Nothing"), Buy(f"Hamlet {sitting}", "flaky")])  # type: ignore[arg-type]
+        for handle, how in zip(handles, (*HOWS[:6], "well", "well"), strict=True):
+            if how in ("well", "flaky", "poor"):
+                await handle.result(20)
+        await asyncio.sleep(0.05)
+        await engine.tell(handles[5].saga_id, Abandon("the bank is gone"))
+
+
+def example_of(path: Path, status: str) -> str:
+    """The newest saga of a status."""
+    return next(iter(records(path).listing(Wanted((status,)))))[0]
