@@ -1,0 +1,58 @@
+"""The audit of a store, read by a second pair of eyes: nothing here is the engine's but the hash of a block."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from amends.core.audit import GENESIS, chain
+from amends.ports import Records
+from amends.stored import FINAL
+from tests.torture.broken import demand
+
+
+@dataclass
+class Told:
+    """What the audit tells of one saga.
+
+    Attributes:
+        numbers: of its records, in order.
+        starts: how often it was started.
+        end: its final state; empty while there is none.
+        causes: what it heard, in order.
+    """
+
+    numbers: list[int] = field(default_factory=list)
+    starts: int = 0
+    end: str = ""
+    causes: list[str] = field(default_factory=list)
+
+    def add(self, number: int, cause: str, changes: list[str]) -> None:
+        """Add a record."""
+        demand(not (self.end and changes), f"a saga that was {self.end} changed: {changes}")
+        self.numbers.append(number)
+        self.starts += cause.startswith("started")
+        self.causes.append(cause)
+        if changes and changes[-1] in FINAL:
+            self.end = changes[-1]
+
+
+def told_by(records: Records) -> dict[str, Told]:
+    """Read the whole audit, and check its chain; saga to what is told of it."""
+    told: dict[str, Told] = {}
+    head, number, at_ms = GENESIS, 0, 0
+    for block in records.blocks():
+        lines = block.records.split("\n")
+        demand((block.number, block.before) == (number + 1, head), f"block {block.number} does not follow {number}")
+        demand(block.at_ms >= at_ms, f"block {block.number} is of a time before {number}")
+        demand(block.head == chain(head, [line.encode() for line in lines]), f"block {number} is not what was written")
+        head, number, at_ms = block.head, block.number, block.at_ms
+        for line in lines:
+            subject, place, _, cause, changes = json.loads(line)
+            if place:
+                told.setdefault(subject, Told()).add(place, cause, changes)
+    demand((number, head) == records.head()[:2], "the head is not the last block's")
+    for name, of_one in told.items():
+        demand(of_one.numbers == list(range(1, len(of_one.numbers) + 1)), f"{name}: records {of_one.numbers}")
+        demand(of_one.starts == 1, f"{name} was started {of_one.starts} times")
+    return told
