@@ -149,10 +149,8 @@ def _acted(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> 
     if said in (Said.REFUSED, Said.RULED_OUT):
         certain = said is Said.RULED_OUT or status is Status.SENT or step.remembers_refusals
         return _refused(saga, at, step, status, certain) if open_question else None
-    if status not in WAITS_FOR_ACTION:
-        return None
-    if said is Said.FAILED:
-        return status
+    if said is Said.FAILED or status not in WAITS_FOR_ACTION:
+        return status if status in WAITS_FOR_ACTION else None
     return Status.RESENT if said is Said.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)
 
 
@@ -187,10 +185,8 @@ def _undone(saga: Saga, at: Underway, step: Step, status: Status, said: Said) ->
     """An answer to a compensation."""
     if isinstance(at, Forward) or status not in (Status.UNDOING, Status.STUCK):
         return None
-    if said in YES:
-        return Status.UNDONE
-    if status is Status.STUCK:
-        return None
+    if said in YES or status is Status.STUCK:
+        return Status.UNDONE if said in YES else None
     return Status.UNDOING if said in (Said.UNKNOWN, Said.FAILED) else Status.STUCK
 
 
