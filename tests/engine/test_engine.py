@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Coroutine
@@ -106,6 +108,20 @@ def test_a_plain_function_runs_in_a_thread() -> None:
         assert all(name.startswith("amends-call") for name in threads)
 
     run(test())
+
+
+def test_a_process_ends_beside_a_participant_that_hangs() -> None:
+    """A thread cannot be ended, and must not hold the process back (A5): it is as if its answer were lost."""
+    script = (
+        "import amends, time\n"
+        "from amends import Saga, external\n"
+        "s = Saga('s', int, [external('A', lambda client, request, call: time.sleep(60), pivot=True)])\n"
+        "with amends.open('memory:', sagas=[s]) as engine:\n"
+        "    engine.submit(s, 1)\n"
+        "    time.sleep(0.2)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], timeout=PATIENCE_S, check=False)
+    assert ended.returncode == 0
 
 
 def test_a_timeout_is_unknown_and_a_late_answer_is_recorded() -> None:

@@ -441,11 +441,14 @@ class Troubled(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.troubles: list[Exception] = []
+        self.troubles_after: dict[int, Exception] = {}
 
     def commit(self, changes: Changes) -> None:
         """Commit, unless there is trouble."""
         if self.troubles:
             raise self.troubles.pop(0)
+        if changes.block.number in self.troubles_after:
+            raise self.troubles_after[changes.block.number]
         super().commit(changes)
 
 
@@ -459,6 +462,22 @@ def test_a_full_store_refuses_the_whole_turn_and_goes_on_later() -> None:
     assert store.head().number == 0
     assert names(life.begin(Buy("Hamlet", 2))) == ["CARD_CHARGED/do#1"]
     assert entity(store, "SEATS/Hamlet") == "8"
+
+
+def test_no_space_in_the_middle_of_a_batch_that_is_taken_apart_is_told_of_the_rest_alone() -> None:
+    """What was stored before is answered as stored: nobody starts it a second time."""
+    step = local("MARKED", lambda _, buy: object() if buy.seats == 13 else buy.seats, entity=_seats, pivot=True)
+    store = Troubled()
+    life = Life(store, Saga("marks", Buy, [step]))
+    store.troubles_after = {2: StoreFull("no space")}
+    first, second, third = life.begin(Buy("x", 1), Buy("x", 2), Buy("x", 13)).replies[0]
+    assert isinstance(first.state, Completed)
+    assert (type(second), type(third)) == (StoreFull, StoreFull)
+    assert [entity(store, f"MARKED/{seats}") for seats in (1, 2)] == ["1", None]
+
+
+def _seats(buy: Buy) -> str:
+    return str(buy.seats)
 
 
 def test_a_conflict_is_decided_again_on_what_is_there() -> None:

@@ -18,7 +18,7 @@ from amends.shop.purchase import Purchase
 from amends.shop.shipping import SHIPPING
 from amends.stored import COMPENSATED, COMPLETED, FINAL, EntityRow, SagaRow
 from tests.torture.audit import told_by
-from tests.torture.broken import demand
+from tests.torture.broken import demand, some
 from tests.torture.carrier import CANCELED, REFUSED, TAKEN, Carrier
 from tests.torture.journal import Journal
 from tests.torture.shop import CUSTOMERS, PARCEL, PRODUCTS, RESTOCKED, SHELF, SHELVES, Parcel, wanted
@@ -71,11 +71,11 @@ def check_rest(world: World) -> int:
 def check_sagas(world: World, rows: Mapping[str, SagaRow]) -> None:
     """Nothing is lost, nothing is doubled, nothing is stuck."""
     begun = [answer[1] for answer in world.clients.answers.values() if answer[0] == "saga"]
-    demand(rows.keys() >= set(begun), f"lost: {sorted(set(begun) - rows.keys())}")
+    demand(rows.keys() >= set(begun), f"lost {some(set(begun) - rows.keys())}")
     demand(len(set(begun)) == len(begun), "two client keys got one saga")
-    demand(rows.keys() <= set(begun), f"doubled, or of nobody: {sorted(rows.keys() - set(begun))}")
+    demand(rows.keys() <= set(begun), f"doubled, or of nobody, {some(rows.keys() - set(begun))}")
     stuck = [row.saga_id for row in rows.values() if row.status not in FINAL or row.due_ms is not None]
-    demand(not stuck, f"stuck: {stuck}")
+    demand(not stuck, f"stuck {some(stuck)}")
     counts = Counter((row.definition, row.status) for row in rows.values())
     demand(dict(counts) == dict(world.records.counts()), "what is counted is not what there is")
     for saga_id, end in world.clients.ends.items():
@@ -88,7 +88,7 @@ def check_sagas(world: World, rows: Mapping[str, SagaRow]) -> None:
 def check_audit(world: World, rows: Mapping[str, SagaRow]) -> None:
     """It tells what the rows say, and every block is what was written."""
     told = told_by(world.records)
-    demand(told.keys() == rows.keys(), f"rows and records differ: {sorted(told.keys() ^ rows.keys())}")
+    demand(told.keys() == rows.keys(), f"rows and records differ: {some(told.keys() ^ rows.keys())}")
     for saga_id, row in rows.items():
         number = json.loads(row.body)["number"]
         demand(number == len(told[saga_id].numbers), f"{saga_id}: number {number}, records {told[saga_id].numbers}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,7 +31,6 @@ from tests.torture.driven import Outer
 from tests.torture.shop import CARRIER, COMMANDS, SAGAS, Asked, Parcel
 
 PATIENCE_S: Final = 20.0
-BEYOND: Final = 100_000  # operations: no run has so many
 
 Say = Callable[[str], None]
 
@@ -40,6 +41,7 @@ class Faults(NamedTuple):
     Attributes:
         full: so many writes found no space; likewise `failed`, of operations that failed.
         failed: see `full`.
+        openings: so many operations failed, or found no space, while a store was made or opened.
         refused: so many requests were refused because there was no space.
         stopped: so many engines stopped because an operation failed.
         seconds: how long it took.
@@ -47,6 +49,7 @@ class Faults(NamedTuple):
 
     full: int
     failed: int
+    openings: int
     refused: int
     stopped: int
     seconds: float
@@ -296,16 +299,20 @@ def failed(folder: Path, number: int, chance: random.Random | None) -> tuple[boo
     return stopped, bool(met)
 
 
-def unopened(folder: Path, number: int, error: type[apsw.Error]) -> bool:
-    """Fail at the n-th operation of an opening; the next one finds everything. Whether it failed."""
-    outer, files = prepared(folder)
-    outer.waiting = orders()
-    disk = QuietDisk(files if number % 2 else {})  # there is a store, or there is none
-    if not number % 2:
-        outer = Outer(0)
-    left = [number // 2]
+def _unopened(folder: Path, error: type[apsw.Error], is_new: bool, number: int) -> tuple[int, bool]:
+    """Fail at the n-th operation of an opening; the next one finds everything. 0, and whether it failed.
 
-    def fault(operation: str, name: str) -> None:
+    Args:
+        folder: for the lock file.
+        error: what it fails with.
+        is_new: whether there was no store before.
+        number: of the operation.
+    """
+    outer, files = (Outer(0), {}) if is_new else prepared(folder)
+    outer.waiting += orders()
+    disk, left = QuietDisk(files), [number]
+
+    def fault(_operation: str, _name: str) -> None:
         left[0] -= 1
         if left[0] == 0:
             raise error("as told")
@@ -318,7 +325,7 @@ def unopened(folder: Path, number: int, error: type[apsw.Error]) -> bool:
     disk.fault = None
     asyncio.run(Shop(folder / "disk.db", disk, outer).live())
     settled(folder, disk, outer)
-    return left[0] <= 0
+    return 0, left[0] <= 0
 
 
 def run(folder: Path, every: int, say: Say) -> Faults:
@@ -332,29 +339,27 @@ def run(folder: Path, every: int, say: Say) -> Faults:
     Raises:
         BrokenPromise: with the operation's number.
     """
-    began = time.monotonic()
-    counts: Counter[str] = Counter()
-    chance = random.Random(every)
+    began, chance = time.monotonic(), random.Random(every)
     with short_pauses():
-        for number in range(1, BEYOND, every):
-            try:
-                refused, was_met = full(folder, number)
-            except BrokenPromise as error:
-                raise BrokenPromise(f"no space at write {number}: {error}") from error
-            if not was_met:
-                break
-            counts.update(full=1, refused=refused)
-        say(f"no space at {counts['full']} writes: {counts['refused']} refused, {time.monotonic() - began:.0f} s")
-        for number in range(1, BEYOND, every):
-            try:
-                stopped, was_met = failed(folder, number, chance if chance.random() < 0.5 else None)
-            except BrokenPromise as error:
-                raise BrokenPromise(f"operation {number} failed: {error}") from error
-            if not was_met:
-                break
-            counts.update(failed=1, stopped=stopped)
-        say(f"{counts['failed']} operations failed, {counts['stopped']} engines stopped")
-        for error_type in (apsw.FullError, apsw.IOError):
-            opened = (number for number in range(2, BEYOND, every) if not unopened(folder, number, error_type))
-            counts["opened"] += next(opened) // every
-    return Faults(counts["full"], counts["failed"], counts["refused"], counts["stopped"], time.monotonic() - began)
+        fulls = _each("no space at write", every, lambda number: full(folder, number))
+        say(f"no space at {len(fulls)} writes: {sum(fulls)} requests refused")
+        fails = _each("operation", every, lambda number: failed(folder, number, chance if number % 2 else None))
+        say(f"{len(fails)} operations failed, {sum(fails)} engines stopped")
+        kinds = [(error, is_new) for error in (apsw.FullError, apsw.IOError) for is_new in (True, False)]
+        openings = [len(_each("opening, operation", every, partial(_unopened, folder, *kind))) for kind in kinds]
+        say(f"{sum(openings)} openings failed")
+    return Faults(len(fulls), len(fails), sum(openings), sum(fulls), sum(fails), time.monotonic() - began)
+
+
+def _each(what: str, every: int, attempt: Callable[[int], tuple[int, bool]]) -> list[int]:
+    """Make attempts with growing numbers, until one does not meet its fault; what the others came to."""
+    came_to = list[int]()
+    for number in itertools.count(1, every):
+        try:
+            result, was_met = attempt(number)
+        except BrokenPromise as error:
+            raise BrokenPromise(f"{what} {number}: {error}") from error
+        if not was_met:
+            break
+        came_to.append(result)
+    return came_to

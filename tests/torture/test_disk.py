@@ -36,7 +36,7 @@ def test_power_cuts_lose_nothing(tmp_path: Path) -> None:
 def test_a_full_or_failing_disk_leaves_nothing_half_done(tmp_path: Path) -> None:
     """Refused clearly, answers are kept, and it goes on: with space at once, else at the next start (S3, S4)."""
     faults = disk.run(tmp_path, 4, nothing)
-    assert min(faults.full, faults.failed, faults.refused, faults.stopped) > 5
+    assert min(faults.full, faults.failed, faults.openings, faults.refused, faults.stopped) > 5
 
 
 def test_a_crash_at_any_boundary_changes_nothing(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ recording; so many of these are kept, and the oldest is ended when there are mor
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from amends.core.definition import Step
@@ -78,7 +79,6 @@ class Lane:
         self._queue: OrderedDict[Flight, Asking] = OrderedDict()
         self._calls: dict[Flight, asyncio.Task[None]] = {}
         self._late: dict[asyncio.Task[None], None] = {}
-        self._threads: ThreadPoolExecutor | None = None
 
     def send(self, step: Step, send: Send) -> None:
         """Send a request, or let it wait for a place."""
@@ -102,8 +102,6 @@ class Lane:
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _fill(self) -> None:
         while self._queue and len(self._calls) < self._limit:
@@ -130,18 +128,34 @@ class Lane:
             if inspect.iscoroutinefunction(function):
                 answer = await function(self._client, request.body, request.call)
             else:
-                loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self._pool(), function, self._client, request.body, request.call)
+                answer = await in_thread(function, self._client, request.body, request.call)
                 if inspect.isawaitable(answer):
                     answer = await answer
             return storable(outcome_of(answer, request))
         except Exception as error:  # noqa: BLE001 - whatever it was, the effect may have happened
             return Unknown(f"{type(error).__name__}: {error}")
 
-    def _pool(self) -> ThreadPoolExecutor:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(self._limit + LATE_MAX, thread_name_prefix="amends-call")
-        return self._threads
+
+def in_thread(function: Callable[..., Any], *given: Any) -> asyncio.Future[Any]:
+    """Call a function in a thread of its own. It holds nobody back: a process ends without waiting for it."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def tell(error: BaseException | None, answer: Any) -> None:
+        if not future.done():
+            future.set_result(answer) if error is None else future.set_exception(error)
+
+    def call() -> None:
+        error, answer = None, None
+        try:
+            answer = function(*given)
+        except BaseException as raised:  # noqa: BLE001 - it is raised again where it is waited for
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, error, answer)
+
+    threading.Thread(target=call, name="amends-call", daemon=True).start()
+    return future
 
 
 def storable(outcome: Outcome) -> Outcome:

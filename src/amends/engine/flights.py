@@ -19,7 +19,7 @@ Asking = tuple[Step, Send]
 """A request that is to be sent, and the step that it is about."""
 
 
-NONE: Final[frozenset[Flight]] = frozenset()
+NONE: Final[tuple[Flight, ...]] = ()
 
 
 class Flights:
@@ -32,7 +32,7 @@ class Flights:
             since_ms: when this process took over. What was to be sent by then may have been sent by another one.
         """
         self._since_ms = since_ms
-        self._flights: dict[str, frozenset[Flight]] = {}
+        self._flights: dict[str, tuple[Flight, ...]] = {}  # in order, so that all that follows is (promise P17)
 
     def lost(self, run: Run) -> list[TimedOut]:
         """Requests that a process before this one may have sent, and to which nobody can hear the answer any more.
@@ -78,9 +78,9 @@ class Flights:
                     if send is not None:
                         sends.append((step, send))
                         after.append(flight)
-            dropped += before.difference(after)
+            dropped += [flight for flight in before if flight not in after]
             if after:
-                self._flights[run.saga_id] = frozenset(after)
+                self._flights[run.saga_id] = tuple(after)
         return sends, dropped
 
 

@@ -176,6 +176,8 @@ class Engine:
             part = slice(first, first + size)
             given = () if keys is None else [_key(key) for key in keys[part]]
             for begun in await self._call(Begin(form, asked[part], given), waits=first > 0):
+                if isinstance(begun, StoreError):
+                    raise begun
                 if isinstance(begun, Exception) and not isinstance(begun, RequestRefused):
                     begun = RequestRefused(f"{type(begun).__name__}: {begun}")  # noqa: PLW2901 - a bug in `prepare`
                 handles.append(begun if isinstance(begun, RequestRefused) else self._handle(begun))
@@ -356,11 +358,16 @@ class Engine:
                 if not waiter.done():
                     waiter.set_result(result_of(run))  # type: ignore[arg-type]  # it ended
         for waiting, answer in zip(batch, turn.replies, strict=True):
-            if waiting.reply is None:
-                if isinstance(answer, Exception):
-                    log.warning("%s", answer)
-            elif not waiting.reply.done():
+            self._reply(waiting, answer)
+
+    def _reply(self, waiting: Waiting, answer: Any) -> None:
+        if waiting.reply is not None:
+            if not waiting.reply.done():
                 waiting.reply.set_result(answer)
+        elif isinstance(answer, StoreError):  # there was no space for it, though there was for what came before
+            self._put(waiting)
+        elif isinstance(answer, Exception):
+            log.warning("%s", answer)
 
     async def _wait_for_space(self, batch: Sequence[Waiting], full: StoreFull | StoreBusy) -> None:
         """Refuse what clients ask; keep what participants answered until it can be written."""
@@ -371,6 +378,8 @@ class Engine:
         self._queue.extendleft(reversed(kept))
         self._queued += len(kept)
         self._due_ms = self._clock.now_ms()
+        if self._stopped is not None:  # it is to end now: what is kept is asked again at the next start
+            raise full
         log.error("%s; what participants answered is kept, and tried again", full)
         await asyncio.sleep(SPACE_PAUSE_S)
 
@@ -383,6 +392,7 @@ class Engine:
         for future in (*waiters, *replies):
             if not future.done():
                 future.set_exception(EngineStopped(str(reason)))
+                future.exception()  # who waits is told; that nobody waits any more is no error
 
     async def _in_thread(self, function: Callable[..., Any], *given: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *given)

@@ -19,7 +19,15 @@ from amends.engine.flights import Asking, Flight, Flights
 from amends.engine.overlay import Kept, Shelf
 from amends.engine.tasks import Stir, Task
 from amends.engine.work import Live, Wares, Work
-from amends.errors import DefinitionError, RequestRefused, StoreConflict, StoreError, StoreFailed
+from amends.errors import (
+    DefinitionError,
+    RequestRefused,
+    StoreBusy,
+    StoreConflict,
+    StoreError,
+    StoreFailed,
+    StoreFull,
+)
 from amends.ports import Store
 from amends.stored import FINAL, WAITS_FOR_OPERATOR, Changes, Head, SagaRow, Unreadable
 
@@ -215,7 +223,7 @@ class Turner:
         if len(parts) == 1:
             refused = RequestRefused(f"what it leads to cannot be stored: {error}")
             return Turn(None, [tasks[0].joined([refused])])
-        turns = [self._decided([part], now_ms) for part in parts]
+        turns = self._one_by_one(parts, now_ms)
         answers = iter([turn.replies[0] for turn in turns])
         return Turn(
             None,
@@ -225,6 +233,20 @@ class Turner:
             {saga_id: run for turn in turns for saga_id, run in turn.ended.items()},
             [park for turn in turns for park in turn.parked],
         )
+
+    def _one_by_one(self, parts: Sequence[Task], now_ms: int) -> list[Turn]:
+        """A turn for each; once there is no space, that is the answer to the rest: what was stored before is stored."""
+        turns: list[Turn] = []
+        full: StoreError | None = None
+        for part in parts:
+            if full is None:
+                try:
+                    turns.append(self._decided([part], now_ms))
+                    continue
+                except (StoreFull, StoreBusy) as error:
+                    full = error
+            turns.append(Turn(None, [full]))
+        return turns
 
     # What is at hand ------------------------------------------------------------------------------------------
 
