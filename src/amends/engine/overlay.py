@@ -18,7 +18,7 @@ from amends.stored import EntityRow, Unreadable
 new_row: Final[Any] = tuple.__new__
 """Makes a NamedTuple of all its fields, ``new_row(EntityRow, (...))``; its own constructor takes twice the time."""
 
-KEPT_MAX: Final = 50_000  # entities of a service that are at hand; what is not is read when it is asked for
+KEPT_MAX: Final = 20_000  # entities of a service that are at hand; what is not is read when it is asked for
 
 
 class EntityDamaged(AmendsError):
