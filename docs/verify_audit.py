@@ -75,7 +75,7 @@ def faults_of_records(block, at_ms, lines, sagas):
         if number != saga.number + 1:
             yield f"saga {subject}: after record {saga.number} comes record {number}, in block {block}"
         saga.number, saga.change, saga.version = number, record_ms, saga.version + (saga.block != block)
-        was_final, saga.block, started = saga.end, block, started + (saga.version == 1 and saga.block == 0)
+        was_final, saga.block, started = saga.end, block, started + (number == 1)
         follow(saga, changes)
         ended += bool(saga.end) and not was_final
     return started, ended

@@ -137,3 +137,12 @@ def test_an_order_that_has_left_the_store(tmp_path: Path) -> None:
         pytest.raises(RequestRefused, match="order O002 was placed before, and is no longer in the store"),
     ):
         desk.session.process(BATCH, key="run/1")
+
+
+def test_it_says_how_far_it_is(tmp_path: Path) -> None:
+    """After each piece, and as well for what was answered before."""
+    with desk_of("local in a file", tmp_path, piece_max=6) as desk:
+        for _ in range(2):
+            reached: list[int] = []
+            desk.session.process(BATCH, key="run/1", done=reached.append)
+            assert reached == [6, 12, ACCEPTED]

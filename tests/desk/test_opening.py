@@ -110,5 +110,5 @@ def test_an_order_that_waits_for_an_operator_ends_the_run() -> None:
     stuck = NeedsOperator(Forward(4, (Status.STUCK,)))
     run = Run(CHECKOUT, "O001", Purchase("O001", "C001", "P001", 1, 9, short=False), stuck, reason="no such product")
     engine: Any = SimpleNamespace(transact=lambda _: run)
-    with pytest.raises(RequestRefused, match="order O001 waits for an operator, .*: no such product"):
+    with pytest.raises(RequestRefused, match=r"order O001 waits for an operator, .*: no such product"):
         EngineLedger(engine).wait_for("O001")

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -616,5 +617,4 @@ def test_it_holds_with_the_services_themselves(limit: int, orders: int, faults: 
 @pytest.mark.parametrize("failing", FAILING_OUTSIDE_AT, ids=SERVICES)
 def test_it_holds_with_an_injected_failure(failing: Any) -> None:
     """Wherever it stands."""
-    scenario = Scenario(failing, given=ONE_ORDER_OUTSIDE.given, requests=ONE_ORDER_OUTSIDE.requests)
-    assert check(scenario, faults=1).states > 2
+    assert check(replace(ONE_ORDER_OUTSIDE, saga=failing), faults=1).states > 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypedDict
 
-from amends.core.state import Compensated, Completed, State, Status
+from amends.core.state import Compensated, Completed, Status
 from amends.core.table import Entry, Way
 from amends.shop.checkout import LOGGED_EVENTS
 from amends.shop.inventory import Product
@@ -151,7 +151,7 @@ TELLINGS: Final[dict[str, Telling]] = {}
 """What each trail says, by its name; there are few trails, so each is read once."""
 
 
-def trail_name(state: State, entries: tuple[Entry, ...]) -> str:
+def trail_name(state: object, entries: tuple[Entry, ...]) -> str:
     """The name of a trail: the order's status, and what happened, in words. What it says is read when it is new.
 
     Args:
