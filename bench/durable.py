@@ -173,7 +173,7 @@ def history_figures(directory: Path, sagas: int = HISTORY) -> Iterator[Figure]:
     yield _figure("the same with random client keys", "a second", KEYS_NEEDED, keyed)
     yield Figure("start after that history, seconds", start_s, start_s, start_s, "< 1", start_s < START_NEEDED_S, "")
     yield Figure(
-        "memory after it / after its first hundredth",
+        "memory after it / after its first tenth",
         grown,
         grown,
         grown,

@@ -18,6 +18,21 @@ from tests.house.source import ROOT
 
 FACTS: Final = ("number", "at_ms", "before", "head", "started", "ended")
 SAGA: Final = ("id", "definition", "request", "status", "body", "due_ms", "started_ms", "changed_ms", "version")
+READ_BLOCKS: Final = "SELECT number, at_ms, before, head, started, ended, records FROM blocks ORDER BY number"
+WRITE_BLOCK: Final = """
+INSERT INTO blocks (number, at_ms, before, head, started, ended, checksum, records) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+READ_SAGAS: Final = """
+SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version FROM sagas ORDER BY rowid
+"""
+ADD_SAGA: Final = """
+INSERT INTO sagas (id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+CHANGE_SAGA: Final = """
+UPDATE sagas SET id = ?, definition = ?, request = ?, status = ?, body = ?, due_ms = ?, started_ms = ?, changed_ms = ?,
+    version = ?, checksum = ? WHERE id = ?
+"""
 
 
 class Attack(NamedTuple):
@@ -49,8 +64,7 @@ class Forger:
 
     def blocks(self) -> list[dict[str, Any]]:
         """Every block."""
-        rows = self.database.execute(f"SELECT {', '.join(FACTS)}, records FROM blocks ORDER BY number")
-        return [dict(zip((*FACTS, "records"), row, strict=True)) for row in rows]
+        return [dict(zip((*FACTS, "records"), row, strict=True)) for row in self.database.execute(READ_BLOCKS)]
 
     def put_blocks(self, blocks: Sequence[dict[str, Any]]) -> None:
         """Replace all blocks, each with a checksum that is right."""
@@ -59,9 +73,7 @@ class Forger:
         for block in blocks:
             facts = tuple(block[name] for name in FACTS)
             values = (*facts, checksum(facts), block["records"])
-            self.database.execute(
-                f"INSERT INTO blocks ({', '.join(FACTS)}, checksum, records) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values
-            )
+            self.database.execute(WRITE_BLOCK, values)
         self.database.execute("COMMIT")
 
     def rebuilt(self, blocks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -74,20 +86,15 @@ class Forger:
 
     def sagas(self) -> list[dict[str, Any]]:
         """Every saga's row."""
-        rows = self.database.execute(f"SELECT {', '.join(SAGA)} FROM sagas ORDER BY rowid")
-        return [dict(zip(SAGA, row, strict=True)) for row in rows]
+        return [dict(zip(SAGA, row, strict=True)) for row in self.database.execute(READ_SAGAS)]
 
     def put_saga(self, saga: dict[str, Any], name: str = "") -> None:
         """Write a row with a checksum that is right: a new one, or in the place of the one of a name."""
         values = tuple(saga[column] for column in SAGA)
         if name:
-            columns = ", ".join(f"{column} = ?" for column in (*SAGA, "checksum"))
-            self.database.execute(f"UPDATE sagas SET {columns} WHERE id = ?", (*values, checksum(values), name))
+            self.database.execute(CHANGE_SAGA, (*values, checksum(values), name))
         else:
-            marks = ", ".join("?" * (len(SAGA) + 1))
-            self.database.execute(
-                f"INSERT INTO sagas ({', '.join(SAGA)}, checksum) VALUES ({marks})", (*values, checksum(values))
-            )
+            self.database.execute(ADD_SAGA, (*values, checksum(values)))
 
     def close(self) -> None:
         """Leave."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,8 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> list[Copy]:
 
 def places_of(path: Path, head: str) -> set[str]:
     """Return where our own verification finds something."""
-    store = records(path)
-    try:
+    with closing(records(path)) as store:
         return {finding.where for finding in verify(store, head_of(head) if head else None).findings}
-    finally:
-        store.close()  # type: ignore[attr-defined]
 
 
 def places_of_the_other(path: Path, head: str) -> set[str]:

@@ -155,7 +155,8 @@ def test_what_is_due_comes_in_pages(store: Store, write: Writer) -> None:
 
 def test_what_was_set_aside_is_not_due(store: Store, write: Writer) -> None:
     """Nobody can move it; an entity of the same name is somebody else's."""
-    write(saga("S1", due_ms=10), saga("S2", due_ms=20), Unreadable("saga", "S1", "torn"), Unreadable("entity", "S2", ""))
+    write(saga("S1", due_ms=10), saga("S2", due_ms=20))
+    write(Unreadable("saga", "S1", "torn"), Unreadable("entity", "S2", "torn"))
     assert store.due([TICKETS], 2**62, 9) == [(20, "S2")]
 
 

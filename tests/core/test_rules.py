@@ -643,6 +643,38 @@ def test_r23_what_is_not_asked_cannot_halt() -> None:
         assert after == dialogue.run._replace(number=after.number)
 
 
+# --- what was taken back ---------------------------------------------------------------------------------------------
+
+RAISED = Unknown("boom", taken_back=True)
+
+
+def test_r24_what_was_taken_back_is_asked_again() -> None:
+    """The action and the undo, with pauses; also at the pivot, of which a refusal then is certain."""
+    dialogue = at_pivot().answers("PIVOT", RAISED).asks(do("PIVOT", attempt=2)).answers("PIVOT", RAISED)
+    going_back = dialogue.asks(do("PIVOT", attempt=3)).refused("PIVOT").asks(undo("B"))
+    going_back = going_back.answers("B", RAISED).asks(undo("B", attempt=2)).goes_back()
+    going_back.done("B").asks(undo("A")).done("A").compensated()
+
+
+def test_r24_what_was_taken_back_is_not_undone() -> None:
+    """Not when its time is over, not when the saga turns back before it was asked again."""
+    started = given(saga(step("A"), step("B", timeout_s=5, limit_s=5), pivot())).asks(do("A")).done("A").asks(do("B"))
+    started.passes(4).answers("B", RAISED).cancel().asks(undo("A")).done("A").compensated()
+    limited = started.passes(4.99).answers("B", RAISED).asks(undo("A")).goes_back(because="boom")
+    limited.done("A").compensated()
+    halves = at_group().answers("B", RAISED).refused("C", "no").asks(undo("A"))
+    halves.done("A").compensated()
+
+
+def test_r24_it_says_nothing_of_an_attempt_before() -> None:
+    """One that nobody heard of may have taken effect, whatever became of the next."""
+    doubtful = given(LINE).asks(do("A")).times_out("A").asks(do("A", attempt=2)).answers("A", RAISED)
+    doubtful.cancel().asks(undo("A"))
+    at_its_limit = given(saga(step("A", timeout_s=5, limit_s=6), pivot())).asks(do("A")).passes(4.9)
+    at_its_limit = at_its_limit.times_out("A").asks(do("A", attempt=2)).passes(2).answers("A", RAISED)
+    at_its_limit.asks(undo("A"))
+
+
 # --- the document ---------------------------------------------------------------------------------------------------
 
 TEXT = (ROOT / "docs" / "rules.md").read_text("utf-8")

@@ -41,7 +41,8 @@ def head_of(text: str) -> KeptHead:
     """
     found = WRITTEN.fullmatch(text.strip().lower())
     if found is None:
-        raise UnusableInput(f"{text!r:.100} is no head: give what `amends audit head` printed, number:{HEX_DIGITS} digits")
+        form = f"number:{HEX_DIGITS} hex digits"
+        raise UnusableInput(f"{text!r:.100} is no head: give what `amends audit head` printed, {form}")
     number, digits = found.groups()
     return KeptHead(bytes.fromhex(digits), None if number is None else int(number))
 

@@ -70,7 +70,7 @@ class Tale:
                 told = self.sagas[record.subject] = self._after(before, record, block.number)
                 if record.number != (before.number + 1 if before else 1):
                     yield _out_of_order(record, before, block.number)
-                started += before is None
+                started += record.number == 1
                 ended += bool(told.stand.end) and not (before and before.stand.end)
         if block.head and (block.started, block.ended) != (started, ended):
             yield Finding(

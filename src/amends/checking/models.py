@@ -9,13 +9,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from amends.checking.world import short
 from amends.core.definition import Step
 from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request, Unknown
 from amends.core.run import outcome_of
 
+KEEPS_INBOX: Final = "keeps our inbox"
 Books = Any
 """What a model keeps; any hashable value."""
 
@@ -107,7 +108,7 @@ def keeps_inbox() -> Model:
         else:
             yield from by_key(books, request, step)
 
-    return Model("keeps our inbox", (), replies, standing)
+    return Model(KEEPS_INBOX, (), replies, standing)
 
 
 def declines() -> Model:

@@ -59,6 +59,7 @@ from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
 from amends.core.walk import call_of, key_of, walk
 
 BACK: Final = Backward | Compensated
+TAKEN_BACK: Final = {Said.UNKNOWN: Said.FAILED, Said.EXPIRED: Said.REFUSED}
 
 
 class Run(NamedTuple):
@@ -194,11 +195,11 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     match said:
         case Answered(_, kind, Done() | Refused() as outcome):
             return Answer(member, kind, Said.DONE if isinstance(outcome, Done) else Said.REFUSED)
-        case Answered(_, kind, Unknown(_, True)):
-            return Answer(member, kind, _ATTEMPT_FAILED[_unknown(run, member, kind, now_ms)])
         case Answered(_, kind, _, attempt) | TimedOut(_, kind, attempt):
             counts = attempt in (None, last.attempt)  # it says nothing of another attempt
-            return Answer(member, kind, _unknown(run, member, kind, now_ms)) if counts else None
+            doubt = _unknown(run, member, kind, now_ms)
+            is_taken_back = isinstance(said, Answered) and getattr(said.outcome, "taken_back", False)
+            return Answer(member, kind, TAKEN_BACK[doubt] if is_taken_back else doubt) if counts else None
         case Halt():
             return Halted(member)
         case Retry():
@@ -206,9 +207,6 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     is_looked_for = last.kind is Kind.PROBE and (member, last.kind) not in asked(run.state)
     kind = Kind.DO if is_looked_for else last.kind  # the action got stuck while it was looked for
     return Answer(member, kind, Said.CONFIRMED if isinstance(said.outcome, Done) else Said.RULED_OUT)
-
-
-_ATTEMPT_FAILED: Final = {Said.UNKNOWN: Said.FAILED, Said.EXPIRED: Said.RULED_OUT}
 
 
 def _unknown(run: Run, member: int, kind: Kind, now_ms: int) -> Said:

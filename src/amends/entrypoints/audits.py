@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -44,9 +45,9 @@ def verify_store(db: str, head: str, *, as_json: bool) -> int:
         UnusableInput: the store or the head cannot be used.
     """
     kept = head_of(head) if head else None
-    progress = status_line(lambda reached: _line_of(db, reached))
+    progress = status_line(partial(_line_of, db))
     with closing(records(db)) as store, closing(records(db)) as other, progress as report:  # should one of them fail
-        verdict = verify(store, kept, problems=other.problems(), report=report)
+        verdict = verify(store, kept, problems=other.problems(with_sagas=False), report=report)
     if as_json:
         write_document(_document(verdict))
     else:
@@ -71,16 +72,13 @@ def export_records(db: str, form: str, output: str) -> int:
         UnusableInput: the store cannot be used, or there is something at `output`.
     """
     encode = _as_csv if form == "csv" else _as_lines
-    with closing(records(db)) as store, _opened(output) as file:
-        last = counted(store.head().number, "block")
-        with status_line(lambda number: f"{db}: {grouped(number)} of {last}") as report:
-            _write(file, _csv([COLUMNS]) if form == "csv" else b"")
-            return _export(store.blocks(), encode, file, report)
+    progress = status_line(partial(_export_line, db))
+    with closing(records(db)) as store, _opened(output) as file, progress as report:
+        _write(file, _csv([COLUMNS]) if form == "csv" else b"")
+        return _export(store.blocks(), encode, file, report)
 
 
-def _export(
-    blocks: Iterable[Block], encode: Encode, file: BinaryIO, report: Callable[[int], None] | None
-) -> int:
+def _export(blocks: Iterable[Block], encode: Encode, file: BinaryIO, report: Callable[[int], None] | None) -> int:
     code = HELD
     for block in blocks:
         try:
@@ -91,6 +89,10 @@ def _export(
         if report and not block.number % 100:
             report(block.number)
     return code
+
+
+def _export_line(db: str, number: int) -> str:
+    return f"{db}: {counted(number, 'block')}"
 
 
 def _as_lines(block: Block, of_block: list[Recorded]) -> bytes:
@@ -178,9 +180,8 @@ def _verdict_words(verdict: Verdict) -> str:
 
 
 def _looked_at(reached: Progress) -> str:
-    each_second = f", {grouped(int(reached.records / reached.seconds))} records a second" if reached.seconds >= 1 else ""
-    things = ((reached.blocks, "block"), (reached.records, "record"), (reached.rows, "row"))
-    return ", ".join(counted(number, what) for number, what in things) + each_second
+    things = ((reached.blocks, "block"), (reached.records, "record"), (reached.rows, "saga"))
+    return ", ".join(counted(number, what) for number, what in things)
 
 
 def _document(verdict: Verdict) -> dict[str, object]:

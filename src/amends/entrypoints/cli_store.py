@@ -36,7 +36,13 @@ def sagas(
     db: Db = "",
     statuses: Annotated[
         list[SagaStatus] | None,
-        typer.Option("--status", show_default=False, help="Of this status, or one of several; waiting is not final."),
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            show_default=False,
+            help="Of this one: forward, backward, needs-operator, which all are waiting; completed, compensated, "
+            "abandoned. May be given several times.",
+        ),
     ] = None,
     definition: Annotated[
         str, typer.Option("--saga", metavar="NAME", help="Of the definition of this name.", show_default=False)
@@ -47,9 +53,7 @@ def sagas(
     older: Annotated[
         str, typer.Option("--older", metavar="AGE", help="Started longer ago: 90s, 15m, 2h, 3d.", show_default=False)
     ] = "",
-    newer: Annotated[
-        str, typer.Option("--newer", metavar="AGE", help="Started since then.", show_default=False)
-    ] = "",
+    newer: Annotated[str, typer.Option("--newer", metavar="AGE", help="Started since then.", show_default=False)] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:

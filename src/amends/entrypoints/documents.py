@@ -42,7 +42,7 @@ def story_document(story: Story) -> dict[str, Any]:
             }
             for block, record in story.records
         ],
-        "lost_blocks": story.lost,
+        "missing_records": story.missing,
     }  # fmt: skip
 
 

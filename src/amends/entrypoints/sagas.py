@@ -12,7 +12,7 @@ from rich.text import Text
 
 from amends.bootstrap import records
 from amends.entrypoints.documents import saga_document, write_document
-from amends.entrypoints.paper import FAINT, STYLES, Marks, paper
+from amends.entrypoints.paper import FAINT, STYLES, Marks, Paper, paper
 from amends.entrypoints.tables import table
 from amends.entrypoints.words import SECOND_MS, counted, one_line, span, span_of
 from amends.seeing.sagas import WAITING, Question, SagaView, Search, sagas
@@ -54,10 +54,15 @@ def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
         write_document({"sagas": [saga_document(saga) for saga in found]})
         return
     out = paper()
-    rows = [_row(out.marks, saga, now_ms) for saga in found]
-    out.write(*table(TITLES, rows), *["no saga is like that"] * (not rows))
+    out.write(*saga_lines(out, found, now_ms))
     if len(found) == search.limit:
         sys.stderr.write(f"amends: the newest {counted(len(found), 'saga')}; --limit shows more\n")
+
+
+def saga_lines(out: Paper, found: Sequence[SagaView | Unreadable], now_ms: int) -> list[Text]:
+    """A line for each saga."""
+    rows = [_row(out.marks, saga, now_ms) for saga in found]
+    return table(TITLES, rows) or [Text("no saga is like that")]
 
 
 def now() -> int:
@@ -77,7 +82,7 @@ def question_text(marks: Marks, question: Question, now_ms: int) -> Text:
     if question.attempt > 1:
         words += f", attempt {question.attempt}"
     error = f": {one_line(question.error, REASON_MAX)}" if question.error else ""
-    until = "" if question.is_stuck else f" {_until(question, now_ms)}"
+    until = "" if question.is_stuck else f", {_until(question, now_ms)}"
     return Text.assemble((getattr(marks, look), STYLES[look]), f" {words}", (f"{until}{error}", FAINT))
 
 

@@ -14,7 +14,7 @@ from amends.entrypoints.documents import story_document, write_document
 from amends.entrypoints.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.sagas import question_text, status_text
 from amends.entrypoints.timeline import draw_timeline
-from amends.entrypoints.words import counted, moment, one_line, span
+from amends.entrypoints.words import moment, one_line, span
 from amends.errors import UnusableInput
 from amends.seeing.sagas import SagaView
 from amends.seeing.story import Story, story
@@ -45,7 +45,7 @@ def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
     else:
         out = paper()
         out.write(*story_lines(out, told, now_ms))
-    return DAMAGED if isinstance(told.saga, Unreadable) or told.lost else SEEN
+    return DAMAGED if isinstance(told.saga, Unreadable) or told.missing else SEEN
 
 
 def story_lines(out: Paper, told: Story, now_ms: int) -> Iterator[Text]:
@@ -95,8 +95,6 @@ def _fact(label: str, value: str | Text) -> Text:
 
 
 def _log(out: Paper, told: Story) -> Iterator[Text]:
-    if not told.records:
-        yield Text(" no record of it is found; `amends audit verify` says why", STYLES["refused"])
     first_ms = told.records[0][1].at_ms if told.records else 0
     before_ms = None
     for block, record in told.records:
@@ -104,8 +102,9 @@ def _log(out: Paper, told: Story) -> Iterator[Text]:
         again = record.at_ms == before_ms
         yield from _record(out, "" if again else after, block, record)
         before_ms = record.at_ms
-    for block in told.lost:
-        yield Text(f" block {block} should hold more of it, and cannot be read", STYLES["refused"])
+    for first, last in told.missing:
+        what = f"record {first} is" if first == last else f"records {first} to {last} are"
+        yield Text(f" {what} missing; `amends audit verify` says why", STYLES["refused"])
 
 
 def _record(out: Paper, when: str, block: int, record: Recorded) -> Iterator[Text]:

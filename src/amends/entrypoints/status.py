@@ -13,7 +13,7 @@ from amends.bootstrap import records
 from amends.entrypoints.documents import overview_document, write_document
 from amends.entrypoints.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.sagas import status_text
-from amends.entrypoints.tables import table
+from amends.entrypoints.tables import Rows, table
 from amends.entrypoints.words import counted, grouped, moment, one_line, span
 from amends.seeing.overview import Overview, overview
 from amends.seeing.rates import Rates
@@ -21,6 +21,7 @@ from amends.seeing.rates import Rates
 NAMED_MAX: Final = 10  # sagas or rows that are named; --json names more
 TEXT_MAX: Final = 200
 LABEL: Final = 16
+EXACT: Final = 10  # below it a rate has a decimal
 
 
 def show_status(db: str, now_ms: int, *, as_json: bool) -> None:
@@ -54,12 +55,13 @@ def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
     if head is None:
         yield _fact("audit", Text("its last block is not what was written", STYLES["refused"]))
     else:
-        yield _fact("audit", f"{counted(head.number, 'block')}, the last {moment(head.at_ms)}" if head.number else "empty")
+        last = f", the last {moment(head.at_ms)}" if head.number else ""
+        yield _fact("audit", f"{counted(head.number, 'block')}{last}")
         yield _fact("head", head_text(head))
 
 
 def _counts(seen: Overview) -> Iterator[Text]:
-    rows = [
+    rows: Rows = [
         (Text(one_line(definition, TEXT_MAX)), status_text(status), Text(grouped(sagas)))
         for (definition, status), sagas in sorted(seen.counts.items())
     ]
@@ -80,7 +82,7 @@ def _rates(rates: Rates) -> Iterator[Text]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.1f}" if value < 10 else grouped(round(value))
+    return f"{value:.1f}" if value < EXACT else grouped(round(value))
 
 
 def _named(label: str, names: list[str], out: Paper) -> Iterator[Text]:

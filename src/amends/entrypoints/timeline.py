@@ -21,6 +21,7 @@ from amends.shop.views import StepView
 INDENT: Final = 1
 GAP_MIN: Final = 3  # room for one mark with a space on both sides
 GAP_MAX: Final = 5
+STUCK: Final = "stuck"  # behind the pivot: it does not turn back
 
 Drawn = StepView | StepSeen
 
@@ -35,7 +36,9 @@ def draw_timeline(paper: Paper, steps: Sequence[Drawn], reason: str) -> list[Tex
     gap = min(room // gaps, GAP_MAX)
     columns = [INDENT + sum(widths[:number]) + gap * number for number in range(len(steps))]
     rows = [_way_on(paper.marks, steps, columns)]
-    if reason or any(step.undone for step in steps):
+    if any(step.outcome == STUCK for step in steps):
+        rows += _stuck(paper, steps, columns, reason)
+    elif reason or any(step.undone for step in steps):
         rows += _way_back(paper, steps, columns, reason)
     return rows
 
@@ -80,6 +83,13 @@ def _way_back(paper: Paper, steps: Sequence[Drawn], columns: Sequence[int], reas
         return [Text.assemble(row, corner, " ", why)]
     start = max(row.cell_len - 1 - why.cell_len, INDENT)
     return [Text.assemble(row, (marks.hang, FAINT)), Text.assemble(" " * start, why, " ", (marks.turn, FAINT))]
+
+
+def _stuck(paper: Paper, steps: Sequence[Drawn], columns: Sequence[int], reason: str) -> list[Text]:
+    """Why a saga waits behind its pivot, underneath the step that it waits for."""
+    column = next(column for step, column in zip(steps, columns, strict=True) if step.outcome == STUCK)
+    hint = Text.assemble((f"{paper.marks.stop} ", FAINT), (reason, STYLES[STUCK]))
+    return [Text.assemble(" " * max(min(column, paper.width - hint.cell_len), INDENT), hint)]
 
 
 def _in_a_column(marks: Marks, steps: Sequence[Drawn], reason: str) -> list[Text]:

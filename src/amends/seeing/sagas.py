@@ -67,6 +67,7 @@ class SagaView:
             was abandoned.
         answers: step to what it answered.
         trail: the outcomes so far, as ``EVENT status``.
+        number: of its last record.
     """
 
     saga_id: str
@@ -84,6 +85,7 @@ class SagaView:
     outstanding: tuple[str, ...]
     answers: Mapping[str, Any]
     trail: tuple[str, ...]
+    number: int
 
 
 class Search(NamedTuple):
@@ -129,6 +131,7 @@ def view_of(row: SagaRow | Unreadable) -> SagaView | Unreadable:
         row.saga_id, name, version, fingerprint, row.status, row.request, row.started_ms, row.changed_ms,
         None if row.due_ms == WAITS_FOR_OPERATOR else row.due_ms, body.deadline_ms, body.reason,
         tuple(_questions(body)), tuple(body.outstanding), body.answers, tuple(body.trail),
+        body.number,
     )  # fmt: skip
 
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Final
 
-import msgspec
-
-from amends.engine.recorded import ENTERS_BACKWARD, ENTERS_FORWARD, Recorded, lines_of, records_of
+from amends.engine.recorded import ENTERS_BACKWARD, ENTERS_FORWARD, Recorded, lines_of, readable_of
 from amends.ports import Records
 from amends.seeing.sagas import SagaView, view_of
-from amends.stored import FINAL, Unreadable
+from amends.stored import FINAL, Block, Unreadable
 
 UNDONE: Final = "undone"
 ASKED_AGAIN: Final = {"resent": "sent"}
@@ -43,13 +41,13 @@ class Story:
         saga: as its row shows it; `Unreadable` when that is damaged.
         steps: those that it has reached, in order.
         records: what was recorded of it, in order, with the numbers of their blocks.
-        lost: blocks that should hold records of it and cannot be read.
+        missing: first and last number of each run of records that should be there, and are not or cannot be read.
     """
 
     saga: SagaView | Unreadable
     steps: tuple[StepSeen, ...]
     records: tuple[tuple[int, Recorded], ...]
-    lost: tuple[int, ...]
+    missing: tuple[tuple[int, int], ...]
 
 
 def story(records: Records, saga_id: str) -> Story | None:
@@ -58,18 +56,11 @@ def story(records: Records, saga_id: str) -> Story | None:
     if row is None:
         return None
     view = view_of(row)
-    told, lost = list[tuple[int, Recorded]](), list[int]()
-    for block in records.blocks_about(saga_id):
-        try:
-            about = _about(lines_of(block), saga_id)
-        except msgspec.DecodeError:
-            about = []
-        told += ((block.number, record) for record in about)
-        if not about:
-            lost.append(block.number)
+    blocks = records.blocks_about(saga_id)
+    told = tuple((block.number, record) for block in blocks for record in _about(block, saga_id))
     changes = [words for _, record in told for words in record.changes]
-    trail = () if isinstance(view, Unreadable) else view.trail
-    return Story(view, tuple(steps_of(changes, trail)), tuple(told), tuple(lost))
+    trail, last = ((), 0) if isinstance(view, Unreadable) else (view.trail, view.number)
+    return Story(view, tuple(steps_of(changes, trail)), told, tuple(_gaps([record.number for _, record in told], last)))
 
 
 def steps_of(changes: Iterable[str], trail: Sequence[str]) -> Iterator[StepSeen]:
@@ -96,11 +87,17 @@ def steps_of(changes: Iterable[str], trail: Sequence[str]) -> Iterator[StepSeen]
     return iter(steps.values())
 
 
-def _about(lines: Sequence[str], saga_id: str) -> list[Recorded]:
-    """The records of one saga; a block may hold a thousand of others, which are not read.
-
-    Raises:
-        msgspec.DecodeError: one cannot be read.
-    """
+def _about(block: Block, saga_id: str) -> Iterator[Recorded]:
+    """The records of one saga; a block may hold a thousand of others, which are not read."""
     begins = f"[{quoted(saga_id)},"
-    return records_of([line for line in lines if line.startswith(begins)])
+    found = readable_of([line for line in lines_of(block) if line.startswith(begins)])
+    return (record for record in found if record and record.number)
+
+
+def _gaps(numbers: Iterable[int], last: int) -> Iterator[tuple[int, int]]:
+    """First and last of each run that is missing from 1 to the last."""
+    before = 0
+    for number in sorted({*numbers, last + 1}):
+        if number > before + 1:
+            yield before + 1, number - 1
+        before = number

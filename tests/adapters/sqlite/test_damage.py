@@ -24,7 +24,7 @@ from tests.contract.everything import everything
 from tests.contract.rows import Writer, entity, key, saga
 from tests.contract.subjects import damage
 
-FLIPS = int(os.environ.get("AMENDS_FLIPS", "300"))
+FLIPS = int(os.environ.get("AMENDS_FLIPS", "180"))
 """How many flipped bits to draw, in raw pages and again in values."""
 PARTS = 6
 COMMITS = 12

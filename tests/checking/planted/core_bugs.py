@@ -30,7 +30,7 @@ class Bug(NamedTuple):
 START_UNDOING = "yield Marked(member, Status.PROBING if step.probe else Status.UNDOING)"
 GAVE_UP = "if said is Said.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)"
 PROBE_SAID = "if said in (Said.UNKNOWN, Said.EXPIRED):\n        return Status.PROBING"
-UNDO_SAID = "return Status.UNDOING if said is Said.UNKNOWN else Status.STUCK"
+UNDO_SAID = "return Status.UNDOING if said in (Said.UNKNOWN, Said.FAILED) else Status.STUCK"
 KNOWN = "if key in inbox:"
 UNDOES = "elif isinstance(acted, Done):\n        call = replace(request.call, answer=acted.answer)"
 STUCK_BEHIND = "return Status.STUCK if status is not Status.STUCK else None"

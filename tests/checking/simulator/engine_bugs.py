@@ -32,15 +32,16 @@ LOST = "for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):
 BUGS: Final = [
     # --- what is committed ---
     Bug("requests go out that are not committed", "turn:Turner._taken", COMMIT,
-        "            try:\n                self._commit(*changes)\n            except StoreError:\n                pass\n",
-        "outside", "V07"),
+        "            try:\n                self._commit(*changes)\n            except StoreError:\n"
+        "                pass\n", "outside", "V07"),
     Bug("a full disk is taken for a commit", "turn:Turner._taken", COMMIT,
         "            try:\n                self._commit(*changes)\n            except StoreError:\n"
         "                return Turn(None, replies)\n", "shop", "V01"),
     Bug("a commit of which nobody knows is retried blindly", "turn:Turner._decided", "except StoreConflict:",
         "except (StoreConflict, StoreFailed):", "shop", "V16"),
     Bug("the due time is not stored", "work:_row_of", "due_of(run, now_ms)", "2**62", "outside", "V08"),
-    Bug("the due time is that of the last member", "flights:due_of", "return min(held", "return max(held", "trip", "V08"),
+    Bug("the due time is that of the last member", "flights:due_of", "return min(held", "return max(held",
+        "trip", "V08"),
     Bug("a record that changes nothing is left out", "work:Work._note", "if isinstance(effect, Write):",
         "if isinstance(effect, Write) and effect.changes:", "outside", "V14"),
     Bug("the last record waits for the next commit", "work:Work._block", '"\\n".join(self._records)',
@@ -71,10 +72,14 @@ BUGS: Final = [
         "outside", "P2"),
     Bug("a restart sends what was lost as if it never had been", "flights:Flights.__init__", "since_ms\n", "0\n",
         "outside", "P2"),
-    Bug("what was taken counts as lost", "flights:Flights.lost", "            and not waiting.taken\n", "", "mended", "P5"),
+    Bug("what was taken counts as lost", "flights:Flights.lost", "            and not waiting.taken\n", "",
+        "mended", "P5"),
     Bug("a request that was held back is forgotten", "flights:due_of", "if waiting.at_ms > now_ms or step.is_local",
         "if step.is_local", "outside", "V08"),
     # --- answers and time ---
+    Bug("what a saga asked before it turned back is sent", "flights:Flights.take_off",
+        "elif goes_back and kind is Kind.DO:",
+        "elif False:", "together", "V07"),
     Bug("late answers are dropped", "work:Work.hear", "        run, effects = self._stepped(",
         "        if isinstance(said, Answered) and said.attempt and not any(\n"
         "            each.attempt == said.attempt for each in live.run.waiting\n        ):\n"
@@ -84,5 +89,6 @@ BUGS: Final = [
         "        for said in (*self._wares.flights.lost(run), *timers):", "outside", "V22"),
     Bug("what goes out leaves its saga due", "work:Work.stir", "due_ms <= self.now_ms and saga_id not in self.sagas",
         "False", "outside", "P16"),
-    Bug("an overdue saga is not looked at", "turn:Turner._overdue", "self._due(now_ms, DUE_MAX)", "[]", "outside", "P16"),
+    Bug("an overdue saga is not looked at", "turn:Turner._overdue", "self._due(now_ms, DUE_MAX)", "[]",
+        "outside", "P16"),
 ]  # fmt: skip

@@ -16,7 +16,7 @@ class Job(NamedTuple):
     """What is to be done: how many."""
 
     name: str
-    count: int
+    pieces: int
 
 
 def outside(client: Any, job: Job, call: Call) -> Done | Refused | Later:
@@ -26,12 +26,12 @@ def outside(client: Any, job: Job, call: Call) -> Done | Refused | Later:
 
 def take(shelf: int, job: Job) -> int | Refused:
     """Take some."""
-    return shelf - job.count if job.count <= shelf else Refused("empty")
+    return shelf - job.pieces if job.pieces <= shelf else Refused("empty")
 
 
 def put(shelf: int, job: Job) -> int:
     """Put them back."""
-    return shelf + job.count
+    return shelf + job.pieces
 
 
 def undoable(event: str, **more: Any) -> Any:

@@ -19,19 +19,24 @@ from amends.stored import EntityRow, KeyRow, Unreadable
 
 ALL: Final = 2**62
 PAGE: Final = 500
+FIRST: Final = json.JSONDecoder().raw_decode  # a value at a place of a text: the subject is the first of a list
 
 
-def problems(database: Database, reading: Reading) -> Iterator[str]:
+def problems(database: Database, reading: Reading, *, with_sagas: bool = True) -> Iterator[str]:
     """What is wrong, a line each; nothing when all is well.
 
     An engine may write meanwhile. It takes some seconds for each million rows, and what SQLite looks at by itself it
     reads in one go, in which the log grows.
+
+    Args:
+        database: the file.
+        reading: its rows.
+        with_sagas: whether sagas are read, too; who compares them with the audit has read them.
     """
     try:
         yield from (text_of(row[0]) for row in database.rows("integrity_check") if row != ("ok",))
-        for row in reading.listing(Wanted(limit=ALL)):
-            if isinstance(row, Unreadable):
-                yield _line(row)
+        rows = reading.listing(Wanted(limit=ALL)) if with_sagas else ()
+        yield from (_line(row) for row in rows if isinstance(row, Unreadable))
         yield from map(_line, _entities(database, reading))
         yield from map(_line, _keys(database))
         yield from _blocks(database, reading)
@@ -70,19 +75,27 @@ def _keys(database: Database) -> Iterator[Unreadable]:
 
 
 def _blocks(database: Database, reading: Reading) -> Iterator[str]:
+    subjects = list[tuple[str, int]]()
     for block in reading.blocks():
         lines = block.records.split("\n") if block.records else []
         if block.head != chain(block.before, (line.encode() for line in lines)):
             yield f"block {block.number}: it is not what was written"
-        for subject in _subjects(lines):
-            if not database.rows("has_subject", (subject, block.number)):
-                yield f"block {block.number}: it is not found by {subject}"
+        subjects += ((subject, block.number) for subject in _subjects(lines))
+        if len(subjects) >= PAGE:
+            yield from _unfound(database, subjects)
+            subjects = []
+    yield from _unfound(database, subjects)
+
+
+def _unfound(database: Database, subjects: list[tuple[str, int]]) -> Iterator[str]:
+    for subject, block in database.rows("unfound", (json.dumps(subjects),)):
+        yield f"block {block}: it is not found by {text_of(subject)}"
 
 
 def _subjects(lines: list[str]) -> Iterator[str]:
     """Whom records are about, as far as they can be read."""
     for line in lines:
         try:
-            yield str(json.loads(line)[0])
-        except (ValueError, LookupError, TypeError):
+            yield str(FIRST(line, 1)[0])
+        except ValueError:
             continue

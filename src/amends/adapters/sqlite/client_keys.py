@@ -59,33 +59,29 @@ class ClientKeys:
                 found |= {key: Unreadable("key", key, why) for key in asked[digest]}
         return found
 
-    def delete(self, keys: Sequence[KeyRow]) -> None:
-        """Delete some, inside a transaction, before `write`; `settle` follows when it is committed.
+    def change(self, new: Sequence[KeyRow], gone: Sequence[KeyRow]) -> None:
+        """Write new ones and delete others, inside a transaction; `settle` follows when it is committed.
 
         Raises:
-            StoreConflict: one is not as it was read.
+            StoreConflict: a new one stands for something already, or one that is to go is not as it was read.
         """
-        wanted = {row.key: row for row in keys}
-        found = self._of_digests(sorted({digest_of(key) for key in wanted}))
-        self._gone = [(digest, row) for digest, row, values in found if values and wanted.get(values[0]) == values[:-1]]
-        if len(self._gone) != len(keys):
-            raise StoreConflict("a client key is not what was archived")
-        self._database.write("delete_key", [(row,) for _, row in self._gone])
-        self._database.write("delete_key_row", self._gone)
-
-    def write(self, keys: Sequence[KeyRow]) -> None:
-        """Write new ones, inside a transaction, after `delete`; `settle` follows when it is committed.
-
-        Raises:
-            StoreConflict: one stands for something already.
-        """
-        names = {row.key for row in keys}
-        if len(names) < len(keys) or self.find(names):
+        names = {row.key for row in new}
+        if len(names) < len(new) or self.find(names):
             raise StoreConflict("a client key stands for something already")
-        self._new = [(digest_of(row.key), number) for number, row in enumerate(keys, self._last + 1)]
-        rows = ((number, digest, *row, checksum(row)) for (digest, number), row in zip(self._new, keys, strict=True))
+        self._delete(gone)
+        self.add(new)
+
+    def add(self, new: Sequence[KeyRow]) -> None:
+        """Write some that nobody may look for yet, inside a transaction; `settle` follows when it is committed."""
+        self._new = [(digest_of(row.key), number) for number, row in enumerate(new, self._last + 1)]
+        rows = ((number, digest, *row, checksum(row)) for (digest, number), row in zip(self._new, new, strict=True))
         self._database.write("insert_key", rows)
-        self._sorted_in = self._sort_in() if self._count + len(keys) > UNSORTED_MAX else []
+        self._sorted_in = self._sort_in() if self._count + len(new) > UNSORTED_MAX else []
+
+    def missing(self, keys: Sequence[KeyRow]) -> list[KeyRow]:
+        """Those of some rows that are not there just so, whatever else their keys stand for."""
+        there = {values[:-1] for _, _, values in self._of_digests(sorted({digest_of(row.key) for row in keys}))}
+        return [row for row in keys if tuple(row) not in there]
 
     def settle(self) -> None:
         """The transaction is committed: remember what it wrote."""
@@ -96,6 +92,15 @@ class ClientKeys:
         self._remember(self._new)
         self._forget(self._gone)
         self._sorted_in, self._new, self._gone = [], [], []
+
+    def _delete(self, keys: Sequence[KeyRow]) -> None:
+        wanted = {row.key: row for row in keys}
+        found = self._of_digests(sorted({digest_of(key) for key in wanted}))
+        self._gone = [(digest, row) for digest, row, values in found if values and wanted.get(values[0]) == values[:-1]]
+        if len(self._gone) != len(keys):
+            raise StoreConflict("a client key is not what was archived")
+        self._database.write("delete_key", ((row,) for _, row in self._gone))
+        self._database.write("delete_key_row", self._gone)
 
     def _of_digests(self, digests: list[int]) -> Iterator[tuple[int, int, Values]]:
         """The keys of some digests, as (digest, row, values); no values where the row holds what is no text."""

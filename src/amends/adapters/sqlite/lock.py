@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from amends.errors import StoreUnusable
 
-PID_BYTES_MAX = 20
+PID_BYTES_MAX: Final = 20
 
 
 class EngineLock:
@@ -34,24 +36,30 @@ class EngineLock:
         except OSError as error:
             raise StoreUnusable(f"{database}: its lock file {path.name} cannot be written: {error.strerror}") from error
         if not _take(self._file):
-            holder = os.pread(self._file, PID_BYTES_MAX, 0).decode("ascii", "replace").strip()
+            holder = os.read(self._file, PID_BYTES_MAX).decode("ascii", "replace").strip()
             os.close(self._file)
             raise StoreUnusable(f"{database}: in use by the engine of process {holder or 'unknown'}")
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, b"%d\n" % os.getpid(), 0)
+        self._say(b"%d\n" % os.getpid())
 
     def release(self) -> None:
         """Give it back. A second call does nothing."""
         if self._file >= 0:
-            os.ftruncate(self._file, 0)
+            self._say(b"")
             os.close(self._file)
             self._file = -1
+
+    def _say(self, text: bytes) -> None:
+        """Say whose it is. On a full disk that is not known to others, and the lock holds all the same."""
+        with suppress(OSError):
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.ftruncate(self._file, 0)
+            os.write(self._file, text)
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    BEYOND = 1 << 30  # locks of Windows keep others from reading: one byte far behind the process id
+    BEYOND: Final = 1 << 30  # locks of Windows keep others from reading: one byte far behind the process id
 
     def _take(file: int) -> bool:
         os.lseek(file, BEYOND, os.SEEK_SET)
@@ -59,6 +67,8 @@ if sys.platform == "win32":
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
+        finally:
+            os.lseek(file, 0, os.SEEK_SET)
         return True
 
 else:

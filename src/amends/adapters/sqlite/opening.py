@@ -39,6 +39,18 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     return file
 
 
+def check_writable(file: Path) -> None:
+    """Refuse what SQLite would open to read alone.
+
+    Raises:
+        StoreUnusable: the file, or the directory where its log is to be, cannot be written.
+    """
+    by_its_rights = os.access in os.supports_effective_ids  # of the process, not of whoever started it
+    for place in (file, file.parent):
+        if place.exists() and not os.access(place, os.W_OK, effective_ids=by_its_rights):
+            raise StoreUnusable(f"{place}: not writable")
+
+
 def open_writer(file: Path, vfs: str) -> apsw.Connection:
     """A connection that writes, with the schema up to date and every setting in force.
 
@@ -50,17 +62,16 @@ def open_writer(file: Path, vfs: str) -> apsw.Connection:
     Raises:
         StoreUnusable: the file is no store that this version can use, or a setting is not in force.
     """
-    for place in (file, file.parent):
-        if place.exists() and not os.access(place, os.W_OK):
-            raise StoreUnusable(f"{place}: not writable")
     with _opened(file, WRITE, vfs) as connection:
         put_in_force(connection, {"locking_mode": "exclusive" if vfs else "normal"})
-        version_of(connection)  # before anything is written to what may not be ours
-        connection.pragma("page_size", PAGE_BYTES)
         put_in_force(connection, {**WRITER, **BEFORE_THE_LOG})
+        is_new = version_of(connection) == 0  # before anything is written to what may not be ours
+        connection.pragma("page_size", PAGE_BYTES)
         put_in_force(connection, {"journal_mode": "wal", **WRITER})
         migrate(connection)
         check_schema(connection)
+        if is_new and not vfs:
+            sync(file.parent)
     return connection
 
 
@@ -73,16 +84,27 @@ def open_reader(file: Path) -> apsw.Connection:
     if not file.exists():
         raise StoreUnusable(f"{file}: there is no such file")
     with _opened(file, READ, "") as connection:
+        put_in_force(connection, READER)
         version = version_of(connection)
         if version < VERSION:
             held = f"a store of version {version}" if version else "no store yet"
             raise StoreUnusable(f"it holds {held}; an engine that opens it brings it to version {VERSION}")
         check_schema(connection)
-        put_in_force(connection, READER)
         expect(connection, {"journal_mode": "wal"})
         # The last one to close a store would take in the log: that is the writer's.
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     return connection
+
+
+def sync(place: Path) -> None:
+    """Put a file, or the names of a directory, on stable storage: syncing a file does not sync its name."""
+    if os.name == "nt":  # whose directories cannot be synced, and need not be; files are synced by SQLite
+        return
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -99,6 +121,8 @@ def _opened(file: Path, flags: int, vfs: str) -> Iterator[apsw.Connection]:
             close(connection)
         if isinstance(error, apsw.Error):
             raise StoreUnusable(f"{file}: {words_of(error)}") from error
+        if isinstance(error, OSError):
+            raise StoreUnusable(f"{file}: {error.strerror}") from error
         if isinstance(error, StoreUnusable):
             raise StoreUnusable(f"{file}: {error}") from error
         raise

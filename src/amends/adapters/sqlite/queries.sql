@@ -185,6 +185,15 @@ SELECT b.number, b.at_ms + 0, CAST(b.before AS BLOB), CAST(b.head AS BLOB), b.st
 FROM subjects AS s CROSS JOIN blocks AS b ON b.number = s.block
 WHERE s.subject = ?1 AND s.block > ?2 ORDER BY s.block LIMIT ?3;
 
+-- name: ended_before
+-- A page of the sagas that ended before a time.
+SELECT rowid, CAST(id AS BLOB) FROM sagas
+WHERE rowid > ?1 AND due_ms IS NULL AND changed_ms < ?2 ORDER BY rowid LIMIT ?3;
+
+-- name: keys_of_sagas
+-- A page of the client keys that started a saga, with which.
+SELECT row, CAST(key AS BLOB), CAST(saga AS BLOB) FROM client_keys WHERE row > ?1 AND saga <> '' ORDER BY row LIMIT ?2;
+
 -- name: integrity_check
 -- What SQLite finds wrong with the file, at most so many things.
 PRAGMA integrity_check(100);
@@ -208,6 +217,7 @@ SELECT CAST(definition AS BLOB), CAST(status AS BLOB), sum(sagas) FROM (
     UNION ALL SELECT definition, status, -count(*) FROM sagas GROUP BY definition, status
 ) GROUP BY definition, status HAVING sum(sagas) <> 0;
 
--- name: has_subject
--- Whether a block is found by a subject.
-SELECT 1 FROM subjects WHERE subject = ?1 AND block = ?2;
+-- name: unfound
+-- By which of some subjects the block that holds a record of them is not found.
+SELECT DISTINCT CAST(value ->> 0 AS BLOB), value ->> 1 FROM json_each(?1)
+WHERE NOT EXISTS (SELECT 1 FROM subjects WHERE subject = value ->> 0 AND block = value ->> 1);

@@ -32,9 +32,9 @@ class SqliteReader:
         self.durability = reading.durability
         self._reading = reading
 
-    def problems(self) -> Iterator[str]:
+    def problems(self, *, with_sagas: bool = True) -> Iterator[str]:
         """What is wrong with the file and its rows, a line each; see `amends.adapters.sqlite.check`."""
-        return problems(self._database, self._reading)
+        return problems(self._database, self._reading, with_sagas=with_sagas)
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""

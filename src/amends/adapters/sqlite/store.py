@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from amends.adapters.sqlite.client_keys import ClientKeys
 from amends.adapters.sqlite.database import Database
 from amends.adapters.sqlite.lock import EngineLock
-from amends.adapters.sqlite.opening import checked_path, open_writer
+from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reading import Reading
 from amends.adapters.sqlite.rows import block_values
 from amends.errors import StoreConflict, StoreError, StoreFull, StoreUnusable
-from amends.stored import Changes, EntityRow, SagaRow, Unreadable, checksum
+from amends.stored import Changes, EntityRow, KeyRow, SagaRow, Unreadable, checksum
 
 DURABILITY: Final = "full"
 """What a commit survives with the settings of `amends.adapters.sqlite.settings`: a kill, and a power cut."""
@@ -33,6 +34,7 @@ class SqliteStore:
             StoreUnusable: another engine has it, or there is no store that this version can use; one line says why.
         """
         file = checked_path(path)
+        check_writable(file)
         self._lock = EngineLock(file)
         try:
             self._database = Database(open_writer(file, vfs))
@@ -64,6 +66,24 @@ class SqliteStore:
                 raise
         self._client_keys.settle()
 
+    def take(self, sagas: Sequence[SagaRow], keys: Sequence[KeyRow]) -> None:
+        """Take over final sagas of another store and their client keys, as they are; what is there already stays.
+
+        Raises:
+            StoreConflict: another saga of such an id is there. Nothing is written.
+            StoreBusy, StoreFull, StoreFailed: as `commit`.
+        """
+        there = self.sagas([row.saga_id for row in sagas])
+        if any(there.get(row.saga_id, row) != row for row in sagas):
+            raise StoreConflict("another saga of the same id is there")
+        new = [row for row in sagas if row.saga_id not in there]
+        counts = Counter((row.definition, row.status) for row in new)
+        with self._database.transaction():
+            self._database.write("insert_saga", _checked_rows(new))
+            self._client_keys.add(self._client_keys.missing(keys))
+            self._database.write("add_count", ((*key, more) for key, more in counts.items()))
+        self._client_keys.settle()
+
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
         self._database.close()
@@ -84,8 +104,7 @@ class SqliteStore:
             raise StoreConflict(f"block {block.number} does not follow the last one")
         self._write_rows("saga", changes.sagas)
         self._write_rows("entity", changes.entities)
-        self._client_keys.delete(changes.gone_keys)
-        self._client_keys.write(changes.keys)
+        self._client_keys.change(changes.keys, changes.gone_keys)
         if write("delete_saga", ((row.saga_id, row.version) for row in changes.gone)) != len(changes.gone):
             raise StoreConflict("a saga is not what was archived")
         write("insert_subject", ((subject, block.number) for subject in block.subjects))

@@ -126,15 +126,17 @@ class Listed:
 
     def hit(self, label: str, of_thousand: int) -> bool:  # noqa: ARG002 - it is listed, or it is not
         """See `Chance.hit`."""
-        return not self._is_calm and self._next(label) > 0
+        return self._next(label) > 0 and not self._is_calm
 
     def pick(self, label: str, weights: Sequence[int]) -> int:
         """See `Chance.pick`."""
-        return 0 if self._is_calm else min(self._next(label), len(weights))
+        drawn = min(self._next(label), len(weights))
+        return 0 if self._is_calm else drawn
 
     def after(self, label: str, about: int) -> int:  # noqa: ARG002 - as above
         """See `Chance.after`."""
-        return 0 if self._is_calm else self._next(label)
+        drawn = self._next(label)
+        return 0 if self._is_calm else drawn
 
     def calm(self) -> None:
         """See `Chance.calm`."""

@@ -27,6 +27,8 @@ class Shape(NamedTuple):
         can_park: a saga can come to wait for an operator.
         doubled: a request outside may arrive twice.
         choice: there is more than one thing to ask for.
+        moody: a system outside may answer later.
+        inbox: a system outside keeps our inbox.
     """
 
     local: bool
@@ -39,9 +41,11 @@ class Shape(NamedTuple):
     can_park: bool
     doubled: bool
     choice: bool
+    moody: bool
+    inbox: bool
 
 
-def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool) -> Shape:
+def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool, inbox: bool) -> Shape:
     """The shape of a definition.
 
     Args:
@@ -49,6 +53,7 @@ def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool) -> Shape:
         moody: whether an outside system may refuse to undo, or to go on behind the pivot.
         doubled: see `Shape`.
         choice: see `Shape`.
+        inbox: see `Shape`.
     """
     steps = [(number, step) for number, group in enumerate(saga.groups) for step in group]
     outside = [(number, step) for number, step in steps if not step.is_local]
@@ -63,6 +68,8 @@ def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool) -> Shape:
         can_park=moody and any(number != saga.pivot for number, _ in outside),
         doubled=doubled,
         choice=choice,
+        moody=moody and bool(outside),
+        inbox=inbox,
     )
 
 
@@ -106,9 +113,10 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "an answer after the saga had ended": lambda shape: shape.outside,
     "a probe found it": lambda shape: shape.probed,
     "a probe found nothing": lambda shape: shape.probed,
-    "answered later": lambda shape: shape.outside,
-    "answered later, but too late": lambda shape: shape.outside,
-    "restart while an answer is to come later": lambda shape: shape.outside,
+    "answered later": lambda shape: shape.moody,
+    "answered later, but too late": lambda shape: shape.moody,
+    "restart while an answer is to come later": lambda shape: shape.moody,
+    "a late action met its tombstone": lambda shape: shape.inbox and shape.undone_outside,
     "waited for an operator, and went on": lambda shape: shape.can_park,
     "resolved by an operator": lambda shape: shape.can_park,
     "abandoned by an operator": lambda shape: shape.can_park,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
 
-from amends.checking.models import Model
+from amends.checking.models import KEEPS_INBOX, Model
 from amends.checking.simulator.coverage import Shape, shape_of
 from amends.checking.simulator.outside import WITHIN_S, as_declared
 from amends.checking.simulator.swarm import HOUR_MS
@@ -86,7 +86,8 @@ class Setting:
         """What the definition can come to."""
         doubled = any(self.takes_doubles(step) for step in self.steps.values() if not step.is_local)
         choice = len(self.asked) > 1 and not self.is_once
-        return shape_of(self.saga, moody=bool(self._moody), doubled=doubled, choice=choice)
+        inbox = any(model.name == KEEPS_INBOX for model in self.models.values())
+        return shape_of(self.saga, moody=bool(self._moody), doubled=doubled, choice=choice, inbox=inbox)
 
     def _played(self) -> Saga:
         """The saga with deciders that can be made to raise; without `prepare` where the requests are prepared."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from amends.checking.models import Effect, Reply, put
+from amends.checking.models import KEEPS_INBOX, Effect, Reply, put
 from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS
 from amends.core.definition import Step
 from amends.core.messages import Answered, Call, Done, Kind, Outcome, Refused, Request, Send, Unknown
@@ -46,6 +46,7 @@ class Wire:
         self.flying: Counter[tuple[str, Kind]] = Counter()
         self._books: dict[str, Any] = {name: model.start for name, model in world.setting.models.items()}
         self._down_until_ms: dict[str, int] = {}
+        self._undone: dict[str, None] = {}
         self._set_weights()
 
     def heal(self) -> None:
@@ -118,6 +119,7 @@ class Wire:
         self.flying[request.call.key, request.kind] -= 1
         reply = self._reply(request, step, label)
         world.tell(step.service, f"{_words(request)}: {reply.note}")
+        self._meet_tombstones(request, step, reply)
         self._take_effect(request, step, reply)
         if reply.later is not None:
             self._answer_later(request, reply.later, label)
@@ -141,6 +143,17 @@ class Wire:
             possible = [*replies]
             return possible[world.chance.below(label, len(possible))]
         return next(replies)
+
+    def _meet_tombstones(self, request: Request, step: Step, reply: Reply) -> None:
+        if self._world.setting.models[step.service].name != KEEPS_INBOX:
+            return
+        action = key_of(request.saga_id, step, Kind.DO)
+        if request.kind is Kind.UNDO:
+            self._undone[action] = None
+        elif request.kind is Kind.DO and action in self._undone and not self.stands(request.saga_id, step):
+            if reply.books != self._books[step.service]:
+                self._world.broke("V05", f"{request.saga_id}: {step.event} took effect after it was undone")
+            self._world.saw("a late action met its tombstone")
 
     def _take_effect(self, request: Request, step: Step, reply: Reply) -> None:
         service = step.service
