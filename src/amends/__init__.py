@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from amends.bootstrap import open as open
+    from amends.bootstrap import open as open  # noqa: A004 - it is met as amends.open
     from amends.checking.api import check as check
     from amends.core.definition import Backoff as Backoff
     from amends.core.definition import Command as Command
