@@ -9,7 +9,7 @@ from amends.core.definition import Step
 from amends.core.messages import Kind, Send, TimedOut
 from amends.core.state import Backward, asked, underway
 from amends.core.step import Run
-from amends.core.waiting import Waiting
+from amends.core.waiting import Waiting, milliseconds
 from amends.stored import WAITS_FOR_OPERATOR
 
 Flight = tuple[str, str, str, int]
@@ -49,6 +49,17 @@ class Flights:
             and (run.saga_id, step.event, kind.value, waiting.attempt) not in known
         ]
 
+    def settling(self, run: Run) -> Run:
+        """The run, with what a process before this one sent taken for sent until this one took over, and not before.
+
+        It was; and by how much the clock of that process differed from ours, nobody knows. So what a request may still
+        do, it may do for `Step.settles_within_s` from then on, and no probe is sent earlier.
+        """
+        at = underway(run.state)
+        steps = run.saga.groups[at.group] if at else ()
+        waiting = tuple(_settling(*pair, self._since_ms) for pair in zip(steps, run.waiting, strict=False))
+        return run if waiting == run.waiting else run._replace(waiting=waiting)
+
     def take_off(
         self, runs: Iterable[Run], asked: Mapping[Flight, Send], now_ms: int
     ) -> tuple[list[Asking], list[Flight]]:
@@ -82,6 +93,15 @@ class Flights:
             if after:
                 self._flights[run.saga_id] = tuple(after)
         return sends, dropped
+
+
+def _settling(step: Step, waiting: Waiting, since_ms: int) -> Waiting:
+    if step.settles_within_s is None or waiting.acted_ms >= since_ms:
+        return waiting
+    if waiting.kind is not Kind.PROBE:
+        return waiting._replace(acted_ms=since_ms)
+    at_ms = max(waiting.at_ms, since_ms + milliseconds(step.settles_within_s))
+    return waiting._replace(acted_ms=since_ms, at_ms=at_ms, due_ms=at_ms + milliseconds(step.timeout_s))
 
 
 def _held_back(run: Run, flight: Flight) -> Send | None:

@@ -9,6 +9,8 @@ import msgspec
 
 from amends.stored import BACKWARD, FINAL, FORWARD, NEEDS_OPERATOR, Block
 
+ARCHIVED: Final = "archived in "
+"""Begins the cause of a saga's very last record, which is not numbered: it left for another file."""
 ENTERS_FORWARD: Final = "forward at "
 ENTERS_BACKWARD: Final = "backward at "
 OUTCOMES: Final = {"done", "refused", "unknown", "undone"}  # what goes into a saga's trail

@@ -195,6 +195,9 @@ class Work:
         live = self.saga(saga_id)
         if live is None or isinstance(live, Unreadable):
             return
+        settling = self._wares.flights.settling(live.run)
+        if settling is not live.run:
+            live = self._rewrite(live, settling, "another process took over")
         run, effects = self._asked(live.form, live.run, ())
         if effects:
             self._note(live.form, effects)
@@ -206,12 +209,15 @@ class Work:
 
     def _goes_out(self, live: Live, due_ms: int) -> None:
         """A request goes out that was held back: from now on its saga is due when it is given up, and not at once."""
-        run = live.run
-        held = [(step, kind) for step, kind, waiting in asked_of(run) if waiting.at_ms == due_ms]
+        held = [(step, kind) for step, kind, waiting in asked_of(live.run) if waiting.at_ms == due_ms]
+        self._rewrite(live, live.run, f"{', '.join(f'{step.event}/{kind.value}' for step, kind in held)} asked again")
+
+    def _rewrite(self, live: Live, run: Run, cause: str) -> Live:
+        """Store a saga whose times alone are other ones."""
         run = run._replace(number=run.number + 1)
-        cause = f"{', '.join(f'{step.event}/{kind.value}' for step, kind in held)} asked again"
         self.record(run.saga_id, run.number, cause)
         self._put(live._replace(run=run), is_new_end=False)
+        return self.sagas[run.saga_id]
 
     # Everything else ------------------------------------------------------------------------------------------
 

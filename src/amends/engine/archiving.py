@@ -1,0 +1,31 @@
+"""Sagas that leave a store for an archive: gone in one commit, with a record of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from amends.core.audit import Record, chain
+from amends.engine.recorded import ARCHIVED
+from amends.stored import Block, Changes, Head, KeyRow, SagaRow
+
+
+def departure(sagas: Sequence[SagaRow], keys: Sequence[KeyRow], into: str, head: Head, now_ms: int) -> Changes:
+    """What a store commits once the sagas are on stable storage in the archive.
+
+    Args:
+        sagas: final ones, as they were read.
+        keys: the client keys that started them.
+        into: the archive, for whoever looks for them.
+        head: where the audit ends.
+        now_ms: the clock.
+    """
+    now_ms = max(now_ms, head.at_ms)
+    records = [Record(row.saga_id, 0, now_ms, f"{ARCHIVED}{into}", ()).canonical() for row in sagas]
+    block = Block(
+        head.number + 1, now_ms, head.head, chain(head.head, records), b"\n".join(records).decode(),
+        [row.saga_id for row in sagas], 0, 0,
+    )  # fmt: skip
+    counts = Counter[tuple[str, str]]()
+    counts.subtract((row.definition, row.status) for row in sagas)
+    return Changes([], [], [], block, counts, gone=sagas, gone_keys=keys)
