@@ -1,7 +1,6 @@
 """Verify the audit of an Amends store with nothing but Python: no code of Amends is used (docs/audit.md).
 
     python verify_audit.py shop.db [HEAD]
-
 HEAD: what `amends audit head` printed earlier. The exit code is 1 when there is a fault, 2 when nothing can be read.
 """
 
@@ -66,7 +65,8 @@ def faults_of_records(block, at_ms, lines, sagas):
             continue
         if record_ms != at_ms:
             yield f"block {block}: record {place} has another time than the block"
-        if number == 0:  # it is not about a saga's state
+        if number == 0:  # it is not about a saga's state, but maybe about its leaving
+            sagas.pop(subject if cause.startswith("archived in ") else None, None)
             continue
         if subject not in sagas:
             sagas[subject] = SimpleNamespace(cause=cause, start=record_ms, number=0, version=0, block=0, end="")

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from amends.adapters.clock import SystemClock
 from amends.adapters.memory import MemoryStore
+from amends.adapters.sqlite.archive import archived
+from amends.adapters.sqlite.backup import Progress
+from amends.adapters.sqlite.backup import backup as copied
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.definition import Command, Saga
+from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
 from amends.engine.shell import QUEUE_MAX, Engine
 from amends.errors import StoreUnusable
 from amends.ports import Store
+from amends.stored import Head
 
 MEMORY: Final = "memory:"
 SQLITE: Final = "sqlite:///"
@@ -99,6 +105,50 @@ def records(path: str | Path) -> SqliteReader:
         StoreUnusable: there is no such file, or it cannot be used; one line says why.
     """
     return SqliteReader(path)
+
+
+def backup(path: str | Path, target: str | Path, progress: Progress) -> Head:
+    """Copy a store into a new file, also while an engine runs on it.
+
+    Args:
+        path: of the store.
+        target: a file that does not exist.
+        progress: told how many pages are copied, and of how many.
+
+    Returns:
+        Where the audit of the copy ends.
+
+    Raises:
+        StoreUnusable: one of the files cannot be used; one line says which, and why.
+        StoreError: there is no copy.
+    """
+    return copied(path, target, progress)
+
+
+def archive(path: str | Path, into: str | Path, before_ms: int) -> Iterator[int]:
+    """Move sagas that ended before a time, and the client keys that started them, into another file.
+
+    No engine may run on either. Killed at any moment, it goes on when it is called again.
+
+    Args:
+        path: of the store.
+        into: the archive; it is made when it is not there.
+        before_ms: milliseconds since 1970 (UTC).
+
+    Returns:
+        After each commit, how many sagas it moved.
+
+    Raises:
+        StoreUnusable: one of the files cannot be used, or is in use; one line says which, and why.
+        StoreError: it ended before all were moved; what was moved is.
+    """
+    with closing(records(path)):
+        pass  # it is there: an archive is no reason to make a store
+    with closing(SqliteStore(path)) as store:
+        clock = SystemClock(store.head().at_ms)
+        for sagas, keys in archived(path, into, before_ms):
+            store.commit(departure(sagas, keys, Path(into).name, store.head(), clock.now_ms()))
+            yield len(sagas)
 
 
 def _store(url: str) -> Callable[[], Store]:

@@ -60,7 +60,13 @@ def test_every_command_has_its_part_of_the_guide(command: str) -> None:
 )
 def test_every_option_is_in_the_guide(name: str) -> None:
     """In words, not only in the help that stands there too."""
-    argument = {"files": "FILE", "definition": "DEFINITION", "name": "NAME", "saga_id": "SAGA_ID"}.get(name, name)
+    argument = {
+        "files": "FILE",
+        "definition": "DEFINITION",
+        "name": "NAME",
+        "saga_id": "SAGA_ID",
+        "target": "FILE",
+    }.get(name, name)
     assert f"`{argument}`" in GUIDE
 
 

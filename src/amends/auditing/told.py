@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from amends.auditing.findings import Finding
-from amends.engine.recorded import START, Recorded, Stand
+from amends.engine.recorded import ARCHIVED, START, Recorded, Stand
 from amends.stored import Block
 
 STARTED: Final = "started "
@@ -41,12 +41,14 @@ class Tale:
     """All that the records tell of all sagas: some 300 bytes for each.
 
     Attributes:
-        sagas: saga id to what is told of it.
+        sagas: saga id to what is told of it, of those that are in the store.
+        archived: likewise, of those that left for an archive.
         records: how many records there were.
     """
 
     def __init__(self) -> None:
         self.sagas: dict[str, Told] = {}
+        self.archived: dict[str, Told] = {}
         self.records = 0
         self._definitions: dict[str, str] = {}
 
@@ -72,6 +74,8 @@ class Tale:
                     yield _out_of_order(record, before, block.number)
                 started += record.number == 1
                 ended += bool(told.stand.end) and not (before and before.stand.end)
+            elif record.cause.startswith(ARCHIVED) and record.subject in self.sagas:
+                self.archived[record.subject] = self.sagas.pop(record.subject)
         if block.head and (block.started, block.ended) != (started, ended):
             yield Finding(
                 where,

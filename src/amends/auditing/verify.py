@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -67,6 +67,7 @@ def verify(
     records: Records,
     kept: KeptHead | None = None,
     *,
+    archives: Sequence[Records] = (),
     problems: Iterable[str] = (),
     most: int = FINDINGS_MAX,
     report: Report | None = None,
@@ -77,6 +78,7 @@ def verify(
         records: the store.
         kept: an older head, kept elsewhere: without one, whoever built all of it anew, or put an older copy in its
             place, is not found.
+        archives: the files that its sagas left for; those that are nowhere are found when any is given.
         problems: what the store itself finds wrong with its file and its rows, a line each; read when all else is.
         most: so many findings are kept, the others are counted.
         report: told now and then how far it is.
@@ -84,6 +86,7 @@ def verify(
     verification, is_whole = Verification(records, kept, most, report), True
     try:
         verification.run()
+        verification.compare_archives(archives)
     except StoreError as error:
         verification.findings.add("file", str(error))
         is_whole = False
@@ -125,9 +128,28 @@ class Verification:
         """
         self._of_blocks = self._last_block() or 0
         self._catch_up()
-        self._compare_counts()
-        self._compare_rows()
+        if not self._chain.head.number and any(self._records.counts().values()):
+            self.findings.add("file", "it has sagas, and no audit: an archive is verified together with its store")
+        else:
+            self._compare_counts()
+            self._compare_rows()
         self.findings.add_all(self._chain.end())
+
+    def compare_archives(self, archives: Sequence[Records]) -> None:
+        """Compare the rows of sagas that left with what the records tell of them.
+
+        Raises:
+            StoreError: an archive's storage failed.
+        """
+        left = dict(self._tale.archived)
+        for archive in archives:
+            for row in archive.listing(Wanted(limit=ALL)):
+                name = _name_of(row)
+                left.pop(name, None)
+                if fault := fault_of(row, self._tale.archived.get(name) or self._tale.sagas.get(name)):
+                    self.findings.add(f"archived saga {name}", fault)
+        if archives:
+            self.findings.add_all(Finding(f"archived saga {name}", "it is in no archive") for name in left)
 
     def verdict(self, *, is_whole: bool) -> Verdict:
         """What it came to."""
@@ -167,7 +189,7 @@ class Verification:
         known, doubtful = len(self._tale.sagas), dict[str, None]()
         met = 0
         for row in self._records.listing(Wanted(limit=ALL)):
-            name = row.name if isinstance(row, Unreadable) else row.saga_id
+            name = _name_of(row)
             told = self._tale.sagas.get(name)
             met += told is not None
             if fault_of(row, told):
@@ -213,3 +235,7 @@ class Verification:
             self._blocks, max(self._of_blocks, self._blocks), self._tale.records, self._rows,
             len(self._tale.sagas), time.monotonic() - self._begun,
         )  # fmt: skip
+
+
+def _name_of(row: SagaRow | Unreadable) -> str:
+    return row.name if isinstance(row, Unreadable) else row.saga_id

@@ -6,8 +6,8 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -35,8 +35,8 @@ COLUMNS: Final = ("block", "subject", "number", "at", "cause", "changes")
 Encode = Callable[[Block, list[Recorded]], bytes]
 
 
-def verify_store(db: str, head: str, *, as_json: bool) -> int:
-    """Verify a store, and show what is wrong with it.
+def verify_store(db: str, head: str, archives: Sequence[str], *, as_json: bool) -> int:
+    """Verify a store, with the archives that its sagas left for, and show what is wrong with it.
 
     Returns:
         The exit code: 1 when anything is.
@@ -45,9 +45,12 @@ def verify_store(db: str, head: str, *, as_json: bool) -> int:
         UnusableInput: the store or the head cannot be used.
     """
     kept = head_of(head) if head else None
-    progress = status_line(partial(_line_of, db))
-    with closing(records(db)) as store, closing(records(db)) as other, progress as report:  # should one of them fail
-        verdict = verify(store, kept, problems=other.problems(with_sagas=False), report=report)
+    with ExitStack() as stack:
+        # What the storage does to one reader does not keep the other from looking.
+        store, other, *more = [stack.enter_context(closing(records(path))) for path in (db, db, *archives)]
+        report = stack.enter_context(status_line(partial(_line_of, db)))
+        problems = other.problems(with_sagas=False)
+        verdict = verify(store, kept, archives=more, problems=problems, report=report)
     if as_json:
         write_document(_document(verdict))
     else:

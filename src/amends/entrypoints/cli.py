@@ -289,7 +289,7 @@ def graph(
     draw(load(definition), output)
 
 
-for command in (cli_simulate.simulate, cli_store.sagas, cli_store.show, cli_store.status):
+for command in (cli_simulate.simulate, *cli_store.COMMANDS):
     app.command()(command)
 app.add_typer(cli_store.audit, name="audit")
 

@@ -105,6 +105,42 @@ def status(db: Db = "", as_json: AsJson = False) -> None:
     show_status(named(db), now(), as_json=as_json)
 
 
+def backup(
+    target: Annotated[str, typer.Argument(metavar="FILE", help="The copy; there must be nothing yet.")],
+    db: Db = "",
+) -> None:
+    """Copy a store, also while an engine runs on it: a whole store, as it stood at one moment.
+
+    It prints where the audit of the copy ends.
+
+    [bold]Examples[/]
+      [cyan]amends backup /mnt/elsewhere/shop-monday.db --db shop.db[/]
+    """
+    from amends.entrypoints.copies import back_up
+
+    back_up(named(db), target)
+
+
+def archive(
+    before: Annotated[str, typer.Option("--before", metavar="WHEN", help="Ended before: 2026-01-31, or an age: 90d.")],
+    into: Annotated[str, typer.Option("--to", metavar="FILE", help="The archive; it is made when it is not there.")],
+    db: Db = "",
+) -> None:
+    """Move sagas that ended long ago into another file. No engine may run on the store meanwhile.
+
+    Their records stay in the store's audit, which verifies the archive, too.
+
+    [bold]Examples[/]
+      [cyan]amends archive --before 90d --to old.db --db shop.db[/]
+      [cyan]amends audit verify --db shop.db --archive old.db[/]
+    """
+    from amends.entrypoints.copies import move
+
+    move(named(db), into, before)
+
+
+COMMANDS: Final = (sagas, show, status, backup, archive)
+
 audit = typer.Typer(rich_markup_mode="rich")
 
 
@@ -128,6 +164,10 @@ def verify(
     head: Annotated[
         str, typer.Option("--head", metavar="HEAD", help="An older head, kept elsewhere.", show_default=False)
     ] = "",
+    archives: Annotated[
+        list[str] | None,
+        typer.Option("--archive", metavar="FILE", help="Its archive; may be given several times.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify every block, record and row of a store, from the first to the last.
@@ -146,7 +186,7 @@ def verify(
     """
     from amends.entrypoints.audits import verify_store
 
-    raise typer.Exit(verify_store(named(db), head, as_json=as_json))
+    raise typer.Exit(verify_store(named(db), head, archives or (), as_json=as_json))
 
 
 @audit.command()

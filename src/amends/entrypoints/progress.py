@@ -20,22 +20,38 @@ CLEAR: Final = "\r\x1b[K"
 Reached = TypeVar("Reached")
 
 
+class Pace:
+    """Says when a line is due: not at once, and not all the time."""
+
+    def __init__(self) -> None:
+        self._due_s = time.monotonic() + FROM_S
+
+    def __call__(self, _: object) -> bool:
+        """Whether it is due now; then it is due again after a while."""
+        now_s = time.monotonic()
+        if now_s < self._due_s:
+            return False
+        self._due_s = now_s + EVERY_S
+        return True
+
+
 @contextmanager
-def status_line(words: Callable[[Reached], str]) -> Iterator[Callable[[Reached], None] | None]:
+def status_line(
+    words: Callable[[Reached], str], is_due: Callable[[Reached], bool] | None = None
+) -> Iterator[Callable[[Reached], None] | None]:
     """What to report to; ``None`` where nobody looks on. The line is gone at the end.
 
     Args:
         words: of what was reached.
+        is_due: whether to show it; by default as a `Pace` says.
     """
     if not sys.stderr.isatty():
         yield None
         return
-    due_s = time.monotonic() + FROM_S
+    shows = is_due or Pace()
 
     def show(reached: Reached) -> None:
-        nonlocal due_s
-        if time.monotonic() >= due_s:
-            due_s = time.monotonic() + EVERY_S
+        if shows(reached):
             room = get_terminal_size().columns - 1  # a line that wraps cannot be cleared
             sys.stderr.write(f"{CLEAR}{words(reached)[:room]}")
             sys.stderr.flush()
@@ -54,7 +70,7 @@ def progress_line(name: str) -> Iterator[Callable[[Progress], None] | None]:
     Args:
         name: of what is searched.
     """
-    with status_line(partial(line_of, name)) as report:
+    with status_line(partial(line_of, name), lambda progress: progress.seconds >= FROM_S) as report:
         yield report
 
 

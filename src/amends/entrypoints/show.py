@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Final
 
+import msgspec
 from rich.text import Text
 
 from amends.bootstrap import records
@@ -17,7 +18,7 @@ from amends.entrypoints.timeline import draw_timeline
 from amends.entrypoints.words import moment, one_line, span
 from amends.errors import UnusableInput
 from amends.seeing.sagas import SagaView
-from amends.seeing.story import Story, story
+from amends.seeing.story import Story, archive_of, story
 from amends.stored import Unreadable
 
 SEEN: Final = 0
@@ -38,8 +39,10 @@ def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
     """
     with closing(records(db)) as store:
         told = story(store, saga_id)
+        archive = "" if told else archive_of(store, saga_id)
     if told is None:
-        raise UnusableInput(f"{db}: there is no saga {saga_id!r:.100}")
+        where = f"; it was archived in {archive}" if archive else ""
+        raise UnusableInput(f"{db}: there is no saga {saga_id!r:.100}{where}")
     if as_json:
         write_document(story_document(told))
     else:
@@ -56,10 +59,12 @@ def story_lines(out: Paper, told: Story, now_ms: int) -> Iterator[Text]:
     if told.steps:
         yield from draw_timeline(out, told.steps, reason)
     elif reason:
-        yield Text(reason, STYLES["refused"])
+        yield Text(f" {reason}", STYLES["refused"])
     yield Text()
     if isinstance(saga, SagaView):
         yield from _facts(out, saga, now_ms)
+        if not told.steps and saga.trail:
+            yield _fact("outcomes", one_line(", ".join(saga.trail), TEXT_MAX))
         yield Text()
     yield from _log(out, told)
 
@@ -86,6 +91,8 @@ def _facts(out: Paper, saga: SagaView, now_ms: int) -> Iterator[Text]:
     if saga.due_ms is not None:
         left = saga.due_ms - now_ms
         yield _fact("next due", f"{moment(saga.due_ms)}, {f'in {span(left)}' if left > 0 else 'now'}")
+    if saga.answers:
+        yield _fact("answers", one_line(msgspec.json.encode(saga.answers).decode(), TEXT_MAX))
     if saga.outstanding:
         yield _fact("outstanding", Text(one_line(", ".join(saga.outstanding), TEXT_MAX), STYLES["refused"]))
 
@@ -95,6 +102,8 @@ def _fact(label: str, value: str | Text) -> Text:
 
 
 def _log(out: Paper, told: Story) -> Iterator[Text]:
+    if not told.records and not told.missing:
+        yield Text(" its records are in the audit of the store that it left", FAINT)
     first_ms = told.records[0][1].at_ms if told.records else 0
     before_ms = None
     for block, record in told.records:

@@ -47,6 +47,22 @@ def span_of(text: str) -> int:
     return int(found[1]) * UNITS[found[2]]
 
 
+def moment_of(text: str, now_ms: int) -> int:
+    """A moment that somebody wrote, in milliseconds since 1970 (UTC): a day, a day and a time, or how long ago.
+
+    Raises:
+        UnusableInput: it is none.
+    """
+    if SPAN.fullmatch(text):
+        return now_ms - span_of(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        forms = "2026-01-31, 2026-01-31T12:00Z, or an age such as 90d"
+        raise UnusableInput(f"{text!r:.50} is no moment: give {forms}") from error
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * SECOND_MS)
+
+
 def counted(number: int, what: str) -> str:
     """A number of things: ``1 saga``, ``12 345 sagas``."""
     return f"{grouped(number)} {what}{'s' * (number != 1)}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Final
 
-from amends.engine.recorded import ENTERS_BACKWARD, ENTERS_FORWARD, Recorded, lines_of, readable_of
+from amends.engine.recorded import ARCHIVED, ENTERS_BACKWARD, ENTERS_FORWARD, Recorded, lines_of, readable_of
 from amends.ports import Records
 from amends.seeing.sagas import SagaView, view_of
 from amends.stored import FINAL, Block, Unreadable
@@ -59,8 +59,17 @@ def story(records: Records, saga_id: str) -> Story | None:
     blocks = records.blocks_about(saga_id)
     told = tuple((block.number, record) for block in blocks for record in _about(block, saga_id))
     changes = [words for _, record in told for words in record.changes]
-    trail, last = ((), 0) if isinstance(view, Unreadable) else (view.trail, view.number)
+    is_archive = next(iter(records.blocks()), None) is None  # whose records are in the store that it left
+    trail, last = ((), 0) if isinstance(view, Unreadable) else (view.trail, 0 if is_archive else view.number)
     return Story(view, tuple(steps_of(changes, trail)), told, tuple(_gaps([record.number for _, record in told], last)))
+
+
+def archive_of(records: Records, saga_id: str) -> str:
+    """Where a saga left for; empty when it did not."""
+    if any("\ud800" <= letter <= "\udfff" for letter in saga_id):  # no store can hold such an id
+        return ""
+    causes = (record.cause for block in records.blocks_about(saga_id) for record in _all_about(block, saga_id))
+    return next((cause.removeprefix(ARCHIVED) for cause in causes if cause.startswith(ARCHIVED)), "")
 
 
 def steps_of(changes: Iterable[str], trail: Sequence[str]) -> Iterator[StepSeen]:
@@ -88,10 +97,15 @@ def steps_of(changes: Iterable[str], trail: Sequence[str]) -> Iterator[StepSeen]
 
 
 def _about(block: Block, saga_id: str) -> Iterator[Recorded]:
+    """The records of one saga's state."""
+    return (record for record in _all_about(block, saga_id) if record.number)
+
+
+def _all_about(block: Block, saga_id: str) -> Iterator[Recorded]:
     """The records of one saga; a block may hold a thousand of others, which are not read."""
     begins = f"[{quoted(saga_id)},"
     found = readable_of([line for line in lines_of(block) if line.startswith(begins)])
-    return (record for record in found if record and record.number)
+    return (record for record in found if record)
 
 
 def _gaps(numbers: Iterable[int], last: int) -> Iterator[tuple[int, int]]:

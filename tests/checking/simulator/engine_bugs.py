@@ -72,6 +72,8 @@ BUGS: Final = [
         "outside", "P2"),
     Bug("a restart sends what was lost as if it never had been", "flights:Flights.__init__", "since_ms\n", "0\n",
         "outside", "P2"),
+    Bug("a restart believes the clock of the process before", "work:Work.stir", "if settling is not live.run:",
+        "if False:", "mended", "V03", 2500),
     Bug("what was taken counts as lost", "flights:Flights.lost", "            and not waiting.taken\n", "",
         "mended", "P5"),
     Bug("a request that was held back is forgotten", "flights:due_of", "if waiting.at_ms > now_ms or step.is_local",

@@ -32,20 +32,26 @@ class ClientKeys:
             StoreBusy, StoreFailed: they cannot be read.
         """
         self._database = database
+        self._sorted_in: list[int] = []
+        self._new: list[tuple[int, int]] = []
+        self._gone: list[tuple[int, int]] = []
+        self._known_new: set[str] = set()  # asked for in vain since the last commit
+        self._load()
+
+    def _load(self) -> None:
         self._through = [0] * SLICES
-        for piece, through in database.rows("key_slices"):
+        for piece, through in self._database.rows("key_slices"):
             if 0 <= piece < SLICES and isinstance(through, int):
                 self._through[piece] = through
         self._unsorted: list[Digests] = [{} for _ in range(SLICES)]
         self._last = max(self._through)
         self._count = 0
-        self._sorted_in: list[int] = []
-        self._new: list[tuple[int, int]] = []
-        self._gone: list[tuple[int, int]] = []
-        self._remember(database.rows("key_digests", (min(self._through),)))
+        self._remember(self._database.rows("key_digests", (min(self._through),)))
+        self.revoke()
 
     def find(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
         """What these client keys stand for; those that are new are left out."""
+        self._load_if_unsettled()
         asked: dict[int, list[str]] = {}
         for key in keys:
             asked.setdefault(digest_of(key), []).append(key)
@@ -57,6 +63,7 @@ class ClientKeys:
             elif not isinstance(name, str) or digest_of(name) != digest:  # it was one of those
                 why = WRONG_CHECKSUM if values else NOT_UTF_8
                 found |= {key: Unreadable("key", key, why) for key in asked[digest]}
+        self._known_new = {key for key in keys if key not in found}
         return found
 
     def change(self, new: Sequence[KeyRow], gone: Sequence[KeyRow]) -> None:
@@ -65,14 +72,18 @@ class ClientKeys:
         Raises:
             StoreConflict: a new one stands for something already, or one that is to go is not as it was read.
         """
+        self._load_if_unsettled()
         names = {row.key for row in new}
-        if len(names) < len(new) or self.find(names):
+        unasked = names - self._known_new  # whoever decided on a commit has asked just now, and nobody else writes
+        if len(names) < len(new) or (unasked and self.find(unasked)):
             raise StoreConflict("a client key stands for something already")
+        self._is_settled = False
         self._delete(gone)
         self.add(new)
 
     def add(self, new: Sequence[KeyRow]) -> None:
-        """Write some that nobody may look for yet, inside a transaction; `settle` follows when it is committed."""
+        """Write some that are `missing`, inside a transaction; `settle` follows when it is committed."""
+        self._is_settled = False
         self._new = [(digest_of(row.key), number) for number, row in enumerate(new, self._last + 1)]
         rows = ((number, digest, *row, checksum(row)) for (digest, number), row in zip(self._new, new, strict=True))
         self._database.write("insert_key", rows)
@@ -80,6 +91,7 @@ class ClientKeys:
 
     def missing(self, keys: Sequence[KeyRow]) -> list[KeyRow]:
         """Those of some rows that are not there just so, whatever else their keys stand for."""
+        self._load_if_unsettled()
         there = {values[:-1] for _, _, values in self._of_digests(sorted({digest_of(row.key) for row in keys}))}
         return [row for row in keys if tuple(row) not in there]
 
@@ -91,7 +103,18 @@ class ClientKeys:
             self._through[piece] = self._last
         self._remember(self._new)
         self._forget(self._gone)
+        self.revoke()
+
+    def revoke(self) -> None:
+        """The transaction was rolled back, or there was none: forget what it would have written."""
         self._sorted_in, self._new, self._gone = [], [], []
+        self._known_new = set()
+        self._is_settled = True
+
+    def _load_if_unsettled(self) -> None:
+        """Read anew after a transaction of which nobody said how it ended: somebody interrupted it."""
+        if not self._is_settled:
+            self._load()
 
     def _delete(self, keys: Sequence[KeyRow]) -> None:
         wanted = {row.key: row for row in keys}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Final
 
 from amends.adapters.sqlite.client_keys import ClientKeys
@@ -14,7 +16,7 @@ from amends.adapters.sqlite.opening import check_writable, checked_path, open_wr
 from amends.adapters.sqlite.reading import Reading
 from amends.adapters.sqlite.rows import block_values
 from amends.errors import StoreConflict, StoreError, StoreFull, StoreUnusable
-from amends.stored import Changes, EntityRow, KeyRow, SagaRow, Unreadable, checksum
+from amends.stored import Block, Changes, EntityRow, KeyRow, SagaRow, Unreadable, checksum
 
 DURABILITY: Final = "full"
 """What a commit survives with the settings of `amends.adapters.sqlite.settings`: a kill, and a power cut."""
@@ -35,17 +37,13 @@ class SqliteStore:
         """
         file = checked_path(path)
         check_writable(file)
-        self._lock = EngineLock(file)
-        try:
+        with ExitStack() as opened:
+            self._lock = EngineLock(file)
+            opened.callback(self._lock.release)
             self._database = Database(open_writer(file, vfs))
-            reading = self._checked(Reading(self._database))
-            self._client_keys = ClientKeys(self._database)
-        except StoreError as error:
-            self.close()
-            raise StoreUnusable(f"{file}: {error}") from error
-        except BaseException:
-            self._lock.release()
-            raise
+            opened.callback(self._database.close)
+            reading = self._checked(file)
+            opened.pop_all()
         self.saga, self.sagas = reading.saga, reading.sagas
         self.entity, self.keys = reading.entity, self._client_keys.find
         self.due, self.listing, self.counts = reading.due, reading.listing, reading.counts
@@ -55,14 +53,12 @@ class SqliteStore:
 
     def commit(self, changes: Changes) -> None:
         """Write all of it, or nothing; see `amends.ports.Store.commit`."""
-        block = changes.block
         try:
             with self._database.transaction():
                 self._write(changes)
-        except StoreFull:
-            # The log may have taken it, and only have found no space in the file that takes in the log by and by.
-            # SQLite itself keeps that quiet; not every VFS does.
-            if self.head() != (block.number, block.head, block.at_ms):
+        except StoreError as error:
+            if not self._is_written_all_the_same(error, changes.block):
+                self._client_keys.revoke()
                 raise
         self._client_keys.settle()
 
@@ -89,14 +85,25 @@ class SqliteStore:
         self._database.close()
         self._lock.release()
 
-    def _checked(self, reading: Reading) -> Reading:
+    def _checked(self, file: Path) -> Reading:
         """Check what every decision rests on, and say to other processes what this one runs with."""
-        reading.head()
-        in_force = {"durability": DURABILITY}
-        if reading.in_force() != in_force:  # a full disk does not keep a store from being opened again
-            with self._database.transaction():
-                self._database.write("put_in_force", in_force.items())
+        reading, in_force = Reading(self._database), {"durability": DURABILITY}
+        try:
+            reading.head()
+            self._client_keys = ClientKeys(self._database)
+            if reading.in_force() != in_force:  # a full disk does not keep a store from being opened again
+                with self._database.transaction():
+                    self._database.write("put_in_force", in_force.items())
+        except StoreError as error:
+            raise StoreUnusable(f"{file}: {error}") from error
         return reading
+
+    def _is_written_all_the_same(self, error: StoreError, block: Block) -> bool:
+        """Whether the log took it, and there was only no space in the file that takes in the log by and by.
+
+        SQLite itself keeps that quiet; not every VFS does.
+        """
+        return isinstance(error, StoreFull) and self.head() == (block.number, block.head, block.at_ms)
 
     def _write(self, changes: Changes) -> None:
         write, block = self._database.write, changes.block

@@ -89,6 +89,7 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "crash while a process takes over": _always,
     "a process away for long": _always,
     "clock set back between two processes": _always,
+    "clock set forward between two processes": _always,
     "commit unknown: it was written": _always,
     "commit unknown: it was not": _always,
     "no space, and then it went on": _always,

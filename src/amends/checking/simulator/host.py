@@ -63,8 +63,8 @@ class Host:
         self._lanes: dict[str, Lane] = {}
         self._found = {row.saga_id: row.version for row in world.view.rows.values() if row.due_ms is not None}
         world.tell(f"engine {life}", f"starts; its clock is {clock_error_ms} ms wrong")
-        if clock_error_ms < 0:
-            world.saw("clock set back between two processes")
+        if clock_error_ms:
+            world.saw(f"clock set {'back' if clock_error_ms < 0 else 'forward'} between two processes")
         self._wake(0)
 
     def now_ms(self) -> int:

@@ -48,7 +48,6 @@ class Setting:
         forms: how entities are read back.
         form: how requests are.
         deciders: local deciders by number from 1, as ``EVENT/do`` or ``EVENT/undo``.
-        settles: whether a step relies on it that a request has no effect after a time.
         heals_within_ms: when every saga has ended at the latest, once nothing goes wrong any more.
     """
 
@@ -69,7 +68,6 @@ class Setting:
         self.form = Form(self.saga)
         asked = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
         self.deciders = dict(enumerate(asked, 1))
-        self.settles = any(each.settles_within_s for each in self.steps.values())
         self.heals_within_ms = HOUR_MS + sum(_longest_ms(each) for each in self.steps.values())
         self._moody = {service for service in self.models if service not in scenario.models}
 

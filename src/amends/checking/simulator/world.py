@@ -22,7 +22,7 @@ from amends.checking.simulator.rest import first_broken_at_rest
 from amends.checking.simulator.setting import EPOCH_MS, Setting
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import FAILED_AFTER, FULL, FailingStore, Hooks
-from amends.checking.simulator.swarm import HOUR_MS, drawn, healed
+from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS, drawn, healed
 from amends.checking.simulator.view import View
 from amends.checking.simulator.wire import Wire
 from amends.checking.world import Broken
@@ -33,8 +33,7 @@ from amends.stored import NEEDS_OPERATOR, Changes, SagaRow
 MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
 AWAY_MS: Final = (1, 10, 200, 5_000)
 LONG_MS: Final = (60_000, HOUR_MS, 8 * HOUR_MS)
-CLOCK_MS: Final = (-1_000, -60_000, -HOUR_MS)
-SET_FORWARD_MS: Final = (60_000, HOUR_MS)
+CLOCK_MS: Final = (-1_000, 1_000, -MINUTE_MS, MINUTE_MS, -HOUR_MS, HOUR_MS)
 SECOND_MS: Final = 1000
 STUBBORN_MS: Final = 30 * 60 * SECOND_MS  # how long a decider always raises: longer than any step's limit
 AGAIN_MS: Final = 500  # within which whoever waited for a process comes to it
@@ -207,8 +206,7 @@ class World:
     def _clock_error(self) -> int:
         if self.lives < 2 or not self.chance.hit("clock", self.swarm.clock):  # noqa: PLR2004 - the first one's is right
             return 0
-        errors = CLOCK_MS if self.setting.settles else (*CLOCK_MS, *SET_FORWARD_MS)
-        return errors[self.chance.below("clock error", len(errors))]
+        return CLOCK_MS[self.chance.below("clock error", len(CLOCK_MS))]
 
     def crashed(self) -> None:
         """The process is gone; another one starts after a while."""

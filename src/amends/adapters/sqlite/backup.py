@@ -1,0 +1,95 @@
+"""A copy of a store, made while its engine writes: a complete store, as it stood at one moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from amends.adapters.sqlite.lock import EngineLock
+from amends.adapters.sqlite.opening import check_writable, checked_path, open_reader, sync
+from amends.adapters.sqlite.reader import SqliteReader
+from amends.adapters.sqlite.refusals import refusal_of
+from amends.errors import StoreFailed, StoreUnusable
+from amends.stored import Head
+
+STEP_PAGES: Final = 1_000  # 8 MB: some milliseconds, after which the progress is told, or the copy is given up
+
+Progress = Callable[[int, int], None]
+"""Told how many pages are copied, and of how many."""
+
+
+def _untold(_copied: int, _of: int) -> None:
+    """Nobody asked."""
+
+
+def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progress: Progress = _untold) -> Head:
+    """Copy a store into a new file.
+
+    The engine goes on meanwhile. What it commits then is not in the copy, and stays in its log for as long as it takes.
+    The new file has its name only once it is complete and on stable storage.
+
+    Args:
+        source: a store.
+        target: a file that does not exist.
+        progress: told between steps; what it raises ends the copy.
+
+    Returns:
+        Where the audit of the copy ends.
+
+    Raises:
+        StoreUnusable: one of them is not what it has to be; one line says which, and why.
+        StoreFull: there is no space for it.
+        StoreBusy, StoreFailed: the copy did not succeed.
+    """
+    file, new = checked_path(source), checked_path(target)
+    check_writable(new)
+    lock = EngineLock(new)
+    part = new.with_name(f"{new.name}.partial")
+    try:
+        if new.exists():
+            raise StoreUnusable(f"{new}: there is something already")
+        part.unlink(missing_ok=True)  # of a copy that was killed
+        _copy(file, part, progress)
+        head = _checked(part)
+        part.rename(new)
+        sync(new.parent)
+    except apsw.Error as error:
+        raise refusal_of(error) from error
+    else:
+        return head
+    finally:
+        for left in (part, part.with_name(f"{part.name}-wal"), part.with_name(f"{part.name}-shm")):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+        lock.release()
+
+
+def _copy(file: Path, part: Path, progress: Progress) -> None:
+    with closing(open_reader(file)) as here, closing(apsw.Connection(str(part))) as there:
+        here.execute("BEGIN DEFERRED")
+        here.execute("SELECT 1 FROM sqlite_schema").fetchall()  # the moment that is copied
+        there.execute("PRAGMA journal_mode = OFF").fetchall()  # a part is nothing, and is thrown away
+        with there.backup("main", here, "main") as copy:
+            while not copy.done:
+                copy.step(STEP_PAGES)
+                progress(copy.page_count - copy.remaining, copy.page_count)
+    sync(part)
+
+
+def _checked(part: Path) -> Head:
+    """What is in a copy, if it can be read as well as it was.
+
+    Raises:
+        StoreFailed: it cannot.
+    """
+    with closing(open_reader(part)) as connection:
+        found = connection.execute("PRAGMA quick_check(1)").get
+    if found != "ok":
+        raise StoreFailed(f"the copy is damaged, and so is the store: {found}")
+    with closing(SqliteReader(part)) as reader:
+        return reader.head()

@@ -1,0 +1,76 @@
+"""Queries have names and purposes, and each is used as SQLite was made to."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+
+import apsw.ext
+import pytest
+
+from amends.adapters.sqlite.migrations import migrate
+from amends.adapters.sqlite.queries import NAMED, QUERIES
+from amends.adapters.sqlite.store import SqliteStore
+from tests.adapters.sqlite.work import connection
+from tests.house.source import AMENDS
+
+FOLDER = AMENDS / "adapters" / "sqlite"
+TEXT = (FOLDER / "queries.sql").read_text("utf-8")
+CODE = "\n".join(path.read_text("utf-8") for path in FOLDER.glob("*.py"))
+WALKS = {  # tables that a query reads from end to end, on purpose
+    "integrity_check": "it is the check's",
+    "wrong_counts": "it is the check's",
+    "counts": "a row for each definition and status",
+    "set_aside": "a row for each that was found damaged",
+    "in_force": "one row",
+    "key_slices": "64 rows",
+    "head": "backwards, one row",
+    "insert_block": "the same",
+    "listing": "backwards from a row, until there are enough",
+}
+
+
+def test_every_query_is_loaded() -> None:
+    """No name is there twice, and none without a purpose."""
+    names = re.findall(r"^-- name: (\S+)$", TEXT, re.MULTILINE)
+    assert names == list(QUERIES) == [name for name, _, _ in NAMED.findall(TEXT)]
+    assert all(purpose.strip("- \n").endswith(".") for _, purpose, _ in NAMED.findall(TEXT))
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_every_query_is_used(name: str) -> None:
+    """Or it is to go."""
+    assert re.search(rf'"{name}"|f"{name.rpartition("_")[0]}_{{kind}}"', CODE)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_every_query_can_be_prepared(name: str) -> None:
+    """By the schema as it is, as one statement."""
+    with closing(apsw.Connection(":memory:")) as database:
+        migrate(database)
+        detail = apsw.ext.query_info(database, QUERIES[name])
+        assert detail.query_remaining is None
+
+
+@pytest.mark.parametrize("name", [name for name in QUERIES if not QUERIES[name].startswith(("BEGIN", "COM", "ROLL"))])
+def test_no_query_walks_a_table(tmp_path: Path, name: str) -> None:
+    """What a store is asked all the time costs the same, however much is in it."""
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        text = f"EXPLAIN QUERY PLAN {QUERIES[name]}"
+        values = [None] * QUERIES[name].count("?")
+        plan = [str(row[3]) for row in connection(store).execute(text, values[: _parameters(store, name)])]
+    walks = [
+        line for line in plan if line.startswith("SCAN") and "VIRTUAL TABLE" not in line and "CONSTANT" not in line
+    ]
+    assert not walks or name in WALKS, plan
+
+
+def _parameters(store: SqliteStore, name: str) -> int:
+    return len(apsw.ext.query_info(connection(store), QUERIES[name]).bindings_names)
+
+
+def test_no_sql_is_put_together_of_values() -> None:
+    """What stands in Python is a pragma with a name and a number of ours, and a transaction's begin and end."""
+    for line in re.findall(r'execute\(\s*(f?".*?")', CODE, re.DOTALL):
+        assert re.match(r'f?"(PRAGMA|BEGIN|COMMIT|ROLLBACK|SELECT|CREATE)', line), line

@@ -1,0 +1,164 @@
+"""`simulate`: what holds, what breaks, what is never seen; how a failure is made small, kept and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from amends import Scenario
+from amends.checking import Simulated, SimulationFailed, simulate
+from amends.checking.simulator import coverage
+from amends.checking.simulator.api import replayed
+from amends.checking.simulator.chance import Listed, Recorded, Seeded
+from amends.checking.simulator.coverage import SOMETIMES, never_seen
+from amends.checking.simulator.runs import Found, simulated
+from amends.checking.simulator.schedule import by_list, by_seed, draws_of
+from amends.checking.simulator.setting import Setting
+from amends.checking.simulator.token import FORM, read_token, token_of
+from amends.errors import UnusableInput
+from examples.tickets import ada
+from tests.checking.simulator.sagas import BROKEN, JOBS, SCENARIOS, SHELF, together
+
+SEEDS = 170  # in each of six scenarios: enough to see everything in one of them
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, tuple[Setting, Found]]:
+    """Return what the same seeds come to in each scenario."""
+    settings = {name: Setting(name, scenario) for name, scenario in SCENARIOS.items()}
+    return {name: (setting, simulated([setting], SEEDS)) for name, setting in settings.items()}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_it_holds(name: str, runs: dict[str, tuple[Setting, Found]]) -> None:
+    """Every rule, in every schedule."""
+    setting, found = runs[name]
+    assert found.failure is None, str(Simulated(name, [setting], found))
+    assert found.schedules == SEEDS
+
+
+def test_everything_rare_was_seen(runs: dict[str, tuple[Setting, Found]]) -> None:
+    """In one scenario or another; what nobody ever sees is not tested."""
+    seen = {name for _, found in runs.values() for name, times in found.seen.items() if times}
+    assert not SOMETIMES.keys() - seen
+
+
+def test_a_run_that_never_saw_something_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names what; with few schedules it only says so."""
+    monkeypatch.setattr(coverage, "SOMETIMES", {**SOMETIMES, "pigs fly": lambda shape: shape.local})
+    assert simulate(SCENARIOS["shop"], seeds=3).holds
+    monkeypatch.setattr("amends.checking.simulator.answer.ENOUGH", 60)
+    with pytest.raises(SimulationFailed, match=r"(?s)never happened.*pigs fly") as failed:
+        simulate(SCENARIOS["shop"], seeds=60)
+    assert failed.value.answer.verdict == "not seen"
+
+
+def test_what_cannot_be_come_to_is_not_asked_for() -> None:
+    """A saga of local steps alone sends nothing, so nothing is lost."""
+    local, outside = (Setting(name, SCENARIOS[name]).shape() for name in ("shop", "together"))
+    assert "a request lost" not in never_seen([local], {})
+    assert {"a request lost", "deadline passed"} <= {*never_seen([outside], {})}
+    assert "answered later" not in never_seen([outside], {})
+
+
+def test_what_breaks_is_made_small_and_told() -> None:
+    """The ticket sale that most tutorials have: a charge that nobody heard of is not given back."""
+    with pytest.raises(SimulationFailed) as failed:
+        simulate(BROKEN, seeds=300, name="ada")
+    text, failure = str(failed.value), failed.value.answer.failure
+    assert failure is not None
+    assert failure.broken.rule == "V03 all or nothing is left"
+    assert "CARD_CHARGED stands 1 times" in text
+    assert len(failure.draws) <= 12 < failure.drawn
+    assert len(failure.trace) < 60
+
+
+def test_a_token_plays_the_failure_again() -> None:
+    """And nothing else; it is red for as long as the failure is there."""
+    with pytest.raises(SimulationFailed) as failed:
+        simulate(BROKEN, seeds=300, name="ada")
+    token, setting = failed.value.answer.token, Setting("ada", BROKEN)
+    again = replayed([setting], token)
+    assert again is not None
+    assert again.trace == failed.value.answer.failure.trace  # type: ignore[union-attr]
+    with pytest.raises(SimulationFailed):
+        simulate(BROKEN, seeds=1, first=0, name="ada", replay=token)
+    assert simulate(SCENARIOS["mended"], seeds=1, replay=token).holds  # another saga: the token is passed over
+
+
+@pytest.mark.parametrize("text", ["", "amends1-abc", FORM, f"{FORM}!", f"{FORM}AAAA", f"{FORM}eJwDAAAAAAE"])
+def test_what_is_no_token_is_refused(text: str) -> None:
+    """In one line."""
+    with pytest.raises(UnusableInput, match="is no token"):
+        read_token(text)
+
+
+def test_a_token_of_something_else_is_refused() -> None:
+    """Of another scenario, and of the definition as it was."""
+    setting = Setting("ada", ada)
+    token = token_of(setting, {("client 1", 0): 1})
+    assert read_token(token).draws == {("client 1", 0): 1}
+    with pytest.raises(UnusableInput, match="scenario 'ada', and there are: bob"):
+        replayed([Setting("bob", ada)], token)
+    with pytest.raises(UnusableInput, match="as it was"):
+        replayed([Setting("ada", SCENARIOS["mended"])], token)
+    assert replayed([setting], token) is None
+
+
+def test_several_processes_come_to_the_same() -> None:
+    """The same digest, the same counters, the same failure."""
+    settings = [Setting("together", SCENARIOS["together"])]
+    one, two = (simulated(settings, 120, processes=processes) for processes in (1, 2))
+    assert one._replace(seconds=0) == two._replace(seconds=0)
+    broken = [Setting("ada", BROKEN)]
+    assert simulated(broken, 120).failure == simulated(broken, 120, processes=2).failure
+
+
+@pytest.mark.parametrize("name", ["shop", "moody"])
+def test_a_list_plays_what_its_seed_played(name: str) -> None:
+    """Seeded, recorded and listed chance come to the same bytes."""
+    setting = Setting(name, SCENARIOS[name])
+    for seed in range(20):
+        played = by_seed(setting, seed, traced=True)
+        assert by_list(setting, draws_of(setting, seed), traced=True) == played
+
+
+def _sources() -> Iterator[Listed | Recorded | Seeded]:
+    recorded = Recorded(7)
+    yield from (Seeded(7), recorded)
+    yield Listed(recorded.draws)
+
+
+def test_chance_is_the_same_however_it_is_kept() -> None:
+    """Draw by draw; what cannot happen is not drawn for, and nothing goes wrong once all is calm."""
+    ways = []
+    for chance in _sources():
+        drawn = [chance.below("a", 10), chance.hit("b", 500), chance.hit("b", 0), chance.pick("c", (300, 300))]
+        drawn += [chance.pick("c", (0, 0)), chance.after("d", 5), chance.after("d", 0), chance.below("a", 3)]
+        chance.calm()
+        ways.append(drawn)
+    assert ways[0] == ways[1] == ways[2]
+    calm = Listed({("b", 0): 1, ("c", 0): 2, ("d", 0): 3})
+    calm.calm()
+    assert (calm.hit("b", 1000), calm.pick("c", (1, 1)), calm.after("d", 1)) == (False, 0, 0)
+
+
+def test_a_rule_of_the_scenario_is_looked_at_all_the_time() -> None:
+    """`never`, with the words of the rule."""
+
+    def shelf_is_touched(given: dict[str, dict[str, int]]) -> str:
+        return "somebody took from a" if given["SHELF"]["a"] < 4 else ""
+
+    scenario = Scenario(together(), SHELF, JOBS, never=[shelf_is_touched])  # type: ignore[list-item]
+    with pytest.raises(SimulationFailed, match="never what must not be"):
+        simulate(scenario, seeds=20)
+
+
+def test_a_saga_stands_alone_with_given_and_requests() -> None:
+    """As `check` takes it; what it does not have is refused."""
+    assert simulate(together(probe=print, settles_within_s=30), given=SHELF, requests=JOBS, seeds=5).holds
+    with pytest.raises(UnusableInput, match="no requests"):
+        simulate(together(), given=SHELF, requests=[], seeds=1)
+    with pytest.raises(UnusableInput, match="names the service 'SHELVES'"):
+        simulate(together(), given={"SHELVES": {}}, requests=JOBS, seeds=1)

@@ -1,0 +1,90 @@
+"""Print what the commands that look at a store show of one whose times are always the same.
+
+Usage: python -m tools.shown_store sagas|show|status
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rich.text import Text
+
+from amends import Command, Done, Kind, Refused, Unknown
+from amends.adapters.sqlite.store import SqliteStore
+from amends.bootstrap import records
+from amends.core.messages import Answered, Outcome
+from amends.engine.tasks import Begin, Hear, Order, Task
+from amends.engine.turn import Turner
+from amends.entrypoints.paper import Paper, paper
+from amends.entrypoints.sagas import saga_lines
+from amends.entrypoints.show import story_lines
+from amends.entrypoints.status import status_lines
+from amends.ports import Records
+from amends.seeing.overview import overview
+from amends.seeing.sagas import Search, sagas
+from amends.seeing.story import story
+from examples.trip import Places, Trip, trip
+
+BEGIN_MS = 1_795_550_000_000
+STEP_MS = 1_900
+FREE = Command("PLACES_ADDED", "", lambda _, free: Places(free))
+SAGA_ID = "3f8q2k1z-4"
+
+
+def fill(path: Path) -> int:
+    """Run four trips; give the time after them."""
+    now_ms = BEGIN_MS
+    with closing(SqliteStore(path)) as store:
+        turner = Turner(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0])
+        for tasks in turns(turner):
+            now_ms += STEP_MS
+            turner.turn(tasks, now_ms)
+    return now_ms + STEP_MS
+
+
+def turns(turner: Turner) -> Iterator[Sequence[Task]]:
+    """What happens in each turn."""
+    places = [("HOTEL", "Ritz"), ("FLIGHT", "LX-8"), ("CAR", "Fiat")]
+    yield [Order(Command(FREE.event, service, FREE.apply), entity_id, 9, ()) for service, entity_id in places]
+    for who in ("Ada", "Bo", "Cy", "Di"):
+        yield [Begin(turner.form_of(trip), [Trip(who, "Ritz", "LX-8", "Fiat", 90_000)])]
+    yield [said(1, "MONEY_CHARGED", Done("R1")), said(2, "MONEY_CHARGED", Refused("card declined"))]
+    yield [said(3, "MONEY_CHARGED", Unknown("ReadTimeout: no answer")), said(4, "MONEY_CHARGED", Done("R2"))]
+    yield [said(1, "MAIL_SENT", Done()), said(4, "MAIL_SENT", Refused("no such address"))]
+    yield []
+
+
+def said(number: int, step: str, outcome: Outcome) -> Task:
+    """A participant's answer."""
+    return Hear(f"{SAGA_ID.partition('-')[0]}-{number}", Answered(step, Kind.DO, outcome, 1))
+
+
+def lines_of(what: str, store: Records, out: Paper, now_ms: int) -> list[Text]:
+    """What a command shows."""
+    if what == "sagas":
+        return saga_lines(out, list(sagas(store, Search())), now_ms)
+    if what == "status":
+        return list(status_lines(out, overview(store, now_ms), now_ms))
+    told = story(store, SAGA_ID)
+    assert told
+    return list(story_lines(out, told, now_ms))
+
+
+def main() -> None:
+    """Print it."""
+    if sys.argv[1:] not in (["sagas"], ["show"], ["status"]):
+        sys.exit("usage: python -m tools.shown_store sagas|show|status")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shop.db"
+        now_ms = fill(path)
+        out = paper()
+        with closing(records(path)) as store:
+            out.write(*lines_of(sys.argv[1], store, out, now_ms))
+
+
+if __name__ == "__main__":
+    main()
