@@ -88,6 +88,22 @@ def test_a_key_whose_commit_was_interrupted_is_found(tmp_path: Path, monkeypatch
         assert store.keys(["K1", "K2"]) == {"K1": key("K1"), "K2": key("K2")}
 
 
+def test_a_row_is_not_used_twice(tmp_path: Path) -> None:
+    """A key that takes the place of one that is gone is not taken to be sorted in."""
+    file = tmp_path / "store.db"
+    with digests(digest_of):
+        with closing(SqliteStore(file)) as store:
+            write = Writer(store)
+            last = [key(f"key {number}") for number in range(UNSORTED_MAX)]
+            write(*last)
+            write(*(key(f"more {number}") for number in range(UNSORTED_MAX)))
+            write(gone=last + [key(f"more {number}") for number in range(UNSORTED_MAX)])
+        with closing(SqliteStore(file)) as store:
+            Writer(store)(key("K1"), key("K2"))
+        with closing(SqliteStore(file)) as store:
+            assert store.keys(["K1", "K2"]) == {"K1": key("K1"), "K2": key("K2")}
+
+
 def test_few_keys_wait_to_be_sorted_in(tmp_path: Path) -> None:
     """However many there are, and when they come one by one."""
     with digests(digest_of), closing(SqliteStore(tmp_path / "store.db")) as store:
