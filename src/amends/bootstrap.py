@@ -20,7 +20,7 @@ from amends.core.definition import Command, Saga
 from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
 from amends.engine.shell import QUEUE_MAX, Engine
-from amends.errors import StoreUnusable
+from amends.errors import StoreUnusable, UnusableInput
 from amends.ports import Store
 from amends.stored import Head
 
@@ -85,6 +85,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         StoreUnusable: the URL is none of these. Opening the store may raise it too, with one line that says why.
     """
     store = _store(url)
+    if queue_max < 1 or any(limit < 1 for limit in (concurrency or {}).values()):
+        raise UnusableInput("queue_max and every limit in concurrency are at least 1")
     given = tuple(sagas), tuple(commands)
 
     def make() -> Engine:

@@ -96,7 +96,7 @@ class Store(Records, Protocol):
     def due(
         self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
     ) -> list[tuple[int, str]]:
-        """Which sagas move by themselves next, but for those that were set aside.
+        """Which sagas move by themselves next.
 
         Args:
             definitions: of these definitions alone.

@@ -9,7 +9,7 @@ import pytest
 
 from amends.errors import StoreConflict
 from amends.ports import Store
-from amends.stored import COMPENSATED, COMPLETED, FORWARD, WAITS_FOR_OPERATOR, Changes, Head, Unreadable
+from amends.stored import COMPENSATED, COMPLETED, FORWARD, WAITS_FOR_OPERATOR, Changes, Head
 from tests.contract.everything import everything
 from tests.contract.rows import START_MS, TICKETS, TRIPS, Writer, block, completed, entity, key, saga
 from tests.contract.subjects import WRITERS, opened
@@ -151,13 +151,6 @@ def test_what_is_due_comes_in_pages(store: Store, write: Writer) -> None:
         after = page[-1]
     assert [entry for page in pages for entry in page] == [(10 + i // 3, f"S{i}") for i in range(10)]
     assert [len(page) for page in pages] == [3, 3, 3, 1]
-
-
-def test_what_was_set_aside_is_not_due(store: Store, write: Writer) -> None:
-    """Nobody can move it; an entity of the same name is somebody else's."""
-    write(saga("S1", due_ms=10), saga("S2", due_ms=20))
-    write(Unreadable("saga", "S1", "torn"), Unreadable("entity", "S2", "torn"))
-    assert store.due([TICKETS], 2**62, 9) == [(20, "S2")]
 
 
 def test_a_saga_is_due_when_it_was_said_last(store: Store, write: Writer) -> None:

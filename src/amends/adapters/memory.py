@@ -89,8 +89,7 @@ class MemoryStore:
         """Which sagas move by themselves next, as (due time, saga id); see `amends.ports.Store.due`."""
         waiting = (self._waiting.get(definition, {}) for definition in set(definitions))
         found = ((due_ms, saga_id) for ids in waiting for saga_id, due_ms in ids.items() if due_ms <= until_ms)
-        moving = (entry for entry in found if entry > after and ("saga", entry[1]) not in self._set_aside)
-        return heapq.nsmallest(limit, moving)
+        return heapq.nsmallest(limit, (entry for entry in found if entry > after))
 
     def commit(self, changes: Changes) -> None:
         """Write all of it, or nothing.

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
 from amends.engine.handle import Handle, Result
-from amends.engine.shell import Engine
+from amends.engine.shell import TURN_THREAD, Engine
 from amends.engine.work import Work
-from amends.errors import EngineStopped, RequestRefused
+from amends.errors import EngineStopped, ParticipantError, RequestRefused
 
 Answer = TypeVar("Answer")
+CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
 
 class BlockingHandle:
@@ -47,6 +49,9 @@ class BlockingEngine:
         self._engine = engine
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="amends-loop", daemon=True)
+        self._lock = threading.Lock()
+        self._pending: set[Future[Any]] = set()
+        self._is_over = False
 
     def __enter__(self) -> Self:
         """See `Engine.__aenter__`."""
@@ -103,12 +108,28 @@ class BlockingEngine:
         return self._do(self._engine.entity(service, entity_id))
 
     def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
-        if self._loop.is_closed():
+        here = threading.current_thread()
+        if here is self._thread or here.name.startswith(TURN_THREAD):
             what.close()
-            raise EngineStopped("the engine was closed; its sagas go on when it is opened again")
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
+            raise ParticipantError("a participant called the blocking engine that waits for it; it would wait for ever")
+        with self._lock:
+            if self._is_over:
+                what.close()
+                raise EngineStopped(CLOSED)
+            future = asyncio.run_coroutine_threadsafe(what, self._loop)
+            self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        try:
+            return future.result()
+        except CancelledError as error:
+            raise EngineStopped(CLOSED) from error
 
     def _end(self) -> None:
+        with self._lock:
+            self._is_over = True
+            pending = list(self._pending)
+        for future in pending:
+            future.cancel()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -12,17 +12,18 @@ import contextlib
 import inspect
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from amends.core.definition import Step
-from amends.core.messages import Answered, Done, Outcome, Send, Unknown
+from amends.core.messages import Answered, Done, Outcome, Refused, Send, Unknown
 from amends.core.run import outcome_of
-from amends.engine.codec import plain
+from amends.engine.codec import plain, said
 from amends.engine.flights import Asking, Flight, flight_of
 from amends.ports import Clock
 
 CONCURRENCY: Final = 64  # calls of one participant at a time, unless told otherwise
+CLOSE_S: Final = 5.0  # how long the end of the engine waits for calls that were cancelled
 LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
 
 Hear = Callable[[str, Answered], None]
@@ -79,6 +80,7 @@ class Lane:
         self._queue: OrderedDict[Flight, Asking] = OrderedDict()
         self._calls: dict[Flight, asyncio.Task[None]] = {}
         self._late: dict[asyncio.Task[None], None] = {}
+        self._living = 0  # calls that have not returned, whoever waits for them: a thread cannot be ended
 
     def send(self, step: Step, send: Send) -> None:
         """Send a request, or let it wait for a place."""
@@ -92,7 +94,9 @@ class Lane:
         if call is not None:
             self._late[call] = None
             if len(self._late) > LATE_MAX:
-                next(iter(self._late)).cancel()
+                oldest = next(iter(self._late))
+                del self._late[oldest]
+                oldest.cancel()
             self._fill()
 
     async def close(self) -> None:
@@ -101,17 +105,26 @@ class Lane:
         calls = [*self._calls.values(), *self._late]
         for call in calls:
             call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
+        if calls:
+            await asyncio.wait(calls, timeout=CLOSE_S)  # not for one that will not be ended
 
     def _fill(self) -> None:
-        while self._queue and len(self._calls) < self._limit:
+        while self._queue and len(self._calls) < self._limit and self._living < self._limit + LATE_MAX:
             flight, (step, send) = self._queue.popitem(last=False)
-            if self._clock.now_ms() < send.due_ms:  # else it times out unsent, and is asked again
+            if self._clock.now_ms() < (send.at_ms + send.due_ms) // 2:  # else it times out unsent, and is asked again:
+                self._living += 1  # who had too little time for an answer would only take places from the others
                 self._calls[flight] = asyncio.create_task(self._call(step, send))
+
+    def _returned(self) -> None:
+        self._living -= 1
+        self._fill()
 
     async def _call(self, step: Step, send: Send) -> None:
         request = send.request
         try:
+            if self._clock.now_ms() >= send.due_ms:  # the loop was blocked: it counts as timed out already
+                self._returned()
+                return
             outcome = await self._outcome(step, send)
             self._hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt))
         finally:
@@ -126,31 +139,46 @@ class Lane:
         assert function is not None, "only what a step has is asked"
         try:
             if inspect.iscoroutinefunction(function):
-                answer = await function(self._client, request.body, request.call)
+                answer = await self._awaited(function(self._client, request.body, request.call))
             else:
-                answer = await in_thread(function, self._client, request.body, request.call)
+                answer = await in_thread(self._returned, function, self._client, request.body, request.call)
                 if inspect.isawaitable(answer):
                     answer = await answer
             return storable(outcome_of(answer, request))
-        except Exception as error:  # noqa: BLE001 - whatever it was, the effect may have happened
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it was, the effect may have happened
             return Unknown(f"{type(error).__name__}: {error}")
 
+    async def _awaited(self, call: Awaitable[Any]) -> Any:
+        try:
+            return await call
+        finally:
+            self._returned()
 
-def in_thread(function: Callable[..., Any], *given: Any) -> asyncio.Future[Any]:
-    """Call a function in a thread of its own. It holds nobody back: a process ends without waiting for it."""
+
+def in_thread(returned: Callable[[], None], function: Callable[..., Any], *given: Any) -> asyncio.Future[Any]:
+    """Call a function in a thread of its own. It holds nobody back: a process ends without waiting for it.
+
+    Args:
+        returned: called in the loop once the function has returned, whether or not anybody still waits.
+        function: called with `given`.
+        given: its arguments.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
 
-    def tell(error: BaseException | None, answer: Any) -> None:
+    def tell(error: Exception | None, answer: Any) -> None:
+        returned()
         if not future.done():
             future.set_result(answer) if error is None else future.set_exception(error)
 
     def call() -> None:
-        error, answer = None, None
+        error: Exception | None = None
+        answer = None
         try:
             answer = function(*given)
-        except BaseException as raised:  # noqa: BLE001 - it is raised again where it is waited for
-            error = raised
+        except BaseException as raised:  # noqa: BLE001 - a future takes no StopIteration, and SystemExit is no order to us
+            error = RuntimeError(f"{type(raised).__name__}: {raised}")
+            error.__cause__ = raised
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(tell, error, answer)
 
@@ -164,6 +192,11 @@ def storable(outcome: Outcome) -> Outcome:
     Raises:
         TypeError, ValueError: an answer that JSON cannot hold.
     """
-    if isinstance(outcome, Done) and outcome.answer is not None:
-        return Done(plain(outcome.answer))
+    match outcome:
+        case Done(answer) if answer is not None:
+            return Done(plain(answer))
+        case Refused(reason):
+            return Refused(said(reason))
+        case Unknown(error):
+            return Unknown(said(error))
     return outcome

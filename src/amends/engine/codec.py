@@ -105,7 +105,15 @@ def text_of(value: Any) -> str:
     Raises:
         TypeError, ValueError: it holds what JSON cannot (an object of a class of its own, a lone surrogate).
     """
-    return _ENCODER.encode(value).decode()
+    try:
+        return _ENCODER.encode(value).decode()
+    except (RecursionError, OverflowError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def said(reason: Any) -> str:
+    """A reason as text that can be stored, whatever a participant gave as one."""
+    return str(reason).encode("utf-8", "backslashreplace").decode()
 
 
 def plain(value: Any) -> Any:
@@ -114,7 +122,7 @@ def plain(value: Any) -> Any:
     Raises:
         TypeError, ValueError: as `text_of`.
     """
-    return msgspec.json.decode(_ENCODER.encode(value))
+    return msgspec.json.decode(text_of(value))
 
 
 class Form:
@@ -196,7 +204,7 @@ def body_of(run: Run) -> str:
     """
     at = underway(run.state)
     if at is None and not run.answers and not isinstance(run.state, Abandoned):  # most sagas, once they are over
-        reason = f',"reason":{text_of(run.reason)}' if run.reason else ""
+        reason = f',"reason":{text_of(said(run.reason))}' if run.reason else ""
         return f'{{"trail":{_TRAILS.of(run.trail)},"number":{run.number}{reason}}}'
     steps = run.saga.groups[at.group] if at else ()
     return text_of(
@@ -207,10 +215,11 @@ def body_of(run: Run) -> str:
             group=at.group if at else 0,
             members={step.event: status for step, status in zip(steps, at.members, strict=True)} if at else {},
             waiting={
-                step.event: Asked(step.service, *waiting) for step, waiting in zip(steps, run.waiting, strict=False)
+                step.event: Asked(step.service, *waiting._replace(error=said(waiting.error)))
+                for step, waiting in zip(steps, run.waiting, strict=False)
             },
             answers=dict(run.answers),
-            reason=run.reason,
+            reason=said(run.reason),
             outstanding=[] if isinstance(run.state, Forward) else list(run.outstanding()),
             deadline_ms=run.deadline_ms,
         )
@@ -288,9 +297,18 @@ class EntityForms:
                 for function in (step.action, step.undo):
                     self._learn(step.service, function)
 
-    def learn_command(self, command: Command) -> None:
-        """Learn from a command's function."""
-        self._learn(command.service, command.apply)
+    def learn_command(self, command: Command) -> bool:
+        """Learn from a command's function; whether the types of its service are others than before."""
+        return self._learn(command.service, command.apply)
+
+    def check(self) -> None:
+        """Look whether the entities of every service can be read back.
+
+        Raises:
+            DefinitionError: those of one cannot: its functions take types that JSON cannot tell apart.
+        """
+        for service in self._types:
+            self._decoder(service)
 
     def decode(self, service: str, text: str) -> Any:
         """An entity, read back.
@@ -298,20 +316,24 @@ class EntityForms:
         Raises:
             msgspec.DecodeError: it is not what was written.
         """
+        return self._decoder(service).decode(text)
+
+    def _decoder(self, service: str) -> msgspec.json.Decoder[Any]:
         decoder = self._decoders.get(service)
         if decoder is None:
             kinds = self._types.get(service) or {Any}
             kind = Any if Any in kinds else reduce(operator.or_, kinds)
             decoder = self._decoders[service] = _decoder(kind, f"the entities of {service}, {kind},")
-        return decoder.decode(text)
+        return decoder
 
-    def _learn(self, service: str, function: Callable[..., Any] | None) -> None:
+    def _learn(self, service: str, function: Callable[..., Any] | None) -> bool:
         kinds = self._types.setdefault(service, set())
         before = len(kinds)
         if function is not None:
             kinds |= _declared(function)
         if len(kinds) != before:
             self._decoders.pop(service, None)
+        return len(kinds) != before
 
 
 @lru_cache(maxsize=1000)  # a simulation opens engines all the time, on the same definitions

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from enum import Enum
+from types import NoneType
 from typing import Any, Final, NamedTuple
 
 from amends.engine.codec import EntityForms, text_of
-from amends.errors import AmendsError
+from amends.errors import AmendsError, ParticipantError
 from amends.ports import Store
 from amends.stored import EntityRow, Unreadable
 
@@ -39,10 +41,32 @@ class Kept(NamedTuple):
     Attributes:
         value: ``None`` when it does not exist.
         version: 0 when it never did.
+        text: as JSON, of a value that its functions could change in place; else empty.
     """
 
     value: Any
     version: int
+    text: str = ""
+
+
+class Snapshot(NamedTuple):
+    """What an entity that can be changed in place was before."""
+
+    text: str
+
+
+_FROZEN: Final[dict[type, bool]] = {}
+
+
+def is_frozen(value: Any) -> bool:
+    """Whether a value stays what it is: numbers, texts, tuples (of such values), frozen dataclasses and structs."""
+    kind = type(value)
+    known = _FROZEN.get(kind)
+    if known is None:
+        parameters = getattr(kind, "__dataclass_params__", None) or getattr(kind, "__struct_config__", None)
+        plain = issubclass(kind, str | int | float | bytes | tuple | frozenset | Enum | NoneType)
+        known = _FROZEN[kind] = plain or bool(getattr(parameters, "frozen", False))
+    return known
 
 
 class Shelf:
@@ -61,8 +85,17 @@ class Shelf:
         """
         kept = self._kept[service].get(entity_id)
         if kept is None:
-            kept = self._kept[service][entity_id] = self._read(service, entity_id)
-        return kept
+            kept = self._read(service, entity_id)
+            self.put(service, {entity_id: kept})
+        return kept._replace(value=self.decode(service, kept.text)) if kept.text else kept
+
+    def decode(self, service: str, text: str) -> Any:
+        """An entity of its own, of its JSON."""
+        return self._forms.decode(service, text)
+
+    def forget(self, service: str) -> None:
+        """Read the entities of a service anew: they are of other types than was known."""
+        self._kept.pop(service, None)
 
     def put(self, service: str, entities: dict[str, Kept]) -> None:
         """Take over what was committed."""
@@ -85,9 +118,10 @@ class Shelf:
         if row.body is None:
             return Kept(None, row.version)
         try:
-            return Kept(self._forms.decode(service, row.body), row.version)
+            value = self._forms.decode(service, row.body)
         except ValueError as error:  # msgspec.DecodeError is one: the text is not what its functions take
             raise EntityDamaged(Unreadable("entity", f"{service}/{entity_id}", str(error))) from error
+        return Kept(value, row.version, "" if is_frozen(value) else row.body)
 
 
 NEVER: Final = Kept(None, 0)
@@ -137,35 +171,49 @@ class Overlay:
         for service, id_of in asks:
             entity_id, values = id_of(request), self.values[service]
             if entity_id not in values:
+                _refuse_no_id(service, entity_id)
                 self.load(service, entity_id)
-            touched.append((values, service, entity_id, values[entity_id]))
+            touched.append((values, service, entity_id, _before(values[entity_id])))
         return touched
 
     def settle(self, touched: Iterable[Touched]) -> None:
         """What was written of these is there to stay."""
         for values, service, entity_id, before in touched:
-            if values.get(entity_id) is not before:
-                values.setdefault(entity_id)  # it was deleted
+            if values.setdefault(entity_id) is not before:  # what was deleted is not there
                 self._changed[service][entity_id] = None
 
     def restore(self, touched: Iterable[Touched]) -> None:
         """What was written of these was never written."""
-        for values, _, entity_id, before in touched:
-            values[entity_id] = before
+        for values, service, entity_id, before in touched:
+            is_snapshot = type(before) is Snapshot
+            values[entity_id] = self._shelf.decode(service, before.text) if is_snapshot else before
 
     def load(self, service: str, entity_id: str) -> Any:
-        """Look at an entity, and give it; ``None`` when there is none."""
-        is_fresh = self._trusts_fresh and entity_id in self.fresh
-        kept = self._stored[service][entity_id] = NEVER if is_fresh else self._shelf.get(service, entity_id)
+        """Look at an entity, and give it; ``None`` when there is none.
+
+        Raises:
+            EntityDamaged: its row cannot be read.
+        """
+        is_known = (self._trusts_fresh and entity_id in self.fresh) or not _is_id(entity_id)
+        kept = self._stored[service][entity_id] = NEVER if is_known else self._shelf.get(service, entity_id)
         self.values[service][entity_id] = kept.value
         return kept.value
 
     def write(self, service: str, entity_id: str, value: Any) -> None:
-        """Write an entity, to stay or to be taken back."""
+        """Write an entity, to stay or to be taken back.
+
+        Raises:
+            ParticipantError: its id is no text that can be stored.
+        """
+        _refuse_no_id(service, entity_id)
         values = self.values[service]
         before = values[entity_id] if entity_id in values else self.load(service, entity_id)
-        self._written.append((values, service, entity_id, before))
+        self._written.append((values, service, entity_id, _before(before)))
         values[entity_id] = value
+
+    def written(self) -> dict[tuple[str, str], Any]:
+        """What was written by `write` since the last `keep`: service and id to entity."""
+        return {(service, entity_id): values[entity_id] for values, service, entity_id, _ in self._written}
 
     def keep(self) -> None:
         """What was written by `write` since the last time is there to stay."""
@@ -187,11 +235,13 @@ class Overlay:
             values, stored = self.values[service], self._stored[service]
             rows, kept = [], {}
             for entity_id in changed:
-                value, (before, version) = values[entity_id], stored[entity_id]
-                if value is not before:
-                    body = None if value is None else text_of(value)
+                value, (before, version, text) = values[entity_id], stored[entity_id]
+                if value is before and not text:
+                    continue
+                body = None if value is None else text_of(value)
+                if body is None or body != text:
                     rows.append(new_row(EntityRow, (service, entity_id, body, version + 1)))
-                    kept[entity_id] = new_row(Kept, (value, version + 1))
+                    kept[entity_id] = new_row(Kept, (value, version + 1, "" if is_frozen(value) else body))
             yield service, rows, kept
 
 
@@ -251,3 +301,23 @@ class Owned(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         raise TypeError("the entities of a service are looked up by id; to count them, read the store's entities")
+
+
+def _before(value: Any) -> Any:
+    return value if is_frozen(value) else Snapshot(text_of(value))
+
+
+def _is_id(entity_id: object) -> bool:
+    """Whether an entity can have an id: text that UTF-8 can hold."""
+    if type(entity_id) is not str:
+        return False
+    try:
+        entity_id.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_no_id(service: str, entity_id: object) -> None:
+    if not _is_id(entity_id):
+        raise ParticipantError(f"{service}: {entity_id!r:.100} is no id of an entity; give a str that UTF-8 can hold")

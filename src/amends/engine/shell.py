@@ -13,11 +13,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from amends.core.definition import Command, Saga
-from amends.core.messages import Answered, Decline, Done, Input, Kind, Later, Outcome, Refused, Unknown, Verb
+from amends.core.definition import DURATION_MAX, Command, Saga, is_duration
+from amends.core.messages import Answered, Decline, Done, Input, Kind, Later, Outcome, Refused, Resolve, Unknown, Verb
 from amends.core.step import Run
 from amends.engine.calls import Calls, storable
 from amends.engine.codec import Form
@@ -35,6 +36,8 @@ KEY_LENGTH_MAX: Final = 255  # of a client key; a longer one is no name (Idempot
 SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
 SECOND_MS: Final = 1000
 IDLE_S: Final = 3600.0  # how long the loop sleeps when nothing is due; whatever arrives wakes it
+
+TURN_THREAD: Final = "amends-turn"
 
 log = logging.getLogger("amends")
 
@@ -79,6 +82,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._waiters: dict[str, list[asyncio.Future[Result]]] = {}
         self._due_ms: int | None = None
+        self._is_closed = False
         self._stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
 
     # Opening and closing --------------------------------------------------------------------------------------
@@ -90,10 +94,11 @@ class Engine:
             StoreUnusable: the store cannot be used; one line says why.
             DefinitionError: the definitions cannot be stored side by side.
         """
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="amends-turn")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=TURN_THREAD)
         try:
             await self._in_thread(self._take_over)
         except BaseException:
+            self._thread.submit(self._give_up)  # also where nobody waited for it any more
             self._thread.shutdown()
             raise
         self._calls = Calls(self._clients, self._concurrency, self._clock, self._hear)
@@ -111,11 +116,19 @@ class Engine:
         """As at the end of ``async with``; a second call does nothing."""
         if self._stopped is None:
             self._stopped = EngineStopped("the engine was closed; its sagas go on when it is opened again")
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._wake.set()
         await asyncio.wait([self._loop_task])
         await self._calls.close()
         await self._in_thread(self._store.close)
         self._thread.shutdown()
+
+    def _give_up(self) -> None:
+        store: Store | None = getattr(self, "_store", None)
+        if store is not None:
+            store.close()
 
     def _take_over(self) -> None:
         self._store = self._open_store()
@@ -172,11 +185,11 @@ class Engine:
         if keys is not None and len(keys) != len(asked):
             raise RequestRefused(f"{len(asked)} requests came with {len(keys)} keys; give each request a key, or none")
         form, handles = self._form_of(saga), list[Handle | RequestRefused]()
+        names = [] if keys is None else [_key(key) for key in keys]
         size = min(BATCH_MAX, self._queue_max)
         for first in range(0, len(asked), size):
             part = slice(first, first + size)
-            given = () if keys is None else [_key(key) for key in keys[part]]
-            for begun in await self._call(Begin(form, asked[part], given), waits=first > 0):
+            for begun in await self._call(Begin(form, asked[part], names[part]), waits=first > 0):
                 if isinstance(begun, StoreError):
                     raise begun
                 if isinstance(begun, Exception) and not isinstance(begun, RequestRefused):
@@ -194,17 +207,15 @@ class Engine:
         Raises:
             RequestRefused: no request has this key, or the outcome cannot be stored.
         """
-        saga_id, _, rest = key.partition("/")
+        saga_id, _, rest = _name(key).partition("/")
         event, _, kind = rest.rpartition("/")
         if kind not in (Kind.DO.value, Kind.UNDO.value):
             raise RequestRefused(f"{key!r} is no key of a request: saga/step/do or saga/step/undo")
         if not isinstance(outcome, Done | Refused | Unknown | Later):
             raise RequestRefused(f"{outcome!r} is no outcome: give Done, Refused, Unknown or Later")
-        try:
-            said = Answered(event, Kind(kind), storable(outcome))
-        except (TypeError, ValueError) as error:
-            raise RequestRefused(f"the answer cannot be stored: {error}") from error
-        await self._call(Hear(saga_id, said))
+        if isinstance(outcome, Later) and not is_duration(outcome.within_s):
+            raise RequestRefused(f"within_s is {outcome.within_s!r}; give seconds above 0, up to {DURATION_MAX:g}")
+        await self._call(Hear(saga_id, Answered(event, Kind(kind), _storable(outcome))))
 
     async def tell(self, saga_id: str, verb: Verb) -> None:
         """Hand a verb to a saga: `Cancel` by a client; `Retry`, `Resolve`, `Compensate`, `Abandon` by an operator.
@@ -212,7 +223,9 @@ class Engine:
         Raises:
             RequestRefused: there is no such saga, or it cannot take this now; the message says why.
         """
-        said = await self._call(Hear(saga_id, verb))
+        if isinstance(verb, Resolve):
+            verb = replace(verb, outcome=_storable(verb.outcome))
+        said = await self._call(Hear(_name(saga_id), verb))
         if isinstance(said, Decline):
             raise RequestRefused(f"saga {saga_id!r}: {said.reason}")
 
@@ -238,11 +251,11 @@ class Engine:
             function: called in the engine's thread; it may be called again when it raised or somebody else did.
             keys: client keys that it looks at.
         """
-        return await self._call(Transact(function, keys))
+        return await self._call(Transact(function, [_key(key) for key in keys]))
 
     async def entity(self, service: str, entity_id: str) -> Any:
         """An entity of a participant whose state the engine keeps; ``None`` when it does not exist."""
-        return await self._call(Look(lambda work: work.entities[service].get(entity_id)))
+        return await self._call(Look(lambda work: work.entities[service].get(entity_id)), waits=True)
 
     async def result(self, saga_id: str) -> Result:
         """Wait for the end of a saga.
@@ -253,7 +266,7 @@ class Engine:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(saga_id, []).append(waiter)
         try:
-            live = await self._call(Look(lambda work: work.saga(saga_id)))
+            live = await self._call(Look(lambda work: work.saga(_name(saga_id))), waits=True)
             if live is None or isinstance(live, Unreadable):
                 raise RequestRefused(f"there is no saga {saga_id!r} that can be read")
             return result_of(live.run) or await waiter
@@ -385,10 +398,14 @@ class Engine:
 
     async def _wait_for_space(self, batch: Sequence[Waiting], full: StoreFull | StoreBusy) -> None:
         """Refuse what clients ask; keep what participants answered until it can be written."""
-        kept = [waiting for waiting in batch if waiting.reply is None or isinstance(waiting.task, Look)]
-        for task, reply in batch:
-            if reply is not None and not isinstance(task, Look) and not reply.done():
-                reply.set_result(full)
+        kept = [waiting for waiting in batch if waiting.reply is None]
+        looks = [waiting for waiting in batch if isinstance(waiting.task, Look)]
+        for waiting in batch:
+            if not isinstance(waiting.task, Look) and waiting.reply is not None and not waiting.reply.done():
+                waiting.reply.set_result(full)
+        seen = await self._in_thread(self._turner.look, [waiting.task for waiting in looks], self._clock.now_ms())
+        for waiting, answer in zip(looks, seen, strict=True):
+            self._reply(waiting, answer)
         self._queue.extendleft(reversed(kept))
         self._queued += len(kept)
         self._due_ms = self._clock.now_ms()
@@ -416,3 +433,17 @@ def _key(key: object) -> str:
     if not isinstance(key, str) or not key or len(key) > KEY_LENGTH_MAX or not key.isprintable():
         raise RequestRefused(f"client key {key!r:.300} is not printable text of 1 to {KEY_LENGTH_MAX} characters")
     return key
+
+
+def _name(name: object) -> str:
+    """A saga's id, or a request's key; one that cannot be one is nobody's."""
+    if not isinstance(name, str) or not name.isprintable():
+        raise RequestRefused(f"there is no saga {name!r:.300}")
+    return name
+
+
+def _storable(outcome: Any) -> Any:
+    try:
+        return storable(outcome)
+    except (TypeError, ValueError) as error:
+        raise RequestRefused(f"the answer cannot be stored: {error}") from error

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Protocol
 import msgspec
 
 from amends.core.definition import Command
-from amends.core.messages import Decline, Input, Refused
+from amends.core.messages import Answered, Decline, Input, Refused
 from amends.core.step import Run
 from amends.engine.codec import Form
 from amends.engine.work import Work, digest_of
@@ -164,6 +164,10 @@ class Hear(_Single):
             raise RequestRefused(f"there is no saga {self.saga_id!r}")
         if isinstance(live, Unreadable):
             raise RequestRefused(f"saga {self.saga_id!r} cannot be read: {live.why}")
+        if isinstance(self.said, Answered) and all(
+            self.said.step != step.event for step in live.form.saga.every_step()
+        ):
+            raise RequestRefused(f"saga {self.saga_id!r} has no step {self.said.step!r}")
         return work.hear(live, self.said)
 
 
@@ -236,7 +240,9 @@ class Transact(_Single):
 
     def carry_out(self, work: Work) -> Any:
         """What the function gave back."""
-        return self.function(work)
+        answer = self.function(work)
+        work.settle()
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

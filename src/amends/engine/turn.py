@@ -89,6 +89,8 @@ class Turner:
         self._by_definition = {form.definition: form for form in self._forms.values()}
         self._lives: dict[str, Live] = {}
         self._resumed: tuple[int, str] | None = (0, "")
+        self._unreadable: set[str] = set()
+        self._stirred: set[str] = set()
         self._due_ms: int | None = 0
         self._rows: dict[str, SagaRow | Unreadable] = {}
         self._flights = Flights(self._since_ms)
@@ -140,11 +142,23 @@ class Turner:
         now_ms = max(now_ms, self._since_ms + 1, self._head.at_ms)
         page = self._to_resume()
         stirs = [Stir(saga_id, due_ms) for due_ms, saga_id in (page or self._overdue(now_ms))]
+        self._stirred = {stir.saga_id for stir in stirs}
         turn = self._decided([*stirs, *tasks], now_ms)
         self._resumed = page[-1] if len(page) == DUE_MAX else None
-        due = [(now_ms, "")] if self._resumed else self._due(WAITS_FOR_OPERATOR - 1, 1)
-        self._due_ms = due[0][0] if due else None
+        self._due_ms = now_ms if self._resumed else self._next_due_ms(now_ms)
         return turn._replace(due_ms=self._due_ms, replies=turn.replies[len(stirs) :])
+
+    def look(self, tasks: Sequence[Task], now_ms: int) -> list[Any]:
+        """Carry out tasks that only look, while nothing can be written."""
+        work = Work(self._wares, max(now_ms, self._head.at_ms), {})
+        return [self._carried_out(place, task, work) for place, task in enumerate(tasks)]
+
+    def _next_due_ms(self, now_ms: int) -> int | None:
+        try:
+            due = self._due(WAITS_FOR_OPERATOR - 1, 1)
+        except StoreBusy:  # the turn is committed, and has to be told
+            return now_ms
+        return due[0][0] if due else None
 
     def _to_resume(self) -> list[tuple[int, str]]:
         """A page of the sagas that a process before this one left waiting.
@@ -158,7 +172,14 @@ class Turner:
         return [] if self._due_ms is None or self._due_ms > now_ms else self._due(now_ms, DUE_MAX)
 
     def _due(self, until_ms: int, limit: int, after: tuple[int, str] = (0, "")) -> list[tuple[int, str]]:
-        return self._store.due(self._by_definition, until_ms, limit, after)
+        """Sagas that are due, but for those that were found to be unreadable: nobody can move them."""
+        found: list[tuple[int, str]] = []
+        while True:
+            page = self._store.due(self._by_definition, until_ms, limit, after)
+            found += [entry for entry in page if entry[1] not in self._unreadable]
+            if len(page) < limit or len(found) >= limit:
+                return found[:limit]
+            after = page[-1]
 
     def _decided(self, tasks: Sequence[Task], now_ms: int) -> Turn:
         spoilt: dict[int, Exception] = {}
@@ -174,18 +195,30 @@ class Turner:
         raise StoreFailed("another process writes to this store")
 
     def _taken(
-        self, tasks: Sequence[Task], now_ms: int, spoilt: Mapping[int, Exception], *, trusts_fresh: bool
+        self,
+        tasks: Sequence[Task],
+        now_ms: int,
+        spoilt: Mapping[int, Exception],
+        *,
+        trusts_fresh: bool,
+        is_careful: bool = False,
     ) -> Turn:
         self._rows = self._store.sagas({task.saga_id for task in tasks} - self._lives.keys() - {""})
         known = self._store.keys([key for task in tasks for key in task.keys])
-        work = Work(self._wares, now_ms, known, trusts_fresh=trusts_fresh)
-        replies = [spoilt.get(place) or self._carried_out(place, task, work) for place, task in enumerate(tasks)]
+        work = Work(self._wares, now_ms, known, trusts_fresh=trusts_fresh, is_careful=is_careful)
+        replies = [
+            spoilt[place] if place in spoilt else self._carried_out(place, task, work)
+            for place, task in enumerate(tasks)
+        ]
         if not work.is_empty():
             try:
                 changes = work.changes(self._head)
-            except (TypeError, ValueError) as error:
-                return self._apart(tasks, now_ms, error)
-            self._commit(*changes)
+                self._store.commit(changes[0])
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever cannot be stored, the rest can
+                return self._apart(tasks, now_ms, error, is_careful=is_careful)
+            self._take_over(*changes)
         sends, dropped = self._flights.take_off(work.runs(), work.asked, now_ms)
         return Turn(None, replies, sends, dropped, work.ended, work.parked)
 
@@ -200,14 +233,16 @@ class Turner:
             work.overlay.take_back()
             if isinstance(task, Stir):
                 work.put_aside(Unreadable("saga", task.saga_id, f"{type(error).__name__}: {error}"))
+                self._unreadable.add(task.saga_id)
             return error
 
-    def _commit(
+    def _take_over(
         self, written: Changes, entities: Mapping[str, dict[str, Kept]], lives: Mapping[str, Live | None]
     ) -> None:
-        self._store.commit(written)
+        """What is committed is what the next turn decides on."""
         self._head = Head(written.block.number, written.block.head, written.block.at_ms)
         self._aside.update((row.kind, row.name) for row in written.set_aside)
+        self._unreadable.update(row.name for row in written.set_aside if row.kind == "saga")
         for service, kept in entities.items():
             self._wares.shelf.put(service, kept)
         for saga_id, live in lives.items():
@@ -217,12 +252,11 @@ class Turner:
         while len(self._lives) > LIVES_MAX:
             del self._lives[next(iter(self._lives))]
 
-    def _apart(self, tasks: Sequence[Task], now_ms: int, error: Exception) -> Turn:
+    def _apart(self, tasks: Sequence[Task], now_ms: int, error: Exception, *, is_careful: bool) -> Turn:
         """Some task left what cannot be stored: carry out each part by itself, so that no other fails with it."""
         parts = [part for task in tasks for part in task.parts()]
         if len(parts) == 1:
-            refused = RequestRefused(f"what it leads to cannot be stored: {error}")
-            return Turn(None, [tasks[0].joined([refused])])
+            return self._alone(tasks[0], now_ms, error, is_careful=is_careful)
         turns = self._one_by_one(parts, now_ms)
         answers = iter([turn.replies[0] for turn in turns])
         return Turn(
@@ -233,6 +267,25 @@ class Turner:
             {saga_id: run for turn in turns for saga_id, run in turn.ended.items()},
             [park for turn in turns for park in turn.parked],
         )
+
+    def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> Turn:
+        """What one task leads to cannot be stored.
+
+        A saga under way hears it all the same, and its participants are asked one by one: the one that left what
+        cannot be stored has changed nothing, as if it had raised. Where that does not help, the saga is set aside.
+        """
+        refused = RequestRefused(f"what it leads to cannot be stored: {error}")
+        if task.saga_id and not is_careful:
+            return self._taken([task], now_ms, {}, trusts_fresh=False, is_careful=True)
+        if isinstance(task, Stir):
+            work = Work(self._wares, now_ms, {})
+            work.put_aside(Unreadable("saga", task.saga_id, str(refused)))
+            if not work.is_empty():
+                changes = work.changes(self._head)
+                self._store.commit(changes[0])
+                self._take_over(*changes)
+            self._unreadable.add(task.saga_id)
+        return Turn(None, [task.joined([refused])])
 
     def _one_by_one(self, parts: Sequence[Task], now_ms: int) -> list[Turn]:
         """A turn for each; once there is no space, that is the answer to the rest: what was stored before is stored."""
@@ -261,6 +314,7 @@ class Turner:
             return live
         row = self._rows.get(saga_id) or self._store.sagas([saga_id]).get(saga_id)
         if row is None or isinstance(row, Unreadable):
+            self._unreadable |= {saga_id} & self._stirred
             return row
         form = self._by_definition.get(row.definition)
         if form is None:
@@ -268,6 +322,7 @@ class Turner:
         try:
             return Live(form, form.run_of(row), row.request, row.started_ms, row.version, row.status)
         except (LookupError, TypeError, ValueError) as error:
+            self._unreadable.add(saga_id)
             return Unreadable("saga", saga_id, f"{type(error).__name__}: {error}")
 
     def _forget(self) -> None:
@@ -287,4 +342,5 @@ class Turner:
             forms[id(saga)] = Form(saga)
         for command in commands:
             self._entity_forms.learn_command(command)
+        self._entity_forms.check()
         return forms

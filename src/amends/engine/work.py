@@ -36,7 +36,7 @@ from amends.core.walk import carry_out, put
 from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of
 from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
-from amends.errors import KeyReused, RequestRefused
+from amends.errors import KeyReused, ParticipantError, RequestRefused
 from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
 
 DIGEST_BYTES: Final = 16  # of a request under a client key; 2**64 requests before two are likely to share one
@@ -98,7 +98,13 @@ class Work:
     """
 
     def __init__(
-        self, wares: Wares, now_ms: int, known: Mapping[str, KeyRow | Unreadable], *, trusts_fresh: bool = True
+        self,
+        wares: Wares,
+        now_ms: int,
+        known: Mapping[str, KeyRow | Unreadable],
+        *,
+        trusts_fresh: bool = True,
+        is_careful: bool = False,
     ) -> None:
         """Begin with nothing decided.
 
@@ -107,7 +113,10 @@ class Work:
             now_ms: the clock.
             known: what the store knows of the client keys of this batch.
             trusts_fresh: see `Overlay`.
+            is_careful: whether each participant is asked by itself, and what it leaves is looked at at once.
         """
+        self._trusts_fresh = trusts_fresh
+        self._is_careful = is_careful
         self.now_ms = now_ms
         self.overlay = Overlay(wares.shelf, trusts_fresh=trusts_fresh)
         self.entities = self.overlay.views
@@ -149,6 +158,8 @@ class Work:
         saga_id = self._wares.new_id()
         prepare = form.saga.prepare
         request = asked if prepare is None else prepare(self.entities, saga_id, asked)
+        if self.overlay.written():
+            raise ParticipantError(f"saga {form.saga.name!r}: prepare wrote to an entity; it only reads")
         if isinstance(request, Refused):
             raise RequestRefused(request.reason)
         return self.start(form, saga_id, request)
@@ -159,8 +170,11 @@ class Work:
         Raises:
             RequestRefused: the request cannot be stored.
         """
+        if saga_id in self.sagas or (not self._trusts_fresh and self.saga(saga_id) is not None):
+            raise RequestRefused(f"there is a saga {saga_id!r} already")
         try:
             text = text_of(request)
+            request = form.request_of(text)  # what every step sees, also after a restart; the caller's own may change
         except (TypeError, ValueError) as error:
             raise RequestRefused(f"the request cannot be stored: {error}") from error
         self.overlay.fresh.add(saga_id)
@@ -193,6 +207,8 @@ class Work:
             due_ms: when it was due, as its row says.
         """
         live = self.saga(saga_id)
+        if live is None:
+            self.put_aside(Unreadable("saga", saga_id, "it is due, and not found by its id"))
         if live is None or isinstance(live, Unreadable):
             return
         settling = self._wares.flights.settling(live.run)
@@ -227,7 +243,8 @@ class Work:
         Raises:
             Exception: whatever the command's function raises; nothing has changed then.
         """
-        self._wares.entity_forms.learn_command(order)
+        if self._wares.entity_forms.learn_command(order):
+            self._wares.shelf.forget(order.service)
         try:
             refused = carry_out(self.entities, order, entity_id, body)
             asked, after = text_of(body), text_of(self.entities[order.service].get(entity_id))
@@ -276,6 +293,13 @@ class Work:
     def remember(self, key: str, digest: str, answer: Any, saga_id: str = "") -> None:
         """Keep what was answered under a client key, for as long as its saga is kept."""
         self.keys[key] = KeyRow(key, digest, text_of(answer), saga_id)
+
+    def settle(self) -> None:
+        """What was written straight to entities is there to stay, and is recorded."""
+        for (service, entity_id), value in self.overlay.written().items():
+            subject = f"{service}/{entity_id}"
+            self.record(subject, 0, "written", f"[{quoted(f'{subject} {text_of(value)}')}]")
+        self.overlay.keep()
 
     def put_aside(self, row: Unreadable) -> None:
         """Note that a row cannot be used: it is left as it is, and listed."""
@@ -331,13 +355,14 @@ class Work:
         """Take a step with the entities at hand; where a participant raises, one request at a time."""
         if not form.asks:
             return take(None)
+        if self._is_careful:
+            return self._asked(form, *take(None))
         touched: list[Touched] = []
         try:
             touched = self.overlay.touch(form.asks, request)
             run, effects = take(self.overlay.values)
-            if run.answers:
-                run = run._replace(answers=plain(dict(run.answers)))
-        except Exception:  # noqa: BLE001 - whatever a participant raised is met again, and told, one by one
+            _refuse_unlike(run.answers)
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever was raised is met again, and told, one by one
             self.overlay.restore(touched)
             return self._asked(form, *take(None))
         self.overlay.settle(touched)
@@ -366,7 +391,7 @@ class Work:
             self.overlay.take_back()
             self.put_aside(error.row)
             return Halt(request.step, str(error))
-        except Exception as error:  # noqa: BLE001 - docs/promises.md, P5: it may be a bug that is mended, so it is asked again
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - P5: it may be a bug that is mended, so it is asked again
             self.overlay.take_back()
             outcome = Unknown(f"{type(error).__name__}: {error}", taken_back=True)
         self.overlay.keep()
@@ -381,7 +406,10 @@ class Work:
         after = function(owned.get(entity_id), request.body, *extra)
         if isinstance(after, Refused):
             return after
-        return Done(plain(put(owned, entity_id, after, asked.event, function)))
+        answer = plain(put(owned, entity_id, after, asked.event, function))
+        if self._is_careful:
+            text_of(owned.get(entity_id))
+        return Done(answer)
 
     def _note(self, form: Form, effects: Sequence[Effect], more: str = "") -> None:
         for effect in effects:
@@ -399,6 +427,12 @@ class Work:
         if is_new_end:
             self.ended[run.saga_id] = run
         return run
+
+
+def _refuse_unlike(answers: Mapping[str, Any]) -> None:
+    """Refuse answers that would be read back as something else, so that nothing depends on a restart."""
+    if answers and plain(dict(answers)) != answers:
+        raise ParticipantError("an answer is not what will be read back")
 
 
 def digest_of(what: str, asked: Any) -> str:

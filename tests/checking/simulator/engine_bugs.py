@@ -27,16 +27,16 @@ class Bug(NamedTuple):
     seeds: int = 300
 
 
-COMMIT = "            self._commit(*changes)\n"
+FAILED = "            except StoreError:\n                raise\n"
 LOST = "for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):"
 BUGS: Final = [
     # --- what is committed ---
-    Bug("requests go out that are not committed", "turn:Turner._taken", COMMIT,
-        "            try:\n                self._commit(*changes)\n            except StoreError:\n"
-        "                pass\n", "outside", "V07"),
-    Bug("a full disk is taken for a commit", "turn:Turner._taken", COMMIT,
-        "            try:\n                self._commit(*changes)\n            except StoreError:\n"
-        "                return Turn(None, replies)\n", "shop", "V01"),
+    Bug("requests go out that are not committed", "turn:Turner._taken", FAILED,
+        "            except StoreError:\n"
+        "                sent = self._flights.take_off(work.runs(), work.asked, now_ms)\n"
+        "                return Turn(None, replies, *sent)\n", "outside", "V07"),
+    Bug("a full disk is taken for a commit", "turn:Turner._taken", FAILED,
+        "            except StoreError:\n                return Turn(None, replies)\n", "shop", "V01"),
     Bug("a commit of which nobody knows is retried blindly", "turn:Turner._decided", "except StoreConflict:",
         "except (StoreConflict, StoreFailed):", "shop", "V16"),
     Bug("the due time is not stored", "work:_row_of", "due_of(run, now_ms)", "2**62", "outside", "V08"),

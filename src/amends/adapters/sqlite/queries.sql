@@ -124,10 +124,9 @@ SELECT digest + 0, row FROM client_keys WHERE row > ?1 ORDER BY row;
 SELECT service, id, body, version, checksum FROM entities WHERE service = ?1 AND id = ?2;
 
 -- name: due
--- Which sagas of a definition move next, after a page of them, but for those that were set aside.
+-- Which sagas of a definition move next, after a page of them.
 SELECT due_ms, CAST(id AS BLOB) FROM sagas
 WHERE definition = ?1 AND due_ms IS NOT NULL AND (due_ms, id) > (?2, ?3) AND due_ms <= ?4
-    AND NOT EXISTS (SELECT 1 FROM set_aside WHERE kind = 'saga' AND name = sagas.id)
 ORDER BY due_ms, id LIMIT ?5;
 
 -- name: listing
