@@ -130,7 +130,7 @@ ENOUGH: Final = 1000
 
 NEEDS: Final[Mapping[str, str]] = {
     "crash between two sends": "two sends in one turn",
-    "a call waited for a place": "calls under way together",
+    "a call waited for a place": "calls of one participant together",
 }
 """What has to be seen often before, where it is the scenario and not the definition that says whether it can be."""
 OFTEN: Final = 100
@@ -145,4 +145,4 @@ def never_seen(shapes: Iterable[Shape], seen: Mapping[str, int]) -> list[str]:
     """
     shapes = [*shapes]
     names = (name for name, reach in SOMETIMES.items() if any(reach(shape) for shape in shapes))
-    return [name for name in names if not seen.get(name) and seen.get(NEEDS.get(name, ""), OFTEN) >= OFTEN]
+    return [name for name in names if not seen.get(name) and (name not in NEEDS or seen.get(NEEDS[name], 0) >= OFTEN)]

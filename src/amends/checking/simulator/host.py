@@ -256,5 +256,7 @@ class Lane:
         while self._queue and len(self._calls) < self._world.swarm.places:
             flight, (step, send) = self._queue.popitem(last=False)
             if self._host.now_ms() < send.due_ms:
+                if self._calls:
+                    self._world.saw("calls of one participant together")
                 self._calls[flight] = None
                 self._world.wire.call(self._host, step, send)

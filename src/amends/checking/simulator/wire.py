@@ -29,7 +29,6 @@ LATER_MS: Final = (1_000, 20_000, 59_000, 61_000, 5 * MINUTE_MS)  # around the m
 TOO_LATE: Final = 3  # of these, the first that is
 LATE_ATTEMPTS: Final = 3  # a request without a known end of its effects is late by so many limits at most
 AGAIN_MS: Final = 1_000
-TOGETHER: Final = "calls under way together"
 BROKEN, LOST, SLOW, LATE, DOUBLED = range(1, 6)
 LOST_ANSWER, FAILED_ANSWER, REPEATED = range(1, 4)
 
@@ -64,8 +63,6 @@ class Wire:
     def call(self, host: Host, step: Step, send: Send) -> None:
         """Call a participant."""
         world, request = self._world, send.request
-        if any(self.flying.values()):
-            world.saw(TOGETHER)
         label = f"{request.saga_id}/{step.event}/{request.kind.value}"
         fate = self._fate(label, step)
         world.tell(f"engine {host.life}", f"asks {step.service}: {_words(request)}{_FATES[fate]}")
