@@ -101,7 +101,7 @@ def test_a_fault_is_found_while_an_engine_writes() -> None:
 class Torn(MemoryStore):
     """A store whose storage fails on the way."""
 
-    def blocks(self, after: int = 0) -> Iterator[Block]:  # noqa: ARG002 - it is not asked for more
+    def blocks(self, after: int = 0) -> Iterator[Block]:
         """Fail."""
         raise StoreFailed("it is damaged")
 
@@ -223,7 +223,7 @@ def test_rows_that_cannot_be_read_are_named() -> None:
     """By the store, or since their body is none."""
 
     class Unread(Busy):
-        def listing(self, wanted: Wanted) -> Iterator[Any]:  # noqa: ARG002 - all of them are
+        def listing(self, wanted: Wanted) -> Iterator[Any]:
             yield from (self.saga(name) for name in list(self._sagas))
 
         def saga(self, saga_id: str) -> Any:

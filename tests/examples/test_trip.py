@@ -26,7 +26,7 @@ class Bank:
         self.receipts: dict[str, str] = {}
         self.keys: list[str] = []
 
-    def charge(self, who: str, cents: int, key: str) -> str | None:  # noqa: ARG002 - whose account does not matter
+    def charge(self, who: str, cents: int, key: str) -> str | None:
         """Charge once for each key."""
         self.keys.append(key)
         if (trouble := self.breaks.pop(0) if self.breaks else "") == "before":

@@ -18,7 +18,7 @@ from typing import Any, Final
 from amends.core.definition import Step
 from amends.core.messages import Answered, Done, Outcome, Refused, Send, Unknown
 from amends.core.run import outcome_of
-from amends.engine.codec import plain, said
+from amends.engine.codec import plain, worded
 from amends.engine.flights import Asking, Flight, flight_of
 from amends.ports import Clock
 
@@ -196,7 +196,7 @@ def storable(outcome: Outcome) -> Outcome:
         case Done(answer) if answer is not None:
             return Done(plain(answer))
         case Refused(reason):
-            return Refused(said(reason))
+            return Refused(worded(reason))
         case Unknown(error):
-            return Unknown(said(error))
+            return Unknown(worded(error))
     return outcome

@@ -111,7 +111,7 @@ def text_of(value: Any) -> str:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
-def said(reason: Any) -> str:
+def worded(reason: Any) -> str:
     """A reason as text that can be stored, whatever a participant gave as one."""
     return str(reason).encode("utf-8", "backslashreplace").decode()
 
@@ -204,7 +204,7 @@ def body_of(run: Run) -> str:
     """
     at = underway(run.state)
     if at is None and not run.answers and not isinstance(run.state, Abandoned):  # most sagas, once they are over
-        reason = f',"reason":{text_of(said(run.reason))}' if run.reason else ""
+        reason = f',"reason":{text_of(worded(run.reason))}' if run.reason else ""
         return f'{{"trail":{_TRAILS.of(run.trail)},"number":{run.number}{reason}}}'
     steps = run.saga.groups[at.group] if at else ()
     return text_of(
@@ -215,11 +215,11 @@ def body_of(run: Run) -> str:
             group=at.group if at else 0,
             members={step.event: status for step, status in zip(steps, at.members, strict=True)} if at else {},
             waiting={
-                step.event: Asked(step.service, *waiting._replace(error=said(waiting.error)))
+                step.event: Asked(step.service, *waiting._replace(error=worded(waiting.error)))
                 for step, waiting in zip(steps, run.waiting, strict=False)
             },
             answers=dict(run.answers),
-            reason=said(run.reason),
+            reason=worded(run.reason),
             outstanding=[] if isinstance(run.state, Forward) else list(run.outstanding()),
             deadline_ms=run.deadline_ms,
         )

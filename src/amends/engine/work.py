@@ -33,7 +33,7 @@ from amends.core.messages import (
 from amends.core.state import underway
 from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
-from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of
+from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of, worded
 from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, ParticipantError, RequestRefused
@@ -385,16 +385,20 @@ class Work:
                 yield request
 
     def _answer(self, asked: Step, request: Request) -> Input:
+        touched: list[Touched] = []
         try:
+            assert asked.entity is not None, "a local step has an entity"
+            touched = self.overlay.touch(((asked.service, asked.entity),), request.body)
             outcome = self._outcome(asked, request)
         except EntityDamaged as error:
-            self.overlay.take_back()
             self.put_aside(error.row)
             return Halt(request.step, str(error))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - P5: it may be a bug that is mended, so it is asked again
             self.overlay.take_back()
-            outcome = Unknown(f"{type(error).__name__}: {error}", taken_back=True)
+            self.overlay.restore(touched)
+            outcome = Unknown(worded(f"{type(error).__name__}: {error}"), taken_back=True)
         self.overlay.keep()
+        self.overlay.settle(touched)
         return Answered(request.step, request.kind, outcome, request.call.attempt)
 
     def _outcome(self, asked: Step, request: Request) -> Outcome:
