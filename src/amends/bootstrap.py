@@ -20,7 +20,7 @@ from amends.core.definition import Command, Saga
 from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
 from amends.engine.shell import QUEUE_MAX, Engine
-from amends.errors import StoreUnusable, UnusableInput
+from amends.errors import EngineStopped, StoreUnusable, UnusableInput
 from amends.ports import Store
 from amends.stored import Head
 
@@ -37,6 +37,9 @@ class Opening:
         self._make = make
         self._engine: Engine
         self._blocking: BlockingEngine
+
+    def __getattr__(self, name: str) -> Any:
+        raise EngineStopped(f"the engine is not open, so that it has no {name!r}: use `async with` or `with`")
 
     async def __aenter__(self) -> Engine:
         """See `Engine.__aenter__`."""
@@ -85,9 +88,18 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         StoreUnusable: the URL is none of these. Opening the store may raise it too, with one line that says why.
     """
     store = _store(url)
+    if isinstance(sagas, Saga):
+        raise UnusableInput("sagas is one Saga; give a list of them")
+    sagas = tuple(sagas)
+    services = sorted({step.service for saga in sagas for step in saga.every_step() if not step.is_local})
+    for name in (*(clients or {}), *(concurrency or {})):
+        if name not in services:
+            raise UnusableInput(
+                f"{name!r} is no service of an external step; those are: {', '.join(services) or 'none'}"
+            )
     if queue_max < 1 or any(limit < 1 for limit in (concurrency or {}).values()):
         raise UnusableInput("queue_max and every limit in concurrency are at least 1")
-    given = tuple(sagas), tuple(commands)
+    given = sagas, tuple(commands)
 
     def make() -> Engine:
         prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
@@ -156,7 +168,7 @@ def archive(path: str | Path, into: str | Path, before_ms: int) -> Iterator[int]
 def _store(url: str) -> Callable[[], Store]:
     if url == MEMORY:
         return MemoryStore
-    path = url.removeprefix(SQLITE)
-    if path == url or not path:
+    path = str(url).removeprefix(SQLITE)
+    if path in ("", ":memory:", str(url)):
         raise StoreUnusable(f"{url!r} names no store; give sqlite:///path/to/file.db, or memory:")
     return lambda: SqliteStore(path)

@@ -145,7 +145,9 @@ class Lane:
                 if inspect.isawaitable(answer):
                     answer = await answer
             return storable(outcome_of(answer, request))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it was, the effect may have happened
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it was, the effect may have happened
             return Unknown(f"{type(error).__name__}: {error}")
 
     async def _awaited(self, call: Awaitable[Any]) -> Any:

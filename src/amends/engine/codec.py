@@ -149,12 +149,13 @@ class Form:
             for status in statuses
         }
 
-    def told(self, changes: tuple[str, ...]) -> str:
+    def told(self, changes: tuple[str, ...], *, in_full: bool) -> str:
         """What became of an input, as the audit tells it: JSON, as `amends.core.audit.Record.canonical` writes it.
 
-        That a participant was asked which answered in the same commit is not told: nobody could have seen it.
+        That a participant was asked which answered in the same commit is not told, unless all of it is to be: nobody
+        could have seen it.
         """
-        return self._told.of(changes)
+        return f"[{','.join(map(quoted, changes))}]" if in_full else self._told.of(changes)
 
     def _written(self, changes: tuple[str, ...]) -> str:
         return f"[{','.join(quoted(change) for change in changes if change not in self._quiet)}]"

@@ -53,8 +53,11 @@ class Handle:
         ended = None if self._run is None else result_of(self._run)
         if ended is not None:
             return ended
-        async with asyncio.timeout(timeout):
-            return await self._wait(self.saga_id)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._wait(self.saga_id)
+        except TimeoutError as error:
+            raise TimeoutError(f"saga {self.saga_id} has not ended within {timeout} s; it goes on") from error
 
     def __repr__(self) -> str:
         return f"<Handle {self.saga_id}>"

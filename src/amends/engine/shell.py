@@ -223,6 +223,8 @@ class Engine:
         Raises:
             RequestRefused: there is no such saga, or it cannot take this now; the message says why.
         """
+        if not isinstance(verb, Verb):
+            raise RequestRefused(f"{verb!r} is no verb: give Cancel, Compensate, Retry, Resolve or Abandon")
         if isinstance(verb, Resolve):
             verb = replace(verb, outcome=_storable(verb.outcome))
         said = await self._call(Hear(_name(saga_id), verb))
@@ -241,6 +243,8 @@ class Engine:
         Returns:
             `Refused` when the participant refused, and nothing changed.
         """
+        if not isinstance(command, Command):
+            raise RequestRefused(f"{command!r} is no Command")
         refused: Refused | None = await self._call(Order(command, entity_id, body, () if key is None else [_key(key)]))
         return refused
 
@@ -311,6 +315,8 @@ class Engine:
 
     def _hear(self, saga_id: str, said: Input) -> None:
         """An answer came; it must not be lost."""
+        if isinstance(said, Answered) and isinstance(said.outcome, Unknown) and said.attempt == 1:
+            log.warning("saga %s: %s/%s: %s", saga_id, said.step, said.kind.value, said.outcome.error)
         self._put(Waiting(Hear(saga_id, said), None))
 
     def _gathered(self) -> list[Waiting]:

@@ -332,9 +332,9 @@ class Turner:
 
     def _learned(self, sagas: Iterable[Saga], commands: Iterable[Command]) -> dict[int, Form]:
         forms: dict[int, Form] = {}
-        named: dict[tuple[str, int], Saga] = {}
+        named: dict[tuple[str, int, str], Saga] = {}
         for saga in sagas:
-            if named.setdefault((saga.name, saga.version), saga) is not saga:
+            if named.setdefault((saga.name, saga.version, saga.fingerprint), saga) is not saga:
                 raise DefinitionError(
                     f"saga {saga.name!r}: version {saga.version} is given twice; count its versions up"
                 )

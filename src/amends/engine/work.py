@@ -182,7 +182,7 @@ class Work:
             form, request, lambda entities: start(form.saga, saga_id, request, self.now_ms, entities)
         )
         self._started += 1
-        self._note(form, effects, f" {form.definition} {text}")
+        self._note(run, form, effects, f" {form.definition} {text}")
         return self._put(Live(form, run, text, self.now_ms), is_new_end=underway(run.state) is None)
 
     def hear(self, live: Live, said: Input) -> Run | Decline:
@@ -192,7 +192,7 @@ class Work:
         )
         if isinstance(effects[0], Decline):
             return effects[0]
-        self._note(live.form, effects)
+        self._note(run, live.form, effects)
         is_new_end = underway(run.state) is None and underway(live.run.state) is not None
         return self._put(live._replace(run=run), is_new_end=is_new_end)
 
@@ -216,7 +216,7 @@ class Work:
             live = self._rewrite(live, settling, "another process took over")
         run, effects = self._asked(live.form, live.run, ())
         if effects:
-            self._note(live.form, effects)
+            self._note(run, live.form, effects)
             self._put(live._replace(run=run), is_new_end=underway(run.state) is None)
         for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):
             self.hear(self._looked_at[saga_id], said)
@@ -415,10 +415,12 @@ class Work:
             text_of(owned.get(entity_id))
         return Done(answer)
 
-    def _note(self, form: Form, effects: Sequence[Effect], more: str = "") -> None:
+    def _note(self, run: Run, form: Form, effects: Sequence[Effect], more: str = "") -> None:
+        waits_inside = any(step.is_local for step, _, _ in asked_of(run)) if run.waiting else False
         for effect in effects:
             if isinstance(effect, Write):
-                self.record(effect.saga_id, effect.number, effect.cause + more, form.told(effect.changes))
+                changes = form.told(effect.changes, in_full=waits_inside)
+                self.record(effect.saga_id, effect.number, effect.cause + more, changes)
                 more = ""
             elif isinstance(effect, Send):
                 self.asked[flight_of(effect)] = effect
