@@ -167,13 +167,20 @@ class Overlay:
             EntityDamaged: a row cannot be read.
             Exception: whatever an id's function raises.
         """
-        touched = []
+        touched: list[Touched] = []
+        before: Any
         for service, id_of in asks:
             entity_id, values = id_of(request), self.values[service]
-            if entity_id not in values:
+            if entity_id in values:
+                before = values[entity_id]
+            elif self._trusts_fresh and entity_id in self.fresh:
+                before = values[entity_id] = None
+            else:
                 _refuse_no_id(service, entity_id)
-                self.load(service, entity_id)
-            touched.append((values, service, entity_id, _before(values[entity_id])))
+                before = self.load(service, entity_id)
+            if before is not None and not _FROZEN.get(type(before)):
+                before = _before(before)
+            touched.append((values, service, entity_id, before))
         return touched
 
     def settle(self, touched: Iterable[Touched]) -> None:
@@ -235,7 +242,7 @@ class Overlay:
             values, stored = self.values[service], self._stored[service]
             rows, kept = [], {}
             for entity_id in changed:
-                value, (before, version, text) = values[entity_id], stored[entity_id]
+                value, (before, version, text) = values[entity_id], stored.get(entity_id, NEVER)
                 if value is before and not text:
                     continue
                 body = None if value is None else text_of(value)
