@@ -240,10 +240,11 @@ class Overlay:
         """
         for service, changed in self._changed.items():
             values, stored = self.values[service], self._stored[service]
-            rows, kept = [], {}
+            rows, kept = list[EntityRow](), dict[str, Kept]()
             for entity_id in changed:
-                value, (before, version, text) = values[entity_id], stored.get(entity_id, NEVER)
-                if value is before and not text:
+                value, stored_as = values[entity_id], stored.get(entity_id, NEVER)
+                version, text = stored_as.version, stored_as.text
+                if value is stored_as.value and not text:
                     continue
                 body = None if value is None else text_of(value)
                 if body is None or body != text:
