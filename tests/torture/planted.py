@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from amends.engine.flights import Asking
-from amends.engine.overlay import Kept
 from amends.engine.turn import Turner
-from amends.engine.work import Live
 from amends.stored import Changes
 from tests.torture import boundaries, kill, power
 from tests.torture.boundaries import InMemory
@@ -84,15 +82,20 @@ class SendsFirst(Turner):
 
     serve: Callable[[Asking], object]
 
-    def _commit(
-        self, written: Changes, entities: Mapping[str, dict[str, Kept]], lives: Mapping[str, Live | None]
-    ) -> None:
-        for live in lives.values():
-            sends = live.run.requests() if live else ()
-            for step, send in [(live.run.saga.step(send.request.step), send) for send in sends if live]:
-                if not step.is_local:
-                    type(self).serve((step, send))
-        super()._commit(written, entities, lives)
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        commit = self._store.commit
+
+        def sends_first(changes: Changes) -> None:
+            for row in changes.sagas:
+                run = self._by_definition[row.definition].run_of(row)
+                for send in run.requests():
+                    step = run.saga.step(send.request.step)
+                    if not step.is_local:
+                        type(self).serve((step, send))
+            commit(changes)
+
+        self._store.commit = sends_first  # type: ignore[method-assign]  # the bug
 
 
 class Hasty(InMemory):

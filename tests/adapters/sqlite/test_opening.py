@@ -93,7 +93,7 @@ REFUSED: dict[Callable[[Path], None], str] = {
     cut_short: "it is damaged .*",
     another_name: r"it has another name \(a hard link\), under which its lock would not be seen",
     a_pipe: "not a file",
-    a_loop: ".*",
+    a_loop: r"(it cannot be opened \(.*\)|there is no such file)",
 }
 
 
@@ -108,7 +108,7 @@ def test_what_is_no_store_is_refused(
     before = file.read_bytes() if file.is_file() else b""
     with pytest.raises(StoreUnusable) as refusal:
         open_(file)
-    assert re.fullmatch(rf".*store\.db'?:? {REFUSED[make]}|.*no usable path.*", str(refusal.value))
+    assert re.fullmatch(rf"/\S+/store\.db: {REFUSED[make]}", str(refusal.value))
     assert "\n" not in str(refusal.value)
     assert (file.read_bytes() if file.is_file() else b"") == before
 

@@ -34,8 +34,10 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     try:
         file = Path(os.path.realpath(path))
         _check(file)
+    except StoreUnusable:
+        raise
     except (OSError, ValueError) as error:  # a loop of links, a name that is too long or holds a NUL
-        raise StoreUnusable(f"{path!r} is no usable path: {error}") from error
+        raise StoreUnusable(f"{os.fspath(path)!r} is no usable path: {error}") from error
     return file
 
 
