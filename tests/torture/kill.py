@@ -28,7 +28,7 @@ from tests.torture.carrier import Carrier
 from tests.torture.checks import World, check_rest, restocked
 from tests.torture.child import Child, Life
 from tests.torture.journal import Journal
-from tests.torture.points import OPENING, POINTS
+from tests.torture.points import OPENING, POINTS, SELDOM
 
 POINT_PATIENCE_S: Final = 0.6  # how long a process may take until it comes to the point
 REST_PATIENCE_S: Final = 90.0
@@ -85,7 +85,7 @@ class Hits(Counter[str]):
 
     def rare(self) -> list[str]:
         """Return the points at which too few were killed."""
-        return [point for point in POINTS if self[point] < self._each]
+        return [point for point in POINTS if self[point] < self._each and point not in SELDOM]
 
     def drawn(self, chance: random.Random) -> str:
         """Draw where to kill, one of those where it happened least; empty for any moment."""

@@ -58,6 +58,10 @@ POINTS: Final = (
     "closing",
 )
 
+SELDOM: Final = {"before probe", "after probe"}
+"""Killed at when they come up, and not waited for: a probe waits out `settles_within_s` anew in each life, which is 2 s
+and longer than most lives are here; the simulator has it in every order."""
+
 _NAMES: Final = {QUERIES[name]: name for name in STATEMENTS}
 
 
