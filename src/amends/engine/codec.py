@@ -155,7 +155,15 @@ class Form:
         That a participant was asked which answered in the same commit is not told, unless all of it is to be: nobody
         could have seen it.
         """
-        return f"[{','.join(map(quoted, changes))}]" if in_full else self._told.of(changes)
+        if not in_full:
+            return self._told.of(changes)
+        lasting = (word for place, word in enumerate(changes) if self._lasts(word, changes[place + 1 :]))
+        return f"[{','.join(map(quoted, lasting))}]"
+
+    def _lasts(self, word: str, later: tuple[str, ...]) -> bool:
+        """Whether a step that was asked is still to be answered at the end of the record."""
+        about = f"{word.rpartition(' ')[0]} "
+        return word not in self._quiet or not any(other.startswith(about) for other in later)
 
     def _written(self, changes: tuple[str, ...]) -> str:
         return f"[{','.join(quoted(change) for change in changes if change not in self._quiet)}]"
