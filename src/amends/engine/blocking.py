@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
@@ -122,6 +123,8 @@ class BlockingEngine:
         try:
             return future.result()
         except CancelledError as error:
+            if inspect.getcoroutinestate(what) == inspect.CORO_CREATED:  # it never began
+                what.close()
             raise EngineStopped(CLOSED) from error
 
     def _end(self) -> None:
