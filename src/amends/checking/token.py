@@ -5,8 +5,6 @@ It holds a digest of each move, not its place: places depend on the order in whi
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from typing import Final, NamedTuple
 
@@ -14,6 +12,7 @@ from amends.checking.explore import Counterexample, Found, Seen
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
 from amends.checking.stage import Stage
+from amends.checking.word import bytes_of, word_of
 from amends.checking.world import Broken, Move, World
 from amends.errors import UnusableInput
 from amends.scenario import Scenario
@@ -47,8 +46,7 @@ def token_of(name: str, found: Found) -> str:
     assert found.counterexample is not None, "only a counterexample has a token"
     head = bytes.fromhex(found.moves.stage.saga.fingerprint) + _digest(name, NAME)
     moves = b"".join(_digest_of(seen.move) for seen in found.counterexample.trace)
-    text = base64.urlsafe_b64encode(head + found.faults.to_bytes(2, "big") + moves).decode()
-    return FORM + text.rstrip("=")
+    return word_of(FORM, head + found.faults.to_bytes(2, "big") + moves)
 
 
 def read_token(text: str) -> Token:
@@ -58,13 +56,9 @@ def read_token(text: str) -> Token:
         UnusableInput: it is none.
     """
     word = text.strip()
-    body = word.removeprefix(FORM)
-    try:
-        data = base64.b64decode(body + "=" * (-len(body) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
+    data = bytes_of(FORM, word)
     head = FINGERPRINT + NAME + 2
-    if not word.startswith(FORM) or len(data) < head or (len(data) - head) % MOVE:
+    if len(data) < head or (len(data) - head) % MOVE:
         raise UnusableInput(f"{word[:40]!r} is no token; one begins with {FORM}")
     moves = tuple(data[at : at + MOVE] for at in range(head, len(data), MOVE))
     faults = int.from_bytes(data[FINGERPRINT + NAME : head], "big")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import zlib
 from typing import Final, NamedTuple
 
 from amends.checking.simulator.chance import Draws
 from amends.checking.simulator.setting import Setting
+from amends.checking.word import bytes_of, word_of
 from amends.errors import UnusableInput
 
 FORM: Final = "amends-s1-"  # the digit is the version of the form
@@ -36,7 +35,7 @@ def token_of(setting: Setting, draws: Draws) -> str:
     for (label, place), drawn in draws.items():
         labels.setdefault(label, {})[place] = drawn
     text = json.dumps([setting.saga.fingerprint, setting.name, labels], separators=(",", ":"))
-    return FORM + base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
+    return word_of(FORM, zlib.compress(text.encode(), 9))
 
 
 def read_token(text: str) -> Token:
@@ -46,11 +45,9 @@ def read_token(text: str) -> Token:
         UnusableInput: it is none.
     """
     word = text.strip()
-    body = word.removeprefix(FORM)
     try:
-        packed = base64.b64decode(body + "=" * (-len(body) % 4), b"-_", validate=word.startswith(FORM))
-        fingerprint, name, labels = json.loads(zlib.decompressobj().decompress(packed, SIZE_MAX))
+        fingerprint, name, labels = json.loads(zlib.decompressobj().decompress(bytes_of(FORM, word), SIZE_MAX))
         draws = {(label, int(place)): int(drawn) for label, draws in labels.items() for place, drawn in draws.items()}
-    except (AttributeError, TypeError, ValueError, binascii.Error, zlib.error) as error:
+    except (AttributeError, TypeError, ValueError, zlib.error) as error:
         raise UnusableInput(f"{word[:40]!r} is no token of a schedule; one begins with {FORM}") from error
     return Token(str(fingerprint), str(name), draws)
