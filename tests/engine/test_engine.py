@@ -124,19 +124,30 @@ def test_a_process_ends_beside_a_participant_that_hangs() -> None:
     assert ended.returncode == 0
 
 
-def test_a_timeout_is_unknown_and_a_late_answer_is_recorded() -> None:
-    """The first attempt answers after its time: the second was asked under the same key; both are on record."""
-    keys = []
+async def charge_slowly(keys: list[str], buy: Buy, call: Any) -> Done:
+    """Take too long at the first attempt."""
+    keys.append(call.key)
+    if call.attempt == 1:
+        await asyncio.sleep(0.3)
+    return Done(call.attempt)
 
-    async def charge(client: Any, buy: Buy, call: Any) -> Done:
-        keys.append(call.key)
-        if call.attempt == 1:
-            await asyncio.sleep(0.3)
-        return Done(call.attempt)
+
+def charge_slowly_in_a_thread(keys: list[str], buy: Buy, call: Any) -> Done:
+    """Likewise; a thread cannot be ended."""
+    keys.append(call.key)
+    if call.attempt == 1:
+        time.sleep(0.3)
+    return Done(call.attempt)
+
+
+@pytest.mark.parametrize("charge", [charge_slowly, charge_slowly_in_a_thread])
+def test_a_timeout_is_unknown_and_a_late_answer_is_recorded(charge: Any) -> None:
+    """The first attempt answers after its time: the second was asked under the same key; both are on record."""
+    keys: list[str] = []
 
     async def test() -> None:
         store, saga = MemoryStore(), one(charge, timeout_s=0.1, backoff=Backoff(0.001, 0.001))
-        async with engine(store, saga) as running:
+        async with engine(store, saga, clients={"CARD": keys}) as running:
             result = await (await running.submit(saga, Buy("Hamlet", 2))).result()
             assert result.answers == {"CARD_CHARGED": 2}
             while sum("CARD_CHARGED/do done" in line for line in records(store)) < 2:
@@ -474,24 +485,5 @@ def test_an_engine_that_was_not_entered_says_how() -> None:
     async def test() -> None:
         with pytest.raises(EngineStopped, match="async with"):
             await engine(MemoryStore(), tickets()).submit(tickets(), Buy("x", 1))
-
-    run(test())
-
-
-def test_a_thread_that_answers_late_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread cannot be ended; what it says after its time is recorded."""
-
-    def charge(client: Any, buy: Buy, call: Any) -> Done:
-        if call.attempt == 1:
-            time.sleep(0.3)
-        return Done(call.attempt)
-
-    async def test() -> None:
-        store, saga = MemoryStore(), one(charge, timeout_s=0.1, backoff=Backoff(0.001, 0.001))
-        async with engine(store, saga) as running:
-            result = await (await running.submit(saga, Buy("Hamlet", 2))).result()
-            assert result.answers == {"CARD_CHARGED": 2}
-            while sum("CARD_CHARGED/do done" in line for line in records(store)) < 2:
-                await asyncio.sleep(0.01)
 
     run(test())
