@@ -90,7 +90,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     store = _store(url)
     if isinstance(sagas, Saga):
         raise UnusableInput("sagas is one Saga; give a list of them")
-    sagas = tuple(sagas)
+    sagas, commands = tuple(sagas), tuple(commands)
     services = sorted({step.service for saga in sagas for step in saga.every_step() if not step.is_local})
     for name in (*(clients or {}), *(concurrency or {})):
         if name not in services:
@@ -99,13 +99,12 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             )
     if queue_max < 1 or any(limit < 1 for limit in (concurrency or {}).values()):
         raise UnusableInput("queue_max and every limit in concurrency are at least 1")
-    given = sagas, tuple(commands)
 
     def make() -> Engine:
         prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
         return Engine(
             store, SystemClock, prefix,
-            sagas=given[0], commands=given[1], clients=clients or {}, concurrency=concurrency or {},
+            sagas=sagas, commands=commands, clients=clients or {}, concurrency=concurrency or {},
             queue_max=queue_max,
         )  # fmt: skip
 

@@ -8,17 +8,16 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
 from amends.engine.handle import Handle, Result
-from amends.engine.shell import TURN_THREAD, Engine
+from amends.engine.shell import CLOSED, TURN_THREAD, Engine
 from amends.engine.work import Work
 from amends.errors import EngineStopped, ParticipantError, RequestRefused
 
 Answer = TypeVar("Answer")
-CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
 
 class BlockingHandle:

@@ -189,7 +189,7 @@ class Form:
             self.request_of(row.request),
             _state_of(row.status, body),
             body.answers,
-            tuple(Waiting(*_waiting_values(body.waiting[name])) for name in body.members if name in body.waiting),
+            tuple(_waiting_of(body.waiting[name]) for name in body.members if name in body.waiting),
             tuple(self._entries[line] for line in body.trail),
             body.reason,
             body.deadline_ms,
@@ -288,8 +288,9 @@ def _state_of(status: str, body: Body) -> State:
     return NeedsOperator(at) if status == NEEDS_OPERATOR else at
 
 
-def _waiting_values(asked: Asked) -> tuple[Any, ...]:
-    return msgspec.structs.astuple(asked)[1:]
+def _waiting_of(asked: Asked) -> Waiting:
+    _service, *values = msgspec.structs.astuple(asked)
+    return Waiting(*values)
 
 
 class EntityForms:

@@ -38,6 +38,7 @@ SECOND_MS: Final = 1000
 IDLE_S: Final = 3600.0  # how long the loop sleeps when nothing is due; whatever arrives wakes it
 
 TURN_THREAD: Final = "amends-turn"
+CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
 log = logging.getLogger("amends")
 
@@ -115,7 +116,7 @@ class Engine:
     async def close(self) -> None:
         """As at the end of ``async with``; a second call does nothing."""
         if self._stopped is None:
-            self._stopped = EngineStopped("the engine was closed; its sagas go on when it is opened again")
+            self._stopped = EngineStopped(CLOSED)
         if self._is_closed:
             return
         self._is_closed = True
@@ -132,16 +133,12 @@ class Engine:
 
     def _take_over(self) -> None:
         self._store = self._open_store()
-        try:
-            self._clock = self._open_clock(self._store.head().at_ms)
-            self._turner = Turner(
-                self._store, self._sagas, self._commands, now_ms=self._clock.now_ms(), prefix=self._prefix
-            )
-            for definition, sagas in self._turner.strangers().items():
-                log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)
-        except BaseException:
-            self._store.close()
-            raise
+        self._clock = self._open_clock(self._store.head().at_ms)
+        self._turner = Turner(
+            self._store, self._sagas, self._commands, now_ms=self._clock.now_ms(), prefix=self._prefix
+        )
+        for definition, sagas in self._turner.strangers().items():
+            log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)
 
     # What clients ask -----------------------------------------------------------------------------------------
 
@@ -160,7 +157,7 @@ class Engine:
             StoreFull: there is no space; nothing was started.
             EngineStopped: it is not running, or its storage failed: whether the saga was started is not known.
         """
-        (begun,) = await self._call(Begin(self._form_of(saga), [asked], () if key is None else [_key(key)]))
+        (begun,) = await self._call(Begin(self._form_of(saga), [asked], _keys(key)))
         if isinstance(begun, Exception):
             raise begun
         return self._handle(begun)
@@ -245,7 +242,7 @@ class Engine:
         """
         if not isinstance(command, Command):
             raise RequestRefused(f"{command!r} is no Command")
-        refused: Refused | None = await self._call(Order(command, entity_id, body, () if key is None else [_key(key)]))
+        refused: Refused | None = await self._call(Order(command, entity_id, body, _keys(key)))
         return refused
 
     async def transact(self, function: Callable[[Work], Any], keys: Sequence[str] = ()) -> Any:
@@ -439,6 +436,10 @@ def _key(key: object) -> str:
     if not isinstance(key, str) or not key or len(key) > KEY_LENGTH_MAX or not key.isprintable():
         raise RequestRefused(f"client key {key!r:.300} is not printable text of 1 to {KEY_LENGTH_MAX} characters")
     return key
+
+
+def _keys(key: object) -> Sequence[str]:
+    return () if key is None else [_key(key)]
 
 
 def _name(name: object) -> str:

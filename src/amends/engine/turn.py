@@ -89,8 +89,7 @@ class Turner:
         self._by_definition = {form.definition: form for form in self._forms.values()}
         self._lives: dict[str, Live] = {}
         self._resumed: tuple[int, str] | None = (0, "")
-        self._unreadable: set[str] = set()
-        self._stirred: set[str] = set()
+        self._immovable: set[str] = set()
         self._due_ms: int | None = 0
         self._rows: dict[str, SagaRow | Unreadable] = {}
         self._flights = Flights(self._since_ms)
@@ -142,7 +141,6 @@ class Turner:
         now_ms = max(now_ms, self._since_ms + 1, self._head.at_ms)
         page = self._to_resume()
         stirs = [Stir(saga_id, due_ms) for due_ms, saga_id in (page or self._overdue(now_ms))]
-        self._stirred = {stir.saga_id for stir in stirs}
         turn = self._decided([*stirs, *tasks], now_ms)
         self._resumed = page[-1] if len(page) == DUE_MAX else None
         self._due_ms = now_ms if self._resumed else self._next_due_ms(now_ms)
@@ -176,7 +174,7 @@ class Turner:
         found: list[tuple[int, str]] = []
         while True:
             page = self._store.due(self._by_definition, until_ms, limit, after)
-            found += [entry for entry in page if entry[1] not in self._unreadable]
+            found += [entry for entry in page if entry[1] not in self._immovable]
             if len(page) < limit or len(found) >= limit:
                 return found[:limit]
             after = page[-1]
@@ -212,13 +210,13 @@ class Turner:
         ]
         if not work.is_empty():
             try:
-                changes = work.changes(self._head)
-                self._store.commit(changes[0])
+                changes = self._committed(work)
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever cannot be stored, the rest can
                 return self._apart(tasks, now_ms, error, is_careful=is_careful)
             self._take_over(*changes)
+        self._immovable |= work.immovable
         sends, dropped = self._flights.take_off(work.runs(), work.asked, now_ms)
         return Turn(None, replies, sends, dropped, work.ended, work.parked)
 
@@ -233,8 +231,12 @@ class Turner:
             work.overlay.take_back()
             if isinstance(task, Stir):
                 work.put_aside(Unreadable("saga", task.saga_id, f"{type(error).__name__}: {error}"))
-                self._unreadable.add(task.saga_id)
             return error
+
+    def _committed(self, work: Work) -> tuple[Changes, dict[str, dict[str, Kept]], dict[str, Live | None]]:
+        changes = work.changes(self._head)
+        self._store.commit(changes[0])
+        return changes
 
     def _take_over(
         self, written: Changes, entities: Mapping[str, dict[str, Kept]], lives: Mapping[str, Live | None]
@@ -242,7 +244,6 @@ class Turner:
         """What is committed is what the next turn decides on."""
         self._head = Head(written.block.number, written.block.head, written.block.at_ms)
         self._aside.update((row.kind, row.name) for row in written.set_aside)
-        self._unreadable.update(row.name for row in written.set_aside if row.kind == "saga")
         for service, kept in entities.items():
             self._wares.shelf.put(service, kept)
         for saga_id, live in lives.items():
@@ -281,10 +282,8 @@ class Turner:
             work = Work(self._wares, now_ms, {})
             work.put_aside(Unreadable("saga", task.saga_id, str(refused)))
             if not work.is_empty():
-                changes = work.changes(self._head)
-                self._store.commit(changes[0])
-                self._take_over(*changes)
-            self._unreadable.add(task.saga_id)
+                self._take_over(*self._committed(work))
+            self._immovable |= work.immovable
         return Turn(None, [task.joined([refused])])
 
     def _one_by_one(self, parts: Sequence[Task], now_ms: int) -> list[Turn]:
@@ -314,7 +313,6 @@ class Turner:
             return live
         row = self._rows.get(saga_id) or self._store.sagas([saga_id]).get(saga_id)
         if row is None or isinstance(row, Unreadable):
-            self._unreadable |= {saga_id} & self._stirred
             return row
         form = self._by_definition.get(row.definition)
         if form is None:
@@ -322,7 +320,6 @@ class Turner:
         try:
             return Live(form, form.run_of(row), row.request, row.started_ms, row.version, row.status)
         except (LookupError, TypeError, ValueError) as error:
-            self._unreadable.add(saga_id)
             return Unreadable("saga", saga_id, f"{type(error).__name__}: {error}")
 
     def _forget(self) -> None:

@@ -94,7 +94,8 @@ class Work:
         parked: of these, the ones that now wait for an operator.
         asked: requests that came up, by their attempts.
         keys: client keys that are new.
-        set_aside: rows that turned out to be unreadable.
+        set_aside: rows that turned out to be unreadable, and were not known to be.
+        immovable: sagas among those that are unreadable, whether or not it was known.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class Work:
         self.asked: dict[Flight, Send] = {}
         self.keys: dict[str, KeyRow] = {}
         self.set_aside: dict[tuple[str, str], Unreadable] = {}
+        self.immovable: set[str] = set()
         self._wares = wares
         self._known = known
         self._looked_at: dict[str, Live] = {}
@@ -172,10 +174,10 @@ class Work:
         """
         if saga_id in self.sagas or (not self._trusts_fresh and self.saga(saga_id) is not None):
             raise RequestRefused(f"there is a saga {saga_id!r} already")
+        text = _request_text(request)
         try:
-            text = text_of(request)
             request = form.request_of(text)  # what every step sees, also after a restart; the caller's own may change
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise RequestRefused(f"the request cannot be stored: {error}") from error
         self.overlay.fresh.add(saga_id)
         run, effects = self._stepped(
@@ -253,8 +255,7 @@ class Work:
             raise
         self.overlay.keep()
         if refused is None:
-            subject = f"{order.service}/{entity_id}"
-            self.record(subject, 0, f"{order.event} {asked}", f"[{quoted(f'{subject} {after}')}]")
+            self._record_entity(f"{order.service}/{entity_id}", f"{order.event} {asked}", after)
         return refused
 
     def record(self, subject: str, number: int, cause: str, changes: str = "[]") -> None:
@@ -297,12 +298,16 @@ class Work:
     def settle(self) -> None:
         """What was written straight to entities is there to stay, and is recorded."""
         for (service, entity_id), value in self.overlay.written().items():
-            subject = f"{service}/{entity_id}"
-            self.record(subject, 0, "written", f"[{quoted(f'{subject} {text_of(value)}')}]")
+            self._record_entity(f"{service}/{entity_id}", "written", text_of(value))
         self.overlay.keep()
+
+    def _record_entity(self, name: str, cause: str, after: str) -> None:
+        self.record(name, 0, cause, f"[{quoted(f'{name} {after}')}]")
 
     def put_aside(self, row: Unreadable) -> None:
         """Note that a row cannot be used: it is left as it is, and listed."""
+        if row.kind == "saga":
+            self.immovable.add(row.name)
         name = row.kind, row.name
         if name not in self.set_aside and name not in self._wares.aside:
             self.set_aside[name] = row
@@ -389,25 +394,22 @@ class Work:
         try:
             assert asked.entity is not None, "a local step has an entity"
             touched = self.overlay.touch(((asked.service, asked.entity),), request.body)
-            outcome = self._outcome(asked, request)
+            outcome = self._outcome(asked, request, *touched)
         except EntityDamaged as error:
             self.put_aside(error.row)
             return Halt(request.step, str(error))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - P5: it may be a bug that is mended, so it is asked again
-            self.overlay.take_back()
             self.overlay.restore(touched)
             outcome = Unknown(worded(f"{type(error).__name__}: {error}"), taken_back=True)
-        self.overlay.keep()
         self.overlay.settle(touched)
         return Answered(request.step, request.kind, outcome, request.call.attempt)
 
-    def _outcome(self, asked: Step, request: Request) -> Outcome:
-        function, id_of = asked.function(request.kind), asked.entity
+    def _outcome(self, asked: Step, request: Request, touched: Touched) -> Outcome:
+        function = asked.function(request.kind)
         assert function is not None, "only what a step has is asked"
-        assert id_of is not None, "a local step has an entity"
-        owned, entity_id = self.entities[asked.service], id_of(request.body)
+        owned, _, entity_id, _ = touched
         extra = (request.call,) if takes_call(function) else ()
-        after = function(owned.get(entity_id), request.body, *extra)
+        after = function(owned[entity_id], request.body, *extra)
         if isinstance(after, Refused):
             return after
         answer = plain(put(owned, entity_id, after, asked.event, function))
@@ -447,11 +449,14 @@ def digest_of(what: str, asked: Any) -> str:
     Raises:
         RequestRefused: it cannot be stored.
     """
+    return hashlib.blake2b(f"{what}\0{_request_text(asked)}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _request_text(request: Any) -> str:
     try:
-        text = text_of(asked)
+        return text_of(request)
     except (TypeError, ValueError) as error:
         raise RequestRefused(f"the request cannot be stored: {error}") from error
-    return hashlib.blake2b(f"{what}\0{text}".encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _row_of(live: Live, now_ms: int) -> SagaRow:
