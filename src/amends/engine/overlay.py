@@ -218,6 +218,11 @@ class Overlay:
         self._written.append((values, service, entity_id, _before(before)))
         values[entity_id] = value
 
+    @property
+    def is_written(self) -> bool:
+        """Whether anything was written by `write` since the last `keep`."""
+        return bool(self._written)
+
     def written(self) -> dict[tuple[str, str], Any]:
         """What was written by `write` since the last `keep`: service and id to entity."""
         return {(service, entity_id): values[entity_id] for values, service, entity_id, _ in self._written}

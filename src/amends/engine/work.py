@@ -160,7 +160,7 @@ class Work:
         saga_id = self._wares.new_id()
         prepare = form.saga.prepare
         request = asked if prepare is None else prepare(self.entities, saga_id, asked)
-        if self.overlay.written():
+        if self.overlay.is_written:
             raise ParticipantError(f"saga {form.saga.name!r}: prepare wrote to an entity; it only reads")
         if isinstance(request, Refused):
             raise RequestRefused(request.reason)
