@@ -70,7 +70,7 @@ lock: .python ## write requirements/*.txt anew; add LOCK_ARGS=--upgrade for the 
 	@.venv/lock/bin/pip install --quiet --require-hashes -r requirements/lock.txt
 	@for name in runtime dev lock peers; do \
 		UV_CUSTOM_COMPILE_COMMAND='make lock' .venv/lock/bin/uv pip compile --quiet --no-config --universal \
-			--python-version 3.11 --generate-hashes --no-emit-index-url $(LOCK_ARGS) \
+			--python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url $(LOCK_ARGS) \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## remove what the targets made

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.house.source import AMENDS, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
-PIN = re.compile(r"^([a-z0-9.-]+)==[^ ]+", re.MULTILINE)
+PIN = re.compile(r"^([a-z0-9.-]+)(?:\[([a-z0-9,-]+)\])?==[^ ]+", re.MULTILINE)
 
 
 def wanted(name: str) -> list[str]:
@@ -29,8 +31,28 @@ def test_runtime_requirements_are_the_dependencies() -> None:
 @pytest.mark.parametrize("name", ["runtime", "dev", "lock"])
 def test_every_requirement_is_pinned(name: str) -> None:
     """A requirement that was added without `make lock` is found here."""
-    pinned = set(PIN.findall((ROOT / "requirements" / f"{name}.txt").read_text("utf-8")))
+    pinned = {package for package, _ in PIN.findall((ROOT / "requirements" / f"{name}.txt").read_text("utf-8"))}
     assert {re.split(r"[<>=~!\[ ]", line)[0] for line in wanted(name)} <= pinned
+
+
+def test_what_is_wanted_with_extras_is_pinned_with_them() -> None:
+    """Where only the bare name is pinned, pip takes the newest release for the extra, and finds no hash of it."""
+    pins = dict(PIN.findall((ROOT / "requirements/dev.txt").read_text("utf-8")))
+    lines = [Requirement(line) for name in pins for line in _requires(name)]
+    extras = [(line.name.lower(), extra) for line in lines for extra in line.extras if _applies(line)]
+    assert ("coverage", "toml") in extras
+    assert [(name, extra) for name, extra in extras if extra not in pins[name].split(",")] == []
+
+
+def _requires(name: str) -> list[str]:
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # a pin for another system
+        return []
+
+
+def _applies(line: Requirement) -> bool:
+    return line.marker is None or line.marker.evaluate({"extra": ""})
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
