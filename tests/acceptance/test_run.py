@@ -140,6 +140,28 @@ def test_refusals_and_notes_are_lines_on_standard_error(tmp_path: Path) -> None:
     ]
 
 
+def test_many_remarks_are_counted(tmp_path: Path) -> None:
+    """Of a file, twenty refusals and twenty notes; a line for each kind says how many more there are."""
+    refused = [["CREATE_CUSTOMER", f"C{number}", 0] for number in range(6_000)]
+    noted = [["QUERY_ORDER", f"O{number}"] for number in range(21)]
+    path = batch(tmp_path / "b.jsonl", *refused, *noted)
+    said, every = amends("run", path).err.splitlines(), amends("run", "--all-remarks", path).err.splitlines()
+    assert len(every) == 6_021
+    assert said == [
+        *every[:20],
+        f"{path}: refused: 5 980 more; --all-remarks says each",
+        *every[6_000:6_020],
+        f"{path}: note: 1 more; --all-remarks says each",
+    ]
+
+
+def test_twenty_remarks_are_all_said(tmp_path: Path) -> None:
+    """With nothing to count behind them; each file has its own twenty."""
+    path = batch(tmp_path / "b.jsonl", *[["CREATE_CUSTOMER", "C", 0]] * 20)
+    assert len(amends("run", path).err.splitlines()) == 20
+    assert len(amends("run", "--json", path, path, path).err.splitlines()) == 60
+
+
 def test_a_long_value_is_cut(tmp_path: Path) -> None:
     """A remark is a line that can be read, whatever was refused; in a list the place is the index."""
     path = tmp_path / "b.json"

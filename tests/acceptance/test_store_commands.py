@@ -149,7 +149,10 @@ def test_sagas_are_chosen(path: Path) -> None:
 
 def test_a_cut_list_says_so(path: Path) -> None:
     """On standard error; an empty one says that, too."""
-    assert amends("sagas", "--db", path, "--limit", "2").err == "amends: the newest 2 sagas; --limit shows more\n"
+    assert (
+        amends("sagas", "--db", path, "--limit", "2").err
+        == "amends: only the newest 2 sagas; --limit N shows N of them\n"
+    )
     assert amends("sagas", "--db", path, "--saga", "none").out == "no saga is like that\n"
 
 
@@ -180,6 +183,25 @@ def test_a_damaged_row_is_listed_as_unreadable(damaged: tuple[Path, str]) -> Non
     ]
 
 
+FAILING = "failing at SERVICE: INJECT_FAILURE asked for a failure there"
+
+
+@pytest.mark.parametrize("participants", ["local", "simulated"])
+def test_orders_that_were_to_fail_are_explained(participants: str, tmp_path: Path) -> None:
+    """Where their definition is seen: in the list, in the status, and of the one that is shown."""
+    store, words = tmp_path / "shop.db", ["--participants", participants]
+    amends("run", *words, "--db", store, ROOT / "examples" / "example-1.json")
+    assert not any(FAILING in amends(command, "--db", store).out for command in ("sagas", "status"))
+    amends("run", *words, "--db", store, ROOT / "examples" / "example-2.json")
+    listed = amends("sagas", "--db", store, columns=120).out
+    assert re.search(r"^O002 +checkout(-outside)? failing at INVENTORY 1 ", listed, re.MULTILINE)
+    assert listed.endswith(f"\n\n{FAILING}\n")
+    assert f"\n{FAILING}\n\n" in amends("status", "--db", store).out
+    assert f"\n definition   {FAILING}\n" in amends("show", "O002", "--db", store).out
+    assert FAILING not in amends("show", "O001", "--db", store).out
+    assert FAILING not in amends("sagas", "--db", store, "--status", "completed").out
+
+
 # amends show -------------------------------------------------------------------------------------------------
 
 
@@ -197,7 +219,7 @@ def test_a_saga_that_waits_for_an_operator_is_drawn(path: Path) -> None:
     assert out.startswith(
         f"{name}  needs operator  tickets for all version 1\n"
         " ✔ SEAT_HELD ─── ✔ CARD_CHARGED ──────── ✔ TAX_PAID ─── ✘ TICKET_ISSUED\n"
-        "  ←───────────── ! CARD_CHARGED/undo ←── ↩ TAX_BACK ←───╯ the account is closed\n"
+        "                 ! CARD_CHARGED/undo ←── ↩ TAX_BACK ←───╯ the account is closed\n"
     )
     assert re.search(r'\n request +\["Hamlet 2","stuck"\]\n', out)
     assert re.search(r"\n outstanding +SEAT_HELD/undo, CARD_CHARGED/undo\n", out)

@@ -8,13 +8,16 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from amends import bootstrap
+import pytest
+
+from amends import Call, Kind, Refused, bootstrap
 from amends.core.audit import GENESIS, chain
 from amends.desk import Desk, open_desk
 from amends.ports import Wanted
 from amends.shop import Session
-from amends.shop.outside import BooksInFile, Temper
+from amends.shop.outside import BooksInFile, Outside, Temper
 from amends.shop.payments import PAYMENT, Account
+from amends.shop.purchase import Purchase
 from amends.shop.unit import Given, Ledger
 
 KINDS = ("local in memory", "local in a file", "simulated in memory", "simulated in a file")
@@ -30,6 +33,32 @@ def desk_of(kind: str, folder: Path, **more: Any) -> AbstractContextManager[Desk
 
 class Broken(Exception):
     """The process is gone, as far as a test in this process can say so."""
+
+
+class Closed:
+    """Services that give nothing back, until they are mended.
+
+    Attributes:
+        why: they do not.
+        is_mended: whether they do.
+    """
+
+    why = "the account is closed"
+    is_mended = False
+
+
+def refusing_refunds(monkeypatch: pytest.MonkeyPatch) -> type[Closed]:
+    """Have the services outside refuse to undo anything, so that an order which turns back waits for an operator."""
+    monkeypatch.setattr(Closed, "is_mended", False)
+    ask: Any = Outside.ask
+
+    async def refusing(self: Outside, purchase: Purchase, call: Call) -> Any:
+        if call.key.endswith(Kind.UNDO.value) and not Closed.is_mended:
+            return Refused(Closed.why)
+        return await ask(self, purchase, call)
+
+    monkeypatch.setattr(Outside, "ask", refusing)
+    return Closed
 
 
 class Breaking:

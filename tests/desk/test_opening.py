@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from amends import Forward, NeedsOperator, Run, Status
-from amends.desk import EngineLedger, contents_id, open_desk
+from amends.desk import contents_id, open_desk
+from amends.desk.opening import OUTSIDE_SUFFIX
 from amends.desk.runs import LOOKED_UP, run_name
 from amends.errors import RequestRefused, StoreUnusable, UnusableInput
 from amends.shop.checkout import CHECKOUT, FAILING_AT
 from amends.shop.outside import CHECKOUT_OUTSIDE, FAILING_OUTSIDE_AT
-from amends.shop.purchase import Purchase
 from tests.desk.desks import DURABLE, change, desk_of
 
 FILES = contents_id([b"one", b"two"])
@@ -76,6 +73,19 @@ def test_a_store_is_open_once(tmp_path: Path) -> None:
         pass
 
 
+def test_a_store_that_is_refused_gets_no_books(tmp_path: Path) -> None:
+    """Neither one that is none, nor one whose orders go elsewhere, nor one in a folder that is not there."""
+    store, other = tmp_path / "shop.db", tmp_path / "text.db"
+    other.write_text("no store")
+    with open_desk(str(store)):
+        for path in (other, tmp_path / "none" / "shop.db", tmp_path, store):
+            with pytest.raises(StoreUnusable), open_desk(str(path), simulated=True):
+                pass
+    with pytest.raises(UnusableInput), open_desk(str(store), simulated=True):
+        pass
+    assert not [*tmp_path.glob(f"**/*{OUTSIDE_SUFFIX}*"), *tmp_path.parent.glob(f"{tmp_path.name}{OUTSIDE_SUFFIX}*")]
+
+
 def test_nowhere_to_keep_books(tmp_path: Path) -> None:
     """The books of the services outside need a place, too."""
     (tmp_path / "shop.db-outside").mkdir()
@@ -103,12 +113,3 @@ def test_a_damaged_entity_is_told(tmp_path: Path) -> None:
         with pytest.raises(RequestRefused, match="order O001 cannot be read"):
             desk.session.process([["QUERY_ORDER", "O001"]])
         assert list(desk.session.process(batch)["orders"]) == ["O002"]
-
-
-def test_an_order_that_waits_for_an_operator_ends_the_run() -> None:
-    """Nobody waits for what nobody but an operator can move."""
-    stuck = NeedsOperator(Forward(4, (Status.STUCK,)))
-    run = Run(CHECKOUT, "O001", Purchase("O001", "C001", "P001", 1, 9, short=False), stuck, reason="no such product")
-    engine: Any = SimpleNamespace(transact=lambda _: run)
-    with pytest.raises(RequestRefused, match=r"order O001 waits for an operator, .*: no such product"):
-        EngineLedger(engine).wait_for("O001")

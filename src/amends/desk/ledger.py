@@ -6,21 +6,23 @@ of it is in the audit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import takewhile
+from threading import Thread
 from typing import Any, Final
 
 import msgspec
 
 from amends.core.definition import Command
 from amends.core.messages import Refused
-from amends.core.state import Completed, NeedsOperator, underway
+from amends.core.state import Completed, NeedsOperator, Underway
 from amends.core.step import Run
 from amends.engine.blocking import BlockingEngine
 from amends.engine.codec import Form
 from amends.engine.work import Work
-from amends.errors import RequestRefused
+from amends.errors import AmendsError, RequestRefused
 from amends.shop.checkout import CHECKOUT, FAILING_AT, SERVICES
 from amends.shop.inventory import INVENTORY
 from amends.shop.orders import ORDER, number_of, order_id_of
@@ -33,6 +35,7 @@ from amends.shop.unit import Given, Reply, Upshot
 from amends.stored import Unreadable
 
 OPERATIONS_MAX: Final = 1000  # in one transaction: what a kill takes back is done again in a tenth of a second
+LOOK_S: Final = 0.2  # how often it is looked whether an order that does not end waits for an operator
 DIGEST: Final = "an operation of a batch"  # what is asked under a key is told by the key: see `amends.desk.runs`
 
 AT_HOME: Final = tuple(Form(saga) for saga in (CHECKOUT, *FAILING_AT))
@@ -96,15 +99,21 @@ class EngineLedger:
         return given
 
     def wait_for(self, order_id: str) -> None:
-        """Wait for the end of an order.
+        """Wait for the end of an order, unless only an operator can bring it: nobody else has to wait for that."""
+        waiter = Thread(target=self._wait_for_end, args=(order_id,), name=f"amends-{order_id}", daemon=True)
+        waiter.start()
+        while waiter.is_alive() and not self.parked([order_id]):
+            waiter.join(LOOK_S)
 
-        Raises:
-            RequestRefused: it waits for an operator.
-        """
-        run: Run = self._engine.transact(lambda work: run_of(work, order_id))
-        if isinstance(run.state, NeedsOperator):
-            raise RequestRefused(f"order {order_id} waits for an operator, and what comes after it waits: {run.reason}")
-        self._engine.result(order_id)
+    def parked(self, order_ids: Iterable[str]) -> dict[str, str]:
+        """Which of these orders wait for an operator, and why."""
+        ids = [*order_ids]
+        runs: list[Run | None] = self._engine.transact(lambda work: [run_of(work, order_id) for order_id in ids])
+        return {run.saga_id: run.reason for run in runs if run and isinstance(run.state, NeedsOperator)}
+
+    def _wait_for_end(self, order_id: str) -> None:
+        with suppress(AmendsError):  # whoever goes on with the order is told
+            self._engine.result(order_id)
 
     def _unit(self, work: Work, keys: Sequence[str]) -> WorkUnit:
         return WorkUnit(work, keys) if self._outside is None else OutsideUnit(work, keys, self._outside)
@@ -160,16 +169,21 @@ class WorkUnit:
 
     def _last(self, run: Run) -> Row:
         """The row of the order that was placed last: one that is under way has to end first."""
-        if underway(run.state) is not None:
+        if isinstance(run.state, Underway):
             self.waits_for = run.saga_id
         return row_of(run)
 
     def _recalled(self) -> Iterator[Upshot]:
-        """Pieces are committed in order, so what is known comes before what is new."""
+        """Pieces are committed in order, so what is known comes before what is new.
+
+        An order that an operator has set going again may stand before others that ended meanwhile.
+        """
         texts = [self._work.recall(key, DIGEST) for key in self._keys]
         for text in takewhile(bool, texts):
             known = msgspec.json.decode(text)  # type: ignore[arg-type]  # it is there
             yield Reply(*known) if isinstance(known, list) else self._last(self._recalled_order(known))
+            if self.waits_for:
+                return
 
     def _recalled_order(self, order_id: str) -> Run:
         run = run_of(self._work, order_id)

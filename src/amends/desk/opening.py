@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from amends import bootstrap
+from amends.core.messages import Verb
 from amends.desk.ledger import OPERATIONS_MAX, EngineLedger
 from amends.desk.runs import current_run
 from amends.engine.blocking import BlockingEngine
@@ -47,13 +48,26 @@ class Desk:
         session: its door.
     """
 
-    def __init__(self, engine: BlockingEngine, session: Session) -> None:
+    def __init__(self, engine: BlockingEngine, session: Session, ledger: EngineLedger) -> None:
         self.session = session
         self._engine = engine
+        self._ledger = ledger
 
     def run_of(self, files_id: str, *, again: bool) -> str:
         """The name of the run of some files that is to go on; see `amends.desk.runs.current_run`."""
         return current_run(self._engine, files_id, again=again)
+
+    def parked(self, order_ids: Iterable[str]) -> Mapping[str, str]:
+        """Which of these orders wait for an operator, and why."""
+        return self._ledger.parked(order_ids)
+
+    def tell(self, order_id: str, verb: Verb) -> None:
+        """Hand an operator's decision to an order; see `amends.engine.shell.Engine.tell`.
+
+        Raises:
+            RequestRefused: there is no such order, or it cannot take this now; the message says why.
+        """
+        self._engine.tell(order_id, verb)
 
 
 @contextmanager
@@ -80,39 +94,53 @@ def open_desk(
         UnusableInput: its orders go to the other kind of participants, or no books can be kept beside it.
     """
     with _opened(path, temper if simulated else None) as (engine, outside):
-        engine.transact(lambda work: _settle_kind(work, path, KINDS[simulated]), [KIND_KEY])
+        _settle_kind(engine, path, KINDS[simulated])
         ledger = EngineLedger(engine, outside, piece_max=piece_max)
-        yield Desk(engine, Session(limits=limits, ledger=ledger))
+        yield Desk(engine, Session(limits=limits, ledger=ledger), ledger)
 
 
 @contextmanager
 def _opened(path: str, temper: Temper | None) -> Iterator[tuple[BlockingEngine, Outside | None]]:
-    url = f"{bootstrap.SQLITE}{path}" if path else bootstrap.MEMORY
     if temper is None:
-        with bootstrap.open(url, sagas=(CHECKOUT, *FAILING_AT), commands=COMMANDS) as engine:
+        with bootstrap.open(_url(path), sagas=(CHECKOUT, *FAILING_AT), commands=COMMANDS) as engine:
             yield engine, None
         return
     with _books(path) as books:
         outside = Outside(books, temper=temper)
         clients = dict.fromkeys((PAYMENT, SHIPPING), outside)
         sagas = (CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT)
-        with bootstrap.open(url, sagas=sagas, commands=COMMANDS, clients=clients) as engine:
+        with bootstrap.open(_url(path), sagas=sagas, commands=COMMANDS, clients=clients) as engine:
             yield engine, outside
+
+
+def _url(path: str) -> str:
+    return f"{bootstrap.SQLITE}{path}" if path else bootstrap.MEMORY
 
 
 @contextmanager
 def _books(path: str) -> Iterator[BooksInMemory | BooksInFile]:
     if not path:
         yield BooksInMemory()
-    else:
-        with closing(BooksInFile(Path(f"{path}{OUTSIDE_SUFFIX}"))) as books:
-            yield books
+        return
+    file = Path(f"{path}{OUTSIDE_SUFFIX}")
+    if not file.exists():
+        with bootstrap.open(_url(path), sagas=()) as engine:  # books are begun beside a store that takes such orders
+            _settle_kind(engine, path, KINDS[True])
+    with closing(BooksInFile(file)) as books:
+        yield books
 
 
-def _settle_kind(work: Work, path: str, kind: str) -> None:
+def _settle_kind(engine: BlockingEngine, path: str, kind: str) -> None:
     """An account that is kept here is unknown outside, and the other way round: a store has one kind for good."""
+    before: str = engine.transact(lambda work: _kind_of(work, kind), [KIND_KEY])
+    if before != kind:
+        raise UnusableInput(f"{path}: the orders of this store go to {before} participants: --participants {before}")
+
+
+def _kind_of(work: Work, kind: str) -> str:
+    """The kind that a store has; of a new one, from now on, the kind that is given."""
     known = work.recall(KIND_KEY, KIND_DIGEST)
     if known is None:
         work.remember(KIND_KEY, KIND_DIGEST, kind)
-    elif (before := msgspec.json.decode(known)) != kind:
-        raise UnusableInput(f"{path}: the orders of this store go to {before} participants: --participants {before}")
+        return kind
+    return str(msgspec.json.decode(known))

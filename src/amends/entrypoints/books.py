@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice, zip_longest
 from typing import Final
 
 from rich.text import Text
 
-from amends.entrypoints.paper import FAINT, STYLES, Marks, Paper
+from amends.entrypoints.paper import FAINT, STYLES, Marks, Paper, bar
 from amends.entrypoints.tables import Rows, table
 from amends.entrypoints.timeline import draw_timeline
 from amends.shop.views import BatchView, CustomerView, OrderView, ProductView
@@ -18,6 +19,7 @@ ROWS_MAX: Final = 50  # what a person still reads; --json has them all
 LINES_AT_A_TIME: Final = 500  # of a long batch, so that whoever looks on sees them come
 BAR: Final = 10
 BETWEEN_TABLES: Final = 4
+ENDS: Final = {"SHIPPED": "shipped", "CANCELED": "canceled and made good", "PROCESSING": "not at an end"}
 STATUS_STYLES: Final = {"SHIPPED": "bold green", "CANCELED": "bold yellow", "PROCESSING": "bold blue"}
 
 
@@ -69,10 +71,8 @@ def _heading(marks: Marks, order: OrderView) -> Text:
 
 
 def _sum(orders: Sequence[OrderView]) -> str:
-    counts = {"shipped": 0, "canceled and made good": 0}
-    for order in orders:
-        counts["shipped" if order.status == "SHIPPED" else "canceled and made good"] += 1
-    parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    counts = Counter(order.status for order in orders)
+    parts = ", ".join(f"{counts[status]} {what}" for status, what in ENDS.items() if counts[status])
     return f"{len(orders)} order{'s' * (len(orders) != 1)}" + (f": {parts}" if parts else "")
 
 
@@ -80,7 +80,7 @@ def _customers(marks: Marks, customers: Sequence[CustomerView]) -> list[Text]:
     rows: Rows = [
         (
             Text(customer.customer_id, "bold"),
-            _bar(marks, customer.credit_used, customer.credit_limit),
+            _credit(marks, customer.credit_used, customer.credit_limit),
             Text(str(customer.credit_used)),
             Text(f"of {customer.credit_limit}"),
         )
@@ -104,7 +104,5 @@ def _rest(marks: Marks, count: int) -> list[Text]:
     return [Text(f"{marks.more} {count - ROWS_MAX} more", FAINT)] if count > ROWS_MAX else []
 
 
-def _bar(marks: Marks, used: int, limit: int) -> Text:
-    filled = min(BAR, -(-used * BAR // limit))  # rounded up: a used credit is seen, however small
-    style = STYLES["refused" if used > limit else "done"]
-    return Text.assemble((marks.full * filled, style), (marks.empty * (BAR - filled), FAINT))
+def _credit(marks: Marks, used: int, limit: int) -> Text:
+    return bar(marks, used, limit, BAR, STYLES["refused" if used > limit else "done"])

@@ -131,6 +131,7 @@ def amends(
       1  bad news: something is broken, not put back, or was refused
       2  unusable input: one line on standard error says what and where
       3  cut by a limit
+      4  done, but for what waits for an operator
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -149,13 +150,19 @@ def run(
         bool, typer.Option("--json", help="Print the report: one document for each file, one a line when several.")
     ] = False,
     limits: Annotated[
-        bool, typer.Option("--limits", help="Take 20 new customers, 50 new products and 100 orders a file at most.")
+        bool,
+        typer.Option(
+            "--limits", help="Refuse, in each file, what is beyond 20 new customers, 50 new products, 100 orders."
+        ),
     ] = False,
     db: Annotated[str, typer.Option("--db", metavar="FILE", help="Keep all of it in this store.")] = "",
     participants: Annotated[
         Participants, typer.Option("--participants", help="Where PAYMENT and SHIPPING are: here, or outside.")
     ] = Participants.local,
     again: Annotated[bool, typer.Option("--again", help="With --db: run the files anew.")] = False,
+    all_remarks: Annotated[
+        bool, typer.Option("--all-remarks", help="Say every refusal and note; by default 20 of each in a file.")
+    ] = False,
 ) -> None:
     """Run files of operations, and draw what happened to each order.
 
@@ -176,17 +183,25 @@ def run(
       [cyan]amends run --json monday.json tuesday.json > reports.jsonl[/]
       [cyan]amends run --db shop.db orders.json[/]
       [cyan]echo '["CREATE_CUSTOMER", "C001", 1000]' | amends run -[/]
+
+    [bold]Exit codes[/]
+      0  done, also with canceled orders and refused operations
+      1  it had to stop, on a full disk say: what is done stays
+      2  a file or the store cannot be used; nothing has run
+      4  done, but for orders that wait for an operator: each is named
     """
+    from amends.entrypoints.databases import path_of
     from amends.entrypoints.runs import Wanted, run_files
 
     if not files:
         raise UnusableInput("run: name a file of operations, or - for standard input. See: amends run --help")
-    run_files(files, Wanted(as_json, limits, db, participants is Participants.simulated, again))
+    simulated = participants is Participants.simulated
+    raise typer.Exit(run_files(files, Wanted(as_json, limits, path_of(db), simulated, again, all_remarks)))
 
 
 @app.command()
 def demo() -> None:
-    """Take a tour: a rollback that doesn't, found and mended; orders that ship and roll back.
+    """Take a tour: a rollback that doesn't, found and mended; orders that ship, roll back, and survive a kill -9.
 
     Everything that it shows really runs, here and now. It needs no file and leaves none.
 

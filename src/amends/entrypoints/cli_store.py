@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from amends.entrypoints.databases import Db, named
+from amends.entrypoints.databases import Db, named, path_of
 
 USAGE: Final = 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print a document for programs.")]
@@ -54,10 +54,15 @@ def sagas(
         str, typer.Option("--older", metavar="AGE", help="Started longer ago: 90s, 15m, 2h, 3d.", show_default=False)
     ] = "",
     newer: Annotated[str, typer.Option("--newer", metavar="AGE", help="Started since then.", show_default=False)] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="At most so many.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="Show the newest N of them, no more.")
+    ] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List sagas, the newest first, with what they wait for.
+
+    An order that INJECT_FAILURE makes fail has a definition of its own, such
+    as "checkout failing at SHIPPING".
 
     [bold]Examples[/]
       [cyan]amends sagas --db shop.db[/]
@@ -118,7 +123,7 @@ def backup(
     """
     from amends.entrypoints.copies import back_up
 
-    back_up(named(db), target)
+    back_up(named(db), path_of(target))
 
 
 def archive(
@@ -136,7 +141,7 @@ def archive(
     """
     from amends.entrypoints.copies import move
 
-    move(named(db), into, before)
+    move(named(db), path_of(into), before)
 
 
 COMMANDS: Final = (sagas, show, status, backup, archive)
@@ -186,7 +191,7 @@ def verify(
     """
     from amends.entrypoints.audits import verify_store
 
-    raise typer.Exit(verify_store(named(db), head, archives or (), as_json=as_json))
+    raise typer.Exit(verify_store(named(db), head, [*map(path_of, archives or ())], as_json=as_json))
 
 
 @audit.command()

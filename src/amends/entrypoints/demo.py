@@ -11,6 +11,7 @@ from rich.text import Text
 
 from amends.entrypoints.books import draw_books, draw_order
 from amends.entrypoints.box_office import as_before, show_breaking, show_mending, show_running, show_saga
+from amends.entrypoints.crash import show_crash
 from amends.entrypoints.paper import Paper, paper
 from amends.shop import Session
 from amends.shop.checkout import SERVICES
@@ -102,6 +103,8 @@ def show_demo() -> None:
     for chapter in CHAPTERS:
         _begin(out, chapter.title, chapter.words)
         _show_batch(out, session, chapter.operations)
+    _begin(out, "Killed half-way", "Orders in a file. The process that runs them is killed, and started again.")
+    show_crash(out)
     _begin(out, "What next", "")
     width = max(len(command) for command, _ in NEXT)
     out.write(*(Text.assemble("  ", (f"{command:{width}}", "cyan"), f"   {words}") for command, words in NEXT))

@@ -6,6 +6,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+PARKED: Final = "saga %s waits for an operator: %s"  # a run says that itself, with what to do
 
 
 class OneLine(logging.Handler):
@@ -13,7 +16,7 @@ class OneLine(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one."""
-        if not record.exc_info:
+        if not record.exc_info and record.msg != PARKED:
             sys.stderr.write(f"amends: {' '.join(record.getMessage().split())}\n")
 
 

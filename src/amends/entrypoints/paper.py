@@ -77,3 +77,17 @@ def paper() -> Paper:
     """Standard output."""
     console = Console(highlight=False, markup=False, emoji=False)
     return Paper(console, ASCII if console.options.ascii_only else UNICODE)
+
+
+def bar(marks: Marks, part: int, whole: int, length: int, style: str) -> Text:
+    """A bar: how much a part is of a whole, which is not 0.
+
+    Args:
+        marks: to draw it with.
+        part: rounded up, so that it is seen, however small it is; what is above the whole fills the bar.
+        whole: the whole bar.
+        length: of the bar.
+        style: of the part.
+    """
+    filled = min(length, -(-part * length // whole))
+    return Text.assemble((marks.full * filled, style), (marks.empty * (length - filled), FAINT))

@@ -1,26 +1,37 @@
-"""Saying what a batch refused or noted: one line each, on standard error."""
+"""Saying what a batch refused or noted: one line each, on standard error, as many as a person reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from reprlib import Repr
 from typing import Any, Final
 
 from amends.entrypoints.batches import Batch
+from amends.entrypoints.words import grouped
 from amends.shop import Remark
 
+SAID_MAX: Final = 20  # what a person still reads
 NAME_LENGTH_MAX: Final = 40
 SHORT: Final = Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
 
-def lines_of(batch: Batch, refusals: Iterable[Remark], notes: Iterable[Remark]) -> Iterator[str]:
-    """The lines for a batch: file, place, operation, value, rule."""
+def lines_of(batch: Batch, refusals: Sequence[Remark], notes: Sequence[Remark], most: int = SAID_MAX) -> Iterator[str]:
+    """The lines for a batch: file, place, operation, value, rule; then how many more there are of a kind.
+
+    Args:
+        batch: what the remarks are about.
+        refusals: of the batch.
+        notes: of the batch.
+        most: so many of each kind are said.
+    """
     for kind, remarks in (("refused", refusals), ("note", notes)):
-        for remark in remarks:
+        for remark in remarks[:most]:
             name = _name(remark.operation)
             value = SHORT.repr(remark.value)
             yield f"{batch.name}: {batch.place(remark.index)}: {kind}: {name}{value}: {remark.rule}"
+        if len(remarks) > most:
+            yield f"{batch.name}: {kind}: {grouped(len(remarks) - most)} more; --all-remarks says each"
 
 
 def _name(operation: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -11,9 +11,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from amends.entrypoints.batches import Batch, read_batch
-from amends.entrypoints.remarks import lines_of
+from amends.entrypoints.parked import Look, Parked
+from amends.entrypoints.remarks import SAID_MAX, lines_of
 from amends.errors import UnusableInput
 from amends.shop import Report, Session
+
+DONE: Final = 0
+WAITING: Final = 4
 
 LONG: Final = 50_000  # operations; fewer are done before a bar can be read
 LONG_IN_A_STORE: Final = 5_000
@@ -31,6 +35,7 @@ class Wanted(NamedTuple):
         db: path of the store; empty for none, so that nothing outlives the run.
         simulated: PAYMENT and SHIPPING are simulated services outside.
         again: run them anew, also when the store knows a run of them.
+        all_remarks: say every refusal and note.
     """
 
     as_json: bool = False
@@ -38,6 +43,7 @@ class Wanted(NamedTuple):
     db: str = ""
     simulated: bool = False
     again: bool = False
+    all_remarks: bool = False
 
     @property
     def long(self) -> int:
@@ -51,13 +57,15 @@ class Door(NamedTuple):
     Attributes:
         session: takes them.
         run: the name of this run of the files; empty where nothing is remembered.
+        parked: tells which of some orders wait for an operator.
     """
 
     session: Session
     run: str = ""
+    parked: Look = lambda _: {}
 
 
-def run_files(files: Sequence[str], wanted: Wanted) -> None:
+def run_files(files: Sequence[str], wanted: Wanted) -> int:
     """Run files of operations and show what came of it.
 
     All are read before the first is run, so that a file that cannot be used leaves nothing half done.
@@ -65,6 +73,9 @@ def run_files(files: Sequence[str], wanted: Wanted) -> None:
     Args:
         files: paths; ``-`` for standard input.
         wanted: how.
+
+    Returns:
+        The exit code: `WAITING` when an order waits for an operator.
 
     Raises:
         UnusableInput: a file cannot be read, or holds no operations; or the store cannot be used.
@@ -76,13 +87,17 @@ def run_files(files: Sequence[str], wanted: Wanted) -> None:
     several = len(batches) > 1
     show = _printing(several) if wanted.as_json else _drawing(several)
     *done, total = accumulate((len(batch.operations) for batch in batches), initial=0)
-    with _door(batches, wanted) as (session, run):
+    with _door(batches, wanted) as (session, run, look):
+        parked = Parked(look, wanted.db)
         for number, (batch, before) in enumerate(zip(batches, done, strict=True), 1):
             with _bar(before, total, wanted.long) as reached:
                 report = session.process(batch.operations, key=f"{run}/{number}" if run else "", done=reached)
             show(session, batch, report)
             sys.stdout.flush()  # remarks follow what they are about, where both go to one terminal
-            _say(session, batch)
+            _say(_remarks(session, batch, wanted))
+            _say(parked.lines_of(batch.name, report))
+    _say(parked.end())
+    return WAITING if parked.orders else DONE
 
 
 @contextmanager
@@ -95,17 +110,20 @@ def _door(batches: Sequence[Batch], wanted: Wanted) -> Iterator[Door]:
 
     with logged_in_lines(), open_desk(wanted.db, simulated=wanted.simulated, limits=wanted.limits) as desk:
         files_id = contents_id(batch.digest for batch in batches)
-        yield Door(desk.session, desk.run_of(files_id, again=wanted.again) if wanted.db else "")
+        yield Door(desk.session, desk.run_of(files_id, again=wanted.again) if wanted.db else "", desk.parked)
 
 
-def _say(session: Session, batch: Batch) -> None:
-    for line in lines_of(batch, session.refusals, session.notes):
-        sys.stderr.write(f"{line}\n")
+def _remarks(session: Session, batch: Batch, wanted: Wanted) -> Iterator[str]:
+    most = len(batch.operations) + 1 if wanted.all_remarks else SAID_MAX
+    yield from lines_of(batch, session.refusals, session.notes, most)
     if session.known:
-        sys.stderr.write(
-            f"{batch.name}: note: {session.known} operations had been carried out before, and were not again; "
-            "--again runs the files anew\n"
-        )
+        done = f"{session.known} operations had been carried out before, and were not again"
+        yield f"{batch.name}: note: {done}; --again runs the files anew"
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
 
 
 def _printing(several: bool) -> Show:

@@ -14,6 +14,7 @@ from amends.bootstrap import records
 from amends.entrypoints.documents import saga_document, write_document
 from amends.entrypoints.paper import FAINT, STYLES, Marks, Paper, paper
 from amends.entrypoints.tables import table
+from amends.entrypoints.variants import explained
 from amends.entrypoints.words import SECOND_MS, counted, one_line, span, span_of
 from amends.seeing.sagas import WAITING, Question, SagaView, Search, sagas
 from amends.stored import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, STATUSES, Unreadable
@@ -56,13 +57,14 @@ def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
     out = paper()
     out.write(*saga_lines(out, found, now_ms))
     if len(found) == search.limit:
-        sys.stderr.write(f"amends: the newest {counted(len(found), 'saga')}; --limit shows more\n")
+        sys.stderr.write(f"amends: only the newest {counted(len(found), 'saga')}; --limit N shows N of them\n")
 
 
 def saga_lines(out: Paper, found: Sequence[SagaView | Unreadable], now_ms: int) -> list[Text]:
     """A line for each saga."""
     rows = [_row(out.marks, saga, now_ms) for saga in found]
-    return table(TITLES, rows) or [Text("no saga is like that")]
+    notes = explained(saga.name for saga in found)
+    return [*table(TITLES, rows), *(Text(f"\n{note}", FAINT) for note in notes)] or [Text("no saga is like that")]
 
 
 def now() -> int:

@@ -15,6 +15,7 @@ from amends.entrypoints.documents import story_document, write_document
 from amends.entrypoints.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.sagas import question_text, status_text
 from amends.entrypoints.timeline import draw_timeline
+from amends.entrypoints.variants import explained
 from amends.entrypoints.words import moment, one_line, span
 from amends.errors import UnusableInput
 from amends.seeing.sagas import SagaView
@@ -81,6 +82,7 @@ def _heading(saga: SagaView) -> Iterator[Text]:
 
 
 def _facts(out: Paper, saga: SagaView, now_ms: int) -> Iterator[Text]:
+    yield from (_fact("definition", note) for note in explained([saga.name]))
     yield _fact("request", one_line(saga.request, TEXT_MAX))
     yield _fact("started", f"{moment(saga.started_ms)}, {span(now_ms - saga.started_ms)} ago")
     yield _fact("last change", f"{moment(saga.changed_ms)}, {span(saga.changed_ms - saga.started_ms)} after its start")

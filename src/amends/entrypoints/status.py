@@ -14,6 +14,7 @@ from amends.entrypoints.documents import overview_document, write_document
 from amends.entrypoints.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.sagas import status_text
 from amends.entrypoints.tables import Rows, table
+from amends.entrypoints.variants import explained
 from amends.entrypoints.words import counted, grouped, moment, one_line, span
 from amends.seeing.overview import Overview, overview
 from amends.seeing.rates import Rates
@@ -66,6 +67,7 @@ def _counts(seen: Overview) -> Iterator[Text]:
         for (definition, status), sagas in sorted(seen.counts.items())
     ]
     yield from table(("definition", "status", ">sagas"), rows)
+    yield from (Text(note, FAINT) for note in explained(definition for definition, _ in seen.counts))
     if not rows:
         yield Text("no sagas")
 

@@ -66,11 +66,12 @@ def _way_on(marks: Marks, steps: Sequence[Drawn], columns: Sequence[int]) -> Tex
 
 
 def _way_back(paper: Paper, steps: Sequence[Drawn], columns: Sequence[int], reason: str) -> list[Text]:
-    """From the first compensation to where the saga turned, and why it did."""
+    """From the first step that was undone to where the saga turned, and why it did, or where it stopped and why."""
     marks = paper.marks
-    turned = max(number for number, step in enumerate(steps) if step.outcome)
+    turned = max((number for number, step in enumerate(steps) if step.outcome), default=0)
+    first = next((number for number, step in enumerate(steps) if step.undone), turned)
     row = Text()
-    for step, column in zip(steps[: turned + 1], columns, strict=False):
+    for step, column in zip(steps[first : turned + 1], columns[first:], strict=False):
         if row:
             row.append(f" {marks.back}", FAINT)
             _fill(row, column - bool(step.undone), "", marks.line)
