@@ -108,7 +108,8 @@ class Block(NamedTuple):
         before: head of the block before, 32 bytes; `GENESIS` for the first.
         head: `amends.core.audit.chain` of `before` and the records, 32 bytes.
         records: canonical records, one a line.
-        subjects: whom the records are about, each once.
+        subjects: whom the records are about, each once. Sagas whose first row is written with it need not be among
+            them: the store knows.
         started: how many sagas started in it.
         ended: how many sagas became final in it.
     """

@@ -131,7 +131,8 @@ class MemoryStore:
             del self._sagas[row.saga_id]
         for gone in changes.gone_keys:
             del self._keys[gone.key]
-        for subject in changes.block.subjects:
+        new = (row.saga_id for row in changes.sagas if row.version == 1)
+        for subject in dict.fromkeys((*new, *changes.block.subjects)):
             self._about.setdefault(subject, []).append(changes.block.number)
         self._blocks.append(changes.block._replace(subjects=()))
         for key, sagas_more in changes.counts.items():

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 NO_ANSWERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -237,8 +237,7 @@ class Request:
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Ask a participant at `at_ms`, and only once the saga that says so is stored.
 
     A `Send` that is held back until its time is dropped when the saga no longer wants it by then: see `Run.wants`.
@@ -254,8 +253,7 @@ class Send:
     due_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """The audit record of what just changed; to be stored in the transaction that stores the saga.
 
     Attributes:
@@ -272,8 +270,7 @@ class Write:
     changes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Park:
+class Park(NamedTuple):
     """The saga waits for an operator: raise an alert.
 
     Attributes:
@@ -285,15 +282,13 @@ class Park:
     outstanding: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
     """The saga is final: tell whoever waits for its result."""
 
     saga_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decline:
+class Decline(NamedTuple):
     """A verb that cannot be taken now; nothing changed.
 
     Attributes:

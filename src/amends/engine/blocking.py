@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
-from amends.engine.handle import Handle, Result
+from amends.core.step import Run
+from amends.engine.handle import Result, Started
 from amends.engine.shell import CLOSED, TURN_THREAD, Engine
 from amends.engine.work import Work
 from amends.errors import EngineStopped, ParticipantError, RequestRefused
@@ -20,26 +21,18 @@ from amends.errors import EngineStopped, ParticipantError, RequestRefused
 Answer = TypeVar("Answer")
 
 
-class BlockingHandle:
+class BlockingHandle(Started["BlockingEngine"]):
     """A saga whose start is on stable storage.
 
     Attributes:
         saga_id: which.
     """
 
-    __slots__ = ("_do", "_handle", "saga_id")
-
-    def __init__(self, handle: Handle, do: Callable[[Coroutine[Any, Any, Result]], Result]) -> None:
-        self.saga_id = handle.saga_id
-        self._handle = handle
-        self._do = do
+    __slots__ = ()
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end; see `amends.engine.handle.Handle.result`."""
-        return self._do(self._handle.result(timeout))
-
-    def __repr__(self) -> str:
-        return f"<BlockingHandle {self.saga_id}>"
+        return self._ended() or self._engine.result(self.saga_id, timeout)
 
 
 class BlockingEngine:
@@ -74,18 +67,17 @@ class BlockingEngine:
 
     def submit(self, saga: Saga, asked: Any, *, key: str | None = None) -> BlockingHandle:
         """See `Engine.submit`."""
-        return BlockingHandle(self._do(self._engine.submit(saga, asked, key=key)), self._do)
+        return self._do(self._engine.begin(saga, asked, key, self._handle))
 
     def submit_many(
         self, saga: Saga, asked: Sequence[Any], *, keys: Sequence[str] | None = None
     ) -> list[BlockingHandle | RequestRefused]:
         """See `Engine.submit_many`."""
-        begun = self._do(self._engine.submit_many(saga, asked, keys=keys))
-        return [handle if isinstance(handle, RequestRefused) else BlockingHandle(handle, self._do) for handle in begun]
+        return self._do(self._engine.begin_many(saga, asked, keys, self._handle))
 
-    def result(self, saga_id: str) -> Result:
+    def result(self, saga_id: str, timeout: float | None = None) -> Result:
         """See `Engine.result`."""
-        return self._do(self._engine.result(saga_id))
+        return self._do(self._engine.result(saga_id, timeout))
 
     def answer(self, key: str, outcome: Outcome) -> None:
         """See `Engine.answer`."""
@@ -106,6 +98,9 @@ class BlockingEngine:
     def entity(self, service: str, entity_id: str) -> Any:
         """See `Engine.entity`."""
         return self._do(self._engine.entity(service, entity_id))
+
+    def _handle(self, begun: Run | str) -> BlockingHandle:
+        return BlockingHandle(begun, self)
 
     def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
         here = threading.current_thread()

@@ -236,20 +236,19 @@ def body_of(run: Run) -> str:
 
 
 class _Phrases:
-    """Lists of the same few things, which the core makes once each: what is written of a list is made once, too."""
+    """The same few lists, which the core makes once each: what is written of a list is made once, too."""
 
     def __init__(self, write: Callable[[Any], str]) -> None:
         self._write = write
-        self._known: dict[tuple[int, ...], tuple[Any, str]] = {}
+        self._known: dict[int, tuple[Any, str]] = {}
 
     def of(self, things: tuple[Any, ...]) -> str:
-        """What is written of a list; it is found by the identities of its things, which are kept with it."""
-        ids = tuple(map(id, things))
-        known = self._known.get(ids)
+        """What is written of a list; it is found by the list's identity, and kept with it."""
+        known = self._known.get(id(things))
         if known is None:
             if len(self._known) >= PHRASES_MAX:
                 self._known.clear()
-            known = self._known[ids] = (things, self._write(things))
+            known = self._known[id(things)] = (things, self._write(things))
         return known[1]
 
 

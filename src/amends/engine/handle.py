@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from amends.core.state import Finished, underway
 from amends.core.step import Run
+
+Door = TypeVar("Door")
 
 
 class Result(NamedTuple):
@@ -26,19 +27,57 @@ class Result(NamedTuple):
     answers: Mapping[str, Any]
 
 
-class Handle:
+class Started(Generic[Door]):
+    """A saga whose start is on stable storage, and how it ended if it had by then; nothing else of it is kept.
+
+    Attributes:
+        saga_id: which.
+    """
+
+    __slots__ = ("_answers", "_engine", "_reason", "_state", "saga_id")
+
+    def __init__(self, begun: Run | str, engine: Door) -> None:
+        """Keep what is known.
+
+        Args:
+            begun: where it stands, or its id alone.
+            engine: who is asked for the rest.
+        """
+        self._engine = engine
+        if isinstance(begun, str):
+            self.saga_id, self._state = begun, None
+        else:
+            self.saga_id, self._state, self._reason, self._answers = (
+                begun.saga_id,
+                begun.state,
+                begun.reason,
+                begun.answers,
+            )
+
+    def _ended(self) -> Result | None:
+        state = self._state
+        return Result(self.saga_id, state, self._reason, self._answers) if isinstance(state, Finished) else None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.saga_id}>"
+
+
+class Waits(Protocol):
+    """Who can wait for the end of a saga."""
+
+    async def result(self, saga_id: str, timeout: float | None = None, /) -> Result:  # noqa: ASYNC109 - as a Future has it
+        """See `Handle.result`."""
+        ...
+
+
+class Handle(Started[Waits]):
     """A saga whose start is on stable storage.
 
     Attributes:
         saga_id: which.
     """
 
-    __slots__ = ("_run", "_wait", "saga_id")
-
-    def __init__(self, saga_id: str, run: Run | None, wait: Callable[[str], Awaitable[Result]]) -> None:
-        self.saga_id = saga_id
-        self._run = run
-        self._wait = wait
+    __slots__ = ()
 
     async def result(self, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
         """Wait for the end. Giving up waiting changes nothing for the saga.
@@ -50,17 +89,7 @@ class Handle:
             TimeoutError: it had not ended by then; it goes on.
             EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
-        ended = None if self._run is None else result_of(self._run)
-        if ended is not None:
-            return ended
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._wait(self.saga_id)
-        except TimeoutError as error:
-            raise TimeoutError(f"saga {self.saga_id} has not ended within {timeout} s; it goes on") from error
-
-    def __repr__(self) -> str:
-        return f"<Handle {self.saga_id}>"
+        return self._ended() or await self._engine.result(self.saga_id, timeout)
 
 
 def result_of(run: Run) -> Result | None:

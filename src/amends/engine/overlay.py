@@ -7,7 +7,7 @@ back, and nothing of the others.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from enum import Enum
 from types import NoneType
 from typing import Any, Final, NamedTuple
@@ -127,7 +127,21 @@ class Shelf:
 NEVER: Final = Kept(None, 0)
 
 Touched = tuple[dict[str, Any], str, str, Any]
-"""An entity that a saga's steps are about: its service's entities, the service, its id, and what it was before."""
+"""An entity that may be about to change: its service's entities, the service, its id, and what it was before."""
+
+
+class Sheet(NamedTuple):
+    """The entities of one service in one batch, by id.
+
+    Attributes:
+        values: as the batch sees them now, of those that were looked at; ``None`` where there is none.
+        stored: as the last commit left them, of those that were read.
+        touched: those that may have changed since.
+    """
+
+    values: dict[str, Any]
+    stored: dict[str, Kept]
+    touched: dict[str, None]
 
 
 class Overlay:
@@ -135,24 +149,21 @@ class Overlay:
 
     Attributes:
         values: service, then id, to entity, of those that were looked at; ``None`` where there is none.
-        fresh: ids that were given out in this batch. That no entity has such an id yet is taken for granted, which
-            saves a look at the store for every new thing; should one have it, its row's version says so at the
-            commit, and the batch is decided again with a look.
+        sheets: the same, with what is known beside it.
+        views: the same, as others than sagas meet them.
+        fresh: ids that are taken to be nobody's yet, without a look at the store.
     """
 
-    def __init__(self, shelf: Shelf, *, trusts_fresh: bool = True) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         """Hold nothing yet.
 
         Args:
             shelf: the entities as the last commit left them.
-            trusts_fresh: whether an id that was just given out is taken to be nobody's.
         """
         self._shelf = shelf
-        self._trusts_fresh = trusts_fresh
-        self._stored: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
-        self._changed: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._written: list[Touched] = []
         self.values: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self.sheets = Sheets(self.values)
         self.fresh: set[str] = set()
         self.views = Views(self)
 
@@ -167,27 +178,18 @@ class Overlay:
             EntityDamaged: a row cannot be read.
             Exception: whatever an id's function raises.
         """
-        touched: list[Touched] = []
-        before: Any
+        touched, sheets, fresh = list[Touched](), self.sheets, self.fresh
         for service, id_of in asks:
-            entity_id, values = id_of(request), self.values[service]
-            if entity_id in values:
-                before = values[entity_id]
-            elif self._trusts_fresh and entity_id in self.fresh:
-                before = values[entity_id] = None
-            else:
+            entity_id, (values, stored, may_change) = id_of(request), sheets[service]
+            before = values.get(entity_id)
+            if before is None and entity_id not in fresh and entity_id not in stored:
                 _refuse_no_id(service, entity_id)
                 before = self.load(service, entity_id)
-            if before is not None and not _FROZEN.get(type(before)):
+            if before is not None and not _FROZEN.get(before.__class__):
                 before = _before(before)
+            may_change[entity_id] = None
             touched.append((values, service, entity_id, before))
         return touched
-
-    def settle(self, touched: Iterable[Touched]) -> None:
-        """What was written of these is there to stay."""
-        for values, service, entity_id, before in touched:
-            if values.setdefault(entity_id) is not before:  # what was deleted is not there
-                self._changed[service][entity_id] = None
 
     def restore(self, touched: Iterable[Touched]) -> None:
         """What was written of these was never written."""
@@ -201,9 +203,12 @@ class Overlay:
         Raises:
             EntityDamaged: its row cannot be read.
         """
-        is_known = (self._trusts_fresh and entity_id in self.fresh) or not _is_id(entity_id)
-        kept = self._stored[service][entity_id] = NEVER if is_known else self._shelf.get(service, entity_id)
-        self.values[service][entity_id] = kept.value
+        values, stored, _ = self.sheets[service]
+        if entity_id in stored:  # it was deleted in this batch
+            return None
+        is_known = entity_id in self.fresh or not _is_id(entity_id)
+        kept = stored[entity_id] = NEVER if is_known else self._shelf.get(service, entity_id)
+        values[entity_id] = kept.value
         return kept.value
 
     def write(self, service: str, entity_id: str, value: Any) -> None:
@@ -213,10 +218,11 @@ class Overlay:
             ParticipantError: its id is no text that can be stored.
         """
         _refuse_no_id(service, entity_id)
-        values = self.values[service]
+        values, _, may_change = self.sheets[service]
         before = values[entity_id] if entity_id in values else self.load(service, entity_id)
         self._written.append((values, service, entity_id, _before(before)))
         values[entity_id] = value
+        may_change[entity_id] = None
 
     @property
     def is_written(self) -> bool:
@@ -229,7 +235,6 @@ class Overlay:
 
     def keep(self) -> None:
         """What was written by `write` since the last time is there to stay."""
-        self.settle(self._written)
         self._written.clear()
 
     def take_back(self) -> None:
@@ -237,45 +242,52 @@ class Overlay:
         self.restore(reversed(self._written))
         self._written.clear()
 
-    def rows(self) -> Iterator[tuple[str, list[EntityRow], dict[str, Kept]]]:
+    def rows(self, over: Collection[str] = ()) -> Iterator[tuple[str, list[EntityRow], dict[str, Kept]]]:
         """For each service the rows of the entities that are not as they were, and what is stored once they are.
+
+        Args:
+            over: ids that were fresh, and whose entities are not to be kept at hand: nobody is about to ask for them.
 
         Raises:
             TypeError, ValueError: an entity that JSON cannot hold.
         """
-        for service, changed in self._changed.items():
-            values, stored = self.values[service], self._stored[service]
+        for service, (values, stored, touched) in self.sheets.items():
             rows, kept = list[EntityRow](), dict[str, Kept]()
-            for entity_id in changed:
-                value, stored_as = values[entity_id], stored.get(entity_id, NEVER)
-                version, text = stored_as.version, stored_as.text
-                if value is stored_as.value and not text:
+            for entity_id in touched:
+                value, at = values.get(entity_id), stored.get(entity_id, NEVER)
+                if value is at.value and not at.text:
                     continue
                 body = None if value is None else text_of(value)
-                if body is None or body != text:
-                    rows.append(new_row(EntityRow, (service, entity_id, body, version + 1)))
-                    kept[entity_id] = new_row(Kept, (value, version + 1, "" if is_frozen(value) else body))
+                if body is None or body != at.text:
+                    rows.append(new_row(EntityRow, (service, entity_id, body, at.version + 1)))
+                    if entity_id not in over:
+                        text = "" if is_frozen(value) else body
+                        kept[entity_id] = new_row(Kept, (value, at.version + 1, text))
             yield service, rows, kept
 
 
-class Views(Mapping[str, "Owned"]):
+class Sheets(dict[str, Sheet]):
+    """Service to its entities in one batch; a service that was not met before has none yet."""
+
+    def __init__(self, values: Mapping[str, dict[str, Any]]) -> None:
+        super().__init__()
+        self._values = values
+
+    def __missing__(self, service: str) -> Sheet:
+        sheet = self[service] = Sheet(self._values[service], {}, {})
+        return sheet
+
+
+class Views(dict[str, "Owned"]):
     """The entities as a command, `Saga.prepare` or an embedder meets them: service, then id, to entity."""
 
     def __init__(self, overlay: Overlay) -> None:
+        super().__init__()
         self._overlay = overlay
-        self._owned: dict[str, Owned] = {}
 
-    def __getitem__(self, service: str) -> Owned:
-        owned = self._owned.get(service)
-        if owned is None:
-            owned = self._owned[service] = Owned(self._overlay, service)
+    def __missing__(self, service: str) -> Owned:
+        owned = self[service] = Owned(self._overlay, service)
         return owned
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._owned)
-
-    def __len__(self) -> int:
-        return len(self._owned)
 
 
 class Owned(MutableMapping[str, Any]):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from amends.core.definition import DURATION_MAX, Command, Saga, is_duration
 from amends.core.messages import Answered, Decline, Done, Input, Kind, Later, Outcome, Refused, Resolve, Unknown, Verb
@@ -41,6 +41,9 @@ TURN_THREAD: Final = "amends-turn"
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
 log = logging.getLogger("amends")
+
+
+Held = TypeVar("Held")
 
 
 class Waiting(NamedTuple):
@@ -157,10 +160,21 @@ class Engine:
             StoreFull: there is no space; nothing was started.
             EngineStopped: it is not running, or its storage failed: whether the saga was started is not known.
         """
+        return await self.begin(saga, asked, key, self._handle)
+
+    async def begin(self, saga: Saga, asked: Any, key: str | None, handle: Callable[[Run | str], Held]) -> Held:
+        """`submit`, for another door to the engine.
+
+        Args:
+            saga: as for `submit`.
+            asked: likewise.
+            key: likewise.
+            handle: makes what the caller holds of the saga, of where it stands or of its id alone.
+        """
         (begun,) = await self._call(Begin(self._form_of(saga), [asked], _keys(key)))
         if isinstance(begun, Exception):
             raise begun
-        return self._handle(begun)
+        return handle(begun)
 
     async def submit_many(
         self, saga: Saga, asked: Sequence[Any], *, keys: Sequence[str] | None = None
@@ -179,9 +193,15 @@ class Engine:
             Overloaded: too much is waiting; nothing was started.
             StoreFull, EngineStopped: as for `submit`; what was started before stays, and shows again under its key.
         """
+        return await self.begin_many(saga, asked, keys, self._handle)
+
+    async def begin_many(
+        self, saga: Saga, asked: Sequence[Any], keys: Sequence[str] | None, handle: Callable[[Run | str], Held]
+    ) -> list[Held | RequestRefused]:
+        """`submit_many`, for another door to the engine; see `begin`."""
         if keys is not None and len(keys) != len(asked):
             raise RequestRefused(f"{len(asked)} requests came with {len(keys)} keys; give each request a key, or none")
-        form, handles = self._form_of(saga), list[Handle | RequestRefused]()
+        form, handles = self._form_of(saga), list[Held | RequestRefused]()
         names = [] if keys is None else [_key(key) for key in keys]
         size = min(BATCH_MAX, self._queue_max)
         for first in range(0, len(asked), size):
@@ -191,7 +211,7 @@ class Engine:
                     raise begun
                 if isinstance(begun, Exception) and not isinstance(begun, RequestRefused):
                     begun = RequestRefused(f"{type(begun).__name__}: {begun}")  # noqa: PLW2901 - a bug in `prepare`
-                handles.append(begun if isinstance(begun, RequestRefused) else self._handle(begun))
+                handles.append(begun if isinstance(begun, RequestRefused) else handle(begun))
         return handles
 
     async def answer(self, key: str, outcome: Outcome) -> None:
@@ -258,12 +278,25 @@ class Engine:
         """An entity of a participant whose state the engine keeps; ``None`` when it does not exist."""
         return await self._call(Look(lambda work: work.entities[service].get(entity_id)), waits=True)
 
-    async def result(self, saga_id: str) -> Result:
+    async def result(self, saga_id: str, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
         """Wait for the end of a saga.
+
+        Args:
+            saga_id: which.
+            timeout: how long to wait, in seconds; ``None`` for as long as it takes.
 
         Raises:
             RequestRefused: there is no such saga.
+            TimeoutError: it had not ended by then; it goes on.
+            EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._end_of(saga_id)
+        except TimeoutError as error:
+            raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
+
+    async def _end_of(self, saga_id: str) -> Result:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(saga_id, []).append(waiter)
         try:
@@ -284,9 +317,7 @@ class Engine:
         return self._turner.form_of(saga)
 
     def _handle(self, begun: Run | str) -> Handle:
-        if isinstance(begun, str):
-            return Handle(begun, None, self.result)
-        return Handle(begun.saga_id, begun, self.result)
+        return Handle(begun, self)
 
     # The queue ------------------------------------------------------------------------------------------------
 
@@ -383,7 +414,7 @@ class Engine:
             self._calls.send(turn.sends)
         for park in turn.parked:
             log.error("saga %s waits for an operator: %s", park.saga_id, ", ".join(park.outstanding))
-        for saga_id, run in turn.ended.items():
+        for saga_id, run in turn.ended.items() if self._waiters else ():
             for waiter in self._waiters.pop(saga_id, ()):
                 if not waiter.done():
                     waiter.set_result(result_of(run))  # type: ignore[arg-type]  # it ended

@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring_ascii as quoted
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from amends.core.audit import chain
@@ -113,13 +114,14 @@ class Work:
             wares: where to find what is not held yet.
             now_ms: the clock.
             known: what the store knows of the client keys of this batch.
-            trusts_fresh: see `Overlay`.
+            trusts_fresh: whether an id that is given out here is taken to be nobody's, which saves a look at the store
+                for every new thing; should one have it, its row's version says so at the commit.
             is_careful: whether each participant is asked by itself, and what it leaves is looked at at once.
         """
         self._trusts_fresh = trusts_fresh
         self._is_careful = is_careful
         self.now_ms = now_ms
-        self.overlay = Overlay(wares.shelf, trusts_fresh=trusts_fresh)
+        self.overlay = Overlay(wares.shelf)
         self.entities = self.overlay.views
         self.sagas: dict[str, Live] = {}
         self.ended: dict[str, Run] = {}
@@ -139,7 +141,7 @@ class Work:
 
     def saga(self, saga_id: str) -> Live | Unreadable | None:
         """A saga as this batch sees it; ``None`` when there is none."""
-        live = self._looked_at.get(saga_id) or self._wares.saga(saga_id)
+        live = self.sagas.get(saga_id) or self._looked_at.get(saga_id) or self._wares.saga(saga_id)
         if isinstance(live, Unreadable):
             self.put_aside(live)
         elif live is not None:
@@ -148,7 +150,7 @@ class Work:
 
     def runs(self) -> Iterator[Run]:
         """The sagas that this batch looked at, as they stand now."""
-        return (live.run for live in self._looked_at.values())
+        return (live.run for live in {**self._looked_at, **self.sagas}.values())
 
     def begin(self, form: Form, asked: Any) -> Run:
         """Start a saga, and carry it as far as it gets without asking anybody outside.
@@ -179,13 +181,15 @@ class Work:
             request = form.request_of(text)  # what every step sees, also after a restart; the caller's own may change
         except ValueError as error:
             raise RequestRefused(f"the request cannot be stored: {error}") from error
-        self.overlay.fresh.add(saga_id)
+        if self._trusts_fresh:
+            self.overlay.fresh.add(saga_id)
         run, effects = self._stepped(
             form, request, lambda entities: start(form.saga, saga_id, request, self.now_ms, entities)
         )
         self._started += 1
         self._note(run, form, effects, f" {form.definition} {text}")
-        return self._put(Live(form, run, text, self.now_ms), is_new_end=underway(run.state) is None)
+        live: Live = new_row(Live, (form, run, text, self.now_ms, 0, ""))
+        return self._put(live, is_new_end=underway(run.state) is None)
 
     def hear(self, live: Live, said: Input) -> Run | Decline:
         """Hand an input to a saga; `Decline` when it is a verb that cannot be taken now."""
@@ -221,7 +225,7 @@ class Work:
             self._note(run, live.form, effects)
             self._put(live._replace(run=run), is_new_end=underway(run.state) is None)
         for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):
-            self.hear(self._looked_at[saga_id], said)
+            self.hear(self.sagas.get(saga_id, live), said)
         if due_ms <= self.now_ms and saga_id not in self.sagas:
             self._goes_out(live, due_ms)
 
@@ -268,7 +272,8 @@ class Work:
             changes: what became of it: a JSON list of words.
         """
         self._records.append(f"[{quoted(subject)},{number},{self.now_ms},{quoted(cause)},{changes}]")
-        self._subjects[subject] = None
+        if subject not in self.overlay.fresh:  # a saga that starts here is found by its row
+            self._subjects[subject] = None
 
     def recall(self, key: str, digest: str) -> str | None:
         """What was answered under a client key, as JSON; ``None`` when the key is new.
@@ -328,18 +333,20 @@ class Work:
         Raises:
             TypeError, ValueError: an entity or an answer that JSON cannot hold.
         """
-        counts: Counter[tuple[str, str]] = Counter()
+        counts = Counter[tuple[str, str]]()
         sagas, lives = list[SagaRow](), dict[str, Live | None]()
         for live in self.sagas.values():
             row = _row_of(live, self.now_ms)
             sagas.append(row)
             is_over = row.due_ms is None
-            lives[row.saga_id] = None if is_over else live._replace(version=row.version, status=row.status)
             if live.status:
+                lives[row.saga_id] = None
                 counts[row.definition, live.status] -= 1
-            counts[row.definition, row.status] += 1
+            if not is_over:
+                lives[row.saga_id] = live._replace(version=row.version, status=row.status)
+        counts.update(map(_KIND, sagas))
         entities, kept = list[EntityRow](), dict[str, dict[str, Kept]]()
-        for service, rows, stored in self.overlay.rows():
+        for service, rows, stored in self.overlay.rows(self.overlay.fresh & self.ended.keys()):
             entities += rows
             kept[service] = stored
         keys, aside = tuple(self.keys.values()), tuple(self.set_aside.values())
@@ -366,11 +373,11 @@ class Work:
         try:
             touched = self.overlay.touch(form.asks, request)
             run, effects = take(self.overlay.values)
-            _refuse_unlike(run.answers)
+            if run.answers:
+                _refuse_unlike(run.answers)
         except (Exception, SystemExit):  # noqa: BLE001 - whatever was raised is met again, and told, one by one
             self.overlay.restore(touched)
             return self._asked(form, *take(None))
-        self.overlay.settle(touched)
         return run, effects
 
     def _asked(self, form: Form, run: Run, effects: Sequence[Effect]) -> tuple[Run, Sequence[Effect]]:
@@ -401,7 +408,6 @@ class Work:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - P5: it may be a bug that is mended, so it is asked again
             self.overlay.restore(touched)
             outcome = Unknown(worded(f"{type(error).__name__}: {error}"), taken_back=True)
-        self.overlay.settle(touched)
         return Answered(request.step, request.kind, outcome, request.call.attempt)
 
     def _outcome(self, asked: Step, request: Request, touched: Touched) -> Outcome:
@@ -431,7 +437,7 @@ class Work:
 
     def _put(self, live: Live, *, is_new_end: bool) -> Run:
         run = live.run
-        self.sagas[run.saga_id] = self._looked_at[run.saga_id] = live
+        self.sagas[run.saga_id] = live
         if is_new_end:
             self.ended[run.saga_id] = run
         return run
@@ -439,7 +445,7 @@ class Work:
 
 def _refuse_unlike(answers: Mapping[str, Any]) -> None:
     """Refuse answers that would be read back as something else, so that nothing depends on a restart."""
-    if answers and plain(dict(answers)) != answers:
+    if plain(dict(answers)) != answers:
         raise ParticipantError("an answer is not what will be read back")
 
 
@@ -457,6 +463,9 @@ def _request_text(request: Any) -> str:
         return text_of(request)
     except (TypeError, ValueError) as error:
         raise RequestRefused(f"the request cannot be stored: {error}") from error
+
+
+_KIND: Final[Callable[[SagaRow], tuple[str, str]]] = attrgetter("definition", "status")
 
 
 def _row_of(live: Live, now_ms: int) -> SagaRow:

@@ -27,6 +27,7 @@ WALKS = {  # tables that a query reads from end to end, on purpose
     "key_slices": "64 rows",
     "head": "backwards, one row",
     "insert_block": "the same",
+    "blocks_about": "what its two searches found",
     "listing": "backwards from a row, until there are enough",
 }
 

@@ -57,7 +57,7 @@ BUGS: Final = [
         "outside", "V13"),
     # --- local participants ---
     Bug("what a raising decider wrote is kept", "work:Work._stepped", "            self.overlay.restore(touched)\n",
-        "            self.overlay.settle(touched)\n", "shop", "V12"),
+        "            pass\n", "shop", "V12"),
     Bug("what raised may have happened", "work:Work._answer", "taken_back=True", "taken_back=False", "shop", "never"),
     # --- a process after the other ---
     Bug("a restart looks at what is due alone", "turn:Turner._to_resume", "WAITS_FOR_OPERATOR - 1", "self._since_ms",

@@ -21,8 +21,8 @@ ROLLBACK;
 
 -- name: insert_saga
 -- A saga's first row. Fails when the id is taken.
-INSERT INTO sagas (id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO sagas (block, id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: update_saga
 -- A saga's next row. Changes nothing when the row is not the one that it was decided on.
@@ -74,6 +74,10 @@ WHERE ?1 = coalesce((SELECT max(number) FROM blocks), 0) + 1
 -- name: insert_subject
 -- That a block holds a record of somebody.
 INSERT INTO subjects (subject, block) VALUES (?, ?);
+
+-- name: keep_first_block
+-- That the block in which a saga started holds a record of it, for when its row is gone. It may have been said before.
+INSERT INTO subjects (subject, block) SELECT id, block FROM sagas WHERE id = ? AND block > 0 ON CONFLICT DO NOTHING;
 
 -- name: add_count
 -- More sagas, or fewer, of a definition and a status.
@@ -178,11 +182,14 @@ SELECT number, at_ms + 0, CAST(before AS BLOB), CAST(head AS BLOB), started + 0,
 FROM blocks WHERE number > ?1 ORDER BY number LIMIT ?2;
 
 -- name: blocks_about
--- Some blocks after a number that hold a record of somebody.
+-- Some blocks after a number that hold a record of somebody: in which a saga started, its own row says.
 SELECT b.number, b.at_ms + 0, CAST(b.before AS BLOB), CAST(b.head AS BLOB), b.started + 0, b.ended + 0, b.checksum + 0,
     CAST(b.records AS BLOB)
-FROM subjects AS s CROSS JOIN blocks AS b ON b.number = s.block
-WHERE s.subject = ?1 AND s.block > ?2 ORDER BY s.block LIMIT ?3;
+FROM (
+    SELECT block FROM sagas WHERE id = ?1 AND block > ?2
+    UNION SELECT block FROM subjects WHERE subject = ?1 AND block > ?2
+) AS s CROSS JOIN blocks AS b ON b.number = s.block
+ORDER BY s.block LIMIT ?3;
 
 -- name: ended_before
 -- A page of the sagas that ended before a time.
@@ -219,4 +226,5 @@ SELECT CAST(definition AS BLOB), CAST(status AS BLOB), sum(sagas) FROM (
 -- name: unfound
 -- By which of some subjects the block that holds a record of them is not found.
 SELECT DISTINCT CAST(value ->> 0 AS BLOB), value ->> 1 FROM json_each(?1)
-WHERE NOT EXISTS (SELECT 1 FROM subjects WHERE subject = value ->> 0 AND block = value ->> 1);
+WHERE NOT EXISTS (SELECT 1 FROM subjects WHERE subject = value ->> 0 AND block = value ->> 1)
+    AND NOT EXISTS (SELECT 1 FROM sagas WHERE id = value ->> 0 AND block = value ->> 1);

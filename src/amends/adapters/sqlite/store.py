@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from amends.adapters.sqlite.client_keys import ClientKeys
 from amends.adapters.sqlite.database import Database
@@ -16,8 +16,12 @@ from amends.adapters.sqlite.opening import check_writable, checked_path, open_wr
 from amends.adapters.sqlite.reading import Reading
 from amends.adapters.sqlite.rows import block_values
 from amends.errors import StoreConflict, StoreError, StoreFull, StoreUnusable
-from amends.stored import Block, Changes, EntityRow, KeyRow, SagaRow, Unreadable, checksum
+from amends.stored import Block, Changes, EntityRow, KeyRow, SagaRow, checksum
 
+Row = TypeVar("Row", SagaRow, EntityRow)
+
+NO_BLOCK: Final = 0
+"""Of a saga that was taken over: the blocks stay in the store in which it ran."""
 DURABILITY: Final = "full"
 """What a commit survives with the settings of `amends.adapters.sqlite.settings`: a kill, and a power cut."""
 
@@ -75,7 +79,7 @@ class SqliteStore:
         new = [row for row in sagas if row.saga_id not in there]
         counts = Counter((row.definition, row.status) for row in new)
         with self._database.transaction():
-            self._database.write("insert_saga", _checked_rows(new))
+            self._database.write("insert_saga", [(NO_BLOCK, *row) for row in _checked(new)])
             self._client_keys.add(self._client_keys.missing(keys))
             self._database.write("add_count", ((*key, more) for key, more in counts.items()))
         self._client_keys.settle()
@@ -109,22 +113,35 @@ class SqliteStore:
         write, block = self._database.write, changes.block
         if not write("insert_block", [block_values(block)]):
             raise StoreConflict(f"block {block.number} does not follow the last one")
-        self._write_rows("saga", changes.sagas)
-        self._write_rows("entity", changes.entities)
+        new, changed = _parted(changes.sagas)
+        write("insert_saga", [(block.number, *row) for row in _checked(new)])
+        self._update("saga", changed)
+        self._write_entities(changes.entities)
         self._client_keys.change(changes.keys, changes.gone_keys)
-        if write("delete_saga", ((row.saga_id, row.version) for row in changes.gone)) != len(changes.gone):
+        write("keep_first_block", [(row.saga_id,) for row in changes.gone])
+        if write("delete_saga", [(row.saga_id, row.version) for row in changes.gone]) != len(changes.gone):
             raise StoreConflict("a saga is not what was archived")
-        write("insert_subject", ((subject, block.number) for subject in block.subjects))
-        write("add_count", ((*key, more) for key, more in changes.counts.items()))
-        write("insert_set_aside", _checked_rows(changes.set_aside))
+        write("insert_subject", [(subject, block.number) for subject in block.subjects])
+        write("add_count", [(*key, more) for key, more in changes.counts.items()])
+        write("insert_set_aside", _checked(changes.set_aside))
 
-    def _write_rows(self, kind: str, rows: Sequence[SagaRow] | Sequence[EntityRow]) -> None:
-        new = [row for row in rows if row.version == 1]
-        changed = [row for row in rows if row.version != 1]
-        self._database.write(f"insert_{kind}", _checked_rows(new))
-        if self._database.write(f"update_{kind}", _checked_rows(changed)) != len(changed):
+    def _write_entities(self, rows: Sequence[EntityRow]) -> None:
+        new, changed = _parted(rows)
+        self._database.write("insert_entity", _checked(new))
+        self._update("entity", changed)
+
+    def _update(self, kind: str, rows: Sequence[SagaRow | EntityRow]) -> None:
+        if self._database.write(f"update_{kind}", _checked(rows)) != len(rows):
             raise StoreConflict(f"{kind}: a row is not the one that its change was decided on")
 
 
-def _checked_rows(rows: Iterable[SagaRow | EntityRow | Unreadable]) -> Iterator[tuple[Any, ...]]:
-    return ((*row, checksum(row)) for row in rows)
+def _parted(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+    """Those that are new, and those that replace a row."""
+    new, changed = list[Row](), list[Row]()
+    for row in rows:
+        (new if row.version == 1 else changed).append(row)
+    return new, changed
+
+
+def _checked(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [(*row, checksum(row)) for row in rows]
