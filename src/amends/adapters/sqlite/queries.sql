@@ -204,10 +204,20 @@ SELECT row, CAST(key AS BLOB), CAST(saga AS BLOB) FROM client_keys WHERE row > ?
 -- What SQLite finds wrong with the file, at most so many things.
 PRAGMA integrity_check(100);
 
--- name: entity_names
--- A page of the names of all entities.
-SELECT CAST(service AS BLOB), CAST(id AS BLOB) FROM entities
-WHERE (service, id) > (CAST(?1 AS TEXT), CAST(?2 AS TEXT)) ORDER BY service, id LIMIT ?3;
+-- name: next_service
+-- The first service from a name on that has an entity.
+SELECT CAST(min(service) AS BLOB) FROM entities WHERE service >= CAST(?1 AS TEXT);
+
+-- name: entity_ids
+-- A page of the entities of a service, from an id on.
+SELECT CAST(id AS BLOB) FROM entities
+WHERE service = CAST(?1 AS TEXT) AND id >= CAST(?2 AS TEXT) ORDER BY id LIMIT ?3;
+
+-- name: entities
+-- Some entities, each behind the JSON list of service and id that it was asked by. NULLs where there is none.
+SELECT wanted.value, e.service, e.id, e.body, e.version, e.checksum
+FROM json_each(?1) AS wanted
+    LEFT JOIN entities AS e ON e.service = wanted.value ->> 0 AND e.id = wanted.value ->> 1;
 
 -- name: key_page
 -- A page of all client keys, with whether each is where its digest is looked for, or is not sorted in yet.
