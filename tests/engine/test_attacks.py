@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -33,7 +34,7 @@ from amends import (
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Resolve
 from amends.engine.blocking import BlockingEngine
-from amends.engine.tasks import Hear, Transact
+from amends.engine.tasks import Hear, Look, Transact
 from amends.errors import StoreBusy
 from tests.engine.test_engine import Slow, engine, one, run
 from tests.engine.world import START_MS, Buy, Life, names, nothing, records, tickets
@@ -360,6 +361,46 @@ def test_an_answer_in_a_batch_is_what_it_will_be_after_a_restart() -> None:
     life = Life(MemoryStore(), saga)
     assert isinstance(life.begin(Buy("x", 1)).ended["a-1"].state, Compensated)
     assert seen[-1] == [1, 2]  # what was seen before is taken back
+
+
+def test_a_type_that_cannot_be_found_is_refused_at_the_start() -> None:
+    """Its entities would be read back as plain JSON, without a word, and only by the next process."""
+
+    @dataclass(frozen=True)
+    class Hall:
+        free: int
+
+    def sell(hall: Hall | None, name: str) -> Hall:
+        return hall or Hall(1)
+
+    saga = Saga("selling", str, [local("SEAT_SOLD", sell, entity=lambda name: name, pivot=True)])
+    with pytest.raises(DefinitionError, match=r"sell: hall is declared as Hall \| None.*'Hall' is not defined"):
+        Life(MemoryStore(), saga)
+    saga = Saga("selling", str, [local("SEAT_SOLD", partial(sell), entity=lambda name: name, pivot=True)])
+    with pytest.raises(DefinitionError, match="'Hall' is not defined"):
+        Life(MemoryStore(), saga)
+
+
+class Show(NamedTuple):
+    """An entity whose type can be found."""
+
+    free: int
+
+
+def test_only_the_type_of_the_entity_has_to_be_found() -> None:
+    """Whatever else is declared is not read back; nor is what nothing is said of."""
+
+    class Unknown:
+        pass
+
+    def sell(show: Show | None, name: Unknown) -> Unknown | Show:
+        return show or Show(1)
+
+    saga = Saga("selling", str, [local("SHOW_SOLD", sell, entity=lambda name: name, pivot=True)])
+    Life(store := MemoryStore(), saga).begin("a")
+    (found,) = Life(store, saga, prefix="b").turner.look([Look(lambda work: work.entities["SHOW"]["a"])], START_MS)
+    assert found == Show(1)
+    assert isinstance(found, Show)
 
 
 def test_entities_of_two_shapes_are_refused_at_the_start() -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import inspect
 import operator
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from json.encoder import encode_basestring_ascii as quoted
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
@@ -347,16 +348,37 @@ class EntityForms:
 
 @lru_cache(maxsize=1000)  # a simulation opens engines all the time, on the same definitions
 def _declared(function: Callable[..., Any]) -> frozenset[Any]:
-    """The types that a function's first parameter is declared to have, without ``None``."""
+    """The types that a function's first parameter is declared to have, without ``None``.
+
+    Raises:
+        DefinitionError: a type is named that cannot be found, so that nothing could be read back as it.
+    """
     try:
         first = next(iter(inspect.signature(function).parameters.values()))
-        hint = get_type_hints(function)[first.name]
-    except (KeyError, NameError, StopIteration, TypeError, ValueError):  # not declared, or not to be resolved here
+    except (StopIteration, TypeError, ValueError):  # it has none, or does not tell
         return frozenset()
-    if first.kind is inspect.Parameter.VAR_POSITIONAL:  # it takes whatever comes, and says nothing of entities
+    if first.annotation is first.empty or first.kind is first.VAR_POSITIONAL:  # it takes whatever comes
         return frozenset()
+    hint = _found(first, function)
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     return frozenset(kind for kind in members if kind is not type(None))
+
+
+def _found(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
+    """What a parameter's annotation means in its function's module."""
+    while isinstance(function, partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    known = getattr(function, "__globals__", None) or vars(sys.modules[type(function).__module__])
+    alone = type("Alone", (), {"__annotations__": {parameter.name: parameter.annotation}})
+    try:
+        return get_type_hints(alone, known)[parameter.name]
+    except NameError as error:
+        what = getattr(function, "__qualname__", repr(function))
+        raise DefinitionError(
+            f"{what}: {parameter.name} is declared as {parameter.annotation}, and {error}; entities are read back as "
+            "that type, so define it in the module itself: not in a function, not under TYPE_CHECKING"
+        ) from error
 
 
 def _decoder(kind: Any, what: str) -> msgspec.json.Decoder[Any]:
