@@ -149,7 +149,7 @@ def _opened(output: str) -> Iterator[BinaryIO]:
 
 
 def _line_of(db: str, reached: Progress) -> str:
-    each_second = int(reached.records / reached.seconds) if reached.seconds else 0
+    each_second = int(reached.records / reached.records_s) if reached.records_s else 0
     of_blocks = f"{grouped(reached.blocks)} of {counted(reached.of_blocks, 'block')}"
     rows = f", {grouped(reached.rows)} of {counted(reached.of_rows, 'row')}" if reached.rows else ""
     return f"{db}: {of_blocks}, {counted(reached.records, 'record')}, {grouped(each_second)}/s{rows}"
@@ -199,4 +199,5 @@ def _document(verdict: Verdict) -> dict[str, object]:
         "records": reached.records,
         "sagas": reached.rows,
         "seconds": round(reached.seconds, 3),
+        "records_seconds": round(reached.records_s, 3),
     }
