@@ -20,18 +20,20 @@ from amends.adapters.sqlite import client_keys
 from amends.core.messages import Outcome
 from amends.engine.handle import Handle
 from amends.errors import EngineStopped
-from amends.shop.outside import BooksInFile, Outside, Temper
+from amends.shop.outside import BooksInFile, Outside
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING
 from amends.stored import FINAL
 from tests.torture.carrier import Carrier
 from tests.torture.journal import Journal, line_of
 from tests.torture.points import TOLD, Pointed, PointedEngine, PointedStore, Points
-from tests.torture.shop import CARRIER, COMMANDS, CUSTOMERS, SAGAS, Asked, wanted
+from tests.torture.quick import CHECKOUT_QUICK, TEMPER, QuickTimers
+from tests.torture.shop import CARRIER, COMMANDS, CUSTOMERS, Asked, wanted
+from tests.torture.shop import SAGAS as UNHURRIED
 
 CLIENTS: Final = 8
 NS_PER_S: Final = 1_000_000_000
-TEMPER: Final = Temper(lost=10, down=20, latency_ms=range(1, 6))
+SAGAS: Final = UNHURRIED | {"outside": CHECKOUT_QUICK}
 CANCELS: Final = 0.15  # so many clients change their mind
 ASKS_AGAIN: Final = 0.1  # so many ask for what they were answered already
 
@@ -90,7 +92,8 @@ class Child:
     async def live(self) -> None:
         """Live."""
         folder = self._life.folder
-        outside = Outside(BooksInFile(folder / "books.db"), seed=self._journal.seed, temper=TEMPER)
+        books = BooksInFile(folder / "books.db")
+        outside = Outside(books, seed=self._journal.seed, temper=TEMPER, timers=QuickTimers())
         for name, limit in CUSTOMERS.items():  # PAYMENT first: the order of amends.shop.outside.checkout
             outside.set_limit(name, limit)
         carrier = Carrier(folder / "carrier.txt", self._points.reach)

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,7 +28,7 @@ from tests.torture.carrier import Carrier
 from tests.torture.checks import World, check_rest, restocked
 from tests.torture.child import Child, Life
 from tests.torture.journal import Journal
-from tests.torture.points import OPENING, POINTS, SELDOM
+from tests.torture.points import OPENING, POINTS
 
 POINT_PATIENCE_S: Final = 0.6  # how long a process may take until it comes to the point
 REST_PATIENCE_S: Final = 90.0
@@ -74,27 +74,38 @@ class Kills(NamedTuple):
 class Hits(Counter[str]):
     """How many were killed at each point."""
 
-    def __init__(self, each: int) -> None:
+    def __init__(self, each: int, points: Sequence[str]) -> None:
         """Nobody yet.
 
         Args:
             each: so many are wanted at each.
+            points: which.
         """
         super().__init__()
         self._each = each
+        self._points = points
 
     def rare(self) -> list[str]:
         """Return the points at which too few were killed."""
-        return [point for point in POINTS if self[point] < self._each and point not in SELDOM]
+        return [point for point in self._points if self[point] < self._each]
 
     def drawn(self, chance: random.Random) -> str:
         """Draw where to kill, one of those where it happened least; empty for any moment."""
         if chance.random() >= (AT_RARE_POINTS if self.rare() else AT_POINTS):
             return ""
-        return chance.choice(sorted(POINTS, key=lambda point: (self[point], chance.random()))[:CHOICE])
+        return chance.choice(sorted(self._points, key=lambda point: (self[point], chance.random()))[:CHOICE])
 
 
-def run(folder: Path, seed: int, kills: int, per_file: int, each: int, say: Say, main: Main | None = None) -> Kills:
+def run(
+    folder: Path,
+    seed: int,
+    kills: int,
+    per_file: int,
+    each: int,
+    say: Say,
+    main: Main | None = None,
+    points: Sequence[str] = POINTS,
+) -> Kills:
     """Kill processes until enough were, at random and at each point.
 
     Args:
@@ -105,12 +116,13 @@ def run(folder: Path, seed: int, kills: int, per_file: int, each: int, say: Say,
         each: at least so many at each point.
         say: told how far it is.
         main: what a child does; another function for a planted bug.
+        points: the named ones; fewer for a planted bug that shows there.
 
     Raises:
         BrokenPromise: with the file's seed.
     """
     began, files, sagas = time.monotonic(), list[File](), 0
-    hits = Hits(each)
+    hits = Hits(each, points)
     while (done := sum(one.kills for one in files)) < kills or hits.rare():
         demand(len(files) < FILES_MAX * (kills // per_file + 1), f"points that are never reached: {hits.rare()}")
         one = File(folder / f"file-{len(files)}", seed + len(files), hits, main or live)

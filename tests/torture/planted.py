@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from amends.engine.flights import Asking
+from amends.core.messages import Answered, Kind, Refused, TimedOut
+from amends.core.step import Run
+from amends.engine import turn
+from amends.engine.flights import Asking, Flights
 from amends.engine.turn import Turner
 from amends.stored import Changes
 from tests.torture import boundaries, kill, power
@@ -15,11 +18,12 @@ from tests.torture.boundaries import InMemory
 from tests.torture.broken import BrokenPromise, demand
 from tests.torture.child import Child, Life
 from tests.torture.journal import Journal
-from tests.torture.points import PointedStore
+from tests.torture.points import PROBES, PointedStore
 from tests.torture.power import Watched
 
 CUTS_MAX: Final = 400
 KILLS_MAX: Final = 100
+KILLS_MAX_AT_PROBES: Final = 400  # three in ten of them at a probe, and not every probe would have found something
 
 Say = Callable[[str], None]
 
@@ -57,7 +61,7 @@ class WithoutEntities(Watched):
         """Commit twice."""
         super().commit(changes._replace(entities=()))
         with self._database.transaction():
-            self._write_rows("entity", changes.entities)
+            self._write_entities(changes.entities)
 
 
 class Forgetful(Watched):
@@ -152,6 +156,28 @@ def written_behind(life: Life, journal: Journal, pipe: int) -> None:
     asyncio.run(ChildOfWrittenBehind(life, journal, pipe).live())
 
 
+class SilenceIsNo(Flights):
+    """A probe whose time came while a process before this one was there, and that nobody answered, found nothing."""
+
+    def settling(self, run: Run) -> Run:
+        """Hold no probe back, so that it counts as lost."""
+        return run
+
+    def lost(self, run: Run) -> list[Any]:
+        """Take what is lost of probes for a no."""
+        return [_refused(said) if said.kind is Kind.PROBE else said for said in super().lost(run)]
+
+
+def _refused(said: TimedOut) -> Answered:
+    return Answered(said.step, said.kind, Refused("nobody answered"), said.attempt)
+
+
+def silence_is_no(life: Life, journal: Journal, pipe: int) -> None:
+    """Be a child whose engine has `SilenceIsNo`."""
+    turn.Flights = SilenceIsNo  # type: ignore[attr-defined]  # in this process alone
+    kill.live(life, journal, pipe)
+
+
 # Finding them ---------------------------------------------------------------------------------------------------------
 
 
@@ -170,6 +196,15 @@ def found_by_kills(folder: Path, seed: int) -> str:
     return _found(WrittenBehind.__name__, lambda: kill.run(folder, seed, KILLS_MAX, 10, 0, _quietly, written_behind))
 
 
+def found_at_probes(folder: Path, seed: int) -> str:
+    """Kill around probes until `SilenceIsNo` is found; how it shows."""
+
+    def look() -> None:
+        kill.run(folder, seed, KILLS_MAX_AT_PROBES, 10, 0, _quietly, silence_is_no, PROBES)
+
+    return _found(SilenceIsNo.__name__, look)
+
+
 def run(folder: Path, seed: int, say: Say) -> list[str]:
     """Find all of them.
 
@@ -177,7 +212,8 @@ def run(folder: Path, seed: int, say: Say) -> list[str]:
         BrokenPromise: one was not found.
     """
     shown = [found_by_cuts(folder, store) for store in STORES]
-    shown += [found_at_boundaries(folder), found_by_kills(folder, seed)]
+    shown += [found_at_boundaries(folder), found_by_kills(folder / "kills", seed)]
+    shown += [found_at_probes(folder / "probes", seed)]
     say(f"{len(shown)} planted bugs found")
     return shown
 

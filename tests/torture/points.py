@@ -37,6 +37,7 @@ STATEMENTS: Final = (
 """Each is reached before its statement runs: so after the one before it."""
 OPENING: Final = "opening"
 TOLD: Final = "a client was told"
+PROBES: Final = ("before probe", "after probe")
 POINTS: Final = (
     OPENING,
     "a commit is asked for",
@@ -50,17 +51,12 @@ POINTS: Final = (
     "after do",
     "before undo",
     "after undo",
-    "before probe",
-    "after probe",
+    *PROBES,
     "an answer is in hand",
     "an answer comes from outside",
     "an answer from outside was taken",
     "closing",
 )
-
-SELDOM: Final = {"before probe", "after probe"}
-"""Killed at when they come up, and not waited for: a probe waits out `settles_within_s` anew in each life, which is 2 s
-and longer than most lives are here; the simulator has it in every order."""
 
 _NAMES: Final = {QUERIES[name]: name for name in STATEMENTS}
 
