@@ -65,6 +65,10 @@ def test_a_saga_goes_to_its_end_and_is_told() -> None:
     assert turn.ended["a-1"].answers == {"CARD_CHARGED": {"receipt": 7}}
     assert life.run("a-1") == turn.ended["a-1"]._replace(waiting=())
     assert store.counts() == {(life.turner.form_of(life.saga).definition, "completed"): 1}
+    assert (
+        life.due_ms == asking[1].due_ms
+    )  # what it was asked might have run out by then, and the store is not asked why
+    life.turn(after_ms=asking[1].due_ms - life.now_ms)
     assert life.due_ms is None
 
 

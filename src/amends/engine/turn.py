@@ -40,7 +40,8 @@ class Turn(NamedTuple):
     """What became of a turn.
 
     Attributes:
-        due_ms: when to take the next turn at the latest; ``None`` when nothing waits for the time.
+        due_ms: when to take the next turn at the latest, which may be before anything is due; ``None`` when nothing
+            waits for the time.
         replies: one for each task, in their order: a value, or the exception that it ended with.
         sends: requests that are now to be sent, in order.
         dropped: attempts that nobody waits for any more.
@@ -90,7 +91,7 @@ class Turner:
         self._lives: dict[str, Live] = {}
         self._resumed: tuple[int, str] | None = (0, "")
         self._immovable: set[str] = set()
-        self._due_ms: int | None = 0
+        self._due_ms = 0  # no saga is due before it; the first one may be later
         self._rows: dict[str, SagaRow | Unreadable] = {}
         self._flights = Flights(self._since_ms)
         ids = (f"{prefix}-{number}" for number in count(1))
@@ -139,24 +140,27 @@ class Turner:
             StoreFailed: the storage failed; this object is not to be used any more.
         """
         now_ms = max(now_ms, self._since_ms + 1, self._head.at_ms)
+        is_due = self._due_ms <= now_ms
         page = self._to_resume()
-        stirs = [Stir(saga_id, due_ms) for due_ms, saga_id in (page or self._overdue(now_ms))]
+        stirs = [Stir(saga_id, due_ms) for due_ms, saga_id in (page or (self._due(now_ms, DUE_MAX) if is_due else ()))]
         turn = self._decided([*stirs, *tasks], now_ms)
         self._resumed = page[-1] if len(page) == DUE_MAX else None
-        self._due_ms = now_ms if self._resumed else self._next_due_ms(now_ms)
-        return turn._replace(due_ms=self._due_ms, replies=turn.replies[len(stirs) :])
+        if is_due:  # else what was committed said it: a look at the store takes as long as deciding a saga
+            self._due_ms = now_ms if self._resumed else self._next_due_ms(now_ms)
+        due_ms = self._due_ms if self._due_ms < WAITS_FOR_OPERATOR else None
+        return turn._replace(due_ms=due_ms, replies=turn.replies[len(stirs) :])
 
     def look(self, tasks: Sequence[Task], now_ms: int) -> list[Any]:
         """Carry out tasks that only look, while nothing can be written."""
         work = Work(self._wares, max(now_ms, self._head.at_ms), {})
         return [self._carried_out(place, task, work) for place, task in enumerate(tasks)]
 
-    def _next_due_ms(self, now_ms: int) -> int | None:
+    def _next_due_ms(self, now_ms: int) -> int:
         try:
             due = self._due(WAITS_FOR_OPERATOR - 1, 1)
         except StoreBusy:  # the turn is committed, and has to be told
             return now_ms
-        return due[0][0] if due else None
+        return due[0][0] if due else WAITS_FOR_OPERATOR
 
     def _to_resume(self) -> list[tuple[int, str]]:
         """A page of the sagas that a process before this one left waiting.
@@ -165,9 +169,6 @@ class Turner:
         that is gone.
         """
         return [] if self._resumed is None else self._due(WAITS_FOR_OPERATOR - 1, DUE_MAX, self._resumed)
-
-    def _overdue(self, now_ms: int) -> list[tuple[int, str]]:
-        return [] if self._due_ms is None or self._due_ms > now_ms else self._due(now_ms, DUE_MAX)
 
     def _due(self, until_ms: int, limit: int, after: tuple[int, str] = (0, "")) -> list[tuple[int, str]]:
         """Sagas that are due, but for those that were found to be unreadable: nobody can move them."""
@@ -243,6 +244,7 @@ class Turner:
     ) -> None:
         """What is committed is what the next turn decides on."""
         self._head = Head(written.block.number, written.block.head, written.block.at_ms)
+        self._due_ms = min([self._due_ms, *(row.due_ms for row in written.sagas if row.due_ms is not None)])
         self._aside.update((row.kind, row.name) for row in written.set_aside)
         for service, kept in entities.items():
             self._wares.shelf.put(service, kept)
@@ -326,6 +328,7 @@ class Turner:
         self._wares.shelf.clear()
         self._lives.clear()
         self._head = self._store.head()
+        self._due_ms = 0
 
     def _learned(self, sagas: Iterable[Saga], commands: Iterable[Command]) -> dict[int, Form]:
         forms: dict[int, Form] = {}

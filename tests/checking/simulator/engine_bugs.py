@@ -91,6 +91,6 @@ BUGS: Final = [
         "        for said in (*self._wares.flights.lost(run), *timers):", "outside", "V22"),
     Bug("what goes out leaves its saga due", "work:Work.stir", "due_ms <= self.now_ms and saga_id not in self.sagas",
         "False", "outside", "P16"),
-    Bug("an overdue saga is not looked at", "turn:Turner._overdue", "self._due(now_ms, DUE_MAX)", "[]",
+    Bug("an overdue saga is not looked at", "turn:Turner.turn", "self._due(now_ms, DUE_MAX)", "[]",
         "outside", "P16"),
 ]  # fmt: skip

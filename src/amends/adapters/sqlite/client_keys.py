@@ -85,7 +85,7 @@ class ClientKeys:
         """Write some that are `missing`, inside a transaction; `settle` follows when it is committed."""
         self._is_settled = False
         self._new = [(digest_of(row.key), number) for number, row in enumerate(new, self._last + 1)]
-        rows = ((number, digest, *row, checksum(row)) for (digest, number), row in zip(self._new, new, strict=True))
+        rows = [(number, digest, *row, checksum(row)) for (digest, number), row in zip(self._new, new, strict=True)]
         self._database.write("insert_key", rows)
         self._sorted_in = self._sort_in() if self._count + len(new) > UNSORTED_MAX else []
 
@@ -122,7 +122,7 @@ class ClientKeys:
         self._gone = [(digest, row) for digest, row, values in found if values and wanted.get(values[0]) == values[:-1]]
         if len(self._gone) != len(keys):
             raise StoreConflict("a client key is not what was archived")
-        self._database.write("delete_key", ((row,) for _, row in self._gone))
+        self._database.write("delete_key", [(row,) for _, row in self._gone])
         self._database.write("delete_key_row", self._gone)
 
     def _of_digests(self, digests: list[int]) -> Iterator[tuple[int, int, Values]]:
@@ -141,7 +141,7 @@ class ClientKeys:
             if left <= UNSORTED_MAX:
                 break
             rows = [(digest, row) for digest, found in sorted(self._unsorted[piece].items()) for row in found]
-            self._database.write("insert_key_row", (row for row in rows if row not in gone))
+            self._database.write("insert_key_row", [row for row in rows if row not in gone])
             self._database.write("put_key_slice", [(piece, self._last)])
             left -= len(rows)
             sorted_in.append(piece)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -71,8 +71,10 @@ class Database:
             for one in wanted:
                 yield from self.found(name, [one])
 
-    def write(self, name: str, rows: Iterable[tuple[Any, ...]]) -> int:
+    def write(self, name: str, rows: Collection[tuple[Any, ...]]) -> int:
         """Run a query for each row, inside `transaction`. Returns how many rows it wrote."""
+        if not rows:
+            return 0
         before = self._connection.total_changes()
         self._connection.executemany(QUERIES[name], rows)
         return self._connection.total_changes() - before

@@ -81,7 +81,7 @@ class SqliteStore:
         with self._database.transaction():
             self._database.write("insert_saga", [(NO_BLOCK, *row) for row in _checked(new)])
             self._client_keys.add(self._client_keys.missing(keys))
-            self._database.write("add_count", ((*key, more) for key, more in counts.items()))
+            self._database.write("add_count", [(*key, more) for key, more in counts.items()])
         self._client_keys.settle()
 
     def close(self) -> None:
