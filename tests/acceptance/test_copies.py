@@ -99,7 +99,9 @@ def test_sagas_that_ended_are_moved(path: Path, tmp_path: Path) -> None:
     assert ran == Ran(2, "", f"amends: {path}: there is no saga '{name}'; it was archived in old.db\n")
     ran = amends("show", name, "--db", into)
     assert (ran.code, ran.err) == (0, "")
-    assert " outcomes     SEAT_HELD done, CARD_CHARGED done, TAX_PAID done, TICKET_ISSUED done" in ran.out
+    first, *abreast, last = next(line for line in ran.out.splitlines() if " outcomes " in line).split(", ")[:4]
+    assert (first, last) == (" outcomes     SEAT_HELD done", "TICKET_ISSUED done")
+    assert sorted(abreast) == ["CARD_CHARGED done", "TAX_PAID done"]  # asked at once, they answer in any order
     assert ran.out.endswith(" its records are in the audit of the store that it left\n")
 
 
