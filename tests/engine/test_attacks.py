@@ -34,7 +34,7 @@ from amends import (
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Resolve
 from amends.engine.blocking import BlockingEngine
-from amends.engine.tasks import Hear, Look, Transact
+from amends.engine.tasks import Hear, Look, Order, Transact
 from amends.errors import StoreBusy
 from tests.engine.test_engine import Slow, engine, one, run
 from tests.engine.world import START_MS, Buy, Life, names, nothing, records, tickets
@@ -323,6 +323,21 @@ def test_what_a_transaction_writes_to_entities_is_stored_and_recorded() -> None:
     life.turn(Transact(lambda work: work.entities["SEATS"].__setitem__("Lear", 5)))
     assert body(store, "SEATS/Lear") == "5"
     assert '"written"' in records(store)[0]
+
+
+def test_prepare_meets_every_service_by_whatever_it_asks() -> None:
+    """Also one of which nothing was loaded yet: by index, by `get`, by `in`."""
+    store = MemoryStore()
+    opened = Command("OPENED", "SEATS", lambda before, free: free)
+    Life(store, tickets()).turn(Order(opened, "Hamlet", 7))
+    seen: list[Any] = []
+
+    def prepare(entities: Any, saga_id: str, asked: int) -> Any:
+        seen.append((entities.get("SEATS", {}).get("Hamlet"), "SEATS" in entities, entities["SEATS"]["Hamlet"]))
+        return Buy("Hamlet", asked)
+
+    Life(store, Saga("tickets", Buy, tickets().steps, prepare=prepare), prefix="b").begin(1)
+    assert seen[0] == (7, True, 7)
 
 
 def test_prepare_only_reads() -> None:

@@ -305,7 +305,7 @@ def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entit
             path, answers, refused = walk(path, run.saga_id, run.request, entities, answers)
             refusal = refused or refusal
         after, story = path.node, path.story
-        at = after.at
+        at = underway(after.state)
         waiting = _asked_now(run, story, said, now_ms) if at else ()
         unsent = [*_unsent(at, run.waiting, waiting, now_ms)] if isinstance(at, Backward) else ()
         if not unsent:

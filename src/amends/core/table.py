@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.decide import Answer, Said, Signal, Wish, decide
 from amends.core.definition import Saga, Step, takes_call
 from amends.core.messages import Kind
-from amends.core.state import Change, Ended, Marked, State, Status, asked, begin, evolve, member_of, underway, word_for
+from amends.core.state import Change, Ended, Marked, State, Status, asked, begin, evolve, member_of, word_for
 
 TOLD: Final = {Status.DONE, Status.REFUSED, Status.UNKNOWN, Status.UNDONE}
 
@@ -81,16 +81,14 @@ class Node:
     Attributes:
         saga: the definition.
         state: the state.
-        at: where that is on the way (`underway`); ``None`` when it is final.
         path: the way on which nothing has happened since.
     """
 
-    __slots__ = ("_ways", "at", "path", "saga", "state")
+    __slots__ = ("_ways", "path", "saga", "state")
 
     def __init__(self, saga: Saga, state: State) -> None:
         self.saga = saga
         self.state = state
-        self.at = underway(state)
         self.path = Way(self, NOTHING)
         self._ways: dict[Signal, Way] = {}
 

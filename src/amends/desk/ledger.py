@@ -7,10 +7,8 @@ of it is in the audit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import takewhile
-from threading import Thread
 from typing import Any, Final
 
 import msgspec
@@ -100,10 +98,8 @@ class EngineLedger:
 
     def wait_for(self, order_id: str) -> None:
         """Wait for the end of an order, unless only an operator can bring it: nobody else has to wait for that."""
-        waiter = Thread(target=self._wait_for_end, args=(order_id,), name=f"amends-{order_id}", daemon=True)
-        waiter.start()
-        while waiter.is_alive() and not self.parked([order_id]):
-            waiter.join(LOOK_S)
+        while not self._is_over(order_id) and not self.parked([order_id]):
+            pass
 
     def parked(self, order_ids: Iterable[str]) -> dict[str, str]:
         """Which of these orders wait for an operator, and why."""
@@ -111,9 +107,15 @@ class EngineLedger:
         runs: list[Run | None] = self._engine.transact(lambda work: [run_of(work, order_id) for order_id in ids])
         return {run.saga_id: run.reason for run in runs if run and isinstance(run.state, NeedsOperator)}
 
-    def _wait_for_end(self, order_id: str) -> None:
-        with suppress(AmendsError):  # whoever goes on with the order is told
-            self._engine.result(order_id)
+    def _is_over(self, order_id: str) -> bool:
+        """Wait for the end of an order, for a moment."""
+        try:
+            self._engine.result(order_id, LOOK_S)
+        except TimeoutError:
+            return False
+        except AmendsError:  # whoever goes on with the order is told
+            return True
+        return True
 
     def _unit(self, work: Work, keys: Sequence[str]) -> WorkUnit:
         return WorkUnit(work, keys) if self._outside is None else OutsideUnit(work, keys, self._outside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from amends.core.state import Finished, underway
+from amends.core.state import Finished, State
 from amends.core.step import Run
 
 Door = TypeVar("Door")
@@ -55,8 +55,7 @@ class Started(Generic[Door]):
             )
 
     def _ended(self) -> Result | None:
-        state = self._state
-        return Result(self.saga_id, state, self._reason, self._answers) if isinstance(state, Finished) else None
+        return None if self._state is None else _result(self.saga_id, self._state, self._reason, self._answers)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.saga_id}>"
@@ -94,8 +93,8 @@ class Handle(Started[Waits]):
 
 def result_of(run: Run) -> Result | None:
     """How a run ended; ``None`` while it has not."""
-    state = run.state
-    if underway(state) is not None:
-        return None
-    assert isinstance(state, Finished)
-    return Result(run.saga_id, state, run.reason, run.answers)
+    return _result(run.saga_id, run.state, run.reason, run.answers)
+
+
+def _result(saga_id: str, state: State, reason: str, answers: Mapping[str, Any]) -> Result | None:
+    return Result(saga_id, state, reason, answers) if isinstance(state, Finished) else None

@@ -278,16 +278,24 @@ class Sheets(dict[str, Sheet]):
         return sheet
 
 
-class Views(dict[str, "Owned"]):
+class Views(Mapping[str, "Owned"]):
     """The entities as a command, `Saga.prepare` or an embedder meets them: service, then id, to entity."""
 
     def __init__(self, overlay: Overlay) -> None:
-        super().__init__()
         self._overlay = overlay
+        self._owned: dict[str, Owned] = {}
 
-    def __missing__(self, service: str) -> Owned:
-        owned = self[service] = Owned(self._overlay, service)
+    def __getitem__(self, service: str) -> Owned:
+        owned = self._owned.get(service)
+        if owned is None:
+            owned = self._owned[service] = Owned(self._overlay, service)
         return owned
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._owned)
+
+    def __len__(self) -> int:
+        return len(self._owned)
 
 
 class Owned(MutableMapping[str, Any]):

@@ -38,6 +38,7 @@ SECOND_MS: Final = 1000
 IDLE_S: Final = 3600.0  # how long the loop sleeps when nothing is due; whatever arrives wakes it
 
 TURN_THREAD: Final = "amends-turn"
+PARKED: Final = "saga %s waits for an operator: %s"  # an entry of the log: which, and what is outstanding
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
 log = logging.getLogger("amends")
@@ -413,7 +414,7 @@ class Engine:
         if self._stopped is None:
             self._calls.send(turn.sends)
         for park in turn.parked:
-            log.error("saga %s waits for an operator: %s", park.saga_id, ", ".join(park.outstanding))
+            log.error(PARKED, park.saga_id, ", ".join(park.outstanding))
         for saga_id, run in turn.ended.items() if self._waiters else ():
             for waiter in self._waiters.pop(saga_id, ()):
                 if not waiter.done():

@@ -339,11 +339,10 @@ class Work:
             row = _row_of(live, self.now_ms)
             sagas.append(row)
             is_over = row.due_ms is None
+            if live.status or not is_over:
+                lives[row.saga_id] = None if is_over else live._replace(version=row.version, status=row.status)
             if live.status:
-                lives[row.saga_id] = None
                 counts[row.definition, live.status] -= 1
-            if not is_over:
-                lives[row.saga_id] = live._replace(version=row.version, status=row.status)
         counts.update(map(_KIND, sagas))
         entities, kept = list[EntityRow](), dict[str, dict[str, Kept]]()
         for service, rows, stored in self.overlay.rows(self.overlay.fresh & self.ended.keys()):

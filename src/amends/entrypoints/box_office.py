@@ -15,7 +15,7 @@ from amends.checking import Answer, CheckFailed
 from amends.entrypoints import tickets as shown
 from amends.entrypoints.bank import Bank, Charge
 from amends.entrypoints.paint import paint
-from amends.entrypoints.paper import STYLES, Paper
+from amends.entrypoints.paper import STYLES, Paper, held
 from amends.entrypoints.tickets import Buy, find, one_sale, tickets
 from amends.entrypoints.timeline import draw_timeline
 from amends.shop.views import timeline
@@ -56,8 +56,8 @@ def show_running(out: Paper) -> None:
 
 def as_before(out: Paper, who: str, before: object, after: object) -> Text:
     """Whether two states are the same, in a line."""
-    outcome, word = ("done", "exactly") if before == after else ("refused", "NOT")
-    return Text.assemble(" ", (getattr(out.marks, outcome), STYLES[outcome]), f" {who} are {word} as before")
+    holds = before == after
+    return held(out, f"{who} are {'exactly' if holds else 'NOT'} as before", holds=holds)
 
 
 def _show_code(out: Paper, source: str) -> None:

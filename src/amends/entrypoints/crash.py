@@ -13,7 +13,7 @@ from rich.text import Text
 
 from amends.entrypoints import rush
 from amends.entrypoints.children import ERR, OUT, lines_of, printed
-from amends.entrypoints.paper import STYLES, Marks, Paper, bar
+from amends.entrypoints.paper import STYLES, Marks, Paper, bar, held
 from amends.entrypoints.progress import status_line
 from amends.entrypoints.show import wrapped
 from amends.entrypoints.tally import tally
@@ -82,8 +82,7 @@ def _show_printed(out: Paper, folder: Path, *words: str) -> None:
 
 
 def _held(out: Paper, words: str, *, holds: bool) -> Text:
-    outcome, no = ("done", "") if holds else ("refused", "NOT SO: ")
-    return Text.assemble(" ", (getattr(out.marks, outcome), STYLES[outcome]), f" {no}{words}")
+    return held(out, words if holds else f"NOT SO: {words}", holds=holds)
 
 
 def _reached(marks: Marks, orders: int) -> Text:

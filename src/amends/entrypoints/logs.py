@@ -6,9 +6,8 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
-PARKED: Final = "saga %s waits for an operator: %s"  # a run says that itself, with what to do
+from amends.engine.shell import PARKED
 
 
 class OneLine(logging.Handler):
@@ -16,7 +15,7 @@ class OneLine(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one."""
-        if not record.exc_info and record.msg != PARKED:
+        if not record.exc_info and record.msg != PARKED:  # a run says that itself, with what to do
             sys.stderr.write(f"amends: {' '.join(record.getMessage().split())}\n")
 
 

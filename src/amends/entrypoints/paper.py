@@ -91,3 +91,9 @@ def bar(marks: Marks, part: int, whole: int, length: int, style: str) -> Text:
     """
     filled = min(length, -(-part * length // whole))
     return Text.assemble((marks.full * filled, style), (marks.empty * (length - filled), FAINT))
+
+
+def held(out: Paper, words: str, *, holds: bool) -> Text:
+    """Whether something is as it should be, in a line."""
+    outcome = "done" if holds else "refused"
+    return Text.assemble(" ", (getattr(out.marks, outcome), STYLES[outcome]), f" {words}")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from shlex import quote
 from typing import Final
 
+from amends.entrypoints.remarks import SAID_MAX
 from amends.entrypoints.words import grouped, one_line
 from amends.shop import Report
 from amends.shop.orders import PROCESSING
 
-SAID_MAX: Final = 20  # of a file; what a person still reads
 REASON_MAX: Final = 200
 GUIDE: Final = "docs/cli.md, 'An order that waits for an operator'"
 

@@ -10,7 +10,7 @@ from amends.entrypoints.batches import Batch
 from amends.entrypoints.words import grouped
 from amends.shop import Remark
 
-SAID_MAX: Final = 20  # what a person still reads
+SAID_MAX: Final = 20  # of a kind and a file; what a person still reads
 NAME_LENGTH_MAX: Final = 40
 SHORT: Final = Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60

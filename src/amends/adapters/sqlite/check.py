@@ -66,9 +66,8 @@ def _entities(database: Database) -> Iterator[Unreadable]:
 def _entity_names(database: Database) -> Iterator[list[str]]:
     service = b""
     while (service := database.rows("next_service", (service,))[0][0]) is not None:
-        entity_id = b""
+        entity_id, kept_by = b"", text_of(service)
         while found := database.rows("entity_ids", (service, entity_id, PAGE)):
-            kept_by = text_of(service)
             yield [ENCODER.encode((kept_by, text_of(name))).decode() for (name,) in found]
             entity_id = found[-1][0] + NEXT
         service += NEXT
