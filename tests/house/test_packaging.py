@@ -85,3 +85,8 @@ def test_every_exception_from_a_rule_has_its_reason() -> None:
     rules = re.findall(r'^\s+"[A-Z]+\d+",?(.*)$|^"[^"]+" = \["[A-Z]+\d+"\](.*)$', text, re.MULTILINE)
     assert rules
     assert all("#" in first + second for first, second in rules)
+
+
+def test_no_test_may_run_for_ever(pytestconfig: pytest.Config) -> None:
+    """One that hangs fails and is named, instead of keeping a machine busy: docs/adr/0002-build-and-pins.md."""
+    assert float(pytestconfig.getini("timeout")) > 0
