@@ -56,10 +56,12 @@ class Unknown:
         error: for a person: what was seen instead of an answer.
         taken_back: whether it is certain that this attempt left nothing. The engine says that of a participant whose
             state it keeps, and whose function raised: what it wrote was taken back.
+        cause: the exception itself, where there was one: for the log, with its traceback. It is not stored.
     """
 
     error: str = ""
     taken_back: bool = False
+    cause: BaseException | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

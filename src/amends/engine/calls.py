@@ -13,12 +13,13 @@ import inspect
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from amends.core.definition import Step
 from amends.core.messages import Answered, Done, Outcome, Refused, Send, Unknown
 from amends.core.run import outcome_of
-from amends.engine.codec import plain, worded
+from amends.engine.codec import plain, raised, worded
 from amends.engine.flights import Asking, Flight, flight_of
 from amends.ports import Clock
 
@@ -141,14 +142,16 @@ class Lane:
             if inspect.iscoroutinefunction(function):
                 answer = await self._awaited(function(self._client, request.body, request.call))
             else:
-                answer = await in_thread(self._returned, function, self._client, request.body, request.call)
+                error, answer = await in_thread(self._returned, function, self._client, request.body, request.call)
+                if error is not None:
+                    return Unknown(raised(error), cause=error)
                 if inspect.isawaitable(answer):
                     answer = await answer
             return storable(outcome_of(answer, request))
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it was, the effect may have happened
-            return Unknown(f"{type(error).__name__}: {error}")
+            return Unknown(raised(error), cause=error)
 
     async def _awaited(self, call: Awaitable[Any]) -> Any:
         try:
@@ -157,8 +160,13 @@ class Lane:
             self._returned()
 
 
-def in_thread(returned: Callable[[], None], function: Callable[..., Any], *given: Any) -> asyncio.Future[Any]:
+def in_thread(
+    returned: Callable[[], None], function: Callable[..., Any], *given: Any
+) -> asyncio.Future[tuple[BaseException | None, Any]]:
     """Call a function in a thread of its own. It holds nobody back: a process ends without waiting for it.
+
+    What it raises is handed on as a value, as it was: a future takes no StopIteration, and SystemExit is no order to
+    us.
 
     Args:
         returned: called in the loop once the function has returned, whether or not anybody still waits.
@@ -166,21 +174,19 @@ def in_thread(returned: Callable[[], None], function: Callable[..., Any], *given
         given: its arguments.
     """
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.create_future()
+    future: asyncio.Future[tuple[BaseException | None, Any]] = loop.create_future()
 
-    def tell(error: Exception | None, answer: Any) -> None:
+    def tell(error: BaseException | None, answer: Any) -> None:
         returned()
         if not future.done():
-            future.set_result(answer) if error is None else future.set_exception(error)
+            future.set_result((error, answer))
 
     def call() -> None:
-        error: Exception | None = None
-        answer = None
+        error, answer = None, None
         try:
             answer = function(*given)
-        except BaseException as raised:  # noqa: BLE001 - a future takes no StopIteration, and SystemExit is no order to us
-            error = RuntimeError(f"{type(raised).__name__}: {raised}")
-            error.__cause__ = raised
+        except BaseException as raising:  # noqa: BLE001 - whatever it was, the effect may have happened
+            error = raising
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(tell, error, answer)
 
@@ -200,5 +206,5 @@ def storable(outcome: Outcome) -> Outcome:
         case Refused(reason):
             return Refused(worded(reason))
         case Unknown(error):
-            return Unknown(worded(error))
+            return replace(outcome, error=worded(error))
     return outcome

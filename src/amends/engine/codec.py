@@ -117,6 +117,16 @@ def worded(reason: Any) -> str:
     return str(reason).encode("utf-8", "backslashreplace").decode()
 
 
+def raised(error: BaseException) -> str:
+    """An exception in words that can be stored: its class and its text, whatever that is, or lack of one."""
+    name = type(error).__name__
+    try:
+        words = str(error)
+    except Exception as other:  # noqa: BLE001 - a text that cannot be had is no reason to lose the outcome
+        words = f"its text raises {type(other).__name__}"
+    return worded(f"{name}: {words}" if words else name)
+
+
 def plain(value: Any) -> Any:
     """A value as it will be after it was stored: dicts, lists, strings, numbers.
 

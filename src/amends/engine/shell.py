@@ -39,6 +39,7 @@ IDLE_S: Final = 3600.0  # how long the loop sleeps when nothing is due; whatever
 
 TURN_THREAD: Final = "amends-turn"
 PARKED: Final = "saga %s waits for an operator: %s"  # an entry of the log: which, and what is outstanding
+FAILED: Final = "saga %s: %s/%s failed, attempt %d: %s"  # likewise: which request, which attempt, and how
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
 log = logging.getLogger("amends")
@@ -344,8 +345,6 @@ class Engine:
 
     def _hear(self, saga_id: str, said: Input) -> None:
         """An answer came; it must not be lost."""
-        if isinstance(said, Answered) and isinstance(said.outcome, Unknown) and said.attempt == 1:
-            log.warning("saga %s: %s/%s: %s", saga_id, said.step, said.kind.value, said.outcome.error)
         self._put(Waiting(Hear(saga_id, said), None))
 
     def _gathered(self) -> list[Waiting]:
@@ -413,6 +412,9 @@ class Engine:
         self._calls.drop(turn.dropped)
         if self._stopped is None:
             self._calls.send(turn.sends)
+        for failure in turn.failures:
+            saga_id, step, kind, attempt, error, cause = failure
+            log.warning(FAILED, saga_id, step, kind.value, attempt, error, exc_info=cause)
         for park in turn.parked:
             log.error(PARKED, park.saga_id, ", ".join(park.outstanding))
         for saga_id, run in turn.ended.items() if self._waiters else ():

@@ -18,7 +18,7 @@ from amends.engine.codec import EntityForms, Form
 from amends.engine.flights import Asking, Flight, Flights
 from amends.engine.overlay import Kept, Shelf
 from amends.engine.tasks import Stir, Task
-from amends.engine.work import Live, Wares, Work
+from amends.engine.work import Failure, Live, Wares, Work
 from amends.errors import (
     DefinitionError,
     RequestRefused,
@@ -47,6 +47,7 @@ class Turn(NamedTuple):
         dropped: attempts that nobody waits for any more.
         ended: sagas that became final, by id.
         parked: sagas that now wait for an operator.
+        failures: attempts that failed, for the log.
     """
 
     due_ms: int | None
@@ -55,6 +56,7 @@ class Turn(NamedTuple):
     dropped: Sequence[Flight] = ()
     ended: Mapping[str, Run] = {}
     parked: Sequence[Park] = ()
+    failures: Sequence[Failure] = ()
 
 
 class _Spoilt(Exception):
@@ -219,7 +221,7 @@ class Turner:
             self._take_over(*changes)
         self._immovable |= work.immovable
         sends, dropped = self._flights.take_off(work.runs(), work.asked, now_ms)
-        return Turn(None, replies, sends, dropped, work.ended, work.parked)
+        return Turn(None, replies, sends, dropped, work.ended, work.parked, work.failures)
 
     def _carried_out(self, place: int, task: Task, work: Work) -> Any:
         try:
@@ -269,6 +271,7 @@ class Turner:
             [flight for turn in turns for flight in turn.dropped],
             {saga_id: run for turn in turns for saga_id, run in turn.ended.items()},
             [park for turn in turns for park in turn.parked],
+            [failure for turn in turns for failure in turn.failures],
         )
 
     def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> Turn:

@@ -28,13 +28,14 @@ from amends.core.messages import (
     Refused,
     Request,
     Send,
+    TimedOut,
     Unknown,
     Write,
 )
 from amends.core.state import underway
 from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
-from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of, worded
+from amends.engine.codec import EntityForms, Form, body_of, plain, raised, status_of, text_of
 from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, ParticipantError, RequestRefused
@@ -61,6 +62,26 @@ class Live(NamedTuple):
     started_ms: int
     version: int = 0
     status: str = ""
+
+
+class Failure(NamedTuple):
+    """An attempt whose outcome is unknown, for the log: the first one of a request, and then ever rarer ones.
+
+    Attributes:
+        saga_id: whose request it was.
+        step: event name of the step.
+        kind: what it was asked.
+        attempt: 1, 2, 4, 8 and so on.
+        error: for a person: what was seen instead of an answer.
+        cause: what the participant raised; ``None`` where it did not raise, or no answer came in time.
+    """
+
+    saga_id: str
+    step: str
+    kind: Kind
+    attempt: int
+    error: str
+    cause: BaseException | None = None
 
 
 class Wares(NamedTuple):
@@ -93,6 +114,7 @@ class Work:
         sagas: those that this batch started or changed.
         ended: of these, the ones that became final.
         parked: of these, the ones that now wait for an operator.
+        failures: attempts that failed, of those that the log is to have.
         asked: requests that came up, by their attempts.
         keys: client keys that are new.
         set_aside: rows that turned out to be unreadable, and were not known to be.
@@ -126,6 +148,7 @@ class Work:
         self.sagas: dict[str, Live] = {}
         self.ended: dict[str, Run] = {}
         self.parked: list[Park] = []
+        self.failures: list[Failure] = []
         self.asked: dict[Flight, Send] = {}
         self.keys: dict[str, KeyRow] = {}
         self.set_aside: dict[tuple[str, str], Unreadable] = {}
@@ -198,6 +221,9 @@ class Work:
         )
         if isinstance(effects[0], Decline):
             return effects[0]
+        match effects[0], said:
+            case Write(changes=(_, *_)), Answered(event, kind, Unknown(error, cause=cause), attempt):
+                self._failed(Failure(run.saga_id, event, kind, attempt or 1, error, cause))
         self._note(run, live.form, effects)
         is_new_end = underway(run.state) is None and underway(live.run.state) is not None
         return self._put(live._replace(run=run), is_new_end=is_new_end)
@@ -224,8 +250,12 @@ class Work:
         if effects:
             self._note(run, live.form, effects)
             self._put(live._replace(run=run), is_new_end=underway(run.state) is None)
-        for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):
+        lost, overdue = self._wares.flights.lost(run), run.overdue(self.now_ms)
+        for said in (*lost, *overdue):
             self.hear(self.sagas.get(saga_id, live), said)
+        for said in overdue:
+            if isinstance(said, TimedOut) and said.attempt is not None:
+                self._failed(Failure(saga_id, said.step, said.kind, said.attempt, "no answer came in time"))
         if due_ms <= self.now_ms and saga_id not in self.sagas:
             self._goes_out(live, due_ms)
 
@@ -406,8 +436,16 @@ class Work:
             return Halt(request.step, str(error))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - P5: it may be a bug that is mended, so it is asked again
             self.overlay.restore(touched)
-            outcome = Unknown(worded(f"{type(error).__name__}: {error}"), taken_back=True)
+            outcome = Unknown(raised(error), taken_back=True, cause=error)
+            self._failed(
+                Failure(request.saga_id, request.step, request.kind, request.call.attempt, outcome.error, error)
+            )
         return Answered(request.step, request.kind, outcome, request.call.attempt)
+
+    def _failed(self, failure: Failure) -> None:
+        """Keep what the log is to have: an endless failure is told again, ever more rarely."""
+        if failure.attempt & (failure.attempt - 1) == 0:
+            self.failures.append(failure)
 
     def _outcome(self, asked: Step, request: Request, touched: Touched) -> Outcome:
         function = asked.function(request.kind)

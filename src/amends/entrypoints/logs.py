@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amends.engine.shell import PARKED
+from amends.engine.shell import FAILED, PARKED
 
 
 class OneLine(logging.Handler):
@@ -15,7 +15,8 @@ class OneLine(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one."""
-        if not record.exc_info and record.msg != PARKED:  # a run says that itself, with what to do
+        is_an_end = record.exc_info and record.msg != FAILED
+        if not is_an_end and record.msg != PARKED:  # a run says that itself, with what to do
             sys.stderr.write(f"amends: {' '.join(record.getMessage().split())}\n")
 
 
