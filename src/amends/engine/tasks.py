@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 
 import msgspec
@@ -12,7 +13,8 @@ from amends.core.definition import Command
 from amends.core.messages import Answered, Decline, Input, Refused
 from amends.core.step import Run
 from amends.engine.codec import Form
-from amends.engine.work import Work, digest_of
+from amends.engine.digests import digest_by_position, digest_of
+from amends.engine.work import Work
 from amends.errors import RequestRefused
 from amends.stored import Unreadable
 
@@ -126,7 +128,7 @@ def _begun(work: Work, form: Form, asked: Any) -> Any:
 def _begun_once(work: Work, form: Form, asked: Any, key: str) -> Any:
     try:
         digest = digest_of(form.saga.name, asked)
-        answer = work.recall(key, digest)
+        answer = work.recall(key, digest, partial(digest_by_position, form.saga.name, asked))
     except RequestRefused as error:
         return error
     if answer is not None:
@@ -217,7 +219,7 @@ class Order(_Single):
             return work.carry_out(self.command, self.entity_id, self.body)
         key, name = self.keys[0], f"{self.command.event} of {self.command.service}/{self.entity_id}"
         digest = digest_of(name, self.body)
-        answer = work.recall(key, digest)
+        answer = work.recall(key, digest, partial(digest_by_position, name, self.body))
         if answer is not None:
             reason = msgspec.json.decode(answer)[REFUSED]
             return None if reason is None else Refused(reason)

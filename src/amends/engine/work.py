@@ -6,7 +6,6 @@ together, or none of them.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring_ascii as quoted
@@ -40,8 +39,6 @@ from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, ParticipantError, RequestRefused
 from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
-
-DIGEST_BYTES: Final = 16  # of a request under a client key; 2**64 requests before two are likely to share one
 
 
 class Live(NamedTuple):
@@ -305,12 +302,13 @@ class Work:
         if subject not in self.overlay.fresh:  # a saga that starts here is found by its row
             self._subjects[subject] = None
 
-    def recall(self, key: str, digest: str) -> str | None:
+    def recall(self, key: str, digest: str, earlier: Callable[[], str] | None = None) -> str | None:
         """What was answered under a client key, as JSON; ``None`` when the key is new.
 
         Args:
             key: as the client gave it.
             digest: of what is asked now.
+            earlier: gives the digest that an earlier version kept of the same; ``None`` when that was no other.
 
         Raises:
             KeyReused: something else was asked under this key.
@@ -322,7 +320,7 @@ class Work:
         if isinstance(row, Unreadable):
             self.put_aside(row)
             raise RequestRefused(f"client key {key!r} cannot be read: {row.why}")
-        if row.request != digest:
+        if row.request != digest and (earlier is None or row.request != earlier()):
             raise KeyReused(f"client key {key!r} stands for another request; give every request a key of its own")
         return row.answer
 
@@ -484,15 +482,6 @@ def _refuse_unlike(answers: Mapping[str, Any]) -> None:
     """Refuse answers that would be read back as something else, so that nothing depends on a restart."""
     if plain(dict(answers)) != answers:
         raise ParticipantError("an answer is not what will be read back")
-
-
-def digest_of(what: str, asked: Any) -> str:
-    """A digest of a request under a client key.
-
-    Raises:
-        RequestRefused: it cannot be stored.
-    """
-    return hashlib.blake2b(f"{what}\0{_request_text(asked)}".encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _request_text(request: Any) -> str:
