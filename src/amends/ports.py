@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
+from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
 
 
 class Clock(Protocol):
@@ -91,6 +91,23 @@ class Store(Records, Protocol):
 
     def keys(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
         """What these client keys stand for; those that are new are left out."""
+        ...
+
+    def shapes(self) -> Sequence[ShapeRow]:
+        """As what requests and entities are stored; of one kind and name in the order of their times.
+
+        Raises:
+            StoreFailed: one is not what was written.
+        """
+        ...
+
+    def entities(self, service: str, first: str = "") -> Iterator[EntityRow | Unreadable]:
+        """The entities of a service, also those that no longer exist, read as they are asked for.
+
+        Args:
+            service: the participant.
+            first: from this id on, in the order of their ids' UTF-8.
+        """
         ...
 
     def due(

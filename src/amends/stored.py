@@ -24,6 +24,8 @@ COMPLETED: Final = "completed"
 COMPENSATED: Final = "compensated"
 ABANDONED: Final = "abandoned"
 FINAL: Final = frozenset((COMPLETED, COMPENSATED, ABANDONED))
+REQUEST: Final = "request"
+ENTITY: Final = "entity"
 STATUSES: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR, COMPLETED, COMPENSATED, ABANDONED)
 
 
@@ -85,12 +87,28 @@ class KeyRow(NamedTuple):
     saga_id: str = ""
 
 
+class ShapeRow(NamedTuple):
+    """As what requests or entities are stored.
+
+    Attributes:
+        kind: `REQUEST` or `ENTITY`.
+        name: of requests their definition, of entities their service.
+        since_ms: of what is stored since then, until the next row of this kind and name; 0 from the beginning.
+        shape: JSON, as `amends.engine.shapes` writes it.
+    """
+
+    kind: str
+    name: str
+    since_ms: int
+    shape: str
+
+
 class Unreadable(NamedTuple):
     """A row that is not what was written.
 
     Attributes:
-        kind: ``saga``, ``entity`` or ``key``.
-        name: its saga id, ``SERVICE/entity id``, or key.
+        kind: ``saga``, ``entity``, ``key`` or ``shape``.
+        name: its saga id, ``SERVICE/entity id``, key, or what it is the shape of.
         why: what is wrong with it, for a person.
     """
 
@@ -151,6 +169,7 @@ class Changes(NamedTuple):
         set_aside: rows that were found to be unreadable.
         gone: sagas that leave this store for an archive, as they were read.
         gone_keys: client keys that leave with them.
+        shapes: each replaces the one of its kind, name and time, if there is one.
     """
 
     sagas: Sequence[SagaRow]
@@ -161,6 +180,7 @@ class Changes(NamedTuple):
     set_aside: Sequence[Unreadable] = ()
     gone: Sequence[SagaRow] = ()
     gone_keys: Sequence[KeyRow] = ()
+    shapes: Sequence[ShapeRow] = ()
 
 
 def checksum(values: tuple[object, ...]) -> int:

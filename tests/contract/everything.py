@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from amends.ports import Records, Store, Wanted
-from amends.stored import COMPLETED, FORWARD, NEEDS_OPERATOR, STATUSES
+from amends.stored import COMPLETED, FORWARD, NEEDS_OPERATOR, STATUSES, EntityRow, Unreadable
 from tests.contract.rows import START_MS, TICKETS, TRIPS
 
 NAMES = [*(f"S{i}" for i in range(10)), *(f"E{i}" for i in range(10)), *(f"K{i}" for i in range(10))]
@@ -41,11 +41,17 @@ def read(records: Records, names: Sequence[str] = NAMES) -> dict[str, Any]:
     }
 
 
+def _name_of(row: EntityRow | Unreadable) -> str:
+    return row.name if isinstance(row, Unreadable) else f"{row.service}/{row.entity_id}"
+
+
 def everything(store: Store, names: Sequence[str] = NAMES) -> dict[str, Any]:
     """Return what the engine can see, of some names."""
     return {
         **read(store, names),
         "by ids": store.sagas(names),
         "keys": store.keys(names),
+        "shapes": list(store.shapes()),
+        "every entity": {_name_of(row): row for row in store.entities("SHOWS")},
         "due": [store.due([TICKETS, TRIPS], until_ms, 4) for until_ms in (START_MS, START_MS + 1_000, 2**62)],
     }

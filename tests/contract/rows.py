@@ -11,12 +11,14 @@ from amends.ports import Store
 from amends.stored import (
     COMPLETED,
     FORWARD,
+    REQUEST,
     Block,
     Changes,
     EntityRow,
     Head,
     KeyRow,
     SagaRow,
+    ShapeRow,
     Unreadable,
 )
 
@@ -55,6 +57,11 @@ def key(name: str, saga_id: str = "", request: str = "digest") -> KeyRow:
     return KeyRow(name, request, f'{{"saga":"{saga_id}"}}', saga_id)
 
 
+def shape(since_ms: int = 0, text: str = '{"root":"int"}', kind: str = REQUEST, name: str = TICKETS) -> ShapeRow:
+    """Return as what something is stored."""
+    return ShapeRow(kind, name, since_ms, text)
+
+
 def block(head: Head, subjects: Sequence[str] = (), started: int = 0, ended: int = 0, at_ms: int = 0) -> Block:
     """Return the block after a head, with a record for each subject."""
     at_ms = at_ms or max(head.at_ms, START_MS) + 1
@@ -71,7 +78,7 @@ class Writer:
 
     def __call__(
         self,
-        *rows: SagaRow | EntityRow | KeyRow | Unreadable,
+        *rows: SagaRow | EntityRow | KeyRow | ShapeRow | Unreadable,
         subjects: Sequence[str] = (),
         counts: Mapping[tuple[str, str], int] | None = None,
         gone: Sequence[SagaRow | KeyRow] = (),
@@ -83,7 +90,7 @@ class Writer:
 
     def changes(
         self,
-        *rows: SagaRow | EntityRow | KeyRow | Unreadable,
+        *rows: SagaRow | EntityRow | KeyRow | ShapeRow | Unreadable,
         subjects: Sequence[str] = (),
         counts: Mapping[tuple[str, str], int] | None = None,
         gone: Sequence[SagaRow | KeyRow] = (),
@@ -98,4 +105,5 @@ class Writer:
             set_aside=[row for row in rows if isinstance(row, Unreadable)],
             gone=[row for row in gone if isinstance(row, SagaRow)],
             gone_keys=[row for row in gone if isinstance(row, KeyRow)],
+            shapes=[row for row in rows if isinstance(row, ShapeRow)],
         )

@@ -9,9 +9,19 @@ import pytest
 
 from amends.errors import StoreConflict
 from amends.ports import Store
-from amends.stored import COMPENSATED, COMPLETED, FORWARD, WAITS_FOR_OPERATOR, Changes, Head
+from amends.stored import (
+    COMPENSATED,
+    COMPLETED,
+    ENTITY,
+    FORWARD,
+    REQUEST,
+    WAITS_FOR_OPERATOR,
+    Changes,
+    EntityRow,
+    Head,
+)
 from tests.contract.everything import everything
-from tests.contract.rows import START_MS, TICKETS, TRIPS, Writer, block, completed, entity, key, saga
+from tests.contract.rows import START_MS, TICKETS, TRIPS, Writer, block, completed, entity, key, saga, shape
 from tests.contract.subjects import WRITERS, opened
 
 
@@ -75,6 +85,56 @@ def test_an_entity_that_is_gone_may_come_back(store: Store, write: Writer) -> No
     for version, body in enumerate(["1", None, "2"], 1):
         write(entity("E1", body, version))
     assert store.entity("SHOWS", "E1") == entity("E1", "2", 3)
+
+
+def test_shapes_are_read_in_the_order_of_their_times(store: Store, write: Writer) -> None:
+    """One of the same kind, name and time replaces the one before."""
+    assert list(store.shapes()) == []
+    write(shape(7, '"b"'), shape(7, '"x"', name=TRIPS))
+    write(shape(0, '"a"'), shape(9, '"c"'), shape(0, '"e"', ENTITY))
+    write(shape(7, '"B"'))
+    found = list(store.shapes())
+    assert [row for row in found if row[:2] == (REQUEST, TICKETS)] == [
+        shape(0, '"a"'),
+        shape(7, '"B"'),
+        shape(9, '"c"'),
+    ]
+    assert set(found) >= {shape(7, '"x"', name=TRIPS), shape(0, '"e"', ENTITY)}
+    assert len(found) == 5
+
+
+def test_the_entities_of_a_service_are_read_in_the_order_of_their_ids(store: Store, write: Writer) -> None:
+    """From any id on, those among them that no longer exist, and nobody else's."""
+    names = [
+        "",
+        "a",
+        "a\0",
+        "a\0b",
+        "ab",
+        "b",
+        "ä",
+        "\uffff",
+        "\U0001f389",
+        *(f"m{number:04}" for number in range(500)),
+    ]
+    rows = {name: entity(name) for name in names}
+    write(*rows.values(), entity("a", service="SHOW"), entity("a", service="SHOWSS"))
+    rows["b"] = entity("b", None, 2)
+    write(rows["b"])
+    for first in ("", "a", "a\0", "a\0\0", "m0300", "\U0001f389"):
+        assert list(store.entities("SHOWS", first)) == [rows[name] for name in sorted(rows) if name >= first]
+    assert [*store.entities("SHO"), *store.entities("SHOWS", "\U0001f389\0")] == []
+
+
+def test_entities_are_read_while_they_are_written(store: Store, write: Writer) -> None:
+    """Whoever goes through all of them may change each that is behind."""
+    write(*(entity(f"m{number:04}") for number in range(450)))
+    met = []
+    for row in store.entities("SHOWS"):
+        assert isinstance(row, EntityRow)
+        met.append(row.entity_id)
+        write(row._replace(version=2))
+    assert met == [f"m{number:04}" for number in range(450)]
 
 
 STALE: dict[str, Callable[[Writer], Changes]] = {

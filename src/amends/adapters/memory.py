@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from amends.errors import StoreConflict
 from amends.ports import Wanted
-from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
+from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
 
 DURABILITY: Final = "none: in memory"
 
@@ -29,6 +29,7 @@ class MemoryStore:
         self._counts: dict[tuple[str, str], int] = {}
         self._waiting: dict[str, dict[str, int]] = {}
         self._set_aside: dict[tuple[str, str], Unreadable] = {}
+        self._shapes: dict[tuple[str, str, int], ShapeRow] = {}
 
     def saga(self, saga_id: str) -> SagaRow | None:
         """One saga; ``None`` when there is none."""
@@ -82,6 +83,15 @@ class MemoryStore:
     def keys(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
         """What these client keys stand for; those that are new are left out."""
         return {key: self._keys[key] for key in keys if key in self._keys}
+
+    def shapes(self) -> Sequence[ShapeRow]:
+        """As what requests and entities are stored."""
+        return [self._shapes[key] for key in sorted(self._shapes)]
+
+    def entities(self, service: str, first: str = "") -> Iterator[EntityRow]:
+        """The entities of a service, those that no longer exist among them; see `amends.ports.Store.entities`."""
+        found = sorted(name for name in self._entities if name[0] == service and name[1] >= first)
+        return (self._entities[name] for name in found)
 
     def due(
         self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
@@ -137,6 +147,7 @@ class MemoryStore:
         self._blocks.append(changes.block._replace(subjects=()))
         for key, sagas_more in changes.counts.items():
             self._counts[key] = self._counts.get(key, 0) + sagas_more
+        self._shapes.update((row[:3], row) for row in changes.shapes)
         for unreadable in changes.set_aside:
             self._set_aside.setdefault((unreadable.kind, unreadable.name), unreadable)
 

@@ -21,7 +21,7 @@ ALL: Final = 2**62
 ROUNDS: Final = 20  # in which a saga that an engine is just working at is looked at again
 COUNTS_TRIES: Final = 1000  # until the counts and the head are read between the same two commits
 REPORT_EVERY: Final = 64  # blocks, or rows
-KINDS: Final = {"saga", "entity", "key", "block"}
+KINDS: Final = {"saga", "entity", "key", "shape", "block"}
 
 
 class Progress(NamedTuple):

@@ -37,8 +37,14 @@ VALUES = {
     "counts": "definition status sagas",
     "subjects": "subject block",
     "set_aside": "kind name why checksum",
+    "shapes": "kind name since_ms checksum shape",
 }
-ROW = {"entities": "service, id", "counts": "definition, status", "subjects": "subject, block"}
+ROW = {
+    "entities": "service, id",
+    "counts": "definition, status",
+    "subjects": "subject, block",
+    "shapes": "kind, name, since_ms",
+}
 __all__ = ["keys_sorted_in_early"]
 
 
@@ -87,10 +93,10 @@ def differences(found: dict[str, Any], true: dict[str, Any]) -> Iterator[str]:
     assert found["head"] == true["head"]
     for row in found["set aside"]:
         assert row in true["set aside"] or row.why != SET_ASIDE.why
-    for name in ("sagas", "entities", "by ids", "keys"):
+    for name in ("sagas", "entities", "every entity", "by ids", "keys"):
         yield from _missing_rows(found[name], true[name])
     yield from _missing_blocks(found, true)
-    for name in ("listings", "counts", "oldest", "due"):
+    for name in ("listings", "counts", "oldest", "due", "shapes"):
         if _readable(found[name]) != _readable(true[name]):
             yield name
 

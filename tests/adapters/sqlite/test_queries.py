@@ -24,6 +24,7 @@ WALKS = {  # tables that a query reads from end to end, on purpose
     "counts": "a row for each definition and status",
     "set_aside": "a row for each that was found damaged",
     "in_force": "one row",
+    "shapes": "a row for each definition and service, and one more for each time that its types changed",
     "key_slices": "64 rows",
     "head": "backwards, one row",
     "insert_block": "the same",

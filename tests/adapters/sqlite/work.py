@@ -16,7 +16,7 @@ from amends.core.audit import GENESIS, chain
 from amends.ports import Store
 from amends.stored import Changes, EntityRow, KeyRow, SagaRow
 from tests.contract.everything import everything
-from tests.contract.rows import START_MS, TICKETS, Writer, completed, entity, key, saga
+from tests.contract.rows import START_MS, TICKETS, Writer, completed, entity, key, saga, shape
 
 CHECKPOINT_PAGES = 6  # so few that the log is taken in at nearly every commit
 UNSORTED_MAX = 12
@@ -76,6 +76,7 @@ class Work:
             *map(completed, ended),
             *keys,
             *shows,
+            *([shape(chance.randrange(3), f'"{at}"')] if chance.random() < 0.3 else []),
             subjects=[row.saga_id for row in [*new, *ended]],
             counts={(TICKETS, "forward"): len(new) - len(ended), (TICKETS, "completed"): len(ended) - len(gone)},
             gone=[row for pair in gone for row in pair],

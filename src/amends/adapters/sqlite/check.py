@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from amends.adapters.sqlite.database import Database
-from amends.adapters.sqlite.reading import Reading
-from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, entity_of, key_of, text_of
+from amends.adapters.sqlite.reading import NEXT, Reading
+from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, key_of, text_of
 from amends.core.audit import chain
 from amends.errors import StoreFailed
 from amends.ports import Wanted
-from amends.stored import EntityRow, KeyRow, Unreadable
+from amends.stored import KeyRow, Unreadable
 
 ALL: Final = 2**62
 PAGE: Final = 500
-ENCODER: Final = msgspec.json.Encoder()
-NAME: Final = msgspec.json.Decoder(tuple[str, str])
-NEXT: Final = b"\0"  # behind a name it makes the next one in order
 FIRST: Final = json.JSONDecoder().raw_decode  # a value at a place of a text: the subject is the first of a list
 
 
@@ -42,7 +37,8 @@ def problems(database: Database, reading: Reading, *, with_sagas: bool = True) -
         yield from (text_of(row[0]) for row in database.rows("integrity_check") if row != ("ok",))
         rows = reading.listing(Wanted(limit=ALL)) if with_sagas else ()
         yield from (_line(row) for row in rows if isinstance(row, Unreadable))
-        yield from map(_line, _entities(database))
+        yield from map(_line, _entities(database, reading))
+        yield from map(_line, reading.damaged_shapes())
         yield from map(_line, _keys(database))
         yield from _blocks(database, reading)
         for definition, status, more in database.rows("wrong_counts"):
@@ -55,26 +51,11 @@ def _line(row: Unreadable) -> str:
     return f"{row.kind} {row.name}: {row.why}"
 
 
-def _entities(database: Database) -> Iterator[Unreadable]:
-    for names in _entity_names(database):
-        for name, *values in database.found("entities", names):
-            row = _entity_of("/".join(NAME.decode(name)), values)
-            if isinstance(row, Unreadable):
-                yield row
-
-
-def _entity_names(database: Database) -> Iterator[list[str]]:
+def _entities(database: Database, reading: Reading) -> Iterator[Unreadable]:
     service = b""
     while (service := database.rows("next_service", (service,))[0][0]) is not None:
-        entity_id, kept_by = b"", text_of(service)
-        while found := database.rows("entity_ids", (service, entity_id, PAGE)):
-            yield [ENCODER.encode((kept_by, text_of(name))).decode() for (name,) in found]
-            entity_id = found[-1][0] + NEXT
+        yield from (row for row in reading.entities_of(service) if isinstance(row, Unreadable))
         service += NEXT
-
-
-def _entity_of(name: str, values: list[Any]) -> EntityRow | Unreadable:
-    return Unreadable("entity", name, NOT_FOUND) if values and values[0] is None else entity_of(name, tuple(values))
 
 
 def _keys(database: Database) -> Iterator[Unreadable]:

@@ -88,6 +88,15 @@ ON CONFLICT DO UPDATE SET sagas = sagas + excluded.sagas;
 -- A row that was found to be unreadable. It may have been found before.
 INSERT INTO set_aside (kind, name, why, checksum) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING;
 
+-- name: put_shape
+-- As what requests or entities are stored, from some time on.
+INSERT INTO shapes (kind, name, since_ms, shape, checksum) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT DO UPDATE SET shape = excluded.shape, checksum = excluded.checksum;
+
+-- name: shapes
+-- As what requests and entities are stored.
+SELECT kind, name, since_ms, shape, checksum FROM shapes ORDER BY kind, name, since_ms;
+
 -- name: put_in_force
 -- What the engine runs with.
 INSERT INTO in_force (name, value) VALUES (?1, ?2)

@@ -9,7 +9,16 @@ from itertools import islice
 from typing import Any, Final, TypeGuard
 
 from amends.adapters.sqlite.database import Database
-from amends.adapters.sqlite.rows import NOT_FOUND, block_of, entity_of, head_of, saga_of, text_of, unreadable_of
+from amends.adapters.sqlite.rows import (
+    NOT_FOUND,
+    block_of,
+    entity_of,
+    head_of,
+    saga_of,
+    shape_of,
+    text_of,
+    unreadable_of,
+)
 from amends.errors import StoreFailed
 from amends.ports import Wanted
 from amends.stored import (
@@ -21,12 +30,14 @@ from amends.stored import (
     EntityRow,
     Head,
     SagaRow,
+    ShapeRow,
     Unreadable,
 )
 
 BEYOND_ALL_ROWS: Final = 2**63 - 1  # SQLite's largest row id
 PAGE: Final = 200  # ids in one query of a listing: a millisecond, so that a reader never holds the log for longer
 BLOCKS_PAGE: Final = 4  # a block of a thousand sagas is some 400 KB
+NEXT: Final = b"\0"  # behind a name it makes the next one in order
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 
 
@@ -54,6 +65,34 @@ class Reading:
         except UnicodeEncodeError:  # a name that no store can hold
             return None
         return entity_of(f"{service}/{entity_id}", found[0]) if found else None
+
+    def entities(self, service: str, first: str = "") -> Iterator[EntityRow | Unreadable]:
+        """The entities of a service, those that no longer exist among them; see `amends.ports.Store.entities`."""
+        return self.entities_of(service.encode(), first.encode())
+
+    def entities_of(self, service: bytes, first: bytes = b"") -> Iterator[EntityRow | Unreadable]:
+        """The same of a service whose name may be damaged, and no text."""
+        owner = text_of(service)
+        while found := self._database.rows("entity_ids", (service, first, PAGE)):
+            names = [json.dumps([owner, text_of(entity_id)]) for (entity_id,) in found]
+            for name, *values in self._database.found("entities", names):
+                yield _entity_of("/".join(json.loads(name)), tuple(values))
+            first = found[-1][0] + NEXT
+
+    def shapes(self) -> Sequence[ShapeRow]:
+        """As what requests and entities are stored.
+
+        Raises:
+            StoreFailed: one is not what was written.
+        """
+        return [_shape(row) for row in self._shapes()]
+
+    def damaged_shapes(self) -> Iterator[Unreadable]:
+        """Those of which it is not known any more."""
+        return (row for row in self._shapes() if isinstance(row, Unreadable))
+
+    def _shapes(self) -> Iterator[ShapeRow | Unreadable]:
+        return map(shape_of, self._database.rows("shapes"))
 
     def due(
         self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
@@ -147,6 +186,17 @@ def _due_of(row: tuple[Any, ...]) -> tuple[int, str] | None:
     """An entry of the index; ``None`` when it is damaged: then `amends.adapters.sqlite.check` finds the saga."""
     due_ms, name = row
     return (due_ms, text_of(name)) if isinstance(due_ms, int) and isinstance(name, bytes) else None
+
+
+def _entity_of(name: str, values: tuple[Any, ...]) -> EntityRow | Unreadable:
+    is_there = not values or values[0] is not None
+    return entity_of(name, values) if is_there else Unreadable("entity", name, NOT_FOUND)
+
+
+def _shape(row: ShapeRow | Unreadable) -> ShapeRow:
+    if isinstance(row, Unreadable):
+        raise StoreFailed(f"the shape of {row.name or 'something'} is not what was written: {row.why}")
+    return row
 
 
 def _is_saga(row: SagaRow | Unreadable | None) -> TypeGuard[SagaRow]:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from amends.core.audit import HEAD_BYTES
-from amends.stored import Block, EntityRow, Head, KeyRow, SagaRow, Unreadable, checksum
+from amends.stored import Block, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable, checksum
 
-Row = TypeVar("Row", SagaRow, EntityRow, KeyRow)
+Row = TypeVar("Row", SagaRow, EntityRow, KeyRow, ShapeRow)
 Values = tuple[Any, ...]
 Types = set[tuple[type, ...]]
 
@@ -17,6 +17,7 @@ NULL: Final = type(None)
 SAGA_TYPES: Final[Types] = {(str, str, str, str, str, due, int, int, int, int) for due in (int, NULL)}
 ENTITY_TYPES: Final[Types] = {(str, str, body, int, int) for body in (str, NULL)}
 KEY_TYPES: Final[Types] = {(str, str, str, str, int)}
+SHAPE_TYPES: Final[Types] = {(str, str, int, str, int)}
 BLOCK_TYPES: Final = (int, int, bytes, bytes, int, int, int)
 
 WRONG_TYPE: Final = "a value of the wrong type"
@@ -38,6 +39,11 @@ def entity_of(name: str, values: Values) -> EntityRow | Unreadable:
 def key_of(name: str, values: Values) -> KeyRow | Unreadable:
     """What a client key stands for, likewise."""
     return _row_of(KeyRow._make, KEY_TYPES, "key", name, values)
+
+
+def shape_of(values: Values) -> ShapeRow | Unreadable:
+    """As what something is stored, likewise."""
+    return _row_of(ShapeRow._make, SHAPE_TYPES, "shape", " of ".join(map(text_of, values[:2])), values)
 
 
 def unreadable_of(values: Values) -> Unreadable:

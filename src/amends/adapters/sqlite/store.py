@@ -49,7 +49,8 @@ class SqliteStore:
             reading = self._checked(file)
             opened.pop_all()
         self.saga, self.sagas = reading.saga, reading.sagas
-        self.entity, self.keys = reading.entity, self._client_keys.find
+        self.entity, self.entities, self.shapes = reading.entity, reading.entities, reading.shapes
+        self.keys = self._client_keys.find
         self.due, self.listing, self.counts = reading.due, reading.listing, reading.counts
         self.oldest_waiting_ms, self.set_aside = reading.oldest_waiting_ms, reading.set_aside
         self.head, self.blocks, self.blocks_about = reading.head, reading.blocks, reading.blocks_about
@@ -94,6 +95,7 @@ class SqliteStore:
         reading, in_force = Reading(self._database), {"durability": DURABILITY}
         try:
             reading.head()
+            reading.shapes()
             self._client_keys = ClientKeys(self._database)
             if reading.in_force() != in_force:  # a full disk does not keep a store from being opened again
                 with self._database.transaction():
@@ -124,6 +126,7 @@ class SqliteStore:
         write("insert_subject", [(subject, block.number) for subject in block.subjects])
         write("add_count", [(*key, more) for key, more in changes.counts.items()])
         write("insert_set_aside", _checked(changes.set_aside))
+        write("put_shape", _checked(changes.shapes))
 
     def _write_entities(self, rows: Sequence[EntityRow]) -> None:
         new, changed = _parted(rows)
