@@ -14,6 +14,7 @@
     │   ├── StoreFull       the loop, later: there is no space; nothing was written
     │   ├── StoreBusy       the loop, later: another program holds the file; nothing was written
     │   ├── StoreConflict   the loop: somebody else wrote first; nothing was written
+    │   ├── StoreTooBig     the loop: more at once than the storage takes; nothing was written
     │   └── StoreFailed     the operator: the storage failed; what was written is seen at the next start
     └── EngineStopped       the caller: the engine was closed, or its storage failed
 
@@ -67,6 +68,10 @@ class StoreBusy(StoreError):
 
 class StoreConflict(StoreError):
     """Somebody else wrote first: what was to be written had been decided on something older. Nothing was written."""
+
+
+class StoreTooBig(StoreError):
+    """What was to be written at once is more than the storage takes. Nothing was written; parts of it can be."""
 
 
 class StoreFailed(StoreError):

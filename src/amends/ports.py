@@ -131,6 +131,7 @@ class Store(Records, Protocol):
 
         Raises:
             StoreConflict: a row, a key or a block is not what the changes were decided on. Nothing is written.
+            StoreTooBig: it is more at once than the store takes. Nothing is written; parts of it may be.
             StoreFull: there is no space. Nothing is written; it may be tried again.
             StoreBusy: another program keeps the file locked. Nothing is written; it may be tried again.
             StoreFailed: the storage failed, and whether it is written is not known: `head` of a store that is opened

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from amends import Cancel, RequestRefused
+from amends import AmendsError, Cancel, RequestRefused
 from amends.adapters.clock import SystemClock
 from amends.adapters.sqlite import client_keys
 from amends.core.messages import Outcome
@@ -165,13 +165,15 @@ class Child:
         else:
             begun = [await self._submitted(first)]
         for one, handle in zip(asked, begun, strict=True):
-            if isinstance(handle, RequestRefused):
-                self._say("answered", one.key, "refused", str(handle))
-            else:
+            if isinstance(handle, Handle):
                 self._say("answered", one.key, "saga", handle.saga_id)
                 self._start(self._follow(handle, cancels=self._chance.random() < CANCELS))
+            elif isinstance(handle, RequestRefused):
+                self._say("answered", one.key, "refused", str(handle))
+            else:
+                raise handle
 
-    async def _submitted(self, one: Asked) -> Handle | RequestRefused:
+    async def _submitted(self, one: Asked) -> Handle | AmendsError:
         try:
             return await self._engine.submit(SAGAS[one.kind], one.asked, key=one.key)
         except RequestRefused as refused:

@@ -15,13 +15,13 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
-from amends import RequestRefused
+from amends import AmendsError, Handle, RequestRefused, Saga
 from amends.adapters.clock import SystemClock
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Outcome
 from amends.engine import shell
 from amends.engine.shell import Engine
-from amends.errors import EngineStopped, StoreFull, StoreUnusable
+from amends.errors import EngineStopped, StoreError, StoreFull, StoreUnusable
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING
 from tests.torture.broken import BrokenPromise, demand
@@ -170,7 +170,7 @@ class Shop:
             outer.answer(first, "done", "")
         else:
             keys, wanted = [one.key for one in asked], [one.asked for one in asked]
-            begun = await self._until_space(lambda: engine.submit_many(SAGAS[first.kind], wanted, keys=keys))
+            begun = await self._until_space(lambda: _all_begun(engine, SAGAS[first.kind], wanted, keys))
             for one, handle in zip(asked, begun, strict=True):
                 is_refused = isinstance(handle, RequestRefused)
                 outer.answer(one, *(("refused", str(handle)) if is_refused else ("saga", handle.saga_id)))
@@ -188,6 +188,15 @@ class Shop:
                 self.refused += 1
                 await asyncio.sleep(0.002)
                 self._disk.fault = None  # somebody made space
+
+
+async def _all_begun(engine: Engine, saga: Saga, wanted: list[Any], keys: list[str]) -> list[Handle | AmendsError]:
+    """Start all of them, or raise what kept some from it: those that were started show again under their keys."""
+    begun = await engine.submit_many(saga, wanted, keys=keys)
+    for one in begun:
+        if isinstance(one, StoreError):
+            raise one
+    return begun
 
 
 def full_at(number: int, heals_after: int = 30) -> Callable[[QuietDisk], None]:

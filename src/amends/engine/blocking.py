@@ -16,7 +16,7 @@ from amends.core.step import Run
 from amends.engine.handle import Result, Started
 from amends.engine.shell import CLOSED, TURN_THREAD, Engine
 from amends.engine.work import Work
-from amends.errors import EngineStopped, ParticipantError, RequestRefused
+from amends.errors import AmendsError, EngineStopped, ParticipantError
 
 Answer = TypeVar("Answer")
 
@@ -71,7 +71,7 @@ class BlockingEngine:
 
     def submit_many(
         self, saga: Saga, asked: Sequence[Any], *, keys: Sequence[str] | None = None
-    ) -> list[BlockingHandle | RequestRefused]:
+    ) -> list[BlockingHandle | AmendsError]:
         """See `Engine.submit_many`."""
         return self._do(self._engine.begin_many(saga, asked, keys, self._handle))
 

@@ -12,6 +12,7 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
@@ -26,7 +27,7 @@ from amends.engine.handle import Handle, Result, result_of
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact
 from amends.engine.turn import Turn, Turner
 from amends.engine.work import Work
-from amends.errors import EngineStopped, Overloaded, RequestRefused, StoreBusy, StoreError, StoreFull
+from amends.errors import AmendsError, EngineStopped, Overloaded, RequestRefused, StoreBusy, StoreError, StoreFull
 from amends.ports import Clock, Store
 from amends.stored import Unreadable
 
@@ -180,7 +181,7 @@ class Engine:
 
     async def submit_many(
         self, saga: Saga, asked: Sequence[Any], *, keys: Sequence[str] | None = None
-    ) -> list[Handle | RequestRefused]:
+    ) -> list[Handle | AmendsError]:
         """Start many sagas of one definition, in order. Once this returns, all starts are on stable storage.
 
         Args:
@@ -189,32 +190,46 @@ class Engine:
             keys: a client key for each; or none at all.
 
         Returns:
-            For each its handle, or why it was not started.
+            For each its handle, or why it was not started: `RequestRefused` when it will not be, whenever it is asked;
+            `StoreFull`, `Overloaded` or `EngineStopped` when others of the list had been started before there was no
+            space, too much was waiting, or the engine stopped.
 
         Raises:
-            Overloaded: too much is waiting; nothing was started.
-            StoreFull, EngineStopped: as for `submit`; what was started before stays, and shows again under its key.
+            RequestRefused: it is no list of requests, or there are not as many keys; nothing was started.
+            Overloaded, StoreFull, EngineStopped: as for `submit`, and none of the list was started.
         """
         return await self.begin_many(saga, asked, keys, self._handle)
 
     async def begin_many(
         self, saga: Saga, asked: Sequence[Any], keys: Sequence[str] | None, handle: Callable[[Run | str], Held]
-    ) -> list[Held | RequestRefused]:
+    ) -> list[Held | AmendsError]:
         """`submit_many`, for another door to the engine; see `begin`."""
-        if keys is not None and len(keys) != len(asked):
-            raise RequestRefused(f"{len(asked)} requests came with {len(keys)} keys; give each request a key, or none")
-        form, handles = self._form_of(saga), list[Held | RequestRefused]()
-        names = [] if keys is None else [_key(key) for key in keys]
+        form, requests = self._form_of(saga), _listed(asked, "requests")
+        names = [] if keys is None else _listed(keys, "keys")
+        if keys is not None and len(names) != len(requests):
+            raise RequestRefused(f"{len(requests)} requests came with {len(names)} keys; give each a key, or none")
+        handles: list[Held | AmendsError] = []
         size = min(BATCH_MAX, self._queue_max)
-        for first in range(0, len(asked), size):
+        for first in range(0, len(requests), size):
             part = slice(first, first + size)
-            for begun in await self._call(Begin(form, asked[part], names[part]), waits=first > 0):
-                if isinstance(begun, StoreError):
-                    raise begun
-                if isinstance(begun, Exception) and not isinstance(begun, RequestRefused):
-                    begun = RequestRefused(f"{type(begun).__name__}: {begun}")  # noqa: PLW2901 - a bug in `prepare`
-                handles.append(begun if isinstance(begun, RequestRefused) else handle(begun))
+            try:
+                begun = await self._begun(form, requests[part], names[part], waits=first > 0)
+            except AmendsError as error:
+                if not first:
+                    raise
+                return [*handles, *[error] * (len(requests) - first)]
+            handles += [_refusal(one) if isinstance(one, Exception) else handle(one) for one in begun]
         return handles
+
+    async def _begun(self, form: Form, asked: list[Any], keys: list[Any], *, waits: bool) -> list[Any]:
+        """Start some sagas, but for those whose keys are none: for each where it stands, its id, or why not."""
+        faults = {place: fault for place, fault in enumerate(map(_fault_of, keys)) if fault}
+        for place in reversed(faults):
+            del asked[place], keys[place]
+        begun = await self._call(Begin(form, asked, keys), waits=waits) if asked else []
+        for place, fault in faults.items():
+            begun.insert(place, fault)
+        return begun
 
     async def answer(self, key: str, outcome: Outcome) -> None:
         """Bring the answer to a request that a participant took with `Later`; a duplicate or late one is recorded.
@@ -464,6 +479,35 @@ class Engine:
 
     async def _in_thread(self, function: Callable[..., Any], *given: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *given)
+
+
+def _listed(given: Any, what: str) -> list[Any]:
+    """What is to be a list of requests, or of keys: nothing that was meant as one of them.
+
+    Raises:
+        RequestRefused: it is no such list.
+    """
+    is_one = hasattr(given, "_fields")  # a named tuple
+    if is_one or isinstance(given, str | bytes | Mapping | AbstractSet) or not isinstance(given, Iterable):
+        raise RequestRefused(f"the {what} are {given!r:.100}, a {type(given).__name__}; give a list of {what}")
+    return list(given)
+
+
+def _fault_of(key: object) -> RequestRefused | None:
+    try:
+        _key(key)
+    except RequestRefused as fault:
+        return fault
+    return None
+
+
+def _refusal(error: Exception) -> AmendsError:
+    """Why one of many was not started: a bug of its `prepare` refuses it, as `prepare` itself may."""
+    if isinstance(error, RequestRefused | StoreError):
+        return error
+    refused = RequestRefused(f"{type(error).__name__}: {error}")
+    refused.__cause__ = error
+    return refused
 
 
 def _key(key: object) -> str:

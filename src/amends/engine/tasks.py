@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from typing import Any, ClassVar, Final, Protocol
 
 import msgspec
@@ -12,10 +13,10 @@ import msgspec
 from amends.core.definition import Command
 from amends.core.messages import Answered, Decline, Input, Refused
 from amends.core.step import Run
-from amends.engine.codec import Form
+from amends.engine.codec import Form, worded
 from amends.engine.digests import digest_by_position, digest_of
 from amends.engine.work import Work
-from amends.errors import RequestRefused
+from amends.errors import ParticipantError, RequestRefused, StoreError
 from amends.stored import Unreadable
 
 SAGA: Final = "saga"
@@ -103,9 +104,15 @@ class Begin:
 
     def carry_out(self, work: Work) -> list[Any]:
         """For each a `Run`, the id of the saga that its key started before, or the exception that refused it."""
-        if not self.keys:
-            return [_begun(work, self.form, asked) for asked in self.asked]
-        return [_begun_once(work, self.form, *pair) for pair in zip(self.asked, self.keys, strict=True)]
+        begun: list[Any] = []
+        for asked, key in zip_longest(self.asked, self.keys):
+            work.refuse_if_full()
+            try:
+                begun.append(_begun(work, self.form, asked, key))
+            except Exception as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
+                work.overlay.take_back()
+                begun.append(own(error))
+        return begun
 
     def parts(self) -> Sequence[Task]:
         """One saga each."""
@@ -117,30 +124,34 @@ class Begin:
         return [answer if isinstance(answer, Exception) else answer[0] for answer in answers]
 
 
-def _begun(work: Work, form: Form, asked: Any) -> Any:
-    try:
+def _begun(work: Work, form: Form, asked: Any, key: str | None) -> Run | str | RequestRefused:
+    """Where a new saga stands, the id of the one that the key started before, or why none was started."""
+    if key is None:
         return work.begin(form, asked)
-    except Exception as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
-        work.overlay.take_back()
-        return error
-
-
-def _begun_once(work: Work, form: Form, asked: Any, key: str) -> Any:
-    try:
-        digest = digest_of(form.saga.name, asked)
-        answer = work.recall(key, digest, partial(digest_by_position, form.saga.name, asked))
-    except RequestRefused as error:
-        return error
+    digest = digest_of(form.saga.name, asked)
+    answer = work.recall(key, digest, partial(digest_by_position, form.saga.name, asked))
     if answer is not None:
         known = msgspec.json.decode(answer)
         return known[SAGA] if SAGA in known else RequestRefused(known[REFUSED])
-    begun = _begun(work, form, asked)
-    if isinstance(begun, Run):
-        work.remember(key, digest, {SAGA: begun.saga_id}, begun.saga_id)
-    elif isinstance(begun, RequestRefused):
-        work.remember(key, digest, {REFUSED: str(begun)})
-        work.record(f"client key {key}", 0, f"refused: {begun}")
-    return begun
+    try:
+        run = work.begin(form, asked)
+    except RequestRefused as refused:
+        work.overlay.take_back()
+        reason = worded(refused)
+        work.remember(key, digest, {REFUSED: reason})
+        work.record(f"client key {key}", 0, f"refused: {reason}")
+        return refused
+    work.remember(key, digest, {SAGA: run.saga_id}, run.saga_id)
+    return run
+
+
+def own(error: Exception) -> Exception:
+    """What somebody's own function raised: no word of the storage, whatever it raised."""
+    if not isinstance(error, StoreError):
+        return error
+    told = ParticipantError(f"{type(error).__name__}: {error}")
+    told.__cause__ = error
+    return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +235,10 @@ class Order(_Single):
             reason = msgspec.json.decode(answer)[REFUSED]
             return None if reason is None else Refused(reason)
         refused = work.carry_out(self.command, self.entity_id, self.body)
-        work.remember(key, digest, {REFUSED: refused.reason if refused else None})
+        reason = worded(refused.reason) if refused else None
+        work.remember(key, digest, {REFUSED: reason})
         if refused:
-            work.record(f"client key {key}", 0, f"{name} refused: {refused.reason}")
+            work.record(f"client key {key}", 0, f"{name} refused: {reason}")
         return refused
 
 

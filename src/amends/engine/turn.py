@@ -7,6 +7,7 @@ world of its own) hands in time, and says what came back.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, Final, NamedTuple
@@ -17,8 +18,8 @@ from amends.core.step import Run
 from amends.engine.codec import EntityForms, Form
 from amends.engine.flights import Asking, Flight, Flights
 from amends.engine.overlay import Kept, Shelf
-from amends.engine.tasks import Stir, Task
-from amends.engine.work import Failure, Live, Wares, Work
+from amends.engine.tasks import Stir, Task, own
+from amends.engine.work import TURN_BYTES_MAX, Failure, Live, TurnFull, Wares, Work
 from amends.errors import (
     DefinitionError,
     RequestRefused,
@@ -27,12 +28,16 @@ from amends.errors import (
     StoreError,
     StoreFailed,
     StoreFull,
+    StoreTooBig,
 )
 from amends.ports import Store
 from amends.stored import FINAL, WAITS_FOR_OPERATOR, Changes, Head, SagaRow, Unreadable
 
+LIVES_BYTES_MAX: Final = 4 * TURN_BYTES_MAX  # of the requests of these
+ROWS_PAGE: Final = 100  # sagas that are read at once, before it is looked how large they are
 LIVES_MAX: Final = 20_000  # sagas under way that are at hand; the others are read when they are heard of
 DUE_MAX: Final = 500  # sagas that are looked at in one turn because of the time
+SPOILT_MAX: Final = 4  # tasks of a batch that raise and are left out of it; with more, it is carried out in parts
 CONFLICTS_MAX: Final = 3  # times that a batch is decided again because another writer was faster; there should be none
 
 
@@ -91,6 +96,7 @@ class Turner:
         self._forms = self._learned(sagas, commands)
         self._by_definition = {form.definition: form for form in self._forms.values()}
         self._lives: dict[str, Live] = {}
+        self._lives_size = 0
         self._resumed: tuple[int, str] | None = (0, "")
         self._immovable: set[str] = set()
         self._due_ms = 0  # no saga is due before it; the first one may be later
@@ -190,6 +196,8 @@ class Turner:
                 return self._taken(tasks, now_ms, spoilt, trusts_fresh=not conflicts)
             except _Spoilt as reason:
                 spoilt[reason.place] = reason.error
+                if len(spoilt) > SPOILT_MAX:
+                    return self._apart(tasks, now_ms, reason.error)
             except StoreConflict:
                 conflicts += 1
                 self._forget()
@@ -204,20 +212,23 @@ class Turner:
         trusts_fresh: bool,
         is_careful: bool = False,
     ) -> Turn:
-        self._rows = self._store.sagas({task.saga_id for task in tasks} - self._lives.keys() - {""})
+        self._rows = self._read({task.saga_id for task in tasks} - self._lives.keys() - {""})
         known = self._store.keys([key for task in tasks for key in task.keys])
-        work = Work(self._wares, now_ms, known, trusts_fresh=trusts_fresh, is_careful=is_careful)
-        replies = [
-            spoilt[place] if place in spoilt else self._carried_out(place, task, work)
-            for place, task in enumerate(tasks)
-        ]
-        if not work.is_empty():
-            try:
-                changes = self._committed(work)
-            except StoreError:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever cannot be stored, the rest can
-                return self._apart(tasks, now_ms, error, is_careful=is_careful)
+        bytes_max = TURN_BYTES_MAX if sum(task.size for task in tasks) > 1 else sys.maxsize
+        work = Work(self._wares, now_ms, known, trusts_fresh=trusts_fresh, is_careful=is_careful, bytes_max=bytes_max)
+        try:
+            replies = [
+                spoilt[place] if place in spoilt else self._carried_out(place, task, work)
+                for place, task in enumerate(tasks)
+            ]
+            changes = None if work.is_empty() else self._committed(work)
+        except StoreTooBig as error:
+            return self._apart(tasks, now_ms, error, is_careful=is_careful)
+        except (StoreError, _Spoilt):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever cannot be stored, or not at once, the rest can
+            return self._apart(tasks, now_ms, error, is_careful=is_careful)
+        if changes:
             self._take_over(*changes)
         self._immovable |= work.immovable
         sends, dropped = self._flights.take_off(work.runs(), work.asked, now_ms)
@@ -225,10 +236,15 @@ class Turner:
 
     def _carried_out(self, place: int, task: Task, work: Work) -> Any:
         try:
+            if place:
+                work.refuse_if_full()
             return task.carry_out(work)
-        except StoreError:
+        except TurnFull:
             raise
         except Exception as error:
+            if task.saga_id and isinstance(error, StoreError):  # it reads the store, and calls nobody unguarded
+                raise
+            error = own(error)
             if task.is_whole:
                 raise _Spoilt(place, error) from error
             work.overlay.take_back()
@@ -251,19 +267,26 @@ class Turner:
         for service, kept in entities.items():
             self._wares.shelf.put(service, kept)
         for saga_id, live in lives.items():
-            self._lives.pop(saga_id, None)
+            self._drop(saga_id)
             if live is not None:
                 self._lives[saga_id] = live
-        while len(self._lives) > LIVES_MAX:
-            del self._lives[next(iter(self._lives))]
+                self._lives_size += len(live.request)
+        while len(self._lives) > LIVES_MAX or self._lives_size > LIVES_BYTES_MAX:
+            self._drop(next(iter(self._lives)))
 
-    def _apart(self, tasks: Sequence[Task], now_ms: int, error: Exception, *, is_careful: bool) -> Turn:
-        """Some task left what cannot be stored: carry out each part by itself, so that no other fails with it."""
+    def _drop(self, saga_id: str) -> None:
+        live = self._lives.pop(saga_id, None)
+        if live is not None:
+            self._lives_size -= len(live.request)
+
+    def _apart(self, tasks: Sequence[Task], now_ms: int, error: Exception, *, is_careful: bool = False) -> Turn:
+        """It cannot be stored, or not at once: carry out each half by itself, down to the part that is the reason."""
         parts = [part for task in tasks for part in task.parts()]
         if len(parts) == 1:
             return self._alone(tasks[0], now_ms, error, is_careful=is_careful)
-        turns = self._one_by_one(parts, now_ms)
-        answers = iter([turn.replies[0] for turn in turns])
+        middle = len(parts) // 2
+        turns = self._one_by_one([parts[:middle], parts[middle:]], now_ms)
+        answers = iter([reply for turn in turns for reply in turn.replies])
         return Turn(
             None,
             [task.joined([next(answers) for _ in task.parts()]) for task in tasks],
@@ -291,21 +314,32 @@ class Turner:
             self._immovable |= work.immovable
         return Turn(None, [task.joined([refused])])
 
-    def _one_by_one(self, parts: Sequence[Task], now_ms: int) -> list[Turn]:
+    def _one_by_one(self, batches: Sequence[Sequence[Task]], now_ms: int) -> list[Turn]:
         """A turn for each; once there is no space, that is the answer to the rest: what was stored before is stored."""
         turns: list[Turn] = []
         full: StoreError | None = None
-        for part in parts:
+        for batch in batches:
             if full is None:
                 try:
-                    turns.append(self._decided([part], now_ms))
+                    turns.append(self._decided(batch, now_ms))
                     continue
                 except (StoreFull, StoreBusy) as error:
                     full = error
-            turns.append(Turn(None, [full]))
+            turns.append(Turn(None, [full] * len(batch)))
         return turns
 
     # What is at hand ------------------------------------------------------------------------------------------
+
+    def _read(self, wanted: Iterable[str]) -> dict[str, SagaRow | Unreadable]:
+        """The rows of some sagas; of very large ones the first, as the others are read when they are met."""
+        found, names, size = dict[str, SagaRow | Unreadable](), list(wanted), 0
+        for first in range(0, len(names), ROWS_PAGE):
+            page = self._store.sagas(names[first : first + ROWS_PAGE])
+            found |= page
+            size += sum(len(row.request) + len(row.body) for row in page.values() if isinstance(row, SagaRow))
+            if size > TURN_BYTES_MAX:
+                break
+        return found
 
     def _live(self, saga_id: str) -> Live | Unreadable | None:
         """A saga as the last commit left it.
@@ -330,6 +364,7 @@ class Turner:
     def _forget(self) -> None:
         self._wares.shelf.clear()
         self._lives.clear()
+        self._lives_size = 0
         self._head = self._store.head()
         self._due_ms = 0
 

@@ -6,6 +6,7 @@ together, or none of them.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring_ascii as quoted
@@ -39,6 +40,17 @@ from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, ParticipantError, RequestRefused
 from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
+
+TURN_BYTES_MAX: Final = 64 * 2**20
+"""What one commit holds, unless it is about one saga or command alone: characters of records and rows.
+
+A block's records are one text, of which SQLite takes 10**9 bytes at most (SQLITE_MAX_LENGTH in its "Limits"), and all
+that a commit writes is in memory at once. A full turn of small sagas is a hundredth of this.
+"""
+
+
+class TurnFull(Exception):
+    """More is to be decided, or to be written, than one commit holds."""
 
 
 class Live(NamedTuple):
@@ -126,6 +138,7 @@ class Work:
         *,
         trusts_fresh: bool = True,
         is_careful: bool = False,
+        bytes_max: int = sys.maxsize,
     ) -> None:
         """Begin with nothing decided.
 
@@ -136,6 +149,7 @@ class Work:
             trusts_fresh: whether an id that is given out here is taken to be nobody's, which saves a look at the store
                 for every new thing; should one have it, its row's version says so at the commit.
             is_careful: whether each participant is asked by itself, and what it leaves is looked at at once.
+            bytes_max: beyond which nothing more is taken in.
         """
         self._trusts_fresh = trusts_fresh
         self._is_careful = is_careful
@@ -154,6 +168,8 @@ class Work:
         self._known = known
         self._looked_at: dict[str, Live] = {}
         self._started = 0
+        self._bytes_max = bytes_max
+        self._size = 0
         self._records: list[str] = []
         self._subjects: dict[str, None] = {}
 
@@ -166,6 +182,7 @@ class Work:
             self.put_aside(live)
         elif live is not None:
             self._looked_at[saga_id] = live
+            self._size += len(live.request)
         return live
 
     def runs(self) -> Iterator[Run]:
@@ -298,7 +315,9 @@ class Work:
             cause: in words.
             changes: what became of it: a JSON list of words.
         """
-        self._records.append(f"[{quoted(subject)},{number},{self.now_ms},{quoted(cause)},{changes}]")
+        line = f"[{quoted(subject)},{number},{self.now_ms},{quoted(cause)},{changes}]"
+        self._records.append(line)
+        self._size += len(line)
         if subject not in self.overlay.fresh:  # a saga that starts here is found by its row
             self._subjects[subject] = None
 
@@ -348,6 +367,15 @@ class Work:
 
     # What is committed ----------------------------------------------------------------------------------------
 
+    def refuse_if_full(self) -> None:
+        """To be asked before more is decided.
+
+        Raises:
+            TurnFull: what is decided is as much as one commit holds.
+        """
+        if self._size > self._bytes_max:
+            raise TurnFull(f"{self._size} characters are more than one commit holds")
+
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
         return not (self._records or self.keys or self.set_aside)
@@ -360,12 +388,15 @@ class Work:
 
         Raises:
             TypeError, ValueError: an entity or an answer that JSON cannot hold.
+            TurnFull: it is more than one commit holds.
         """
         counts = Counter[tuple[str, str]]()
         sagas, lives = list[SagaRow](), dict[str, Live | None]()
         for live in self.sagas.values():
             row = _row_of(live, self.now_ms)
             sagas.append(row)
+            self._size += len(row.body)
+            self.refuse_if_full()
             is_over = row.due_ms is None
             if live.status or not is_over:
                 lives[row.saga_id] = None if is_over else live._replace(version=row.version, status=row.status)
@@ -375,6 +406,8 @@ class Work:
         entities, kept = list[EntityRow](), dict[str, dict[str, Kept]]()
         for service, rows, stored in self.overlay.rows(self.overlay.fresh & self.ended.keys()):
             entities += rows
+            self._size += sum(len(row.body or "") for row in rows)
+            self.refuse_if_full()
             kept[service] = stored
         keys, aside = tuple(self.keys.values()), tuple(self.set_aside.values())
         return Changes(sagas, entities, keys, self._block(head), counts, aside), kept, lives

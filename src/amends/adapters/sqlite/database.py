@@ -84,7 +84,7 @@ class Database:
         """All that is written inside is on stable storage at the end, or nothing of it is written.
 
         Raises:
-            StoreBusy, StoreConflict, StoreFull: nothing is written.
+            StoreBusy, StoreConflict, StoreFull, StoreTooBig: nothing is written.
             StoreFailed: whether it is written is not known.
         """
         self._refuse_if_failed()

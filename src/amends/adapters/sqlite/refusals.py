@@ -6,12 +6,13 @@ from typing import Final
 
 import apsw
 
-from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull
+from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull, StoreTooBig
 
 REFUSALS: Final[dict[type[apsw.Error], type[StoreError]]] = {
     apsw.FullError: StoreFull,
     apsw.BusyError: StoreBusy,
     apsw.LockedError: StoreBusy,
+    apsw.TooBigError: StoreTooBig,
 }
 """Those after which the store goes on. Whatever is not here is a `StoreFailed`."""
 
@@ -29,6 +30,7 @@ WORDS: Final[dict[type[apsw.Error], str]] = {
     apsw.PermissionsError: "it cannot be opened",
     apsw.IOError: "the disk failed",
     apsw.NoMemError: "there is no memory left",
+    apsw.TooBigError: "a row is longer than SQLite takes",
 }
 
 

@@ -1,0 +1,164 @@
+"""Batches of which the storage cannot take all at once: they are committed in parts, and nothing is decided often."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+import amends
+from amends import Answered, Done, Kind, Refused, RequestRefused, Saga, StoreFull, external, local
+from amends.adapters.memory import MemoryStore
+from amends.adapters.sqlite.store import SqliteStore
+from amends.core.step import Run
+from amends.engine import turn as turns
+from amends.engine.tasks import Hear, Transact
+from amends.stored import Changes
+from tests.engine.world import Buy, Life, nothing, records, tickets
+
+SIZE = 1_000
+LIMIT = 10 * SIZE
+
+
+@pytest.fixture(autouse=True)
+def a_small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit holds ten requests of a thousand characters."""
+    monkeypatch.setattr(turns, "TURN_BYTES_MAX", LIMIT)
+    monkeypatch.setattr(turns, "LIVES_BYTES_MAX", LIMIT)
+
+
+class Counting:
+    """Sagas whose request is large, and how often one was decided on."""
+
+    def __init__(self) -> None:
+        self.decided = 0
+        steps = [
+            local("KEPT", self.keep, entity=lambda text: text[:4], undo=lambda *_: amends.GONE, undone="DROPPED"),
+            external("SENT", nothing, pivot=True),
+        ]
+        self.saga = Saga("large", str, steps, prepare=self.prepare)
+
+    def prepare(self, entities: Any, saga_id: str, asked: str) -> str | Refused:
+        """Count."""
+        self.decided += 1
+        return asked if asked != "no" else Refused("no")
+
+    def keep(self, before: str | None, text: str) -> str:
+        """Keep a word of it."""
+        return text[:4]
+
+
+def texts(count: int) -> list[str]:
+    """Return requests, each another."""
+    return [f"{number:04}{'x' * SIZE}" for number in range(count)]
+
+
+def test_a_batch_of_large_requests_is_several_commits() -> None:
+    """All start, in order, each commit within its limit; and most are decided twice or three times, not often."""
+    counting, store = Counting(), MemoryStore()
+    life = Life(store, counting.saga)
+    (replies,) = life.begin(*texts(100)).replies
+    assert [run.request for run in replies] == texts(100)
+    assert [len(block.records) > LIMIT + 2 * SIZE for block in store.blocks()] == [False] * 16
+    assert counting.decided < 400
+    assert len(records(store)) == 100
+
+
+def test_answers_and_sends_come_in_order() -> None:
+    """Whatever the parts are: each request goes out once, and each refusal is where its request was."""
+    counting, store = Counting(), MemoryStore()
+    life = Life(store, counting.saga)
+    asked = [text for text in texts(30) for text in (text, "no")]
+    turn = life.begin(*asked)
+    assert [type(reply) for reply in turn.replies[0]] == [Run, RequestRefused] * 30
+    assert [send.request.body for _, send in turn.sends] == texts(30)
+
+
+def test_large_sagas_are_resumed_in_parts() -> None:
+    """They are read, stirred and written as many as fit; what is at hand afterwards is bounded, too."""
+    counting, store = Counting(), MemoryStore()
+    Life(store, counting.saga).begin(*texts(100))
+    before = store.head().number
+    life = Life(store, counting.saga, prefix="b")
+    sends = [*life.turn().sends, *life.turn(after_ms=1000).sends]
+    assert sorted(send.request.body for _, send in sends) == texts(100)
+    assert store.head().number > before + 10
+    assert sum(len(live.request) for live in life.turner._lives.values()) <= LIMIT
+
+
+def test_large_answers_are_written_in_parts() -> None:
+    """Their size is known once they are written down: the turn is then taken in halves."""
+    store = MemoryStore()
+    life = Life(store, tickets())
+    asked = [send.request for _, send in life.begin(*[Buy("Hamlet", 0)] * 40).sends]
+    before = store.head().number
+    answers = [Answered(request.step, Kind.DO, Done("x" * SIZE), 1) for request in asked]
+    turn = life.turn(*(Hear(request.saga_id, said) for request, said in zip(asked, answers, strict=True)))
+    assert len(turn.ended) == 40
+    assert store.head().number >= before + 4
+
+
+def test_one_that_cannot_be_stored_costs_few_commits() -> None:
+    """It is looked for by halving, and the others are committed together."""
+    saga = Saga("odd", int, [local("KEPT", lambda _, n: object() if n == 700 else n, entity=str, pivot=True)])
+    store = MemoryStore()
+    replies = Life(store, saga).begin(*range(1000)).replies[0]
+    assert [number for number, reply in enumerate(replies) if isinstance(reply, RequestRefused)] == [700]
+    assert store.head().number < 3 * math.log2(1000)
+
+
+def test_many_transactions_that_raise_are_not_met_again_and_again() -> None:
+    """A batch of which more than a few raise is taken in halves: each is called some times, whatever their number."""
+    called = []
+
+    def raises(work: Any) -> None:
+        called.append(work)
+        raise ZeroDivisionError
+
+    life = Life(MemoryStore(), tickets())
+    turn = life.turn(*[Transact(raises)] * 300)
+    assert all(isinstance(reply, ZeroDivisionError) for reply in turn.replies)
+    assert len(called) < 300 * 2 * math.log2(300)
+
+
+def test_no_space_half_way_is_told_of_the_rest_alone() -> None:
+    """What was committed before is answered; nothing behind it is tried."""
+
+    class Filling(MemoryStore):
+        def commit(self, changes: Changes) -> None:
+            if self.head().number == 2:
+                raise StoreFull("there is no space left")
+            super().commit(changes)
+
+    counting, store = Counting(), Filling()
+    replies = Life(store, counting.saga).begin(*texts(40)).replies[0]
+    kinds = [type(reply) for reply in replies]
+    started = kinds.count(Run)
+    assert kinds == [Run] * started + [StoreFull] * (40 - started)
+    assert 0 < started < 20
+
+
+@pytest.fixture
+def small_rows(tmp_path: Path) -> Iterator[SqliteStore]:
+    """Give a store whose SQLite takes no row beyond twenty requests: what its 10**9 bytes are to larger ones."""
+    store = SqliteStore(tmp_path / "store.db")
+    store._database._connection.limit(apsw.SQLITE_LIMIT_LENGTH, 20 * SIZE)
+    yield store
+    store.close()
+
+
+def test_what_sqlite_calls_too_big_is_parted(small_rows: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of such a commit was written, so that it is no failure of the storage; one alone is refused."""
+    monkeypatch.setattr(turns, "TURN_BYTES_MAX", 1000 * LIMIT)
+    life = Life(small_rows, Counting().saga)
+    huge = f"huge{'x' * 30 * SIZE}"
+    replies = life.begin(*texts(50), huge, *texts(50)).replies[0]
+    assert [number for number, reply in enumerate(replies) if not isinstance(reply, Run)] == [50]
+    with pytest.raises(RequestRefused, match="cannot be stored: a row is longer than SQLite takes"):
+        raise replies[50]
+    assert small_rows.head().number >= 6
+    assert isinstance(life.begin("last").replies[0][0], Run)
