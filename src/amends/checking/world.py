@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Hashable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from amends.core.messages import Call, Done, Kind, Outcome, Refused, Unknown
@@ -45,6 +46,8 @@ def frozen(value: Any) -> Hashable:
         return (kind, *map(frozen, value))
     if isinstance(value, Mapping):
         return (kind, *((frozen(key), frozen(value[key])) for key in value))
+    if isinstance(value, AbstractSet):  # its text has an order that another process would not give it
+        return kind, frozenset(map(frozen, value))
     try:
         hash(value)
     except TypeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from amends.checking.simulator.invariants import broken
@@ -80,7 +81,9 @@ def _entities(world: World) -> Iterator[Broken]:
     if any(row.status == ABANDONED for row in rows.values()):
         return
     entities: dict[tuple[str, str], Any] = {
-        (service, key): value for service, owned in setting.scenario.given.items() for key, value in owned.items()
+        (service, key): deepcopy(value)  # deciders may change it in place, and other schedules start from it, too
+        for service, owned in setting.scenario.given.items()
+        for key, value in owned.items()
     }
     for saga_id, event, undone in world.view.history:
         row, step = rows[saga_id], setting.steps[event]
@@ -107,7 +110,7 @@ def _replayed(world: World, row: SagaRow, step: Step, entity: Any, request: Any)
     extra: tuple[Call, ...] = ()
     if takes_call(step.action):
         answers = world.view.bodies[row.saga_id].get("answers", {})
-        extra = (Call(key_of(row.saga_id, step, Kind.DO), 1, answers),)
+        extra = (Call(key_of(row.saga_id, step, Kind.DO), 1, deepcopy(answers)),)
     after = step.action(entity, request, *extra)
     after = after.entity if isinstance(after, Changed) else after
     return None if after is GONE else after

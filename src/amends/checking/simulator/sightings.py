@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Final
 
 from amends.checking.simulator.told import ASKED_BY, BACKWARD, FINAL, FORWARD, Told
 from amends.checking.simulator.view import Commit, Said
+from amends.checking.world import frozen
 from amends.core.messages import Answered, Done, Kind, Refused, Send
 from amends.core.step import Run
 from amends.engine.codec import status_of
@@ -39,7 +41,7 @@ class Sightings:
         self._world = world
         self.was_full = False
         self.recorded: set[tuple[str, str]] = set()
-        self._heard: Counter[tuple[str, Answered]] = Counter()
+        self._heard: Counter[Hashable] = Counter()
         self._raised: dict[str, None] = {}
 
     # What is committed ----------------------------------------------------------------------------------------
@@ -107,8 +109,9 @@ class Sightings:
         if told is None:
             return
         saw, status = self._world.saw, told.members.get(said.step)
-        self._heard[saga_id, said] += 1
-        if self._heard[saga_id, said] > 1:
+        heard = saga_id, frozen(said)
+        self._heard[heard] += 1
+        if self._heard[heard] > 1:
             saw("an answer arrived twice")
         if told.phase in FINAL:
             saw("an answer after the saga had ended")
