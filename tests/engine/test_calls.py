@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
 from typing import Any
 
-from amends import Call, Done, Saga, external
+import pytest
+
+from amends import Call, Done, Saga, Unknown, external
+from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request, Send
-from amends.engine.calls import Calls
+from amends.engine.calls import LATE_MAX, Calls
 from amends.engine.flights import flight_of
 
 
@@ -63,3 +70,104 @@ def test_what_waits_for_a_place_and_is_dropped_is_not_sent() -> None:
     asked, answered = asyncio.run(heard())
     assert "b/CARD_CHARGED/do" not in asked
     assert answered == ["c"]
+
+
+async def talked(step: Step, sends: Sequence[Send], limit: int = 1) -> list[tuple[str, Answered]]:
+    """Send requests, and return what is heard of them, in the order in which it came."""
+    answered = asyncio.Queue[tuple[str, Answered]]()
+    calls = Calls({}, {step.service: limit}, Standing(), lambda *said: answered.put_nowait(said))
+    calls.send([(step, send) for send in sends])
+    try:
+        return [await asyncio.wait_for(answered.get(), 5) for _ in sends]
+    finally:
+        await calls.close()
+
+
+def test_who_gets_no_thread_is_not_asked_and_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit on processes must not cost a place each: of a thousand that got no thread none keeps it."""
+    start, none = threading.Thread.start, [0]
+
+    def rationed(thread: threading.Thread) -> None:
+        if thread.name == "amends-call" and none[0] < 1000:
+            none[0] += 1
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", rationed)
+    plain = external("CARD_CHARGED", lambda client, asked, call: Done(), pivot=True)
+    heard = asyncio.run(talked(plain, [asking(str(number)) for number in range(1001)]))
+    assert [said.outcome for _, said in heard[:-1]] == [
+        Unknown("it was not asked: can't start new thread", taken_back=True)
+    ] * 1000
+    assert heard[-1][1].outcome == Done()
+
+
+def test_a_call_that_is_over_before_it_began_takes_no_place() -> None:
+    """It was cancelled before it had its turn in the loop."""
+
+    async def test() -> None:
+        answered = asyncio.Queue[str]()
+        calls = Calls({"CARD": Silent()}, {"CARD": 1}, Standing(), lambda saga_id, _: answered.put_nowait(saga_id))
+        step = SALE.step("CARD_CHARGED")
+        for number in range(LATE_MAX + 10):
+            calls.send([(step, asking(str(number)))])
+            calls.drop([flight_of(asking(str(number)))])
+        calls.send([(step, asking("c"))])
+        assert await asyncio.wait_for(answered.get(), 5) == "c"
+        await calls.close()
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("cancels", ["raises", "itself", "scope", "pool"])
+def test_a_participant_that_cancels_itself_is_unknown_at_once(cancels: str) -> None:
+    """A cancel scope of its own, a pool that was closed: nobody waits for its time to be over."""
+
+    async def charge(client: Any, asked: Any, call: Call) -> Done:
+        task = asyncio.current_task()
+        assert task is not None
+        if cancels == "raises":
+            raise asyncio.CancelledError("the pool was closed")
+        if cancels == "itself":
+            task.cancel()
+        elif cancels == "scope":
+            asyncio.get_running_loop().call_soon(task.cancel)
+        else:
+            inner = asyncio.ensure_future(asyncio.sleep(3600))
+            inner.cancel()
+            await inner
+        await asyncio.sleep(3600)
+        return Done()
+
+    ((_, said),) = asyncio.run(talked(external("CARD_CHARGED", charge, pivot=True), [asking("a")]))
+    assert isinstance(said.outcome, Unknown)
+    assert said.outcome.error.startswith("CancelledError")
+
+
+def test_a_call_that_keeps_the_loop_for_itself_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The step, and for how long; what else was to happen waited for it."""
+    monkeypatch.setattr("amends.engine.calls.STRETCH_S", 0.01)
+
+    async def charge(client: Any, asked: Any, call: Call) -> Done:
+        await asyncio.sleep(0)
+        time.sleep(0.02)  # noqa: ASYNC251 - what it is not to do
+        return Done()
+
+    asyncio.run(talked(external("CARD_CHARGED", charge, pivot=True), [asking(saga_id) for saga_id in "abc"]))
+    named = [record.getMessage() for record in caplog.records]
+    assert [line.partition(" kept")[0] for line in named] == [f"saga {name}: CARD_CHARGED/do" for name in "ab"]
+
+
+def test_a_call_is_awaited_as_it_would_be_by_itself() -> None:
+    """It may wait, be told what went wrong with what it waits for, and wait again."""
+
+    async def charge(client: Any, asked: Any, call: Call) -> Done:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await asyncio.sleep(3600)
+        return Done(await asyncio.gather(asyncio.sleep(0, 1), asyncio.sleep(0.001, 2)))
+
+    ((_, said),) = asyncio.run(talked(external("CARD_CHARGED", charge, pivot=True), [asking("a")]))
+    assert said.outcome == Done([1, 2])

@@ -10,22 +10,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import time
+import types
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from amends.core.definition import Step
-from amends.core.messages import Answered, Done, Outcome, Refused, Send, Unknown
+from amends.core.messages import Answered, Done, Outcome, Refused, Request, Send, Unknown
 from amends.core.run import outcome_of
-from amends.engine.codec import plain, raised, worded
+from amends.engine.codec import plain
+from amends.engine.exceptions import is_interrupt, raised, worded
 from amends.engine.flights import Asking, Flight, flight_of
 from amends.ports import Clock
 
 CONCURRENCY: Final = 64  # calls of one participant at a time, unless told otherwise
 CLOSE_S: Final = 5.0  # how long the end of the engine waits for calls that were cancelled
 LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
+STRETCH_S: Final = 1.0  # a call that keeps the loop for longer is named in the log: meanwhile nothing else is heard
+BLOCKED: Final = (
+    "saga %s: %s/%s kept the event loop for itself for %.1f s (time %d of this step), and nothing else went on: "
+    "await what it waits for, or make it a plain function, which gets a thread"
+)
+
+log = logging.getLogger("amends")
 
 Hear = Callable[[str, Answered], None]
 """Called with a saga's id and what was answered."""
@@ -79,9 +91,11 @@ class Lane:
         self._clock = clock
         self._hear = hear
         self._queue: OrderedDict[Flight, Asking] = OrderedDict()
-        self._calls: dict[Flight, asyncio.Task[None]] = {}
-        self._late: dict[asyncio.Task[None], None] = {}
-        self._living = 0  # calls that have not returned, whoever waits for them: a thread cannot be ended
+        self._calls: dict[Flight, asyncio.Task[None]] = {}  # that are within their time
+        self._late: dict[asyncio.Task[None], None] = {}  # that nobody waits for any more
+        self._ended: dict[asyncio.Task[None], None] = {}  # that we cancelled, and that have not come to an end yet
+        self._orphans = 0  # threads whose call was cancelled: a thread cannot be ended
+        self._blocked: Counter[str] = Counter()
 
     def send(self, step: Step, send: Send) -> None:
         """Send a request, or let it wait for a place."""
@@ -95,69 +109,120 @@ class Lane:
         if call is not None:
             self._late[call] = None
             if len(self._late) > LATE_MAX:
-                oldest = next(iter(self._late))
-                del self._late[oldest]
-                oldest.cancel()
+                self._end(next(iter(self._late)))
             self._fill()
 
     async def close(self) -> None:
         """End every call that can be ended."""
         self._queue.clear()
-        calls = [*self._calls.values(), *self._late]
-        for call in calls:
-            call.cancel()
-        if calls:
-            await asyncio.wait(calls, timeout=CLOSE_S)  # not for one that will not be ended
+        for call in [*self._calls.values(), *self._late]:
+            self._end(call)
+        if self._ended:
+            await asyncio.wait([*self._ended], timeout=CLOSE_S)  # not for one that will not be ended
+
+    @property
+    def _living(self) -> int:
+        """Calls that have not returned, whoever waits for them."""
+        return len(self._calls) + len(self._late) + len(self._ended) + self._orphans
 
     def _fill(self) -> None:
         while self._queue and len(self._calls) < self._limit and self._living < self._limit + LATE_MAX:
             flight, (step, send) = self._queue.popitem(last=False)
             if self._clock.now_ms() < (send.at_ms + send.due_ms) // 2:  # else it times out unsent, and is asked again:
-                self._living += 1  # who had too little time for an answer would only take places from the others
-                self._calls[flight] = asyncio.create_task(self._call(step, send))
+                call = asyncio.create_task(self._call(step, send))  # who had too little time would only take a place
+                self._calls[flight] = call
+                call.add_done_callback(partial(self._over, flight))
+
+    def _end(self, call: asyncio.Task[None]) -> None:
+        self._late.pop(call, None)
+        self._ended[call] = None
+        call.cancel()
+
+    def _over(self, flight: Flight, call: asyncio.Task[None]) -> None:
+        """However a call ends, also one that never began, it gives its place back."""
+        if self._calls.get(flight) is call:
+            del self._calls[flight]
+        self._late.pop(call, None)
+        self._ended.pop(call, None)
+        self._fill()
 
     def _returned(self) -> None:
-        self._living -= 1
+        self._orphans -= 1
         self._fill()
 
     async def _call(self, step: Step, send: Send) -> None:
         request = send.request
-        try:
-            if self._clock.now_ms() >= send.due_ms:  # the loop was blocked: it counts as timed out already
-                self._returned()
-                return
-            outcome = await self._outcome(step, send)
-            self._hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt))
-        finally:
-            self._late.pop(asyncio.current_task(), None)  # type: ignore[arg-type]  # it runs, so there is one
-            self._calls.pop(flight_of(send), None)
-            self._fill()
+        if self._clock.now_ms() >= send.due_ms:  # the loop was blocked: it counts as timed out already
+            return
+        outcome = await self._outcome(step, request)
+        self._hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt))
 
-    async def _outcome(self, step: Step, send: Send) -> Outcome:
+    async def _outcome(self, step: Step, request: Request) -> Outcome:
         """What a participant says; whatever it raises is unknown, never a no (docs/promises.md, P5)."""
-        request = send.request
         function = step.function(request.kind)
         assert function is not None, "only what a step has is asked"
+        given = self._client, request.body, request.call
         try:
             if inspect.iscoroutinefunction(function):
-                answer = await self._awaited(function(self._client, request.body, request.call))
+                answer = await in_stretches(function(*given), partial(self._blocks, request))
             else:
-                error, answer = await in_thread(self._returned, function, self._client, request.body, request.call)
+                error, answer = await self._in_thread(function, *given)
                 if error is not None:
                     return Unknown(raised(error), cause=error)
                 if inspect.isawaitable(answer):
-                    answer = await answer
+                    answer = await in_stretches(answer, partial(self._blocks, request))
             return storable(outcome_of(answer, request))
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever it was, the effect may have happened
+        except NoThread as error:
+            return Unknown(str(error), taken_back=True, cause=error)
+        except BaseException as error:
+            if is_interrupt(error) or asyncio.current_task() in self._ended:
+                raise
             return Unknown(raised(error), cause=error)
 
-    async def _awaited(self, call: Awaitable[Any]) -> Any:
+    async def _in_thread(self, function: Callable[..., Any], *given: Any) -> tuple[BaseException | None, Any]:
+        future = in_thread(self._returned, function, *given)
         try:
-            return await call
+            return await future
+        except asyncio.CancelledError:
+            self._orphans += future.cancelled()  # else it had returned by then
+            raise
+
+    def _blocks(self, request: Request, seconds: float) -> None:
+        """Name a call that keeps the loop for itself: the first one of a step, and then ever rarer ones."""
+        self._blocked[request.step] += 1
+        times = self._blocked[request.step]
+        if times & (times - 1) == 0:
+            log.warning(BLOCKED, request.saga_id, request.step, request.kind.value, seconds, times)
+
+
+@types.coroutine
+def in_stretches(call: Awaitable[Any], blocks: Callable[[float], None]) -> Generator[Any, None, Any]:
+    """Await a call, and look how long each stretch of it, from one await to the next, keeps the loop for itself.
+
+    Args:
+        call: what to await.
+        blocks: told of a stretch that took longer than `STRETCH_S`, in seconds.
+    """
+    steps, error = call.__await__(), None
+    while True:
+        began = time.monotonic()
+        try:
+            waits_for = next(steps) if error is None else steps.throw(error)
+        except StopIteration as stop:
+            return stop.value
         finally:
-            self._returned()
+            seconds = time.monotonic() - began
+            if seconds > STRETCH_S:
+                blocks(seconds)
+        error = None
+        try:
+            yield waits_for
+        except BaseException as thrown:  # noqa: BLE001 - the call's to handle
+            error = thrown
+
+
+class NoThread(Exception):
+    """No thread could be started, so that a request was certainly not sent."""
 
 
 def in_thread(
@@ -169,16 +234,20 @@ def in_thread(
     us.
 
     Args:
-        returned: called in the loop once the function has returned, whether or not anybody still waits.
+        returned: called in the loop once the function has returned, when nobody waits for it any more.
         function: called with `given`.
         given: its arguments.
+
+    Raises:
+        NoThread: it was not called.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[tuple[BaseException | None, Any]] = loop.create_future()
 
     def tell(error: BaseException | None, answer: Any) -> None:
-        returned()
-        if not future.done():
+        if future.done():
+            returned()
+        else:
             future.set_result((error, answer))
 
     def call() -> None:
@@ -190,7 +259,10 @@ def in_thread(
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(tell, error, answer)
 
-    threading.Thread(target=call, name="amends-call", daemon=True).start()
+    try:
+        threading.Thread(target=call, name="amends-call", daemon=True).start()
+    except (RuntimeError, MemoryError) as error:
+        raise NoThread(f"it was not asked: {error}") from error
     return future
 
 

@@ -32,6 +32,7 @@ from amends.core.state import (
 from amends.core.step import Run
 from amends.core.table import Entry
 from amends.core.waiting import Waiting
+from amends.engine.exceptions import is_interrupt, raised, worded
 from amends.errors import DefinitionError
 from amends.stored import (
     ABANDONED,
@@ -108,23 +109,12 @@ def text_of(value: Any) -> str:
     """
     try:
         return _ENCODER.encode(value).decode()
-    except (RecursionError, OverflowError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
-
-
-def worded(reason: Any) -> str:
-    """A reason as text that can be stored, whatever a participant gave as one."""
-    return str(reason).encode("utf-8", "backslashreplace").decode()
-
-
-def raised(error: BaseException) -> str:
-    """An exception in words that can be stored: its class and its text, whatever that is, or lack of one."""
-    name = type(error).__name__
-    try:
-        words = str(error)
-    except Exception as other:  # noqa: BLE001 - a text that cannot be had is no reason to lose the outcome
-        words = f"its text raises {type(other).__name__}"
-    return worded(f"{name}: {words}" if words else name)
+    except (TypeError, ValueError):
+        raise
+    except BaseException as error:  # what a value's own code raises is no better than what JSON cannot hold
+        if is_interrupt(error):
+            raise
+        raise ValueError(raised(error)) from error
 
 
 def plain(value: Any) -> Any:

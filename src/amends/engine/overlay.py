@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 
 from amends.engine.codec import EntityForms, text_of
 from amends.errors import AmendsError, ParticipantError
-from amends.ports import Store
 from amends.stored import EntityRow, Unreadable
 
 new_row: Final[Any] = tuple.__new__
@@ -72,8 +71,14 @@ def is_frozen(value: Any) -> bool:
 class Shelf:
     """The entities as the last commit left them; those that were used lately are at hand."""
 
-    def __init__(self, store: Store, forms: EntityForms) -> None:
-        self._store = store
+    def __init__(self, entity: Callable[[str, str], EntityRow | Unreadable | None], forms: EntityForms) -> None:
+        """Hold none yet.
+
+        Args:
+            entity: reads a row of the store.
+            forms: how a body is read.
+        """
+        self._entity = entity
         self._forms = forms
         self._kept: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
 
@@ -110,7 +115,7 @@ class Shelf:
         self._kept.clear()
 
     def _read(self, service: str, entity_id: str) -> Kept:
-        row = self._store.entity(service, entity_id)
+        row = self._entity(service, entity_id)
         if row is None:
             return Kept(None, 0)
         if isinstance(row, Unreadable):

@@ -23,6 +23,7 @@ from amends.core.messages import Answered, Decline, Done, Input, Kind, Later, Ou
 from amends.core.step import Run
 from amends.engine.calls import Calls, storable
 from amends.engine.codec import Form
+from amends.engine.exceptions import raised
 from amends.engine.handle import Handle, Result, result_of
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact
 from amends.engine.turn import Turn, Turner
@@ -223,10 +224,11 @@ class Engine:
 
     async def _begun(self, form: Form, asked: list[Any], keys: list[Any], *, waits: bool) -> list[Any]:
         """Start some sagas, but for those whose keys are none: for each where it stands, its id, or why not."""
-        faults = {place: fault for place, fault in enumerate(map(_fault_of, keys)) if fault}
+        names = [_key_or_fault(key) for key in keys]
+        faults = {place: fault for place, fault in enumerate(names) if isinstance(fault, RequestRefused)}
         for place in reversed(faults):
-            del asked[place], keys[place]
-        begun = await self._call(Begin(form, asked, keys), waits=waits) if asked else []
+            del asked[place], names[place]
+        begun = await self._call(Begin(form, asked, names), waits=waits) if asked else []
         for place, fault in faults.items():
             begun.insert(place, fault)
         return begun
@@ -314,10 +316,11 @@ class Engine:
             raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
 
     async def _end_of(self, saga_id: str) -> Result:
+        saga_id = _name(saga_id)
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(saga_id, []).append(waiter)
         try:
-            live = await self._call(Look(lambda work: work.saga(_name(saga_id))), waits=True)
+            live = await self._call(Look(lambda work: work.saga(saga_id)), waits=True)
             if live is None or isinstance(live, Unreadable):
                 raise RequestRefused(f"there is no saga {saga_id!r} that can be read")
             return result_of(live.run) or await waiter
@@ -446,7 +449,7 @@ class Engine:
         elif isinstance(answer, StoreError):  # there was no space for it, though there was for what came before
             self._put(waiting)
         elif isinstance(answer, Exception):
-            log.warning("%s", answer)
+            log.warning("%s", raised(answer))
 
     async def _wait_for_space(self, batch: Sequence[Waiting], full: StoreFull | StoreBusy) -> None:
         """Refuse what clients ask; keep what participants answered until it can be written."""
@@ -493,27 +496,33 @@ def _listed(given: Any, what: str) -> list[Any]:
     return list(given)
 
 
-def _fault_of(key: object) -> RequestRefused | None:
+def _key_or_fault(key: object) -> Any:
     try:
-        _key(key)
+        return _key(key)
     except RequestRefused as fault:
         return fault
-    return None
 
 
 def _refusal(error: Exception) -> AmendsError:
     """Why one of many was not started: a bug of its `prepare` refuses it, as `prepare` itself may."""
     if isinstance(error, RequestRefused | StoreError):
         return error
-    refused = RequestRefused(f"{type(error).__name__}: {error}")
+    refused = RequestRefused(raised(error))
     refused.__cause__ = error
     return refused
 
 
 def _key(key: object) -> str:
-    if not isinstance(key, str) or not key or len(key) > KEY_LENGTH_MAX or not key.isprintable():
+    name = _text(key)
+    if not name or len(name) > KEY_LENGTH_MAX:
         raise RequestRefused(f"client key {key!r:.300} is not printable text of 1 to {KEY_LENGTH_MAX} characters")
-    return key
+    return name
+
+
+def _text(name: object) -> str:
+    """Printable text, without what a class of its own may make of it; empty for anything else."""
+    text = str.__str__(name) if isinstance(name, str) else ""
+    return text if text.isprintable() else ""
 
 
 def _keys(key: object) -> Sequence[str]:
@@ -522,9 +531,10 @@ def _keys(key: object) -> Sequence[str]:
 
 def _name(name: object) -> str:
     """A saga's id, or a request's key; one that cannot be one is nobody's."""
-    if not isinstance(name, str) or not name.isprintable():
+    text = _text(name)
+    if not text:
         raise RequestRefused(f"there is no saga {name!r:.300}")
-    return name
+    return text
 
 
 def _storable(outcome: Any) -> Any:

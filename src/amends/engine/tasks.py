@@ -13,10 +13,11 @@ import msgspec
 from amends.core.definition import Command
 from amends.core.messages import Answered, Decline, Input, Refused
 from amends.core.step import Run
-from amends.engine.codec import Form, worded
+from amends.engine.codec import Form
 from amends.engine.digests import digest_by_position, digest_of
+from amends.engine.exceptions import answerable, worded
 from amends.engine.work import Work
-from amends.errors import ParticipantError, RequestRefused, StoreError
+from amends.errors import RequestRefused
 from amends.stored import Unreadable
 
 SAGA: Final = "saga"
@@ -109,9 +110,9 @@ class Begin:
             work.refuse_if_full()
             try:
                 begun.append(_begun(work, self.form, asked, key))
-            except Exception as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
+            except BaseException as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
                 work.overlay.take_back()
-                begun.append(own(error))
+                begun.append(answerable(error))
         return begun
 
     def parts(self) -> Sequence[Task]:
@@ -143,15 +144,6 @@ def _begun(work: Work, form: Form, asked: Any, key: str | None) -> Run | str | R
         return refused
     work.remember(key, digest, {SAGA: run.saga_id}, run.saga_id)
     return run
-
-
-def own(error: Exception) -> Exception:
-    """What somebody's own function raised: no word of the storage, whatever it raised."""
-    if not isinstance(error, StoreError):
-        return error
-    told = ParticipantError(f"{type(error).__name__}: {error}")
-    told.__cause__ = error
-    return told
 
 
 @dataclass(frozen=True, slots=True)

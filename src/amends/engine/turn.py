@@ -8,17 +8,19 @@ world of its own) hands in time, and says what came back.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Park
 from amends.core.step import Run
 from amends.engine.codec import EntityForms, Form
+from amends.engine.exceptions import answerable, raised
 from amends.engine.flights import Asking, Flight, Flights
 from amends.engine.overlay import Kept, Shelf
-from amends.engine.tasks import Stir, Task, own
+from amends.engine.tasks import Stir, Task
 from amends.engine.work import TURN_BYTES_MAX, Failure, Live, TurnFull, Wares, Work
 from amends.errors import (
     DefinitionError,
@@ -39,6 +41,8 @@ LIVES_MAX: Final = 20_000  # sagas under way that are at hand; the others are re
 DUE_MAX: Final = 500  # sagas that are looked at in one turn because of the time
 SPOILT_MAX: Final = 4  # tasks of a batch that raise and are left out of it; with more, it is carried out in parts
 CONFLICTS_MAX: Final = 3  # times that a batch is decided again because another writer was faster; there should be none
+
+Found = TypeVar("Found")
 
 
 class Turn(NamedTuple):
@@ -99,15 +103,16 @@ class Turner:
         self._lives_size = 0
         self._resumed: tuple[int, str] | None = (0, "")
         self._immovable: set[str] = set()
+        self._trouble: StoreError | None = None
         self._due_ms = 0  # no saga is due before it; the first one may be later
         self._rows: dict[str, SagaRow | Unreadable] = {}
         self._flights = Flights(self._since_ms)
         ids = (f"{prefix}-{number}" for number in count(1))
         self._aside = {(row.kind, row.name) for row in store.set_aside()}
         self._wares = Wares(
-            Shelf(store, self._entity_forms),
+            Shelf(partial(self._met, store.entity), self._entity_forms),
             self._flights,
-            self._live,
+            partial(self._met, self._live),
             lambda: next(ids),
             self._entity_forms,
             self._aside,
@@ -239,17 +244,15 @@ class Turner:
             if place:
                 work.refuse_if_full()
             return task.carry_out(work)
-        except TurnFull:
-            raise
-        except Exception as error:
-            if task.saga_id and isinstance(error, StoreError):  # it reads the store, and calls nobody unguarded
+        except BaseException as raising:
+            if raising is self._trouble or isinstance(raising, TurnFull):
                 raise
-            error = own(error)
+            error = answerable(raising)
             if task.is_whole:
-                raise _Spoilt(place, error) from error
+                raise _Spoilt(place, error) from raising
             work.overlay.take_back()
             if isinstance(task, Stir):
-                work.put_aside(Unreadable("saga", task.saga_id, f"{type(error).__name__}: {error}"))
+                work.put_aside(Unreadable("saga", task.saga_id, raised(error)))
             return error
 
     def _committed(self, work: Work) -> tuple[Changes, dict[str, dict[str, Kept]], dict[str, Live | None]]:
@@ -359,7 +362,15 @@ class Turner:
         try:
             return Live(form, form.run_of(row), row.request, row.started_ms, row.version, row.status)
         except (LookupError, TypeError, ValueError) as error:
-            return Unreadable("saga", saga_id, f"{type(error).__name__}: {error}")
+            return Unreadable("saga", saga_id, raised(error))
+
+    def _met(self, read: Callable[..., Found], *names: str) -> Found:
+        """Look at the store from within a task: what it raises then is no function's, though one may have asked."""
+        try:
+            return read(*names)
+        except StoreError as error:
+            self._trouble = error
+            raise
 
     def _forget(self) -> None:
         self._wares.shelf.clear()

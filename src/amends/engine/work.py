@@ -35,7 +35,8 @@ from amends.core.messages import (
 from amends.core.state import underway
 from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
-from amends.engine.codec import EntityForms, Form, body_of, plain, raised, status_of, text_of
+from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of
+from amends.engine.exceptions import is_interrupt, raised, worded
 from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, ParticipantError, RequestRefused
@@ -202,7 +203,7 @@ class Work:
         if self.overlay.is_written:
             raise ParticipantError(f"saga {form.saga.name!r}: prepare wrote to an entity; it only reads")
         if isinstance(request, Refused):
-            raise RequestRefused(request.reason)
+            raise RequestRefused(worded(request.reason))
         return self.start(form, saga_id, request)
 
     def start(self, form: Form, saga_id: str, request: Any) -> Run:
@@ -298,13 +299,14 @@ class Work:
         try:
             refused = carry_out(self.entities, order, entity_id, body)
             asked, after = text_of(body), text_of(self.entities[order.service].get(entity_id))
+            if refused is not None:
+                return Refused(worded(refused.reason))
+            self._record_entity(f"{order.service}/{entity_id}", f"{order.event} {asked}", after)
         except BaseException:
             self.overlay.take_back()
             raise
         self.overlay.keep()
-        if refused is None:
-            self._record_entity(f"{order.service}/{entity_id}", f"{order.event} {asked}", after)
-        return refused
+        return None
 
     def record(self, subject: str, number: int, cause: str, changes: str = "[]") -> None:
         """Write an audit record.
@@ -433,9 +435,11 @@ class Work:
         try:
             touched = self.overlay.touch(form.asks, request)
             run, effects = take(self.overlay.values)
-            if run.answers:
-                _refuse_unlike(run.answers)
-        except (Exception, SystemExit):  # noqa: BLE001 - whatever was raised is met again, and told, one by one
+            if run.answers or type(run.reason) is not str:
+                _refuse_unlike(run)
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             self.overlay.restore(touched)
             return self._asked(form, *take(None))
         return run, effects
@@ -465,7 +469,9 @@ class Work:
         except EntityDamaged as error:
             self.put_aside(error.row)
             return Halt(request.step, str(error))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - P5: it may be a bug that is mended, so it is asked again
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             self.overlay.restore(touched)
             outcome = Unknown(raised(error), taken_back=True, cause=error)
             self._failed(
@@ -485,7 +491,7 @@ class Work:
         extra = (request.call,) if takes_call(function) else ()
         after = function(owned[entity_id], request.body, *extra)
         if isinstance(after, Refused):
-            return after
+            return Refused(worded(after.reason))
         answer = plain(put(owned, entity_id, after, asked.event, function))
         if self._is_careful:
             text_of(owned.get(entity_id))
@@ -511,10 +517,10 @@ class Work:
         return run
 
 
-def _refuse_unlike(answers: Mapping[str, Any]) -> None:
-    """Refuse answers that would be read back as something else, so that nothing depends on a restart."""
-    if plain(dict(answers)) != answers:
-        raise ParticipantError("an answer is not what will be read back")
+def _refuse_unlike(run: Run) -> None:
+    """Refuse answers and a reason that would be read back as something else, so that nothing depends on a restart."""
+    if plain(dict(run.answers)) != run.answers or type(run.reason) is not str:
+        raise ParticipantError("an answer, or a reason, is not what will be read back")
 
 
 def _request_text(request: Any) -> str:

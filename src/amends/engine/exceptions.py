@@ -1,0 +1,56 @@
+"""Whose an exception is, and how it is told: what a user's function raises is that function's, whatever its class."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+from amends.errors import ParticipantError, StoreError
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether it is an order to the process, and no participant's: Ctrl-C, raised in the main thread alone.
+
+    Turns are not taken there, but by a simulation. `asyncio.run` handles Ctrl-C itself: it cancels its main task.
+    """
+    return (
+        isinstance(error, KeyboardInterrupt)
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+
+
+def raised(error: BaseException) -> str:
+    """An exception in words that can be stored: its class and its text, whatever that is, or lack of one."""
+    name = type(error).__name__
+    try:
+        words = worded(error)
+    except BaseException as other:
+        if is_interrupt(other):
+            raise
+        words = f"its text raises {type(other).__name__}"
+    return f"{name}: {words}" if words else name
+
+
+def worded(reason: Any) -> str:
+    """A reason as text that can be stored, whatever a participant gave as one."""
+    return str(reason).encode("utf-8", "backslashreplace").decode()
+
+
+def answerable(error: BaseException) -> Exception:
+    """What whoever asked is told of an exception of one of their functions: that itself, where it ends the call alone.
+
+    Raised in a coroutine, `SystemExit` and `KeyboardInterrupt` would end its loop, and `CancelledError` its task; and
+    what a function says of a storage is no word of ours.
+
+    Raises:
+        KeyboardInterrupt: it was none of a function's.
+    """
+    if is_interrupt(error):
+        raise error
+    if isinstance(error, Exception) and not isinstance(error, StoreError):
+        return error
+    told = ParticipantError(f"a function raised {raised(error)}")
+    told.__cause__ = error
+    return told
