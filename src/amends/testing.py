@@ -72,7 +72,7 @@ class _Anything:
 
 
 ANYTHING: Final[Any] = _Anything()
-DETAILS: Final = ("attempt", "answer", "answers", "key")
+DETAILS: Final = ("attempt", "answer", "answers", "key", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class Ask:
         answer: of an undo: what its action answered.
         answers: what the groups before answered.
         key: the idempotency key.
+        reason: of an undo or a probe on the way back: why the saga turned back.
     """
 
     kind: Kind
@@ -94,6 +95,7 @@ class Ask:
     answer: Any = ANYTHING
     answers: Mapping[str, Any] = ANYTHING
     key: str = ANYTHING
+    reason: str = ANYTHING
 
     def __str__(self) -> str:
         return self.shown(self.details())
@@ -104,7 +106,7 @@ class Ask:
 
     def telling(self) -> set[str]:
         """The names of the details that say more than that this is a first, plain request."""
-        plain: dict[str, Any] = {"attempt": 1, "answer": None, "answers": {}, "key": self.key}
+        plain: dict[str, Any] = {"attempt": 1, "answer": None, "answers": {}, "key": self.key, "reason": self.reason}
         return {name for name in self.details() if getattr(self, name) != plain[name]}
 
     def shown(self, details: Iterable[str]) -> str:
@@ -125,14 +127,24 @@ def undo(
     attempt: int = ANYTHING,
     answers: Mapping[str, Any] = ANYTHING,
     key: str = ANYTHING,
+    reason: str = ANYTHING,
 ) -> Ask:
-    """A participant is asked to undo; `answer` is what its action answered, or what the probe found."""
-    return Ask(Kind.UNDO, step, attempt, answer, answers, key)
+    """A participant is asked to undo.
+
+    Args:
+        step: event name of the step.
+        answer: what its action answered, or what the probe found.
+        attempt: number of the attempt.
+        answers: what the groups before answered.
+        key: the idempotency key.
+        reason: why the saga turned back.
+    """
+    return Ask(Kind.UNDO, step, attempt, answer, answers, key, reason)
 
 
-def probe(step: str, *, attempt: int = ANYTHING, key: str = ANYTHING) -> Ask:
+def probe(step: str, *, attempt: int = ANYTHING, key: str = ANYTHING, reason: str = ANYTHING) -> Ask:
     """A participant is asked whether its action took effect."""
-    return Ask(Kind.PROBE, step, attempt, ANYTHING, ANYTHING, key)
+    return Ask(Kind.PROBE, step, attempt, ANYTHING, ANYTHING, key, reason)
 
 
 def given(saga: Saga, request: Any = None, *, saga_id: str = "saga-1") -> Dialogue:
@@ -338,10 +350,18 @@ class Dialogue:
         return self._stands(Abandoned)._owes(outstanding)
 
     def needs_operator(self, *outstanding: str, because: str = "") -> Dialogue:
-        """Expect that the saga waits for an operator, and raised an alert, with exactly this owed: ``STEP/do`` ..."""
+        """Expect that the saga waits for an operator, and raised an alert.
+
+        Args:
+            outstanding: exactly this is owed: ``STEP/do``, ``STEP/undo``.
+            because: a part of the trouble: why it got stuck.
+        """
         if not self._alerted:
             self._fail("an alert for an operator", "none was raised")
-        return self._stands(NeedsOperator)._owes(outstanding).because(because)
+        dialogue = self._stands(NeedsOperator)._owes(outstanding)
+        if because not in self.run.trouble:
+            self._fail(f"trouble with {because!r}", f"the trouble is {self.run.trouble!r}")
+        return dialogue
 
     def goes_forward(self) -> Dialogue:
         """Expect that the saga goes forward."""
@@ -352,7 +372,7 @@ class Dialogue:
         return self._stands(Backward).because(because)
 
     def because(self, reason: str) -> Dialogue:
-        """Expect that the saga's reason, why it turned back or got stuck, has these words."""
+        """Expect that the saga's reason, why it turned back, has these words."""
         if reason not in self.run.reason:
             self._fail(f"a reason with {reason!r}", f"the reason is {self.run.reason!r}")
         return self
@@ -449,7 +469,8 @@ class Dialogue:
 
 def _as_ask(request: Request) -> Ask:
     answer = request.call.answer if request.kind is Kind.UNDO else ANYTHING
-    return Ask(request.kind, request.step, request.call.attempt, answer, dict(request.call.answers), request.call.key)
+    call = request.call
+    return Ask(request.kind, request.step, call.attempt, answer, dict(call.answers), call.key, call.reason)
 
 
 def _same(expected: Sequence[Ask], got: Sequence[Ask], *, in_order: bool) -> bool:

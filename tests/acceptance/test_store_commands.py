@@ -219,7 +219,8 @@ def test_a_saga_that_waits_for_an_operator_is_drawn(path: Path) -> None:
     assert out.startswith(
         f"{name}  needs operator  tickets for all version 1\n"
         " ✔ SEAT_HELD ─── ✔ CARD_CHARGED ──────── ✔ TAX_PAID ─── ✘ TICKET_ISSUED\n"
-        "                 ! CARD_CHARGED/undo ←── ↩ TAX_BACK ←───╯ the account is closed\n"
+        "                 ! CARD_CHARGED/undo ←── ↩ TAX_BACK ←───╯ the printer is on fire\n"
+        "                 ╰ the account is closed\n"
     )
     assert re.search(r'\n request +\["Hamlet 2","stuck"\]\n', out)
     assert re.search(r"\n outstanding +SEAT_HELD/undo, CARD_CHARGED/undo\n", out)

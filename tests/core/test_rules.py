@@ -544,6 +544,35 @@ def test_a_stored_run_knows_what_it_asked() -> None:
     assert [*take(run, Abandon(), 8)[0].requests()] == []
 
 
+def test_r25_why_it_turned_back_stays_and_is_told_on_the_way_back() -> None:
+    """Nothing that happens later replaces it: a failure, an undo that is refused, an operator's word."""
+    back = at_group().done("B", "b-1").refused("C", "sold out").asks(undo("B", answer="b-1", reason="sold out"))
+    again = back.unknown("B", "no route").asks(undo("B", attempt=2, reason="sold out"))
+    stuck = again.refused("B", "the account is closed").needs_operator("A/undo", "B/undo", because="account is closed")
+    assert (stuck.run.reason, stuck.run.trouble) == ("sold out", "the account is closed")
+    retried = stuck.retry("B").asks(undo("B", attempt=3, reason="sold out")).done("B")
+    ended = retried.asks(undo("A", reason="sold out")).done("A").compensated(because="sold out")
+    assert ended.run.trouble == "the account is closed"
+    cancelled = (
+        given(saga(step("A", probe=nobody, settles_within_s=1), pivot())).asks(do("A")).cancel("changed my mind")
+    )
+    looking = cancelled.times_out("A").asks(probe("A", reason="cancel: changed my mind")).done("A")
+    looking.asks(undo("A", reason="cancel: changed my mind"))
+
+
+def test_r25_who_says_nothing_is_named() -> None:
+    """There is always a reason."""
+    back = at_pivot().refused("PIVOT").asks(undo("B", reason="PIVOT/do refused"))
+    back.refused("B").needs_operator("A/undo", "B/undo", because="B/undo refused").because("PIVOT/do refused")
+
+
+def test_r25_going_forward_there_is_trouble_alone() -> None:
+    """A saga behind its pivot did not turn back, and its participants are told of no reason."""
+    stuck = at_pivot().done("PIVOT").asks(do("LAST")).refused("LAST", "no").needs_operator("LAST/do", because="no")
+    assert stuck.run.reason == ""
+    assert stuck.retry("LAST")._out[0].request.call.reason == ""
+
+
 # --- what the engine cannot reach -----------------------------------------------------------------------------------
 
 
@@ -555,7 +584,7 @@ def halts(dialogue: Dialogue, step: str) -> Dialogue:
 def test_r23_a_halted_step_needs_an_operator() -> None:
     """Before the pivot, at it and after it; from there all verbs are taken, and so is a late answer."""
     halted = halts(at_group(), "B").needs_operator("A/undo", "B/undo", "C/undo", because="the row of B is damaged")
-    assert halted.run.reason == "the row of B is damaged"
+    assert halted.run.trouble == "the row of B is damaged"
     halted.retry("B").asks(do("B", attempt=2)).done("B").goes_forward().done("C").asks(do("PIVOT"))
     halted.done("C").needs_operator("A/undo", "B/undo", "C/undo").resolve("B", Done("b-1")).asks(
         do("PIVOT", answers={"A": "a-1", "B": "b-1"})
@@ -611,7 +640,7 @@ def test_r23_a_probe_from_the_pivot_on_is_sent_again() -> None:
 def test_r23_nothing_else_stops_for_a_halted_step() -> None:
     """The saga turns back beside it: by a refusal, a cancel, the deadline. The group before waits until it is clear."""
     halted = halts(at_group(), "B")
-    cancelled = halted.cancel("why").needs_operator("A/undo", "B/undo", "C/undo", because="why")
+    cancelled = halted.cancel("why").needs_operator("A/undo", "B/undo", "C/undo").because("why")
     for dialogue in (halted.refused("C", "no"), cancelled.refused("C")):
         dialogue.asks_nothing().needs_operator("A/undo", "B/undo").retry("B").asks(undo("B"))
     cancelled.retry("B").asks_nothing().goes_back().done("C").asks(undo("B"), undo("C"))
@@ -623,7 +652,7 @@ def test_r23_nothing_else_stops_for_a_halted_step() -> None:
     assert [*map(cancelled.run.wants, cancelled.run.requests())] == [False]
     timed = halts(given(saga(step("A"), pivot(), deadline_s=5)).asks(do("A")), "A")
     assert timed.run.due_ms() == 5000
-    timed.passes(5).needs_operator("A/undo", because="deadline").retry("A").asks(undo("A")).done("A").compensated()
+    timed.passes(5).needs_operator("A/undo").because("deadline").retry("A").asks(undo("A")).done("A").compensated()
 
 
 def test_r23_what_is_not_asked_cannot_halt() -> None:

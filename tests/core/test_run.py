@@ -101,7 +101,7 @@ def test_it_stops_where_only_an_operator_can_go_on() -> None:
     world = World(B_do=[Refused()], A_undo=[Refused("gone")])
     ended = run(TWO, "x", clients={"WORLD": world})
     assert isinstance(ended.state, NeedsOperator)
-    assert (ended.outstanding(), ended.reason, ended.due_ms()) == (("A/undo",), "gone", None)
+    assert (ended.outstanding(), ended.trouble, ended.due_ms()) == (("A/undo",), "gone", None)
 
 
 def test_the_horizon_ends_it_as_it_stands() -> None:

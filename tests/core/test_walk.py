@@ -9,7 +9,7 @@ import pytest
 from amends.core.definition import Command, Saga, local, parallel
 from amends.core.messages import GONE, Answered, Call, Changed, Done, End, Later, Refused, Send, Unknown
 from amends.core.run import run
-from amends.core.state import Compensated, Completed
+from amends.core.state import Compensated, Completed, NeedsOperator
 from amends.core.step import start, step
 from amends.core.table import first_way
 from amends.core.walk import carry_out, walk
@@ -151,11 +151,34 @@ def test_the_way_is_remembered_and_is_the_same_again() -> None:
         for missing in ("", "A", "B", "C", "D", "BC", "AD"):
             entities: dict[str, dict[str, Any]] = {name: {"x": 0 if name in missing else 1} for name in "ABCD"}
             before = {name: dict(owned) for name, owned in entities.items()}
-            path, answers, reason = walk(first_way(definition), "s", "x", entities)
+            path, answers, reason, _ = walk(first_way(definition), "s", "x", entities)
             assert path.node.state == (Compensated() if missing else Completed())
             assert reason == ("none left" if missing else "")
             assert entities == ({name: {"x": 0} for name in "ABCD"} if not missing else before)
             assert answers == {}
+
+
+def test_a_local_undo_is_told_why() -> None:
+    """The first refusal, also where another of the group refuses after it, and where an undo before it was refused."""
+    told: list[str] = []
+
+    def keep(before: Any, body: str, call: Call) -> str:
+        told.append(call.reason)
+        return body
+
+    def no(why: str) -> Any:
+        return lambda *_: Refused(why)
+
+    first = local("A", keep, undo=keep, undone="A_UNDONE", entity=lambda _: "x")
+    unmade: dict[str, Any] = {"undo": keep, "entity": str, "service": "S"}
+    pair = parallel(local("B", no("sold out"), undone="D", **unmade), local("C", no("shut"), undone="E", **unmade))
+    definition = Saga("told", str, [first, pair])
+    _, _, reason, trouble = walk(first_way(definition), "s", "x", {"A": {}, "S": {}})
+    assert (told, reason, trouble) == (["", "sold out"], "sold out", "")
+    stuck = Saga("stuck", str, [local("A", lambda *_: 1, undo=no("closed"), undone="U", entity=str), pair])
+    path, _, reason, trouble = walk(first_way(stuck), "s", "x", {"A": {}, "S": {}})
+    assert isinstance(path.node.state, NeedsOperator)
+    assert (reason, trouble) == ("sold out", "closed")
 
 
 # --- commands -------------------------------------------------------------------------------------------------------

@@ -326,7 +326,7 @@ def test_a_damaged_entity_stops_the_sagas_that_need_it_and_no_others() -> None:
     life = Life(store, tickets(), prefix="b", now_ms=START_MS + 50)
     bad, good = life.begin(Buy("Hamlet", 1), Buy("Lear", 1)).replies[0]
     assert isinstance(bad.state, NeedsOperator)
-    assert bad.reason == "SEATS/Hamlet cannot be read: checksum"
+    assert bad.trouble == "SEATS/Hamlet cannot be read: checksum"
     assert store.set_aside() == [Unreadable("entity", "SEATS/Hamlet", "checksum")]
     row = store.saga(bad.saga_id)
     assert row is not None

@@ -115,7 +115,7 @@ class Stage:
             each._replace(attempt=1, since_ms=0, acted_ms=0, at_ms=0, due_ms=0, error="") for each in run.waiting
         )
         deadline_ms = None if run.deadline_ms is None else 0
-        timeless = run._replace(waiting=waiting, trail=(), reason="", number=0, deadline_ms=deadline_ms)
+        timeless = run._replace(waiting=waiting, trail=(), reason="", trouble="", number=0, deadline_ms=deadline_ms)
         return self.runs.number(timeless._replace(saga_id=""))
 
     def sent(self, saga: int, effects: tuple[Effect, ...]) -> Iterator[int]:
@@ -123,7 +123,7 @@ class Stage:
         for effect in effects:
             if isinstance(effect, Send):
                 request = effect.request
-                call = replace(request.call, attempt=1, key="")
+                call = replace(request.call, attempt=1, key="", reason="")
                 yield self.messages.number(Message(saga, request.step, request.kind, call, None))
 
     def flying(self, world: World, message: Message) -> World:

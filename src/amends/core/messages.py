@@ -15,6 +15,11 @@ from typing import Any, Final, NamedTuple
 NO_ANSWERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+def worded(reason: Any) -> str:
+    """A reason as text that can be stored, whatever a participant gave as one."""
+    return str(reason).encode("utf-8", "backslashreplace").decode()
+
+
 class Kind(Enum):
     """What a request asks of a participant."""
 
@@ -113,12 +118,14 @@ class Call:
         attempt: 1 for the first sending, for diagnosis only.
         answers: the answers of the steps in the groups before, by event name.
         answer: for an undo, the answer of its action, or what the probe found; else ``None``.
+        reason: on the way back, why the saga turned back; the same at every attempt. Empty going forward.
     """
 
     key: str
     attempt: int = 1
     answers: Mapping[str, Any] = field(default_factory=lambda: NO_ANSWERS)
     answer: Any = None
+    reason: str = ""
 
 
 # What goes in ------------------------------------------------------------------------------------------------

@@ -122,6 +122,11 @@ def evolve(state: State, change: Change) -> State:
     return NeedsOperator(at) if Status.STUCK in at.members else at
 
 
+def goes_back(state: State) -> bool:
+    """Whether the saga goes back, also while it waits for an operator, or has gone back."""
+    return isinstance(underway(state) or state, Backward | Compensated)
+
+
 def begin(saga: Saga) -> Forward:
     """The state before anything was asked."""
     return Forward(0, (Status.PENDING,) * len(saga.groups[0]))

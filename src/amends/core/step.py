@@ -36,18 +36,18 @@ from amends.core.messages import (
     Unknown,
     Verb,
     Write,
+    worded,
 )
 from amends.core.state import (
     ASKED,
     Backward,
-    Compensated,
     Entered,
-    Forward,
     Marked,
     NeedsOperator,
     State,
     Status,
     asked,
+    goes_back,
     member_of,
     outstanding,
     underway,
@@ -58,7 +58,6 @@ from amends.core.table import Entry, Story, Way, first_way, node
 from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
 from amends.core.walk import call_of, key_of, walk
 
-BACK: Final = Backward | Compensated
 TAKEN_BACK: Final = {Said.UNKNOWN: Said.FAILED, Said.EXPIRED: Said.REFUSED}
 
 
@@ -73,7 +72,8 @@ class Run(NamedTuple):
         answers: of done steps, by event; a step that answered nothing is not in it.
         waiting: for each member of the current group what it was asked last; empty once the saga is final.
         trail: the outcomes so far, in order.
-        reason: why it turned back, or got stuck since; empty while nothing went wrong.
+        reason: why it turned back; empty while it did not.
+        trouble: why it waits for an operator, or waited last; empty while it never did.
         deadline_ms: when to hand in `DeadlinePassed`; ``None`` without a deadline.
         number: of the last audit record.
     """
@@ -86,6 +86,7 @@ class Run(NamedTuple):
     waiting: tuple[Waiting, ...] = ()
     trail: tuple[Entry, ...] = ()
     reason: str = ""
+    trouble: str = ""
     deadline_ms: int | None = None
     number: int = 0
 
@@ -260,8 +261,8 @@ def reason_of(said: Input | None) -> str:
     """What an input gives as a reason, for a person."""
     match said:
         case Answered(outcome=Refused(words) | Unknown(words)) | Halt(error=words) if words:
-            return words
-    return in_words(said)
+            return worded(words)
+    return worded(in_words(said))
 
 
 def in_words(said: Input | None) -> str:
@@ -299,11 +300,13 @@ def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> Moved:
 
 def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entities | None) -> Moved:
     """The run after a way through the table, and after the local steps that follow from it; and the effects."""
-    answers, refusal, dropped = run.answers, "", False
+    answers, reason, trouble, dropped = run.answers, run.reason, "", False
+    if goes_back(path.node.state) and not goes_back(run.state):
+        reason = reason_of(said)
     while True:
         if entities is not None:
-            path, answers, refused = walk(path, run.saga_id, run.request, entities, answers)
-            refusal = refused or refusal
+            path, answers, reason, refusal = walk(path, run.saga_id, run.request, entities, answers, reason)
+            trouble = refusal or trouble
         after, story = path.node, path.story
         at = underway(after.state)
         waiting = _asked_now(run, story, said, now_ms) if at else ()
@@ -315,10 +318,12 @@ def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entit
         for signal in unsent:
             path = path.then(path.node.follow(signal))
     stuck = isinstance(after.state, NeedsOperator) and _got_stuck(story)
-    turned_back = isinstance(at or after.state, BACK) and isinstance(underway(run.state), Forward)
-    reason = refusal or (reason_of(said) if stuck or turned_back else run.reason)
+    trouble = trouble or (reason_of(said) if stuck else run.trouble)
     trail, number = run.trail + story.entries, run.number + 1
-    new = Run(run.saga, run.saga_id, run.request, after.state, answers, waiting, trail, reason, run.deadline_ms, number)
+    new = Run(
+        run.saga, run.saga_id, run.request, after.state, answers, waiting, trail, reason, trouble, run.deadline_ms,
+        number,
+    )  # fmt: skip
     write = Write(run.saga_id, number, in_words(said), story.words)
     if at is None:
         return new, (write, End(run.saga_id)) if story.changes else (write,)
@@ -367,5 +372,5 @@ def _unanswered(run: Run, before: Sequence[Waiting] = ()) -> Iterator[Send]:
         waiting = run.waiting[member]
         if _is_new(waiting, before):
             step = member_of(run.saga, run.state, member)
-            call = call_of(run.saga, run.saga_id, step, kind, run.answers, waiting.attempt)
+            call = call_of(run.saga, run.saga_id, step, kind, run.answers, waiting.attempt, run.reason)
             yield Send(Request(run.saga_id, step.event, kind, run.request, call), waiting.at_ms, waiting.due_ms)

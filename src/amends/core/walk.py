@@ -11,15 +11,21 @@ from typing import Any
 
 from amends.core.decide import Said
 from amends.core.definition import Command, Saga, Step
-from amends.core.messages import GONE, NO_ANSWERS, Call, Changed, Kind, Refused
+from amends.core.messages import GONE, NO_ANSWERS, Call, Changed, Kind, Refused, worded
+from amends.core.state import goes_back
 from amends.core.straight import NOTHING_SAID, SPECIAL, Entities, straight
 from amends.core.table import Way
 from amends.errors import ParticipantError
 
 
 def walk(
-    path: Way, saga_id: str, request: Any, entities: Entities, answers: Mapping[str, Any] = NO_ANSWERS
-) -> tuple[Way, Mapping[str, Any], str]:
+    path: Way,
+    saga_id: str,
+    request: Any,
+    entities: Entities,
+    answers: Mapping[str, Any] = NO_ANSWERS,
+    reason: str = "",
+) -> tuple[Way, Mapping[str, Any], str, str]:
     """Carry out local steps, until the saga ends or asks something else.
 
     Args:
@@ -28,35 +34,53 @@ def walk(
         request: the saga's request.
         entities: read and written.
         answers: of the steps done so far; not changed.
+        reason: why the saga turned back before; empty when it did not.
 
     Returns:
-        The way that was taken, the answers after it, and why a participant refused last (empty when none did).
+        The way that was taken, the answers after it, why the saga turned back, and why it got stuck on this way: each
+        what the participant said that refused, empty when it did not happen.
 
     Raises:
         ParticipantError: a function gave back what none may.
         Exception: whatever a participant's function raises. The entities are to be thrown away then.
     """
-    reason = ""
+    trouble = ""
     while path.ask:
         path, after = (path.straight or straight(path))(request, entities)
         if (ask := path.ask) is None:
             break
         owned, entity_id = entities[ask.service], ask.entity(request)
         if after is NOTHING_SAID:
-            call = call_of(path.node.saga, saga_id, ask.step, ask.kind, answers)
+            call = call_of(path.node.saga, saga_id, ask.step, ask.kind, answers, reason=reason)
             after = ask.function(owned.get(entity_id), request, call)
         if isinstance(after, Refused):
-            reason = after.reason
-            path = path.refused or path.follow(Said.REFUSED)
+            path, why = path.refused or path.follow(Said.REFUSED), refusal_of(ask.step, ask.kind, after)
+            if ask.kind is Kind.DO and goes_back(path.node.state):
+                reason = reason or why  # another of the group may have refused before
+            else:
+                trouble = why
         else:
             answer = put(owned, entity_id, after, ask.step.event, ask.function)
             if answer is not None and ask.kind is Kind.DO:
                 answers = {**answers, ask.step.event: answer}
             path = path.done or path.follow(Said.DONE)
-    return path, answers, reason
+    return path, answers, reason, trouble
 
 
-def call_of(saga: Saga, saga_id: str, step: Step, kind: Kind, answers: Mapping[str, Any], attempt: int = 1) -> Call:
+def refusal_of(step: Step, kind: Kind, refused: Refused) -> str:
+    """Why a participant refused, in words that can be stored; who says nothing is named at least."""
+    return worded(refused.reason) or f"{step.event}/{kind.value} refused"
+
+
+def call_of(
+    saga: Saga,
+    saga_id: str,
+    step: Step,
+    kind: Kind,
+    answers: Mapping[str, Any],
+    attempt: int = 1,
+    reason: str = "",
+) -> Call:
     """What goes with a request beside the saga's own: the same at every attempt, but for the attempt's number.
 
     So of the answers it has those of the groups before: a sibling may answer before this attempt, or after it.
@@ -68,11 +92,13 @@ def call_of(saga: Saga, saga_id: str, step: Step, kind: Kind, answers: Mapping[s
         kind: what it is asked.
         answers: all that is known; the step's own goes to its undo.
         attempt: number of the attempt.
+        reason: why the saga turned back; whoever is asked to act is not told, even where it turned back meanwhile.
     """
     earlier = takewhile(lambda group: step not in group, saga.groups)
     before = {member.event for group in earlier for member in group}
     heard = {event: answer for event, answer in answers.items() if event in before}
-    return Call(key_of(saga_id, step, kind), attempt, heard, answers.get(step.event) if kind is Kind.UNDO else None)
+    answer = answers.get(step.event) if kind is Kind.UNDO else None
+    return Call(key_of(saga_id, step, kind), attempt, heard, answer, "" if kind is Kind.DO else reason)
 
 
 def put(owned: MutableMapping[str, Any], entity_id: str, after: Any, what: str, function: Any) -> Any:

@@ -105,7 +105,7 @@ class EngineLedger:
         """Which of these orders wait for an operator, and why."""
         ids = [*order_ids]
         runs: list[Run | None] = self._engine.transact(lambda work: [run_of(work, order_id) for order_id in ids])
-        return {run.saga_id: run.reason for run in runs if run and isinstance(run.state, NeedsOperator)}
+        return {run.saga_id: run.trouble for run in runs if run and isinstance(run.state, NeedsOperator)}
 
     def _is_over(self, order_id: str) -> bool:
         """Wait for the end of an order, for a moment."""
@@ -239,5 +239,6 @@ def run_of(work: Work, order_id: str) -> Run | None:
 
 def row_of(run: Run) -> Row:
     """An order's run, as a session keeps it."""
-    reason = "" if isinstance(run.state, Completed) else run.reason  # what went wrong on a way that arrived is no news
+    # What went wrong on a way that arrived is no news.
+    reason = "" if isinstance(run.state, Completed) else run.reason or run.trouble
     return (*run.request, trail_name(run.state, run.trail), reason)

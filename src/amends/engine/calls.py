@@ -21,10 +21,10 @@ from functools import partial
 from typing import Any, Final
 
 from amends.core.definition import Step
-from amends.core.messages import Answered, Done, Outcome, Refused, Request, Send, Unknown
+from amends.core.messages import Answered, Done, Outcome, Refused, Request, Send, Unknown, worded
 from amends.core.run import outcome_of
 from amends.engine.codec import plain
-from amends.engine.exceptions import is_interrupt, raised, worded
+from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.flights import Asking, Flight, flight_of
 from amends.ports import Clock
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from amends.core.definition import Command, Saga
-from amends.core.messages import Kind
+from amends.core.messages import Kind, worded
 from amends.core.state import (
     Abandoned,
     Backward,
@@ -32,7 +32,7 @@ from amends.core.state import (
 from amends.core.step import Run
 from amends.core.table import Entry
 from amends.core.waiting import Waiting
-from amends.engine.exceptions import is_interrupt, raised, worded
+from amends.engine.exceptions import is_interrupt, raised
 from amends.errors import DefinitionError
 from amends.stored import (
     ABANDONED,
@@ -80,7 +80,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
         members: step of the current group to its status.
         waiting: step to what it was asked; of the steps that were asked at all.
         answers: step to what it answered, of those that answered anything.
-        reason: why it turned back or got stuck.
+        reason: why it turned back.
+        trouble: why it waits for an operator, or waited last.
         outstanding: what is owed, where the saga goes back, waits for an operator or was abandoned.
         deadline_ms: of the whole saga.
     """
@@ -95,6 +96,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     outstanding: list[str] = []
     deadline_ms: int | None = None
+    trouble: str = ""
 
 
 _BODY: Final = msgspec.json.Decoder(Body)
@@ -193,6 +195,7 @@ class Form:
             tuple(_waiting_of(body.waiting[name]) for name in body.members if name in body.waiting),
             tuple(self._entries[line] for line in body.trail),
             body.reason,
+            body.trouble,
             body.deadline_ms,
             body.number,
         )
@@ -214,8 +217,9 @@ def body_of(run: Run) -> str:
     """
     at = underway(run.state)
     if at is None and not run.answers and not isinstance(run.state, Abandoned):  # most sagas, once they are over
-        reason = f',"reason":{text_of(worded(run.reason))}' if run.reason else ""
-        return f'{{"trail":{_TRAILS.of(run.trail)},"number":{run.number}{reason}}}'
+        reason = f',"reason":{text_of(run.reason)}' if run.reason else ""
+        trouble = f',"trouble":{text_of(run.trouble)}' if run.trouble else ""
+        return f'{{"trail":{_TRAILS.of(run.trail)},"number":{run.number}{reason}{trouble}}}'
     steps = run.saga.groups[at.group] if at else ()
     return text_of(
         Body(
@@ -229,7 +233,8 @@ def body_of(run: Run) -> str:
                 for step, waiting in zip(steps, run.waiting, strict=False)
             },
             answers=dict(run.answers),
-            reason=worded(run.reason),
+            reason=run.reason,
+            trouble=run.trouble,
             outstanding=[] if isinstance(run.state, Forward) else list(run.outstanding()),
             deadline_ms=run.deadline_ms,
         )

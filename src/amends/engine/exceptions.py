@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
 
+from amends.core.messages import worded
 from amends.errors import ParticipantError, StoreError
 
 
@@ -31,11 +31,6 @@ def raised(error: BaseException) -> str:
             raise
         words = f"its text raises {type(other).__name__}"
     return f"{name}: {words}" if words else name
-
-
-def worded(reason: Any) -> str:
-    """A reason as text that can be stored, whatever a participant gave as one."""
-    return str(reason).encode("utf-8", "backslashreplace").decode()
 
 
 def answerable(error: BaseException) -> Exception:

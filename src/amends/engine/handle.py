@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from amends.core.state import Finished, State
+from amends.core.state import Finished
 from amends.core.step import Run
 
 Door = TypeVar("Door")
@@ -17,14 +17,16 @@ class Result(NamedTuple):
     Attributes:
         saga_id: which.
         state: `Completed`, `Compensated` or `Abandoned`.
-        reason: why it turned back, or was stuck; empty when nothing went wrong.
+        reason: why it turned back; empty when it did not.
         answers: what its steps answered, by event, as plain JSON values.
+        trouble: why it waited for an operator last; empty when it never did.
     """
 
     saga_id: str
     state: Finished
     reason: str
     answers: Mapping[str, Any]
+    trouble: str = ""
 
 
 class Started(Generic[Door]):
@@ -34,7 +36,7 @@ class Started(Generic[Door]):
         saga_id: which.
     """
 
-    __slots__ = ("_answers", "_engine", "_reason", "_state", "saga_id")
+    __slots__ = ("_engine", "_result", "saga_id")
 
     def __init__(self, begun: Run | str, engine: Door) -> None:
         """Keep what is known.
@@ -44,18 +46,7 @@ class Started(Generic[Door]):
             engine: who is asked for the rest.
         """
         self._engine = engine
-        if isinstance(begun, str):
-            self.saga_id, self._state = begun, None
-        else:
-            self.saga_id, self._state, self._reason, self._answers = (
-                begun.saga_id,
-                begun.state,
-                begun.reason,
-                begun.answers,
-            )
-
-    def _ended(self) -> Result | None:
-        return None if self._state is None else _result(self.saga_id, self._state, self._reason, self._answers)
+        self.saga_id, self._result = (begun, None) if isinstance(begun, str) else (begun.saga_id, result_of(begun))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.saga_id}>"
@@ -88,13 +79,11 @@ class Handle(Started[Waits]):
             TimeoutError: it had not ended by then; it goes on.
             EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
-        return self._ended() or await self._engine.result(self.saga_id, timeout)
+        return self._result or await self._engine.result(self.saga_id, timeout)
 
 
 def result_of(run: Run) -> Result | None:
     """How a run ended; ``None`` while it has not."""
-    return _result(run.saga_id, run.state, run.reason, run.answers)
-
-
-def _result(saga_id: str, state: State, reason: str, answers: Mapping[str, Any]) -> Result | None:
-    return Result(saga_id, state, reason, answers) if isinstance(state, Finished) else None
+    if not isinstance(run.state, Finished):
+        return None
+    return Result(run.saga_id, run.state, run.reason, run.answers, run.trouble)

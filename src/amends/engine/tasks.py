@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Final, Protocol
 import msgspec
 
 from amends.core.definition import Command
-from amends.core.messages import Answered, Decline, Input, Refused
+from amends.core.messages import Answered, Decline, Input, Refused, worded
 from amends.core.step import Run
 from amends.engine.codec import Form
 from amends.engine.digests import digest_by_position, digest_of
-from amends.engine.exceptions import answerable, worded
+from amends.engine.exceptions import answerable
 from amends.engine.work import Work
 from amends.errors import RequestRefused
 from amends.stored import Unreadable

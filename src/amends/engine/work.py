@@ -31,12 +31,13 @@ from amends.core.messages import (
     TimedOut,
     Unknown,
     Write,
+    worded,
 )
 from amends.core.state import underway
 from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
 from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of
-from amends.engine.exceptions import is_interrupt, raised, worded
+from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.errors import KeyReused, ParticipantError, RequestRefused

@@ -110,6 +110,7 @@ def _row(marks: Marks, saga: SagaView | Unreadable, now_ms: int) -> tuple[Text, 
 
 def _now(marks: Marks, saga: SagaView, now_ms: int) -> Text:
     parts = [question_text(marks, question, now_ms) for question in saga.questions]
-    if saga.reason:
-        parts.append(Text(one_line(saga.reason, REASON_MAX), STYLES["refused"]))
+    trouble = saga.trouble if saga.status == NEEDS_OPERATOR else ""
+    turned_back = f"turned back: {saga.reason}" if saga.reason and trouble else saga.reason
+    parts += [Text(one_line(why, REASON_MAX), STYLES["refused"]) for why in (trouble, turned_back) if why]
     return Text("; ").join(parts)

@@ -20,7 +20,7 @@ from amends.entrypoints.words import moment, one_line, span
 from amends.errors import UnusableInput
 from amends.seeing.sagas import SagaView
 from amends.seeing.story import Story, archive_of, story
-from amends.stored import Unreadable
+from amends.stored import NEEDS_OPERATOR, Unreadable
 
 SEEN: Final = 0
 DAMAGED: Final = 1
@@ -55,12 +55,12 @@ def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
 def story_lines(out: Paper, told: Story, now_ms: int) -> Iterator[Text]:
     """A saga's lines: heading, timeline, where it stands, every record."""
     saga = told.saga
-    reason = "" if isinstance(saga, Unreadable) else one_line(saga.reason, TEXT_MAX)
+    reason, trouble = _why(saga)
     yield from _damaged(saga) if isinstance(saga, Unreadable) else _heading(saga)
     if told.steps:
-        yield from draw_timeline(out, told.steps, reason)
-    elif reason:
-        yield Text(f" {reason}", STYLES["refused"])
+        yield from draw_timeline(out, told.steps, reason, trouble)
+    else:
+        yield from (Text(f" {words}", STYLES["refused"]) for words in (reason, trouble) if words)
     yield Text()
     if isinstance(saga, SagaView):
         yield from _facts(out, saga, now_ms)
@@ -68,6 +68,14 @@ def story_lines(out: Paper, told: Story, now_ms: int) -> Iterator[Text]:
             yield _fact("outcomes", one_line(", ".join(saga.trail), TEXT_MAX))
         yield Text()
     yield from _log(out, told)
+
+
+def _why(saga: SagaView | Unreadable) -> tuple[str, str]:
+    """Why a saga turned back, and why it waits for an operator; each empty where it does not."""
+    if isinstance(saga, Unreadable):
+        return "", ""
+    trouble = saga.trouble if saga.status == NEEDS_OPERATOR else ""
+    return one_line(saga.reason, TEXT_MAX), one_line(trouble, TEXT_MAX)
 
 
 def _damaged(saga: Unreadable) -> Iterator[Text]:
@@ -95,6 +103,8 @@ def _facts(out: Paper, saga: SagaView, now_ms: int) -> Iterator[Text]:
         yield _fact("next due", f"{moment(saga.due_ms)}, {f'in {span(left)}' if left > 0 else 'now'}")
     if saga.answers:
         yield _fact("answers", one_line(msgspec.json.encode(saga.answers).decode(), TEXT_MAX))
+    if saga.trouble and saga.status != NEEDS_OPERATOR:
+        yield _fact("was stuck", one_line(saga.trouble, TEXT_MAX))
     if saga.outstanding:
         yield _fact("outstanding", Text(one_line(", ".join(saga.outstanding), TEXT_MAX), STYLES["refused"]))
 

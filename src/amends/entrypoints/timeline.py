@@ -21,26 +21,32 @@ from amends.shop.views import StepView
 INDENT: Final = 1
 GAP_MIN: Final = 3  # room for one mark with a space on both sides
 GAP_MAX: Final = 5
-STUCK: Final = "stuck"  # behind the pivot: it does not turn back
+STUCK: Final = "stuck"
 
 Drawn = StepView | StepSeen
 
 
-def draw_timeline(paper: Paper, steps: Sequence[Drawn], reason: str) -> list[Text]:
-    """The lines of a timeline; one below the other where a row is too wide for the paper."""
+def draw_timeline(paper: Paper, steps: Sequence[Drawn], reason: str, trouble: str = "") -> list[Text]:
+    """The lines of a timeline; one below the other where a row is too wide for the paper.
+
+    Args:
+        paper: to draw on.
+        steps: those that were reached, and those ahead.
+        reason: why the saga turned back; empty when it did not.
+        trouble: why a step is stuck, on the way on or back; empty when none is.
+    """
     widths = [max(cell_len(step.event), cell_len(step.undone)) + 2 for step in steps]
     room = paper.width - INDENT - sum(widths)
     gaps = max(len(steps) - 1, 1)
     if room < GAP_MIN * gaps:
-        return _in_a_column(paper.marks, steps, reason)
+        return _in_a_column(paper.marks, steps, reason, trouble)
     gap = min(room // gaps, GAP_MAX)
     columns = [INDENT + sum(widths[:number]) + gap * number for number in range(len(steps))]
     rows = [_way_on(paper.marks, steps, columns)]
-    if any(step.outcome == STUCK for step in steps):
-        rows += _stuck(paper, steps, columns, reason)
-    elif reason or any(step.undone for step in steps):
+    if reason or any(step.undone for step in steps):
         rows += _way_back(paper, steps, columns, reason)
-    return rows
+    stuck = [column for step, column in zip(steps, columns, strict=True) if STUCK in (step.outcome, _back(step))]
+    return rows + [_hint(paper, column, trouble) for column in stuck[:1] if trouble]
 
 
 def step_text(marks: Marks, step: Drawn) -> Text:
@@ -51,8 +57,12 @@ def step_text(marks: Marks, step: Drawn) -> Text:
 
 def undone_text(marks: Marks, step: Drawn) -> Text:
     """A compensation that took place, or is asked for."""
-    back = step.back if isinstance(step, StepSeen) else UNDONE
+    back = _back(step)
     return Text.assemble((getattr(marks, back), STYLES[back]), " ", step.undone)
+
+
+def _back(step: Drawn) -> str:
+    return step.back if isinstance(step, StepSeen) else UNDONE
 
 
 def _way_on(marks: Marks, steps: Sequence[Drawn], columns: Sequence[int]) -> Text:
@@ -86,19 +96,19 @@ def _way_back(paper: Paper, steps: Sequence[Drawn], columns: Sequence[int], reas
     return [Text.assemble(row, (marks.hang, FAINT)), Text.assemble(" " * start, why, " ", (marks.turn, FAINT))]
 
 
-def _stuck(paper: Paper, steps: Sequence[Drawn], columns: Sequence[int], reason: str) -> list[Text]:
-    """Why a saga waits behind its pivot, underneath the step that it waits for."""
-    column = next(column for step, column in zip(steps, columns, strict=True) if step.outcome == STUCK)
-    hint = Text.assemble((f"{paper.marks.stop} ", FAINT), (reason, STYLES[STUCK]))
-    return [Text.assemble(" " * max(min(column, paper.width - hint.cell_len), INDENT), hint)]
+def _hint(paper: Paper, column: int, trouble: str) -> Text:
+    """Why a saga waits for an operator, underneath the step that it waits for."""
+    hint = Text.assemble((f"{paper.marks.stop} ", FAINT), (trouble, STYLES[STUCK]))
+    return Text.assemble(" " * max(min(column, paper.width - hint.cell_len), INDENT), hint)
 
 
-def _in_a_column(marks: Marks, steps: Sequence[Drawn], reason: str) -> list[Text]:
+def _in_a_column(marks: Marks, steps: Sequence[Drawn], reason: str, trouble: str) -> list[Text]:
     """In the order in which it happened."""
     reached = [step for step in steps if step.outcome]
     lines = [step_text(marks, step) for step in reached]
     lines += [Text(f"  {reason}", STYLES["refused"])] * bool(reason)
     lines += [undone_text(marks, step) for step in reversed(reached) if step.undone]
+    lines += [Text(f"  {trouble}", STYLES[STUCK])] * bool(trouble)
     return [Text.assemble(" " * INDENT, line) for line in lines]
 
 

@@ -61,7 +61,8 @@ class SagaView:
         changed_ms: when it changed last.
         due_ms: when it moves by itself at the latest; ``None`` when it is final, or only an operator moves it.
         deadline_ms: until when it has to reach its pivot; ``None`` without a deadline.
-        reason: why it turned back or got stuck.
+        reason: why it turned back.
+        trouble: why it waits for an operator, or waited last.
         questions: what is being asked now.
         outstanding: what is owed, as ``STEP/do`` or ``STEP/undo``, of a saga that goes back, waits for an operator or
             was abandoned.
@@ -81,6 +82,7 @@ class SagaView:
     due_ms: int | None
     deadline_ms: int | None
     reason: str
+    trouble: str
     questions: tuple[Question, ...]
     outstanding: tuple[str, ...]
     answers: Mapping[str, Any]
@@ -130,7 +132,7 @@ def view_of(row: SagaRow | Unreadable) -> SagaView | Unreadable:
     return SagaView(
         row.saga_id, name, version, fingerprint, row.status, row.request, row.started_ms, row.changed_ms,
         None if row.due_ms == WAITS_FOR_OPERATOR else row.due_ms, body.deadline_ms, body.reason,
-        tuple(_questions(body)), tuple(body.outstanding), body.answers, tuple(body.trail),
+        body.trouble,        tuple(_questions(body)), tuple(body.outstanding), body.answers, tuple(body.trail),
         body.number,
     )  # fmt: skip
 

@@ -78,7 +78,7 @@ class MemoryUnit:
 
     def start(self, purchase: Purchase, failing: int | None) -> Row:
         """Run an order's saga to its end."""
-        path, _, reason = walk(
+        path, _, reason, _ = walk(
             START if failing is None else STARTS_FAILING[failing], purchase[0], purchase, self.entities
         )
         return (*purchase, WAYS[path], reason)
