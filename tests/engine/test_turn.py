@@ -29,6 +29,7 @@ from amends import (
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Abandon, Decline
 from amends.engine.tasks import Hear, Order, Transact
+from amends.engine.values import opened_all
 from amends.errors import DefinitionError, KeyReused, RequestRefused, StoreConflict, StoreFailed, StoreFull
 from amends.ports import Wanted
 from amends.stored import WAITS_FOR_OPERATOR, Changes, EntityRow, SagaRow, Unreadable
@@ -62,7 +63,7 @@ def test_a_saga_goes_to_its_end_and_is_told() -> None:
     asking = life.begin(Buy("Hamlet", 2)).sends[0]
     turn = life.answer(asking, Done({"receipt": 7}))
     assert isinstance(turn.ended["a-1"].state, Completed)
-    assert turn.ended["a-1"].answers == {"CARD_CHARGED": {"receipt": 7}}
+    assert opened_all(turn.ended["a-1"].answers) == {"CARD_CHARGED": {"receipt": 7}}
     assert life.run("a-1") == turn.ended["a-1"]._replace(waiting=())
     assert store.counts() == {(life.turner.form_of(life.saga).definition, "completed"): 1}
     assert (

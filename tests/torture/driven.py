@@ -16,11 +16,11 @@ from amends.core.audit import GENESIS
 from amends.core.messages import Kind
 from amends.core.run import outcome_of
 from amends.core.step import Run
-from amends.engine.calls import storable
 from amends.engine.codec import status_of
 from amends.engine.flights import Asking
 from amends.engine.tasks import Begin, Hear, Order, Task
 from amends.engine.turn import Turner
+from amends.engine.values import storable
 from amends.ports import Store
 from amends.shop.outside import BooksInMemory, Outside
 from amends.shop.payments import PAYMENT
@@ -117,7 +117,7 @@ class Outer:
         client = {PAYMENT: self.outside, SHIPPING: self.outside, CARRIER: self.carrier}[step.service]
         function = step.function(request.kind)
         assert function is not None, "only what a step has is asked"
-        said = storable(outcome_of(at_once(function(client, request.body, request.call)), request))
+        said = storable(outcome_of(at_once(function(client, request.body, request.call)), request), request.step)
         return Hear(request.saga_id, Answered(request.step, request.kind, said, request.call.attempt))
 
     def world(self, store: Store) -> World:

@@ -58,14 +58,11 @@ def _written_step(path: Way, ask: LocalAsk, names: dict[str, Any], known: dict[s
     names[f"path{step}"], names[f"function{step}"], names[f"id{step}"] = path, ask.function, ask.entity
     owned = once(ask.service, f"entities[{ask.service!r}]")
     key = once(f"id {id(ask.entity)}", f"id{step}(request)")
-    entity = f"entity_{owned}"
-    if known.get(entity) != key:  # a step between may have reached the same entity by another way to its id
-        known[entity] = key
-        lines.append(f"{entity} = {owned}.get({key})")
     return [
         *lines,
-        f"after = function{step}({entity}, request)",
-        f"if (after.__class__ is not {entity}.__class__ or after is None) and after.__class__ in SPECIAL:",
+        f"entity = {owned}.get({key})",
+        f"after = function{step}(entity, request)",
+        "if (after.__class__ is not entity.__class__ or after is None) and after.__class__ in SPECIAL:",
         f"    return path{step}, after",
-        f"{owned}[{key}] = {entity} = after",
+        f"{owned}[{key}] = after",
     ]

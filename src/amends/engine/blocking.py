@@ -32,7 +32,7 @@ class BlockingHandle(Started["BlockingEngine"]):
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end; see `amends.engine.handle.Handle.result`."""
-        return self._result or self._engine.result(self.saga_id, timeout)
+        return self._ended() or self._engine.result(self.saga_id, timeout)
 
 
 class BlockingEngine:

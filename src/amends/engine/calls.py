@@ -16,16 +16,15 @@ import time
 import types
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from amends.core.definition import Step
-from amends.core.messages import Answered, Done, Outcome, Refused, Request, Send, Unknown, worded
+from amends.core.messages import Answered, Outcome, Request, Send, Unknown
 from amends.core.run import outcome_of
-from amends.engine.codec import plain
 from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.flights import Asking, Flight, flight_of
+from amends.engine.values import storable
 from amends.ports import Clock
 
 CONCURRENCY: Final = 64  # calls of one participant at a time, unless told otherwise
@@ -171,7 +170,7 @@ class Lane:
                     return Unknown(raised(error), cause=error)
                 if inspect.isawaitable(answer):
                     answer = await in_stretches(answer, partial(self._blocks, request))
-            return storable(outcome_of(answer, request))
+            return storable(outcome_of(answer, request), f"{request.step}/{request.kind.value}")
         except NoThread as error:
             return Unknown(str(error), taken_back=True, cause=error)
         except BaseException as error:
@@ -264,19 +263,3 @@ def in_thread(
     except (RuntimeError, MemoryError) as error:
         raise NoThread(f"it was not asked: {error}") from error
     return future
-
-
-def storable(outcome: Outcome) -> Outcome:
-    """An outcome whose answer is as it will be read back.
-
-    Raises:
-        TypeError, ValueError: an answer that JSON cannot hold.
-    """
-    match outcome:
-        case Done(answer) if answer is not None:
-            return Done(plain(answer))
-        case Refused(reason):
-            return Refused(worded(reason))
-        case Unknown(error):
-            return replace(outcome, error=worded(error))
-    return outcome

@@ -32,7 +32,7 @@ from amends.core.state import (
 from amends.core.step import Run
 from amends.core.table import Entry
 from amends.core.waiting import Waiting
-from amends.engine.exceptions import is_interrupt, raised
+from amends.engine.values import PLAIN, Codec, Sealed, codec_of, json_of
 from amends.errors import DefinitionError
 from amends.stored import (
     ABANDONED,
@@ -100,32 +100,6 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _BODY: Final = msgspec.json.Decoder(Body)
-_ENCODER: Final = msgspec.json.Encoder()
-
-
-def text_of(value: Any) -> str:
-    """A value as JSON text.
-
-    Raises:
-        TypeError, ValueError: it holds what JSON cannot (an object of a class of its own, a lone surrogate).
-    """
-    try:
-        return _ENCODER.encode(value).decode()
-    except (TypeError, ValueError):
-        raise
-    except BaseException as error:  # what a value's own code raises is no better than what JSON cannot hold
-        if is_interrupt(error):
-            raise
-        raise ValueError(raised(error)) from error
-
-
-def plain(value: Any) -> Any:
-    """A value as it will be after it was stored: dicts, lists, strings, numbers.
-
-    Raises:
-        TypeError, ValueError: as `text_of`.
-    """
-    return msgspec.json.decode(text_of(value))
 
 
 class Form:
@@ -135,6 +109,9 @@ class Form:
         saga: the definition.
         definition: ``name/version/fingerprint``.
         asks: service, and from a request to the entity's id, of each step whose state is kept by us.
+        request: how its requests are kept.
+        walks: whether its local steps are carried out at once, one by one only where that fails; no longer once one
+            of them gave an answer that is not closed, of which each of the others gets a copy of its own.
     """
 
     def __init__(self, saga: Saga) -> None:
@@ -144,7 +121,8 @@ class Form:
         self.asks = tuple(asks)
         self._quiet = frozenset(_quiet(saga))
         self._told = _Phrases(self._written)
-        self._request = _decoder(saga.request, f"saga {saga.name!r}: its requests, {saga.request.__name__},")
+        self.request = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request.__name__},")
+        self.walks = True
         self._entries = {
             f"{event} {status.value}": Entry(event, step.service, status)
             for step in saga.every_step()
@@ -171,14 +149,6 @@ class Form:
     def _written(self, changes: tuple[str, ...]) -> str:
         return f"[{','.join(quoted(change) for change in changes if change not in self._quiet)}]"
 
-    def request_of(self, text: str) -> Any:
-        """A request, read back.
-
-        Raises:
-            msgspec.DecodeError: it is not what was written.
-        """
-        return self._request.decode(text)
-
     def run_of(self, row: SagaRow) -> Run:
         """A saga, read back.
 
@@ -189,9 +159,9 @@ class Form:
         return Run(
             self.saga,
             row.saga_id,
-            self.request_of(row.request),
+            self.request.read(row.request),
             _state_of(row.status, body),
-            body.answers,
+            {event: PLAIN.kept(answer, json_of(answer)) for event, answer in body.answers.items()},
             tuple(_waiting_of(body.waiting[name]) for name in body.members if name in body.waiting),
             tuple(self._entries[line] for line in body.trail),
             body.reason,
@@ -217,11 +187,11 @@ def body_of(run: Run) -> str:
     """
     at = underway(run.state)
     if at is None and not run.answers and not isinstance(run.state, Abandoned):  # most sagas, once they are over
-        reason = f',"reason":{text_of(run.reason)}' if run.reason else ""
-        trouble = f',"trouble":{text_of(run.trouble)}' if run.trouble else ""
+        reason = f',"reason":{json_of(run.reason)}' if run.reason else ""
+        trouble = f',"trouble":{json_of(run.trouble)}' if run.trouble else ""
         return f'{{"trail":{_TRAILS.of(run.trail)},"number":{run.number}{reason}{trouble}}}'
     steps = run.saga.groups[at.group] if at else ()
-    return text_of(
+    return json_of(
         Body(
             trail=_trail(run.trail),
             number=run.number,
@@ -232,13 +202,17 @@ def body_of(run: Run) -> str:
                 step.event: Asked(step.service, *waiting._replace(error=worded(waiting.error)))
                 for step, waiting in zip(steps, run.waiting, strict=False)
             },
-            answers=dict(run.answers),
+            answers={event: _embedded(answer) for event, answer in run.answers.items()},
             reason=run.reason,
             trouble=run.trouble,
             outstanding=[] if isinstance(run.state, Forward) else list(run.outstanding()),
             deadline_ms=run.deadline_ms,
         )
     )
+
+
+def _embedded(answer: Any) -> Any:
+    return msgspec.Raw(answer.text.encode()) if type(answer) is Sealed else answer
 
 
 class _Phrases:
@@ -279,7 +253,7 @@ def _trail(entries: Iterable[Entry]) -> list[str]:
     return [f"{entry.event} {entry.status.value}" for entry in entries]
 
 
-_TRAILS: Final = _Phrases(lambda entries: text_of(_trail(entries)))
+_TRAILS: Final = _Phrases(lambda entries: json_of(_trail(entries)))
 
 
 def _state_of(status: str, body: Body) -> State:
@@ -303,7 +277,7 @@ class EntityForms:
 
     def __init__(self) -> None:
         self._types: dict[str, set[Any]] = {}
-        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        self._codecs: dict[str, Codec] = {}
 
     def learn_saga(self, saga: Saga) -> None:
         """Learn from the functions of a definition's local steps."""
@@ -323,7 +297,7 @@ class EntityForms:
             DefinitionError: those of one cannot: its functions take types that JSON cannot tell apart.
         """
         for service in self._types:
-            self._decoder(service)
+            self.codec(service)
 
     def decode(self, service: str, text: str) -> Any:
         """An entity, read back.
@@ -331,15 +305,16 @@ class EntityForms:
         Raises:
             msgspec.DecodeError: it is not what was written.
         """
-        return self._decoder(service).decode(text)
+        return self.codec(service).decode(text)
 
-    def _decoder(self, service: str) -> msgspec.json.Decoder[Any]:
-        decoder = self._decoders.get(service)
-        if decoder is None:
+    def codec(self, service: str) -> Codec:
+        """How the entities of a service are kept."""
+        codec = self._codecs.get(service)
+        if codec is None:
             kinds = self._types.get(service) or {Any}
             kind = Any if Any in kinds else reduce(operator.or_, kinds)
-            decoder = self._decoders[service] = _decoder(kind, f"the entities of {service}, {kind},")
-        return decoder
+            codec = self._codecs[service] = codec_of(kind, f"the entities of {service}, {kind},")
+        return codec
 
     def _learn(self, service: str, function: Callable[..., Any] | None) -> bool:
         kinds = self._types.setdefault(service, set())
@@ -347,7 +322,7 @@ class EntityForms:
         if function is not None:
             kinds |= _declared(function)
         if len(kinds) != before:
-            self._decoders.pop(service, None)
+            self._codecs.pop(service, None)
         return len(kinds) != before
 
 
@@ -383,14 +358,4 @@ def _found(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
         raise DefinitionError(
             f"{what}: {parameter.name} is declared as {parameter.annotation}, and {error}; entities are read back as "
             "that type, so define it in the module itself: not in a function, not under TYPE_CHECKING"
-        ) from error
-
-
-def _decoder(kind: Any, what: str) -> msgspec.json.Decoder[Any]:
-    try:
-        return msgspec.json.Decoder(kind)
-    except TypeError as error:
-        raise DefinitionError(
-            f"{what} cannot be read back from JSON: {error}; use numbers, strings, lists, dicts, "
-            "dataclasses or NamedTuples of these"
         ) from error

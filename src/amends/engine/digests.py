@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from amends.engine.codec import text_of
+from amends.engine.values import text_of
 from amends.errors import RequestRefused
 
 DIGEST_BYTES: Final = 16  # of a request under a client key; 2**64 requests before two are likely to share one

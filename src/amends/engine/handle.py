@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from amends.core.state import Finished
 from amends.core.step import Run
+from amends.engine.values import opened_all
 
 Door = TypeVar("Door")
 
@@ -18,7 +19,7 @@ class Result(NamedTuple):
         saga_id: which.
         state: `Completed`, `Compensated` or `Abandoned`.
         reason: why it turned back; empty when it did not.
-        answers: what its steps answered, by event, as plain JSON values.
+        answers: what its steps answered, by event, as plain JSON values; a copy, which its receiver owns.
         trouble: why it waited for an operator last; empty when it never did.
     """
 
@@ -46,7 +47,10 @@ class Started(Generic[Door]):
             engine: who is asked for the rest.
         """
         self._engine = engine
-        self.saga_id, self._result = (begun, None) if isinstance(begun, str) else (begun.saga_id, result_of(begun))
+        self.saga_id, self._result = (begun, None) if isinstance(begun, str) else (begun.saga_id, _kept(begun))
+
+    def _ended(self) -> Result | None:
+        return None if self._result is None else _owned(self._result)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.saga_id}>"
@@ -79,11 +83,21 @@ class Handle(Started[Waits]):
             TimeoutError: it had not ended by then; it goes on.
             EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
-        return self._result or await self._engine.result(self.saga_id, timeout)
+        return self._ended() or await self._engine.result(self.saga_id, timeout)
 
 
 def result_of(run: Run) -> Result | None:
     """How a run ended; ``None`` while it has not."""
+    kept = _kept(run)
+    return None if kept is None else _owned(kept)
+
+
+def _kept(run: Run) -> Result | None:
     if not isinstance(run.state, Finished):
         return None
     return Result(run.saga_id, run.state, run.reason, run.answers, run.trouble)
+
+
+def _owned(result: Result) -> Result:
+    """A result for one who may change its answers."""
+    return result._replace(answers=opened_all(result.answers))

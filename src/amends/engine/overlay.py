@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
-from enum import Enum
-from types import NoneType
 from typing import Any, Final, NamedTuple
 
-from amends.engine.codec import EntityForms, text_of
+from amends.engine.codec import EntityForms
+from amends.engine.entities import Entities, entities_of, kept_text, put, raw
+from amends.engine.values import Codec, Sealed
 from amends.errors import AmendsError, ParticipantError
 from amends.stored import EntityRow, Unreadable
 
@@ -38,34 +38,12 @@ class Kept(NamedTuple):
     """An entity as it is stored.
 
     Attributes:
-        value: ``None`` when it does not exist.
+        value: closed or sealed (`amends.engine.values`); ``None`` when it does not exist.
         version: 0 when it never did.
-        text: as JSON, of a value that its functions could change in place; else empty.
     """
 
     value: Any
     version: int
-    text: str = ""
-
-
-class Snapshot(NamedTuple):
-    """What an entity that can be changed in place was before."""
-
-    text: str
-
-
-_FROZEN: Final[dict[type, bool]] = {}
-
-
-def is_frozen(value: Any) -> bool:
-    """Whether a value stays what it is: numbers, texts, tuples (of such values), frozen dataclasses and structs."""
-    kind = type(value)
-    known = _FROZEN.get(kind)
-    if known is None:
-        parameters = getattr(kind, "__dataclass_params__", None) or getattr(kind, "__struct_config__", None)
-        plain = issubclass(kind, str | int | float | bytes | tuple | frozenset | Enum | NoneType)
-        known = _FROZEN[kind] = plain or bool(getattr(parameters, "frozen", False))
-    return known
 
 
 class Shelf:
@@ -92,11 +70,11 @@ class Shelf:
         if kept is None:
             kept = self._read(service, entity_id)
             self.put(service, {entity_id: kept})
-        return kept._replace(value=self.decode(service, kept.text)) if kept.text else kept
+        return kept
 
-    def decode(self, service: str, text: str) -> Any:
-        """An entity of its own, of its JSON."""
-        return self._forms.decode(service, text)
+    def codec(self, service: str) -> Codec:
+        """How the entities of a service are kept."""
+        return self._forms.codec(service)
 
     def forget(self, service: str) -> None:
         """Read the entities of a service anew: they are of other types than was known."""
@@ -123,16 +101,15 @@ class Shelf:
         if row.body is None:
             return Kept(None, row.version)
         try:
-            value = self._forms.decode(service, row.body)
+            return Kept(self.codec(service).read(row.body), row.version)
         except ValueError as error:  # msgspec.DecodeError is one: the text is not what its functions take
             raise EntityDamaged(Unreadable("entity", f"{service}/{entity_id}", str(error))) from error
-        return Kept(value, row.version, "" if is_frozen(value) else row.body)
 
 
 NEVER: Final = Kept(None, 0)
 
-Touched = tuple[dict[str, Any], str, str, Any]
-"""An entity that may be about to change: its service's entities, the service, its id, and what it was before."""
+Touched = tuple[Entities, str, Any]
+"""An entity that may be about to change: its service's entities, its id, and what is kept of it so far."""
 
 
 class Sheet(NamedTuple):
@@ -144,7 +121,7 @@ class Sheet(NamedTuple):
         touched: those that may have changed since.
     """
 
-    values: dict[str, Any]
+    values: Entities
     stored: dict[str, Kept]
     touched: dict[str, None]
 
@@ -167,7 +144,8 @@ class Overlay:
         """
         self._shelf = shelf
         self._written: list[Touched] = []
-        self.values: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self._relearned: set[str] = set()
+        self.values = Values(shelf)
         self.sheets = Sheets(self.values)
         self.fresh: set[str] = set()
         self.views = Views(self)
@@ -186,24 +164,21 @@ class Overlay:
         touched, sheets, fresh = list[Touched](), self.sheets, self.fresh
         for service, id_of in asks:
             entity_id, (values, stored, may_change) = id_of(request), sheets[service]
-            before = values.get(entity_id)
+            before = raw(values, entity_id)
             if before is None and entity_id not in fresh and entity_id not in stored:
                 _refuse_no_id(service, entity_id)
                 before = self.load(service, entity_id)
-            if before is not None and not _FROZEN.get(before.__class__):
-                before = _before(before)
             may_change[entity_id] = None
-            touched.append((values, service, entity_id, before))
+            touched.append((values, entity_id, before))
         return touched
 
     def restore(self, touched: Iterable[Touched]) -> None:
         """What was written of these was never written."""
-        for values, service, entity_id, before in touched:
-            is_snapshot = type(before) is Snapshot
-            values[entity_id] = self._shelf.decode(service, before.text) if is_snapshot else before
+        for values, entity_id, before in touched:
+            put(values, entity_id, before)
 
     def load(self, service: str, entity_id: str) -> Any:
-        """Look at an entity, and give it; ``None`` when there is none.
+        """Look at an entity, and give it as it is kept; ``None`` when there is none.
 
         Raises:
             EntityDamaged: its row cannot be read.
@@ -213,20 +188,23 @@ class Overlay:
             return None
         is_known = entity_id in self.fresh or not _is_id(entity_id)
         kept = stored[entity_id] = NEVER if is_known else self._shelf.get(service, entity_id)
-        values[entity_id] = kept.value
+        put(values, entity_id, kept.value)
         return kept.value
 
     def write(self, service: str, entity_id: str, value: Any) -> None:
         """Write an entity, to stay or to be taken back.
 
         Raises:
-            ParticipantError: its id is no text that can be stored.
+            ParticipantError: its id is no text that can be stored, or it would come back as something else.
         """
         _refuse_no_id(service, entity_id)
         values, _, may_change = self.sheets[service]
-        before = values[entity_id] if entity_id in values else self.load(service, entity_id)
-        self._written.append((values, service, entity_id, _before(before)))
-        values[entity_id] = value
+        before = raw(values, entity_id) if entity_id in values else self.load(service, entity_id)
+        if value is None:
+            put(values, entity_id, None)
+        else:
+            values[entity_id] = value
+        self._written.append((values, entity_id, before))
         may_change[entity_id] = None
 
     @property
@@ -234,9 +212,17 @@ class Overlay:
         """Whether anything was written by `write` since the last `keep`."""
         return bool(self._written)
 
-    def written(self) -> dict[tuple[str, str], Any]:
-        """What was written by `write` since the last `keep`: service and id to entity."""
-        return {(service, entity_id): values[entity_id] for values, service, entity_id, _ in self._written}
+    def written(self) -> dict[tuple[str, str], str]:
+        """What was written by `write` since the last `keep`: service and id to the entity's JSON."""
+        return {
+            (values.service, entity_id): kept_text(raw(values, entity_id)) for values, entity_id, _ in self._written
+        }
+
+    def relearn(self, service: str) -> None:
+        """The entities of a service turned out to be of other types than was known: read them as those."""
+        self._shelf.forget(service)
+        self._relearned.add(service)
+        self.values[service].become(self._shelf.codec(service))
 
     def keep(self) -> None:
         """What was written by `write` since the last time is there to stay."""
@@ -259,22 +245,33 @@ class Overlay:
         for service, (values, stored, touched) in self.sheets.items():
             rows, kept = list[EntityRow](), dict[str, Kept]()
             for entity_id in touched:
-                value, at = values.get(entity_id), stored.get(entity_id, NEVER)
-                if value is at.value and not at.text:
+                value, at = raw(values, entity_id), stored.get(entity_id, NEVER)
+                if value is at.value:
                     continue
-                body = None if value is None else text_of(value)
-                if body is None or body != at.text:
+                body = None if value is None else kept_text(value)
+                if body is None or type(at.value) is not Sealed or body != at.value.text:
                     rows.append(new_row(EntityRow, (service, entity_id, body, at.version + 1)))
                     if entity_id not in over:
-                        text = "" if is_frozen(value) else body
-                        kept[entity_id] = new_row(Kept, (value, at.version + 1, text))
-            yield service, rows, kept
+                        kept[entity_id] = new_row(Kept, (value, at.version + 1))
+            yield service, rows, {} if service in self._relearned else kept
+
+
+class Values(dict[str, Entities]):
+    """Service to the entities that were looked at in one batch, as the functions of sagas meet them."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__()
+        self._shelf = shelf
+
+    def __missing__(self, service: str) -> Entities:
+        entities = self[service] = entities_of(service, self._shelf.codec(service))
+        return entities
 
 
 class Sheets(dict[str, Sheet]):
     """Service to its entities in one batch; a service that was not met before has none yet."""
 
-    def __init__(self, values: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(self, values: Mapping[str, Entities]) -> None:
         super().__init__()
         self._values = values
 
@@ -316,7 +313,9 @@ class Owned(MutableMapping[str, Any]):
     def get(self, entity_id: str, default: Any = None) -> Any:
         """An entity, or `default` when it does not exist."""
         values = self._values
-        value = values[entity_id] if entity_id in values else self._overlay.load(self._service, entity_id)
+        if entity_id not in values:
+            self._overlay.load(self._service, entity_id)
+        value = values.get(entity_id)
         return default if value is None else value
 
     def __getitem__(self, entity_id: str) -> Any:
@@ -339,10 +338,6 @@ class Owned(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         raise TypeError("the entities of a service are looked up by id; to count them, read the store's entities")
-
-
-def _before(value: Any) -> Any:
-    return value if is_frozen(value) else Snapshot(text_of(value))
 
 
 def _is_id(entity_id: object) -> bool:

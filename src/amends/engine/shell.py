@@ -21,12 +21,13 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 from amends.core.definition import DURATION_MAX, Command, Saga, is_duration
 from amends.core.messages import Answered, Decline, Done, Input, Kind, Later, Outcome, Refused, Resolve, Unknown, Verb
 from amends.core.step import Run
-from amends.engine.calls import Calls, storable
+from amends.engine.calls import Calls
 from amends.engine.codec import Form
 from amends.engine.exceptions import raised
 from amends.engine.handle import Handle, Result, result_of
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact
 from amends.engine.turn import Turn, Turner
+from amends.engine.values import storable
 from amends.engine.work import Work
 from amends.errors import AmendsError, EngineStopped, Overloaded, RequestRefused, StoreBusy, StoreError, StoreFull
 from amends.ports import Clock, Store
@@ -251,7 +252,7 @@ class Engine:
             raise RequestRefused(f"{outcome!r} is no outcome: give Done, Refused, Unknown or Later")
         if isinstance(outcome, Later) and not is_duration(outcome.within_s):
             raise RequestRefused(f"within_s is {outcome.within_s!r}; give seconds above 0, up to {DURATION_MAX:g}")
-        await self._call(Hear(saga_id, Answered(event, Kind(kind), _storable(outcome))))
+        await self._call(Hear(saga_id, Answered(event, Kind(kind), _storable(outcome, event))))
 
     async def tell(self, saga_id: str, verb: Verb) -> None:
         """Hand a verb to a saga: `Cancel` by a client; `Retry`, `Resolve`, `Compensate`, `Abandon` by an operator.
@@ -262,7 +263,7 @@ class Engine:
         if not isinstance(verb, Verb):
             raise RequestRefused(f"{verb!r} is no verb: give Cancel, Compensate, Retry, Resolve or Abandon")
         if isinstance(verb, Resolve):
-            verb = replace(verb, outcome=_storable(verb.outcome))
+            verb = replace(verb, outcome=_storable(verb.outcome, verb.step))
         said = await self._call(Hear(_name(saga_id), verb))
         if isinstance(said, Decline):
             raise RequestRefused(f"saga {saga_id!r}: {said.reason}")
@@ -294,7 +295,10 @@ class Engine:
         return await self._call(Transact(function, [_key(key) for key in keys]))
 
     async def entity(self, service: str, entity_id: str) -> Any:
-        """An entity of a participant whose state the engine keeps; ``None`` when it does not exist."""
+        """An entity of a participant whose state the engine keeps; ``None`` when it does not exist.
+
+        What can be changed in place is a copy, which the caller owns.
+        """
         return await self._call(Look(lambda work: work.entities[service].get(entity_id)), waits=True)
 
     async def result(self, saga_id: str, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
@@ -537,8 +541,8 @@ def _name(name: object) -> str:
     return text
 
 
-def _storable(outcome: Any) -> Any:
+def _storable(outcome: Any, step: str) -> Any:
     try:
-        return storable(outcome)
-    except (TypeError, ValueError) as error:
-        raise RequestRefused(f"the answer cannot be stored: {error}") from error
+        return storable(outcome, step)
+    except ValueError as error:
+        raise RequestRefused(str(error)) from error

@@ -21,6 +21,7 @@ from amends.engine.exceptions import answerable, raised
 from amends.engine.flights import Asking, Flight, Flights
 from amends.engine.overlay import Kept, Shelf
 from amends.engine.tasks import Stir, Task
+from amends.engine.values import opened_request
 from amends.engine.work import TURN_BYTES_MAX, Failure, Live, TurnFull, Wares, Work
 from amends.errors import (
     DefinitionError,
@@ -237,7 +238,8 @@ class Turner:
             self._take_over(*changes)
         self._immovable |= work.immovable
         sends, dropped = self._flights.take_off(work.runs(), work.asked, now_ms)
-        return Turn(None, replies, sends, dropped, work.ended, work.parked, work.failures)
+        owned = [(step, send._replace(request=opened_request(send.request))) for step, send in sends]
+        return Turn(None, replies, owned, dropped, work.ended, work.parked, work.failures)
 
     def _carried_out(self, place: int, task: Task, work: Work) -> Any:
         try:

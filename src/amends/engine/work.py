@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from json.encoder import encode_basestring_ascii as quoted
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -27,6 +28,7 @@ from amends.core.messages import (
     Park,
     Refused,
     Request,
+    Resolve,
     Send,
     TimedOut,
     Unknown,
@@ -36,10 +38,12 @@ from amends.core.messages import (
 from amends.core.state import underway
 from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
-from amends.engine.codec import EntityForms, Form, body_of, plain, status_of, text_of
+from amends.engine.codec import EntityForms, Form, body_of, status_of
+from amends.engine.entities import Unstorable, kept_text, raw
 from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
+from amends.engine.values import PLAIN, PLAIN_IS, Sealed, opened, opened_request, own, shown, storable, text_of
 from amends.errors import KeyReused, ParticipantError, RequestRefused
 from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
 
@@ -200,8 +204,13 @@ class Work:
         """
         saga_id = self._wares.new_id()
         prepare = form.saga.prepare
-        request = asked if prepare is None else prepare(self.entities, saga_id, asked)
+        if prepare is None:
+            return self.start(form, saga_id, asked)
         if self.overlay.is_written:
+            self.settle()
+        request = prepare(self.entities, saga_id, _own(asked, form.saga.name))
+        if self.overlay.is_written:
+            self.overlay.take_back()
             raise ParticipantError(f"saga {form.saga.name!r}: prepare wrote to an entity; it only reads")
         if isinstance(request, Refused):
             raise RequestRefused(worded(request.reason))
@@ -215,15 +224,11 @@ class Work:
         """
         if saga_id in self.sagas or (not self._trusts_fresh and self.saga(saga_id) is not None):
             raise RequestRefused(f"there is a saga {saga_id!r} already")
-        text = _request_text(request)
-        try:
-            request = form.request_of(text)  # what every step sees, also after a restart; the caller's own may change
-        except ValueError as error:
-            raise RequestRefused(f"the request cannot be stored: {error}") from error
+        text, request = _kept(form, request)
         if self._trusts_fresh:
             self.overlay.fresh.add(saga_id)
         run, effects = self._stepped(
-            form, request, lambda entities: start(form.saga, saga_id, request, self.now_ms, entities)
+            form, request, (), lambda entities: start(form.saga, saga_id, request, self.now_ms, entities)
         )
         self._started += 1
         self._note(run, form, effects, f" {form.definition} {text}")
@@ -231,9 +236,17 @@ class Work:
         return self._put(live, is_new_end=underway(run.state) is None)
 
     def hear(self, live: Live, said: Input) -> Run | Decline:
-        """Hand an input to a saga; `Decline` when it is a verb that cannot be taken now."""
+        """Hand an input to a saga; `Decline` when it is a verb that cannot be taken now.
+
+        Raises:
+            ValueError: it brings an answer that cannot be stored.
+        """
+        said, before = _storable(said), live.run
         run, effects = self._stepped(
-            live.form, live.run.request, lambda entities: step(live.run, said, self.now_ms, entities)
+            live.form,
+            before.request,
+            (_answer_in(said), *before.answers.values()),
+            lambda entities: step(before, said, self.now_ms, entities),
         )
         if isinstance(effects[0], Decline):
             return effects[0]
@@ -295,14 +308,19 @@ class Work:
         Raises:
             Exception: whatever the command's function raises; nothing has changed then.
         """
+        self.settle()
         if self._wares.entity_forms.learn_command(order):
-            self._wares.shelf.forget(order.service)
+            self.overlay.relearn(order.service)
+        asked = _text(body, order.event)
         try:
-            refused = carry_out(self.entities, order, entity_id, body)
-            asked, after = text_of(body), text_of(self.entities[order.service].get(entity_id))
+            refused = carry_out(self.entities, order, entity_id, _own(body, order.event))
             if refused is not None:
                 return Refused(worded(refused.reason))
+            after = kept_text(raw(self.overlay.values[order.service], entity_id))
             self._record_entity(f"{order.service}/{entity_id}", f"{order.event} {asked}", after)
+        except Unstorable as error:
+            self.overlay.take_back()
+            raise ParticipantError(f"{order.event}: {error}") from error
         except BaseException:
             self.overlay.take_back()
             raise
@@ -352,8 +370,8 @@ class Work:
 
     def settle(self) -> None:
         """What was written straight to entities is there to stay, and is recorded."""
-        for (service, entity_id), value in self.overlay.written().items():
-            self._record_entity(f"{service}/{entity_id}", "written", text_of(value))
+        for (service, entity_id), text in self.overlay.written().items():
+            self._record_entity(f"{service}/{entity_id}", "written", text)
         self.overlay.keep()
 
     def _record_entity(self, name: str, cause: str, after: str) -> None:
@@ -425,25 +443,29 @@ class Work:
     # Inside ---------------------------------------------------------------------------------------------------
 
     def _stepped(
-        self, form: Form, request: Any, take: Callable[[Any], tuple[Run, tuple[Effect, ...]]]
+        self, form: Form, request: Any, given: Iterable[Any], take: Callable[[Any], tuple[Run, tuple[Effect, ...]]]
     ) -> tuple[Run, Sequence[Effect]]:
-        """Take a step with the entities at hand; where a participant raises, one request at a time."""
+        """Take a step with the entities at hand; where that is not safe, or a participant raises, one at a time.
+
+        It is safe where the request, the answers given and those that come are closed: what one participant does to
+        them none of the others can see. The entities see to themselves.
+        """
         if not form.asks:
             return take(None)
-        if self._is_careful:
+        if self._is_careful or not form.walks or Sealed in map(type, (request, *given)):
             return self._asked(form, *take(None))
         touched: list[Touched] = []
         try:
             touched = self.overlay.touch(form.asks, request)
             run, effects = take(self.overlay.values)
-            if run.answers or type(run.reason) is not str:
-                _refuse_unlike(run)
+            form.walks = not run.answers or all(map(PLAIN.is_closed, run.answers.values()))
+            if form.walks and type(run.reason) is str:
+                return run, effects
         except BaseException as error:
             if is_interrupt(error):
                 raise
-            self.overlay.restore(touched)
-            return self._asked(form, *take(None))
-        return run, effects
+        self.overlay.restore(touched)
+        return self._asked(form, *take(None))
 
     def _asked(self, form: Form, run: Run, effects: Sequence[Effect]) -> tuple[Run, Sequence[Effect]]:
         """Ask the participants that we keep, each request by itself, and each once."""
@@ -465,7 +487,7 @@ class Work:
         touched: list[Touched] = []
         try:
             assert asked.entity is not None, "a local step has an entity"
-            touched = self.overlay.touch(((asked.service, asked.entity),), request.body)
+            touched = self.overlay.touch(((asked.service, asked.entity),), opened(request.body))
             outcome = self._outcome(asked, request, *touched)
         except EntityDamaged as error:
             self.put_aside(error.row)
@@ -488,15 +510,19 @@ class Work:
     def _outcome(self, asked: Step, request: Request, touched: Touched) -> Outcome:
         function = asked.function(request.kind)
         assert function is not None, "only what a step has is asked"
-        owned, _, entity_id, _ = touched
+        owned, entity_id, _ = touched
+        request = opened_request(request)
         extra = (request.call,) if takes_call(function) else ()
-        after = function(owned[entity_id], request.body, *extra)
+        after = function(owned.get(entity_id), request.body, *extra)
         if isinstance(after, Refused):
-            return Refused(worded(after.reason))
-        answer = plain(put(owned, entity_id, after, asked.event, function))
-        if self._is_careful:
-            text_of(owned.get(entity_id))
-        return Done(answer)
+            return storable(after, asked.event)
+        try:
+            answer = put(owned, entity_id, after, asked.event, function)
+            if self._is_careful:
+                kept_text(raw(owned, entity_id))
+        except Unstorable as error:
+            raise ParticipantError(f"{asked.event}: {error}") from error
+        return storable(Done(answer), asked.event)
 
     def _note(self, run: Run, form: Form, effects: Sequence[Effect], more: str = "") -> None:
         waits_inside = any(step.is_local for step, _, _ in asked_of(run)) if run.waiting else False
@@ -518,17 +544,46 @@ class Work:
         return run
 
 
-def _refuse_unlike(run: Run) -> None:
-    """Refuse answers and a reason that would be read back as something else, so that nothing depends on a restart."""
-    if plain(dict(run.answers)) != run.answers or type(run.reason) is not str:
-        raise ParticipantError("an answer, or a reason, is not what will be read back")
+def _storable(said: Input) -> Input:
+    """What was said, with its answer as it is kept."""
+    if isinstance(said, Answered | Resolve):
+        outcome: Any = storable(said.outcome, said.step)
+        return said if outcome is said.outcome else replace(said, outcome=outcome)
+    return said
 
 
-def _request_text(request: Any) -> str:
+def _answer_in(said: Input) -> Any:
+    outcome = said.outcome if isinstance(said, Answered | Resolve) else None
+    return outcome.answer if isinstance(outcome, Done) else None
+
+
+def _text(given: Any, what: str) -> str:
     try:
-        return text_of(request)
+        return text_of(given)
     except (TypeError, ValueError) as error:
-        raise RequestRefused(f"the request cannot be stored: {error}") from error
+        raise RequestRefused(f"{what}: the request cannot be stored: {error}") from error
+
+
+def _kept(form: Form, request: Any) -> tuple[str, Any]:
+    """A request as JSON, and as it is kept."""
+    text = _text(request, form.saga.name)
+    try:
+        return text, form.request.keep(request, text)
+    except ValueError as error:
+        what = "the request that prepare gave" if form.saga.prepare else "the request"
+        raise RequestRefused(
+            f"{form.saga.name}: {what} cannot be stored: {error}; declare its type as the saga's request, "
+            f"or use {PLAIN_IS}"
+        ) from error
+
+
+def _own(given: Any, what: str) -> Any:
+    try:
+        return own(given)
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise RequestRefused(f"{what}: {shown(given)} cannot be copied: {raised(error)}") from error
 
 
 _KIND: Final[Callable[[SagaRow], tuple[str, str]]] = attrgetter("definition", "status")

@@ -12,7 +12,7 @@ from amends.checking.world import Broken
 from amends.core.definition import Step, takes_call
 from amends.core.messages import GONE, Call, Changed, Kind, Refused
 from amends.core.walk import key_of
-from amends.engine.codec import text_of
+from amends.engine.values import text_of
 from amends.stored import ABANDONED, COMPENSATED, COMPLETED, SagaRow
 
 if TYPE_CHECKING:

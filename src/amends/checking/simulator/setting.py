@@ -15,7 +15,8 @@ from amends.core.audit import GENESIS, Record, chain
 from amends.core.definition import Saga, Step, parallel
 from amends.core.messages import Kind
 from amends.core.waiting import milliseconds
-from amends.engine.codec import EntityForms, Form, text_of
+from amends.engine.codec import EntityForms, Form
+from amends.engine.values import text_of
 from amends.scenario import Scenario
 from amends.stored import Block, Changes, EntityRow
 

@@ -148,7 +148,7 @@ class World:
 
     def request_of(self, row: SagaRow) -> Any:
         """A saga's request."""
-        return self.setting.form.request_of(row.request)
+        return self.setting.form.request.decode(row.request)
 
     # The store ------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,281 @@
+"""Values as they are kept: what is decided on is what will be read back, and nobody can change it in place.
+
+A closed value (`amends.engine.closed`) is kept as it is. Any other is kept sealed: as its JSON, of which everybody who
+is given the value gets a copy of their own. What would come back as another value is refused where it is met.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from functools import lru_cache
+from math import isfinite
+from typing import Any, Final
+
+import msgspec
+
+from amends.core.messages import Done, Outcome, Refused, Request, Unknown, worded
+from amends.engine.closed import SCALARS, closed
+from amends.engine.exceptions import is_interrupt, raised
+from amends.errors import DefinitionError
+
+SHOWN: Final = 120  # characters of a value in a message
+DEPTH_MAX: Final = 100  # of lists in lists: what is deeper is no data, and whoever walks over it has a stack
+PLAIN_IS: Final = "dicts with text keys, lists, text, finite numbers, True, False and None"
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def json_of(value: Any) -> str:
+    """A value as JSON text; one that is not finite comes out as ``null``.
+
+    Raises:
+        TypeError, ValueError: it holds what JSON cannot (an object of a class of its own, a lone surrogate).
+    """
+    try:
+        return _ENCODER.encode(value).decode()
+    except (TypeError, ValueError):
+        raise
+    except BaseException as error:  # what a value's own code raises is no better than what JSON cannot hold
+        if is_interrupt(error):
+            raise
+        raise ValueError(raised(error)) from error
+
+
+def text_of(value: Any) -> str:
+    """A value as JSON text.
+
+    Raises:
+        TypeError, ValueError: as `json_of`; or a number in it is not finite.
+    """
+    text = json_of(value)
+    if "null" in text and not all(map(isfinite, _floats(msgspec.to_builtins(value)))):
+        raise ValueError(f"{shown(value)} holds a number that is not finite, which JSON has no word for")
+    return text
+
+
+def _floats(value: Any) -> Iterator[float]:
+    """The numbers that may not be finite in what is made of dicts, lists and plain values."""
+    left = [value]
+    while left:
+        value = left.pop()
+        if type(value) is float:
+            yield value
+        elif isinstance(value, dict):
+            left += (*value.keys(), *value.values())
+        elif isinstance(value, list | tuple | set | frozenset):
+            left += value
+
+
+def shown(value: Any) -> str:
+    """A value in a message."""
+    try:
+        text = repr(value)
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+    return worded(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
+
+
+class Sealed:
+    """A value that is not closed, as its JSON.
+
+    Attributes:
+        text: the JSON.
+    """
+
+    __slots__ = ("_codec", "text")
+
+    def __init__(self, text: str, codec: Codec) -> None:
+        self.text = text
+        self._codec = codec
+
+    def open(self) -> Any:
+        """A copy of the value, which its receiver owns."""
+        return self._codec.decode(self.text)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.text:.60}>"
+
+
+class Codec:
+    """How the values of a declared type are kept and read back.
+
+    Attributes:
+        is_closed: whether a value is closed.
+        is_ever_open: whether a value can be of the type and not be closed.
+    """
+
+    def __init__(self, kind: Any) -> None:
+        """Look at a type, ``Any`` where none is declared.
+
+        Raises:
+            TypeError: its values cannot be read back.
+        """
+        self._kind = kind
+        self.decode: Final = msgspec.json.Decoder(kind).decode
+        test = closed(kind)
+        self.is_closed: Final = test or _never
+        self.is_ever_open: Final = test is None or kind is Any
+
+    def keep(self, value: Any, text: str) -> Any:
+        """The value as it is kept: itself if it is closed, else sealed.
+
+        Args:
+            value: any.
+            text: its JSON.
+
+        Raises:
+            ValueError: it would come back as another value, and as which.
+        """
+        if self.is_closed(value):
+            return value
+        try:
+            again = self.decode(text)
+        except ValueError as error:
+            raise ValueError(f"{shown(value)} cannot be read back as {self._name()}: {error}") from error
+        for told in _differences(value, again, "", 0):
+            raise ValueError(told)
+        return self.kept(again, text)
+
+    def kept(self, value: Any, text: str) -> Any:
+        """As `keep`, of a value that was read back from its JSON."""
+        return value if self.is_closed(value) else Sealed(text, self)
+
+    def read(self, text: str) -> Any:
+        """A stored value, as it is kept.
+
+        Raises:
+            ValueError: it is not what was written.
+        """
+        return self.kept(self.decode(text), text)
+
+    def _name(self) -> str:
+        return "plain JSON" if self._kind is Any else getattr(self._kind, "__name__", str(self._kind))
+
+
+def codec_of(kind: Any, what: str) -> Codec:
+    """How the values of a declared type are kept.
+
+    Args:
+        kind: the type.
+        what: which values these are, for the error.
+
+    Raises:
+        DefinitionError: they cannot be read back.
+    """
+    try:
+        return _codec(kind)
+    except TypeError as error:
+        raise DefinitionError(
+            f"{what} cannot be read back from JSON: {error}; use numbers, strings, lists, dicts, dataclasses or "
+            "NamedTuples of these"
+        ) from error
+
+
+_codec: Final = lru_cache(maxsize=1000)(Codec)  # a simulation opens engines all the time, on the same types
+
+
+def _never(_value: Any) -> bool:
+    return False
+
+
+PLAIN: Final = Codec(Any)
+"""Of what has no declared type: dicts with text keys, lists, texts, numbers, truth values and ``None``."""
+
+
+def _differences(value: Any, again: Any, at: str, depth: int) -> Iterator[str]:
+    """Where a value would come back as another one; not even `True` as 1, nor an enum as its text."""
+    kind = type(again)
+    if depth > DEPTH_MAX:
+        yield f"it is nested more than {DEPTH_MAX} deep{at and f', at {at:.{SHOWN}}'}"
+    elif type(value) is not kind and not (kind is float and type(value) is int and value == again):
+        yield _told(value, again, at)
+    elif kind is dict:
+        yield from _differences_of_many(list(value), list(again), at, depth)
+        yield from _differences_of_many(value, again, at, depth, value)
+    elif issubclass(kind, list | tuple):
+        yield from _differences_of_many(value, again, at, depth, range(len(value)))
+    elif (names := _names(kind)) is not None:
+        for name in names:
+            yield from _differences(getattr(value, name), getattr(again, name), f"{at}.{name}", depth + 1)
+    elif not value == again:  # noqa: SIM201 - of a set of numbers that are none, both can be false
+        yield _told(value, again, at)
+
+
+def _differences_of_many(value: Any, again: Any, at: str, depth: int, keys: Any = None) -> Iterator[str]:
+    if len(value) != len(again):
+        yield _told(value, again, at)
+        return
+    for key in range(len(value)) if keys is None else keys:
+        more = "" if keys is None else f"[{shown(key)}]"
+        yield from _differences(value[key], again[key], at + more, depth + 1)
+
+
+def _names(kind: Any) -> Sequence[str] | None:
+    if dataclasses.is_dataclass(kind):
+        return [field.name for field in dataclasses.fields(kind)]
+    names: Sequence[str] | None = getattr(kind, "__struct_fields__", None)
+    return names
+
+
+def _told(value: Any, again: Any, at: str) -> str:
+    return f"{shown(value)}{at and f', at {at:.{SHOWN}},'} would come back as {shown(again)}"
+
+
+# What is handed out -------------------------------------------------------------------------------------------
+
+
+def opened(value: Any) -> Any:
+    """A value as its receiver may have it: one that is closed, or a copy of its own."""
+    return value.open() if type(value) is Sealed else value
+
+
+def opened_all(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for answers by step."""
+    return {event: opened(answer) for event, answer in answers.items()}
+
+
+def opened_request(request: Request) -> Request:
+    """A request as the participant may have it that is asked."""
+    call = request.call
+    if type(request.body) is not Sealed and Sealed not in map(type, (call.answer, *call.answers.values())):
+        return request
+    call = dataclasses.replace(call, answers=opened_all(call.answers), answer=opened(call.answer))
+    return dataclasses.replace(request, body=opened(request.body), call=call)
+
+
+def own(value: Any) -> Any:
+    """A copy of what a caller gave, of whatever type, for one who may change it.
+
+    Raises:
+        Exception: it cannot be copied.
+    """
+    is_flat = type(value) in SCALARS or (type(value) is tuple and SCALARS.issuperset(map(type, value)))
+    return value if is_flat else deepcopy(value)
+
+
+def storable(outcome: Outcome, what: str) -> Outcome:
+    """An outcome with its answer as it is kept.
+
+    Args:
+        outcome: any.
+        what: who said it, for the error.
+
+    Raises:
+        ValueError: an answer that JSON cannot hold, or that would come back as another one.
+    """
+    match outcome:
+        case Done(answer) if answer is not None and type(answer) is not Sealed:
+            try:
+                kept = PLAIN.keep(answer, text_of(answer))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{what}: the answer cannot be stored: {error}; use {PLAIN_IS}") from error
+            return outcome if kept is answer else Done(kept)
+        case Refused(reason) if type(reason) is not str or worded(reason) != reason:
+            return Refused(worded(reason))
+        case Unknown(error):
+            return dataclasses.replace(outcome, error=worded(error), taken_back=False)  # which is the engine's to say
+    return outcome
