@@ -355,15 +355,16 @@ def test_prepare_only_reads() -> None:
 
 
 def test_an_answer_in_a_batch_is_what_it_will_be_after_a_restart() -> None:
-    """A tuple is read back as a list; the undo in the same batch sees the list too."""
+    """The undo in the same batch sees what it would see then, a copy of its own."""
     seen: list[Any] = []
 
     def free(left: int, buy: Buy, call: Any) -> int:
-        seen.append(call.answer)
+        seen.append([*call.answer])
+        call.answer.clear()
         return left + buy.seats
 
     def taken(left: int | None, buy: Buy) -> Changed:
-        return Changed(10 - buy.seats, (1, 2))
+        return Changed(10 - buy.seats, [1, 2])
 
     saga = Saga(
         "tickets",

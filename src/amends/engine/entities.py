@@ -84,7 +84,7 @@ def kept_text(value: Any) -> str:
     """The JSON of an entity as it is kept; ``null`` of none.
 
     Raises:
-        Unstorable: JSON cannot hold it: text that is no Unicode, a number of more than 64 bits.
+        Unstorable: JSON cannot hold it: text that is no Unicode, a number of thousands of digits.
     """
     try:
         return value.text if type(value) is Sealed else json_of(value)

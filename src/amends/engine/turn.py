@@ -20,7 +20,7 @@ from amends.engine.codec import EntityForms, Form
 from amends.engine.exceptions import answerable, raised
 from amends.engine.flights import Asking, Flight, Flights
 from amends.engine.overlay import Kept, Shelf
-from amends.engine.tasks import Stir, Task
+from amends.engine.tasks import Begin, Stir, Task
 from amends.engine.values import opened_request
 from amends.engine.work import TURN_BYTES_MAX, Failure, Live, TurnFull, Wares, Work
 from amends.errors import (
@@ -305,11 +305,11 @@ class Turner:
     def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> Turn:
         """What one task leads to cannot be stored.
 
-        A saga under way hears it all the same, and its participants are asked one by one: the one that left what
+        A saga starts, or hears it, all the same, and its participants are asked one by one: the one that left what
         cannot be stored has changed nothing, as if it had raised. Where that does not help, the saga is set aside.
         """
         refused = RequestRefused(f"what it leads to cannot be stored: {error}")
-        if task.saga_id and not is_careful:
+        if (task.saga_id or isinstance(task, Begin)) and not is_careful:
             return self._taken([task], now_ms, {}, trusts_fresh=False, is_careful=True)
         if isinstance(task, Stir):
             work = Work(self._wares, now_ms, {})

@@ -96,6 +96,12 @@ class Sealed:
         """A copy of the value, which its receiver owns."""
         return self._codec.decode(self.text)
 
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Sealed and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.text:.60}>"
 
