@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from amends.engine.shell import Engine as Engine
     from amends.errors import AmendsError as AmendsError
     from amends.errors import DefinitionError as DefinitionError
+    from amends.errors import EngineMisused as EngineMisused
     from amends.errors import EngineStopped as EngineStopped
     from amends.errors import KeyReused as KeyReused
     from amends.errors import Overloaded as Overloaded
@@ -91,8 +92,8 @@ _HOMES: Final = {
     "amends.engine.handle": "Handle Result",
     "amends.engine.shell": "Engine",
     "amends.errors": (
-        "AmendsError DefinitionError EngineStopped KeyReused Overloaded ParticipantError RequestRefused StoreError "
-        "StoreFull StoreUnusable UnusableInput"
+        "AmendsError DefinitionError EngineMisused EngineStopped KeyReused Overloaded ParticipantError RequestRefused "
+        "StoreError StoreFull StoreUnusable UnusableInput"
     ),
     "amends.scenario": "Scenario",
 }

@@ -16,10 +16,11 @@ from amends.adapters.sqlite.backup import Progress
 from amends.adapters.sqlite.backup import backup as copied
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
-from amends.core.definition import Command, Saga
+from amends.core.definition import Command, Saga, is_duration
 from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
-from amends.engine.shell import QUEUE_MAX, Engine
+from amends.engine.limits import DRAIN_S, QUEUE_MAX, Limits
+from amends.engine.shell import Engine
 from amends.errors import EngineStopped, StoreUnusable, UnusableInput
 from amends.ports import Store
 from amends.stored import Head
@@ -72,6 +73,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     clients: Mapping[str, Any] | None = None,
     concurrency: Mapping[str, int] | None = None,
     queue_max: int = QUEUE_MAX,
+    drain_s: float = DRAIN_S,
 ) -> Opening:
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
 
@@ -83,6 +85,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         clients: by service, what its participants' functions get first; ``None`` each by default.
         concurrency: by service, how many of its calls run at a time; 64 by default.
         queue_max: how many requests may wait before `Overloaded` is raised, >= 1.
+        drain_s: for how long the end of the engine waits for calls that are under way. Seconds; 0 for not at all. More
+            than a participant's usual time, so that a deploy repeats nothing.
 
     Raises:
         StoreUnusable: the URL is none of these. Opening the store may raise it too, with one line that says why.
@@ -99,13 +103,15 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             )
     if queue_max < 1 or any(limit < 1 for limit in (concurrency or {}).values()):
         raise UnusableInput("queue_max and every limit in concurrency are at least 1")
+    if drain_s != 0 and not is_duration(drain_s):
+        raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
 
     def make() -> Engine:
         prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
         return Engine(
             store, SystemClock, prefix,
-            sagas=sagas, commands=commands, clients=clients or {}, concurrency=concurrency or {},
-            queue_max=queue_max,
+            sagas=sagas, commands=commands, clients=clients or {},
+            limits=Limits(concurrency or {}, queue_max, drain_s),
         )  # fmt: skip
 
     return Opening(make)

@@ -16,7 +16,8 @@
     │   ├── StoreConflict   the loop: somebody else wrote first; nothing was written
     │   ├── StoreTooBig     the loop: more at once than the storage takes; nothing was written
     │   └── StoreFailed     the operator: the storage failed; what was written is seen at the next start
-    └── EngineStopped       the caller: the engine was closed, or its storage failed
+    ├── EngineStopped       the caller: the engine was closed, or its storage failed
+    └── EngineMisused       the caller: the engine is of another process, or of another event loop
 
 A participant that says no is no exception: that is the value ``Refused``.
 """
@@ -80,3 +81,7 @@ class StoreFailed(StoreError):
 
 class EngineStopped(AmendsError):
     """The engine was closed, or its storage failed. What it had answered is stored; open it again to go on."""
+
+
+class EngineMisused(AmendsError, RuntimeError):
+    """An engine was asked where nobody could answer: in a forked child, or in another event loop than its own."""

@@ -36,6 +36,7 @@ from amends import (
 from amends.adapters.clock import SystemClock
 from amends.adapters.memory import MemoryStore
 from amends.engine.blocking import BlockingEngine
+from amends.engine.limits import Limits
 from amends.errors import StoreFailed
 from amends.stored import Changes
 from tests.engine.world import Buy, hold, let_go, nothing, records, tickets
@@ -45,8 +46,9 @@ PATIENCE_S = 20.0  # a test that waits longer has failed; none of them asserts a
 
 def engine(store: MemoryStore, *sagas: Saga, prefix: str = "a", **options: Any) -> Engine:
     """Return an engine on a store in memory."""
-    given: dict[str, Any] = {"commands": (), "clients": {}, "concurrency": {}, "queue_max": 1000} | options
-    return Engine(lambda: store, SystemClock, prefix, sagas=sagas, **given)
+    clients = options.pop("clients", {})
+    limits = Limits(**{"queue_max": 1000, "drain_s": 0} | options)
+    return Engine(lambda: store, SystemClock, prefix, sagas=sagas, commands=(), clients=clients, limits=limits)
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
@@ -116,7 +118,7 @@ def test_a_process_ends_beside_a_participant_that_hangs() -> None:
         "import amends, time\n"
         "from amends import Saga, external\n"
         "s = Saga('s', int, [external('A', lambda client, request, call: time.sleep(60), pivot=True)])\n"
-        "with amends.open('memory:', sagas=[s]) as engine:\n"
+        "with amends.open('memory:', sagas=[s], drain_s=0.1) as engine:\n"
         "    engine.submit(s, 1)\n"
         "    time.sleep(0.2)\n"
     )

@@ -19,6 +19,7 @@ from amends.adapters.clock import SystemClock
 from amends.adapters.sqlite import client_keys
 from amends.core.messages import Outcome
 from amends.engine.handle import Handle
+from amends.engine.limits import Limits
 from amends.errors import EngineStopped
 from amends.shop.outside import BooksInFile, Outside
 from amends.shop.payments import PAYMENT
@@ -107,7 +108,7 @@ class Child:
 
         self._engine = PointedEngine(
             open_store, self._clock, secrets.token_hex(5), sagas=SAGAS.values(), commands=COMMANDS,
-            clients={**services, CARRIER: Pointed(carrier, self._points)}, concurrency={}, queue_max=1000,
+            clients={**services, CARRIER: Pointed(carrier, self._points)}, limits=Limits(queue_max=1000, drain_s=0),
         )  # fmt: skip
         self._engine.points = self._points
         stop = asyncio.Event()

@@ -20,6 +20,7 @@ from amends.adapters.clock import SystemClock
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Outcome
 from amends.engine import shell
+from amends.engine.limits import Limits
 from amends.engine.shell import Engine
 from amends.errors import EngineStopped, StoreError, StoreFull, StoreUnusable
 from amends.shop.payments import PAYMENT
@@ -131,7 +132,8 @@ class Shop:
 
         engine = Engine(
             open_store, SystemClock, f"l{self._lives}", sagas=SAGAS.values(), commands=COMMANDS,
-            clients={**services, CARRIER: Counted(self._outer.carrier, self.asked)}, concurrency={}, queue_max=1000,
+            clients={**services, CARRIER: Counted(self._outer.carrier, self.asked)},
+            limits=Limits(queue_max=1000, drain_s=0),
         )  # fmt: skip
         async with engine:
             assert store is not None

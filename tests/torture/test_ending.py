@@ -14,6 +14,7 @@ from amends import Completed, Done, EngineStopped, StoreFull
 from amends.adapters.clock import SystemClock
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Call
+from amends.engine.limits import Limits
 from amends.engine.shell import Engine
 from amends.errors import StoreFailed
 from amends.stored import Changes
@@ -53,9 +54,7 @@ def charging(charge: Any) -> amends.Saga:
 
 def engine(store: MemoryStore, saga: amends.Saga, prefix: str) -> Engine:
     """Return an engine on a store."""
-    return Engine(
-        lambda: store, SystemClock, prefix, sagas=[saga], commands=[], clients={}, concurrency={}, queue_max=100
-    )
+    return Engine(lambda: store, SystemClock, prefix, sagas=[saga], commands=[], clients={}, limits=Limits(drain_s=0))
 
 
 def test_closing_does_not_wait_for_space() -> None:

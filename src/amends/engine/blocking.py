@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
+import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
@@ -14,11 +16,13 @@ from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
 from amends.core.step import Run
 from amends.engine.handle import Result, Started
-from amends.engine.shell import CLOSED, TURN_THREAD, Engine
+from amends.engine.shell import CLOSED, OTHER_PROCESS, TURN_THREAD, Engine
 from amends.engine.work import Work
-from amends.errors import AmendsError, EngineStopped, ParticipantError
+from amends.errors import AmendsError, EngineMisused, EngineStopped, ParticipantError
 
 Answer = TypeVar("Answer")
+
+log = logging.getLogger("amends")
 
 
 class BlockingHandle(Started["BlockingEngine"]):
@@ -41,10 +45,11 @@ class BlockingEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="amends-loop", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="amends-loop", daemon=True)
         self._lock = threading.Lock()
         self._pending: set[Future[Any]] = set()
         self._is_over = False
+        self._pid = os.getpid()
 
     def __enter__(self) -> Self:
         """See `Engine.__aenter__`."""
@@ -60,8 +65,17 @@ class BlockingEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """See `Engine.__aexit__`."""
+        self.close()
+
+    def close(self, drain_s: float | None = None) -> None:
+        """See `Engine.close`. Ctrl-C ends the wait for calls."""
+        if os.getpid() != self._pid or self._is_over:
+            return
         try:
-            self._do(self._engine.close())
+            self._do(self._engine.close(drain_s))
+        except KeyboardInterrupt:
+            self._do(self._engine.close(0))
+            raise
         finally:
             self._end()
 
@@ -102,7 +116,18 @@ class BlockingEngine:
     def _handle(self, begun: Run | str) -> BlockingHandle:
         return BlockingHandle(begun, self)
 
+    def _serve(self) -> None:
+        """Run the loop. What ends it unasked, `SystemExit` in a task that a participant started, is no order to us."""
+        while not self._is_over:
+            try:
+                self._loop.run_forever()
+            except BaseException:
+                log.exception("a task ended the event loop, which goes on")
+
     def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
+        if os.getpid() != self._pid:  # first of all: a thread of the parent may have held the lock when it forked
+            what.close()
+            raise EngineMisused(OTHER_PROCESS % (self._pid, os.getpid(), self._pid))
         here = threading.current_thread()
         if here is self._thread or here.name.startswith(TURN_THREAD):
             what.close()

@@ -28,6 +28,7 @@ from amends.engine.values import storable
 from amends.ports import Clock
 
 CONCURRENCY: Final = 64  # calls of one participant at a time, unless told otherwise
+LOOK_S: Final = 0.02  # how often the end of the engine looks whether all calls are over
 CLOSE_S: Final = 5.0  # how long the end of the engine waits for calls that were cancelled
 LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
 STRETCH_S: Final = 1.0  # a call that keeps the loop for longer is named in the log: meanwhile nothing else is heard
@@ -59,6 +60,7 @@ class Calls:
         self._clock = clock
         self._hear = hear
         self._lanes: dict[str, Lane] = {}
+        self._hurries = asyncio.Event()
 
     def send(self, requests: Iterable[Asking]) -> None:
         """Send requests, each as soon as its participant has a place."""
@@ -74,6 +76,24 @@ class Calls:
         for flight in flights:
             for lane in self._lanes.values():
                 lane.drop(flight)
+
+    def hurry(self) -> None:
+        """Let `drain` wait no longer."""
+        self._hurries.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Send nothing more, and wait for the calls that are within their time.
+
+        Args:
+            seconds: for how long.
+        """
+        for lane in self._lanes.values():
+            lane.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(lane.is_calling for lane in self._lanes.values()) and not self._hurries.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._hurries.wait(), LOOK_S)
 
     async def close(self) -> None:
         """End every call that can be ended; what their outcome is stays unknown."""
@@ -111,9 +131,17 @@ class Lane:
                 self._end(next(iter(self._late)))
             self._fill()
 
+    @property
+    def is_calling(self) -> bool:
+        """Whether a call is under way that is within its time."""
+        return bool(self._calls)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._queue.clear()
+
     async def close(self) -> None:
         """End every call that can be ended."""
-        self._queue.clear()
         for call in [*self._calls.values(), *self._late]:
             self._end(call)
         if self._ended:

@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -25,24 +26,42 @@ from amends.engine.calls import Calls
 from amends.engine.codec import Form
 from amends.engine.exceptions import raised
 from amends.engine.handle import Handle, Result, result_of
+from amends.engine.limits import Limits
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact
 from amends.engine.turn import Turn, Turner
 from amends.engine.values import storable
 from amends.engine.work import Work
-from amends.errors import AmendsError, EngineStopped, Overloaded, RequestRefused, StoreBusy, StoreError, StoreFull
+from amends.errors import (
+    AmendsError,
+    EngineMisused,
+    EngineStopped,
+    Overloaded,
+    RequestRefused,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+)
 from amends.ports import Clock, Store
 from amends.stored import Unreadable
 
 BATCH_MAX: Final = 3000  # sagas, commands or inputs in a turn: some 75 ms; a hot entity is read and written once in it
-QUEUE_MAX: Final = 20_000  # of these may wait before `Overloaded`: what a second or two can do
 KEY_LENGTH_MAX: Final = 255  # of a client key; a longer one is no name (Idempotency-Key header, IETF draft-07)
 SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
 SECOND_MS: Final = 1000
-IDLE_S: Final = 3600.0  # how long the loop sleeps when nothing is due; whatever arrives wakes it
+SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
 
 TURN_THREAD: Final = "amends-turn"
 PARKED: Final = "saga %s waits for an operator: %s"  # an entry of the log: which, and what is outstanding
 FAILED: Final = "saga %s: %s/%s failed, attempt %d: %s"  # likewise: which request, which attempt, and how
+OTHER_PROCESS: Final = (
+    "this engine was opened by process %d, and this is process %d, a child of it, in which nothing of it runs: ask "
+    "process %d, or open an engine here, after the fork, on a store of its own"
+)
+OTHER_LOOP: Final = (
+    "this engine was opened in another event loop, and would never be heard here: await it there, with "
+    "asyncio.run_coroutine_threadsafe from another thread; open one in each asyncio.run; or use the blocking engine, "
+    "a plain `with amends.open(...)`, from whatever thread"
+)
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
 log = logging.getLogger("amends")
@@ -75,8 +94,7 @@ class Engine:
         sagas: Iterable[Saga],
         commands: Iterable[Command],
         clients: Mapping[str, Any],
-        concurrency: Mapping[str, int],
-        queue_max: int,
+        limits: Limits,
     ) -> None:
         self._open_store = store
         self._open_clock = clock
@@ -84,14 +102,16 @@ class Engine:
         self._sagas = tuple(sagas)
         self._commands = tuple(commands)
         self._clients = clients
-        self._concurrency = concurrency
-        self._queue_max = queue_max
+        self._limits = limits
         self._queue: deque[Waiting] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
         self._waiters: dict[str, list[asyncio.Future[Result]]] = {}
         self._due_ms: int | None = None
-        self._is_closed = False
+        self._is_drained = False
+        self._closing: asyncio.Task[None] | None = None
+        self._returned: Future[None] | None = None
+        self._pid = os.getpid()
         self._stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
 
     # Opening and closing --------------------------------------------------------------------------------------
@@ -103,6 +123,8 @@ class Engine:
             StoreUnusable: the store cannot be used; one line says why.
             DefinitionError: the definitions cannot be stored side by side.
         """
+        self._pid = os.getpid()
+        self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=TURN_THREAD)
         try:
             await self._in_thread(self._take_over)
@@ -110,7 +132,7 @@ class Engine:
             self._thread.submit(self._give_up)  # also where nobody waited for it any more
             self._thread.shutdown()
             raise
-        self._calls = Calls(self._clients, self._concurrency, self._clock, self._hear)
+        self._calls = Calls(self._clients, self._limits.concurrency, self._clock, self._hear)
         self._stopped = None
         self._loop_task = asyncio.create_task(self._run(), name="amends-engine")
         return self
@@ -118,21 +140,68 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish the turn that is under way, and give the store back. Sagas go on when it is opened again."""
+        """Wait for the calls that are under way, and give the store back; see `close`."""
         await self.close()
 
-    async def close(self) -> None:
-        """As at the end of ``async with``; a second call does nothing."""
+    async def close(self, drain_s: float | None = None) -> None:
+        """As at the end of ``async with``: give the store back. Sagas go on when it is opened again.
+
+        Nothing new is taken or sent from now on. The calls under way are waited for, so that their answers are stored,
+        and none of them has to be repeated; those that are not over by then are cancelled: what became of them is
+        unknown. Who stops waiting for this ends the wait for calls, and the store is given back all the same; whoever
+        calls it again waits for that. It may also be called once the engine's own event loop has ended. In a forked
+        child it does nothing: the store is the parent's.
+
+        Args:
+            drain_s: for how long to wait for calls; ``None`` for what the engine was opened with, 0 for not at all.
+
+        Raises:
+            EngineMisused: the engine's event loop runs, and is another one.
+        """
+        if os.getpid() != self._pid or not hasattr(self, "_loop_task"):
+            return
         if self._stopped is None:
             self._stopped = EngineStopped(CLOSED)
-        if self._is_closed:
+        if self._loop is not asyncio.get_running_loop():
+            await self._close_from_elsewhere()
             return
-        self._is_closed = True
-        self._wake.set()
-        await asyncio.wait([self._loop_task])
-        await self._calls.close()
-        await self._in_thread(self._store.close)
-        self._thread.shutdown()
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(self._limits.drain_s if drain_s is None else drain_s))
+        elif drain_s == 0:
+            self._calls.hurry()
+        try:
+            await asyncio.shield(self._closing)
+        except asyncio.CancelledError:
+            self._calls.hurry()
+            raise
+
+    async def _close(self, drain_s: float) -> None:
+        try:
+            await self._calls.drain(drain_s)
+            self._is_drained = True
+            self._wake.set()
+            await asyncio.wait([self._loop_task])
+            await self._calls.close()
+        except BaseException:  # the event loop itself ends
+            self._is_drained = True
+            self._return_store()
+            self._thread.shutdown()
+            raise
+        await asyncio.wrap_future(self._return_store())
+
+    async def _close_from_elsewhere(self) -> None:
+        """Give the store back once nothing runs any more that could."""
+        if self._loop.is_running():
+            raise EngineMisused(OTHER_LOOP)
+        self._is_drained = True
+        await asyncio.wrap_future(self._return_store())
+
+    def _return_store(self) -> Future[None]:
+        """Let the thread end, and close the store as the last thing that it does."""
+        if self._returned is None:
+            self._returned = self._thread.submit(self._store.close)
+            self._thread.shutdown(wait=False)
+        return self._returned
 
     def _give_up(self) -> None:
         store: Store | None = getattr(self, "_store", None)
@@ -211,7 +280,7 @@ class Engine:
         if keys is not None and len(names) != len(requests):
             raise RequestRefused(f"{len(requests)} requests came with {len(names)} keys; give each a key, or none")
         handles: list[Held | AmendsError] = []
-        size = min(BATCH_MAX, self._queue_max)
+        size = min(BATCH_MAX, self._limits.queue_max)
         for first in range(0, len(requests), size):
             part = slice(first, first + size)
             try:
@@ -320,6 +389,7 @@ class Engine:
             raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
 
     async def _end_of(self, saga_id: str) -> Result:
+        self._expect_answers()
         saga_id = _name(saga_id)
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(saga_id, []).append(waiter)
@@ -336,8 +406,7 @@ class Engine:
                 self._waiters.pop(saga_id, None)
 
     def _form_of(self, saga: Saga) -> Form:
-        if self._stopped is not None:
-            raise EngineStopped(str(self._stopped))
+        self._expect_answers()
         return self._turner.form_of(saga)
 
     def _handle(self, begun: Run | str) -> Handle:
@@ -345,11 +414,24 @@ class Engine:
 
     # The queue ------------------------------------------------------------------------------------------------
 
-    async def _call(self, task: Task, *, waits: bool = False) -> Any:
-        """Queue a task, and wait for its answer; a caller that stops waiting does not stop it."""
+    def _expect_answers(self) -> None:
+        """See that whoever asks here can be answered.
+
+        Raises:
+            EngineStopped: nobody is answered any more, or yet.
+            EngineMisused: nobody is answered here.
+        """
+        if os.getpid() != self._pid:
+            raise EngineMisused(OTHER_PROCESS % (self._pid, os.getpid(), self._pid))
         if self._stopped is not None:
             raise EngineStopped(str(self._stopped))
-        if not waits and self._queued + task.size > self._queue_max:
+        if asyncio.get_running_loop() is not self._loop:
+            raise EngineMisused(OTHER_LOOP)
+
+    async def _call(self, task: Task, *, waits: bool = False) -> Any:
+        """Queue a task, and wait for its answer; a caller that stops waiting does not stop it."""
+        self._expect_answers()
+        if not waits and self._queued + task.size > self._limits.queue_max:
             raise Overloaded(
                 f"{self._queued} requests are waiting, which is as many as the engine takes; try again later"
             )
@@ -382,7 +464,7 @@ class Engine:
 
     async def _run(self) -> None:
         try:
-            while self._stopped is None or self._queue:
+            while not self._is_drained or self._queue:
                 await self._take(self._gathered())
                 await self._sleep()
         except StoreError as error:
@@ -423,12 +505,15 @@ class Engine:
                 gc.enable()
 
     async def _sleep(self) -> None:
-        """Until something arrives or is due."""
+        """Until something arrives or is due, by the clock: timers stand still while the machine is suspended."""
         self._wake.clear()
-        pause_s = IDLE_S if self._due_ms is None else (self._due_ms - self._clock.now_ms()) / SECOND_MS
-        if self._stopped is None and not self._queue and pause_s > 0:
+        while not (self._is_drained or self._queue or self._wake.is_set() or self._is_due()):
+            pause_s = SLICE_S if self._due_ms is None else (self._due_ms - self._clock.now_ms()) / SECOND_MS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(pause_s, IDLE_S))
+                await asyncio.wait_for(self._wake.wait(), min(pause_s, SLICE_S))
+
+    def _is_due(self) -> bool:
+        return self._due_ms is not None and self._due_ms <= self._clock.now_ms()
 
     def _give_back(self, batch: Sequence[Waiting], turn: Turn) -> None:
         self._calls.drop(turn.dropped)

@@ -1,0 +1,24 @@
+"""How much an engine takes, does at a time, and waits for; what `amends.open` is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+QUEUE_MAX: Final = 20_000  # requests of clients that may wait before `Overloaded`: what a second or two can do
+DRAIN_S: Final = 10.0  # for the calls under way at the end: as long as one may take by default (`Step.timeout_s`)
+
+
+class Limits(NamedTuple):
+    """What an engine keeps to.
+
+    Attributes:
+        concurrency: by service, how many of its calls run at a time; `amends.engine.calls.CONCURRENCY` of the others.
+        queue_max: how many requests may wait, >= 1.
+        drain_s: for how long its end waits for calls that are under way. Seconds, >= 0.
+    """
+
+    concurrency: Mapping[str, int] = MappingProxyType({})
+    queue_max: int = QUEUE_MAX
+    drain_s: float = DRAIN_S
