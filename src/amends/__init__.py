@@ -67,8 +67,12 @@ if TYPE_CHECKING:
     from amends.errors import Overloaded as Overloaded
     from amends.errors import ParticipantError as ParticipantError
     from amends.errors import RequestRefused as RequestRefused
+    from amends.errors import StoreBusy as StoreBusy
+    from amends.errors import StoreConflict as StoreConflict
     from amends.errors import StoreError as StoreError
+    from amends.errors import StoreFailed as StoreFailed
     from amends.errors import StoreFull as StoreFull
+    from amends.errors import StoreInUse as StoreInUse
     from amends.errors import StoreUnusable as StoreUnusable
     from amends.errors import UnusableInput as UnusableInput
     from amends.scenario import Scenario as Scenario
@@ -93,7 +97,7 @@ _HOMES: Final = {
     "amends.engine.shell": "Engine",
     "amends.errors": (
         "AmendsError DefinitionError EngineMisused EngineStopped KeyReused Overloaded ParticipantError RequestRefused "
-        "StoreError StoreFull StoreUnusable UnusableInput"
+        "StoreBusy StoreConflict StoreError StoreFailed StoreFull StoreInUse StoreUnusable UnusableInput"
     ),
     "amends.scenario": "Scenario",
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -21,21 +23,24 @@ from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
 from amends.engine.limits import DRAIN_S, QUEUE_MAX, Limits
 from amends.engine.shell import Engine
-from amends.errors import EngineStopped, StoreUnusable, UnusableInput
+from amends.errors import EngineStopped, StoreInUse, StoreUnusable, UnusableInput
 from amends.ports import Store
 from amends.stored import Head
 
 MEMORY: Final = "memory:"
 SQLITE: Final = "sqlite:///"
 ID_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no two that look alike
+LOCK_PAUSE_S: Final = 0.05  # between two looks at whether a store is free
+LOCK_WAIT_MAX_S: Final = 3600.0
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
 
 class Opening:
     """An engine about to be opened: ``async with`` gives an `Engine`, ``with`` its blocking twin."""
 
-    def __init__(self, make: Callable[[], Engine]) -> None:
+    def __init__(self, make: Callable[[], Engine], lock_wait_s: float) -> None:
         self._make = make
+        self._lock_wait_s = lock_wait_s
         self._engine: Engine
         self._blocking: BlockingEngine
 
@@ -44,8 +49,14 @@ class Opening:
 
     async def __aenter__(self) -> Engine:
         """See `Engine.__aenter__`."""
-        self._engine = self._make()
-        return await self._engine.__aenter__()
+        until = time.monotonic() + self._lock_wait_s
+        while True:
+            self._engine = self._make()
+            try:
+                return await self._engine.__aenter__()
+            except StoreInUse as error:
+                pause_s = self._pause_s(until, error)
+            await asyncio.sleep(pause_s)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -55,14 +66,31 @@ class Opening:
 
     def __enter__(self) -> BlockingEngine:
         """See `BlockingEngine.__enter__`."""
-        self._blocking = BlockingEngine(self._make())
-        return self._blocking.__enter__()
+        until = time.monotonic() + self._lock_wait_s
+        while True:
+            self._blocking = BlockingEngine(self._make())
+            try:
+                return self._blocking.__enter__()
+            except StoreInUse as error:
+                pause_s = self._pause_s(until, error)
+            time.sleep(pause_s)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """See `BlockingEngine.__exit__`."""
         self._blocking.__exit__(kind, error, trace)
+
+    def _pause_s(self, until: float, error: StoreInUse) -> float:
+        """How long to wait before the store is tried again.
+
+        Raises:
+            StoreInUse: it was waited for long enough.
+        """
+        left_s = until - time.monotonic()
+        if left_s > 0:
+            return min(left_s, LOCK_PAUSE_S)
+        raise StoreInUse(f"{error}; waited {self._lock_wait_s:g} s for it") if self._lock_wait_s else error
 
 
 def open(  # noqa: A001 - it opens, as `amends.open`
@@ -74,6 +102,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     concurrency: Mapping[str, int] | None = None,
     queue_max: int = QUEUE_MAX,
     drain_s: float = DRAIN_S,
+    lock_wait_s: float = 0.0,
 ) -> Opening:
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
 
@@ -87,9 +116,14 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         queue_max: how many requests may wait before `Overloaded` is raised, >= 1.
         drain_s: for how long the end of the engine waits for calls that are under way. Seconds; 0 for not at all. More
             than a participant's usual time, so that a deploy repeats nothing.
+        lock_wait_s: how long to wait for another engine to give the file back, in seconds, 0 to 3600; not at all by
+            default. For a deploy that starts the new process before the old one has ended: as long as that one may
+            take to close.
 
     Raises:
-        StoreUnusable: the URL is none of these. Opening the store may raise it too, with one line that says why.
+        UnusableInput: one of these is not what it has to be.
+        StoreUnusable: the URL is none of these. Opening the store may raise it too, with one line that says why; and
+            `StoreInUse` when another engine has it.
     """
     store = _store(url)
     if isinstance(sagas, Saga):
@@ -105,6 +139,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         raise UnusableInput("queue_max and every limit in concurrency are at least 1")
     if drain_s != 0 and not is_duration(drain_s):
         raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
+    if lock_wait_s != 0 and not (is_duration(lock_wait_s) and lock_wait_s <= LOCK_WAIT_MAX_S):
+        raise UnusableInput(f"lock_wait_s is a number of seconds, 0 to {LOCK_WAIT_MAX_S:g}, and not {lock_wait_s!r}")
 
     def make() -> Engine:
         prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
@@ -114,7 +150,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             limits=Limits(concurrency or {}, queue_max, drain_s),
         )  # fmt: skip
 
-    return Opening(make)
+    return Opening(make, lock_wait_s)
 
 
 def records(path: str | Path) -> SqliteReader:

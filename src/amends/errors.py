@@ -7,6 +7,7 @@
     ├── ParticipantError    the author of a participant: a function broke its own contract
     ├── UnusableInput       the caller: the input cannot be read at all
     │   └── StoreUnusable   the caller: what is named is no store that this version can use
+    │       └── StoreInUse  the caller, later: another engine has it
     ├── RequestRefused      the caller: no saga was started, and why
     │   └── KeyReused       the caller: the client key stands for another request
     ├── Overloaded          the caller, later: more is waiting than the engine takes
@@ -41,6 +42,10 @@ class UnusableInput(AmendsError, ValueError):
 
 class StoreUnusable(UnusableInput):
     """No store, or one that cannot be used: in use, of a later version, not ours, not writable. One line says which."""
+
+
+class StoreInUse(StoreUnusable):
+    """Another engine has the store. It is free as soon as that one is closed, or its process has ended."""
 
 
 class RequestRefused(AmendsError, ValueError):

@@ -49,8 +49,17 @@ class Medium:
         self.since.append((size, None))
 
     def sync(self) -> None:
-        """All of it is there for sure."""
-        self.synced = bytes(self.now)
+        """All that was written since, and not forgotten, is there for sure."""
+        held = bytearray(self.synced or b"")
+        for offset, data in self.since:
+            if data is None:
+                del held[offset:]
+            else:
+                _put(held, offset, data)
+        self.synced, self.since = bytes(held), []
+
+    def forget(self) -> None:
+        """As Linux does when a sync fails: what was written since is seen by everybody, and will never be synced."""
         self.since = []
 
     def after_cut(self, chance: random.Random, kept: float) -> bytes | None:

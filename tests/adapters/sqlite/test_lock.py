@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,49 @@ from amends.adapters.sqlite.store import SqliteStore
 store = SqliteStore(sys.argv[1])
 print("open", flush=True)
 sys.stdin.read()
+"""
+FORKED = """
+import multiprocessing, os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from amends.adapters.sqlite.store import SqliteStore
+from tests.contract.rows import Writer, saga
+
+context = multiprocessing.get_context("fork")
+
+def live():
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+def by_hand():
+    if not os.fork():
+        live()
+        os._exit(0)
+
+def by_process():
+    context.Process(target=live).start()
+
+def by_pool():
+    ProcessPoolExecutor(1, mp_context=context).submit(live)
+
+store = SqliteStore(sys.argv[1])
+Writer(store)(saga("S1"))
+globals()[sys.argv[2]]()
+time.sleep(60)
+"""
+
+ENDS_IN_BETWEEN = """
+import os, sys
+from amends.adapters.sqlite.store import SqliteStore
+store = SqliteStore(sys.argv[1])
+database = store._database
+database._connection.execute("PRAGMA cache_size = 10")
+with database.transaction():
+    database.write("put_in_force", [(f"{number}", "y" * 5_000) for number in range(500)])  # the log holds most of it
+    child = os.fork()
+    if not child:
+        sys.exit()  # everything is finalized
+    os.waitpid(child, 0)
+print(len(store._database.rows("in_force")), database._connection.pragma("integrity_check"))
 """
 
 
@@ -57,6 +101,49 @@ def test_a_kill_releases_the_store(tmp_path: Path) -> None:
         process.wait()
         with closing(SqliteStore(file)) as store:
             Writer(store)(saga("S1"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("way", ["by_hand", "by_process", "by_pool"])
+def test_a_child_does_not_inherit_the_store(tmp_path: Path, way: str) -> None:
+    """The parent is killed, its child lives on and knows nothing of it: the next engine has the store at once."""
+    file = tmp_path / "store.db"
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(file), way]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        try:
+            parent.kill()
+            parent.wait()
+            os.kill(child, 0)  # it is there
+            with closing(SqliteStore(file)) as store:
+                assert store.saga("S1") == saga("S1")
+                Writer(store)(saga("S2"))
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["store.db", "store.db.lock"]
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_that_ends_leaves_the_parent_s_lock(tmp_path: Path) -> None:
+    """It closes what it inherited, which is no lock of its own."""
+    file = tmp_path / "store.db"
+    with closing(SqliteStore(file)):
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        command = [sys.executable, "-c", HOLD, str(file)]
+        other = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert f"in use by the engine of process {os.getpid()}" in other.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_that_ends_in_the_middle_of_a_commit_changes_nothing(tmp_path: Path) -> None:
+    """Finalized like any other object, its copy of the connection would roll back in memory that both share."""
+    command = [sys.executable, "-c", ENDS_IN_BETWEEN, str(tmp_path / "store.db")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "501 ok\n"
 
 
 def test_a_process_has_a_store_once(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from amends.adapters.sqlite import migrations
 from amends.adapters.sqlite.migrations import APPLICATION_ID, VERSION
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
@@ -248,14 +249,55 @@ def test_a_new_store_s_name_is_synced(tmp_path: Path, monkeypatch: pytest.Monkey
     assert synced == [tmp_path.stat().st_ino]
 
 
-def test_what_a_user_adds_is_left_alone(tmp_path: Path) -> None:
-    """A view of one's own on a store is no damage."""
+ADDED = {
+    "trigger takes": "CREATE TRIGGER takes AFTER UPDATE ON entities BEGIN UPDATE entities SET body = '0'; END",
+    "trigger forgets": "CREATE TRIGGER forgets AFTER INSERT ON client_keys BEGIN DELETE FROM client_keys; END",
+    'trigger sqlite "odd"': 'CREATE TRIGGER "sqlite ""odd""" INSTEAD OF INSERT ON audit BEGIN SELECT 1; END',
+    "view mine": "CREATE VIEW mine AS SELECT saga, name FROM saga_list",
+    "table amends_inbox": "CREATE TABLE amends_inbox (saga TEXT)",
+    "index sagas_started": "CREATE UNIQUE INDEX sagas_started ON sagas (started_ms)",
+}
+
+
+@pytest.mark.parametrize("what", ADDED)
+def test_what_somebody_added_is_refused(tmp_path: Path, what: str) -> None:
+    """It would run in the engine's transactions. It is named, with what removes it; to read, the store is as ever."""
     file = tmp_path / "store.db"
     SqliteStore(file).close()
     with closing(apsw.Connection(str(file))) as database:
-        database.execute("CREATE VIEW mine AS SELECT saga, name FROM saga_list")
+        database.execute(ADDED[what])
+    with closing(SqliteReader(file)) as reader:
+        (problem,) = reader.problems()
+    assert problem.startswith(f"the {what} is none of Amends': remove it (DROP ")
+    with pytest.raises(StoreUnusable) as refusal:
+        SqliteStore(file)
+    assert str(refusal.value) == f"{file}: {problem}"
+    with closing(apsw.Connection(str(file))) as database:
+        database.execute(problem.partition("remove it (")[2].partition(");")[0])
     SqliteStore(file).close()
-    SqliteReader(file).close()
+
+
+def test_what_somebody_added_to_an_earlier_version_does_not_run_when_it_is_brought_up_to_date(tmp_path: Path) -> None:
+    """It is refused first."""
+    file = tmp_path / "store.db"
+    with closing(apsw.Connection(str(file))) as database:
+        migrations._apply(database, 1)
+        database.execute("CREATE TABLE mine (x)")
+    with pytest.raises(StoreUnusable, match="the table mine is none of Amends'"):
+        SqliteStore(file)
+    with closing(apsw.Connection(str(file))) as database:
+        assert database.pragma("user_version") == 1
+
+
+def test_what_sqlite_itself_adds_is_left_alone(tmp_path: Path) -> None:
+    """What ANALYZE finds, and a table that nobody can drop any more."""
+    file = tmp_path / "store.db"
+    SqliteStore(file).close()
+    with closing(apsw.Connection(str(file))) as database:
+        for statement in ("ANALYZE", "CREATE TABLE mine (x INTEGER PRIMARY KEY AUTOINCREMENT)", "DROP TABLE mine"):
+            database.execute(statement)
+    with closing(SqliteStore(file)), closing(SqliteReader(file)) as reader:
+        assert list(reader.problems()) == []
 
 
 def test_a_link_to_a_store_is_the_store(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ TEXT = (FOLDER / "queries.sql").read_text("utf-8")
 CODE = "\n".join(path.read_text("utf-8") for path in FOLDER.glob("*.py"))
 WALKS = {  # tables that a query reads from end to end, on purpose
     "integrity_check": "it is the check's",
+    "made": "a row for each table",
     "wrong_counts": "it is the check's",
     "counts": "a row for each definition and status",
     "set_aside": "a row for each that was found damaged",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.migrations import additions
 from amends.adapters.sqlite.reading import NEXT, Reading
 from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, key_of, text_of
 from amends.core.audit import chain
@@ -35,6 +36,7 @@ def problems(database: Database, reading: Reading, *, with_sagas: bool = True) -
     """
     try:
         yield from (text_of(row[0]) for row in database.rows("integrity_check") if row != ("ok",))
+        yield from additions(database.rows("made"))
         rows = reading.listing(Wanted(limit=ALL)) if with_sagas else ()
         yield from (_line(row) for row in rows if isinstance(row, Unreadable))
         yield from map(_line, _entities(database, reading))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
 import apsw
 
+from amends.adapters.sqlite.files import Files
+from amends.adapters.sqlite.forks import forget_in_children, leak
 from amends.adapters.sqlite.queries import QUERIES
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.errors import StoreError, StoreFailed
+
+CLOSED: Final = "the store is closed"
+FORKED: Final = "the store belongs to the process that opened it, and this one was forked from it: open it here anew"
 
 
 def close(connection: apsw.Connection) -> None:
@@ -23,9 +28,17 @@ def close(connection: apsw.Connection) -> None:
 class Database:
     """One connection, used by one thread at a time."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, files: Files | None = None) -> None:
+        """Use a connection.
+
+        Args:
+            connection: a store's.
+            files: that are looked at before each commit and after it, and are closed with the connection.
+        """
         self._connection = connection
+        self._files = files
         self._failed = ""
+        forget_in_children(self)
 
     def rows(self, name: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Every row that a query finds.
@@ -88,6 +101,7 @@ class Database:
             StoreFailed: whether it is written is not known.
         """
         self._refuse_if_failed()
+        self._look_at_files(is_written=False)
         try:
             self._connection.execute(QUERIES["begin"])
             yield
@@ -98,6 +112,7 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
+        self._look_at_files(is_written=True)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -117,8 +132,37 @@ class Database:
 
     def close(self) -> None:
         """Close the connection. A second call does nothing."""
-        self._failed = self._failed or "the store is closed"
+        if self._failed == FORKED:
+            return
+        files, self._files = self._files, None
+        if files is not None:
+            files.let_go()
+        if self._failed:  # what is on the disk is not known: the next start finds out
+            with suppress(apsw.Error):
+                self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self._failed = self._failed or CLOSED
         close(self._connection)
+        if files is not None:
+            files.close()
+
+    def forget(self) -> None:
+        """In a child: the connection is the parent's, which may be in the middle of a commit in memory they share."""
+        self._failed = FORKED
+        leak(self._connection, apsw)  # which closes every connection when it is finalized itself
+
+    def _look_at_files(self, *, is_written: bool) -> None:
+        """Refuse to go on when they are not what they were.
+
+        Raises:
+            StoreFailed: they are not; one line says which, and what to do.
+        """
+        if self._files is None or not (fault := self._files.fault(is_written=is_written)):
+            return
+        if self._files.log_can_be_saved():
+            with suppress(apsw.Error):
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._failed = fault
+        raise StoreFailed(fault)
 
     def _row_by_row(self, name: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         try:
@@ -134,6 +178,8 @@ class Database:
             raise self._refusal(error) from error
 
     def _roll_back(self) -> None:
+        if self._failed == FORKED:
+            return
         try:
             if self._connection.in_transaction:  # SQLite rolls back by itself after some errors
                 self._connection.execute(QUERIES["rollback"])

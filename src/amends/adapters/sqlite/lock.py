@@ -8,13 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from amends.errors import StoreUnusable
+from amends.adapters.sqlite.forks import forget_in_children
+from amends.errors import StoreInUse, StoreUnusable
 
 PID_BYTES_MAX: Final = 20
 
 
 class EngineLock:
-    """The lock file beside a database, held from `__init__` to `release`.
+    """The lock file beside a database, held from `__init__` to `release`, by this process and none of its children.
 
     A file of its own: POSIX drops every lock on a file as soon as its process closes any descriptor of it, so nothing
     but SQLite may open the database itself. The file stays when the lock is released: whoever removed it could remove
@@ -28,23 +29,31 @@ class EngineLock:
             database: the store's file.
 
         Raises:
-            StoreUnusable: another engine has it, or the lock file cannot be written.
+            StoreInUse: another engine has it.
+            StoreUnusable: the lock file cannot be written.
         """
         path = database.with_name(f"{database.name}.lock")
+        self._file = -1
+        forget_in_children(self)
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         except OSError as error:
             raise StoreUnusable(f"{database}: its lock file {path.name} cannot be written: {error.strerror}") from error
         if not _take(self._file):
             holder = os.read(self._file, PID_BYTES_MAX).decode("ascii", "replace").strip()
-            os.close(self._file)
-            raise StoreUnusable(f"{database}: in use by the engine of process {holder or 'unknown'}")
+            self.forget()
+            raise StoreInUse(f"{database}: in use by the engine of process {holder or 'unknown'}")
         self._say(b"%d\n" % os.getpid())
 
     def release(self) -> None:
         """Give it back. A second call does nothing."""
         if self._file >= 0:
             self._say(b"")
+            self.forget()
+
+    def forget(self) -> None:
+        """Let go of the file: the lock ends with the last process that has it open."""
+        if self._file >= 0:
             os.close(self._file)
             self._file = -1
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
+from amends.adapters.sqlite.queries import QUERIES
+from amends.adapters.sqlite.rows import text_of
 from amends.adapters.sqlite.settings import pragma
 from amends.errors import StoreUnusable
 
@@ -24,6 +28,9 @@ def _loaded() -> list[str]:
 SCHEMAS: Final = _loaded()
 """What leads from each version to the next: the first from nothing to version 1."""
 VERSION: Final = len(SCHEMAS)
+
+OF_SQLITE: Final = re.compile(rb"sqlite_(stat\d|sequence)")
+"""What ANALYZE leaves, and a counter that cannot be dropped any more once any table had one: they change no row."""
 
 
 def version_of(connection: apsw.Connection) -> int:
@@ -53,31 +60,65 @@ def migrate(connection: apsw.Connection) -> None:
         _apply(connection, version)
 
 
-def check_schema(connection: apsw.Connection) -> None:
-    """Compare the tables, indexes and views with those of this version. A user's own beside them are left alone.
+def check_schema(connection: apsw.Connection, version: int) -> None:
+    """Compare all that is in the schema with what a version has: nothing is missing or changed, and nothing is added.
+
+    A trigger is a program that would run inside our transactions; so would the constraints of a table.
+
+    Raises:
+        StoreUnusable: it names what is not as it was made, and how it is removed.
+        apsw.Error: the schema cannot be read.
+    """
+    check_own(connection, version)
+    for what in additions(_made(connection), version):
+        raise StoreUnusable(what)
+
+
+def check_own(connection: apsw.Connection, version: int) -> None:
+    """Compare the tables, indexes and views of a version with those that are there, whatever is beside them.
 
     Raises:
         StoreUnusable: one is not as it was made.
         apsw.Error: they cannot be read.
     """
-    found = _made(connection)
-    for name, script in _expected().items():
+    found = {(text_of(kind), text_of(name)): script for kind, name, script in _made(connection)}
+    for name, script in _expected(version).items():
         if found.get(name) != script:
-            raise StoreUnusable(f"its {name.decode()} is not what version {VERSION} has")
+            raise StoreUnusable(f"its {' '.join(name)} is not what version {version} has")
+
+
+def additions(made: Iterable[tuple[Any, ...]], version: int = VERSION) -> Iterator[str]:
+    """What somebody added to a schema: for each a line that names it, says how it is removed, and where it may be.
+
+    Args:
+        made: kind, name and statement of all that is there, as the query `made` finds them.
+        version: of the schema.
+    """
+    for kind, name, _ in made:
+        known = text_of(kind), text_of(name)
+        if known not in _expected(version) and not (kind == b"table" and OF_SQLITE.fullmatch(name)):
+            yield (
+                f"the {' '.join(known)} is none of Amends': remove it (DROP {known[0].upper()} {_quoted(known[1])}); "
+                "tables of your own belong in another file (ATTACH), views in your own connection (CREATE TEMP VIEW)"
+            )
+
+
+def _quoted(name: str) -> str:
+    """A name as SQL has it."""
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 @cache
-def _expected() -> dict[bytes, bytes]:
+def _expected(version: int) -> dict[tuple[str, str], bytes]:
     with closing(apsw.Connection(":memory:")) as connection:
-        migrate(connection)
-        return _made(connection)
+        for number in range(1, version + 1):
+            _apply(connection, number)
+        return {(kind.decode(), name.decode()): script for kind, name, script in _made(connection)}
 
 
-def _made(connection: apsw.Connection) -> dict[bytes, bytes]:
-    found = connection.execute(
-        "SELECT CAST(type || ' ' || name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL"
-    )
-    return dict(found)
+def _made(connection: apsw.Connection) -> list[tuple[Any, ...]]:
+    return connection.execute(QUERIES["made"]).fetchall()
 
 
 def _apply(connection: apsw.Connection, version: int) -> None:

@@ -10,14 +10,24 @@ from typing import Final
 
 import apsw
 
+from amends.adapters.sqlite import log
 from amends.adapters.sqlite.database import close
-from amends.adapters.sqlite.migrations import VERSION, check_schema, migrate, version_of
+from amends.adapters.sqlite.migrations import VERSION, check_own, check_schema, migrate, version_of
 from amends.adapters.sqlite.refusals import words_of
-from amends.adapters.sqlite.settings import BEFORE_THE_LOG, READER, WRITER, check_library, expect, put_in_force
+from amends.adapters.sqlite.settings import (
+    BEFORE_THE_LOG,
+    READER,
+    WRITER,
+    Settings,
+    check_library,
+    expect,
+    put_in_force,
+)
 from amends.errors import StoreUnusable
 
 WRITE: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 READ: Final = apsw.SQLITE_OPEN_READWRITE  # of the shared memory beside the file; `query_only` keeps it from the file
+READ_SEALED: Final = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 
 PAGE_BYTES: Final = 8_192
 """Of a new file. Half as many pages as of SQLite's 4,096 bytes make a commit of a thousand sagas a tenth cheaper."""
@@ -47,9 +57,8 @@ def check_writable(file: Path) -> None:
     Raises:
         StoreUnusable: the file, or the directory where its log is to be, cannot be written.
     """
-    by_its_rights = os.access in os.supports_effective_ids  # of the process, not of whoever started it
     for place in (file, file.parent):
-        if place.exists() and not os.access(place, os.W_OK, effective_ids=by_its_rights):
+        if place.exists() and not _is_writable(place):
             raise StoreUnusable(f"{place}: not writable")
 
 
@@ -64,16 +73,21 @@ def open_writer(file: Path, vfs: str) -> apsw.Connection:
     Raises:
         StoreUnusable: the file is no store that this version can use, or a setting is not in force.
     """
-    with _opened(file, WRITE, vfs) as connection:
+    _check_log(file)
+    with _opened(file, str(file), WRITE, vfs) as connection:
+        is_left = log.is_left(file, vfs)  # nothing was asked yet, so SQLite has not begun one
         put_in_force(connection, {"locking_mode": "exclusive" if vfs else "normal"})
         put_in_force(connection, {**WRITER, **BEFORE_THE_LOG})
-        is_new = version_of(connection) == 0  # before anything is written to what may not be ours
+        version = version_of(connection)  # before anything is written to what may not be ours
+        check_schema(connection, version)
         connection.pragma("page_size", PAGE_BYTES)
         put_in_force(connection, {"journal_mode": "wal", **WRITER})
+        if is_left:
+            log.settle(connection, file, vfs)
         migrate(connection)
-        check_schema(connection)
-        if is_new and not vfs:
+        if not vfs and (is_left or version == 0):
             sync(file.parent)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
     return connection
 
 
@@ -83,18 +97,36 @@ def open_reader(file: Path) -> apsw.Connection:
     Raises:
         StoreUnusable: there is no store that this version can read, or a setting is not in force.
     """
+    _check_log(file)
     if not file.exists():
         raise StoreUnusable(f"{file}: there is no such file")
-    with _opened(file, READ, "") as connection:
+    try:
+        return _reader(file, str(file), READ, {"journal_mode": "wal"})
+    except StoreUnusable as error:
+        if not isinstance(error.__cause__, apsw.CantOpenError) or _is_writable(file.parent):
+            raise
+        return _reader_of_sealed(file)
+
+
+def _reader_of_sealed(file: Path) -> apsw.Connection:
+    """A reader of a file beside which SQLite can make no shared memory: it reads the file alone, if that is all."""
+    if size := log.size_of(file):
+        raise StoreUnusable(
+            f"{file}: its engine did not end by itself: {size} bytes of commits are in {log.log_of(file).name}, and "
+            "where it lies nothing can be written; copy both files to where it can, and read them there"
+        )
+    return _reader(file, f"{file.as_uri()}?immutable=1", READ_SEALED, {})
+
+
+def _reader(file: Path, name: str, flags: int, settings: Settings) -> apsw.Connection:
+    with _opened(file, name, flags, "") as connection:
         put_in_force(connection, READER)
         version = version_of(connection)
         if version < VERSION:
             held = f"a store of version {version}" if version else "no store yet"
             raise StoreUnusable(f"it holds {held}; an engine that opens it brings it to version {VERSION}")
-        check_schema(connection)
-        expect(connection, {"journal_mode": "wal"})
-        # The last one to close a store would take in the log: that is the writer's.
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        check_own(connection, version)
+        expect(connection, settings)
     return connection
 
 
@@ -110,13 +142,17 @@ def sync(place: Path) -> None:
 
 
 @contextmanager
-def _opened(file: Path, flags: int, vfs: str) -> Iterator[apsw.Connection]:
-    """A connection, closed again when what is done with it inside fails."""
+def _opened(file: Path, name: str, flags: int, vfs: str) -> Iterator[apsw.Connection]:
+    """A connection, closed again when what is done with it inside fails.
+
+    The last one to close a store would take in its log: that is for the writer alone, and once it may be built on.
+    """
     check_library()
     connection = None
     try:
-        connection = apsw.Connection(str(file), flags=flags, vfs=vfs or None)
+        connection = apsw.Connection(name, flags=flags, vfs=vfs or None)
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         yield connection
     except BaseException as error:
         if connection is not None:
@@ -128,6 +164,25 @@ def _opened(file: Path, flags: int, vfs: str) -> Iterator[apsw.Connection]:
         if isinstance(error, StoreUnusable):
             raise StoreUnusable(f"{file}: {error}") from error
         raise
+
+
+def _check_log(file: Path) -> None:
+    """Refuse a log without its database: SQLite would delete it, and begin anew.
+
+    Raises:
+        StoreUnusable: there is one.
+    """
+    if (size := log.size_of(file)) and not (file.exists() and file.stat().st_size):
+        what = "empty" if file.exists() else "gone"
+        raise StoreUnusable(
+            f"{file}: it is {what}, and its log {log.log_of(file).name} is left, with {size} bytes of commits. Put the "
+            "file back that belongs to it; or move the log away, and then restore a backup, or begin a new store"
+        )
+
+
+def _is_writable(place: Path) -> bool:
+    """By the rights of the process, not of whoever started it."""
+    return os.access(place, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _check(file: Path) -> None:

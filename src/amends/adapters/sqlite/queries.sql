@@ -247,3 +247,7 @@ SELECT CAST(definition AS BLOB), CAST(status AS BLOB), sum(sagas) FROM (
 SELECT DISTINCT CAST(value ->> 0 AS BLOB), value ->> 1 FROM json_each(?1)
 WHERE NOT EXISTS (SELECT 1 FROM subjects WHERE subject = value ->> 0 AND block = value ->> 1)
     AND NOT EXISTS (SELECT 1 FROM sagas WHERE id = value ->> 0 AND block = value ->> 1);
+
+-- name: made
+-- All that was made by a statement: its kind, its name, the statement.
+SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL;

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from amends.adapters.sqlite.client_keys import ClientKeys
-from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.database import Database, close
+from amends.adapters.sqlite.files import Files
 from amends.adapters.sqlite.lock import EngineLock
+from amends.adapters.sqlite.mounts import FULL, durability_of, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reading import Reading
 from amends.adapters.sqlite.rows import block_values
@@ -22,8 +24,6 @@ Row = TypeVar("Row", SagaRow, EntityRow)
 
 NO_BLOCK: Final = 0
 """Of a saga that was taken over: the blocks stay in the store in which it ran."""
-DURABILITY: Final = "full"
-"""What a commit survives with the settings of `amends.adapters.sqlite.settings`: a kill, and a power cut."""
 
 
 class SqliteStore:
@@ -44,9 +44,11 @@ class SqliteStore:
         with ExitStack() as opened:
             self._lock = EngineLock(file)
             opened.callback(self._lock.release)
-            self._database = Database(open_writer(file, vfs))
+            connection = open_writer(file, vfs)
+            opened.callback(close, connection)
+            self._database = Database(connection, None if vfs else _files_of(file))
             opened.callback(self._database.close)
-            reading = self._checked(file)
+            reading = self._checked(file, FULL if vfs else durability_of(kind_of(file)))
             opened.pop_all()
         self.saga, self.sagas = reading.saga, reading.sagas
         self.entity, self.entities, self.shapes = reading.entity, reading.entities, reading.shapes
@@ -90,9 +92,9 @@ class SqliteStore:
         self._database.close()
         self._lock.release()
 
-    def _checked(self, file: Path) -> Reading:
+    def _checked(self, file: Path, durability: str) -> Reading:
         """Check what every decision rests on, and say to other processes what this one runs with."""
-        reading, in_force = Reading(self._database), {"durability": DURABILITY}
+        reading, in_force = Reading(self._database), {"durability": durability}
         try:
             reading.head()
             reading.shapes()
@@ -136,6 +138,13 @@ class SqliteStore:
     def _update(self, kind: str, rows: Sequence[SagaRow | EntityRow]) -> None:
         if self._database.write(f"update_{kind}", _checked(rows)) != len(rows):
             raise StoreConflict(f"{kind}: a row is not the one that its change was decided on")
+
+
+def _files_of(file: Path) -> Files:
+    try:
+        return Files(file)
+    except OSError as error:
+        raise StoreUnusable(f"{file}: {error.strerror}: {error.filename}") from error
 
 
 def _parted(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:

@@ -1,0 +1,57 @@
+"""What a file system keeps of what it is given: not every one that takes an `fsync` has a disk behind it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+MOUNTS: Final = Path("/proc/self/mountinfo")
+"""Of Linux (proc_pid_mountinfo(5)): the fifth field is where it is mounted; the first one behind a lone ``-`` the kind
+of the file system. On other systems nothing is known of it."""
+ESCAPED: Final = re.compile(r"\\([0-7]{3})")  # how a blank, a tab, a newline and a backslash are written in a path
+
+FULL: Final = "full"
+"""What a commit survives with the settings of `amends.adapters.sqlite.settings`: a kill, and a power cut."""
+
+IN_MEMORY: Final = {"ramfs", "rootfs", "tmpfs"}
+OF_A_NETWORK: Final = {
+    "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "lustre", "ncpfs", "nfs",
+    "nfs4", "smb3", "smbfs",
+}  # fmt: skip
+ON_A_DISK: Final = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "reiserfs", "xfs", "zfs"}
+
+
+def kind_of(file: Path) -> str:
+    """The kind of the file system on which a file is or would be; empty when that is not known.
+
+    Args:
+        file: without symbolic links, as `amends.adapters.sqlite.opening.checked_path` gives it.
+    """
+    try:
+        lines = os.fsdecode(MOUNTS.read_bytes()).splitlines()
+    except OSError:
+        return ""
+    found = [_mount(line) for line in lines if " - " in line]
+    on_the_way = [(len(place.parts), number, kind) for number, (place, kind) in enumerate(found) if _is_in(file, place)]
+    return max(on_the_way)[-1] if on_the_way else ""  # of two at one place, the later one hides the other
+
+
+def durability_of(kind: str) -> str:
+    """What a commit survives on a file system of a kind: ``full``, or ``reduced`` and why."""
+    if kind in IN_MEMORY:
+        return f"reduced: {kind} keeps nothing over a reboot"
+    if kind in OF_A_NETWORK:
+        return f"reduced: {kind} is a network's file system, whose locks and syncs SQLite cannot rely on"
+    return FULL
+
+
+def _mount(line: str) -> tuple[Path, str]:
+    before, _, behind = line.partition(" - ")
+    place = ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), before.split(" ")[4])
+    return Path(place), behind.split(" ")[0]
+
+
+def _is_in(file: Path, place: Path) -> bool:
+    return file.is_relative_to(place)
