@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from amends.errors import StoreFailed as StoreFailed
     from amends.errors import StoreFull as StoreFull
     from amends.errors import StoreInUse as StoreInUse
+    from amends.errors import StoreTooBig as StoreTooBig
     from amends.errors import StoreUnusable as StoreUnusable
     from amends.errors import UnusableInput as UnusableInput
     from amends.scenario import Scenario as Scenario
@@ -97,7 +98,7 @@ _HOMES: Final = {
     "amends.engine.shell": "Engine",
     "amends.errors": (
         "AmendsError DefinitionError EngineMisused EngineStopped KeyReused Overloaded ParticipantError RequestRefused "
-        "StoreBusy StoreConflict StoreError StoreFailed StoreFull StoreInUse StoreUnusable UnusableInput"
+        "StoreBusy StoreConflict StoreError StoreFailed StoreFull StoreInUse StoreTooBig StoreUnusable UnusableInput"
     ),
     "amends.scenario": "Scenario",
 }
