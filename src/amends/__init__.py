@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from amends.errors import EngineMisused as EngineMisused
     from amends.errors import EngineStopped as EngineStopped
     from amends.errors import KeyReused as KeyReused
+    from amends.errors import OperatorNeeded as OperatorNeeded
     from amends.errors import Overloaded as Overloaded
     from amends.errors import ParticipantError as ParticipantError
     from amends.errors import RequestRefused as RequestRefused
@@ -97,8 +98,9 @@ _HOMES: Final = {
     "amends.engine.handle": "Handle Result",
     "amends.engine.shell": "Engine",
     "amends.errors": (
-        "AmendsError DefinitionError EngineMisused EngineStopped KeyReused Overloaded ParticipantError RequestRefused "
-        "StoreBusy StoreConflict StoreError StoreFailed StoreFull StoreInUse StoreTooBig StoreUnusable UnusableInput"
+        "AmendsError DefinitionError EngineMisused EngineStopped KeyReused OperatorNeeded Overloaded ParticipantError "
+        "RequestRefused StoreBusy StoreConflict StoreError StoreFailed StoreFull StoreInUse StoreTooBig StoreUnusable "
+        "UnusableInput"
     ),
     "amends.scenario": "Scenario",
 }

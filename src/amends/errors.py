@@ -17,6 +17,7 @@
     │   ├── StoreConflict   the loop: somebody else wrote first; nothing was written
     │   ├── StoreTooBig     the loop: more at once than the storage takes; nothing was written
     │   └── StoreFailed     the operator: the storage failed; what was written is seen at the next start
+    ├── OperatorNeeded      the operator: a saga that somebody waits for needs one; also a ``TimeoutError``
     ├── EngineStopped       the caller: the engine was closed, or its storage failed
     └── EngineMisused       the caller: the engine is of another process, or of another event loop
 
@@ -54,6 +55,13 @@ class RequestRefused(AmendsError, ValueError):
 
 class KeyReused(RequestRefused):
     """A client key stands for another request than the one that came with it now."""
+
+
+class OperatorNeeded(AmendsError, TimeoutError):
+    """A saga that somebody waits for waits for an operator itself. The message says why, what is owed, what to do.
+
+    It is a ``TimeoutError``, so that whoever is ready for a saga that has not ended in time is ready for this.
+    """
 
 
 class Overloaded(AmendsError):

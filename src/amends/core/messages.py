@@ -285,10 +285,12 @@ class Park(NamedTuple):
     Attributes:
         saga_id: the saga that waits.
         outstanding: what is owed, as ``STEP/do`` or ``STEP/undo``.
+        trouble: why.
     """
 
     saga_id: str
     outstanding: tuple[str, ...]
+    trouble: str
 
 
 class End(NamedTuple):

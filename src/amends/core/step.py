@@ -327,7 +327,7 @@ def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entit
     write = Write(run.saga_id, number, in_words(said), story.words)
     if at is None:
         return new, (write, End(run.saga_id)) if story.changes else (write,)
-    alert = (Park(run.saga_id, new.outstanding()),) if stuck else ()
+    alert = (Park(run.saga_id, new.outstanding(), trouble),) if stuck else ()
     return new, (write, *_unanswered(new, run.waiting), *alert)
 
 

@@ -24,8 +24,9 @@ from amends.core.messages import Answered, Decline, Done, Input, Kind, Later, Ou
 from amends.core.step import Run
 from amends.engine.calls import Calls
 from amends.engine.codec import Form
+from amends.engine.ends import Ends, end_of
 from amends.engine.exceptions import raised
-from amends.engine.handle import Handle, Result, result_of
+from amends.engine.handle import Handle, Result
 from amends.engine.limits import Limits
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact
 from amends.engine.turn import Turn, Turner
@@ -35,6 +36,7 @@ from amends.errors import (
     AmendsError,
     EngineMisused,
     EngineStopped,
+    OperatorNeeded,
     Overloaded,
     RequestRefused,
     StoreBusy,
@@ -42,16 +44,16 @@ from amends.errors import (
     StoreFull,
 )
 from amends.ports import Clock, Store
-from amends.stored import Unreadable
 
 BATCH_MAX: Final = 3000  # sagas, commands or inputs in a turn: some 75 ms; a hot entity is read and written once in it
 KEY_LENGTH_MAX: Final = 255  # of a client key; a longer one is no name (Idempotency-Key header, IETF draft-07)
 SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
 SECOND_MS: Final = 1000
 SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
+LOOK_S: Final = 5.0  # how long at least whoever asks for a result waits to be told how the saga stands: a slow turn
 
 TURN_THREAD: Final = "amends-turn"
-PARKED: Final = "saga %s waits for an operator: %s"  # an entry of the log: which, and what is outstanding
+PARKED: Final = "saga %s waits for an operator: %s: %s"  # an entry of the log: which, what is outstanding, and why
 FAILED: Final = "saga %s: %s/%s failed, attempt %d: %s"  # likewise: which request, which attempt, and how
 OTHER_PROCESS: Final = (
     "this engine was opened by process %d, and this is process %d, a child of it, in which nothing of it runs: ask "
@@ -106,7 +108,7 @@ class Engine:
         self._queue: deque[Waiting] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
-        self._waiters: dict[str, list[asyncio.Future[Result]]] = {}
+        self._ends = Ends()
         self._due_ms: int | None = None
         self._is_drained = False
         self._closing: asyncio.Task[None] | None = None
@@ -375,35 +377,29 @@ class Engine:
 
         Args:
             saga_id: which.
-            timeout: how long to wait, in seconds; ``None`` for as long as it takes.
+            timeout: how long to wait, in seconds, >= 0; ``None`` for as long as it takes. How the saga stands is told
+                in any case, also with 0: of one that has ended its result, of one that waits for an operator that.
 
         Raises:
-            RequestRefused: there is no such saga.
+            RequestRefused: there is no such saga, it cannot be read, or `timeout` is none.
+            OperatorNeeded: it waits for an operator, or does so from now on; a ``TimeoutError``, too.
             TimeoutError: it had not ended by then; it goes on.
             EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._end_of(saga_id)
-        except TimeoutError as error:
-            raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
-
-    async def _end_of(self, saga_id: str) -> Result:
         self._expect_answers()
-        saga_id = _name(saga_id)
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(saga_id, []).append(waiter)
-        try:
-            live = await self._call(Look(lambda work: work.saga(saga_id)), waits=True)
-            if live is None or isinstance(live, Unreadable):
-                raise RequestRefused(f"there is no saga {saga_id!r} that can be read")
-            return result_of(live.run) or await waiter
-        finally:
-            waiters = self._waiters.get(saga_id, [])
-            if waiter in waiters:
-                waiters.remove(waiter)
-            if not waiters:
-                self._waiters.pop(saga_id, None)
+        saga_id, patience_s, clock = _name(saga_id), _patience(timeout), asyncio.get_running_loop().time
+        until = clock() + patience_s
+        with self._ends.waiter(saga_id) as waiter:
+            try:
+                async with asyncio.timeout(max(patience_s, LOOK_S)):
+                    look = Look(lambda work: work.standing(saga_id))
+                    ended = end_of(await self._call(look, waits=True))
+                async with asyncio.timeout_at(until):
+                    return ended or await waiter
+            except OperatorNeeded:
+                raise
+            except TimeoutError as error:
+                raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
 
     def _form_of(self, saga: Saga) -> Form:
         self._expect_answers()
@@ -523,11 +519,8 @@ class Engine:
             saga_id, step, kind, attempt, error, cause = failure
             log.warning(FAILED, saga_id, step, kind.value, attempt, error, exc_info=cause)
         for park in turn.parked:
-            log.error(PARKED, park.saga_id, ", ".join(park.outstanding))
-        for saga_id, run in turn.ended.items() if self._waiters else ():
-            for waiter in self._waiters.pop(saga_id, ()):
-                if not waiter.done():
-                    waiter.set_result(result_of(run))  # type: ignore[arg-type]  # it ended
+            log.error(PARKED, park.saga_id, ", ".join(park.outstanding), park.trouble)
+        self._ends.tell(turn)
         for waiting, answer in zip(batch, turn.replies, strict=True):
             self._reply(waiting, answer)
 
@@ -561,10 +554,9 @@ class Engine:
     def _refuse(self, reason: EngineStopped) -> None:
         """Nobody will be answered any more."""
         self._stopped = reason
-        waiters = [waiter for waiting in self._waiters.values() for waiter in waiting]
         replies = [waiting.reply for waiting in self._queue if waiting.reply is not None]
         self._queue.clear()
-        for future in (*waiters, *replies):
+        for future in (*self._ends.everybody(), *replies):
             if not future.done():
                 future.set_exception(EngineStopped(str(reason)))
                 future.exception()  # who waits is told; that nobody waits any more is no error
@@ -616,6 +608,15 @@ def _text(name: object) -> str:
 
 def _keys(key: object) -> Sequence[str]:
     return () if key is None else [_key(key)]
+
+
+def _patience(timeout: object) -> float:
+    """How long to wait, in seconds; without end for ``None``."""
+    if timeout is None:
+        return DURATION_MAX
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
+        raise RequestRefused(f"timeout is {timeout!r:.300}; give seconds, 0 or more, or None for as long as it takes")
+    return float(min(timeout, DURATION_MAX))
 
 
 def _name(name: object) -> str:

@@ -18,7 +18,6 @@ from amends.engine.digests import digest_by_position, digest_of
 from amends.engine.exceptions import answerable
 from amends.engine.work import Work
 from amends.errors import RequestRefused
-from amends.stored import Unreadable
 
 SAGA: Final = "saga"
 REFUSED: Final = "refused"
@@ -164,11 +163,7 @@ class Hear(_Single):
         Raises:
             RequestRefused: there is no such saga, or it cannot be read.
         """
-        live = work.saga(self.saga_id)
-        if live is None:
-            raise RequestRefused(f"there is no saga {self.saga_id!r}")
-        if isinstance(live, Unreadable):
-            raise RequestRefused(f"saga {self.saga_id!r} cannot be read: {live.why}")
+        live = work.found(self.saga_id)
         if isinstance(self.said, Answered) and all(
             self.said.step != step.event for step in live.form.saga.every_step()
         ):

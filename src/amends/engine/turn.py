@@ -58,6 +58,7 @@ class Turn(NamedTuple):
         ended: sagas that became final, by id.
         parked: sagas that now wait for an operator.
         failures: attempts that failed, for the log.
+        immovable: sagas that were found to be set aside, and why.
     """
 
     due_ms: int | None
@@ -67,6 +68,7 @@ class Turn(NamedTuple):
     ended: Mapping[str, Run] = {}
     parked: Sequence[Park] = ()
     failures: Sequence[Failure] = ()
+    immovable: Mapping[str, str] = {}
 
 
 class _Spoilt(Exception):
@@ -103,7 +105,7 @@ class Turner:
         self._lives: dict[str, Live] = {}
         self._lives_size = 0
         self._resumed: tuple[int, str] | None = (0, "")
-        self._immovable: set[str] = set()
+        self._immovable: dict[str, str] = {}
         self._trouble: StoreError | None = None
         self._due_ms = 0  # no saga is due before it; the first one may be later
         self._rows: dict[str, SagaRow | Unreadable] = {}
@@ -117,6 +119,7 @@ class Turner:
             lambda: next(ids),
             self._entity_forms,
             self._aside,
+            self._immovable,
         )
 
     def form_of(self, saga: Saga) -> Form:
@@ -239,7 +242,7 @@ class Turner:
         self._immovable |= work.immovable
         sends, dropped = self._flights.take_off(work.runs(), work.asked, now_ms)
         owned = [(step, send._replace(request=opened_request(send.request))) for step, send in sends]
-        return Turn(None, replies, owned, dropped, work.ended, work.parked, work.failures)
+        return Turn(None, replies, owned, dropped, work.ended, work.parked, work.failures, work.immovable)
 
     def _carried_out(self, place: int, task: Task, work: Work) -> Any:
         try:
@@ -300,6 +303,7 @@ class Turner:
             {saga_id: run for turn in turns for saga_id, run in turn.ended.items()},
             [park for turn in turns for park in turn.parked],
             [failure for turn in turns for failure in turn.failures],
+            {saga_id: why for turn in turns for saga_id, why in turn.immovable.items()},
         )
 
     def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> Turn:
@@ -317,6 +321,7 @@ class Turner:
             if not work.is_empty():
                 self._take_over(*self._committed(work))
             self._immovable |= work.immovable
+            return Turn(None, [task.joined([refused])], immovable=work.immovable)
         return Turn(None, [task.joined([refused])])
 
     def _one_by_one(self, batches: Sequence[Sequence[Task]], now_ms: int) -> list[Turn]:

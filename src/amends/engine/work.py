@@ -109,6 +109,7 @@ class Wares(NamedTuple):
         new_id: gives an id that no saga has.
         entity_forms: of which types entities are.
         aside: kind and name of the rows that were set aside before.
+        immovable: sagas that this process set aside, and why.
     """
 
     shelf: Shelf
@@ -117,6 +118,7 @@ class Wares(NamedTuple):
     new_id: Callable[[], str]
     entity_forms: EntityForms
     aside: Collection[tuple[str, str]]
+    immovable: Mapping[str, str]
 
 
 class Work:
@@ -133,7 +135,7 @@ class Work:
         asked: requests that came up, by their attempts.
         keys: client keys that are new.
         set_aside: rows that turned out to be unreadable, and were not known to be.
-        immovable: sagas among those that are unreadable, whether or not it was known.
+        immovable: sagas among those that are unreadable, whether or not it was known, and why.
     """
 
     def __init__(
@@ -169,7 +171,7 @@ class Work:
         self.asked: dict[Flight, Send] = {}
         self.keys: dict[str, KeyRow] = {}
         self.set_aside: dict[tuple[str, str], Unreadable] = {}
-        self.immovable: set[str] = set()
+        self.immovable: dict[str, str] = {}
         self._wares = wares
         self._known = known
         self._looked_at: dict[str, Live] = {}
@@ -190,6 +192,30 @@ class Work:
             self._looked_at[saga_id] = live
             self._size += len(live.request)
         return live
+
+    def found(self, saga_id: str) -> Live:
+        """A saga as this batch sees it.
+
+        Raises:
+            RequestRefused: there is none, or it cannot be read.
+        """
+        live = self.saga(saga_id)
+        if live is None:
+            raise RequestRefused(f"there is no saga {saga_id!r}")
+        if isinstance(live, Unreadable):
+            raise RequestRefused(f"saga {saga_id!r} cannot be read: {live.why}")
+        return live
+
+    def standing(self, saga_id: str) -> Run:
+        """Where a saga stands that somebody waits for.
+
+        Raises:
+            RequestRefused: there is none, or it cannot be read, or was set aside.
+        """
+        run = self.found(saga_id).run
+        if saga_id in self._wares.immovable and underway(run.state) is not None:
+            raise set_aside(saga_id, self._wares.immovable[saga_id])
+        return run
 
     def runs(self) -> Iterator[Run]:
         """The sagas that this batch looked at, as they stand now."""
@@ -380,7 +406,7 @@ class Work:
     def put_aside(self, row: Unreadable) -> None:
         """Note that a row cannot be used: it is left as it is, and listed."""
         if row.kind == "saga":
-            self.immovable.add(row.name)
+            self.immovable[row.name] = row.why
         name = row.kind, row.name
         if name not in self.set_aside and name not in self._wares.aside:
             self.set_aside[name] = row
@@ -550,6 +576,11 @@ def _storable(said: Input) -> Input:
         outcome: Any = storable(said.outcome, said.step)
         return said if outcome is said.outcome else replace(said, outcome=outcome)
     return said
+
+
+def set_aside(saga_id: str, why: str) -> RequestRefused:
+    """What whoever waits for a saga is told that was set aside."""
+    return RequestRefused(f"saga {saga_id!r} is set aside, and does not go on before the next start: {why}")
 
 
 def _answer_in(said: Input) -> Any:
