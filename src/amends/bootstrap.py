@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from amends.adapters.clock import SystemClock
+from amends.adapters.clock import SystemClock, doubt_of
 from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.archive import archived
 from amends.adapters.sqlite.backup import Progress
@@ -23,7 +24,7 @@ from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
 from amends.engine.limits import DRAIN_S, QUEUE_MAX, Limits
 from amends.engine.shell import Engine
-from amends.errors import EngineStopped, StoreInUse, StoreUnusable, UnusableInput
+from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
 from amends.ports import Store
 from amends.stored import Head
 
@@ -34,12 +35,15 @@ LOCK_PAUSE_S: Final = 0.05  # between two looks at whether a store is free
 LOCK_WAIT_MAX_S: Final = 3600.0
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
+log = logging.getLogger("amends")
+
 
 class Opening:
     """An engine about to be opened: ``async with`` gives an `Engine`, ``with`` its blocking twin."""
 
-    def __init__(self, make: Callable[[], Engine], lock_wait_s: float) -> None:
+    def __init__(self, make: Callable[[], Engine], url: str, lock_wait_s: float) -> None:
         self._make = make
+        self._url = url
         self._lock_wait_s = lock_wait_s
         self._engine: Engine
         self._blocking: BlockingEngine
@@ -53,7 +57,8 @@ class Opening:
         while True:
             self._engine = self._make()
             try:
-                return await self._engine.__aenter__()
+                with self._every_failure_told():
+                    return await self._engine.__aenter__()
             except StoreInUse as error:
                 pause_s = self._pause_s(until, error)
             await asyncio.sleep(pause_s)
@@ -70,7 +75,8 @@ class Opening:
         while True:
             self._blocking = BlockingEngine(self._make())
             try:
-                return self._blocking.__enter__()
+                with self._every_failure_told():
+                    return self._blocking.__enter__()
             except StoreInUse as error:
                 pause_s = self._pause_s(until, error)
             time.sleep(pause_s)
@@ -80,6 +86,14 @@ class Opening:
     ) -> None:
         """See `BlockingEngine.__exit__`."""
         self._blocking.__exit__(kind, error, trace)
+
+    @contextmanager
+    def _every_failure_told(self) -> Iterator[None]:
+        """Whatever the start meets in the store, such as a damaged page: there is no engine, and so it is unusable."""
+        try:
+            yield
+        except StoreError as error:
+            raise StoreUnusable(f"{self._url}: {error}") from error
 
     def _pause_s(self, until: float, error: StoreInUse) -> float:
         """How long to wait before the store is tried again.
@@ -145,12 +159,12 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     def make() -> Engine:
         prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
         return Engine(
-            store, SystemClock, prefix,
+            store, _clock, prefix,
             sagas=sagas, commands=commands, clients=clients or {},
             limits=Limits(concurrency or {}, queue_max, drain_s),
         )  # fmt: skip
 
-    return Opening(make, lock_wait_s)
+    return Opening(make, url, lock_wait_s)
 
 
 def records(path: str | Path) -> SqliteReader:
@@ -204,6 +218,14 @@ def archive(path: str | Path, into: str | Path, before_ms: int) -> Iterator[int]
         for sagas, keys in archived(path, into, before_ms):
             store.commit(departure(sagas, keys, Path(into).name, store.head(), clock.now_ms()))
             yield len(sagas)
+
+
+def _clock(last_ms: int) -> SystemClock:
+    """The clock for a store that was written last at a time."""
+    clock = SystemClock(last_ms)
+    if doubt := doubt_of(last_ms, SystemClock().now_ms()):
+        log.warning("%s", doubt)
+    return clock
 
 
 def _store(url: str) -> Callable[[], Store]:

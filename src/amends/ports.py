@@ -6,9 +6,12 @@ Adapters are in `amends.adapters`; `amends.bootstrap` chooses them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
+
+REDUCED: Final = "reduced: "
+"""How a durability begins that is less than was asked for (P15)."""
 
 
 class Clock(Protocol):
@@ -78,7 +81,7 @@ class Records(Protocol):
         ...
 
     def durability(self) -> str:
-        """What a commit survives, in a word or two: ``full``, or why not."""
+        """What a commit survives, in a few words: ``full``, or ``reduced: `` or ``none: `` and why."""
         ...
 
 

@@ -10,11 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from amends import open as open_store
+from amends.adapters.clock import DAY_MS, SystemClock
+from amends.adapters.sqlite.mounts import durability_of, kind_of
 from amends.adapters.sqlite.store import SqliteStore
 from amends.stored import ABANDONED, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR
 from tests.acceptance.command import ROOT, Ran, amends, environment, process
@@ -320,7 +324,7 @@ def test_the_status_is_a_page(path: Path, copies: Sequence[Copy]) -> None:
     assert re.search(r"\nrate +[\d.]+ started, [\d.]+ ended a minute, over the last 1 min\n", ran.out)
     for name in waiting(path, NEEDS_OPERATOR):
         assert name in ran.out
-    assert re.search(r"\ndurability +full\n", ran.out)
+    assert f"\ndurability      {durability_of(kind_of(path))}\n" in ran.out
     assert re.search(rf"\nhead +{copies[-1].head}\n", ran.out)
 
 
@@ -332,8 +336,23 @@ def test_the_status_for_programs(path: Path, copies: Sequence[Copy]) -> None:
     assert document["needs_operator"] == waiting(path, NEEDS_OPERATOR)
     assert (document["last_minute"]["started"], document["last_minute"]["ended"]) == (24, 18)
     assert f"{document['audit']['number']}:{document['audit']['head']}" == copies[-1].head
-    assert (document["durability"], document["set_aside"]) == ("full", [])
+    assert (document["durability"], document["set_aside"]) == (durability_of(kind_of(path)), [])
     assert 0 < document["oldest_waiting_ms"] <= document["audit"]["at_ms"]
+
+
+def test_a_store_whose_times_are_ahead_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of the machine was years ahead when it was written."""
+    file, ahead_ms = tmp_path / "store.db", 5000 * DAY_MS
+
+    def wall_ns() -> int:
+        return time.time_ns() + ahead_ms * 1_000_000
+
+    monkeypatch.setattr("amends.bootstrap.SystemClock", partial(SystemClock, wall_ns=wall_ns))
+    with open_store(f"sqlite:///{file}", sagas=[]) as engine:
+        engine.transact(lambda work: work.remember("key", "what", None), ["key"])
+    ran = amends("status", "--db", file)
+    assert re.search(r"\nclock +the store's times are (5000|4999) d ahead of this machine's clock\n", ran.out)
+    assert seen("status", "--db", file)["ahead_ms"] > ahead_ms - DAY_MS
 
 
 def test_an_empty_store_has_a_status(tmp_path: Path) -> None:

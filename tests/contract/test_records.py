@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from amends.adapters.sqlite.mounts import durability_of, kind_of
 from amends.core.audit import GENESIS
 from amends.ports import Records, Wanted
 from amends.stored import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, Head, Unreadable
@@ -139,6 +140,6 @@ def test_the_audit_is_read_beside_commits(records: Records, write: Writer) -> No
     assert [block.number for block in blocks] == [2]
 
 
-def test_it_is_told_what_a_commit_survives(records: Records) -> None:
-    """In a word or two."""
-    assert records.durability() in {"full", "none: in memory"}
+def test_it_is_told_what_a_commit_survives(records: Records, tmp_path: Path) -> None:
+    """In a few words; a store in a file says it of its file system."""
+    assert records.durability() in {durability_of(kind_of(tmp_path)), "none: in memory"}

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import apsw
+
 from amends.adapters.sqlite.store import SqliteStore
 from amends.engine.turn import Turner
 from amends.errors import StoreError, StoreUnusable
@@ -137,7 +139,10 @@ class Machine:
         self._outer.head, self._under_way = head, b""
         fault, operations = self._disk.fault, self._disk.operations
         self._disk.fault = None  # what we look at costs no operation
-        found = store._database._connection.pragma("integrity_check")
+        try:
+            found = store._database._connection.pragma("integrity_check")
+        except apsw.CorruptError as error:  # so damaged that it cannot be checked
+            found = str(error)
         self._disk.fault, self._disk.operations = fault, operations
         demand(found == "ok", f"integrity_check: {found}")
 

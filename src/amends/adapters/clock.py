@@ -5,9 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 NS_PER_MS: Final = 1_000_000
+DAY_MS: Final = 86_400_000
+AHEAD_MS: Final = 60_000
+"""So far a store's times may be ahead of a machine's clock without a word: machines that keep time agree to a second,
+those that are set by hand to a minute."""
+BEHIND_MS: Final = 365 * DAY_MS
+"""So long may nobody have opened a store without a word; a clock that jumps ahead mostly jumps by years."""
 
 
 if sys.platform == "linux":
@@ -21,6 +28,34 @@ else:
     def elapsed_ns() -> int:
         """Nanoseconds since some moment."""
         return time.monotonic_ns()
+
+
+def doubt_of(last_ms: int, now_ms: int) -> str:
+    """What is odd about a machine's clock, for the log, when a store is opened; empty when nothing is.
+
+    Args:
+        last_ms: when the store was written last, milliseconds since 1970 (UTC); 0 for never.
+        now_ms: what the machine's clock says.
+    """
+    last, now, days = _words(last_ms), _words(now_ms), abs(now_ms - last_ms) // DAY_MS
+    if last_ms - now_ms > AHEAD_MS:
+        return (
+            f"the store was written last at {last}, and this machine's clock says {now}, {days} days before that. Its "
+            "times go on from there, as they never run back; nothing is lost. If the clock is wrong, close, and set it"
+        )
+    if last_ms and now_ms - last_ms > BEHIND_MS:
+        return (
+            f"this machine's clock says {now}, {days} days after the store was written last, at {last}. If the clock "
+            "is wrong, close and set it before anything is written: the store's times never run back"
+        )
+    return ""
+
+
+def _words(at_ms: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d %H:%M:%SZ}"
+    except (OverflowError, ValueError, OSError):  # beyond the year 9999, or what C takes
+        return f"{at_ms} ms"
 
 
 class SystemClock:

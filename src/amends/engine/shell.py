@@ -43,7 +43,7 @@ from amends.errors import (
     StoreError,
     StoreFull,
 )
-from amends.ports import Clock, Store
+from amends.ports import REDUCED, Clock, Store
 
 BATCH_MAX: Final = 3000  # sagas, commands or inputs in a turn: some 75 ms; a hot entity is read and written once in it
 KEY_LENGTH_MAX: Final = 255  # of a client key; a longer one is no name (Idempotency-Key header, IETF draft-07)
@@ -212,6 +212,8 @@ class Engine:
 
     def _take_over(self) -> None:
         self._store = self._open_store()
+        if (durability := self._store.durability()).startswith(REDUCED):
+            log.warning("what is answered may be lost: durability is %s", durability)
         self._clock = self._open_clock(self._store.head().at_ms)
         self._turner = Turner(
             self._store, self._sagas, self._commands, now_ms=self._clock.now_ms(), prefix=self._prefix

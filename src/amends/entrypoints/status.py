@@ -8,6 +8,7 @@ from typing import Final
 
 from rich.text import Text
 
+from amends.adapters.clock import AHEAD_MS
 from amends.auditing.chain import head_text
 from amends.bootstrap import records
 from amends.entrypoints.documents import overview_document, write_document
@@ -52,6 +53,9 @@ def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
     yield from _named("for an operator", list(seen.for_operator), out)
     yield from _named("set aside", [f"{kind} {name}: {why}" for kind, name, why in seen.set_aside], out)
     yield _fact("durability", seen.durability)
+    if seen.ahead_ms > AHEAD_MS:
+        ahead = f"the store's times are {span(seen.ahead_ms)} ahead of this machine's clock"
+        yield _fact("clock", Text(ahead, STYLES["refused"]))
     head = seen.head
     if head is None:
         yield _fact("audit", Text("its last block is not what was written", STYLES["refused"]))

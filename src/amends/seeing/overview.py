@@ -25,6 +25,7 @@ class Overview(NamedTuple):
         set_aside: rows that an engine found to be unreadable.
         durability: what a commit survives.
         head: where the audit ends; ``None`` when its last block is damaged.
+        ahead_ms: how far the store's times are ahead of the given one, milliseconds; 0 when they are not.
     """
 
     counts: Mapping[tuple[str, str], int]
@@ -34,6 +35,7 @@ class Overview(NamedTuple):
     set_aside: Sequence[Unreadable]
     durability: str
     head: Head | None
+    ahead_ms: int
 
 
 def overview(records: Records, now_ms: int) -> Overview:
@@ -56,6 +58,7 @@ def overview(records: Records, now_ms: int) -> Overview:
         records.set_aside(),
         records.durability(),
         head,
+        max(0, head.at_ms - now_ms) if head else 0,
     )
 
 

@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from amends.adapters.sqlite.archive import Archived, archived
+from amends.adapters.sqlite.mounts import durability_of, kind_of
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.errors import AmendsError, StoreConflict, StoreUnusable
@@ -86,7 +87,7 @@ def test_what_ended_long_ago_is_archived(file: Path, tmp_path: Path, page: int) 
     is_archived(file, tmp_path / "archive.db")
     assert archive_all(file, tmp_path / "archive.db", page) == 0
     with closing(SqliteReader(tmp_path / "archive.db")) as reader:
-        assert reader.durability() == "full"
+        assert reader.durability() == durability_of(kind_of(tmp_path))
 
 
 class Stopped(Exception):

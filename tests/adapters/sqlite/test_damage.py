@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import apsw
 import pytest
 
+import amends
+from amends import GONE, Done, Later, Saga, external, local
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.audit import chain
@@ -256,3 +259,70 @@ def _changed(kind: str, value: bytes, chance: random.Random) -> str:
     held = bytearray(value or b"\0")
     held[bit // 8] ^= 1 << bit % 8
     return f"x'{held.hex()}'" if kind == "blob" else f"CAST(x'{held.hex()}' AS TEXT)"
+
+
+# Opening an engine ---------------------------------------------------------------------------------------------
+
+PAGE = 8_192
+LATER = Saga(
+    "later",
+    int,
+    [
+        local("NOTED", lambda old, n: n, undo=lambda old, n: GONE, undone="UNNOTED", entity=str),
+        external("SENT", lambda client, n, call: Later(3600), undo=lambda client, n, call: Done(), undone="UNSENT"),
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return a store in which every table has pages, and many sagas wait."""
+    file = tmp_path_factory.mktemp("waiting") / "store.db"
+    with amends.open(f"sqlite:///{file}", sagas=[LATER]) as engine:
+        for start in range(0, 300, 50):
+            numbers = range(start, start + 50)
+            engine.submit_many(LATER, list(numbers), keys=[f"key {number}" for number in numbers])
+    with closing(SqliteStore(file)) as store:
+        store.commit(Writer(store).changes(SET_ASIDE))
+    return file.read_bytes()
+
+
+def zeros(_page: bytes, _chance: random.Random) -> bytes:
+    """A page that the file system lost."""
+    return bytes(PAGE)
+
+
+def noise(_page: bytes, chance: random.Random) -> bytes:
+    """A page of something else."""
+    return chance.randbytes(PAGE)
+
+
+def noise_inside(page: bytes, chance: random.Random) -> bytes:
+    """A torn page: its head is sound."""
+    return page[: PAGE // 2] + chance.randbytes(PAGE // 2)
+
+
+def another_kind(page: bytes, chance: random.Random) -> bytes:
+    """A page whose head is not."""
+    held = bytearray(page)
+    held[chance.randrange(12)] ^= 0xFF
+    return bytes(held)
+
+
+@pytest.mark.parametrize("spoil", [zeros, noise, noise_inside, another_kind], ids=lambda spoil: spoil.__name__)
+def test_a_damaged_page_of_any_table_opens_or_is_unusable(
+    waiting: bytes, tmp_path: Path, spoil: Callable[[bytes, random.Random], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each page in turn: nothing else is raised than StoreUnusable, which names the file."""
+    caplog.set_level(logging.CRITICAL)
+    file, chance, refusals = tmp_path / "store.db", random.Random(1), list[str]()
+    for start in range(0, len(waiting), PAGE):
+        page = spoil(waiting[start : start + PAGE], chance)
+        file.write_bytes(waiting[:start] + page + waiting[start + PAGE :])
+        try:
+            with amends.open(f"sqlite:///{file}", sagas=[LATER]):
+                pass
+        except StoreUnusable as error:
+            refusals.append(str(error))
+    assert refusals
+    assert all(str(file) in refusal for refusal in refusals)

@@ -20,6 +20,7 @@ from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.errors import StoreUnusable
 from tests.adapters.sqlite.power import Disk
+from tests.adapters.sqlite.test_log import left_behind
 from tests.contract.rows import Writer, saga
 
 NOBODY = 65534  # a user that owns nothing, in every Unix
@@ -226,6 +227,48 @@ def test_a_directory_that_cannot_be_written_is_refused(as_nobody: Path) -> None:
         with pytest.raises(StoreUnusable, match="sealed: not writable"):
             SqliteStore(folder / file)
     folder.chmod(0o755)
+
+
+@pytest.fixture
+def sealed(as_nobody: Path) -> Iterator[Path]:
+    """Return a folder that is to hold a store, and in which nothing can be written while the test looks."""
+    folder = as_nobody / "sealed here? yes#1"  # to be escaped in the address of a file
+    folder.mkdir()
+    yield folder
+    folder.chmod(0o755)
+
+
+def test_a_store_is_read_where_nothing_can_be_written(sealed: Path) -> None:
+    """As on a read-only mount: its engine stopped by itself, so that the file is all."""
+    file = sealed / "store.db"
+    with closing(SqliteStore(file)) as store:
+        Writer(store)(saga("S1"))
+    for path in sealed.iterdir():
+        path.chmod(0o444)
+    sealed.chmod(0o555)
+    with closing(SqliteReader(file)) as reader:
+        assert reader.saga("S1") == saga("S1")
+        assert [block.number for block in reader.blocks()] == [1]
+    assert sorted(path.name for path in sealed.iterdir()) == ["store.db", "store.db.lock"]
+
+
+@pytest.mark.parametrize("left", ["all", "no shared memory"])
+def test_where_nothing_can_be_written_a_log_is_not_passed_over(sealed: Path, left: str) -> None:
+    """It is read where SQLite can read it; else it says what is to be done, and that helps."""
+    file = left_behind(sealed)
+    if left != "all":
+        file.with_name("store.db-shm").unlink()
+    sealed.chmod(0o555)
+    if left == "all":
+        with closing(SqliteReader(file)) as reader:
+            assert reader.saga("S1") == saga("S1")
+    else:
+        with pytest.raises(StoreUnusable, match=r"\d+ bytes of commits are in store\.db-wal, .*; copy both files to"):
+            SqliteReader(file)
+    for name in ("store.db", "store.db-wal"):
+        shutil.copy(sealed / name, sealed.parent)
+    with closing(SqliteReader(sealed.parent / "store.db")) as reader:
+        assert reader.saga("S1") == saga("S1")
 
 
 def test_a_file_that_cannot_be_read_is_refused(as_nobody: Path) -> None:

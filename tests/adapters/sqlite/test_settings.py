@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from amends.adapters.sqlite import settings
+from amends.adapters.sqlite.mounts import durability_of, kind_of
 from amends.adapters.sqlite.opening import PAGE_BYTES
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
@@ -119,4 +120,4 @@ def test_a_library_that_loses_commits_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_it_is_told_to_others_what_is_in_force(file: Path) -> None:
     """By whoever opened it last."""
     with closing(SqliteReader(file)) as reader:
-        assert reader.durability() == "full"
+        assert reader.durability() == durability_of(kind_of(file))

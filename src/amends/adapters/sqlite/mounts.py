@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from amends.ports import REDUCED
+
 MOUNTS: Final = Path("/proc/self/mountinfo")
 """Of Linux (proc_pid_mountinfo(5)): the fifth field is where it is mounted; the first one behind a lone ``-`` the kind
 of the file system. On other systems nothing is known of it."""
@@ -41,9 +43,9 @@ def kind_of(file: Path) -> str:
 def durability_of(kind: str) -> str:
     """What a commit survives on a file system of a kind: ``full``, or ``reduced`` and why."""
     if kind in IN_MEMORY:
-        return f"reduced: {kind} keeps nothing over a reboot"
+        return f"{REDUCED}{kind} keeps nothing over a reboot"
     if kind in OF_A_NETWORK:
-        return f"reduced: {kind} is a network's file system, whose locks and syncs SQLite cannot rely on"
+        return f"{REDUCED}{kind} is a network's file system, whose locks and syncs SQLite cannot rely on"
     return FULL
 
 

@@ -103,7 +103,7 @@ def open_reader(file: Path) -> apsw.Connection:
     try:
         return _reader(file, str(file), READ, {"journal_mode": "wal"})
     except StoreUnusable as error:
-        if not isinstance(error.__cause__, apsw.CantOpenError) or _is_writable(file.parent):
+        if not isinstance(error.__cause__, apsw.CantOpenError | apsw.ReadOnlyError) or _is_writable(file.parent):
             raise
         return _reader_of_sealed(file)
 
