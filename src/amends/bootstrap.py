@@ -117,6 +117,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     queue_max: int = QUEUE_MAX,
     drain_s: float = DRAIN_S,
     lock_wait_s: float = 0.0,
+    upcasts: Mapping[str, Callable[[Any], Any]] | None = None,
 ) -> Opening:
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
 
@@ -133,6 +134,9 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         lock_wait_s: how long to wait for another engine to give the file back, in seconds, 0 to 3600; not at all by
             default. For a deploy that starts the new process before the old one has ended: as long as that one may
             take to close.
+        upcasts: by service, a pure function from an entity that was stored as another type, its records as dicts by the
+            names of their fields, to one of today's. Asked where today's type would not read them right; then all
+            entities of the service are rewritten before anything else is done (docs/versions.md).
 
     Raises:
         UnusableInput: one of these is not what it has to be.
@@ -155,16 +159,28 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
     if lock_wait_s != 0 and not (is_duration(lock_wait_s) and lock_wait_s <= LOCK_WAIT_MAX_S):
         raise UnusableInput(f"lock_wait_s is a number of seconds, 0 to {LOCK_WAIT_MAX_S:g}, and not {lock_wait_s!r}")
+    _check_upcasts(upcasts or {}, sagas, commands)
 
     def make() -> Engine:
         prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
         return Engine(
             store, _clock, prefix,
             sagas=sagas, commands=commands, clients=clients or {},
-            limits=Limits(concurrency or {}, queue_max, drain_s),
+            limits=Limits(concurrency or {}, queue_max, drain_s), upcasts=upcasts or {},
         )  # fmt: skip
 
     return Opening(make, url, lock_wait_s)
+
+
+def _check_upcasts(upcasts: Mapping[str, Any], sagas: Iterable[Saga], commands: Iterable[Command]) -> None:
+    local = {step.service for saga in sagas for step in saga.every_step() if step.is_local}
+    kept = sorted(local | {command.service for command in commands})
+    for name, upcast in upcasts.items():
+        if name not in kept:
+            known = ", ".join(kept) or "none"
+            raise UnusableInput(f"upcasts: {name!r} is no service whose entities are kept; those are: {known}")
+        if not callable(upcast):
+            raise UnusableInput(f"upcasts[{name!r}] is {upcast!r}; give a function from what is stored to an entity")
 
 
 def records(path: str | Path) -> SqliteReader:

@@ -96,22 +96,27 @@ def test_any_reason_of_a_refusal_can_be_read_back(reason: Any) -> None:
 
 
 def test_a_saga_that_could_not_be_read_goes_on_once_it_can_be() -> None:
-    """A definition of another request was deployed by mistake; with the right one everything goes on."""
+    """A request that looks at its values, and refuses some, was deployed by mistake; with the right one all goes on."""
 
     @dataclass(frozen=True)
-    class More:
+    class Order:
         show: str
         seats: int
-        row: int
+
+    @dataclass(frozen=True)
+    class Picky(Order):
+        def __post_init__(self) -> None:
+            raise ValueError("no such show")
 
     store = MemoryStore()
-    Life(store, tickets()).begin(Buy("Hamlet", 2))
-    wrong = Saga("tickets", More, tickets().steps)
+    honest = Saga("tickets", Order, tickets().steps)
+    Life(store, honest).begin(Order("Hamlet", 2))
+    wrong = Saga("tickets", Picky, tickets().steps)
     mistaken = Life(store, wrong, prefix="b", now_ms=START_MS + 50)
     mistaken.turn()
     assert [row.name for row in store.set_aside()] == ["a-1"]
     mistaken.turn(after_ms=20_000)
-    right = Life(store, tickets(), prefix="c", now_ms=START_MS + 30_000)
+    right = Life(store, honest, prefix="c", now_ms=START_MS + 30_000)
     sent = [name for _ in range(5) for name in names(right.turn(after_ms=2_000))]
     assert sent == ["CARD_CHARGED/do#2"]
 

@@ -54,10 +54,10 @@ def tickets(**options: Any) -> Saga:
 class Life:
     """A process: a turner on a store, and its clock."""
 
-    def __init__(self, store: Store, *sagas: Saga, prefix: str = "a", now_ms: int = START_MS) -> None:
+    def __init__(self, store: Store, *sagas: Saga, prefix: str = "a", now_ms: int = START_MS, **more: Any) -> None:
         self.store = store
         self.now_ms = now_ms
-        self.turner = Turner(store, sagas, now_ms=now_ms, prefix=prefix)
+        self.turner = Turner(store, sagas, now_ms=now_ms, prefix=prefix, **more)
         self.saga = sagas[0]
         self.due_ms: int | None = None
 

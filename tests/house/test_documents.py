@@ -9,7 +9,13 @@ import pytest
 
 from tests.house.source import ROOT
 
-GUIDES = ("engine.md", "inbox.md", "misbehaviour.md", "simulating.md")  # whose blocks are one program, in their order
+GUIDES = (
+    "engine.md",
+    "inbox.md",
+    "misbehaviour.md",
+    "simulating.md",
+    "versions.md",
+)  # whose blocks are one program, in their order
 
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 BLOCKS = BLOCK.findall((ROOT / "README.md").read_text("utf-8"))

@@ -202,6 +202,8 @@ class Saga:
         deadline_s: when to turn back a saga that has not reached its pivot's request. Seconds from its start.
         prepare: ``(entities, saga_id, asked) -> request | Refused``: builds a saga's request in the batch that starts
             it, from entities (service, then id) that it only reads.
+        upcast: pure, from a request that was stored as another type, its records as dicts by the names of their fields,
+            to one of the type `request`; asked where that type would not read it right (`docs/versions.md`).
         groups: the steps again, each group a tuple; a step alone is a group of one.
         fingerprint: 16 hex digits over everything that decides how a stored saga goes on.
 
@@ -215,6 +217,7 @@ class Saga:
     version: int = 1
     deadline_s: float | None = None
     prepare: Callable[[Mapping[str, Mapping[str, Any]], str, Any], Any] | None = None
+    upcast: Callable[[Any], Any] | None = None
     groups: tuple[tuple[Step, ...], ...] = field(init=False, repr=False)
     pivot: int = field(init=False, repr=False)
     fingerprint: str = field(init=False, repr=False)
@@ -303,6 +306,8 @@ def _faults_of_saga(saga: Any) -> Iterator[str]:
         yield f"deadline_s is {saga.deadline_s!r}; give seconds above 0, or leave it out"
     if saga.prepare is not None and not _accepts(saga.prepare, PREPARE):
         yield f"prepare is {saga.prepare!r}; give a function (entities, saga_id, asked) -> request"
+    if saga.upcast is not None and not _accepts(saga.upcast, 1):
+        yield f"upcast is {saga.upcast!r}; give a function from a stored request, a dict by names, to one of today"
     if not saga.groups:
         yield "it has no step; give it at least one"
     yield from _faults_of_groups(saga.groups)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from amends.core.audit import Record, chain
+from amends.engine.blocks import block_after
 from amends.engine.recorded import ARCHIVED
-from amends.stored import Block, Changes, Head, KeyRow, SagaRow
+from amends.stored import Changes, Head, KeyRow, SagaRow
 
 
 def departure(sagas: Sequence[SagaRow], keys: Sequence[KeyRow], into: str, head: Head, now_ms: int) -> Changes:
@@ -21,11 +21,7 @@ def departure(sagas: Sequence[SagaRow], keys: Sequence[KeyRow], into: str, head:
         now_ms: the clock.
     """
     now_ms = max(now_ms, head.at_ms)
-    records = [Record(row.saga_id, 0, now_ms, f"{ARCHIVED}{into}", ()).canonical() for row in sagas]
-    block = Block(
-        head.number + 1, now_ms, head.head, chain(head.head, records), b"\n".join(records).decode(),
-        [row.saga_id for row in sagas], 0, 0,
-    )  # fmt: skip
+    block = block_after(head, now_ms, [row.saga_id for row in sagas], [(f"{ARCHIVED}{into}", ())] * len(sagas))
     counts = Counter[tuple[str, str]]()
     counts.subtract((row.definition, row.status) for row in sagas)
     return Changes([], [], [], block, counts, gone=sagas, gone_keys=keys)

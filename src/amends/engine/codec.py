@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial, reduce
 from json.encoder import encode_basestring_ascii as quoted
 from types import UnionType
@@ -39,6 +39,7 @@ from amends.stored import (
     BACKWARD,
     COMPENSATED,
     COMPLETED,
+    FINAL,
     FORWARD,
     NEEDS_OPERATOR,
     SagaRow,
@@ -112,6 +113,8 @@ class Form:
         request: how its requests are kept.
         walks: whether its local steps are carried out at once, one by one only where that fails; no longer once one
             of them gave an answer that is not closed, of which each of the others gets a copy of its own.
+        earlier: of the times in which requests were stored as another type: since when, until when, and how to read
+            them (`amends.engine.versions`).
     """
 
     def __init__(self, saga: Saga) -> None:
@@ -119,6 +122,7 @@ class Form:
         self.definition = f"{saga.name}/{saga.version}/{saga.fingerprint}"
         asks = dict.fromkeys((step.service, step.entity) for step in saga.every_step() if step.entity is not None)
         self.asks = tuple(asks)
+        self.earlier: Sequence[tuple[int, int | None, Callable[[str], Any]]] = ()
         self._quiet = frozenset(_quiet(saga))
         self._told = _Phrases(self._written)
         self.request = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request.__name__},")
@@ -149,6 +153,27 @@ class Form:
     def _written(self, changes: tuple[str, ...]) -> str:
         return f"[{','.join(quoted(change) for change in changes if change not in self._quiet)}]"
 
+    def request_of_row(self, row: SagaRow) -> Any:
+        """The request of a stored saga, as one of today's type.
+
+        Raises:
+            DefinitionError: it was stored as another one, and there is no upcaster, or it does not give one.
+            msgspec.DecodeError: it is not what was written.
+        """
+        for since_ms, until_ms, read in self.earlier:
+            if since_ms <= row.started_ms and (until_ms is None or row.started_ms < until_ms):
+                return read(row.request)
+        return self.request.read(row.request)
+
+    def _request_of_run(self, row: SagaRow) -> Any:
+        """The same; plain JSON where the saga is over: no step is asked with it any more."""
+        try:
+            return self.request_of_row(row)
+        except ValueError:
+            if row.status not in FINAL:
+                raise
+            return PLAIN.read(row.request)
+
     def run_of(self, row: SagaRow) -> Run:
         """A saga, read back.
 
@@ -159,7 +184,7 @@ class Form:
         return Run(
             self.saga,
             row.saga_id,
-            self.request.read(row.request),
+            self._request_of_run(row),
             _state_of(row.status, body),
             {event: PLAIN.kept(answer, json_of(answer)) for event, answer in body.answers.items()},
             tuple(_waiting_of(body.waiting[name]) for name in body.members if name in body.waiting),
@@ -272,12 +297,21 @@ def _waiting_of(asked: Asked) -> Waiting:
     return Waiting(*values)
 
 
+def _nothing(_service: str) -> None:
+    """Nobody asked."""
+
+
 class EntityForms:
-    """How the entities of each service are read back: as what the first parameters of its functions are declared."""
+    """How the entities of each service are read back: as what the first parameters of its functions are declared.
+
+    Attributes:
+        on_other: called with a service when a command tells other types of its entities.
+    """
 
     def __init__(self) -> None:
         self._types: dict[str, set[Any]] = {}
         self._codecs: dict[str, Codec] = {}
+        self.on_other: Callable[[str], None] = _nothing
 
     def learn_saga(self, saga: Saga) -> None:
         """Learn from the functions of a definition's local steps."""
@@ -287,8 +321,30 @@ class EntityForms:
                     self._learn(step.service, function)
 
     def learn_command(self, command: Command) -> bool:
-        """Learn from a command's function; whether the types of its service are others than before."""
-        return self._learn(command.service, command.apply)
+        """Learn from a command's function; whether the types of its service are others than before.
+
+        Raises:
+            DefinitionError: those that are stored cannot be read as such; nothing is learned then.
+        """
+        before = {*self._types.get(command.service, ())}
+        is_other = self._learn(command.service, command.apply)
+        if is_other:
+            try:
+                self.on_other(command.service)
+            except BaseException:
+                self._types[command.service] = before
+                self._codecs.pop(command.service, None)
+                raise
+        return is_other
+
+    def services(self) -> list[str]:
+        """Those of which anything was learned."""
+        return [*self._types]
+
+    def kind_of(self, service: str) -> Any:
+        """The type of the entities of a service; ``None`` where nobody declares one."""
+        kinds = self._types.get(service)
+        return reduce(operator.or_, kinds) if kinds and Any not in kinds else None
 
     def check(self) -> None:
         """Look whether the entities of every service can be read back.
@@ -311,8 +367,7 @@ class EntityForms:
         """How the entities of a service are kept."""
         codec = self._codecs.get(service)
         if codec is None:
-            kinds = self._types.get(service) or {Any}
-            kind = Any if Any in kinds else reduce(operator.or_, kinds)
+            kind = self.kind_of(service) or Any
             codec = self._codecs[service] = codec_of(kind, f"the entities of {service}, {kind},")
         return codec
 

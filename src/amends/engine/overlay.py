@@ -251,9 +251,11 @@ class Overlay:
                 body = None if value is None else kept_text(value)
                 if body is None or type(at.value) is not Sealed or body != at.value.text:
                     rows.append(new_row(EntityRow, (service, entity_id, body, at.version + 1)))
+                    if body is not None and service in self._relearned:  # it may have been kept as of another type
+                        value = self._shelf.codec(service).read(body)
                     if entity_id not in over:
                         kept[entity_id] = new_row(Kept, (value, at.version + 1))
-            yield service, rows, {} if service in self._relearned else kept
+            yield service, rows, kept
 
 
 class Values(dict[str, Entities]):

@@ -31,6 +31,7 @@ from amends.engine.limits import Limits
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact
 from amends.engine.turn import Turn, Turner
 from amends.engine.values import storable
+from amends.engine.versions import NO_UPCASTS, Upcast
 from amends.engine.work import Work
 from amends.errors import (
     AmendsError,
@@ -97,6 +98,7 @@ class Engine:
         commands: Iterable[Command],
         clients: Mapping[str, Any],
         limits: Limits,
+        upcasts: Mapping[str, Upcast] = NO_UPCASTS,
     ) -> None:
         self._open_store = store
         self._open_clock = clock
@@ -105,6 +107,7 @@ class Engine:
         self._commands = tuple(commands)
         self._clients = clients
         self._limits = limits
+        self._upcasts = upcasts
         self._queue: deque[Waiting] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
@@ -123,7 +126,8 @@ class Engine:
 
         Raises:
             StoreUnusable: the store cannot be used; one line says why.
-            DefinitionError: the definitions cannot be stored side by side.
+            DefinitionError: the definitions cannot be stored side by side, or what is stored would be read as something
+                else; nothing is changed then.
         """
         self._pid = os.getpid()
         self._loop = asyncio.get_running_loop()
@@ -216,7 +220,12 @@ class Engine:
             log.warning("what is answered may be lost: durability is %s", durability)
         self._clock = self._open_clock(self._store.head().at_ms)
         self._turner = Turner(
-            self._store, self._sagas, self._commands, now_ms=self._clock.now_ms(), prefix=self._prefix
+            self._store,
+            self._sagas,
+            self._commands,
+            now_ms=self._clock.now_ms(),
+            prefix=self._prefix,
+            upcasts=self._upcasts,
         )
         for definition, sagas in self._turner.strangers().items():
             log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)

@@ -22,6 +22,7 @@ from amends.engine.flights import Asking, Flight, Flights
 from amends.engine.overlay import Kept, Shelf
 from amends.engine.tasks import Begin, Stir, Task
 from amends.engine.values import opened_request
+from amends.engine.versions import NO_UPCASTS, Upcast, Versions
 from amends.engine.work import TURN_BYTES_MAX, Failure, Live, TurnFull, Wares, Work
 from amends.errors import (
     DefinitionError,
@@ -82,7 +83,14 @@ class Turner:
     """Takes turns on a store."""
 
     def __init__(
-        self, store: Store, sagas: Iterable[Saga], commands: Iterable[Command] = (), *, now_ms: int, prefix: str
+        self,
+        store: Store,
+        sagas: Iterable[Saga],
+        commands: Iterable[Command] = (),
+        *,
+        now_ms: int,
+        prefix: str,
+        upcasts: Mapping[str, Upcast] = NO_UPCASTS,
     ) -> None:
         """Take over a store.
 
@@ -92,9 +100,12 @@ class Turner:
             commands: those whose entities have types that no step tells.
             now_ms: the clock; what was to be sent by then may have been sent by a process before this one.
             prefix: goes into the ids of this process's sagas; no process before may have had it.
+            upcasts: by service, what makes entities of today's type of those that are stored as another one.
 
         Raises:
-            DefinitionError: two definitions have the same name and version, or one cannot be stored.
+            DefinitionError: two definitions have the same name and version, one cannot be stored, or what is stored
+                would be read as something else.
+            StoreError: the entities could not be upcast.
         """
         self._store = store
         self._head = store.head()
@@ -102,6 +113,8 @@ class Turner:
         self._entity_forms = EntityForms()
         self._forms = self._learned(sagas, commands)
         self._by_definition = {form.definition: form for form in self._forms.values()}
+        self._versions = Versions(store, self._entity_forms, upcasts)
+        self._head = self._versions.take_over(self._forms.values(), self._head, self._since_ms)
         self._lives: dict[str, Live] = {}
         self._lives_size = 0
         self._resumed: tuple[int, str] | None = (0, "")
@@ -261,9 +274,12 @@ class Turner:
             return error
 
     def _committed(self, work: Work) -> tuple[Changes, dict[str, dict[str, Kept]], dict[str, Live | None]]:
-        changes = work.changes(self._head)
-        self._store.commit(changes[0])
-        return changes
+        changes, kept, lives = work.changes(self._head)
+        if shapes := self._versions.to_write(changes):
+            changes = changes._replace(shapes=shapes)
+        self._store.commit(changes)
+        self._versions.written(shapes)
+        return changes, kept, lives
 
     def _take_over(
         self, written: Changes, entities: Mapping[str, dict[str, Kept]], lives: Mapping[str, Live | None]

@@ -17,6 +17,7 @@ from amends.core.messages import Kind
 from amends.core.waiting import milliseconds
 from amends.engine.codec import EntityForms, Form
 from amends.engine.values import text_of
+from amends.engine.versions import shape_row
 from amends.scenario import Scenario
 from amends.stored import Block, Changes, EntityRow
 
@@ -63,9 +64,9 @@ class Setting:
         self.asked: Sequence[Any] = scenario.asked or scenario.requests
         self.is_once = bool(scenario.ids) and not scenario.asked
         self.played = self._played()
-        self.first = _first(scenario)
         self.forms = EntityForms()
         self.forms.learn_saga(self.saga)
+        self.first = _first(scenario, self.forms)
         self.form = Form(self.saga)
         asked = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
         self.deciders = dict(enumerate(asked, 1))
@@ -113,7 +114,7 @@ def _models(scenario: Scenario) -> dict[str, Model]:
     return {service: scenario.models.get(service) or as_declared() for service in services}
 
 
-def _first(scenario: Scenario) -> Changes | None:
+def _first(scenario: Scenario, forms: EntityForms) -> Changes | None:
     rows = [
         EntityRow(service, key, text_of(entity), 1)
         for service, owned in scenario.given.items()
@@ -124,7 +125,8 @@ def _first(scenario: Scenario) -> Changes | None:
         return None
     text = b"\n".join(records).decode("ascii")
     block = Block(1, EPOCH_MS, GENESIS, chain(GENESIS, records), text, (GIVEN,), 0, 0)
-    return Changes((), rows, (), block, {})
+    kinds = {row.service: kind for row in rows if (kind := forms.kind_of(row.service))}
+    return Changes((), rows, (), block, {}, shapes=[shape_row(*pair) for pair in kinds.items()])
 
 
 def _longest_ms(step: Step) -> int:

@@ -1,0 +1,367 @@
+"""What is stored, and the types of today's code: compared when an engine opens, before anything is decided.
+
+A request is read by the shape that it was stored as, for as long as its saga is under way. Entities are all of one
+shape: where today's type is another one, they are rewritten. See docs/versions.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from amends.engine.blocks import block_after
+from amends.engine.codec import EntityForms, Form
+from amends.engine.exceptions import is_interrupt, raised
+from amends.engine.shapes import Reading, Shape, by_names, shape_of
+from amends.engine.values import Codec, json_of, shown, text_of
+from amends.errors import DefinitionError
+from amends.ports import Store
+from amends.stored import (
+    ENTITY,
+    REQUEST,
+    WAITS_FOR_OPERATOR,
+    Changes,
+    EntityRow,
+    Head,
+    SagaRow,
+    ShapeRow,
+)
+
+PAGE: Final = 500  # sagas or entities that are looked at, or rewritten, at a time
+PAGE_LETTERS: Final = 2**24  # of entities that are rewritten in one commit: they are in memory until then
+UPCAST: Final = "upcast"
+"""The cause of an entity's record when it was rewritten."""
+TAKEN: Final = "taken to be stored as its type is now"
+
+Upcast = Callable[[Any], Any]
+"""From what was stored, its records as dicts by the names of their fields, to a value of today's type."""
+
+NO_UPCASTS: Final[Mapping[str, Upcast]] = {}
+
+OF_A_REQUEST: Final = (
+    "take the change back; or give the changed saga a version of its own, beside this one; or give "
+    "Saga(..., upcast=function), from the stored request, a dict by field names, to one of today's type"
+)
+OF_AN_ENTITY: Final = (
+    "take the change back; or give open(upcasts={{{0!r}: function}}), from the stored entity, a dict by field names, "
+    "to one of today's type"
+)
+
+
+class EntityShape(msgspec.Struct, frozen=True, omit_defaults=True):
+    """As what the entities of a service are stored.
+
+    Attributes:
+        shape: of all of them; or of those that are not rewritten yet.
+        becomes: of those that are, while that is under way.
+        first: the id from which on they are not.
+    """
+
+    shape: Shape
+    becomes: Shape | None = None
+    first: str = ""
+
+
+class Era(NamedTuple):
+    """A time in which the requests of a definition were stored as one shape, which today's type does not read right.
+
+    Attributes:
+        since_ms: when it began.
+        until_ms: when the next one did; ``None`` of the last.
+        shape: as which.
+        fault: what would be read wrong.
+    """
+
+    since_ms: int
+    until_ms: int | None
+    shape: Shape
+    fault: str
+
+
+_REQUESTS: Final = msgspec.json.Decoder(Shape)
+_ENTITIES: Final = msgspec.json.Decoder(EntityShape)
+
+
+def shape_row(service: str, kind: Any) -> ShapeRow:
+    """That the entities of a service are stored as a type."""
+    return _entity_row(service, EntityShape(shape_of(kind)))
+
+
+def _entity_row(service: str, stored: EntityShape) -> ShapeRow:
+    return ShapeRow(ENTITY, service, 0, json_of(stored))
+
+
+class Versions:
+    """As what requests and entities are stored, and what has to be written of that."""
+
+    def __init__(self, store: Store, entity_forms: EntityForms, upcasts: Mapping[str, Upcast]) -> None:
+        """Read what is known.
+
+        Args:
+            store: may hold what an earlier code stored.
+            entity_forms: the types of today's entities.
+            upcasts: by service, for entities that today's type does not read right.
+        """
+        self._store = store
+        self._entity_forms = entity_forms
+        self._upcasts = upcasts
+        self._requests: dict[str, list[tuple[int, Shape]]] = {}
+        self._entities: dict[str, EntityShape] = {}
+        self._unwritten: dict[tuple[str, str], ShapeRow] = {}
+        self._taken: list[ShapeRow] = []
+        self._to_rewrite: dict[str, tuple[EntityShape, Shape]] = {}
+        for row in store.shapes():
+            if row.kind == REQUEST:
+                self._requests.setdefault(row.name, []).append((row.since_ms, _REQUESTS.decode(row.shape)))
+            else:
+                self._entities[row.name] = _ENTITIES.decode(row.shape)
+
+    def take_over(self, forms: Iterable[Form], head: Head, now_ms: int) -> Head:
+        """Look at all that is stored, and bring it to where today's code reads it; see `rewrite`.
+
+        Raises:
+            DefinitionError: it would be read as something else; nothing is changed.
+        """
+        for form in forms:
+            self.check_requests(form)
+        for service in self._entity_forms.services():
+            self.check_entities(service)
+        for service in self._upcasts:
+            if self._entity_forms.kind_of(service) is None:
+                raise DefinitionError(
+                    f"upcasts has {service}, and nobody says what its entities are; declare the type of the first "
+                    "parameter of its functions"
+                )
+        self._entity_forms.on_other = self.check_learned
+        return self.rewrite(head, now_ms)
+
+    # Looking -------------------------------------------------------------------------------------------------
+
+    def check_requests(self, form: Form) -> None:
+        """Look whether the requests of a definition's sagas that are not final are read right.
+
+        Raises:
+            DefinitionError: one is not; the message names the field, and says what to do.
+        """
+        today, stored = shape_of(form.saga.request), self._requests.get(form.definition, [])
+        if not stored or stored[-1][1] != today:
+            self._unwritten[REQUEST, form.definition] = ShapeRow(REQUEST, form.definition, 0, json_of(today))
+        form.earlier = tuple(
+            (era.since_ms, era.until_ms, partial(_request_of, form, era)) for era in _eras(stored, today)
+        )
+        if stored and not form.earlier:
+            return
+        saga_id = ""
+        try:
+            for row in self._under_way(form.definition):
+                saga_id = row.saga_id
+                form.request_of_row(row)
+        except ValueError as error:
+            what = f"saga {form.saga.name!r}, version {form.saga.version}: {saga_id}, which is under way"
+            raise DefinitionError(f"{what}: {error}") from error.__cause__
+        if saga_id and not stored:
+            self._taken.append(self._unwritten.pop((REQUEST, form.definition)))
+
+    def check_entities(self, service: str) -> None:
+        """Look whether the entities of a service are read right, or are to be rewritten.
+
+        Raises:
+            DefinitionError: neither; the message names the field, and says what to do.
+        """
+        kind = self._entity_forms.kind_of(service)
+        if kind is None:  # nobody says what they are, so that they are plain JSON
+            return
+        today, stored = shape_of(kind), self._entities.get(service)
+        row = _entity_row(service, EntityShape(today))
+        if stored is None and self._has_any(service):
+            self._taken.append(row)
+        elif stored is None:
+            self._unwritten[ENTITY, service] = row
+        elif stored.becomes is None and not (reading := Reading(stored.shape, today, service)).faults:
+            merged = EntityShape(reading.merged())
+            if merged != stored:
+                self._unwritten[ENTITY, service] = _entity_row(service, merged)
+        elif not self._has_any(service):
+            self._unwritten[ENTITY, service] = row
+        else:
+            self._check_upcast(service, stored, today)
+
+    def check_learned(self, service: str) -> None:
+        """The same when the type of the entities was learned after the start: then nothing is rewritten any more.
+
+        Raises:
+            DefinitionError: likewise.
+        """
+        self.check_entities(service)
+        if self._to_rewrite.pop(service, None):
+            raise DefinitionError(
+                f"the entities of {service} are stored as another type than the command takes that came now; give it "
+                "to open(commands=[...]), so that they can be upcast"
+            )
+        self._unwritten.update({(row.kind, row.name): row for row in self._taken})
+        self._taken.clear()
+
+    def _check_upcast(self, service: str, stored: EntityShape, today: Shape) -> None:
+        if stored.becomes not in (None, today):
+            raise DefinitionError(
+                f"the entities of {service}: an earlier start began to upcast them to another type, and did not come "
+                "to the end; open the store with that code again, and then with this one"
+            )
+        if service not in self._upcasts:
+            faults = Reading(stored.shape, today, service).faults
+            fault = faults[0] if faults else "they are being upcast"
+            raise DefinitionError(f"the entities of {service}: {fault}; {OF_AN_ENTITY.format(service)}")
+        for row in self._existing(service, stored.first):
+            self._upcasted(row, stored.shape)
+        self._to_rewrite[service] = stored, today
+
+    def _has_any(self, service: str) -> bool:
+        return any(True for _ in self._existing(service))
+
+    def _existing(self, service: str, first: str = "") -> Iterator[EntityRow]:
+        """The entities of a service that exist and can be read."""
+        for row in self._store.entities(service, first):
+            if isinstance(row, EntityRow) and row.body is not None:
+                yield row
+
+    def _under_way(self, definition: str) -> Iterator[SagaRow]:
+        """The sagas of a definition that are not final and can be read."""
+        after = 0, ""
+        while page := self._store.due([definition], WAITS_FOR_OPERATOR, PAGE, after):
+            rows = self._store.sagas([saga_id for _, saga_id in page]).values()
+            yield from (row for row in rows if isinstance(row, SagaRow))
+            after = page[-1]
+
+    # Rewriting -----------------------------------------------------------------------------------------------
+
+    def rewrite(self, head: Head, now_ms: int) -> Head:
+        """Bring the store to where today's code reads it, in as many commits as that takes.
+
+        Killed at any moment, it goes on at the next start.
+
+        Args:
+            head: where the audit ends.
+            now_ms: the clock; not before the last block.
+
+        Returns:
+            Where it ends then.
+
+        Raises:
+            DefinitionError: an upcaster gave something else than when it was tried.
+            StoreError: a commit failed.
+        """
+        if self._taken:
+            names, causes = [row.name for row in self._taken], [(TAKEN, (row.shape,)) for row in self._taken]
+            head = self._commit(head, now_ms, names, causes, [], self._taken)
+        for service, (stored, today) in self._to_rewrite.items():
+            for rows, first in self._pages(service, stored):
+                names = [f"{service}/{row.entity_id}" for row in rows]
+                causes = [(UPCAST, (f"{name} {row.body}",)) for name, row in zip(names, rows, strict=True)]
+                now = EntityShape(today) if first is None else EntityShape(stored.shape, today, first)
+                head = self._commit(head, now_ms, names, causes, rows, [_entity_row(service, now)])
+        self._taken.clear()
+        self._to_rewrite.clear()
+        return head
+
+    def _commit(
+        self,
+        head: Head,
+        now_ms: int,
+        names: Sequence[str],
+        causes: Sequence[tuple[str, tuple[str, ...]]],
+        entities: Sequence[EntityRow],
+        shapes: Sequence[ShapeRow],
+    ) -> Head:
+        block = block_after(head, now_ms, names, causes)
+        self._store.commit(Changes((), entities, (), block, {}, shapes=shapes))
+        return Head(block.number, block.head, block.at_ms)
+
+    def _pages(self, service: str, stored: EntityShape) -> Iterator[tuple[list[EntityRow], str | None]]:
+        """Entities as they are to be, and the id from which on they are not; ``None`` after the last."""
+        page, letters = list[EntityRow](), 0
+        for row in self._existing(service, stored.first):
+            if page and (len(page) == PAGE or letters > PAGE_LETTERS):
+                yield page, row.entity_id
+                page, letters = [], 0
+            body = self._upcasted(row, stored.shape)
+            page.append(row._replace(body=body, version=row.version + 1))
+            letters += len(body)
+        yield page, None
+
+    def _upcasted(self, row: EntityRow, shape: Shape) -> str:
+        service, what = row.service, f"the upcaster of {row.service}: {row.entity_id}"
+        return _upcast(self._upcasts[service], shape, str(row.body), self._entity_forms.codec(service), what)
+
+    # Writing with what is stored anyway -------------------------------------------------------------------------
+
+    def to_write(self, changes: Changes) -> list[ShapeRow]:
+        """As what is stored what a commit is the first to store."""
+        if not self._unwritten:
+            return []
+        names = {(ENTITY, row.service) for row in changes.entities}
+        names |= {(REQUEST, row.definition) for row in changes.sagas if row.version == 1}
+        rows = (self._unwritten[name] for name in sorted(names & self._unwritten.keys()))
+        return [row._replace(since_ms=changes.block.at_ms) if row.kind == REQUEST else row for row in rows]
+
+    def written(self, rows: Iterable[ShapeRow]) -> None:
+        """These are."""
+        for row in rows:
+            self._unwritten.pop((row.kind, row.name), None)
+
+
+def _eras(stored: list[tuple[int, Shape]], today: Shape) -> Iterator[Era]:
+    """When requests were stored that today's type does not read right."""
+    ends = [since_ms for since_ms, _ in stored[1:]]
+    for place, (since_ms, shape) in enumerate(stored):
+        between = [later for _, later in stored[place + 1 :]]
+        fault = next(iter(_faults(shape, between, today)), None)
+        if fault:
+            yield Era(since_ms, ends[place] if place < len(ends) else None, shape, fault)
+
+
+def _faults(shape: Shape, between: list[Shape], today: Shape) -> Iterator[str]:
+    """What would be read wrong; also where it was read otherwise, by a default, since it was stored."""
+    yield from Reading(shape, today, "the request").faults
+    for later in between:
+        reading = Reading(shape, later, "the request")
+        if not reading.faults:
+            yield from Reading(reading.merged(), today, "the request").defaults
+
+
+def _request_of(form: Form, era: Era, text: str) -> Any:
+    """A request of an era, as one of today's type.
+
+    Raises:
+        DefinitionError: there is no upcaster, or it does not give one.
+    """
+    upcast = form.saga.upcast
+    if upcast is None:
+        raise DefinitionError(f"{era.fault}; {OF_A_REQUEST}")
+    return form.request.read(_upcast(upcast, era.shape, text, form.request, "the upcaster"))
+
+
+def _upcast(upcast: Upcast, shape: Shape, text: str, codec: Codec, what: str) -> str:
+    """JSON of what an upcaster makes of what is stored.
+
+    Raises:
+        DefinitionError: it raised, gave something of another type, or something else the second time.
+    """
+    stored = [by_names(shape, msgspec.json.decode(text)) for _ in "12"]
+    told = shown(stored[0])
+    try:
+        values = [upcast(one) for one in stored]
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise DefinitionError(f"{what} raised {raised(error)}; it was given {told}") from error
+    try:
+        first, second = map(text_of, values)
+        codec.keep(values[0], first)
+    except (TypeError, ValueError) as error:
+        raise DefinitionError(f"{what} gave what is not of today's type: {error}") from error
+    if first != second:
+        raise DefinitionError(f"{what} gave {shown(values[0])}, and then {shown(values[1])}, of the same")
+    return first
