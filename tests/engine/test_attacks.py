@@ -160,7 +160,7 @@ def test_a_bad_argument_harms_nobody_else() -> None:
                 running.answer(key, Later(1e17)),
                 running.answer(f"{handle.saga_id}/TYPO/do", Done()),
                 running.submit(saga, deep()),
-                running.transact(lambda work: work.start(running._form_of(saga), handle.saga_id, Buy("x", 1))),
+                running.transact(lambda work: work.start(running._turner.form_of(saga), handle.saga_id, Buy("x", 1))),
             ]
             for call in bad:
                 with pytest.raises((RequestRefused, ParticipantError, ValueError)):

@@ -11,7 +11,7 @@ import pytest
 from amends.adapters.sqlite import database
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.adapters.sqlite.store import SqliteStore
-from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull
+from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull, StoreTooBig
 from tests.adapters.sqlite.work import connection
 from tests.contract.rows import Writer, entity, saga
 
@@ -27,6 +27,7 @@ GOES_ON: dict[type[apsw.Error], type[StoreError]] = {
     apsw.FullError: StoreFull,
     apsw.BusyError: StoreBusy,
     apsw.LockedError: StoreBusy,
+    apsw.TooBigError: StoreTooBig,
 }
 
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import apsw
 
-from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.database import Database, onward
 from amends.adapters.sqlite.opening import checked_path, open_reader
 from amends.adapters.sqlite.reading import Reading
 from amends.adapters.sqlite.rows import key_of, text_of
@@ -85,7 +85,7 @@ def _ended(database: Database, before_ms: int, page: int) -> Iterator[list[SagaR
             return
         if sagas := [row for row in rows.values() if isinstance(row, SagaRow)]:
             yield sagas
-        after = found[-1][0]
+        after = onward(after, found[-1][0])
 
 
 def _learn_keys(database: Database, keys: apsw.Connection) -> None:
@@ -95,7 +95,7 @@ def _learn_keys(database: Database, keys: apsw.Connection) -> None:
     while found := database.rows("keys_of_sagas", (after, KEYS_PAGE)):
         rows = [(text_of(saga), row, text_of(key)) for row, key, saga in found]
         keys.executemany("INSERT INTO started VALUES (?, ?, ?)", rows)
-        after = found[-1][0]
+        after = onward(after, found[-1][0])
     keys.execute("CREATE INDEX by_saga ON started (saga)").fetchall()
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.database import Database, onward
 from amends.adapters.sqlite.migrations import additions
 from amends.adapters.sqlite.reading import NEXT, Reading
 from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, key_of, text_of
@@ -54,10 +54,10 @@ def _line(row: Unreadable) -> str:
 
 
 def _entities(database: Database, reading: Reading) -> Iterator[Unreadable]:
-    service = b""
-    while (service := database.rows("next_service", (service,))[0][0]) is not None:
+    first = b""
+    while (service := database.rows("next_service", (first,))[0][0]) is not None:
         yield from (row for row in reading.entities_of(service) if isinstance(row, Unreadable))
-        service += NEXT
+        first = onward(first, service + NEXT)
 
 
 def _keys(database: Database) -> Iterator[Unreadable]:
@@ -71,7 +71,7 @@ def _keys(database: Database) -> Iterator[Unreadable]:
                 yield key
             elif not is_found or digest_of(key.key) != digest:
                 yield Unreadable("key", key.key, NOT_FOUND)
-        after = found[-1][0]
+        after = onward(after, found[-1][0])
 
 
 def _blocks(database: Database, reading: Reading) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
 
@@ -23,6 +23,20 @@ def close(connection: apsw.Connection) -> None:
     """Close a connection. What cannot be tidied up is so at the next start: what was answered is stored already."""
     with suppress(apsw.Error):
         connection.close(True)
+
+
+Place = TypeVar("Place", int, bytes, tuple[int, str])
+
+
+def onward(before: Place, reached: Place) -> Place:
+    """Where a walk over pages of rows goes on: further than it was, so that it ends, whatever a damaged file holds.
+
+    Raises:
+        StoreFailed: it would stand still or go back.
+    """
+    if reached <= before:
+        raise StoreFailed("rows are not in their order: a part of the file is not of its time, or damaged")
+    return reached
 
 
 class Database:

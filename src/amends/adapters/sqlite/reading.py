@@ -8,7 +8,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any, Final, TypeGuard
 
-from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.database import Database, onward
 from amends.adapters.sqlite.rows import (
     NOT_FOUND,
     block_of,
@@ -77,7 +77,7 @@ class Reading:
             names = [json.dumps([owner, text_of(entity_id)]) for (entity_id,) in found]
             for name, *values in self._database.found("entities", names):
                 yield _entity_of("/".join(json.loads(name)), tuple(values))
-            first = found[-1][0] + NEXT
+            first = onward(first, found[-1][0] + NEXT)
 
     def shapes(self) -> Sequence[ShapeRow]:
         """As what requests and entities are stored.
@@ -100,7 +100,10 @@ class Reading:
         """Which sagas move by themselves next, as (due time, saga id); see `amends.ports.Store.due`."""
         pages = [self._database.rows("due", (definition, *after, until_ms, limit)) for definition in set(definitions)]
         readable = ([entry for row in page if (entry := _due_of(row))] for page in pages)
-        return list(islice(merge(*readable), limit))
+        found = list(islice(merge(*readable), limit))
+        if found:
+            onward(after, found[-1])
+        return found
 
     def listing(self, wanted: Wanted) -> Iterator[SagaRow | Unreadable]:
         """The sagas that are wanted, the one that started last first."""
@@ -114,7 +117,7 @@ class Reading:
             if not found:
                 return
             yield from (rows.get(name) or Unreadable("saga", name, NOT_FOUND) for name in names)
-            before, left = found[-1][0], left - len(found)
+            before, left = -onward(-before, -found[-1][0]), left - len(found)
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """(definition, status) to how many sagas, without those of 0."""
@@ -165,7 +168,7 @@ class Reading:
     def _blocks(self, query: str, about: tuple[str, ...], after: int) -> Iterator[Block]:
         while found := self._database.rows(query, (*about, after, BLOCKS_PAGE)):
             yield from map(block_of, found)
-            after = found[-1][0]
+            after = onward(after, found[-1][0])
 
     def _row_of_time(self, before_ms: int | None) -> int:
         """The first row that was started at a time or later, found by halving: rows are in that order."""
@@ -176,7 +179,7 @@ class Reading:
             middle = (low + high) // 2
             found = self._database.rows("started_after_row", (middle,))
             if found and found[0][1] < before_ms:
-                low = found[0][0] + 1
+                low = max(found[0][0], middle) + 1
             else:
                 high = middle
         return high
