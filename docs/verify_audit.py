@@ -13,6 +13,12 @@ from types import SimpleNamespace
 
 BLOCKS = "SELECT number, at_ms, before, head, started, ended, records FROM blocks WHERE number > 0 ORDER BY number"
 SAGAS = "SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version FROM sagas"
+OURS = {
+    "table": "sagas entities client_keys client_key_rows client_key_slices blocks subjects counts shapes set_aside "
+    "in_force",
+    "view": "saga_list entity_list audit saga_counts",
+    "index": "sagas_due sagas_not_completed",
+}
 
 
 def faults_of_file(path, head):
@@ -22,6 +28,9 @@ def faults_of_file(path, head):
     database.execute("BEGIN")  # an engine may go on: this is one moment of it
     sagas = {}
     yield from (f"file: {line}" for (line,) in database.execute("PRAGMA quick_check") if line != "ok")
+    for kind, name in database.execute("SELECT type, name FROM sqlite_schema WHERE sql IS NOT NULL"):
+        if name not in OURS.get(kind, "").split() and not (kind == "table" and name.startswith("sqlite_")):
+            yield f"file: the {kind} {name} is none of Amends'"
     yield from faults_of_chain(database.execute(BLOCKS), head, sagas)
     yield from faults_of_counts(database.execute("SELECT definition, status, sagas FROM counts"), sagas)
     yield from faults_of_rows(database.execute(SAGAS), sagas)
