@@ -118,6 +118,18 @@ def test_the_log_that_was_left_is_taken_in(tmp_path: Path) -> None:
         assert store.saga("S1") == saga("S1")
 
 
+def test_a_start_that_is_refused_takes_nothing_in(tmp_path: Path) -> None:
+    """Nothing was put on stable storage yet: file and log stay as they are."""
+    file = left_behind(tmp_path)
+    with closing(apsw.Connection(str(file))) as database:
+        database.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        database.execute("CREATE TABLE mine (x)")
+    before = file.read_bytes(), log.log_of(file).read_bytes()
+    with pytest.raises(StoreUnusable, match="the table mine is none of Amends'"):
+        SqliteStore(file)
+    assert (file.read_bytes(), log.log_of(file).read_bytes()) == before
+
+
 def test_a_reader_does_not_keep_a_store_from_being_opened(tmp_path: Path) -> None:
     """What it still reads is taken in later; the log is synced all the same."""
     file = left_behind(tmp_path)
