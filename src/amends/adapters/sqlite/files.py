@@ -73,7 +73,7 @@ class Files:
         self._holds: list[Hold] = []
         forget_in_children(self)
         if holds.ARE_THERE:
-            self._holds = [Hold(database, SHARED), Hold(memory, IN_USE)]
+            self._hold(database, memory)
         self._looks_closer = bool(self._holds) and kind_of(database) in ON_A_DISK  # others date writes as they like
         told = self._told()
         self._look = _seen(database.lstat(), self._log.lstat(), told)
@@ -120,6 +120,14 @@ class Files:
         for hold in self._holds:
             hold.close()
         self._holds, self._looks_closer = [], False
+
+    def _hold(self, database: Path, memory: Path) -> None:
+        try:
+            for path, place in ((database, SHARED), (memory, IN_USE)):
+                self._holds.append(Hold(path, place))
+        except OSError:
+            self.forget()
+            raise
 
     def _words(self, path: Path, what: str) -> str:
         advice = ADVICE[path.name.removeprefix(self._database.name)]
