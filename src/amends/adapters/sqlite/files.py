@@ -69,7 +69,7 @@ class Files:
         """
         self._database, self._log = database, log_of(database)
         memory = database.with_name(f"{database.name}-shm")
-        self._known = {path: _name_of(path.lstat()) for path in (database, self._log, memory)}
+        self._known = {str(path): _name_of(path.lstat()) for path in (database, self._log, memory)}
         self._holds: list[Hold] = []
         forget_in_children(self)
         if holds.ARE_THERE:
@@ -88,7 +88,7 @@ class Files:
         found = []
         for path, known in self._known.items():
             try:
-                found.append(path.lstat())
+                found.append(os.lstat(path))
             except FileNotFoundError:
                 return self._words(path, GONE)
             except OSError as error:
@@ -100,7 +100,7 @@ class Files:
     def log_can_be_saved(self) -> bool:
         """Whether the database is itself, and nobody has begun a new log: what the old one holds may be taken in."""
         try:
-            is_itself = _name_of(self._database.lstat()) == self._known[self._database]
+            is_itself = _name_of(self._database.lstat()) == self._known[str(self._database)]
             return is_itself and (not self._log.exists() or not self._log.lstat().st_size)
         except OSError:
             return False
@@ -129,8 +129,8 @@ class Files:
             self.forget()
             raise
 
-    def _words(self, path: Path, what: str) -> str:
-        advice = ADVICE[path.name.removeprefix(self._database.name)]
+    def _words(self, path: str, what: str) -> str:
+        advice = ADVICE[path.removeprefix(str(self._database))]
         return f"{path}: {what}, while the engine runs, which writes no more; {advice}"
 
     def _fault_inside(self, now: Look) -> str:
@@ -141,7 +141,7 @@ class Files:
         is_same = (now.written_ns, now.size) == (before.written_ns, before.size) and now.log_size >= before.log_size
         self._look = now._replace(told=before.told if is_same else self._told())
         is_told = is_same or self._look.told != before.told or self._holds[1].is_locked(CHECKPOINTING)
-        return "" if is_told else self._words(self._database, OVERWRITTEN)
+        return "" if is_told else self._words(str(self._database), OVERWRITTEN)
 
     def _told(self) -> bytes:
         """What the shared memory tells; nothing where it is not looked at."""
