@@ -476,9 +476,7 @@ class Engine:
                 await self._sleep()
         except StoreError as error:
             log.exception("the engine stopped")
-            self._refuse(
-                EngineStopped(f"the storage failed: {error}; what was answered is stored, open it again to go on")
-            )
+            self._refuse(EngineStopped(f"the storage failed: {error}; nothing is answered before it is opened again"))
         except BaseException as error:
             self._refuse(EngineStopped(f"the engine stopped: {type(error).__name__}: {error}"))
             raise
