@@ -128,7 +128,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         commands: those whose entities have types that no step's functions tell; others need not be named.
         clients: by service, what its participants' functions get first; ``None`` each by default.
         concurrency: by service, how many of its calls run at a time; 64 by default.
-        queue_max: how many requests may wait before `Overloaded` is raised, >= 1.
+        queue_max: how many requests may wait before `Overloaded` is raised, >= 1: of clients, for the engine; and of
+            sagas, for a place at one participant.
         drain_s: for how long the end of the engine waits for calls that are under way. Seconds; 0 for not at all. More
             than a participant's usual time, so that a deploy repeats nothing.
         lock_wait_s: how long to wait for another engine to give the file back, in seconds, 0 to 3600; not at all by

@@ -479,7 +479,7 @@ def test_reads_are_answered_while_there_is_no_space(monkeypatch: pytest.MonkeyPa
             store.troubles = [StoreFull("no space")] * 200
             with pytest.raises(StoreFull):
                 await running.submit(saga, Buy("x", 1))
-            running._hear("a-1", Answered("CARD_CHARGED", Kind.DO, Done()))
+            running._must_be_done(Hear("a-1", Answered("CARD_CHARGED", Kind.DO, Done())))
             assert await running.entity("SEATS", "x") is None
             store.troubles = []
 

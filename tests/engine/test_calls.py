@@ -14,8 +14,11 @@ import pytest
 from amends import Call, Done, Saga, Unknown, external
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request, Send
-from amends.engine.calls import LATE_MAX, Calls
+from amends.engine.calls import Calls
 from amends.engine.flights import flight_of
+from amends.engine.places import LATE_MAX
+from amends.engine.tasks import Hear, Task
+from amends.engine.turn import Turn
 
 
 class Standing:
@@ -55,14 +58,15 @@ def test_what_waits_for_a_place_and_is_dropped_is_not_sent() -> None:
     async def heard() -> tuple[list[str], list[str]]:
         silent, answered = Silent(), asyncio.Queue[str]()
 
-        def hear(saga_id: str, said: Answered) -> None:
-            answered.put_nowait(saga_id)
+        def hear(task: Task) -> None:
+            answered.put_nowait(task.saga_id)
 
-        calls = Calls({"CARD": silent}, {"CARD": 1}, Standing(), hear)
+        calls = Calls({"CARD": silent}, {"CARD": 1}, Standing(), {}, hear)
         step = SALE.step("CARD_CHARGED")
         first, second, third = (asking(saga_id) for saga_id in "abc")
-        calls.send([(step, first), (step, second), (step, third)])
-        calls.drop([flight_of(second), flight_of(first)])
+        calls.take(Turn(None, (), [(step, first), (step, second), (step, third)]))
+        await asyncio.sleep(0)  # the first has begun
+        calls.take(Turn(None, (), dropped=[flight_of(second), flight_of(first)]))
         saga_id = await asyncio.wait_for(answered.get(), 5)
         await calls.close()
         return silent.asked, [saga_id]
@@ -75,8 +79,14 @@ def test_what_waits_for_a_place_and_is_dropped_is_not_sent() -> None:
 async def talked(step: Step, sends: Sequence[Send], limit: int = 1) -> list[tuple[str, Answered]]:
     """Send requests, and return what is heard of them, in the order in which it came."""
     answered = asyncio.Queue[tuple[str, Answered]]()
-    calls = Calls({}, {step.service: limit}, Standing(), lambda *said: answered.put_nowait(said))
-    calls.send([(step, send) for send in sends])
+
+    def hear(task: Task) -> None:
+        assert isinstance(task, Hear)
+        assert isinstance(task.said, Answered)
+        answered.put_nowait((task.saga_id, task.said))
+
+    calls = Calls({}, {step.service: limit}, Standing(), {}, hear)
+    calls.take(Turn(None, (), [(step, send) for send in sends]))
     try:
         return [await asyncio.wait_for(answered.get(), 5) for _ in sends]
     finally:
@@ -107,12 +117,12 @@ def test_a_call_that_is_over_before_it_began_takes_no_place() -> None:
 
     async def test() -> None:
         answered = asyncio.Queue[str]()
-        calls = Calls({"CARD": Silent()}, {"CARD": 1}, Standing(), lambda saga_id, _: answered.put_nowait(saga_id))
+        calls = Calls({"CARD": Silent()}, {"CARD": 1}, Standing(), {}, lambda task: answered.put_nowait(task.saga_id))
         step = SALE.step("CARD_CHARGED")
         for number in range(LATE_MAX + 10):
-            calls.send([(step, asking(str(number)))])
-            calls.drop([flight_of(asking(str(number)))])
-        calls.send([(step, asking("c"))])
+            calls.take(Turn(None, (), [(step, asking(str(number)))]))
+            calls.take(Turn(None, (), dropped=[flight_of(asking(str(number)))]))
+        calls.take(Turn(None, (), [(step, asking("c"))]))
         assert await asyncio.wait_for(answered.get(), 5) == "c"
         await calls.close()
 

@@ -10,7 +10,7 @@ from amends import Answered, Done, Refused, Saga, external, local
 from amends.core.audit import GENESIS, chain
 from amends.core.messages import Outcome, Send
 from amends.core.step import Run
-from amends.engine.flights import Asking
+from amends.engine.flights import Asking, flight_of
 from amends.engine.tasks import Begin, Hear, Task
 from amends.engine.turn import Turn, Turner
 from amends.ports import Store
@@ -52,7 +52,11 @@ def tickets(**options: Any) -> Saga:
 
 
 class Life:
-    """A process: a turner on a store, and its clock."""
+    """A process: a turner on a store, and its clock.
+
+    Attributes:
+        has_places: whether what is to be sent is sent at once.
+    """
 
     def __init__(self, store: Store, *sagas: Saga, prefix: str = "a", now_ms: int = START_MS, **more: Any) -> None:
         self.store = store
@@ -60,12 +64,15 @@ class Life:
         self.turner = Turner(store, sagas, now_ms=now_ms, prefix=prefix, **more)
         self.saga = sagas[0]
         self.due_ms: int | None = None
+        self.has_places = True
 
     def turn(self, *tasks: Task, after_ms: int = 1) -> Turn:
         """Take a turn, some time later."""
         self.now_ms += after_ms
         turn = self.turner.turn(tasks, self.now_ms)
         self.due_ms = turn.due_ms
+        if self.has_places:
+            self.turner.departed.update((flight_of(send), self.now_ms) for _, send in turn.sends)
         return turn
 
     def begin(self, *asked: Any, keys: Sequence[str] = ()) -> Turn:

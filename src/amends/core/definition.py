@@ -59,6 +59,7 @@ class Step:
     backoff: Backoff = field(default_factory=Backoff)
     remembers_refusals: bool = True
     at_least_once: bool = False
+    start_within_s: float = 3600.0
 
     @property
     def is_local(self) -> bool:
@@ -150,6 +151,7 @@ def external(
     remembers_refusals: bool = False,
     at_least_once: bool = False,
     leaves: Callable[[Any, Any], Any] | None = None,
+    start_within_s: float = 3600.0,
 ) -> Step:
     """A step in the world outside: a function with an idempotency key. Raising or timing out means unknown.
 
@@ -163,7 +165,8 @@ def external(
         probe: like `action`: looks for the action under ``call.key``; `Done` when it took effect, `Refused` when
             nothing is to be found.
         timeout_s: how long one attempt may take before its outcome is unknown. Seconds, > 0.
-        limit_s: how long a step before the pivot is tried, first sending to last. Seconds, >= `timeout_s`.
+        limit_s: how long a step before the pivot is tried, first sending to last; what it waited for a place at its
+            participant before does not count. Seconds, >= `timeout_s`.
         settles_within_s: how long after its sending a request can still take effect. The probe waits for that, counted
             from when the last attempt was due, since until then it may be sent: what it does not find before proves
             nothing. Seconds, needed with `probe`.
@@ -175,6 +178,9 @@ def external(
         at_least_once: the outside system honours no keys, so that a retry may repeat the effect; shown wherever the
             saga is (`docs/promises.md`, P4).
         leaves: as for `local`, about the books of the outside system's model.
+        start_within_s: how long a step up to the pivot waits for its first sending, while its participant has as many
+            calls as it may (`amends.open(concurrency=...)`); then it counts as refused, since it was never sent. The
+            field calls that schedule-to-start. Seconds, >= `timeout_s`; shorter where an answer is worth nothing later.
 
     Returns:
         The step, to be put into a `Saga`, where it is checked.
@@ -182,6 +188,7 @@ def external(
     return Step(
         event, action, service or _first_word(event), undo, undone, pivot, None, leaves, (), probe, timeout_s, limit_s,
         settles_within_s, key_lives_h, Backoff() if backoff is None else backoff, remembers_refusals, at_least_once,
+        start_within_s,
     )  # fmt: skip
 
 
@@ -379,12 +386,14 @@ def _faults_of_functions(step: Any) -> Iterator[str]:
 
 
 def _faults_of_times(step: Any) -> Iterator[str]:
-    for name in ("timeout_s", "limit_s", "settles_within_s", "key_lives_h"):
+    for name in ("timeout_s", "limit_s", "start_within_s", "settles_within_s", "key_lives_h"):
         value = getattr(step, name)
-        if not is_duration(value) and (value is not None or name in ("timeout_s", "limit_s")):
+        if not is_duration(value) and (value is not None or name in ("timeout_s", "limit_s", "start_within_s")):
             yield f"{name} is {value!r}; give a number above 0, up to {DURATION_MAX:g}"
-    if not step.is_local and step.limit_s < step.timeout_s:
-        yield f"limit_s={step.limit_s!r} is shorter than timeout_s={step.timeout_s!r}; give one attempt time to end"
+    for name in ("limit_s", "start_within_s"):
+        value = getattr(step, name)
+        if not step.is_local and value < step.timeout_s:
+            yield f"{name}={value!r} is shorter than timeout_s={step.timeout_s!r}; give one attempt time to end"
     if not isinstance(step.backoff, Backoff):
         yield f"backoff is {step.backoff!r}; give Backoff(first_s=..., cap_s=...)"
     first, cap = step.backoff.first_s, step.backoff.cap_s

@@ -350,7 +350,8 @@ def _asked_now(run: Run, story: Story, said: Input | None, now_ms: int) -> tuple
 def _unsent(at: Backward, before: Sequence[Waiting], now: Sequence[Waiting], now_ms: int) -> Iterator[Signal]:
     """What is certain of actions that will not be sent, because the saga goes back before their time came."""
     for member, kind in asked(at):
-        if kind is Kind.DO and (now[member].at_ms > now_ms or _is_new(now[member], before)):
+        last = now[member]
+        if kind is Kind.DO and (last.unsent or last.at_ms > now_ms or _is_new(last, before)):
             yield Answer(member, kind, Said.RULED_OUT if at.members[member] is Status.SENT else Said.UNKNOWN)
 
 

@@ -26,12 +26,13 @@ class Waiting(NamedTuple):
         kind: what it was asked last.
         attempt: 1 for the first sending.
         since_ms: when it was asked first; its limit and the life of its key count from then.
-        acted_ms: the latest moment at which the action can have been sent: a request that waits in a queue is sent
-            until it is due, and no later.
+        acted_ms: the latest moment at which the action can have been sent: when its latest attempt is due.
         at_ms: when this attempt is sent.
         due_ms: when the outcome of this attempt becomes unknown.
         error: what the attempt before ended with; empty at the first.
         taken: whether the participant took the request and answers later: so it arrived, and a restart loses nothing.
+        unsent: whether this attempt waits for a place at its participant: it was not sent, and is not before a commit
+            says so.
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Waiting(NamedTuple):
     due_ms: int
     error: str = ""
     taken: bool = False
+    unsent: bool = False
 
 
 def milliseconds(seconds: float) -> int:
@@ -84,13 +86,31 @@ def ask(step: Step, kind: Kind, last: Waiting | None, at_ms: int, error: str) ->
     return Waiting(kind, attempt, since_ms, acted_ms, at_ms, due_ms, error)
 
 
+def sent(step: Step, waiting: Waiting, at_ms: int) -> Waiting:
+    """An attempt that waited for a place, as it was really sent: its times count from then, the limit from the first.
+
+    Args:
+        step: the step.
+        waiting: the attempt.
+        at_ms: when it was sent.
+    """
+    due_ms = at_ms + milliseconds(step.timeout_s)
+    since_ms = at_ms if waiting.attempt == 1 else waiting.since_ms
+    acted_ms = due_ms if waiting.kind is Kind.DO else waiting.acted_ms
+    return waiting._replace(since_ms=since_ms, acted_ms=acted_ms, at_ms=at_ms, due_ms=due_ms, unsent=False)
+
+
+def key_is_dead(step: Step, waiting: Waiting, at_ms: int) -> bool:
+    """Whether what was asked first may have been forgotten by a time: sent again, it could take effect twice."""
+    return step.key_lives_h is not None and at_ms - waiting.since_ms >= step.key_lives_h * HOUR_MS
+
+
 def is_over(saga: Saga, group: int, step: Step, waiting: Waiting, at_ms: int) -> bool:
     """Whether a request with an unknown outcome must not be sent again at a time: its limit, or its key, is over.
 
     Only an action before the pivot has a time limit: from the pivot on, and on the way back, nothing ends because of a
     count or a clock (docs/promises.md, P2). What is over for a probe is `decide`'s to say: a probe changes nothing.
     """
-    age_ms = at_ms - waiting.since_ms
-    key_is_dead = step.key_lives_h is not None and age_ms >= step.key_lives_h * HOUR_MS
     is_limited = waiting.kind is Kind.DO and group < saga.pivot
-    return key_is_dead or (is_limited and age_ms >= step.limit_s * SECOND_MS)
+    is_late = is_limited and at_ms - waiting.since_ms >= step.limit_s * SECOND_MS
+    return is_late or key_is_dead(step, waiting, at_ms)

@@ -14,8 +14,8 @@ import logging
 import threading
 import time
 import types
-from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -24,13 +24,15 @@ from amends.core.messages import Answered, Outcome, Request, Send, Unknown
 from amends.core.run import outcome_of
 from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.flights import Asking, Flight, flight_of
+from amends.engine.places import LATE_MAX, Places
+from amends.engine.tasks import Hear, Task
+from amends.engine.turn import Turn
 from amends.engine.values import storable
 from amends.ports import Clock
 
 CONCURRENCY: Final = 64  # calls of one participant at a time, unless told otherwise
 LOOK_S: Final = 0.02  # how often the end of the engine looks whether all calls are over
 CLOSE_S: Final = 5.0  # how long the end of the engine waits for calls that were cancelled
-LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
 STRETCH_S: Final = 1.0  # a call that keeps the loop for longer is named in the log: meanwhile nothing else is heard
 BLOCKED: Final = (
     "saga %s: %s/%s kept the event loop for itself for %.1f s (time %d of this step), and nothing else went on: "
@@ -39,43 +41,57 @@ BLOCKED: Final = (
 
 log = logging.getLogger("amends")
 
-Hear = Callable[[str, Answered], None]
-"""Called with a saga's id and what was answered."""
-
 
 class Calls:
     """All calls under way."""
 
-    def __init__(self, clients: Mapping[str, Any], concurrency: Mapping[str, int], clock: Clock, hear: Hear) -> None:
+    def __init__(
+        self,
+        clients: Mapping[str, Any],
+        concurrency: Mapping[str, int],
+        clock: Clock,
+        departed: dict[Flight, int],
+        tell: Callable[[Task], None],
+    ) -> None:
         """Nothing is called yet.
 
         Args:
             clients: by service; what a participant's function gets first; ``None`` where there is none.
             concurrency: by service, how many calls at a time; `CONCURRENCY` where there is none.
             clock: the engine's.
-            hear: is told what was answered.
+            departed: when each attempt was really sent; see `amends.engine.flights.Flights`.
+            tell: is told what is to be committed: answers, and who found a place, or none.
         """
         self._clients = clients
         self._concurrency = concurrency
         self._clock = clock
-        self._hear = hear
+        self._departed = departed
+        self._tell = tell
         self._lanes: dict[str, Lane] = {}
+        self._is_open = True
         self._hurries = asyncio.Event()
 
-    def send(self, requests: Iterable[Asking]) -> None:
-        """Send requests, each as soon as its participant has a place."""
-        for step, send in requests:
-            lane = self._lanes.get(step.service)
-            if lane is None:
-                limit = self._concurrency.get(step.service, CONCURRENCY)
-                lane = self._lanes[step.service] = Lane(self._clients.get(step.service), limit, self._clock, self._hear)
-            lane.send(step, send)
-
-    def drop(self, flights: Iterable[Flight]) -> None:
-        """Give the places of attempts free that nobody waits for any more."""
-        for flight in flights:
+    def take(self, turn: Turn) -> None:
+        """Do about requests what is to be done after a turn."""
+        for flight in turn.dropped:
             for lane in self._lanes.values():
                 lane.drop(flight)
+        for flight in turn.recalled:
+            for lane in self._lanes.values():
+                lane.places.recall(flight)
+        for step, flight in turn.held:
+            self._lane_of(step).places.hold(flight)
+        for step, send in turn.sends:
+            self._lane_of(step).places.send((step, send))
+
+    def waiting(self, service: str) -> int:
+        """How many requests wait for a place at a participant."""
+        lane = self._lanes.get(service)
+        return len(lane.places) if lane else 0
+
+    def blocked(self) -> list[str]:
+        """The participants at which calls that are over their time, and do not end, take every place."""
+        return [service for service, lane in self._lanes.items() if lane.places.is_blocked]
 
     def hurry(self) -> None:
         """Let `drain` wait no longer."""
@@ -87,11 +103,12 @@ class Calls:
         Args:
             seconds: for how long.
         """
+        self._is_open = False
         for lane in self._lanes.values():
-            lane.stop()
+            lane.places.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while any(lane.is_calling for lane in self._lanes.values()) and not self._hurries.is_set():
+                while any(lane.places.calls for lane in self._lanes.values()) and not self._hurries.is_set():
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._hurries.wait(), LOOK_S)
 
@@ -100,45 +117,45 @@ class Calls:
         for lane in self._lanes.values():
             await lane.close()
 
+    def _lane_of(self, step: Step) -> Lane:
+        lane = self._lanes.get(step.service)
+        if lane is None:
+            limit = self._concurrency.get(step.service, CONCURRENCY)
+            lane = Lane(self._clients.get(step.service), limit, self._clock, self._departed, self._tell)
+            self._lanes[step.service] = lane
+            if not self._is_open:
+                lane.places.stop()
+        return lane
+
 
 class Lane:
-    """The calls of one participant."""
+    """The calls of one participant.
 
-    def __init__(self, client: Any, limit: int, clock: Clock, hear: Hear) -> None:
+    Attributes:
+        places: who has a place, and who waits for one.
+    """
+
+    def __init__(
+        self, client: Any, limit: int, clock: Clock, departed: dict[Flight, int], tell: Callable[[Task], None]
+    ) -> None:
+        self.places = Places(limit, clock, departed, self._start, tell)
         self._client = client
-        self._limit = limit
-        self._clock = clock
-        self._hear = hear
-        self._queue: OrderedDict[Flight, Asking] = OrderedDict()
+        self._tell = tell
         self._calls: dict[Flight, asyncio.Task[None]] = {}  # that are within their time
         self._late: dict[asyncio.Task[None], None] = {}  # that nobody waits for any more
         self._ended: dict[asyncio.Task[None], None] = {}  # that we cancelled, and that have not come to an end yet
         self._orphans = 0  # threads whose call was cancelled: a thread cannot be ended
         self._blocked: Counter[str] = Counter()
 
-    def send(self, step: Step, send: Send) -> None:
-        """Send a request, or let it wait for a place."""
-        self._queue[flight_of(send)] = step, send
-        self._fill()
-
     def drop(self, flight: Flight) -> None:
         """Give the place of an attempt free; one that still waits for a place is not sent any more."""
-        self._queue.pop(flight, None)
+        self.places.drop(flight)
         call = self._calls.pop(flight, None)
         if call is not None:
             self._late[call] = None
             if len(self._late) > LATE_MAX:
                 self._end(next(iter(self._late)))
             self._fill()
-
-    @property
-    def is_calling(self) -> bool:
-        """Whether a call is under way that is within its time."""
-        return bool(self._calls)
-
-    def stop(self) -> None:
-        """Send nothing more."""
-        self._queue.clear()
 
     async def close(self) -> None:
         """End every call that can be ended."""
@@ -147,18 +164,14 @@ class Lane:
         if self._ended:
             await asyncio.wait([*self._ended], timeout=CLOSE_S)  # not for one that will not be ended
 
-    @property
-    def _living(self) -> int:
-        """Calls that have not returned, whoever waits for them."""
-        return len(self._calls) + len(self._late) + len(self._ended) + self._orphans
-
     def _fill(self) -> None:
-        while self._queue and len(self._calls) < self._limit and self._living < self._limit + LATE_MAX:
-            flight, (step, send) = self._queue.popitem(last=False)
-            if self._clock.now_ms() < (send.at_ms + send.due_ms) // 2:  # else it times out unsent, and is asked again:
-                call = asyncio.create_task(self._call(step, send))  # who had too little time would only take a place
-                self._calls[flight] = call
-                call.add_done_callback(partial(self._over, flight))
+        self.places.late = len(self._late) + len(self._ended) + self._orphans
+        self.places.fill()
+
+    def _start(self, asking: Asking) -> None:
+        flight = flight_of(asking[1])
+        call = self._calls[flight] = asyncio.create_task(self._call(*asking))
+        call.add_done_callback(partial(self._over, flight))
 
     def _end(self, call: asyncio.Task[None]) -> None:
         self._late.pop(call, None)
@@ -169,6 +182,7 @@ class Lane:
         """However a call ends, also one that never began, it gives its place back."""
         if self._calls.get(flight) is call:
             del self._calls[flight]
+            self.places.calls.pop(flight, None)
         self._late.pop(call, None)
         self._ended.pop(call, None)
         self._fill()
@@ -179,10 +193,8 @@ class Lane:
 
     async def _call(self, step: Step, send: Send) -> None:
         request = send.request
-        if self._clock.now_ms() >= send.due_ms:  # the loop was blocked: it counts as timed out already
-            return
         outcome = await self._outcome(step, request)
-        self._hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt))
+        self._tell(Hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))
 
     async def _outcome(self, step: Step, request: Request) -> Outcome:
         """What a participant says; whatever it raises is unknown, never a no (docs/promises.md, P5)."""

@@ -68,6 +68,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     due_ms: int
     error: str = ""
     taken: bool = False
+    unsent: bool = False
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):

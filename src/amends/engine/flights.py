@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from amends.core.definition import Step
-from amends.core.messages import Kind, Send, TimedOut
+from amends.core.messages import Input, Kind, Send, TimedOut
 from amends.core.state import Backward, asked, underway
 from amends.core.step import Run
-from amends.core.waiting import Waiting, milliseconds
+from amends.core.waiting import Waiting, milliseconds, sent
 from amends.stored import WAITS_FOR_OPERATOR
 
 Flight = tuple[str, str, str, int]
@@ -20,10 +20,31 @@ Asking = tuple[Step, Send]
 
 
 NONE: Final[tuple[Flight, ...]] = ()
+TOLERATED: Final = 10  # of an attempt's time one part in so many may pass before it is sent, and needs no mention
+
+
+class Traffic(NamedTuple):
+    """What is to be done about requests now that a batch is committed.
+
+    Attributes:
+        sends: to be sent, in order.
+        dropped: attempts that nobody waits for any more.
+        recalled: attempts that are not to be sent any more, if they were not yet.
+        held: attempts that wait for a place, as their sagas' rows say.
+    """
+
+    sends: list[Asking]
+    dropped: list[Flight]
+    recalled: list[Flight]
+    held: list[tuple[Step, Flight]]
 
 
 class Flights:
-    """The attempts that this process knows of."""
+    """The attempts that this process knows of.
+
+    Attributes:
+        departed: when each of them was really sent, if it was; whoever sends them writes it, in whatever thread.
+    """
 
     def __init__(self, since_ms: int) -> None:
         """Know of none.
@@ -33,11 +54,12 @@ class Flights:
         """
         self._since_ms = since_ms
         self._flights: dict[str, tuple[Flight, ...]] = {}  # in order, so that all that follows is (promise P17)
+        self.departed: dict[Flight, int] = {}
 
     def lost(self, run: Run) -> list[TimedOut]:
         """Requests that a process before this one may have sent, and to which nobody can hear the answer any more.
 
-        What a participant took is not among them: its answer comes from outside.
+        What a participant took is not among them: its answer comes from outside. Nor is what waits for a place.
         """
         known = self._flights.get(run.saga_id, NONE)
         return [
@@ -45,9 +67,46 @@ class Flights:
             for step, kind, waiting in asked_of(run)
             if not step.is_local
             and not waiting.taken
+            and not waiting.unsent
             and waiting.at_ms <= self._since_ms
-            and (run.saga_id, step.event, kind.value, waiting.attempt) not in known
+            and _flight(run, step, kind, waiting) not in known
         ]
+
+    def overdue(self, run: Run, now_ms: int) -> list[Input]:
+        """What the clock hands in by itself: nothing of an attempt that was not sent, whose time has not begun."""
+        known = self._flights.get(run.saga_id, NONE)
+        flights = {(step.event, kind): (_flight(run, step, kind, last), last) for step, kind, last in asked_of(run)}
+
+        def is_sent(said: Input) -> bool:
+            if not isinstance(said, TimedOut):
+                return True
+            flight, waiting = flights[said.step, said.kind]
+            return not waiting.unsent and (flight not in known or flight in self.departed)
+
+        return [said for said in run.overdue(now_ms) if is_sent(said)]
+
+    def waiting_until(self, run: Run, now_ms: int) -> list[Flight]:
+        """The attempts that have waited for a place for as long as they may without a word."""
+        return [
+            _flight(run, step, kind, waiting)
+            for step, kind, waiting in asked_of(run)
+            if waiting.unsent and waiting.due_ms <= now_ms
+        ]
+
+    def as_sent(self, run: Run) -> Run:
+        """The run, with the times of attempts that had to wait for a place counted from when they were really sent."""
+        at = underway(run.state)
+        if at is None or not self.departed:
+            return run
+        steps = run.saga.groups[at.group]
+        waiting = tuple(self._as_sent(run, *pair) for pair in zip(steps, run.waiting, strict=False))
+        return run if waiting == run.waiting else run._replace(waiting=waiting)
+
+    def _as_sent(self, run: Run, step: Step, waiting: Waiting) -> Waiting:
+        at_ms = self.departed.get(_flight(run, step, waiting.kind, waiting))
+        if at_ms is None or waiting.taken or (at_ms - waiting.at_ms) * TOLERATED <= waiting.due_ms - waiting.at_ms:
+            return waiting
+        return sent(step, waiting, at_ms)
 
     def settling(self, run: Run) -> Run:
         """The run, with what a process before this one sent taken for sent until this one took over, and not before.
@@ -60,39 +119,47 @@ class Flights:
         waiting = tuple(_settling(*pair, self._since_ms) for pair in zip(steps, run.waiting, strict=False))
         return run if waiting == run.waiting else run._replace(waiting=waiting)
 
-    def take_off(
-        self, runs: Iterable[Run], asked: Mapping[Flight, Send], now_ms: int
-    ) -> tuple[list[Asking], list[Flight]]:
-        """What is to be sent now that these runs are committed, and which attempts nobody waits for any more.
+    def take_off(self, runs: Iterable[Run], asked: Mapping[Flight, Send], now_ms: int) -> Traffic:
+        """What is to be done about requests now that these runs are committed.
 
         Args:
             runs: the sagas that a batch looked at.
-            asked: the requests that came up in it; others were held back until their time.
+            asked: the requests that came up in it, or found a place; others were held back until their time.
             now_ms: the clock.
         """
-        sends: list[Asking] = []
-        dropped: list[Flight] = []
+        traffic = Traffic([], [], [], [])
         for run in runs:
             before = self._flights.pop(run.saga_id, NONE)
-            if not run.waiting and not before:
+            if run.waiting or before:
+                after = tuple(self._after(run, before, asked, now_ms, traffic))
+                traffic.dropped.extend(flight for flight in before if flight not in after)
+                if after:
+                    self._flights[run.saga_id] = after
+        return traffic
+
+    def _after(
+        self, run: Run, before: Sequence[Flight], asked: Mapping[Flight, Send], now_ms: int, traffic: Traffic
+    ) -> Iterator[Flight]:
+        goes_back = isinstance(underway(run.state), Backward)
+        for step, kind, waiting in asked_of(run):
+            flight, is_futile = _flight(run, step, kind, waiting), goes_back and kind is Kind.DO
+            if waiting.unsent:
+                traffic.held.append((step, flight))
+            elif flight in before:
+                if flight in asked:
+                    traffic.sends.append((step, asked[flight]))
+                elif flight not in self.departed and (is_futile or waiting.due_ms <= now_ms):
+                    traffic.recalled.append(flight)
+            elif is_futile:
+                continue  # the saga turned back in the very batch in which it asked
+            elif self._since_ms < waiting.at_ms <= now_ms and not step.is_local:
+                send = asked.get(flight) or _held_back(run, flight)
+                if send is None:
+                    continue
+                traffic.sends.append((step, send))
+            else:
                 continue
-            after = []
-            goes_back = isinstance(underway(run.state), Backward)
-            for step, kind, waiting in asked_of(run):
-                flight = run.saga_id, step.event, kind.value, waiting.attempt
-                if flight in before:
-                    after.append(flight)
-                elif goes_back and kind is Kind.DO:
-                    continue  # the saga turned back in the very batch in which it asked
-                elif self._since_ms < waiting.at_ms <= now_ms and not step.is_local:
-                    send = asked.get(flight) or _held_back(run, flight)
-                    if send is not None:
-                        sends.append((step, send))
-                        after.append(flight)
-            dropped += [flight for flight in before if flight not in after]
-            if after:
-                self._flights[run.saga_id] = tuple(after)
-        return sends, dropped
+            yield flight
 
 
 def _settling(step: Step, waiting: Waiting, since_ms: int) -> Waiting:
@@ -133,6 +200,10 @@ def due_of(run: Run, now_ms: int) -> int | None:
         if waiting.at_ms > now_ms or step.is_local  # which is asked in a batch, never sent
     ]
     return min(held + ([] if due_ms is None else [due_ms]), default=WAITS_FOR_OPERATOR)
+
+
+def _flight(run: Run, step: Step, kind: Kind, waiting: Waiting) -> Flight:
+    return run.saga_id, step.event, kind.value, waiting.attempt
 
 
 def flight_of(send: Send) -> Flight:

@@ -15,7 +15,7 @@ class Limits(NamedTuple):
 
     Attributes:
         concurrency: by service, how many of its calls run at a time; `amends.engine.calls.CONCURRENCY` of the others.
-        queue_max: how many requests may wait, >= 1.
+        queue_max: how many requests of clients may wait, and how many of sagas for a place at one participant, >= 1.
         drain_s: for how long its end waits for calls that are under way. Seconds, >= 0.
     """
 

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from amends.core.definition import DURATION_MAX, Command, Saga, is_duration
-from amends.core.messages import Answered, Decline, Done, Input, Kind, Later, Outcome, Refused, Resolve, Unknown, Verb
+from amends.core.messages import Answered, Decline, Done, Kind, Later, Outcome, Refused, Resolve, Unknown, Verb
 from amends.core.step import Run
 from amends.engine.calls import Calls
 from amends.engine.codec import Form
@@ -138,7 +138,9 @@ class Engine:
             self._thread.submit(self._give_up)  # also where nobody waited for it any more
             self._thread.shutdown()
             raise
-        self._calls = Calls(self._clients, self._limits.concurrency, self._clock, self._hear)
+        self._calls = Calls(
+            self._clients, self._limits.concurrency, self._clock, self._turner.departed, self._must_be_done
+        )
         self._stopped = None
         self._loop_task = asyncio.create_task(self._run(), name="amends-engine")
         return self
@@ -258,7 +260,9 @@ class Engine:
             key: likewise.
             handle: makes what the caller holds of the saga, of where it stands or of its id alone.
         """
-        (begun,) = await self._call(Begin(self._form_of(saga), [asked], _keys(key)))
+        form = self._form_of(saga)
+        self._expect_places(saga)
+        (begun,) = await self._call(Begin(form, [asked], _keys(key)))
         if isinstance(begun, Exception):
             raise begun
         return handle(begun)
@@ -292,6 +296,7 @@ class Engine:
         names = [] if keys is None else _listed(keys, "keys")
         if keys is not None and len(names) != len(requests):
             raise RequestRefused(f"{len(requests)} requests came with {len(names)} keys; give each a key, or none")
+        self._expect_places(saga)
         handles: list[Held | AmendsError] = []
         size = min(BATCH_MAX, self._limits.queue_max)
         for first in range(0, len(requests), size):
@@ -413,7 +418,8 @@ class Engine:
                 raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
 
     def _form_of(self, saga: Saga) -> Form:
-        self._expect_answers()
+        if self._stopped is not None:
+            raise EngineStopped(str(self._stopped))
         return self._turner.form_of(saga)
 
     def _handle(self, begun: Run | str) -> Handle:
@@ -435,6 +441,19 @@ class Engine:
         if asyncio.get_running_loop() is not self._loop:
             raise EngineMisused(OTHER_LOOP)
 
+    def _expect_places(self, saga: Saga) -> None:
+        """Refuse a saga whose participants have no end of others before it: better now than once it has begun.
+
+        Raises:
+            Overloaded: one of them has.
+        """
+        for step in saga.every_step():
+            if not step.is_local and (waiting := self._calls.waiting(step.service)) >= self._limits.queue_max:
+                raise Overloaded(
+                    f"{waiting} requests wait for a place at {step.service}, which is as many as the engine takes for "
+                    "one participant (queue_max); try again later, or allow it more calls at a time (concurrency)"
+                )
+
     async def _call(self, task: Task, *, waits: bool = False) -> Any:
         """Queue a task, and wait for its answer; a caller that stops waiting does not stop it."""
         self._expect_answers()
@@ -454,9 +473,9 @@ class Engine:
         self._queued += waiting.task.size
         self._wake.set()
 
-    def _hear(self, saga_id: str, said: Input) -> None:
-        """An answer came; it must not be lost."""
-        self._put(Waiting(Hear(saga_id, said), None))
+    def _must_be_done(self, task: Task) -> None:
+        """An answer came, or somebody found a place, or none: it must not be lost."""
+        self._put(Waiting(task, None))
 
     def _gathered(self) -> list[Waiting]:
         batch: list[Waiting] = []
@@ -521,9 +540,7 @@ class Engine:
         return self._due_ms is not None and self._due_ms <= self._clock.now_ms()
 
     def _give_back(self, batch: Sequence[Waiting], turn: Turn) -> None:
-        self._calls.drop(turn.dropped)
-        if self._stopped is None:
-            self._calls.send(turn.sends)
+        self._calls.take(turn)
         for failure in turn.failures:
             saga_id, step, kind, attempt, error, cause = failure
             log.warning(FAILED, saga_id, step, kind.value, attempt, error, exc_info=cause)

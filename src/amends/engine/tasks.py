@@ -16,6 +16,8 @@ from amends.core.step import Run
 from amends.engine.codec import Form
 from amends.engine.digests import digest_by_position, digest_of
 from amends.engine.exceptions import answerable
+from amends.engine.flights import Flight
+from amends.engine.stirring import place, stir, withdraw
 from amends.engine.work import Work
 from amends.errors import RequestRefused
 
@@ -172,6 +174,46 @@ class Hear(_Single):
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn(_Single):
+    """An attempt that was to be sent is not: it found no place at its participant, or is not wanted any more.
+
+    Attributes:
+        flight: which.
+    """
+
+    flight: Flight
+
+    @property
+    def saga_id(self) -> str:
+        """Whose it is."""
+        return self.flight[0]
+
+    def carry_out(self, work: Work) -> None:
+        """See `amends.engine.stirring.withdraw`."""
+        withdraw(work, self.flight)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(_Single):
+    """There is a place at its participant for an attempt that waits for one.
+
+    Attributes:
+        flight: which.
+    """
+
+    flight: Flight
+
+    @property
+    def saga_id(self) -> str:
+        """Whose it is."""
+        return self.flight[0]
+
+    def carry_out(self, work: Work) -> None:
+        """See `amends.engine.stirring.place`."""
+        place(work, self.flight)
+
+
+@dataclass(frozen=True, slots=True)
 class Stir(_Single):
     """Look whether a saga is to move by itself.
 
@@ -184,8 +226,8 @@ class Stir(_Single):
     due_ms: int
 
     def carry_out(self, work: Work) -> None:
-        """See `Work.stir`."""
-        work.stir(self.saga_id, self.due_ms)
+        """See `amends.engine.stirring.stir`."""
+        stir(work, self.saga_id, self.due_ms)
 
 
 @dataclass(frozen=True, slots=True)

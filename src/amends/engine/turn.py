@@ -13,7 +13,7 @@ from functools import partial
 from itertools import count
 from typing import Any, Final, NamedTuple, TypeVar
 
-from amends.core.definition import Command, Saga
+from amends.core.definition import Command, Saga, Step
 from amends.core.messages import Park
 from amends.core.step import Run
 from amends.engine.codec import EntityForms, Form
@@ -56,6 +56,8 @@ class Turn(NamedTuple):
         replies: one for each task, in their order: a value, or the exception that it ended with.
         sends: requests that are now to be sent, in order.
         dropped: attempts that nobody waits for any more.
+        recalled: attempts that are not to be sent any more, if they were not yet: `Withdrawn` says which were not.
+        held: attempts that wait for a place at their participants: `Placed` says when there is one.
         ended: sagas that became final, by id.
         parked: sagas that now wait for an operator.
         failures: attempts that failed, for the log.
@@ -66,6 +68,8 @@ class Turn(NamedTuple):
     replies: Sequence[Any]
     sends: Sequence[Asking] = ()
     dropped: Sequence[Flight] = ()
+    recalled: Sequence[Flight] = ()
+    held: Sequence[tuple[Step, Flight]] = ()
     ended: Mapping[str, Run] = {}
     parked: Sequence[Park] = ()
     failures: Sequence[Failure] = ()
@@ -134,6 +138,11 @@ class Turner:
             self._aside,
             self._immovable,
         )
+
+    @property
+    def departed(self) -> dict[Flight, int]:
+        """When each attempt under way was really sent: whoever sends them writes it, and removes what was dropped."""
+        return self._flights.departed
 
     def form_of(self, saga: Saga) -> Form:
         """How a definition is stored.
@@ -253,9 +262,10 @@ class Turner:
         if changes:
             self._take_over(*changes)
         self._immovable |= work.immovable
-        sends, dropped = self._flights.take_off(work.runs(), work.asked, now_ms)
-        owned = [(step, send._replace(request=opened_request(send.request))) for step, send in sends]
-        return Turn(None, replies, owned, dropped, work.ended, work.parked, work.failures, work.immovable)
+        traffic = self._flights.take_off(work.runs(), work.asked, now_ms)
+        owned = [(step, send._replace(request=opened_request(send.request))) for step, send in traffic.sends]
+        traffic = traffic._replace(sends=owned)
+        return Turn(None, replies, *traffic, work.ended, work.parked, work.failures, work.immovable)
 
     def _carried_out(self, place: int, task: Task, work: Work) -> Any:
         try:
@@ -316,6 +326,8 @@ class Turner:
             [task.joined([next(answers) for _ in task.parts()]) for task in tasks],
             [asking for turn in turns for asking in turn.sends],
             [flight for turn in turns for flight in turn.dropped],
+            [flight for turn in turns for flight in turn.recalled],
+            [waits for turn in turns for waits in turn.held],
             {saga_id: run for turn in turns for saga_id, run in turn.ended.items()},
             [park for turn in turns for park in turn.parked],
             [failure for turn in turns for failure in turn.failures],

@@ -30,7 +30,6 @@ from amends.core.messages import (
     Request,
     Resolve,
     Send,
-    TimedOut,
     Unknown,
     Write,
     worded,
@@ -133,6 +132,7 @@ class Work:
         parked: of these, the ones that now wait for an operator.
         failures: attempts that failed, of those that the log is to have.
         asked: requests that came up, by their attempts.
+        flights: which requests are under way.
         keys: client keys that are new.
         set_aside: rows that turned out to be unreadable, and were not known to be.
         immovable: sagas among those that are unreadable, whether or not it was known, and why.
@@ -172,6 +172,7 @@ class Work:
         self.keys: dict[str, KeyRow] = {}
         self.set_aside: dict[tuple[str, str], Unreadable] = {}
         self.immovable: dict[str, str] = {}
+        self.flights = wares.flights
         self._wares = wares
         self._known = known
         self._looked_at: dict[str, Live] = {}
@@ -268,6 +269,8 @@ class Work:
             ValueError: it brings an answer that cannot be stored.
         """
         said, before = _storable(said), live.run
+        if not (isinstance(said, Answered) and isinstance(said.outcome, Done | Refused)):
+            before = self.flights.as_sent(before)
         run, effects = self._stepped(
             live.form,
             before.request,
@@ -278,48 +281,20 @@ class Work:
             return effects[0]
         match effects[0], said:
             case Write(changes=(_, *_)), Answered(event, kind, Unknown(error, cause=cause), attempt):
-                self._failed(Failure(run.saga_id, event, kind, attempt or 1, error, cause))
+                self.failed(Failure(run.saga_id, event, kind, attempt or 1, error, cause))
         self._note(run, live.form, effects)
         is_new_end = underway(run.state) is None and underway(live.run.state) is not None
         return self._put(live._replace(run=run), is_new_end=is_new_end)
 
-    def stir(self, saga_id: str, due_ms: int) -> None:
-        """Let a saga move by itself as far as the time allows.
-
-        Participants that we keep are asked again whose time has come. A request of a process before this one, which
-        may or may not have sent it, counts as timed out, as do those that are overdue.
-
-        Args:
-            saga_id: which.
-            due_ms: when it was due, as its row says.
-        """
-        live = self.saga(saga_id)
-        if live is None:
-            self.put_aside(Unreadable("saga", saga_id, "it is due, and not found by its id"))
-        if live is None or isinstance(live, Unreadable):
-            return
-        settling = self._wares.flights.settling(live.run)
-        if settling is not live.run:
-            live = self._rewrite(live, settling, "another process took over")
+    def go_on(self, live: Live) -> Live:
+        """Ask the participants that we keep whose time has come."""
         run, effects = self._asked(live.form, live.run, ())
         if effects:
             self._note(run, live.form, effects)
             self._put(live._replace(run=run), is_new_end=underway(run.state) is None)
-        lost, overdue = self._wares.flights.lost(run), run.overdue(self.now_ms)
-        for said in (*lost, *overdue):
-            self.hear(self.sagas.get(saga_id, live), said)
-        for said in overdue:
-            if isinstance(said, TimedOut) and said.attempt is not None:
-                self._failed(Failure(saga_id, said.step, said.kind, said.attempt, "no answer came in time"))
-        if due_ms <= self.now_ms and saga_id not in self.sagas:
-            self._goes_out(live, due_ms)
+        return self.sagas.get(run.saga_id, live)
 
-    def _goes_out(self, live: Live, due_ms: int) -> None:
-        """A request goes out that was held back: from now on its saga is due when it is given up, and not at once."""
-        held = [(step, kind) for step, kind, waiting in asked_of(live.run) if waiting.at_ms == due_ms]
-        self._rewrite(live, live.run, f"{', '.join(f'{step.event}/{kind.value}' for step, kind in held)} asked again")
-
-    def _rewrite(self, live: Live, run: Run, cause: str) -> Live:
+    def rewrite(self, live: Live, run: Run, cause: str) -> Live:
         """Store a saga whose times alone are other ones."""
         run = run._replace(number=run.number + 1)
         self.record(run.saga_id, run.number, cause)
@@ -523,12 +498,12 @@ class Work:
                 raise
             self.overlay.restore(touched)
             outcome = Unknown(raised(error), taken_back=True, cause=error)
-            self._failed(
+            self.failed(
                 Failure(request.saga_id, request.step, request.kind, request.call.attempt, outcome.error, error)
             )
         return Answered(request.step, request.kind, outcome, request.call.attempt)
 
-    def _failed(self, failure: Failure) -> None:
+    def failed(self, failure: Failure) -> None:
         """Keep what the log is to have: an endless failure is told again, ever more rarely."""
         if failure.attempt & (failure.attempt - 1) == 0:
             self.failures.append(failure)
@@ -571,8 +546,8 @@ class Work:
 
 
 def _storable(said: Input) -> Input:
-    """What was said, with its answer as it is kept."""
-    if isinstance(said, Answered | Resolve):
+    """What was said, with its answer as it is kept. That an attempt left nothing is the engine's own word by now."""
+    if isinstance(said, Answered | Resolve) and not isinstance(said.outcome, Unknown):
         outcome: Any = storable(said.outcome, said.step)
         return said if outcome is said.outcome else replace(said, outcome=outcome)
     return said

@@ -92,6 +92,8 @@ def _until(question: Question, now_ms: int) -> str:
     if question.sent_ms > now_ms:
         return f"in {span(question.sent_ms - now_ms)}"
     left = f"for {span(question.due_ms - now_ms)} more" if question.due_ms > now_ms else "overdue"
+    if question.is_unsent:
+        return f"waits for a place, {left}"
     return f"taken, {left}" if question.is_taken else left
 
 

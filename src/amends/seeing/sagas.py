@@ -32,6 +32,7 @@ class Question:
         due_ms: when its outcome becomes unknown.
         error: what the attempt before ended with; empty at the first.
         is_taken: whether the participant took it and answers later.
+        is_unsent: whether it waits for a place at its participant, until it is due; it was not sent.
         is_stuck: whether only an operator can tell how to go on.
     """
 
@@ -43,6 +44,7 @@ class Question:
     due_ms: int
     error: str
     is_taken: bool
+    is_unsent: bool
     is_stuck: bool
 
 
@@ -147,7 +149,7 @@ def _questions(body: Body) -> Iterator[Question]:
 def _question(step: str, asked: Asked, *, is_stuck: bool) -> Question:
     return Question(
         step, asked.kind.value, asked.service, asked.attempt, asked.at_ms, asked.due_ms, asked.error, asked.taken,
-        is_stuck,
+        asked.unsent, is_stuck,
     )  # fmt: skip
 
 

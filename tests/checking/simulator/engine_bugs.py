@@ -27,16 +27,16 @@ class Bug(NamedTuple):
     seeds: int = 300
 
 
-FAILED = "            except StoreError:\n                raise\n"
-LOST = "for said in (*self._wares.flights.lost(run), *run.overdue(self.now_ms)):"
+FAILED = "        except (StoreError, _Spoilt):\n            raise\n"
+LOST = "for said in (*lost, *overdue):"
 BUGS: Final = [
     # --- what is committed ---
     Bug("requests go out that are not committed", "turn:Turner._taken", FAILED,
-        "            except StoreError:\n"
-        "                sent = self._flights.take_off(work.runs(), work.asked, now_ms)\n"
-        "                return Turn(None, replies, *sent)\n", "outside", "V07"),
+        "        except StoreError:\n"
+        "            sent = self._flights.take_off(work.runs(), work.asked, now_ms)[:2]\n"
+        "            return Turn(None, replies, *sent)\n", "outside", "V07"),
     Bug("a full disk is taken for a commit", "turn:Turner._taken", FAILED,
-        "            except StoreError:\n                return Turn(None, replies)\n", "shop", "V01"),
+        "        except StoreError:\n            return Turn(None, replies)\n", "shop", "V01"),
     Bug("a commit of which nobody knows is retried blindly", "turn:Turner._decided", "except StoreConflict:",
         "except (StoreConflict, StoreFailed):", "shop", "V16"),
     Bug("the due time is not stored", "work:_row_of", "due_of(run, now_ms)", "2**62", "outside", "V08"),
@@ -50,47 +50,58 @@ BUGS: Final = [
         "for line in self._records[:-1])", "shop", "V15"),
     Bug("a key is stored apart from its saga", "work:Work.changes", "tuple(self.keys.values())",
         "tuple(key for key in self.keys.values() if not key.saga_id)", "shop", "V16"),
-    Bug("a key stands for whatever is asked", "tasks:_begun_once", "digest_of(form.saga.name, asked)",
+    Bug("a key stands for whatever is asked", "tasks:_begun", "digest_of(form.saga.name, asked)",
         'digest_of(form.saga.name, "")', "shop", "V16"),
     Bug("rows are not counted up", "work:_row_of", "version + 1", "1", "outside", "P16"),
     Bug("a saga that ends is not counted", "work:Work.changes", "if live.status:", "if live.status and not is_over:",
         "outside", "V13"),
     # --- local participants ---
-    Bug("what a raising decider wrote is kept", "work:Work._stepped", "            self.overlay.restore(touched)\n",
-        "            pass\n", "shop", "V12"),
+    Bug("what a raising decider wrote is kept", "work:Work._stepped", "        self.overlay.restore(touched)\n",
+        "        pass\n", "shop", "V12"),
     Bug("what raised may have happened", "work:Work._answer", "taken_back=True", "taken_back=False", "shop", "never"),
     # --- a process after the other ---
     Bug("a restart looks at what is due alone", "turn:Turner._to_resume", "WAITS_FOR_OPERATOR - 1", "self._since_ms",
         "outside", "P2"),
-    Bug("a restart takes what was lost for refused", "work:Work.stir", LOST,
-        "lost = [Answered(each.step, each.kind, Refused('lost')) for each in self._wares.flights.lost(run)]\n"
-        "        for said in (*lost, *run.overdue(self.now_ms)):", "outside", "V03"),
-    Bug("a restart takes what was lost for done", "work:Work.stir", LOST,
-        "lost = [Answered(each.step, each.kind, Done()) for each in self._wares.flights.lost(run)]\n"
-        "        for said in (*lost, *run.overdue(self.now_ms)):", "outside", "V03"),
-    Bug("a restart forgets what was lost", "work:Work.stir", LOST, "for said in run.overdue(self.now_ms):",
+    Bug("a restart takes what was lost for refused", "stirring:stir", LOST,
+        "lost = [Answered(each.step, each.kind, Refused('lost')) for each in lost]\n"
+        "    for said in (*lost, *overdue):", "outside", "V03"),
+    Bug("a restart takes what was lost for done", "stirring:stir", LOST,
+        "from amends import Done\n"
+        "    lost = [Answered(each.step, each.kind, Done()) for each in lost]\n"
+        "    for said in (*lost, *overdue):", "outside", "V03"),
+    Bug("a restart forgets what was lost", "stirring:stir", LOST, "for said in overdue:",
         "outside", "P2"),
     Bug("a restart sends what was lost as if it never had been", "flights:Flights.__init__", "since_ms\n", "0\n",
         "outside", "P2"),
-    Bug("a restart believes the clock of the process before", "work:Work.stir", "if settling is not live.run:",
+    Bug("a restart believes the clock of the process before", "stirring:stir", "if settling is not live.run:",
         "if False:", "mended", "V03", 2500),
     Bug("what was taken counts as lost", "flights:Flights.lost", "            and not waiting.taken\n", "",
         "mended", "P5"),
     Bug("a request that was held back is forgotten", "flights:due_of", "if waiting.at_ms > now_ms or step.is_local",
         "if step.is_local", "outside", "V08"),
     # --- answers and time ---
-    Bug("what a saga asked before it turned back is sent", "flights:Flights.take_off",
-        "elif goes_back and kind is Kind.DO:",
+    Bug("what a saga asked before it turned back is sent", "flights:Flights._after", "elif is_futile:",
         "elif False:", "together", "V07"),
     Bug("late answers are dropped", "work:Work.hear", "        run, effects = self._stepped(",
         "        if isinstance(said, Answered) and said.attempt and not any(\n"
         "            each.attempt == said.attempt for each in live.run.waiting\n        ):\n"
         "            return live.run\n        run, effects = self._stepped(", "outside", "P5"),
-    Bug("three attempts are enough", "work:Work.stir", LOST,
-        "timers = [each for each in run.overdue(self.now_ms) if getattr(each, 'attempt', 0) < 4]\n"
-        "        for said in (*self._wares.flights.lost(run), *timers):", "outside", "V22"),
-    Bug("what goes out leaves its saga due", "work:Work.stir", "due_ms <= self.now_ms and saga_id not in self.sagas",
+    Bug("three attempts are enough", "stirring:stir", LOST,
+        "timers = [each for each in overdue if getattr(each, 'attempt', 0) < 4]\n"
+        "    for said in (*lost, *timers):", "outside", "P16"),
+    Bug("what goes out leaves its saga due", "stirring:stir", "due_ms <= work.now_ms and saga_id not in work.sagas",
         "False", "outside", "P16"),
+    # --- places at participants ---
+    Bug("what waits for its turn counts as timed out", "flights:Flights.overdue",
+        "return not waiting.unsent and (flight not in known or flight in self.departed)", "return True",
+        "crowd", "R24"),
+    Bug("what was recalled may have happened", "stirring:withdraw",
+        "Refused(why) if _was_never_sent(found) else Unknown(why)", "Unknown(why)",
+        "crowd", "R24"),
+    Bug("who waits for a place is forgotten", "places:Places.fill", "self._tell(Placed(flight))", "pass",
+        "crowd", "V09"),
+    Bug("a restart forgets who waits for a place", "flights:Flights._after", "traffic.held.append((step, flight))",
+        "pass", "crowd", "V09"),
     Bug("an overdue saga is not looked at", "turn:Turner.turn", "self._due(now_ms, DUE_MAX)", "[]",
         "outside", "P16"),
 ]  # fmt: skip

@@ -48,6 +48,14 @@ def together(**more: Any) -> Saga:
     return Saga("together", Job, [first, undoable("LAST_DONE", **more)], deadline_s=20)
 
 
+def crowd() -> Saga:
+    """Everything at one desk, which has no place for all of it at a time; and a deadline."""
+    first, second, last = (
+        undoable(event, service="DESK", timeout_s=2, limit_s=8) for event in ("LEFT_DONE", "RIGHT_DONE", "LAST_DONE")
+    )
+    return Saga("crowd", Job, [parallel(first, second), last], deadline_s=60)
+
+
 INBOXES: Final = {"LEFT": keeps_inbox(), "RIGHT": keeps_inbox(), "LAST": keeps_inbox()}
 JOBS: Final = [Job("a", 1), Job("a", 2), Job("b", 9)]
 SHELF: Final = {"SHELF": {"a": 4, "b": 3}}
@@ -64,6 +72,7 @@ SCENARIOS: Final = {
     "mended": Scenario(ada_mended.saga, ada_mended.given, [Buy("Hamlet", 2, "ada"), Buy("Hamlet", 7, "bob")]),
     "trip": Scenario(trip, CROWD, TRIPS, ids=("a", "b", "c")),
     "together": Scenario(together(), SHELF, JOBS, INBOXES),
+    "crowd": Scenario(crowd(), {}, JOBS, {"DESK": keeps_inbox()}),
     "moody": Scenario(together(probe=outside, settles_within_s=30), SHELF, JOBS),
 }
 BROKEN: Final = Scenario(tickets, ada_mended.given, ada_mended.requests)

@@ -6,15 +6,16 @@ between any two of these. `Turner` is the engine's own.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from amends.checking.simulator.storage import DISK_FAILED, Crash
 from amends.checking.simulator.told import ASKED_BY, FINAL
 from amends.core.definition import Step
-from amends.core.messages import Answered, Send
-from amends.engine.flights import Flight, flight_of
+from amends.core.messages import Answered, Kind, Request
+from amends.engine.flights import Asking, Flight
+from amends.engine.places import Places
 from amends.engine.tasks import Hear, Task
 from amends.engine.turn import Turn, Turner
 from amends.errors import EngineStopped, StoreFailed, StoreFull
@@ -60,7 +61,8 @@ class Host:
         self._turn_at_ms = -1
         self._turns = 0
         self._idle = 0
-        self._lanes: dict[str, Lane] = {}
+        self._places: dict[str, Places] = {}
+        self._unsent: set[tuple[str, str]] = set()
         self._found = {row.saga_id: row.version for row in world.view.rows.values() if row.due_ms is not None}
         world.tell(f"engine {life}", f"starts; its clock is {clock_error_ms} ms wrong")
         if clock_error_ms:
@@ -105,7 +107,8 @@ class Host:
             return
         self.world.sightings.of_answer(saga_id, said)
         self.ask(Hear(saga_id, said), None)
-        self._lanes[service].drop(flight)
+        self._places[service].calls.pop(flight, None)
+        self._places[service].fill()
 
     # A turn ---------------------------------------------------------------------------------------------------
 
@@ -165,7 +168,8 @@ class Host:
             if version != view.rows[saga_id].version or told.phase in FINAL:
                 continue
             for event, asked in waiting.items():
-                is_asked = told.members.get(event) in ASKED_BY[asked["kind"]] and not asked.get("taken")
+                is_asked = told.members.get(event) in ASKED_BY[asked["kind"]]
+                is_asked = is_asked and not (asked.get("taken") or asked.get("unsent"))
                 if is_asked and not self.world.setting.steps[event].is_local and asked["at_ms"] <= self._start_ms:
                     self.world.broke("P2", f"{saga_id} waits for {event}, which a process before asked")
 
@@ -179,8 +183,15 @@ class Host:
 
     def _give_back(self, batch: list[Queued], turn: Turn) -> None:
         for flight in turn.dropped:
-            for lane in self._lanes.values():
-                lane.drop(flight)
+            for places in self._places.values():
+                places.drop(flight)
+                places.fill()
+        for flight in turn.recalled:
+            for places in self._places.values():
+                places.recall(flight)
+        for step, flight in turn.held:
+            self.world.saw("a call waited for a place, and its saga says so")
+            self._places_of(step).hold(flight)
         answers = [(queued, answer) for queued, answer in zip(batch, turn.replies, strict=True) if queued.reply]
         answers_first = bool(turn.sends and answers and self.world.chance.below("order", 2))
         if answers_first:
@@ -204,10 +215,34 @@ class Host:
         for number, (step, send) in enumerate(turn.sends):
             self.io("between two sends" if number else "between commit and send")
             self.world.sightings.of_send(send)
-            lane = self._lanes.get(step.service)
-            if lane is None:
-                lane = self._lanes[step.service] = Lane(self.world, self)
-            lane.send(step, send)
+            if send.request.kind is Kind.DO and send.request.call.attempt == 1:
+                self._unsent.add((send.request.saga_id, send.request.step))
+            places = self._places_of(step)
+            places.send((step, send))
+            if len(places):
+                self.world.saw("a call waited for a place")
+
+    def _places_of(self, step: Step) -> Places:
+        places = self._places.get(step.service)
+        if places is None:
+            tell = partial(self.ask, reply=None)
+            places = Places(self.world.swarm.places, self, self.turner.departed, self._start, tell)
+            self._places[step.service] = places
+        return places
+
+    def _start(self, asking: Asking) -> None:
+        if len(self._places_of(asking[0]).calls) > 1:
+            self.world.saw("calls of one participant together")
+        self._must_not_be_for_nothing(asking[1].request)
+        self.world.wire.call(self, *asking)
+
+    def _must_not_be_for_nothing(self, request: Request) -> None:
+        """What this process asked first, and did not send, it knows not to have happened."""
+        action = request.saga_id, request.step
+        if request.kind is Kind.DO:
+            self._unsent.discard(action)
+        elif action in self._unsent:
+            self.world.broke("R24", f"{request.saga_id}: {request.step}/{request.kind.value}, and it was never sent")
 
     def _wait_for_space(self, batch: list[Queued]) -> None:
         self.world.tell(f"engine {self.life}", "finds no space")
@@ -227,36 +262,3 @@ class Host:
             if queued.reply is not None:
                 queued.reply(STOPPED)
         self.world.crashed()
-
-
-class Lane:
-    """The calls of one participant, as `amends.engine.calls.Lane` makes them."""
-
-    def __init__(self, world: World, host: Host) -> None:
-        self._world = world
-        self._host = host
-        self._queue: OrderedDict[Flight, tuple[Step, Send]] = OrderedDict()
-        self._calls: dict[Flight, None] = {}
-
-    def send(self, step: Step, send: Send) -> None:
-        """Send a request, or let it wait for a place."""
-        self._queue[flight_of(send)] = step, send
-        self._fill()
-        if self._queue:
-            self._world.saw("a call waited for a place")
-
-    def drop(self, flight: Flight) -> None:
-        """Give the place of an attempt free; one that still waits for a place is not sent any more."""
-        self._queue.pop(flight, None)
-        if flight in self._calls:
-            del self._calls[flight]
-            self._fill()
-
-    def _fill(self) -> None:
-        while self._queue and len(self._calls) < self._world.swarm.places:
-            flight, (step, send) = self._queue.popitem(last=False)
-            if self._host.now_ms() < send.due_ms:
-                if self._calls:
-                    self._world.saw("calls of one participant together")
-                self._calls[flight] = None
-                self._world.wire.call(self._host, step, send)

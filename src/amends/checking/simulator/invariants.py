@@ -37,6 +37,7 @@ WORDS: Final = {
     "V22": "nothing grows without bounds",
     "P2": "a restart moves every saga whose request may be lost",
     "P5": "every answer is on record, and one that comes later is waited for",
+    "R24": "what was never sent is not undone",
     "P16": "the engine goes on, and sleeps when there is nothing to do",
     "never": "what must not be",
 }

@@ -1,0 +1,158 @@
+"""What the clock moves in a saga, and who waits for a place at a participant: attempts whose times alone change.
+
+A saga's limits are its participants' time. What waits for a place in this process was not sent: its time has not begun,
+its row says so (`Waiting.unsent`), and that it is sent is committed before it is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from amends.core.definition import Step
+from amends.core.messages import Answered, Kind, Refused, TimedOut, Unknown
+from amends.core.state import Backward, Forward, Status, asked, member_of, underway
+from amends.core.step import Run
+from amends.core.waiting import HOUR_MS, Waiting, key_is_dead, milliseconds, sent
+from amends.engine.flights import Flight, asked_of, flight_of
+from amends.engine.work import Failure, Live, Work
+from amends.stored import Unreadable
+
+
+class Attempt(NamedTuple):
+    """An attempt that is waited for.
+
+    Attributes:
+        live: its saga.
+        step: what it is about.
+        member: of the current group.
+        waiting: its times.
+    """
+
+    live: Live
+    step: Step
+    member: int
+    waiting: Waiting
+
+
+def stir(work: Work, saga_id: str, due_ms: int) -> None:
+    """Let a saga move by itself as far as the time allows.
+
+    Participants that we keep are asked again whose time has come. A request of a process before this one, which may or
+    may not have sent it, counts as timed out, as do those that are overdue.
+
+    Args:
+        work: the batch.
+        saga_id: which.
+        due_ms: when it was due, as its row says.
+    """
+    live = work.saga(saga_id)
+    if live is None:
+        work.put_aside(Unreadable("saga", saga_id, "it is due, and not found by its id"))
+    if live is None or isinstance(live, Unreadable):
+        return
+    settling = work.flights.settling(live.run)
+    if settling is not live.run:
+        live = work.rewrite(live, settling, "another process took over")
+    live = _counted_from_its_sending(work, work.go_on(live))
+    lost, overdue = work.flights.lost(live.run), work.flights.overdue(live.run, work.now_ms)
+    for said in (*lost, *overdue):
+        work.hear(work.sagas.get(saga_id, live), said)
+    for said in overdue:
+        if isinstance(said, TimedOut) and said.attempt is not None:
+            work.failed(Failure(saga_id, said.step, said.kind, said.attempt, "no answer came in time"))
+    for flight in work.flights.waiting_until(live.run, work.now_ms):
+        _wait_longer(work, flight)
+    if due_ms <= work.now_ms and saga_id not in work.sagas:
+        _goes_out(work, live, due_ms)
+
+
+def withdraw(work: Work, flight: Flight) -> None:
+    """An attempt was not sent, for want of a place: it waits for one, or is not wanted any more."""
+    found = _found(work, flight)
+    if found is None or found.waiting.unsent:
+        return
+    live, step, _, waiting = found
+    if isinstance(underway(live.run.state), Backward) and waiting.kind is Kind.DO:
+        why = "it was not sent: the saga turned back before"
+        outcome = Refused(why) if _was_never_sent(found) else Unknown(why)
+        work.hear(live, Answered(step.event, waiting.kind, outcome, waiting.attempt))
+        return
+    until_ms = work.now_ms + HOUR_MS
+    if _may_be_refused(found):
+        until_ms = waiting.since_ms + milliseconds(step.start_within_s)
+    _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), "waits for a place")
+
+
+def place(work: Work, flight: Flight) -> None:
+    """There is a place for an attempt that waits for one: it goes out, while its key is not forgotten."""
+    found = _found(work, flight)
+    if found is None or not found.waiting.unsent:
+        return
+    live, step, _, waiting = found
+    if waiting.attempt > 1 and key_is_dead(step, waiting, work.now_ms):
+        work.hear(live, TimedOut(step.event, waiting.kind, waiting.attempt))
+        return
+    run = _retime(work, found, sent(step, waiting, work.now_ms), "goes out")
+    work.asked[flight] = next(send for send in run.requests() if flight_of(send) == flight)
+
+
+def _counted_from_its_sending(work: Work, live: Live) -> Live:
+    """The saga, with what was sent later than its row says counted from then, where it would be over otherwise."""
+    if not any(isinstance(said, TimedOut) for said in live.run.overdue(work.now_ms)):
+        return live
+    run = work.flights.as_sent(live.run)
+    return live if run is live.run else work.rewrite(live, run, "sent late, for want of a place")
+
+
+def _wait_longer(work: Work, flight: Flight) -> None:
+    """What waited for a place as long as it may counts as refused, where that is a way on; else it waits on."""
+    found = _found(work, flight)
+    if found is None:
+        return
+    live, step, _, waiting = found
+    if _may_be_refused(found):
+        reason = f"it was not sent: {step.service} had no place for it within {step.start_within_s:g} s"
+        work.hear(live, Answered(step.event, waiting.kind, Refused(reason), waiting.attempt))
+    else:
+        _retime(work, found, waiting._replace(due_ms=work.now_ms + HOUR_MS), "still waits for a place")
+
+
+def _was_never_sent(attempt: Attempt) -> bool:
+    """Whether no attempt before this one, which was not sent, may have taken effect."""
+    at = underway(attempt.live.run.state)
+    return at is not None and at.members[attempt.member] is Status.SENT
+
+
+def _may_be_refused(attempt: Attempt) -> bool:
+    """Whether an action may end because it was never sent: its saga has a way back, or goes no further."""
+    run = attempt.live.run
+    at = underway(run.state)
+    return _was_never_sent(attempt) and isinstance(at, Forward) and at.group <= run.saga.pivot
+
+
+def _found(work: Work, flight: Flight) -> Attempt | None:
+    """An attempt; ``None`` when nobody waits for it any more."""
+    live = work.saga(flight[0])
+    if live is None or isinstance(live, Unreadable):
+        return None
+    run = live.run
+    for member, kind in asked(run.state):
+        step, waiting = member_of(run.saga, run.state, member), run.waiting[member]
+        if (run.saga_id, step.event, kind.value, waiting.attempt) == flight:
+            return Attempt(live, step, member, waiting)
+    return None
+
+
+def _retime(work: Work, attempt: Attempt, waiting: Waiting, cause: str) -> Run:
+    """Store an attempt whose times alone are other ones."""
+    live, step, member, _ = attempt
+    waiting_for = (*live.run.waiting[:member], waiting, *live.run.waiting[member + 1 :])
+    run = live.run._replace(waiting=waiting_for)
+    return work.rewrite(live, run, f"{step.event}/{waiting.kind.value} {cause}").run
+
+
+def _goes_out(work: Work, live: Live, due_ms: int) -> None:
+    """A request goes out that was held back: from now on its saga is due when it is given up, and not at once."""
+    held = [f"{step.event}/{kind.value}" for step, kind, waiting in asked_of(live.run) if waiting.at_ms == due_ms]
+    if held:  # else it was to be sent by now, and was not: it is recalled
+        work.rewrite(live, live.run, f"{', '.join(held)} asked again")
