@@ -158,11 +158,11 @@ def test_a_call_that_keeps_the_loop_for_itself_is_named(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The step, and for how long; what else was to happen waited for it."""
-    monkeypatch.setattr("amends.engine.calls.STRETCH_S", 0.01)
+    monkeypatch.setattr("amends.engine.calls.STRETCH_S", 0.25)  # what a loaded machine does not take by itself
 
     async def charge(client: Any, asked: Any, call: Call) -> Done:
         await asyncio.sleep(0)
-        time.sleep(0.02)  # noqa: ASYNC251 - what it is not to do
+        time.sleep(0.3)  # noqa: ASYNC251 - what it is not to do
         return Done()
 
     asyncio.run(talked(external("CARD_CHARGED", charge, pivot=True), [asking(saga_id) for saga_id in "abc"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from amends.core.messages import worded
 from amends.engine.blocks import block_after
 from amends.engine.recorded import ARCHIVED
 from amends.stored import Changes, Head, KeyRow, SagaRow
@@ -21,7 +22,7 @@ def departure(sagas: Sequence[SagaRow], keys: Sequence[KeyRow], into: str, head:
         now_ms: the clock.
     """
     now_ms = max(now_ms, head.at_ms)
-    block = block_after(head, now_ms, [row.saga_id for row in sagas], [(f"{ARCHIVED}{into}", ())] * len(sagas))
+    block = block_after(head, now_ms, [row.saga_id for row in sagas], [(f"{ARCHIVED}{worded(into)}", ())] * len(sagas))
     counts = Counter[tuple[str, str]]()
     counts.subtract((row.definition, row.status) for row in sagas)
     return Changes([], [], [], block, counts, gone=sagas, gone_keys=keys)

@@ -272,7 +272,10 @@ def body_of_row(row: SagaRow) -> Body:
     Raises:
         msgspec.DecodeError: the row is not what was written.
     """
-    return _BODY.decode(row.body)
+    try:
+        return _BODY.decode(row.body)
+    except RecursionError as error:  # lists in lists, from a time when any number was taken
+        raise msgspec.DecodeError("it is nested too deep to be read") from error
 
 
 def _trail(entries: Iterable[Entry]) -> list[str]:

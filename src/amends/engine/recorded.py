@@ -7,12 +7,12 @@ from typing import Final
 
 import msgspec
 
+from amends.core.definition import MOVES
 from amends.stored import BACKWARD, FINAL, FORWARD, NEEDS_OPERATOR, Block
 
 ARCHIVED: Final = "archived in "
 """Begins the cause of a saga's very last record, which is not numbered: it left for another file."""
-ENTERS_FORWARD: Final = "forward at "
-ENTERS_BACKWARD: Final = "backward at "
+ENTERS_FORWARD, ENTERS_BACKWARD = MOVES
 OUTCOMES: Final = {"done", "refused", "unknown", "undone"}  # what goes into a saga's trail
 LINKS_MAX: Final = 10_000  # changes that lead on from one stand; there are a few dozen unless somebody made them up
 

@@ -249,6 +249,8 @@ class Work:
         Raises:
             RequestRefused: the request cannot be stored.
         """
+        if not saga_id or "/" in saga_id or not saga_id.isprintable():  # a "/" parts a key
+            raise RequestRefused(f"{saga_id!r} is no id of a saga: give printable text without '/'")
         if saga_id in self.sagas or (not self._trusts_fresh and self.saga(saga_id) is not None):
             raise RequestRefused(f"there is a saga {saga_id!r} already")
         text, request = _kept(form, request)
@@ -337,6 +339,8 @@ class Work:
             cause: in words.
             changes: what became of it: a JSON list of words.
         """
+        if not cause.isascii():
+            cause = worded(cause)  # whoever reads it back takes no lone surrogate
         line = f"[{quoted(subject)},{number},{self.now_ms},{quoted(cause)},{changes}]"
         self._records.append(line)
         self._size += len(line)

@@ -122,9 +122,10 @@ def test_what_is_no_store_is_refused(
         ("", "no file is named"),
         ("{}/missing/store.db", "there is no directory /.*/missing"),
         ("{}/a\0b", "is no usable path: embedded null byte"),
+        ("{}/a\udcff", "is no usable path: .*surrogates not allowed"),
         ("{}/" + "n" * 300, "is no usable path: .*too long"),
     ],
-    ids=["nothing", "no directory", "no name", "a long name"],
+    ids=["nothing", "no directory", "no name", "no UTF-8", "a long name"],
 )
 def test_where_no_store_can_be_is_refused(tmp_path: Path, path: str, why: str, open_: Callable[[str], object]) -> None:
     """Whatever is asked for."""

@@ -43,6 +43,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         raise StoreUnusable("no file is named")
     try:
         file = Path(os.path.realpath(path))
+        str(file).encode()  # SQLite takes no other names
         _check(file)
     except StoreUnusable:
         raise
