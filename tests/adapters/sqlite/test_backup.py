@@ -141,3 +141,12 @@ def test_where_no_copy_can_be_is_told(file: Path, monkeypatch: pytest.MonkeyPatc
         backup(file, target)
     with pytest.raises(StoreUnusable, match="there is no such file"):
         backup(file.with_name("none.db"), "copy.db")
+
+
+def test_a_log_that_lies_where_the_copy_is_to_be_is_refused(tmp_path: Path) -> None:
+    """Of a store that was there: the copy would take it in."""
+    SqliteStore(tmp_path / "store.db").close()
+    (tmp_path / "copy.db-wal").write_bytes(b"commits")
+    with pytest.raises(StoreUnusable, match=r"copy\.db: it is gone, and its log copy\.db-wal is left, with 7 bytes"):
+        backup(tmp_path / "store.db", tmp_path / "copy.db")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db-wal", "store.db", "store.db.lock"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from amends.adapters.sqlite import holds
-from amends.adapters.sqlite.mounts import ON_A_DISK, kind_of
+from amends.adapters.sqlite.mounts import LOCAL, kind_of
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.errors import StoreError, StoreFailed
@@ -224,7 +224,7 @@ NOTICED: dict[Callable[[Path], None], str] = {
 
 def is_seen_inside(file: Path) -> bool:
     """Whether the file system dates what is written, so that it is seen that others wrote."""
-    return holds.ARE_THERE and kind_of(file) in ON_A_DISK
+    return holds.ARE_THERE and kind_of(file) in LOCAL
 
 
 @pytest.mark.parametrize("happens", NOTICED, ids=lambda happens: happens.__name__)

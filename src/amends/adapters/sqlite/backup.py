@@ -11,7 +11,7 @@ from typing import Final
 import apsw
 
 from amends.adapters.sqlite.lock import EngineLock
-from amends.adapters.sqlite.opening import check_writable, checked_path, open_reader, sync
+from amends.adapters.sqlite.opening import check_log, check_writable, checked_path, open_reader, sync
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.errors import StoreFailed, StoreUnusable
@@ -48,6 +48,7 @@ def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progr
     """
     file, new = checked_path(source), checked_path(target)
     check_writable(new)
+    check_log(new)  # it would be taken in by the copy
     lock = EngineLock(new)
     part = new.with_name(f"{new.name}.partial")
     try:

@@ -19,7 +19,7 @@ from amends.adapters.sqlite import holds
 from amends.adapters.sqlite.forks import forget_in_children
 from amends.adapters.sqlite.holds import Hold, Place
 from amends.adapters.sqlite.log import log_of
-from amends.adapters.sqlite.mounts import ON_A_DISK, kind_of
+from amends.adapters.sqlite.mounts import LOCAL, kind_of
 
 # Where SQLite locks a database (sqlite.org/src, os.h), and its shared memory (sqlite.org/walformat.html)
 SHARED: Final[Place] = (0x4000_0002, 510)  # every reader; who deletes the log has it alone
@@ -74,7 +74,7 @@ class Files:
         forget_in_children(self)
         if holds.ARE_THERE:
             self._hold(database, memory)
-        self._looks_closer = bool(self._holds) and kind_of(database) in ON_A_DISK  # others date writes as they like
+        self._looks_closer = bool(self._holds) and kind_of(database) in LOCAL  # others date writes as they like
         told = self._told()
         self._look = _seen(database.lstat(), self._log.lstat(), told)
 
@@ -112,7 +112,7 @@ class Files:
 
     def close(self) -> None:
         """Close them, when SQLite has; a reader in this process keeps its locks, at the price of two descriptors."""
-        if str(self._database) not in (other.filename for other in apsw.connections()):
+        if not self._is_read_here():
             self.forget()
 
     def forget(self) -> None:
@@ -128,6 +128,12 @@ class Files:
         except OSError:
             self.forget()
             raise
+
+    def _is_read_here(self) -> bool:
+        try:
+            return str(self._database) in {other.filename for other in apsw.connections()}
+        except apsw.ConnectionClosedError:  # by another thread, just now
+            return True
 
     def _words(self, path: str, what: str) -> str:
         advice = ADVICE[path.removeprefix(str(self._database))]

@@ -22,7 +22,10 @@ OF_A_NETWORK: Final = {
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "lustre", "ncpfs", "nfs",
     "nfs4", "smb3", "smbfs",
 }  # fmt: skip
-ON_A_DISK: Final = {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "reiserfs", "xfs", "zfs"}
+LOCAL: Final = {
+    "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "ramfs", "reiserfs", "tmpfs", "xfs", "zfs",
+}  # fmt: skip
+"""Those that date each write by this machine's clock, when it happens: an unexpected date is somebody's write."""
 
 
 def kind_of(file: Path) -> str:

@@ -27,7 +27,6 @@ from amends.errors import StoreUnusable
 
 WRITE: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 READ: Final = apsw.SQLITE_OPEN_READWRITE  # of the shared memory beside the file; `query_only` keeps it from the file
-READ_SEALED: Final = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 
 PAGE_BYTES: Final = 8_192
 """Of a new file. Half as many pages as of SQLite's 4,096 bytes make a commit of a thousand sagas a tenth cheaper."""
@@ -63,6 +62,20 @@ def check_writable(file: Path) -> None:
             raise StoreUnusable(f"{place}: not writable")
 
 
+def check_log(file: Path) -> None:
+    """Refuse a log without its database: SQLite would delete it, and begin anew.
+
+    Raises:
+        StoreUnusable: there is one.
+    """
+    if (size := log.size_of(file)) and not (file.exists() and file.stat().st_size):
+        what = "empty" if file.exists() else "gone"
+        raise StoreUnusable(
+            f"{file}: it is {what}, and its log {log.log_of(file).name} is left, with {size} bytes of commits. Put the "
+            "file back that belongs to it; or move the log away, and then restore a backup, or begin a new store"
+        )
+
+
 def open_writer(file: Path, vfs: str) -> apsw.Connection:
     """A connection that writes, with the schema up to date and every setting in force.
 
@@ -74,9 +87,10 @@ def open_writer(file: Path, vfs: str) -> apsw.Connection:
     Raises:
         StoreUnusable: the file is no store that this version can use, or a setting is not in force.
     """
-    _check_log(file)
+    check_log(file)
     with _opened(file, str(file), WRITE, vfs) as connection:
         is_left = log.is_left(file, vfs)  # nothing was asked yet, so SQLite has not begun one
+        last = log.last_block_without(file) if is_left and not vfs else None
         put_in_force(connection, {"locking_mode": "exclusive" if vfs else "normal"})
         put_in_force(connection, {**WRITER, **BEFORE_THE_LOG})
         version = version_of(connection)  # before anything is written to what may not be ours
@@ -84,6 +98,7 @@ def open_writer(file: Path, vfs: str) -> apsw.Connection:
         connection.pragma("page_size", PAGE_BYTES)
         put_in_force(connection, {"journal_mode": "wal", **WRITER})
         if is_left:
+            log.check_follows(connection, file, last)
             log.settle(connection, file, vfs)
         migrate(connection)
         if not vfs and (is_left or version == 0):
@@ -98,7 +113,7 @@ def open_reader(file: Path) -> apsw.Connection:
     Raises:
         StoreUnusable: there is no store that this version can read, or a setting is not in force.
     """
-    _check_log(file)
+    check_log(file)
     if not file.exists():
         raise StoreUnusable(f"{file}: there is no such file")
     try:
@@ -116,7 +131,7 @@ def _reader_of_sealed(file: Path) -> apsw.Connection:
             f"{file}: its engine did not end by itself: {size} bytes of commits are in {log.log_of(file).name}, and "
             "where it lies nothing can be written; copy both files to where it can, and read them there"
         )
-    return _reader(file, f"{file.as_uri()}?immutable=1", READ_SEALED, {})
+    return _reader(file, f"{file.as_uri()}?immutable=1", log.SEALED, {})
 
 
 def _reader(file: Path, name: str, flags: int, settings: Settings) -> apsw.Connection:
@@ -165,20 +180,6 @@ def _opened(file: Path, name: str, flags: int, vfs: str) -> Iterator[apsw.Connec
         if isinstance(error, StoreUnusable):
             raise StoreUnusable(f"{file}: {error}") from error
         raise
-
-
-def _check_log(file: Path) -> None:
-    """Refuse a log without its database: SQLite would delete it, and begin anew.
-
-    Raises:
-        StoreUnusable: there is one.
-    """
-    if (size := log.size_of(file)) and not (file.exists() and file.stat().st_size):
-        what = "empty" if file.exists() else "gone"
-        raise StoreUnusable(
-            f"{file}: it is {what}, and its log {log.log_of(file).name} is left, with {size} bytes of commits. Put the "
-            "file back that belongs to it; or move the log away, and then restore a backup, or begin a new store"
-        )
 
 
 def _is_writable(place: Path) -> bool:
