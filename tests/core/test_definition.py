@@ -52,6 +52,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: saga(step("A"), version=True), "version is True; count from 1"),
     (lambda: saga(step("A"), deadline_s=0), "deadline_s is 0; give seconds above 0, or leave it out"),
     (lambda: saga(step("A"), prepare="place"), "prepare is 'place'; give a function"),
+    (lambda: saga(step("A"), upcast="today"), "upcast is 'today'; give a function from a stored request"),
+    (lambda: saga(step("A"), upcast=lambda: 1), "give a function from a stored request, a dict by names"),
     (saga, "saga 'test': it has no step; give it at least one"),
     (lambda: Saga("s", object, step("A")), "give a list of local(...), external(...) and"),  # type: ignore[arg-type]
     (lambda: Saga("s", object, "AB"), "steps is 'AB'; give a list of local(...)"),  # type: ignore[arg-type]

@@ -12,7 +12,20 @@ from typing import Any
 import apsw
 import pytest
 
-from amends import GONE, Answered, Command, DefinitionError, Done, Kind, Later, Saga, StoreUnusable, external
+import amends
+from amends import (
+    GONE,
+    Answered,
+    Command,
+    DefinitionError,
+    Done,
+    Kind,
+    Later,
+    Saga,
+    StoreUnusable,
+    UnusableInput,
+    external,
+)
 from amends.adapters.sqlite.store import SqliteStore
 from amends.engine import versions
 from amends.engine.tasks import Hear, Look, Order
@@ -461,6 +474,31 @@ def test_of_an_upcaster_that_came_without_its_command_is_told_what_to_do(store: 
     life = deployed(store, shop(Old), commands=[loaf])
     (refused,) = life.turn(Order(put_of(New), "E1", New("a", 2, 30))).replies
     assert "take the change back" in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("upcasts", "fault"),
+    [
+        ({"SHELVES": swap}, "upcasts: 'SHELVES' is no service whose entities are kept; those are: SHELF"),
+        ({"PAID": swap}, "upcasts: 'PAID' is no service whose entities are kept"),
+        ({"SHELF": 7}, r"upcasts\['SHELF'\] is 7; give a function"),
+    ],
+)
+def test_upcasters_are_for_services_that_keep_entities(upcasts: Any, fault: str) -> None:
+    """A slip of the pen would upcast nothing, without a word."""
+    with pytest.raises(UnusableInput, match=fault):
+        amends.open("memory:", sagas=[shop(Old)], commands=[put_of(New)], upcasts=upcasts)
+
+
+def test_an_engine_upcasts_when_it_opens(tmp_path: Path) -> None:
+    """And one that was refused has given the store back."""
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    with amends.open(url, sagas=[shop(Old)], commands=[put_of(Old)]) as engine:
+        engine.carry_out(put_of(Old), "E1", Old("a", 2, 30))
+    with pytest.raises(DefinitionError, match="the entities of SHELF"):
+        amends.open(url, sagas=[shop(Old)], commands=[put_of(New)]).__enter__()
+    with amends.open(url, sagas=[shop(Old)], commands=[put_of(New)], upcasts={"SHELF": swap}) as engine:
+        assert engine.entity("SHELF", "E1") == New("a", 30, 2)
 
 
 # Stores of before -----------------------------------------------------------------------------------------------

@@ -285,7 +285,7 @@ class Turner:
 
     def _committed(self, work: Work) -> tuple[Changes, dict[str, dict[str, Kept]], dict[str, Live | None]]:
         changes, kept, lives = work.changes(self._head)
-        if shapes := self._versions.to_write(changes):
+        if shapes := self._versions.to_write(changes, kept):
             changes = changes._replace(shapes=shapes)
         self._store.commit(changes)
         self._versions.written(shapes)

@@ -6,7 +6,7 @@ shape: where today's type is another one, they are rewritten. See docs/versions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -297,13 +297,20 @@ class Versions:
 
     # Writing with what is stored anyway -------------------------------------------------------------------------
 
-    def to_write(self, changes: Changes) -> list[ShapeRow]:
-        """As what is stored what a commit is the first to store."""
-        if not self._unwritten:
+    def to_write(self, changes: Changes, services: Collection[str]) -> list[ShapeRow]:
+        """As what is stored what a commit is the first to store.
+
+        Args:
+            changes: what it writes.
+            services: those whose entities may be among it.
+        """
+        named = {(REQUEST, definition) for definition, _ in changes.counts} | {(ENTITY, name) for name in services}
+        if not (waiting := self._unwritten.keys() & named):
             return []
-        names = {(ENTITY, row.service) for row in changes.entities}
-        names |= {(REQUEST, row.definition) for row in changes.sagas if row.version == 1}
-        rows = (self._unwritten[name] for name in sorted(names & self._unwritten.keys()))
+        first = {(REQUEST, row.definition) for row in changes.sagas if row.version == 1}
+        first |= {(ENTITY, row.service) for row in changes.entities}
+        rows = (self._unwritten[name] for name in sorted(waiting & first))
+        # No saga of a process before was started then: the first turn is later than the last commit.
         return [row._replace(since_ms=changes.block.at_ms) if row.kind == REQUEST else row for row in rows]
 
     def written(self, rows: Iterable[ShapeRow]) -> None:
