@@ -182,8 +182,10 @@ def test_a_compatible_deploy_can_be_taken_back_until_something_is_stored_under_i
     old, new = named_tuple("Order", BOOK), named_tuple("Order", MORE)
     saga_id = begun(store, old, "a", 2, 30)
     before = state(store)
-    deployed(store, shop(new))
+    life = deployed(store, shop(new))
     assert state(store) == before
+    life.turn(Hear(saga_id, Answered("PAID", Kind.DO, Later(60))))
+    assert (store.head() == before[0], list(store.shapes())) == (False, before[1])
     deployed(store, shop(old))
     later = begun(store, new, "b", 1, 1, "x")
     with pytest.raises(DefinitionError, match=rf"{later}, which is under way: the request.note was stored"):
@@ -269,8 +271,11 @@ def test_a_bad_upcaster_is_refused(store: Store, upcast: Any, fault: str) -> Non
 
 
 @pytest.mark.parametrize(("upcast", "fault"), BAD_UPCASTERS.values(), ids=BAD_UPCASTERS)
-def test_a_bad_upcaster_of_an_entity_is_refused(store: Store, upcast: Any, fault: str) -> None:
-    """Also where it is bad for the last entity alone."""
+def test_a_bad_upcaster_of_an_entity_is_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch, upcast: Any, fault: str
+) -> None:
+    """Also where it is bad for the last entity alone, pages after the first."""
+    monkeypatch.setattr(versions, "PAGE", 2)
     old = named_tuple("Order", BOOK)
     stocked(store, old, *[(f"E{number}", old(f"{number}", 2, 30)) for number in range(5)], ("Z", old("a", 2, 30)))
     before = state(store)
@@ -458,6 +463,17 @@ def test_a_command_that_comes_later_is_looked_at_then(store: Store) -> None:
     life = deployed(store, shop(Old))
     assert life.turn(Order(put_of(more), "E3", more("c", 1, 1, "x"))).replies == [None]
     assert entities(life_of(store, more), "E1", "E3") == [more("a", 2, 30), more("c", 1, 1, "x")]
+
+
+def test_what_was_written_before_a_type_was_learned_is_read_as_that(store: Store) -> None:
+    """In the same commit, and after it."""
+    plain = Command("LOADED", "SHELF", lambda _, body: body)
+    life = deployed(store, shop(Old))
+    life.turn(
+        Order(plain, "E0", ["z", 1, 1]), Order(plain, "E1", ["a", 2, 30]), Order(put_of(Old), "E2", Old("b", 1, 1))
+    )
+    assert entities(life, "E0", "E1", "E2") == [Old("z", 1, 1), Old("a", 2, 30), Old("b", 1, 1)]
+    assert entities(life_of(store, Old), "E1", "E2") == [Old("a", 2, 30), Old("b", 1, 1)]
 
 
 def test_an_upcaster_needs_to_know_todays_type(store: Store) -> None:

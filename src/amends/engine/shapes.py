@@ -249,7 +249,7 @@ class Reading:
         self._stored = stored
         self._today = today
         self._left_out: set[tuple[str, str]] = set()
-        self._under: set[tuple[str, str]] = set()
+        self._met: set[tuple[str, str]] = set()
         self.defaults: list[str] = []
         self.faults: Sequence[str] = [*self._faults(stored.root, today.root, name)]
 
@@ -290,13 +290,13 @@ class Reading:
 
     def _faults_of_record(self, stored: str, today: str, at: str) -> Iterator[str]:
         old, new = self._stored.records[stored], self._today.records[today]
-        if (stored, today) in self._under:  # a record within itself
+        if (stored, today) in self._met:  # its faults are told once, and a record may be within itself
             return
         if (old.by_position, old.tag) != (new.by_position, new.tag):
             how = {False: "by the names", True: "by the order"}
             yield f"{at} was stored as {stored}, {how[old.by_position]} of its fields, and is {today} now, another kind"
             return
-        self._under.add((stored, today))
+        self._met.add((stored, today))
         yield from self._moved(old, new, at) if new.by_position else ()
         for field in old.fields:
             yield from self._faults_of_field(today, field, new, at)
@@ -305,7 +305,6 @@ class Reading:
                 if field.is_required:
                     yield f"{at}.{field.name} is new in {today}, and nothing stored has it: give it a default"
                 self._left_out.add((today, field.name))
-        self._under.discard((stored, today))
 
     def _moved(self, old: Record, new: Record, at: str) -> Iterator[str]:
         """Fields that are not where they were."""
