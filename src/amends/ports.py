@@ -84,6 +84,10 @@ class Records(Protocol):
         """What a commit survives, in a few words: ``full``, or ``reduced: `` or ``none: `` and why."""
         ...
 
+    def warning(self) -> str:
+        """What the engine that opened the store last said is wrong with it, in words; empty for nothing."""
+        ...
+
 
 class Store(Records, Protocol):
     """Where an engine keeps everything. One engine at a time has it; it is used by one thread at a time."""
@@ -139,6 +143,14 @@ class Store(Records, Protocol):
             StoreBusy: another program keeps the file locked. Nothing is written; it may be tried again.
             StoreFailed: the storage failed, and whether it is written is not known: `head` of a store that is opened
                 anew tells. This store is not to be used any more.
+        """
+        ...
+
+    def warn(self, of: str) -> None:
+        """Tell whoever looks at the store what is wrong with the engine; empty for nothing, as after an opening.
+
+        Raises:
+            StoreFull, StoreBusy, StoreFailed: as `commit`.
         """
         ...
 

@@ -8,14 +8,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from amends import Saga, external
 from amends import open as open_store
 from amends.adapters.clock import DAY_MS, SystemClock
 from amends.adapters.sqlite.mounts import durability_of, kind_of
@@ -273,7 +276,7 @@ def test_the_document_has_all_of_it(path: Path) -> None:
     assert document["form"] == 1
     assert document["saga"]["questions"][0] | {"sent_ms": 0, "due_ms": 0} == {
         "step": "CARD_CHARGED", "kind": "undo", "service": "CARD", "attempt": 1, "sent_ms": 0, "due_ms": 0,
-        "error": "", "is_taken": False, "is_stuck": True,
+        "error": "", "is_taken": False, "is_unsent": False, "is_stuck": True,
     }  # fmt: skip
     assert document["steps"][1] == {
         "event": "CARD_CHARGED", "outcome": "done", "undone": "CARD_CHARGED/undo", "back": "stuck",
@@ -353,6 +356,36 @@ def test_a_store_whose_times_are_ahead_says_so(tmp_path: Path, monkeypatch: pyte
     ran = amends("status", "--db", file)
     assert re.search(r"\nclock +the store's times are (5000|4999) d ahead of this machine's clock\n", ran.out)
     assert seen("status", "--db", file)["ahead_ms"] > ahead_ms - DAY_MS
+
+
+def test_who_waits_for_a_place_is_shown(tmp_path: Path) -> None:
+    """It was not sent, and nothing is unknown of it."""
+
+    def charge(client: Any, asked: int, call: Any) -> None:
+        begun.set()
+        ended.wait(20)
+
+    begun, ended, file = threading.Event(), threading.Event(), tmp_path / "store.db"
+    saga = Saga("sale", int, [external("CARD_CHARGED", charge, pivot=True)])
+    with open_store(f"sqlite:///{file}", sagas=[saga], concurrency={"CARD": 1}, drain_s=0) as engine:
+        engine.submit_many(saga, [1, 2])
+        assert begun.wait(20)
+    ended.set()
+    shown = amends("sagas", "--db", file).out
+    assert shown.count("CARD_CHARGED/do, waits for a place, for ") == 1
+    document = seen("sagas", "--db", file)
+    assert [saga["questions"][0]["is_unsent"] for saga in document["sagas"]] == [True, False]
+
+
+def test_what_the_engine_says_is_wrong_is_shown(tmp_path: Path) -> None:
+    """And nothing else is."""
+    file = tmp_path / "store.db"
+    with closing(SqliteStore(file)) as store:
+        store.warn("calls that do not end take every place at CARD")
+    assert re.search(r"\nwarning +calls that do not end take every place at CARD\n", amends("status", "--db", file).out)
+    assert seen("status", "--db", file)["warning"] == "calls that do not end take every place at CARD"
+    SqliteStore(file).close()
+    assert seen("status", "--db", file)["warning"] == ""
 
 
 def test_an_empty_store_has_a_status(tmp_path: Path) -> None:

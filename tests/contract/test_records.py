@@ -143,3 +143,13 @@ def test_the_audit_is_read_beside_commits(records: Records, write: Writer) -> No
 def test_it_is_told_what_a_commit_survives(records: Records, tmp_path: Path) -> None:
     """In a few words; a store in a file says it of its file system."""
     assert records.durability() in {durability_of(kind_of(tmp_path)), "none: in memory"}
+
+
+def test_a_warning_is_read_until_it_is_over(subject: Subject) -> None:
+    """By whoever looks at the store, while the engine runs; it is no part of the audit."""
+    assert subject.records.warning() == ""
+    subject.store.warn("calls that do not end")
+    assert subject.records.warning() == "calls that do not end"
+    subject.store.warn("")
+    assert subject.records.warning() == ""
+    assert subject.records.head() == Head(0, GENESIS, 0)

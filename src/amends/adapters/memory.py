@@ -29,6 +29,7 @@ class MemoryStore:
         self._counts: dict[tuple[str, str], int] = {}
         self._waiting: dict[str, dict[str, int]] = {}
         self._set_aside: dict[tuple[str, str], Unreadable] = {}
+        self._warning = ""
         self._shapes: dict[tuple[str, str, int], ShapeRow] = {}
 
     def saga(self, saga_id: str) -> SagaRow | None:
@@ -75,6 +76,14 @@ class MemoryStore:
     def durability(self) -> str:
         """Nothing is kept."""
         return DURABILITY
+
+    def warning(self) -> str:
+        """What the engine said last is wrong with it, in words; empty for nothing."""
+        return self._warning
+
+    def warn(self, of: str) -> None:
+        """Tell what is wrong with the engine; empty for nothing."""
+        self._warning = of
 
     def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
         """These sagas; those that do not exist are left out."""

@@ -89,9 +89,9 @@ class Calls:
         lane = self._lanes.get(service)
         return len(lane.places) if lane else 0
 
-    def blocked(self) -> list[str]:
-        """The participants at which calls that are over their time, and do not end, take every place."""
-        return [service for service, lane in self._lanes.items() if lane.places.is_blocked]
+    def blocked(self) -> dict[str, int]:
+        """The participants at which calls that do not end take every place, with how many requests wait for one."""
+        return {service: len(lane.places) for service, lane in self._lanes.items() if lane.places.is_blocked}
 
     def hurry(self) -> None:
         """Let `drain` wait no longer."""

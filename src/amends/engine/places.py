@@ -83,7 +83,7 @@ class Places:
     @property
     def is_blocked(self) -> bool:
         """Whether calls that are over their time, and do not end, take every place, while somebody waits for one."""
-        return len(self) > 0 and self.late >= LATE_MAX and len(self.calls) + self.late >= self._limit + LATE_MAX
+        return self.late >= LATE_MAX and len(self.calls) + self.late >= self._limit + LATE_MAX and len(self) > 0
 
     def send(self, asking: Asking) -> None:
         """Send a request as soon as there is a place for it; those that wait for one are before it."""

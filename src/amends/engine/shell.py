@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 from amends.core.definition import DURATION_MAX, Command, Saga, is_duration
 from amends.core.messages import Answered, Decline, Done, Kind, Later, Outcome, Refused, Resolve, Unknown, Verb
 from amends.core.step import Run
+from amends.engine.alarm import Alarm
 from amends.engine.calls import Calls
 from amends.engine.codec import Form
 from amends.engine.ends import Ends, end_of
@@ -138,6 +139,7 @@ class Engine:
             self._thread.submit(self._give_up)  # also where nobody waited for it any more
             self._thread.shutdown()
             raise
+        self._alarm = Alarm(self._clock)
         self._calls = Calls(
             self._clients, self._limits.concurrency, self._clock, self._turner.departed, self._must_be_done
         )
@@ -189,6 +191,7 @@ class Engine:
             self._is_drained = True
             self._wake.set()
             await asyncio.wait([self._loop_task])
+            await self._warn(self._alarm.sound({}))
             await self._calls.close()
         except BaseException:  # the event loop itself ends
             self._is_drained = True
@@ -514,6 +517,13 @@ class Engine:
             raise
         self._due_ms = turn.due_ms
         self._give_back(batch, turn)
+        await self._warn(self._alarm.sound(self._calls.blocked()))
+
+    async def _warn(self, warning: str | None) -> None:
+        """Tell whoever looks at the store what is wrong, if that changed."""
+        if warning is not None:
+            with contextlib.suppress(StoreFull, StoreBusy):  # the log has it
+                await self._in_thread(self._store.warn, warning)
 
     def _turn(self, tasks: Sequence[Task]) -> Turn:
         """Take a turn without the garbage collector, which would look at every saga of it several times.

@@ -58,6 +58,7 @@ def overview_document(seen: Overview) -> dict[str, Any]:
         "needs_operator": seen.for_operator,
         "set_aside": [row._asdict() for row in seen.set_aside],
         "durability": seen.durability,
+        "warning": seen.warning,
         "ahead_ms": seen.ahead_ms,
         "audit": {"number": seen.head.number, "head": seen.head.head.hex(), "at_ms": seen.head.at_ms}
         if seen.head

@@ -52,6 +52,8 @@ def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
         yield _fact("oldest waiting", waits)
     yield from _named("for an operator", list(seen.for_operator), out)
     yield from _named("set aside", [f"{kind} {name}: {why}" for kind, name, why in seen.set_aside], out)
+    if seen.warning:
+        yield _fact("warning", Text(one_line(seen.warning, TEXT_MAX), STYLES["refused"]))
     yield _fact("durability", seen.durability)
     if seen.ahead_ms > AHEAD_MS:
         ahead = f"the store's times are {span(seen.ahead_ms)} ahead of this machine's clock"

@@ -25,6 +25,7 @@ class Overview(NamedTuple):
         set_aside: rows that an engine found to be unreadable.
         durability: what a commit survives.
         head: where the audit ends; ``None`` when its last block is damaged.
+        warning: what the engine says is wrong with it, in words; empty for nothing.
         ahead_ms: how far the store's times are ahead of the given one, milliseconds; 0 when they are not.
     """
 
@@ -35,6 +36,7 @@ class Overview(NamedTuple):
     set_aside: Sequence[Unreadable]
     durability: str
     head: Head | None
+    warning: str
     ahead_ms: int
 
 
@@ -58,6 +60,7 @@ def overview(records: Records, now_ms: int) -> Overview:
         records.set_aside(),
         records.durability(),
         head,
+        records.warning(),
         max(0, head.at_ms - now_ms) if head else 0,
     )
 

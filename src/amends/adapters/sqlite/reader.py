@@ -29,7 +29,7 @@ class SqliteReader:
         self.counts, self.set_aside = reading.counts, reading.set_aside
         self.oldest_waiting_ms = reading.oldest_waiting_ms
         self.head, self.blocks, self.blocks_about = reading.head, reading.blocks, reading.blocks_about
-        self.durability = reading.durability
+        self.durability, self.warning = reading.durability, reading.warning
         self._reading = reading
 
     def problems(self, *, with_sagas: bool = True) -> Iterator[str]:

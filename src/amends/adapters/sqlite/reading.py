@@ -161,6 +161,10 @@ class Reading:
         """What a commit of the engine that opened the store last survives."""
         return self.in_force().get("durability", "unknown")
 
+    def warning(self) -> str:
+        """What the engine that opened the store last said is wrong with it; empty for nothing."""
+        return self.in_force().get("warning", "")
+
     def in_force(self) -> dict[str, str]:
         """What the engine that opened the store last runs with."""
         return {text_of(name): text_of(value) for name, value in self._database.rows("in_force")}

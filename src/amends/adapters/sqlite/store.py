@@ -56,7 +56,7 @@ class SqliteStore:
         self.due, self.listing, self.counts = reading.due, reading.listing, reading.counts
         self.oldest_waiting_ms, self.set_aside = reading.oldest_waiting_ms, reading.set_aside
         self.head, self.blocks, self.blocks_about = reading.head, reading.blocks, reading.blocks_about
-        self.durability = reading.durability
+        self.durability, self.warning = reading.durability, reading.warning
 
     def commit(self, changes: Changes) -> None:
         """Write all of it, or nothing; see `amends.ports.Store.commit`."""
@@ -87,6 +87,11 @@ class SqliteStore:
             self._database.write("add_count", [(*key, more) for key, more in counts.items()])
         self._client_keys.settle()
 
+    def warn(self, of: str) -> None:
+        """Tell other processes what is wrong with the engine; see `amends.ports.Store.warn`."""
+        with self._database.transaction():
+            self._database.write("put_in_force", [("warning", of)])
+
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
         self._database.close()
@@ -94,7 +99,7 @@ class SqliteStore:
 
     def _checked(self, file: Path, durability: str) -> Reading:
         """Check what every decision rests on, and say to other processes what this one runs with."""
-        reading, in_force = Reading(self._database), {"durability": durability}
+        reading, in_force = Reading(self._database), {"durability": durability, "warning": ""}
         try:
             reading.head()
             reading.shapes()

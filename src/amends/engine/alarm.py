@@ -1,0 +1,49 @@
+"""A participant whose calls do not end, and take every place: said in the log, and to whoever looks at the store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from amends.ports import Clock
+
+AGAIN_MS: Final = 60_000  # until it is said again; twice as long every time
+BLOCKED: Final = (
+    "every place at %s is taken by calls that are over their time and do not end; %d requests wait for one, and only "
+    "compensations and probes still go out: end its calls, give them a time limit, or start the engine anew"
+)
+FREE: Final = "there are places at %s again"
+
+log = logging.getLogger("amends")
+
+
+class Alarm:
+    """Says which participants are blocked: when it begins, rarely while it lasts, and when it is over."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._again: dict[str, tuple[int, int]] = {}  # service to when to say it again, and how long after that
+
+    def sound(self, blocked: Mapping[str, int]) -> str | None:
+        """Say it in the log, where it is time to.
+
+        Args:
+            blocked: services to how many requests wait there.
+
+        Returns:
+            What to tell whoever looks at the store from now on, empty for nothing; ``None`` when nothing changed.
+        """
+        before = set(self._again)
+        now_ms = self._clock.now_ms()
+        for service in before - blocked.keys():
+            del self._again[service]
+            log.warning(FREE, service)
+        for service, waiting in blocked.items():
+            at_ms, pause_ms = self._again.get(service, (now_ms, AGAIN_MS))
+            if now_ms >= at_ms:
+                self._again[service] = now_ms + pause_ms, 2 * pause_ms
+                log.error(BLOCKED, service, waiting)
+        if before == set(self._again):
+            return None
+        return f"calls that do not end take every place at {', '.join(sorted(self._again))}" if self._again else ""
