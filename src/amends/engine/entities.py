@@ -5,7 +5,7 @@ Those of a service whose values are all closed are looked up as in any dict.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Any, Final
 
 from amends.engine.values import PLAIN_IS, Codec, Sealed, json_of, shown, text_of
@@ -23,19 +23,27 @@ class Unstorable(ParticipantError):
 
 
 class Entities(dict[str, Any]):
-    """Id to entity as it is kept, of those that were looked at; ``None`` where there is none."""
+    """Id to entity as it is kept, of those that were looked at; ``None`` where there is none.
 
-    __slots__ = ("codec", "service")
+    Attributes:
+        service: whose.
+        codec: how they are kept.
+        is_settled: whether an entity that was written is as it will be read back.
+    """
+
+    __slots__ = ("codec", "is_settled", "service")
 
     def __init__(self, service: str, codec: Codec) -> None:
         super().__init__()
         self.service = service
         self.codec = codec
+        self.is_settled: Callable[[Any], bool] = _always
 
     def become(self, codec: Codec) -> None:
         """Read these entities, until the end of the batch, as others than was known."""
         self.__class__ = Entities
         self.codec = codec
+        self.is_settled = _always
 
     def get(self, entity_id: str, default: Any = None) -> Any:
         """An entity; a copy where it could be changed in place."""
@@ -57,27 +65,39 @@ class Entities(dict[str, Any]):
             ) from error
 
 
+class Closed(Entities):
+    """Those of a service whose values are all closed: there, reading and writing is a dict's own.
+
+    So what was written is settled before it is built on, by `settle`.
+    """
+
+    __slots__ = ()
+    get = dict.get  # type: ignore[assignment]  # which is typed more exactly
+    __setitem__ = put
+
+    def __init__(self, service: str, codec: Codec) -> None:
+        super().__init__(service, codec)
+        self.is_settled = codec.is_closed
+
+
 def entities_of(service: str, codec: Codec) -> Entities:
     """No entities yet, of a service whose values are kept in this way."""
-    return (Entities if codec.is_ever_open else _closed(codec))(service, codec)
+    return (Entities if codec.is_ever_open else Closed)(service, codec)
 
 
-@lru_cache(maxsize=1000)  # a simulation opens engines all the time, on the same types
-def _closed(codec: Codec) -> type[Entities]:
-    """Entities that need no copy; how they are is looked at when they are written."""
-    is_closed, take = codec.is_closed, Entities.__setitem__
+def settle(entities: Entities, entity_id: str) -> None:
+    """See to it that an entity which a function wrote is as it will be read back.
 
-    class Closed(Entities):
-        __slots__ = ()
-        get = dict.get  # type: ignore[assignment]  # it is told more exactly there
+    Raises:
+        Unstorable: it would come back as something else.
+    """
+    value = raw(entities, entity_id)
+    if value is not None and not entities.is_settled(value):
+        Entities.__setitem__(entities, entity_id, value)
 
-        def __setitem__(self, entity_id: str, value: Any) -> None:
-            if is_closed(value):
-                put(self, entity_id, value)
-            else:
-                take(self, entity_id, value)
 
-    return Closed
+def _always(_value: Any) -> bool:
+    return True
 
 
 def kept_text(value: Any) -> str:

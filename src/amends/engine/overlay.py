@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, M
 from typing import Any, Final, NamedTuple
 
 from amends.engine.codec import EntityForms
-from amends.engine.entities import Entities, entities_of, kept_text, put, raw
-from amends.engine.values import Codec, Sealed
+from amends.engine.entities import Entities, entities_of, kept_text, put, raw, settle
+from amends.engine.values import Codec, Sealed, json_of
 from amends.errors import AmendsError, ParticipantError
 from amends.stored import EntityRow, Unreadable
 
@@ -172,6 +172,17 @@ class Overlay:
             touched.append((values, entity_id, before))
         return touched
 
+    def settle(self, touched: Iterable[Touched]) -> None:
+        """See to it that what was written of these is as it will be read back.
+
+        Raises:
+            Unstorable: it would come back as something else.
+        """
+        for values, entity_id, before in touched:
+            after = raw(values, entity_id)
+            if after is not before and not values.is_settled(after):
+                settle(values, entity_id)
+
     def restore(self, touched: Iterable[Touched]) -> None:
         """What was written of these was never written."""
         for values, entity_id, before in touched:
@@ -203,7 +214,7 @@ class Overlay:
         if value is None:
             put(values, entity_id, None)
         else:
-            values[entity_id] = value
+            Entities.__setitem__(values, entity_id, value)
         self._written.append((values, entity_id, before))
         may_change[entity_id] = None
 
@@ -248,7 +259,7 @@ class Overlay:
                 value, at = raw(values, entity_id), stored.get(entity_id, NEVER)
                 if value is at.value:
                     continue
-                body = None if value is None else kept_text(value)
+                body = None if value is None else value.text if type(value) is Sealed else json_of(value)
                 if body is None or type(at.value) is not Sealed or body != at.value.text:
                     rows.append(new_row(EntityRow, (service, entity_id, body, at.version + 1)))
                     if body is not None and service in self._relearned:  # it may have been kept as of another type

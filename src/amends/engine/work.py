@@ -38,11 +38,11 @@ from amends.core.state import underway
 from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
 from amends.engine.codec import EntityForms, Form, body_of, status_of
-from amends.engine.entities import Unstorable, kept_text, raw
+from amends.engine.entities import Unstorable, kept_text, raw, settle
 from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
-from amends.engine.values import PLAIN, PLAIN_IS, Sealed, opened, opened_request, own, shown, storable, text_of
+from amends.engine.values import PLAIN, PLAIN_IS, Sealed, json_of, opened, opened_request, own, shown, storable, text_of
 from amends.errors import KeyReused, ParticipantError, RequestRefused
 from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
 
@@ -457,12 +457,13 @@ class Work:
         """
         if not form.asks:
             return take(None)
-        if self._is_careful or not form.walks or Sealed in map(type, (request, *given)):
+        if self._is_careful or not form.walks or type(request) is Sealed or Sealed in map(type, given):
             return self._asked(form, *take(None))
         touched: list[Touched] = []
         try:
             touched = self.overlay.touch(form.asks, request)
             run, effects = take(self.overlay.values)
+            self.overlay.settle(touched)
             form.walks = not run.answers or all(map(PLAIN.is_closed, run.answers.values()))
             if form.walks and type(run.reason) is str:
                 return run, effects
@@ -523,6 +524,7 @@ class Work:
             return storable(after, asked.event)
         try:
             answer = put(owned, entity_id, after, asked.event, function)
+            settle(owned, entity_id)
             if self._is_careful:
                 kept_text(raw(owned, entity_id))
         except Unstorable as error:
@@ -576,10 +578,12 @@ def _text(given: Any, what: str) -> str:
 
 def _kept(form: Form, request: Any) -> tuple[str, Any]:
     """A request as JSON, and as it is kept."""
-    text = _text(request, form.saga.name)
     try:
+        if form.request.is_closed(request):
+            return json_of(request), request
+        text = text_of(request)
         return text, form.request.keep(request, text)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         what = "the request that prepare gave" if form.saga.prepare else "the request"
         raise RequestRefused(
             f"{form.saga.name}: {what} cannot be stored: {error}; declare its type as the saga's request, "
