@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import apsw
 import pytest
 
 from amends.adapters.sqlite import log
-from amends.adapters.sqlite.backup import backup
 from amends.adapters.sqlite.opening import PAGE_BYTES
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
@@ -182,41 +180,6 @@ def test_a_store_that_failed_takes_nothing_in_when_it_is_closed(tmp_path: Path) 
     again = opened(tmp_path, disk.name)
     check(again, work)
     again.close()
-
-
-@pytest.mark.parametrize("older", ["a backup", "a copy", "another store"])
-@pytest.mark.usefixtures("keys_sorted_in_early")
-def test_a_log_beside_another_file_is_not_taken_in(tmp_path: Path, older: str) -> None:
-    """A backup was restored, and the log of what it replaces was left: SQLite would make one broken file of both."""
-    file, work = tmp_path / "store.db", Work(1)
-    store = SqliteStore(file)
-    connection(store).execute("PRAGMA wal_autocheckpoint = 6").fetchall()
-    for number in range(1, 4):
-        store.commit(work.changes(number))
-    if older == "a backup":
-        backup(file, tmp_path / "older.db")
-    elif older == "a copy":
-        store.close()
-        shutil.copy(file, tmp_path / "older.db")
-        store = SqliteStore(file)
-        connection(store).execute("PRAGMA wal_autocheckpoint = 6").fetchall()
-    else:
-        with closing(SqliteStore(tmp_path / "older.db")) as other:
-            other.commit(Work(2).changes(1))
-    for number in range(4, 30):
-        store.commit(work.changes(number))
-    connection(store).config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    store.close()
-    shutil.copy(tmp_path / "older.db", file)
-    before = file.read_bytes(), log.log_of(file).read_bytes()
-    with pytest.raises(
-        StoreUnusable, match=r"store\.db: (its log store\.db-wal does not go on from block|it is damaged)"
-    ):
-        SqliteStore(file)
-    assert (file.read_bytes(), log.log_of(file).read_bytes()) == before
-    log.log_of(file).unlink()
-    with closing(SqliteStore(file)) as again:
-        assert again.head().number == (1 if older == "another store" else 3)
 
 
 @pytest.mark.usefixtures("keys_sorted_in_early")

@@ -9,19 +9,12 @@ somebody left may show commits that are on no disk. Writing its own bytes over i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import apsw
 
-from amends.adapters.sqlite.queries import QUERIES
-from amends.adapters.sqlite.rows import head_of
-from amends.errors import StoreUnusable
-from amends.stored import Head
-
-SEALED: Final = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-"""For a database by its address with ``immutable=1``: alone, without log and shared memory."""
 CHUNK: Final = 1 << 16  # bytes: a page of the largest size; SQLite's file of Unix takes less than twice that at a time
 OPEN: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_WAL
 
@@ -43,39 +36,6 @@ def is_left(file: Path, vfs: str) -> bool:
     """Whether a database has a log that nobody took in: its engine was killed, or somebody reads it just now."""
     with _opened(file, vfs) as log:
         return log is not None and log.xFileSize() > 0
-
-
-def last_block_without(file: Path) -> Head | None:
-    """Where the audit ends in a database without its log; ``None`` when that cannot be read.
-
-    A process that was killed while it took in the log may leave a file of which some pages are newer. Whatever block is
-    found is one of the chain.
-    """
-    try:
-        with closing(apsw.Connection(f"{file.as_uri()}?immutable=1", flags=SEALED)) as connection:
-            found = connection.execute(QUERIES["head"]).fetchall()
-    except (apsw.Error, UnicodeDecodeError):
-        return None
-    return head_of(found[0]) if found else Head()
-
-
-def check_follows(connection: apsw.Connection, file: Path, last: Head | None) -> None:
-    """Refuse a log that does not go on from what its database holds: SQLite would make one broken file of two.
-
-    Args:
-        connection: to the database with its log.
-        file: the database.
-        last: as `last_block_without` finds it.
-
-    Raises:
-        StoreUnusable: it belongs to another file, or to another age of this one.
-        apsw.Error: it cannot be read.
-    """
-    if last is not None and not connection.execute(QUERIES["goes_on"], (last.number, last.head)).get:
-        raise StoreUnusable(
-            f"its log {log_of(file).name} does not go on from block {last.number}, where the file ends, as when a "
-            "backup was put beside an older log: move the log away, or put the file back that belongs to it"
-        )
 
 
 def settle(connection: apsw.Connection, file: Path, vfs: str) -> None:

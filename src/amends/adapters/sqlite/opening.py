@@ -27,6 +27,7 @@ from amends.errors import StoreUnusable
 
 WRITE: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 READ: Final = apsw.SQLITE_OPEN_READWRITE  # of the shared memory beside the file; `query_only` keeps it from the file
+READ_SEALED: Final = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 
 PAGE_BYTES: Final = 8_192
 """Of a new file. Half as many pages as of SQLite's 4,096 bytes make a commit of a thousand sagas a tenth cheaper."""
@@ -90,7 +91,6 @@ def open_writer(file: Path, vfs: str) -> apsw.Connection:
     check_log(file)
     with _opened(file, str(file), WRITE, vfs) as connection:
         is_left = log.is_left(file, vfs)  # nothing was asked yet, so SQLite has not begun one
-        last = log.last_block_without(file) if is_left and not vfs else None
         put_in_force(connection, {"locking_mode": "exclusive" if vfs else "normal"})
         put_in_force(connection, {**WRITER, **BEFORE_THE_LOG})
         version = version_of(connection)  # before anything is written to what may not be ours
@@ -98,7 +98,6 @@ def open_writer(file: Path, vfs: str) -> apsw.Connection:
         connection.pragma("page_size", PAGE_BYTES)
         put_in_force(connection, {"journal_mode": "wal", **WRITER})
         if is_left:
-            log.check_follows(connection, file, last)
             log.settle(connection, file, vfs)
         migrate(connection)
         if not vfs and (is_left or version == 0):
@@ -131,7 +130,7 @@ def _reader_of_sealed(file: Path) -> apsw.Connection:
             f"{file}: its engine did not end by itself: {size} bytes of commits are in {log.log_of(file).name}, and "
             "where it lies nothing can be written; copy both files to where it can, and read them there"
         )
-    return _reader(file, f"{file.as_uri()}?immutable=1", log.SEALED, {})
+    return _reader(file, f"{file.as_uri()}?immutable=1", READ_SEALED, {})
 
 
 def _reader(file: Path, name: str, flags: int, settings: Settings) -> apsw.Connection:

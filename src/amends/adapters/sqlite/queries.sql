@@ -251,9 +251,3 @@ WHERE NOT EXISTS (SELECT 1 FROM subjects WHERE subject = value ->> 0 AND block =
 -- name: made
 -- All that was made by a statement: its kind, its name, the statement.
 SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL;
-
--- name: goes_on
--- Whether a block is there, with the one that follows it, if there are any after it. Block 0 is what is before the first.
-SELECT (?1 = 0 OR EXISTS (SELECT 1 FROM blocks WHERE number = ?1 AND head = ?2))
-    AND (EXISTS (SELECT 1 FROM blocks WHERE number = ?1 + 1 AND before = ?2)
-        OR NOT EXISTS (SELECT 1 FROM blocks WHERE number > ?1));
