@@ -304,6 +304,8 @@ class Versions:
             changes: what it writes.
             services: those whose entities may be among it.
         """
+        if not self._unwritten:  # nearly always
+            return []
         named = {(REQUEST, definition) for definition, _ in changes.counts} | {(ENTITY, name) for name in services}
         if not (waiting := self._unwritten.keys() & named):
             return []
