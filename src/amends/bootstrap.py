@@ -22,7 +22,7 @@ from amends.adapters.sqlite.store import SqliteStore
 from amends.core.definition import Command, Saga, is_duration
 from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
-from amends.engine.limits import DRAIN_S, QUEUE_MAX, Limits
+from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MOST, Limits
 from amends.engine.shell import Engine
 from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
 from amends.ports import Store
@@ -117,6 +117,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     queue_max: int = QUEUE_MAX,
     drain_s: float = DRAIN_S,
     lock_wait_s: float = 0.0,
+    value_bytes_max: int = VALUE_BYTES_MAX,
     upcasts: Mapping[str, Callable[[Any], Any]] | None = None,
 ) -> Opening:
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
@@ -135,6 +136,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         lock_wait_s: how long to wait for another engine to give the file back, in seconds, 0 to 3600; not at all by
             default. For a deploy that starts the new process before the old one has ended: as long as that one may
             take to close.
+        value_bytes_max: how large one request, answer, entity or command's body may be, as JSON in UTF-8. Bytes, 1 to
+            268435456 (256 MiB); 16 MiB by default. A store is no place for files: keep them elsewhere, and here where.
         upcasts: by service, a pure function from an entity that was stored as another type, its records as dicts by the
             names of their fields, to one of today's. Asked where today's type would not read them right; then all
             entities of the service are rewritten before anything else is done (docs/versions.md).
@@ -156,6 +159,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             )
     if queue_max < 1 or any(limit < 1 for limit in (concurrency or {}).values()):
         raise UnusableInput("queue_max and every limit in concurrency are at least 1")
+    if type(value_bytes_max) is not int or not 1 <= value_bytes_max <= VALUE_BYTES_MOST:
+        raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")
     if drain_s != 0 and not is_duration(drain_s):
         raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
     if lock_wait_s != 0 and not (is_duration(lock_wait_s) and lock_wait_s <= LOCK_WAIT_MAX_S):
@@ -167,7 +172,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         return Engine(
             store, _clock, prefix,
             sagas=sagas, commands=commands, clients=clients or {},
-            limits=Limits(concurrency or {}, queue_max, drain_s), upcasts=upcasts or {},
+            limits=Limits(concurrency or {}, queue_max, drain_s, value_bytes_max), upcasts=upcasts or {},
         )  # fmt: skip
 
     return Opening(make, url, lock_wait_s)

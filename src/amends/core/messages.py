@@ -12,12 +12,16 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+REASON_MAX: Final = 20_000  # characters: it is for a person, and is written at several places
 NO_ANSWERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def worded(reason: Any) -> str:
     """A reason as text that can be stored, whatever a participant gave as one."""
-    return str(reason).encode("utf-8", "backslashreplace").decode()
+    text = str(reason)
+    if len(text) > REASON_MAX:
+        text = f"{text[: REASON_MAX - 99]}... ({len(text)} characters)"
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Kind(Enum):

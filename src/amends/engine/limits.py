@@ -9,6 +9,11 @@ from typing import Final, NamedTuple
 QUEUE_MAX: Final = 20_000  # requests of clients that may wait before `Overloaded`: what a second or two can do
 DRAIN_S: Final = 10.0  # for the calls under way at the end: as long as one may take by default (`Step.timeout_s`)
 
+VALUE_BYTES_MAX: Final = 16 * 2**20  # of one value as JSON: far above what is a message, far below what a row may hold
+VALUE_BYTES_MOST: Final = 256 * 2**20
+"""What `VALUE_BYTES_MAX` may be set to. A record quotes a request, which takes three times its bytes at most; with that
+it is still below the 10**9 bytes that SQLite takes for one text."""
+
 
 class Limits(NamedTuple):
     """What an engine keeps to.
@@ -17,8 +22,10 @@ class Limits(NamedTuple):
         concurrency: by service, how many of its calls run at a time; `amends.engine.calls.CONCURRENCY` of the others.
         queue_max: how many requests of clients may wait, and how many of sagas for a place at one participant, >= 1.
         drain_s: for how long its end waits for calls that are under way. Seconds, >= 0.
+        value_bytes_max: of one request, answer, entity or command's body, as JSON in UTF-8. 1 to `VALUE_BYTES_MOST`.
     """
 
     concurrency: Mapping[str, int] = MappingProxyType({})
     queue_max: int = QUEUE_MAX
     drain_s: float = DRAIN_S
+    value_bytes_max: int = VALUE_BYTES_MAX

@@ -231,6 +231,7 @@ class Engine:
             now_ms=self._clock.now_ms(),
             prefix=self._prefix,
             upcasts=self._upcasts,
+            value_bytes_max=self._limits.value_bytes_max,
         )
         for definition, sagas in self._turner.strangers().items():
             log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)

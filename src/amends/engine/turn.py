@@ -19,6 +19,7 @@ from amends.core.step import Run
 from amends.engine.codec import EntityForms, Form
 from amends.engine.exceptions import answerable, raised
 from amends.engine.flights import Asking, Flight, Flights
+from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.overlay import Kept, Shelf
 from amends.engine.tasks import Begin, Stir, Task
 from amends.engine.values import opened_request
@@ -95,6 +96,7 @@ class Turner:
         now_ms: int,
         prefix: str,
         upcasts: Mapping[str, Upcast] = NO_UPCASTS,
+        value_bytes_max: int = VALUE_BYTES_MAX,
     ) -> None:
         """Take over a store.
 
@@ -104,6 +106,7 @@ class Turner:
             commands: those whose entities have types that no step tells.
             now_ms: the clock; what was to be sent by then may have been sent by a process before this one.
             prefix: goes into the ids of this process's sagas; no process before may have had it.
+            value_bytes_max: of one request, answer, entity or command's body.
             upcasts: by service, what makes entities of today's type of those that are stored as another one.
 
         Raises:
@@ -137,6 +140,7 @@ class Turner:
             self._entity_forms,
             self._aside,
             self._immovable,
+            value_bytes_max,
         )
 
     @property

@@ -7,7 +7,7 @@ is given the value gets a copy of their own. What would come back as another val
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
 from math import isfinite
@@ -21,6 +21,8 @@ from amends.engine.exceptions import is_interrupt, raised
 from amends.errors import DefinitionError
 
 SHOWN: Final = 120  # characters of a value in a message
+UTF_8_MAX: Final = 4  # bytes for a character
+JSON_MAX: Final = 6  # bytes for one in a text: ``\\u0000``
 DEPTH_MAX: Final = 100  # of lists in lists: what is deeper is no data, and whoever walks over it has a stack
 PLAIN_IS: Final = "dicts with text keys, lists, text, finite numbers, True, False and None"
 
@@ -53,6 +55,36 @@ def text_of(value: Any) -> str:
     if "null" in text and not all(map(isfinite, _floats(msgspec.to_builtins(value)))):
         raise ValueError(f"{shown(value)} holds a number that is not finite, which JSON has no word for")
     return text
+
+
+def refuse_too_large(text: str, most: int) -> None:
+    """Look how large a value is.
+
+    Args:
+        text: the value, as JSON or a text itself.
+        most: so many bytes in UTF-8 are taken.
+
+    Raises:
+        ValueError: it is larger.
+    """
+    if UTF_8_MAX * len(text) > most and (size := len(text.encode())) > most:
+        raise ValueError(
+            f"it has {size} bytes, and the engine takes {most}: keep it elsewhere and store where, or open the engine "
+            "with a larger value_bytes_max"
+        )
+
+
+def refuse_large_answers(answers: Iterable[Any], most: int) -> None:
+    """Look how large answers are, as they are kept.
+
+    Raises:
+        ValueError: one is too large.
+    """
+    for answer in answers:
+        if isinstance(answer, Sealed):
+            refuse_too_large(answer.text, most)
+        elif isinstance(answer, str) and JSON_MAX * (len(answer) + 1) > most:
+            refuse_too_large(json_of(answer), most)
 
 
 def _floats(value: Any) -> Iterator[float]:

@@ -31,6 +31,7 @@ from amends.core.messages import (
     Resolve,
     Send,
     Unknown,
+    Verb,
     Write,
     worded,
 )
@@ -41,8 +42,23 @@ from amends.engine.codec import EntityForms, Form, body_of, status_of
 from amends.engine.entities import Unstorable, kept_text, raw, settle
 from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
+from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
-from amends.engine.values import PLAIN, PLAIN_IS, Sealed, json_of, opened, opened_request, own, shown, storable, text_of
+from amends.engine.values import (
+    PLAIN,
+    PLAIN_IS,
+    UTF_8_MAX,
+    Sealed,
+    json_of,
+    opened,
+    opened_request,
+    own,
+    refuse_large_answers,
+    refuse_too_large,
+    shown,
+    storable,
+    text_of,
+)
 from amends.errors import KeyReused, ParticipantError, RequestRefused
 from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
 
@@ -109,6 +125,7 @@ class Wares(NamedTuple):
         entity_forms: of which types entities are.
         aside: kind and name of the rows that were set aside before.
         immovable: sagas that this process set aside, and why.
+        value_bytes_max: of one request, answer, entity or command's body.
     """
 
     shelf: Shelf
@@ -118,6 +135,7 @@ class Wares(NamedTuple):
     entity_forms: EntityForms
     aside: Collection[tuple[str, str]]
     immovable: Mapping[str, str]
+    value_bytes_max: int = VALUE_BYTES_MAX
 
 
 class Work:
@@ -178,6 +196,7 @@ class Work:
         self._looked_at: dict[str, Live] = {}
         self._started = 0
         self._bytes_max = bytes_max
+        self._value_bytes_max = wares.value_bytes_max
         self._size = 0
         self._records: list[str] = []
         self._subjects: dict[str, None] = {}
@@ -253,7 +272,7 @@ class Work:
             raise RequestRefused(f"{saga_id!r} is no id of a saga: give printable text without '/'")
         if saga_id in self.sagas or (not self._trusts_fresh and self.saga(saga_id) is not None):
             raise RequestRefused(f"there is a saga {saga_id!r} already")
-        text, request = _kept(form, request)
+        text, request = _kept(form, request, self._value_bytes_max)
         if self._trusts_fresh:
             self.overlay.fresh.add(saga_id)
         run, effects = self._stepped(
@@ -270,7 +289,7 @@ class Work:
         Raises:
             ValueError: it brings an answer that cannot be stored.
         """
-        said, before = _storable(said), live.run
+        said, before = self._taken_in(said), live.run
         if not (isinstance(said, Answered) and isinstance(said.outcome, Done | Refused)):
             before = self.flights.as_sent(before)
         run, effects = self._stepped(
@@ -314,12 +333,13 @@ class Work:
         self.settle()
         if self._wares.entity_forms.learn_command(order):
             self.overlay.relearn(order.service)
-        asked = _text(body, order.event)
+        asked = _text(body, order.event, self._value_bytes_max)
         try:
             refused = carry_out(self.entities, order, entity_id, _own(body, order.event))
             if refused is not None:
                 return Refused(worded(refused.reason))
             after = kept_text(raw(self.overlay.values[order.service], entity_id))
+            self._refuse_large_entity(f"{order.service}/{entity_id}", after)
             self._record_entity(f"{order.service}/{entity_id}", f"{order.event} {asked}", after)
         except Unstorable as error:
             self.overlay.take_back()
@@ -376,6 +396,7 @@ class Work:
     def settle(self) -> None:
         """What was written straight to entities is there to stay, and is recorded."""
         for (service, entity_id), text in self.overlay.written().items():
+            self._refuse_large_entity(f"{service}/{entity_id}", text)
             self._record_entity(f"{service}/{entity_id}", "written", text)
         self.overlay.keep()
 
@@ -423,6 +444,8 @@ class Work:
             sagas.append(row)
             self._size += len(row.body)
             self.refuse_if_full()
+            if UTF_8_MAX * len(row.body) > self._value_bytes_max:  # else none of its answers is too large
+                refuse_large_answers(live.run.answers.values(), self._value_bytes_max)
             is_over = row.due_ms is None
             if live.status or not is_over:
                 lives[row.saga_id] = None if is_over else live._replace(version=row.version, status=row.status)
@@ -432,8 +455,11 @@ class Work:
         entities, kept = list[EntityRow](), dict[str, dict[str, Kept]]()
         for service, rows, stored in self.overlay.rows(self.overlay.fresh & self.ended.keys()):
             entities += rows
-            self._size += sum(len(row.body or "") for row in rows)
+            size = sum(len(row.body or "") for row in rows)
+            self._size += size
             self.refuse_if_full()
+            for entity in rows if UTF_8_MAX * size > self._value_bytes_max else ():
+                self._refuse_large_entity(f"{service}/{entity.entity_id}", entity.body or "")
             kept[service] = stored
         keys, aside = tuple(self.keys.values()), tuple(self.set_aside.values())
         return Changes(sagas, entities, keys, self._block(head), counts, aside), kept, lives
@@ -526,10 +552,41 @@ class Work:
             answer = put(owned, entity_id, after, asked.event, function)
             settle(owned, entity_id)
             if self._is_careful:
-                kept_text(raw(owned, entity_id))
+                self._refuse_large_entity(f"{asked.service}/{entity_id}", kept_text(raw(owned, entity_id)))
         except Unstorable as error:
             raise ParticipantError(f"{asked.event}: {error}") from error
-        return storable(Done(answer), asked.event)
+        done = storable(Done(answer), asked.event)
+        self._refuse_large_answer(done, asked.event)
+        return done
+
+    def _refuse_large_entity(self, name: str, text: str) -> None:
+        try:
+            refuse_too_large(text, self._value_bytes_max)
+        except ValueError as error:
+            raise Unstorable(f"the entity {name} cannot be stored: {error}") from error
+
+    def _refuse_large_answer(self, outcome: Outcome, what: str) -> None:
+        if isinstance(outcome, Done):
+            try:
+                refuse_large_answers((outcome.answer,), self._value_bytes_max)
+            except ValueError as error:
+                raise ParticipantError(f"{what}: the answer cannot be stored: {error}") from error
+
+    def _taken_in(self, said: Input) -> Input:
+        """What was said, as it is kept; an answer that is too large tells nothing, but that there was one.
+
+        Raises:
+            ParticipantError: such an answer of somebody who can be told.
+        """
+        said = _storable(said)
+        if isinstance(said, Answered | Resolve):
+            try:
+                self._refuse_large_answer(said.outcome, said.step)
+            except ParticipantError as error:
+                if not (isinstance(said, Answered) and said.attempt):
+                    raise RequestRefused(str(error)) from error
+                return replace(said, outcome=Unknown(str(error), cause=error))
+        return replace(said, why=worded(said.why)) if isinstance(said, Verb) else said
 
     def _note(self, run: Run, form: Form, effects: Sequence[Effect], more: str = "") -> None:
         waits_inside = any(step.is_local for step, _, _ in asked_of(run)) if run.waiting else False
@@ -569,26 +626,33 @@ def _answer_in(said: Input) -> Any:
     return outcome.answer if isinstance(outcome, Done) else None
 
 
-def _text(given: Any, what: str) -> str:
+def _text(given: Any, what: str, most: int) -> str:
     try:
-        return text_of(given)
+        text = text_of(given)
+        refuse_too_large(text, most)
     except (TypeError, ValueError) as error:
         raise RequestRefused(f"{what}: the request cannot be stored: {error}") from error
+    else:
+        return text
 
 
-def _kept(form: Form, request: Any) -> tuple[str, Any]:
+def _kept(form: Form, request: Any, most: int) -> tuple[str, Any]:
     """A request as JSON, and as it is kept."""
+    is_closed = form.request.is_closed(request)
+    what = "the request that prepare gave" if form.saga.prepare else "the request"
     try:
-        if form.request.is_closed(request):
-            return json_of(request), request
-        text = text_of(request)
-        return text, form.request.keep(request, text)
+        text = json_of(request) if is_closed else text_of(request)
+        kept = request if is_closed else form.request.keep(request, text)
     except (TypeError, ValueError) as error:
-        what = "the request that prepare gave" if form.saga.prepare else "the request"
         raise RequestRefused(
             f"{form.saga.name}: {what} cannot be stored: {error}; declare its type as the saga's request, "
             f"or use {PLAIN_IS}"
         ) from error
+    try:
+        refuse_too_large(text, most)
+    except ValueError as error:
+        raise RequestRefused(f"{form.saga.name}: {what} cannot be stored: {error}") from error
+    return text, kept
 
 
 def _own(given: Any, what: str) -> Any:
