@@ -95,6 +95,8 @@ def follow(saga, changes):
     for words, event, status in changes:
         if words in ("completed", "compensated", "abandoned"):
             saga.end, saga.steps = words, {}
+        elif status in ("owed", "settled"):
+            saga.trail.append(words)
         elif words.startswith("forward at "):
             saga.phase, saga.others, saga.steps = "forward", "pending", {}
         elif words.startswith("backward at "):
@@ -138,7 +140,9 @@ def agrees(saga, definition, request, status, body, due_ms, started_ms, changed_
         return False
     there = [f"started {definition} {request}", started_ms, changed_ms, version, number, trail, status]
     tells = [saga.cause, saga.start, saga.change, saga.version, saga.number, saga.trail, saga.status]
-    is_there = (phase, due_ms is None) == (("", True) if saga.end else (saga.phase, False))
+    debts = {words.rpartition(" ")[0]: words for words in trail if words.endswith((" owed", " settled"))}
+    is_over = not any(words.endswith(" owed") for words in debts.values())
+    is_there = (phase, due_ms is None) == (("", is_over) if saga.end else (saga.phase, False))
     return is_there and there == tells and steps == {**dict.fromkeys(steps, saga.others), **saga.steps}
 
 

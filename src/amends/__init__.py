@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from amends.core.messages import Resolve as Resolve
     from amends.core.messages import Retry as Retry
     from amends.core.messages import TimedOut as TimedOut
+    from amends.core.messages import Undo as Undo
     from amends.core.messages import Unknown as Unknown
     from amends.core.run import run as run
     from amends.core.state import Abandoned as Abandoned
     from amends.core.state import Backward as Backward
     from amends.core.state import Compensated as Compensated
     from amends.core.state import Completed as Completed
+    from amends.core.state import Debt as Debt
     from amends.core.state import Forward as Forward
     from amends.core.state import NeedsOperator as NeedsOperator
     from amends.core.state import Status as Status
@@ -86,10 +88,10 @@ _HOMES: Final = {
     "amends.core.inbox": "receive",
     "amends.core.messages": (
         "GONE Abandon Answered Call Cancel Changed Compensate DeadlinePassed Done Kind Later Refused Request Resolve "
-        "Retry TimedOut Unknown"
+        "Retry TimedOut Undo Unknown"
     ),
     "amends.core.run": "run",
-    "amends.core.state": "Abandoned Backward Compensated Completed Forward NeedsOperator Status",
+    "amends.core.state": "Abandoned Backward Compensated Completed Debt Forward NeedsOperator Status",
     "amends.core.step": "Run start step",
     "amends.core.straight": "Entities",
     "amends.core.table": "Entry Way first_way",

@@ -35,6 +35,7 @@ from amends.core.messages import (
     Answered,
     Cancel,
     Compensate,
+    Contradicted,
     DeadlinePassed,
     Decline,
     Done,
@@ -50,6 +51,7 @@ from amends.core.messages import (
     Retry,
     Send,
     TimedOut,
+    Undo,
     Unknown,
     Verb,
     Write,
@@ -112,7 +114,8 @@ class Ask:
     def shown(self, details: Iterable[str]) -> str:
         """The request as the test writes it, with these details."""
         named = [f"{name}={getattr(self, name)!r}" for name in DETAILS if name in details]
-        return f"{self.kind.value}({', '.join([repr(self.step), *named])})"
+        name = self.kind.value.replace("-", "_")
+        return f"{name}({', '.join([repr(self.step), *named])})"
 
 
 def do(step: str, *, attempt: int = ANYTHING, answers: Mapping[str, Any] = ANYTHING, key: str = ANYTHING) -> Ask:
@@ -140,6 +143,11 @@ def undo(
         reason: why the saga turned back.
     """
     return Ask(Kind.UNDO, step, attempt, answer, answers, key, reason)
+
+
+def undo_late(step: str, *, answer: Any = ANYTHING, key: str = ANYTHING, reason: str = ANYTHING) -> Ask:
+    """A participant is asked to undo what is owed, by an operator's word; `answer` is what came too late."""
+    return Ask(Kind.UNDO_LATE, step, ANYTHING, answer, ANYTHING, key, reason)
 
 
 def probe(step: str, *, attempt: int = ANYTHING, key: str = ANYTHING, reason: str = ANYTHING) -> Ask:
@@ -310,6 +318,10 @@ class Dialogue:
         """An operator tells the outcome of a step, and that is taken."""
         return self._takes(Resolve(step, outcome, why))
 
+    def undo(self, step: str, why: str = "") -> Dialogue:
+        """An operator has undone what a step owes, and that is taken."""
+        return self._takes(Undo(step, why))
+
     def abandon(self, why: str = "") -> Dialogue:
         """An operator gives the saga up."""
         return self._takes(Abandon(why))
@@ -371,6 +383,12 @@ class Dialogue:
         """Expect that the saga goes back."""
         return self._stands(Backward).because(because)
 
+    def owes(self, *steps: str) -> Dialogue:
+        """Expect that exactly the effects of these steps are owed, given up as they were before they were heard of."""
+        if self.run.owed() != steps:
+            self._fail("owed: " + _listed(steps), "owed: " + _listed(self.run.owed()))
+        return self
+
     def because(self, reason: str) -> Dialogue:
         """Expect that the saga's reason, why it turned back, has these words."""
         if reason not in self.run.reason:
@@ -399,6 +417,8 @@ class Dialogue:
                 dialogue = dialogue._noted(f"     declined: {effect.reason}")
             elif isinstance(effect, Park):
                 dialogue = replace(dialogue, _alerted=True)._noted(f"     an alert: {_listed(effect.outstanding)}")
+            elif isinstance(effect, Contradicted):
+                dialogue = dialogue._noted(f"     an operator is told: {effect.words}")
             elif isinstance(effect, Write) and effect.changes:
                 dialogue = dialogue._noted(f"     {', '.join(effect.changes)}")
         sends = [effect for effect in effects if isinstance(effect, Send)]
@@ -468,7 +488,7 @@ class Dialogue:
 
 
 def _as_ask(request: Request) -> Ask:
-    answer = request.call.answer if request.kind is Kind.UNDO else ANYTHING
+    answer = request.call.answer if request.kind in (Kind.UNDO, Kind.UNDO_LATE) else ANYTHING
     call = request.call
     return Ask(request.kind, request.step, call.attempt, answer, dict(call.answers), call.key, call.reason)
 

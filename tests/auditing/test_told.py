@@ -18,6 +18,7 @@ from amends.core.audit import Record
 from amends.core.messages import Write
 from amends.core.state import underway
 from amends.engine.codec import body_of, status_of
+from amends.engine.flights import due_of
 from amends.engine.recorded import lines_of, records_of
 from amends.seeing.story import steps_of
 from amends.stored import Block, SagaRow
@@ -62,7 +63,7 @@ class ToldWorld(World):
 
     def row(self) -> SagaRow:
         """The saga's row, as the engine would write it."""
-        due_ms = None if underway(self.run.state) is None else 1
+        due_ms = due_of(self.run, self.now_ms)
         return SagaRow(
             "s", DEFINITION, '"request"', status_of(self.run.state), body_of(self.run), due_ms, 0, self.now_ms,
             self.blocks,

@@ -89,7 +89,7 @@ def signals(saga: Saga, state: State) -> Iterator[Signal]:
     at = underway(state)
     for member in range(len(at.members) if at else 0):
         yield Halted(member)
-        for kind in Kind:
+        for kind in (Kind.DO, Kind.UNDO, Kind.PROBE):
             yield from (Answer(member, kind, said) for said in Said)
         if at:
             yield from (TryAgain(member, kind) for kind in last_asked(saga, at, member))

@@ -6,6 +6,7 @@ Each test fails when the core does not keep its rule. Their numbers are those of
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -15,22 +16,25 @@ from amends.core.messages import (
     Answered,
     Cancel,
     Compensate,
+    Contradicted,
     Done,
     Halt,
     Kind,
     Later,
+    Outcome,
     Refused,
     Resolve,
     Retry,
     Send,
     TimedOut,
+    Undo,
     Unknown,
     Write,
 )
 from amends.core.state import Abandoned, Compensated, Completed
 from amends.core.step import start
 from amends.core.step import step as take
-from amends.testing import Dialogue, do, given, probe, undo
+from amends.testing import Ask, Dialogue, do, given, probe, undo, undo_late
 from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
 from tests.house.source import ROOT, functions
 
@@ -119,6 +123,88 @@ def test_r3_the_first_answer_counts() -> None:
     dialogue = dialogue.late(do("A"), Done("a-2")).late(do("B"), Unknown("?")).goes_forward()
     dialogue.done("C").asks(do("PIVOT", answers={"A": "a-1", "B": "b-1"}))
     given(LINE).asks(do("A")).refused("A").late(do("A"), Done("a-1")).compensated()
+
+
+# --- what is heard too late -------------------------------------------------------------------------------------------
+
+
+def given_up(**options: Any) -> Dialogue:
+    """Return a dialogue in which A was undone, and nobody ever knew what had become of it."""
+    begun = (
+        given(saga(step("A", timeout_s=1, limit_s=1, **options), pivot())).asks(do("A")).times_out("A").asks(undo("A"))
+    )
+    return begun.done("A").compensated()
+
+
+def test_r26_what_was_done_after_all_is_owed() -> None:
+    """Of a step that was refused; of one that was undone while nobody knew; while that undo is asked, too. Once."""
+    refused = given(LINE).asks(do("A")).refused("A", "no").compensated().late(do("A"), Done("a-1")).owes("A")
+    assert refused.run.answers == {"A": "a-1"}
+    refused.late(do("A"), Done("a-2")).late(do("A"), Refused("no")).compensated().owes("A")
+    given_up().late(do("A"), Done()).compensated().owes("A")
+    undoing = given(saga(step("A", timeout_s=1, limit_s=1), pivot())).asks(do("A")).times_out("A").asks(undo("A"))
+    undoing.late(do("A"), Done()).goes_back().owes("A").done("A").compensated().owes("A")
+    told = at_group().resolve("B", Refused(), "nothing there").late(do("B"), Done()).owes("B")
+    told.done("C").asks(undo("C")).done("C").asks(undo("A")).done("A").compensated().owes("B")
+    found = given(saga(step("A", probe=nobody, settles_within_s=1), pivot())).asks(do("A")).cancel().times_out("A")
+    found.asks(probe("A")).refused("A").compensated().late(probe("A"), Done("a-1")).owes("A")
+
+
+def test_r26_what_was_known_or_is_remembered_is_not_owed() -> None:
+    """A duplicate; an answer that came before its undo; a participant that refuses what comes after its undo; ours."""
+    undone = at_pivot().refused("PIVOT").asks(undo("B")).done("B").asks(undo("A")).done("A").compensated()
+    undone.late(do("B"), Done("b-1")).late(do("A"), Done("a-2")).owes()
+    given_up(remembers_refusals=True).late(do("A"), Done("a-1")).owes()
+    ours_given_up = given(saga(ours("A"), pivot())).asks(do("A")).refused("A").compensated()
+    ours_given_up.late(do("A"), Done("a-1")).owes()
+    begun = given(saga(step("A"), step("B"), pivot())).asks(do("A")).later("A", 5)
+    cancelled = begun.cancel().done("A", "a-1").asks(undo("A", answer="a-1")).done("A").compensated()
+    cancelled.late(do("A"), Done("a-1")).owes()
+    given(LINE).asks(do("A")).abandon().late(do("A"), Done("a-1")).abandoned("A/undo").owes()
+
+
+def test_r26_every_contradiction_is_told_to_an_operator() -> None:
+    """What was heard first counts all the same."""
+    undone = at_pivot().refused("PIVOT").asks(undo("B")).done("B").asks(undo("A")).done("A").compensated()
+    assert words_of(undone, do("A"), Refused("no")) == "A/do is refused, and was done: what was heard first counts"
+    assert "A/undo is refused" in words_of(undone, undo("A"), Refused())
+    assert words_of(undone, undo("A"), Done()) == words_of(undone, do("A"), Done()) == ""
+    assert words_of(undone, do("PIVOT"), Done()) == "PIVOT was done after it had been refused: its effect is owed"
+    assert words_of(given_up(), do("A"), Done()) == "A was done after it had been undone: its effect is owed"
+    assert words_of(at_group().done("B"), do("B"), Refused("no")).startswith("B/do is refused, ")
+    owed = undone.late(do("PIVOT"), Done())
+    assert words_of(owed, do("PIVOT"), Done()) == ""
+
+
+def words_of(dialogue: Dialogue, ask: Ask, outcome: Outcome) -> str:
+    """Return what an operator is told of an answer."""
+    _, effects = take(dialogue.run, Answered(ask.step, ask.kind, outcome), dialogue.now_ms)
+    return "".join(effect.words for effect in effects if isinstance(effect, Contradicted))
+
+
+def test_r27_an_operator_has_undone_what_is_owed() -> None:
+    """Under a key of its own where the plain one was used, the same each time; with what came late, and the reason."""
+    owed = given_up().late(do("A"), Done("a-1")).owes("A").undo("A", "found it")
+    asked = owed.asks(undo_late("A", answer="a-1", key="saga-1/A/undo-late", reason=owed.run.reason))
+    settled = asked.late(undo_late("A"), Done()).compensated().owes()
+    settled.late(undo_late("A"), Done()).late(do("A"), Done("a-1")).owes().declines(Undo("A"), because="nothing of A")
+    for outcome in (Refused("closed"), Unknown("?"), Later(5)):
+        again = asked.late(undo_late("A"), outcome).compensated().owes("A").undo("A")
+        again.asks(undo_late("A", key="saga-1/A/undo-late")).late(undo_late("A"), Done()).owes()
+    refused = given(LINE).asks(do("A")).refused("A", "no").late(do("A"), Done("a-1")).undo("A")
+    plain = refused.asks(undo_late("A", answer="a-1", key="saga-1/A/undo", reason="no"))
+    plain.late(undo_late("A"), Done()).owes()
+    plain.late(undo("A"), Done()).owes()
+    owed.asks_whatever().late(undo("A"), Done()).owes("A")
+
+
+def test_r27_what_has_no_undo_is_settled_by_an_operators_word() -> None:
+    """And so is whatever somebody made amends for by hand."""
+    owed = at_pivot().refused("PIVOT").asks(undo("B")).late(do("PIVOT"), Done()).owes("PIVOT")
+    owed.declines(Undo("PIVOT"), because="PIVOT has no undo").declines(Undo("A"), because="nothing of A is owed")
+    owed.declines(Resolve("PIVOT", Refused()), because="PIVOT").resolve("PIVOT", Done(), "by hand").owes()
+    undoing = given(saga(step("A", timeout_s=1, limit_s=1), pivot())).asks(do("A")).times_out("A").asks(undo("A"))
+    undoing.late(do("A"), Done()).declines(Undo("A"), because="is being undone")
 
 
 # --- unknown is not no -----------------------------------------------------------------------------------------------
@@ -447,7 +533,7 @@ def test_r19_a_final_state_is_never_left() -> None:
             for outcome in (Done("x"), Refused("x"), Unknown("x")):
                 after = dialogue.late(ask, outcome).asks_nothing().run
                 _, effects = take(dialogue.run, Answered(ask.step, ask.kind, outcome), 0)
-                assert [type(effect) for effect in effects] == [Write]
+                assert [type(effect) for effect in effects if not isinstance(effect, Contradicted)] == [Write]
                 assert after == dialogue.run._replace(number=after.number)
         assert dialogue.run.due_ms() is None
         assert bool(dialogue.run.outstanding()) == (name == "abandoned")
@@ -496,6 +582,12 @@ def test_r21_an_operator_may_tell_an_outcome() -> None:
     assert silent.resolve("A", Done("of the undo")).run.answers == {}
     given_up = given(saga(parallel(step("A", limit_s=10), step("B")), pivot())).asks(do("A"), do("B")).times_out("A")
     given_up.resolve("A", Refused()).done("B").asks(undo("B")).goes_back()
+
+
+def test_r21_what_is_no_outcome_resolves_nothing() -> None:
+    """It must not count as a no."""
+    for outcome in ("done", True, None, Done, Later(5), Unknown("?")):
+        at_pivot().declines(Resolve("PIVOT", outcome))  # type: ignore[arg-type]
 
 
 def test_r21_a_verb_about_a_step_that_waits_for_nothing_is_declined() -> None:
@@ -708,7 +800,7 @@ def test_r24_it_says_nothing_of_an_attempt_before() -> None:
 
 TEXT = (ROOT / "docs" / "rules.md").read_text("utf-8")
 SECTION = re.compile(r"^### R(\d+) [^\n]+\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
-TEST = re.compile(r"\[`(tests/core/\w+\.py)::(\w+)`\]\(\.\./tests/core/\w+\.py\)")
+TEST = re.compile(r"\[`(tests/\w+/\w+\.py)::(\w+)`\]\(\.\./tests/\w+/\w+\.py\)")
 
 
 def test_every_rule_is_in_the_document_with_its_tests() -> None:

@@ -23,6 +23,7 @@ from amends.core.messages import (
     Answered,
     Cancel,
     Compensate,
+    Contradicted,
     DeadlinePassed,
     Decline,
     Done,
@@ -234,7 +235,7 @@ class World:
         assert self.told[End] == isinstance(after.state, Finished), "told once, when it is final"
         if isinstance(before.state, Finished):
             assert after.state == before.state
-            assert effects[1:] == ()
+            assert all(isinstance(effect, Contradicted) for effect in effects[1:])
         if isinstance(after.state, Abandoned):
             assert isinstance(said, Abandon) or isinstance(before.state, Abandoned)
         if isinstance(after.state, NeedsOperator) and not isinstance(before.state, NeedsOperator):

@@ -8,13 +8,13 @@ from typing import Final
 
 from amends.auditing.told import STARTED, Told
 from amends.engine.codec import Body, body_of_row
-from amends.engine.recorded import Stand
+from amends.engine.recorded import Stand, owed_in
 from amends.stored import SagaRow, Unreadable
 
 UNDONE: Final = " undone"
 NO_ROW: Final = "it has records, and no row"
 NO_RECORDS: Final = "it has a row, and no records"
-NAMES: Final = ("status", "number of its last record", "version", "start", "last change", "is final")
+NAMES: Final = ("status", "number of its last record", "version", "start", "last change", "is over")
 
 
 def fault_of(row: SagaRow | Unreadable | None, told: Told | None) -> str:
@@ -39,8 +39,9 @@ def fault_of(row: SagaRow | Unreadable | None, told: Told | None) -> str:
 
 def _differences(row: SagaRow, body: Body, told: Told) -> Iterator[str]:
     stand = told.stand
+    is_over = bool(stand.end) and not owed_in(stand.trail)
     there = (row.status, body.number, row.version, row.started_ms, row.changed_ms, row.due_ms is None)
-    tells = (stand.status, told.number, told.version, told.started_ms, told.changed_ms, bool(stand.end))
+    tells = (stand.status, told.number, told.version, told.started_ms, told.changed_ms, is_over)
     if there != tells:
         pairs = zip(NAMES, there, tells, strict=True)
         yield from (_words(name, is_now, was) for name, is_now, was in pairs if is_now != was)

@@ -190,7 +190,7 @@ def _undone(saga: Saga, at: Underway, step: Step, status: Status, said: Said) ->
     return Status.UNDOING if said in (Said.UNKNOWN, Said.FAILED) else Status.STUCK
 
 
-_ANSWERS = {Kind.DO: _acted, Kind.PROBE: _probed, Kind.UNDO: _undone}
+_ANSWERS = {Kind.DO: _acted, Kind.PROBE: _probed, Kind.UNDO: _undone, Kind.UNDO_LATE: lambda *_: None}
 
 
 # What a group asks for by itself ------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Step:
 
     def function(self, kind: Kind) -> Callable[..., Any] | None:
         """The function that a request of this kind asks; ``None`` where the step has none."""
-        return {Kind.DO: self.action, Kind.UNDO: self.undo, Kind.PROBE: self.probe}[kind]
+        return {Kind.DO: self.action, Kind.PROBE: self.probe}.get(kind, self.undo)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ NO_ANSWERS: Final[Mapping[str, Any]] = MappingProxyType({})
 def worded(reason: Any) -> str:
     """A reason as text that can be stored, whatever a participant gave as one."""
     text = str(reason)
-    if len(text) > REASON_MAX:
-        text = f"{text[: REASON_MAX - 99]}... ({len(text)} characters)"
-    return text.encode("utf-8", "backslashreplace").decode()
+    kept = text if len(text) <= REASON_MAX else f"{text[: REASON_MAX - 99]}... ({len(text)} characters)"
+    return kept.encode("utf-8", "backslashreplace").decode()
 
 
 class Kind(Enum):
@@ -30,6 +29,7 @@ class Kind(Enum):
     DO = "do"
     UNDO = "undo"
     PROBE = "probe"
+    UNDO_LATE = "undo-late"  # by an operator's word, of what turned out to be owed
 
 
 # What a participant says -------------------------------------------------------------------------------------
@@ -118,7 +118,8 @@ class Call:
 
     Attributes:
         key: the idempotency key, ``saga_id/step/do`` or ``saga_id/step/undo``; the same at every attempt. A probe
-            gets the key of the action that it looks for.
+            gets the key of the action that it looks for; a late undo (`Undo`) ``saga_id/step/undo-late`` where the
+            undo was asked before.
         attempt: 1 for the first sending, for diagnosis only.
         answers: the answers of the steps in the groups before, by event name.
         answer: for an undo, the answer of its action, or what the probe found; else ``None``.
@@ -224,7 +225,15 @@ class Abandon:
     why: str = ""
 
 
-Verb = Cancel | Compensate | Retry | Resolve | Abandon
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """An operator wants undone what a step owes: it took effect, as was heard only after it had been given up."""
+
+    step: str
+    why: str = ""
+
+
+Verb = Cancel | Compensate | Retry | Resolve | Abandon | Undo
 Input = Answered | TimedOut | DeadlinePassed | Halt | Verb
 
 
@@ -303,6 +312,18 @@ class End(NamedTuple):
     saga_id: str
 
 
+class Contradicted(NamedTuple):
+    """An answer contradicts what the saga stands by: tell an operator. It is on record, and no state changed.
+
+    Attributes:
+        saga_id: whose request was answered.
+        words: for a person: what was said, and what follows.
+    """
+
+    saga_id: str
+    words: str
+
+
 class Decline(NamedTuple):
     """A verb that cannot be taken now; nothing changed.
 
@@ -317,4 +338,4 @@ class Decline(NamedTuple):
     reason: str
 
 
-Effect = Send | Write | Park | End | Decline
+Effect = Send | Write | Park | End | Contradicted | Decline

@@ -29,6 +29,13 @@ class Status(Enum):
     STUCK = "stuck"  # only an operator can tell how to go on
 
 
+class Debt(Enum):
+    """What is heard of a step that was given up: its effect stands, and nothing that the saga does takes it back."""
+
+    OWED = "owed"
+    SETTLED = "settled"
+
+
 @dataclass(frozen=True, slots=True)
 class Forward:
     """Going on. All groups before `group` are done, all after it pending."""

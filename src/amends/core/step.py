@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from amends.core.debts import contradiction, owed_of, undo_was_asked
 from amends.core.decide import Answer, Halted, Said, Signal, TryAgain, Wish, can_turn_back
 from amends.core.definition import Saga, Step
 from amends.core.messages import (
@@ -17,6 +18,7 @@ from amends.core.messages import (
     Answered,
     Cancel,
     Compensate,
+    Contradicted,
     DeadlinePassed,
     Decline,
     Done,
@@ -33,6 +35,7 @@ from amends.core.messages import (
     Retry,
     Send,
     TimedOut,
+    Undo,
     Unknown,
     Verb,
     Write,
@@ -41,6 +44,7 @@ from amends.core.messages import (
 from amends.core.state import (
     ASKED,
     Backward,
+    Debt,
     Entered,
     Marked,
     NeedsOperator,
@@ -58,6 +62,7 @@ from amends.core.table import Entry, Story, Way, first_way, node
 from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
 from amends.core.walk import call_of, key_of, walk
 
+CERTAIN: Final = {Done: Said.CONFIRMED, Refused: Said.RULED_OUT}
 TAKEN_BACK: Final = {Said.UNKNOWN: Said.FAILED, Said.EXPIRED: Said.REFUSED}
 
 
@@ -126,6 +131,10 @@ class Run(NamedTuple):
         too_late = waiting.taken or (is_action and isinstance(underway(self.state), Backward))
         return (waiting.attempt, waiting.at_ms) == (request.call.attempt, send.at_ms) and not too_late
 
+    def owed(self) -> tuple[str, ...]:
+        """The steps whose effect stands though the saga gave them up, by event; see `amends.core.debts`."""
+        return owed_of(self.trail)
+
     def outstanding(self) -> tuple[str, ...]:
         """What would be left to do if nothing more happened; see `amends.core.state.outstanding`."""
         return outstanding(self.saga, self.state)
@@ -169,15 +178,20 @@ def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -
         The run after, and the effects: a `Write` first (also for an input that changed nothing, so that a late answer
         is on record), then each `Send`, then `Park` or `End`. A verb that cannot be taken gives a `Decline` alone.
     """
+    if isinstance(said, Undo):
+        return _undone_late(run, said, now_ms)
     if isinstance(said, Answered) and isinstance(said.outcome, Later):
         return _postponed(run, said, said.outcome, now_ms)
     signal = _signal(run, said, now_ms)
     at = node(run.saga, run.state)
     path = at.follow(signal) if signal else at.path
+    if not path.story.changes and _settles(run, said):
+        return _noted(_recorded(run, said), said.step, Debt.SETTLED)  # type: ignore[union-attr]  # it is about a step
     if isinstance(said, Verb) and not path.story.changes:
         return run, (Decline(run.saga_id, said, _why_not(run, said)),)
     known = run._replace(answers={**run.answers, **_answer(run, said, signal)})
-    return _moved(known, path, said, now_ms, entities)
+    moved = _moved(known, path, said, now_ms, entities)
+    return _contradicted(run, said, moved) if isinstance(said, Answered) and not path.story.changes else moved
 
 
 # From an input to a signal ------------------------------------------------------------------------------------
@@ -207,7 +221,8 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
             return TryAgain(member, last.kind)
     is_looked_for = last.kind is Kind.PROBE and (member, last.kind) not in asked(run.state)
     kind = Kind.DO if is_looked_for else last.kind  # the action got stuck while it was looked for
-    return Answer(member, kind, Said.CONFIRMED if isinstance(said.outcome, Done) else Said.RULED_OUT)
+    word = CERTAIN.get(type(said.outcome))  # type: ignore[union-attr]  # `Undo` is no state's matter
+    return Answer(member, kind, word) if word else None
 
 
 def _unknown(run: Run, member: int, kind: Kind, now_ms: int) -> Said:
@@ -281,7 +296,7 @@ def in_words(said: Input | None) -> str:
             about = f"{event}/{kind.value} {word_for(outcome)}"
         case Resolve(event, outcome, more):
             about = f"resolve {event} {word_for(outcome)}"
-        case Retry(event, more) | Halt(event, more):
+        case Retry(event, more) | Halt(event, more) | Undo(event, more):
             about = f"{word_for(said)} {event}"
         case _:
             about, more = word_for(said), said.why
@@ -290,12 +305,60 @@ def in_words(said: Input | None) -> str:
 
 def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> Moved:
     """The participant took the request and answers later: wait for that, without sending again."""
-    member, waiting, number = _member(run, said.step), list(run.waiting), run.number + 1
+    member, waiting = _member(run, said.step), list(run.waiting)
     if member is not None and (member, said.kind) in asked(run.state):
         due_ms = now_ms + milliseconds(later.within_s)
         at_ms = min(now_ms, waiting[member].at_ms)  # a retry that waits for its time is not needed any more
         waiting[member] = waiting[member]._replace(at_ms=at_ms, due_ms=due_ms, taken=True)
-    return run._replace(waiting=tuple(waiting), number=number), (Write(run.saga_id, number, in_words(said), ()),)
+    return _recorded(run._replace(waiting=tuple(waiting)), said)
+
+
+def _recorded(run: Run, said: Input) -> Moved:
+    """An input that changes no state."""
+    return run._replace(number=run.number + 1), (Write(run.saga_id, run.number + 1, in_words(said), ()),)
+
+
+def _noted(moved: Moved, event: str, debt: Debt, *more: Effect) -> Moved:
+    """The same, with a debt in the trail, and more effects."""
+    run, (write, *others) = moved
+    trail = (*run.trail, Entry(event, run.saga.step(event).service, debt))
+    told = write._replace(changes=(*write.changes, f"{event} {debt.value}"))  # type: ignore[call-arg, union-attr]
+    return run._replace(trail=trail), (told, *others, *more)
+
+
+def _contradicted(run: Run, said: Answered, moved: Moved) -> Moved:
+    """What an answer leaves that changed nothing: where it contradicts what is known, an operator is told."""
+    words = contradiction(run.saga, run.state, run.trail, said)
+    told = (Contradicted(run.saga_id, words),) if words else ()
+    if not words or not isinstance(said.outcome, Done):
+        return moved[0], (*moved[1], *told)
+    if said.outcome.answer is not None:
+        moved = moved[0]._replace(answers={said.step: said.outcome.answer, **moved[0].answers}), moved[1]
+    return _noted(moved, said.step, Debt.OWED, *told)
+
+
+def _settles(run: Run, said: Input) -> bool:
+    """Whether an input says that what is owed of a step is given back."""
+    if not isinstance(said, Answered | Resolve) or not isinstance(said.outcome, Done) or said.step not in run.owed():
+        return False
+    kind, step = getattr(said, "kind", Kind.UNDO_LATE), run.saga.step(said.step)
+    return kind is Kind.UNDO_LATE or (kind is Kind.UNDO and not undo_was_asked(run.saga, run.state, run.trail, step))
+
+
+def _undone_late(run: Run, said: Undo, now_ms: int) -> Moved:
+    """Ask a participant to give back what is owed, under a key that it has not been asked by."""
+    if said.step not in run.owed():
+        return run, (Decline(run.saga_id, said, f"nothing of {said.step} is owed"),)
+    step = run.saga.step(said.step)
+    if step.undo is None:
+        return run, (Decline(run.saga_id, said, f"{step.event} has no undo: make amends by hand, then Resolve it"),)
+    if any(member_of(run.saga, run.state, member) is step for member, _ in asked(run.state)):
+        return run, (Decline(run.saga_id, said, f"{said.step} is being undone; tell it again after that"),)
+    kind = Kind.UNDO_LATE if undo_was_asked(run.saga, run.state, run.trail, step) else Kind.UNDO
+    call = call_of(run.saga, run.saga_id, step, kind, run.answers, 1, run.reason)
+    request = Request(run.saga_id, step.event, Kind.UNDO_LATE, run.request, call)
+    after, effects = _recorded(run, said)
+    return after, (*effects, Send(request, now_ms, now_ms + milliseconds(step.timeout_s)))
 
 
 def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entities | None) -> Moved:

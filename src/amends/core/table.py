@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.decide import Answer, Said, Signal, Wish, decide
 from amends.core.definition import Saga, Step, takes_call
 from amends.core.messages import Kind
-from amends.core.state import Change, Ended, Marked, State, Status, asked, begin, evolve, member_of, word_for
+from amends.core.state import Change, Debt, Ended, Marked, State, Status, asked, begin, evolve, member_of, word_for
 
 TOLD: Final = {Status.DONE, Status.REFUSED, Status.UNKNOWN, Status.UNDONE}
 
@@ -24,12 +24,12 @@ class Entry(NamedTuple):
     Attributes:
         event: the step's event; for a step that was undone, the event of its compensation.
         service: the participant.
-        status: `Status.DONE`, `Status.REFUSED`, `Status.UNKNOWN` or `Status.UNDONE`.
+        status: `Status.DONE`, `Status.REFUSED`, `Status.UNKNOWN` or `Status.UNDONE`; or a `Debt`.
     """
 
     event: str
     service: str
-    status: Status
+    status: Status | Debt
 
 
 class LocalAsk(NamedTuple):

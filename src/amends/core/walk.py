@@ -19,12 +19,7 @@ from amends.errors import ParticipantError
 
 
 def walk(
-    path: Way,
-    saga_id: str,
-    request: Any,
-    entities: Entities,
-    answers: Mapping[str, Any] = NO_ANSWERS,
-    reason: str = "",
+    path: Way, saga_id: str, request: Any, entities: Entities, answers: Mapping[str, Any] = NO_ANSWERS, reason: str = ""
 ) -> tuple[Way, Mapping[str, Any], str, str]:
     """Carry out local steps, until the saga ends or asks something else.
 
@@ -54,7 +49,8 @@ def walk(
             call = call_of(path.node.saga, saga_id, ask.step, ask.kind, answers, reason=reason)
             after = ask.function(owned.get(entity_id), request, call)
         if isinstance(after, Refused):
-            path, why = path.refused or path.follow(Said.REFUSED), refusal_of(ask.step, ask.kind, after)
+            path = path.refused or path.follow(Said.REFUSED)
+            why = worded(after.reason) or f"{ask.step.event}/{ask.kind.value} refused"
             if ask.kind is Kind.DO and goes_back(path.node.state):
                 reason = reason or why  # another of the group may have refused before
             else:
@@ -67,19 +63,8 @@ def walk(
     return path, answers, reason, trouble
 
 
-def refusal_of(step: Step, kind: Kind, refused: Refused) -> str:
-    """Why a participant refused, in words that can be stored; who says nothing is named at least."""
-    return worded(refused.reason) or f"{step.event}/{kind.value} refused"
-
-
 def call_of(
-    saga: Saga,
-    saga_id: str,
-    step: Step,
-    kind: Kind,
-    answers: Mapping[str, Any],
-    attempt: int = 1,
-    reason: str = "",
+    saga: Saga, saga_id: str, step: Step, kind: Kind, answers: Mapping[str, Any], attempt: int = 1, reason: str = ""
 ) -> Call:
     """What goes with a request beside the saga's own: the same at every attempt, but for the attempt's number.
 
@@ -97,7 +82,7 @@ def call_of(
     earlier = takewhile(lambda group: step not in group, saga.groups)
     before = {member.event for group in earlier for member in group}
     heard = {event: answer for event, answer in answers.items() if event in before}
-    answer = answers.get(step.event) if kind is Kind.UNDO else None
+    answer = answers.get(step.event) if kind in (Kind.UNDO, Kind.UNDO_LATE) else None
     return Call(key_of(saga_id, step, kind), attempt, heard, answer, "" if kind is Kind.DO else reason)
 
 
@@ -154,4 +139,4 @@ def carry_out(entities: Entities, order: Command, entity_id: str, body: Any) -> 
 
 def key_of(saga_id: str, step: Step, kind: Kind) -> str:
     """The idempotency key of a request, the same at every attempt; a probe looks for its action's key."""
-    return f"{saga_id}/{step.event}/{'undo' if kind is Kind.UNDO else 'do'}"
+    return f"{saga_id}/{step.event}/{'do' if kind is Kind.PROBE else kind.value}"

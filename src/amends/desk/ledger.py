@@ -15,7 +15,7 @@ import msgspec
 
 from amends.core.definition import Command
 from amends.core.messages import Refused
-from amends.core.state import Completed, NeedsOperator, Underway
+from amends.core.state import Completed, NeedsOperator, Status, Underway
 from amends.core.step import Run
 from amends.engine.blocking import BlockingEngine
 from amends.engine.codec import Form
@@ -241,4 +241,5 @@ def row_of(run: Run) -> Row:
     """An order's run, as a session keeps it."""
     # What went wrong on a way that arrived is no news.
     reason = "" if isinstance(run.state, Completed) else run.reason or run.trouble
-    return (*run.request, trail_name(run.state, run.trail), reason)
+    trail = tuple(entry for entry in run.trail if isinstance(entry.status, Status))  # what is owed is an operator's
+    return (*run.request, trail_name(run.state, trail), reason)

@@ -74,8 +74,7 @@ class Calls:
     def take(self, turn: Turn) -> None:
         """Do about requests what is to be done after a turn."""
         for flight in turn.dropped:
-            for lane in self._lanes.values():
-                lane.drop(flight)
+            self.drop(flight)
         for flight in turn.recalled:
             for lane in self._lanes.values():
                 lane.places.recall(flight)
@@ -83,6 +82,11 @@ class Calls:
             self._lane_of(step).places.hold(flight)
         for step, send in turn.sends:
             self._lane_of(step).places.send((step, send))
+
+    def drop(self, flight: Flight) -> None:
+        """Give the place of an attempt free that nobody waits for any more."""
+        for lane in self._lanes.values():
+            lane.drop(flight)
 
     def waiting(self, service: str) -> int:
         """How many requests wait for a place at a participant."""

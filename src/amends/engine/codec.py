@@ -23,6 +23,7 @@ from amends.core.state import (
     Backward,
     Compensated,
     Completed,
+    Debt,
     Forward,
     NeedsOperator,
     State,
@@ -131,7 +132,7 @@ class Form:
         self._entries = {
             f"{event} {status.value}": Entry(event, step.service, status)
             for step in saga.every_step()
-            for event, statuses in ((step.event, Status), (step.undone, [Status.UNDONE]))
+            for event, statuses in ((step.event, (*Status, *Debt)), (step.undone, (Status.UNDONE,)))
             for status in statuses
         }
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from amends.core.definition import Step
 from amends.core.messages import Input, Kind, Send, TimedOut
-from amends.core.state import Backward, asked, underway
+from amends.core.state import Backward, Completed, asked, underway
 from amends.core.step import Run
 from amends.core.waiting import Waiting, milliseconds, sent
 from amends.stored import WAITS_FOR_OPERATOR
@@ -189,10 +189,13 @@ def due_of(run: Run, now_ms: int) -> int | None:
     """When a saga is to be looked at again: a request's time to be sent, or to be given up, or its deadline.
 
     Returns:
-        Milliseconds since 1970 (UTC); `WAITS_FOR_OPERATOR`; ``None`` once it is final.
+        Milliseconds since 1970 (UTC); `WAITS_FOR_OPERATOR`, also of a final one of which something is owed; ``None``
+        of any other once it is final.
     """
-    if underway(run.state) is None:
+    if isinstance(run.state, Completed):
         return None
+    if underway(run.state) is None:
+        return WAITS_FOR_OPERATOR if run.owed() else None
     due_ms = run.due_ms()
     held = [
         waiting.at_ms

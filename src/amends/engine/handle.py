@@ -21,6 +21,8 @@ class Result(NamedTuple):
         reason: why it turned back; empty when it did not.
         answers: what its steps answered, by event, as plain JSON values; a copy, which its receiver owns.
         trouble: why it waited for an operator last; empty when it never did.
+        owed: the steps that took effect after all, as was heard only after they had been given up; an operator has
+            them undone with `Undo`.
     """
 
     saga_id: str
@@ -28,6 +30,7 @@ class Result(NamedTuple):
     reason: str
     answers: Mapping[str, Any]
     trouble: str = ""
+    owed: tuple[str, ...] = ()
 
 
 class Started(Generic[Door]):
@@ -95,7 +98,7 @@ def result_of(run: Run) -> Result | None:
 def _kept(run: Run) -> Result | None:
     if not isinstance(run.state, Finished):
         return None
-    return Result(run.saga_id, run.state, run.reason, run.answers, run.trouble)
+    return Result(run.saga_id, run.state, run.reason, run.answers, run.trouble, run.owed())
 
 
 def _owned(result: Result) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -14,6 +14,8 @@ ARCHIVED: Final = "archived in "
 """Begins the cause of a saga's very last record, which is not numbered: it left for another file."""
 ENTERS_FORWARD, ENTERS_BACKWARD = MOVES
 OUTCOMES: Final = {"done", "refused", "unknown", "undone"}  # what goes into a saga's trail
+OWED: Final = "owed"  # as do these, which are of no step of the current group
+SETTLED: Final = "settled"
 LINKS_MAX: Final = 10_000  # changes that lead on from one stand; there are a few dozen unless somebody made them up
 
 
@@ -54,6 +56,13 @@ def readable_of(lines: Sequence[str]) -> Iterator[Recorded | None]:
             yield _LINES.decode(line)
         except (msgspec.DecodeError, UnicodeEncodeError):
             yield None
+
+
+def owed_in(trail: Iterable[str]) -> tuple[str, ...]:
+    """The steps whose effect is owed, by the lines of a trail; see `amends.core.debts.owed`."""
+    told = (words.rpartition(" ")[::2] for words in trail)
+    last = {event: status for event, status in told if status in (OWED, SETTLED)}
+    return tuple(event for event, status in last.items() if status == OWED)
 
 
 class Stand:
@@ -105,6 +114,9 @@ class Stand:
                 phase = BACKWARD
             else:
                 event, _, status = words.rpartition(" ")
+                if status in (OWED, SETTLED):
+                    trail.append(words)
+                    continue
                 members[event] = status
                 if status in OUTCOMES:
                     trail.append(words)

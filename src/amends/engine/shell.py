@@ -19,16 +19,18 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
-from amends.core.definition import DURATION_MAX, Command, Saga, is_duration
-from amends.core.messages import Answered, Decline, Done, Kind, Later, Outcome, Refused, Resolve, Unknown, Verb
-from amends.core.step import Run
+from amends.core.definition import DURATION_MAX, Command, Saga
+from amends.core.messages import Answered, Decline, Done, Kind, Outcome, Refused, Resolve, Undo, Verb
+from amends.core.step import Run, in_words
 from amends.engine.alarm import Alarm
 from amends.engine.calls import Calls
 from amends.engine.codec import Form
 from amends.engine.ends import Ends, end_of
 from amends.engine.exceptions import raised
 from amends.engine.handle import Handle, Result
+from amends.engine.late_undos import LateUndos
 from amends.engine.limits import Limits
+from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact
 from amends.engine.turn import Turn, Turner
 from amends.engine.values import storable
@@ -57,6 +59,7 @@ LOOK_S: Final = 5.0  # how long at least whoever asks for a result waits to be t
 TURN_THREAD: Final = "amends-turn"
 PARKED: Final = "saga %s waits for an operator: %s: %s"  # an entry of the log: which, what is outstanding, and why
 FAILED: Final = "saga %s: %s/%s failed, attempt %d: %s"  # likewise: which request, which attempt, and how
+CONTRADICTED: Final = "saga %s: %s"  # likewise: which, and what an answer contradicts
 OTHER_PROCESS: Final = (
     "this engine was opened by process %d, and this is process %d, a child of it, in which nothing of it runs: ask "
     "process %d, or open an engine here, after the fork, on a store of its own"
@@ -113,6 +116,7 @@ class Engine:
         self._queued = 0
         self._wake = asyncio.Event()
         self._ends = Ends()
+        self._late_undos = LateUndos()
         self._due_ms: int | None = None
         self._is_drained = False
         self._closing: asyncio.Task[None] | None = None
@@ -333,31 +337,48 @@ class Engine:
             outcome: what became of it.
 
         Raises:
-            RequestRefused: no request has this key, or the outcome cannot be stored.
+            RequestRefused: the request was not asked yet (answer again later), no request has this key, or the outcome
+                is none, or cannot be stored.
         """
-        saga_id, _, rest = _name(key).partition("/")
-        event, _, kind = rest.rpartition("/")
-        if kind not in (Kind.DO.value, Kind.UNDO.value):
-            raise RequestRefused(f"{key!r} is no key of a request: saga/step/do or saga/step/undo")
-        if not isinstance(outcome, Done | Refused | Unknown | Later):
-            raise RequestRefused(f"{outcome!r} is no outcome: give Done, Refused, Unknown or Later")
-        if isinstance(outcome, Later) and not is_duration(outcome.within_s):
-            raise RequestRefused(f"within_s is {outcome.within_s!r}; give seconds above 0, up to {DURATION_MAX:g}")
-        await self._call(Hear(saga_id, Answered(event, Kind(kind), _storable(outcome, event))))
+        saga_id, event, kind = request_of(_name(key))
+        refuse_no_outcome(outcome)
+        await self._call(Hear(saga_id, Answered(event, kind, _storable(outcome, event))))
 
     async def tell(self, saga_id: str, verb: Verb) -> None:
-        """Hand a verb to a saga: `Cancel` by a client; `Retry`, `Resolve`, `Compensate`, `Abandon` by an operator.
+        """Hand a verb to a saga: a client's `Cancel`, an operator's `Retry`, `Resolve`, `Undo` or `Abandon`.
+
+        `Undo` waits for what the participant says. Until that is `Done`, the step's effect is owed, and it may be asked
+        again: the participant gets the same key.
 
         Raises:
-            RequestRefused: there is no such saga, or it cannot take this now; the message says why.
+            RequestRefused: there is no such saga, or it cannot take this now, or its participant did not undo what is
+                owed; the message says why.
         """
-        if not isinstance(verb, Verb):
-            raise RequestRefused(f"{verb!r} is no verb: give Cancel, Compensate, Retry, Resolve or Abandon")
+        refuse_no_verb(verb)
         if isinstance(verb, Resolve):
             verb = replace(verb, outcome=_storable(verb.outcome, verb.step))
-        said = await self._call(Hear(_name(saga_id), verb))
-        if isinstance(said, Decline):
-            raise RequestRefused(f"saga {saga_id!r}: {said.reason}")
+        with self._late_undos.waiter(_name(saga_id), verb) as undone:
+            said = await self._call(Hear(saga_id, verb))
+            if isinstance(said, Decline):
+                raise RequestRefused(f"saga {saga_id!r}: {said.reason}")
+            if isinstance(verb, Undo):
+                await self._late_undo(said, verb.step, undone)
+
+    async def _late_undo(self, run: Run, event: str, undone: asyncio.Future[Outcome]) -> None:
+        """Wait until what is owed of a step is undone.
+
+        Raises:
+            RequestRefused: it is not; it is still owed.
+        """
+        what, timeout_s = f"saga {run.saga_id!r}: what is owed of {event} is not undone", run.saga.step(event).timeout_s
+        try:
+            outcome = await asyncio.wait_for(undone, timeout_s)
+        except TimeoutError:
+            raise RequestRefused(f"{what}, as far as is known: no answer within {timeout_s} s; tell it again") from None
+        finally:
+            self._calls.drop((run.saga_id, event, Kind.UNDO_LATE.value, 1))
+        if not isinstance(outcome, Done):
+            raise RequestRefused(f"{what}: {in_words(Answered(event, Kind.UNDO_LATE, outcome))}")
 
     async def carry_out(self, command: Command, entity_id: str, body: Any, *, key: str | None = None) -> Refused | None:
         """Carry out a command on its entity; once this returns, that is on stable storage.
@@ -558,6 +579,10 @@ class Engine:
         for park in turn.parked:
             log.error(PARKED, park.saga_id, ", ".join(park.outstanding), park.trouble)
         self._ends.tell(turn)
+        for saga_id, words in turn.contradicted:
+            log.error(CONTRADICTED, saga_id, words)
+        for waiting in batch:
+            self._late_undos.tell(waiting.task)
         for waiting, answer in zip(batch, turn.replies, strict=True):
             self._reply(waiting, answer)
 

@@ -17,6 +17,7 @@ from amends.engine.codec import Form
 from amends.engine.digests import digest_by_position, digest_of
 from amends.engine.exceptions import answerable
 from amends.engine.flights import Flight
+from amends.engine.outside import refuse_unasked
 from amends.engine.stirring import place, stir, withdraw
 from amends.engine.work import Work
 from amends.errors import RequestRefused
@@ -170,6 +171,8 @@ class Hear(_Single):
             self.said.step != step.event for step in live.form.saga.every_step()
         ):
             raise RequestRefused(f"saga {self.saga_id!r} has no step {self.said.step!r}")
+        if isinstance(self.said, Answered) and self.said.attempt is None:  # by its key: so it comes from outside
+            refuse_unasked(live.run, self.said.step, self.said.kind)
         return work.hear(live, self.said)
 
 

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.core.definition import Command, Saga, Step
-from amends.core.messages import Park
+from amends.core.messages import Contradicted, Park
 from amends.core.step import Run
 from amends.engine.codec import EntityForms, Form
 from amends.engine.exceptions import answerable, raised
@@ -63,6 +63,7 @@ class Turn(NamedTuple):
         parked: sagas that now wait for an operator.
         failures: attempts that failed, for the log.
         immovable: sagas that were found to be set aside, and why.
+        contradicted: answers that contradict what is known, for the log.
     """
 
     due_ms: int | None
@@ -75,6 +76,7 @@ class Turn(NamedTuple):
     parked: Sequence[Park] = ()
     failures: Sequence[Failure] = ()
     immovable: Mapping[str, str] = {}
+    contradicted: Sequence[Contradicted] = ()
 
 
 class _Spoilt(Exception):
@@ -267,9 +269,11 @@ class Turner:
             self._take_over(*changes)
         self._immovable |= work.immovable
         traffic = self._flights.take_off(work.runs(), work.asked, now_ms)
-        owned = [(step, send._replace(request=opened_request(send.request))) for step, send in traffic.sends]
+        sends = [*traffic.sends, *work.late_undos]
+        owned = [(step, send._replace(request=opened_request(send.request))) for step, send in sends]
         traffic = traffic._replace(sends=owned)
-        return Turn(None, replies, *traffic, work.ended, work.parked, work.failures, work.immovable)
+        turn = Turn(None, replies, *traffic, work.ended, work.parked, work.failures, work.immovable)
+        return turn._replace(contradicted=work.contradicted)
 
     def _carried_out(self, place: int, task: Task, work: Work) -> Any:
         try:
@@ -336,6 +340,7 @@ class Turner:
             [park for turn in turns for park in turn.parked],
             [failure for turn in turns for failure in turn.failures],
             {saga_id: why for turn in turns for saga_id, why in turn.immovable.items()},
+            [contradicted for turn in turns for contradicted in turn.contradicted],
         )
 
     def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> Turn:

@@ -18,6 +18,7 @@ from amends.core.audit import chain
 from amends.core.definition import Command, Step, takes_call
 from amends.core.messages import (
     Answered,
+    Contradicted,
     Decline,
     Done,
     Effect,
@@ -41,7 +42,7 @@ from amends.core.walk import carry_out, put
 from amends.engine.codec import EntityForms, Form, body_of, status_of
 from amends.engine.entities import Unstorable, kept_text, raw, settle
 from amends.engine.exceptions import is_interrupt, raised
-from amends.engine.flights import Flight, Flights, asked_of, due_of, flight_of
+from amends.engine.flights import Asking, Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.engine.values import (
@@ -60,7 +61,7 @@ from amends.engine.values import (
     text_of,
 )
 from amends.errors import KeyReused, ParticipantError, RequestRefused
-from amends.stored import FINAL, Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
+from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
 
 TURN_BYTES_MAX: Final = 64 * 2**20
 """What one commit holds, unless it is about one saga or command alone: characters of records and rows.
@@ -148,9 +149,11 @@ class Work:
         sagas: those that this batch started or changed.
         ended: of these, the ones that became final.
         parked: of these, the ones that now wait for an operator.
+        contradicted: answers that contradict what is known.
         failures: attempts that failed, of those that the log is to have.
         asked: requests that came up, by their attempts.
         flights: which requests are under way.
+        late_undos: requests by an operator's word, which no state of a saga waits for.
         keys: client keys that are new.
         set_aside: rows that turned out to be unreadable, and were not known to be.
         immovable: sagas among those that are unreadable, whether or not it was known, and why.
@@ -185,8 +188,10 @@ class Work:
         self.sagas: dict[str, Live] = {}
         self.ended: dict[str, Run] = {}
         self.parked: list[Park] = []
+        self.contradicted: list[Contradicted] = []
         self.failures: list[Failure] = []
         self.asked: dict[Flight, Send] = {}
+        self.late_undos: list[Asking] = []
         self.keys: dict[str, KeyRow] = {}
         self.set_aside: dict[tuple[str, str], Unreadable] = {}
         self.immovable: dict[str, str] = {}
@@ -595,10 +600,14 @@ class Work:
                 changes = form.told(effect.changes, in_full=waits_inside)
                 self.record(effect.saga_id, effect.number, effect.cause + more, changes)
                 more = ""
+            elif isinstance(effect, Send) and effect.request.kind is Kind.UNDO_LATE:
+                self.late_undos.append((run.saga.step(effect.request.step), effect))
             elif isinstance(effect, Send):
                 self.asked[flight_of(effect)] = effect
             elif isinstance(effect, Park):
                 self.parked.append(effect)
+            elif isinstance(effect, Contradicted):
+                self.contradicted.append(effect)
 
     def _put(self, live: Live, *, is_new_end: bool) -> Run:
         run = live.run
@@ -670,7 +679,7 @@ _KIND: Final[Callable[[SagaRow], tuple[str, str]]] = attrgetter("definition", "s
 def _row_of(live: Live, now_ms: int) -> SagaRow:
     form, run, request, started_ms, version, _ = live
     status = status_of(run.state)
-    due_ms = None if status in FINAL else due_of(run, now_ms)
+    due_ms = due_of(run, now_ms)
     values = run.saga_id, form.definition, request, status, body_of(run), due_ms, started_ms, now_ms, version + 1
     row: SagaRow = new_row(SagaRow, values)
     return row

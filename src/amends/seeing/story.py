@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Final
 
-from amends.engine.recorded import ARCHIVED, ENTERS_BACKWARD, ENTERS_FORWARD, Recorded, lines_of, readable_of
+from amends.engine.recorded import (
+    ARCHIVED,
+    ENTERS_BACKWARD,
+    ENTERS_FORWARD,
+    OWED,
+    SETTLED,
+    Recorded,
+    lines_of,
+    readable_of,
+)
 from amends.ports import Records
 from amends.seeing.sagas import SagaView, view_of
 from amends.stored import FINAL, Block, Unreadable
@@ -83,7 +92,7 @@ def steps_of(changes: Iterable[str], trail: Sequence[str]) -> Iterator[StepSeen]
     compensations = iter([words.removesuffix(f" {UNDONE}") for words in trail if words.endswith(f" {UNDONE}")])
     for words in changes:
         event, _, status = words.rpartition(" ")
-        if words in FINAL or words.startswith((ENTERS_FORWARD, ENTERS_BACKWARD)):
+        if words in FINAL or words.startswith((ENTERS_FORWARD, ENTERS_BACKWARD)) or status in (OWED, SETTLED):
             continue
         step = steps.get(event) or StepSeen(event, status)
         if status == UNDONE:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from amends.core.definition import Step
-from amends.core.state import Status
+from amends.core.state import Debt, Status
 from amends.shop.batch import Named
 from amends.shop.checkout import TABLE
 from amends.shop.inventory import Product
@@ -121,14 +121,14 @@ def product_view(product_id: str, product: Product) -> ProductView:
     return ProductView(product_id, product.stock, product.reserved, product.settled, product.price)
 
 
-def timeline(steps: Iterable[Step], entries: Iterable[tuple[str, str, Status]]) -> tuple[StepView, ...]:
+def timeline(steps: Iterable[Step], entries: Iterable[tuple[str, str, Status | Debt]]) -> tuple[StepView, ...]:
     """Each step with what became of it.
 
     Args:
         steps: in their order.
         entries: a saga's trail: event, service and status, in the order in which they happened.
     """
-    outcomes = {event: status.value for event, _, status in entries}
+    outcomes = {event: status.value for event, _, status in entries if isinstance(status, Status)}
     return tuple(
         StepView(step.event, step.service, outcomes.get(step.event, ""), step.undone if step.undone in outcomes else "")
         for step in steps

@@ -63,7 +63,7 @@ class Host:
         self._idle = 0
         self._places: dict[str, Places] = {}
         self._unsent: set[tuple[str, str]] = set()
-        self._found = {row.saga_id: row.version for row in world.view.rows.values() if row.due_ms is not None}
+        self._found = {row.saga_id: row.version for row in world.view.rows.values() if row.status not in FINAL}
         world.tell(f"engine {life}", f"starts; its clock is {clock_error_ms} ms wrong")
         if clock_error_ms:
             world.saw(f"clock set {'back' if clock_error_ms < 0 else 'forward'} between two processes")

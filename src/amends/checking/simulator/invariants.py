@@ -13,6 +13,7 @@ from typing import Any, Final
 from amends.checking.simulator.told import FINAL, Told
 from amends.checking.simulator.view import Commit
 from amends.checking.world import Broken
+from amends.engine.recorded import owed_in
 from amends.stored import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow
 
 WORDS: Final = {
@@ -71,7 +72,7 @@ def _rows_follow(commit: Commit) -> Iterator[Broken]:
         before = commit.before.rows.get(row.saga_id)
         if row.version != (before.version + 1 if before else 1):
             yield broken("V10", f"{row.saga_id}: version {row.version} follows {before and before.version}")
-        if before and before.due_ms is None and row.status != before.status:
+        if before and before.status in FINAL and row.status != before.status:
             yield broken("V02", f"{row.saga_id} was {before.status}, and is {row.status}")
         if before and (before.request, before.definition, before.started_ms) != (
             row.request, row.definition, row.started_ms,
@@ -93,7 +94,7 @@ def _due_is_stored(commit: Commit) -> Iterator[Broken]:
 def _due_at_latest(row: SagaRow, body: Any) -> int | None:
     """When the first request that is held back is to be sent, or the first that was sent is to be given up."""
     if row.status in FINAL:
-        return None
+        return WAITS_FOR_OPERATOR if owed_in(body["trail"]) else None
     asked = ("sent", "resent", "probing", "undoing")
     waiting = (body["waiting"][event] for event, status in body.get("members", {}).items() if status in asked)
     waits = [each["at_ms"] if each["at_ms"] > row.changed_ms else each["due_ms"] for each in waiting]

@@ -13,7 +13,7 @@ from amends.core.definition import Step, takes_call
 from amends.core.messages import GONE, Call, Changed, Kind, Refused
 from amends.core.walk import key_of
 from amends.engine.values import text_of
-from amends.stored import ABANDONED, COMPENSATED, COMPLETED, SagaRow
+from amends.stored import ABANDONED, COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, SagaRow
 
 if TYPE_CHECKING:
     from amends.checking.simulator.world import World
@@ -27,9 +27,9 @@ def first_broken_at_rest(world: World) -> Broken | None:
 
 def _all_ended(world: World) -> Iterator[Broken]:
     for row in world.view.rows.values():
-        if row.due_ms is not None:
+        if row.status not in FINAL:
             yield broken("V09", f"{row.saga_id} is {row.status}, and nothing moves any more: {row.body}")
-    if waiting := world.store.due([row.definition for row in world.view.rows.values()], 2**62, 1):
+    if waiting := world.store.due([row.definition for row in world.view.rows.values()], WAITS_FOR_OPERATOR - 1, 1):
         yield broken("V17", f"{waiting[0][1]} is due, and has ended")
 
 

@@ -15,6 +15,7 @@ FORWARD: Final = "forward"
 BACKWARD: Final = "backward"
 FINAL: Final = frozenset({"completed", "compensated", "abandoned"})
 STUCK: Final = "stuck"
+DEBT: Final = (" owed", " settled")  # what is heard too late, and moves no saga
 SAME: Final = {"sent": "pending", "undoing": "done"}
 ASKED_BY: Final = {"do": ("sent", "resent"), "probe": ("probing",), "undo": ("undoing",)}
 
@@ -70,6 +71,8 @@ class Told:
     def hear(self, words: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Follow what a record says; yields (rule, what is wrong) where that must not be."""
         for line in words:
+            if line.endswith(DEBT):
+                continue
             if self.phase in FINAL:
                 yield "V02", f"it was {self.phase}, and then: {line}"
             self._enter_quietly()

@@ -28,7 +28,7 @@ from amends.checking.simulator.wire import Wire
 from amends.checking.world import Broken
 from amends.core.definition import Step
 from amends.core.messages import Kind
-from amends.stored import NEEDS_OPERATOR, Changes, SagaRow
+from amends.stored import FINAL, NEEDS_OPERATOR, Changes, SagaRow
 
 MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
 AWAY_MS: Final = (1, 10, 200, 5_000)
@@ -112,7 +112,7 @@ class World:
 
     def _does_not_end(self) -> None:
         for row in self.view.rows.values():
-            if row.due_ms is not None:
+            if row.status not in FINAL:
                 self.broke("V09", f"{row.saga_id} is {row.status} long after all was healed: {row.body}")
         if self.moments > MOMENTS_MAX:
             self.broke("V22", f"{self.moments} moments, and still it does not come to rest")

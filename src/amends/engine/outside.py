@@ -1,0 +1,98 @@
+"""What comes from outside, by a web handler or an operator: looked at before it is taken, so that nothing gets lost."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from amends.core.debts import undo_was_asked
+from amends.core.definition import DURATION_MAX, is_duration
+from amends.core.messages import Done, Kind, Later, Outcome, Refused, Resolve, Verb
+from amends.core.state import Abandoned, Debt, Forward, underway, word_for
+from amends.core.step import Run
+from amends.engine.values import shown
+from amends.errors import RequestRefused
+
+KEYS: Final = {kind.value: kind for kind in (Kind.DO, Kind.UNDO, Kind.UNDO_LATE)}
+
+
+def request_of(key: str) -> tuple[str, str, Kind]:
+    """Saga, step and kind of the request that has a key.
+
+    Raises:
+        RequestRefused: no request has such a key.
+    """
+    saga_id, _, rest = key.partition("/")
+    event, _, kind = rest.rpartition("/")
+    if kind not in KEYS:
+        raise RequestRefused(f"{shown(key)} is no key of a request: saga/step/do or saga/step/undo; it is Call.key")
+    return saga_id, event, KEYS[kind]
+
+
+def refuse_no_outcome(outcome: object) -> None:
+    """Refuse what is no outcome.
+
+    Raises:
+        RequestRefused: it is none, and what to give.
+    """
+    if not isinstance(outcome, Outcome):
+        raise RequestRefused(
+            f"{shown(outcome)} is no outcome: give Done(...), Refused(...), Unknown(...) or Later(...)"
+        )
+    if isinstance(outcome, Later) and not is_duration(outcome.within_s):
+        raise RequestRefused(f"within_s is {shown(outcome.within_s)}; give seconds above 0, up to {DURATION_MAX:g}")
+    _refuse_no_text(outcome, "reason", "error")
+
+
+def refuse_no_verb(verb: object) -> None:
+    """Refuse what is no verb.
+
+    Raises:
+        RequestRefused: it is none, and what to give.
+    """
+    if not isinstance(verb, Verb):
+        raise RequestRefused(
+            f"{shown(verb)} is no verb: give Cancel(), Compensate(), Retry(step), Resolve(step, outcome), Undo(step) "
+            "or Abandon()"
+        )
+    _refuse_no_text(verb, "step", "why")
+    if isinstance(verb, Resolve):
+        if type(verb.outcome) not in (Done, Refused):
+            raise RequestRefused(f"Resolve: outcome is {shown(verb.outcome)}; give Done(answer) or Refused(reason)")
+        _refuse_no_text(verb.outcome, "reason")
+
+
+def _refuse_no_text(said: object, *names: str) -> None:
+    for name in names:
+        words: Any = getattr(said, name, "")
+        if not isinstance(words, str):
+            raise RequestRefused(f"{type(said).__name__}: {name} is {shown(words)}; give text")
+
+
+def refuse_unasked(run: Run, event: str, kind: Kind) -> None:
+    """Refuse the answer to what was not asked, so that whoever brings it does not take it for taken.
+
+    Raises:
+        RequestRefused: it was not asked yet, or never will be; or a local step, which nobody outside answers for.
+    """
+    what, at = f"saga {run.saga_id!r}: {event}/{kind.value}", underway(run.state)
+    if run.saga.step(event).is_local:
+        raise RequestRefused(f"{what} is answered by its own function, in the engine, and by nobody else")
+    if _was_asked(run, event, kind):
+        return
+    if kind is not Kind.UNDO_LATE and (isinstance(at, Forward) or (kind is Kind.UNDO and at is not None)):
+        raise RequestRefused(f"{what} has not been asked yet; answer again later")
+    raise RequestRefused(f"{what} was never asked, and will not be: the saga is {word_for(run.state)}")
+
+
+def _was_asked(run: Run, event: str, kind: Kind) -> bool:
+    """Whether a step was asked that; of one that was under way when an operator gave up, whether it may have been."""
+    told = {entry.status for entry in run.trail if entry.event == event}
+    at = underway(run.state)
+    here = [step.event for step in run.saga.groups[at.group]] if at else []
+    last = run.waiting[here.index(event)].kind if event in here else None
+    if kind is Kind.UNDO_LATE or event in run.owed():
+        return not told.isdisjoint(Debt)
+    if kind is Kind.UNDO:
+        return last is Kind.UNDO or undo_was_asked(run.saga, run.state, run.trail, run.saga.step(event))
+    left = run.outstanding() if isinstance(run.state, Abandoned) else ()
+    return bool(told) or last is not None or any(f"{event}/" in words for words in left)
