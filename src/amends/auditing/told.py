@@ -43,12 +43,14 @@ class Tale:
     Attributes:
         sagas: saga id to what is told of it, of those that are in the store.
         archived: likewise, of those that left for an archive.
+        entities: names of those that a command, or a function of an embedder, left.
         records: how many records there were.
     """
 
     def __init__(self) -> None:
         self.sagas: dict[str, Told] = {}
         self.archived: dict[str, Told] = {}
+        self.entities: dict[str, None] = {}
         self.records = 0
         self._definitions: dict[str, str] = {}
 
@@ -76,6 +78,8 @@ class Tale:
                 ended += bool(told.stand.end) and not (before and before.stand.end)
             elif record.cause.startswith(ARCHIVED) and record.subject in self.sagas:
                 self.archived[record.subject] = self.sagas.pop(record.subject)
+            elif record.changes and record.changes[0].startswith(f"{record.subject} "):
+                self.entities[record.subject] = None
         if block.head and (block.started, block.ended) != (started, ended):
             yield Finding(
                 where,

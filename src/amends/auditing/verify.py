@@ -10,7 +10,7 @@ import msgspec
 
 from amends.auditing.chain import Chain, KeptHead
 from amends.auditing.findings import FINDINGS_MAX, Finding, Findings
-from amends.auditing.rows import fault_of
+from amends.auditing.rows import NO_ROW, fault_of
 from amends.auditing.told import Tale
 from amends.engine.recorded import lines_of, readable_of, records_of
 from amends.errors import StoreError
@@ -136,6 +136,7 @@ class Verification:
         else:
             self._compare_counts()
             self._compare_rows()
+            self._look_for_entities()
         self.findings.add_all(self._chain.end())
 
     def compare_archives(self, archives: Sequence[Records]) -> None:
@@ -206,6 +207,12 @@ class Verification:
             doubtful |= dict.fromkeys(name for name in self._tale.sagas if self._records.saga(name) is None)
         self._look_again(doubtful)
 
+    def _look_for_entities(self) -> None:
+        """Every entity that a command left has a row, also once it no longer exists."""
+        for name in self._tale.entities:
+            if not any(self._records.entity(*words) for words in _parted(name)):
+                self.findings.add(f"entity {name}", NO_ROW)
+
     def _look_again(self, names: dict[str, None]) -> None:
         """A row that is the same before and after all blocks were read is of the time of the last block."""
         for _ in range(ROUNDS if names else 0):
@@ -240,6 +247,11 @@ class Verification:
             self._blocks, max(self._of_blocks, self._blocks), self._tale.records, self._rows,
             len(self._tale.sagas), time.monotonic() - self._begun, self._records_s,
         )  # fmt: skip
+
+
+def _parted(name: str) -> Iterator[tuple[str, str]]:
+    """Service and id of ``SERVICE/id``: an id may hold what parts them, as may a service of a former version."""
+    yield from ((name[:place], name[place + 1 :]) for place, letter in enumerate(name) if letter == "/")
 
 
 def _name_of(row: SagaRow | Unreadable) -> str:
