@@ -88,6 +88,22 @@ class Records(Protocol):
         """What the engine that opened the store last said is wrong with it, in words; empty for nothing."""
         ...
 
+    def due(
+        self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
+    ) -> list[tuple[int, str]]:
+        """Which sagas move by themselves next.
+
+        Args:
+            definitions: of these definitions alone.
+            until_ms: due by then, that moment included.
+            limit: at most so many, >= 1.
+            after: (due time, saga id) of the last one of the page before.
+
+        Returns:
+            (due time, saga id), the one that is due first first; of equal times in the order of their ids.
+        """
+        ...
+
 
 class Store(Records, Protocol):
     """Where an engine keeps everything. One engine at a time has it; it is used by one thread at a time."""
@@ -114,22 +130,6 @@ class Store(Records, Protocol):
         Args:
             service: the participant.
             first: from this id on, in the order of their ids' UTF-8.
-        """
-        ...
-
-    def due(
-        self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
-    ) -> list[tuple[int, str]]:
-        """Which sagas move by themselves next.
-
-        Args:
-            definitions: of these definitions alone.
-            until_ms: due by then, that moment included.
-            limit: at most so many, >= 1.
-            after: (due time, saga id) of the last one of the page before.
-
-        Returns:
-            (due time, saga id), the one that is due first first; of equal times in the order of their ids.
         """
         ...
 

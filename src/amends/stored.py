@@ -38,7 +38,8 @@ class SagaRow(NamedTuple):
         request: the saga's request, JSON; written once.
         status: one of `STATUSES`.
         body: state, answers, attempts, trail: JSON, as `amends.engine.codec` writes it.
-        due_ms: when it moves by itself at the latest; `WAITS_FOR_OPERATOR`; ``None`` once it is final.
+        due_ms: when it moves by itself at the latest; `WAITS_FOR_OPERATOR`, also of a final one of which something is
+            owed; ``None`` of any other once it is final.
         started_ms: when it was started, milliseconds since 1970 (UTC).
         changed_ms: when it changed last; of a final saga, when it ended.
         version: 1 for the first row, one more at every change: a writer that saw an older row is refused.

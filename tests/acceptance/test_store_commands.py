@@ -274,9 +274,9 @@ def test_the_document_has_all_of_it(path: Path) -> None:
     name = waiting(path, NEEDS_OPERATOR)[0]
     document = seen("show", name, "--db", path)
     assert document["form"] == 1
-    assert document["saga"]["questions"][0] | {"sent_ms": 0, "due_ms": 0} == {
+    assert document["saga"]["questions"][0] | {"sent_ms": 0, "due_ms": 0, "since_ms": 0} == {
         "step": "CARD_CHARGED", "kind": "undo", "service": "CARD", "attempt": 1, "sent_ms": 0, "due_ms": 0,
-        "error": "", "is_taken": False, "is_unsent": False, "is_stuck": True,
+        "error": "", "is_taken": False, "is_unsent": False, "is_stuck": True, "since_ms": 0,
     }  # fmt: skip
     assert document["steps"][1] == {
         "event": "CARD_CHARGED", "outcome": "done", "undone": "CARD_CHARGED/undo", "back": "stuck",

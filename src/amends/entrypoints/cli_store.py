@@ -23,6 +23,7 @@ class SagaStatus(StrEnum):
     compensated = "compensated"
     abandoned = "abandoned"
     waiting = "waiting"
+    owed = "owed"
 
 
 class Format(StrEnum):
@@ -41,7 +42,7 @@ def sagas(
             metavar="STATUS",
             show_default=False,
             help="Of this one: forward, backward, needs-operator, which all are waiting; completed, compensated, "
-            "abandoned. May be given several times.",
+            "abandoned; owed, of which something is. May be given several times.",
         ),
     ] = None,
     definition: Annotated[

@@ -56,6 +56,8 @@ def overview_document(seen: Overview) -> dict[str, Any]:
         "last_minute": seen.rates._asdict() if seen.rates else None,
         "oldest_waiting_ms": seen.oldest_waiting_ms,
         "needs_operator": seen.for_operator,
+        "failing": [step._asdict() for step in seen.failing],
+        "owed": [{"saga_id": saga.saga_id, "steps": saga.owed} for saga in seen.owed],
         "set_aside": [row._asdict() for row in seen.set_aside],
         "durability": seen.durability,
         "warning": seen.warning,

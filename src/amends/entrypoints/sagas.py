@@ -16,11 +16,14 @@ from amends.entrypoints.paper import FAINT, STYLES, Marks, Paper, paper
 from amends.entrypoints.tables import table
 from amends.entrypoints.variants import explained
 from amends.entrypoints.words import SECOND_MS, counted, one_line, span, span_of
+from amends.ports import Records
 from amends.seeing.sagas import WAITING, Question, SagaView, Search, sagas
+from amends.seeing.trouble import owed
 from amends.stored import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, STATUSES, Unreadable
 
 NAMES: Final = {**{status.replace(" ", "-"): (status,) for status in STATUSES}, "waiting": WAITING}
-"""What ``--status`` takes."""
+"""What ``--status`` takes, and `OWED`, which goes with any of them."""
+OWED: Final = "owed"
 STATUS_STYLES: Final = {
     FORWARD: "bold blue", BACKWARD: "bold yellow", NEEDS_OPERATOR: "bold red", COMPLETED: "bold green",
     COMPENSATED: "bold yellow", ABANDONED: "bold magenta",
@@ -37,10 +40,10 @@ def search_for(
     Raises:
         UnusableInput: an age is none.
     """
-    wanted = dict.fromkeys(status for text in statuses for status in NAMES[text])
+    wanted = dict.fromkeys(status for text in statuses for status in NAMES.get(text, ()))
     before_ms = now_ms - span_of(older) if older else None
     from_ms = now_ms - span_of(newer) if newer else None
-    return Search(tuple(wanted), name, service, before_ms, from_ms, limit)
+    return Search(tuple(wanted), name, service, before_ms, from_ms, limit, OWED in statuses)
 
 
 def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
@@ -50,7 +53,7 @@ def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
         UnusableInput: the store cannot be used.
     """
     with closing(records(db)) as store:
-        found = list(sagas(store, search))
+        found = _owed_of(store, search) if search.is_owed else list(sagas(store, search))
     if as_json:
         write_document({"sagas": [saga_document(saga) for saga in found]})
         return
@@ -58,6 +61,10 @@ def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
     out.write(*saga_lines(out, found, now_ms))
     if len(found) == search.limit:
         sys.stderr.write(f"amends: only the newest {counted(len(found), 'saga')}; --limit N shows N of them\n")
+
+
+def _owed_of(store: Records, search: Search) -> Sequence[SagaView | Unreadable]:
+    return [saga for saga in owed(store) if search.has(saga)][: search.limit]
 
 
 def saga_lines(out: Paper, found: Sequence[SagaView | Unreadable], now_ms: int) -> list[Text]:
@@ -83,6 +90,8 @@ def question_text(marks: Marks, question: Question, now_ms: int) -> Text:
     words = f"{question.step}/{question.kind}"
     if question.attempt > 1:
         words += f", attempt {question.attempt}"
+    if question.is_failing(now_ms):
+        words += f", failing for {span(now_ms - question.since_ms)}"
     error = f": {one_line(question.error, REASON_MAX)}" if question.error else ""
     until = "" if question.is_stuck else f", {_until(question, now_ms)}"
     return Text.assemble((getattr(marks, look), STYLES[look]), f" {words}", (f"{until}{error}", FAINT))
@@ -115,4 +124,6 @@ def _now(marks: Marks, saga: SagaView, now_ms: int) -> Text:
     trouble = saga.trouble if saga.status == NEEDS_OPERATOR else ""
     turned_back = f"turned back: {saga.reason}" if saga.reason and trouble else saga.reason
     parts += [Text(one_line(why, REASON_MAX), STYLES["refused"]) for why in (trouble, turned_back) if why]
+    if saga.owed:
+        parts.append(Text(f"owed: {one_line(', '.join(saga.owed), REASON_MAX)}", STYLES["refused"]))
     return Text("; ").join(parts)

@@ -105,6 +105,8 @@ def _facts(out: Paper, saga: SagaView, now_ms: int) -> Iterator[Text]:
         yield _fact("answers", one_line(msgspec.json.encode(saga.answers).decode(), TEXT_MAX))
     if saga.trouble and saga.status != NEEDS_OPERATOR:
         yield _fact("was stuck", one_line(saga.trouble, TEXT_MAX))
+    if saga.owed:
+        yield _fact("owed", Text(one_line(", ".join(saga.owed), TEXT_MAX), STYLES["refused"]))
     if saga.outstanding:
         yield _fact("outstanding", Text(one_line(", ".join(saga.outstanding), TEXT_MAX), STYLES["refused"]))
 

@@ -51,6 +51,8 @@ def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
         waits = f"started {moment(seen.oldest_waiting_ms)}, {span(now_ms - seen.oldest_waiting_ms)} ago"
         yield _fact("oldest waiting", waits)
     yield from _named("for an operator", list(seen.for_operator), out)
+    yield from _failing(seen, out, now_ms)
+    yield from _named("owed", [f"{saga.saga_id}: {', '.join(saga.owed)}" for saga in seen.owed], out)
     yield from _named("set aside", [f"{kind} {name}: {why}" for kind, name, why in seen.set_aside], out)
     if seen.warning:
         yield _fact("warning", Text(one_line(seen.warning, TEXT_MAX), STYLES["refused"]))
@@ -65,6 +67,16 @@ def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
         last = f", the last {moment(head.at_ms)}" if head.number else ""
         yield _fact("audit", f"{counted(head.number, 'block')}{last}")
         yield _fact("head", head_text(head))
+
+
+def _failing(seen: Overview, out: Paper, now_ms: int) -> Iterator[Text]:
+    if seen.failing:
+        oldest = span(now_ms - seen.failing[0].since_ms)
+        yield _fact(
+            "failing", Text(f"{counted(len(seen.failing), 'step')}, the oldest for {oldest}", STYLES["refused"])
+        )
+    names = [f"{saga_id} {step}/{kind}: {error}" for saga_id, step, kind, _, _, error in seen.failing]
+    yield from _named("", names, out)
 
 
 def _counts(seen: Overview) -> Iterator[Text]:

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from amends.errors import StoreError
 from amends.ports import Records, Wanted
 from amends.seeing.rates import Rates, rates
+from amends.seeing.sagas import SagaView
+from amends.seeing.trouble import Failing, failing, owed
 from amends.stored import NEEDS_OPERATOR, Head, Unreadable
 
 NAMED_MAX: Final = 100  # sagas that wait for an operator, by name; the counts say how many there are
@@ -22,6 +24,8 @@ class Overview(NamedTuple):
         rates: of the last minute.
         oldest_waiting_ms: when the oldest saga that is not final was started; ``None`` when all are final.
         for_operator: ids of the sagas that wait for an operator, newest first, at most `NAMED_MAX`.
+        failing: steps that go on failing, the one that began first first.
+        owed: sagas of which something is owed, newest first.
         set_aside: rows that an engine found to be unreadable.
         durability: what a commit survives.
         head: where the audit ends; ``None`` when its last block is damaged.
@@ -33,6 +37,8 @@ class Overview(NamedTuple):
     rates: Rates | None
     oldest_waiting_ms: int | None
     for_operator: Sequence[str]
+    failing: Sequence[Failing]
+    owed: Sequence[SagaView]
     set_aside: Sequence[Unreadable]
     durability: str
     head: Head | None
@@ -57,6 +63,8 @@ def overview(records: Records, now_ms: int) -> Overview:
         rates(records, head, now_ms) if head else None,
         records.oldest_waiting_ms(),
         [row.name if isinstance(row, Unreadable) else row.saga_id for row in islice(stuck, NAMED_MAX)],
+        failing(records, now_ms),
+        owed(records),
         records.set_aside(),
         records.durability(),
         head,

@@ -11,11 +11,13 @@ import msgspec
 
 from amends.core.state import ASKED, Status
 from amends.engine.codec import Asked, Body, body_of_row
+from amends.engine.recorded import owed_in
 from amends.ports import Records, Wanted
 from amends.stored import BACKWARD, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
 
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 """The statuses of sagas that are not final."""
+FAILING_AFTER_MS: Final = 300_000  # five minutes: longer than a deploy, or a failover of a participant
 ALL: Final = 2**62
 
 
@@ -34,6 +36,7 @@ class Question:
         is_taken: whether the participant took it and answers later.
         is_unsent: whether it waits for a place at its participant, until it is due; it was not sent.
         is_stuck: whether only an operator can tell how to go on.
+        since_ms: when it was asked first.
     """
 
     step: str
@@ -46,6 +49,12 @@ class Question:
     is_taken: bool
     is_unsent: bool
     is_stuck: bool
+    since_ms: int
+
+    def is_failing(self, now_ms: int) -> bool:
+        """Whether it has failed for longer than `FAILING_AFTER_MS`, and is tried again and again."""
+        is_tried = bool(self.error) and not self.is_taken and not self.is_stuck
+        return is_tried and now_ms - self.since_ms > FAILING_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class SagaView:
         questions: what is being asked now.
         outstanding: what is owed, as ``STEP/do`` or ``STEP/undo``, of a saga that goes back, waits for an operator or
             was abandoned.
+        owed: steps whose effect stands though the saga gave them up, and that is to be undone by an operator.
         answers: step to what it answered.
         trail: the outcomes so far, as ``EVENT status``.
         number: of its last record.
@@ -87,6 +97,7 @@ class SagaView:
     trouble: str
     questions: tuple[Question, ...]
     outstanding: tuple[str, ...]
+    owed: tuple[str, ...]
     answers: Mapping[str, Any]
     trail: tuple[str, ...]
     number: int
@@ -102,6 +113,7 @@ class Search(NamedTuple):
         started_before_ms: started before that; ``None`` for any.
         started_from_ms: started then or later; ``None`` for any.
         limit: at most so many, >= 1.
+        is_owed: of which something is owed.
     """
 
     statuses: tuple[str, ...] = ()
@@ -110,6 +122,17 @@ class Search(NamedTuple):
     started_before_ms: int | None = None
     started_from_ms: int | None = None
     limit: int = 100
+    is_owed: bool = False
+
+    def has(self, saga: SagaView) -> bool:
+        """Whether a saga is one of them."""
+        return (
+            (not self.statuses or saga.status in self.statuses)
+            and (not self.name or saga.name == self.name)
+            and (self.started_before_ms is None or saga.started_ms < self.started_before_ms)
+            and (self.started_from_ms is None or saga.started_ms >= self.started_from_ms)
+            and _asks(saga, self.service)
+        )
 
 
 def sagas(records: Records, search: Search) -> Iterator[SagaView | Unreadable]:
@@ -134,7 +157,8 @@ def view_of(row: SagaRow | Unreadable) -> SagaView | Unreadable:
     return SagaView(
         row.saga_id, name, version, fingerprint, row.status, row.request, row.started_ms, row.changed_ms,
         None if row.due_ms == WAITS_FOR_OPERATOR else row.due_ms, body.deadline_ms, body.reason,
-        body.trouble,        tuple(_questions(body)), tuple(body.outstanding), body.answers, tuple(body.trail),
+        body.trouble, tuple(_questions(body)), tuple(body.outstanding), owed_in(body.trail), body.answers,
+        tuple(body.trail),
         body.number,
     )  # fmt: skip
 
@@ -149,7 +173,7 @@ def _questions(body: Body) -> Iterator[Question]:
 def _question(step: str, asked: Asked, *, is_stuck: bool) -> Question:
     return Question(
         step, asked.kind.value, asked.service, asked.attempt, asked.at_ms, asked.due_ms, asked.error, asked.taken,
-        asked.unsent, is_stuck,
+        asked.unsent, is_stuck, asked.since_ms,
     )  # fmt: skip
 
 

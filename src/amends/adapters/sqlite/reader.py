@@ -27,7 +27,7 @@ class SqliteReader:
         reading = Reading(self._database)
         self.saga, self.entity, self.listing = reading.saga, reading.entity, reading.listing
         self.counts, self.set_aside = reading.counts, reading.set_aside
-        self.oldest_waiting_ms = reading.oldest_waiting_ms
+        self.oldest_waiting_ms, self.due = reading.oldest_waiting_ms, reading.due
         self.head, self.blocks, self.blocks_about = reading.head, reading.blocks, reading.blocks_about
         self.durability, self.warning = reading.durability, reading.warning
         self._reading = reading

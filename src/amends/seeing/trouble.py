@@ -1,0 +1,58 @@
+"""What somebody has to see to, beside the sagas that wait for an operator: steps that go on failing, debts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from amends.ports import Records, Wanted
+from amends.seeing.sagas import FAILING_AFTER_MS, WAITING, SagaView, view_of
+from amends.stored import WAITS_FOR_OPERATOR
+
+LOOKED_AT_MAX: Final = 20_000  # sagas that are read for it: a second or two
+
+
+class Failing(NamedTuple):
+    """A step that goes on failing.
+
+    Attributes:
+        saga_id: whose it is.
+        step: its event.
+        kind: ``do``, ``undo`` or ``probe``.
+        attempt: the one that is under way.
+        since_ms: when it was asked first.
+        error: what the attempt before ended with.
+    """
+
+    saga_id: str
+    step: str
+    kind: str
+    attempt: int
+    since_ms: int
+    error: str
+
+
+def failing(records: Records, now_ms: int) -> list[Failing]:
+    """The steps that have failed for longer than `FAILING_AFTER_MS`, the one that began first first.
+
+    Of very many sagas that wait, the `LOOKED_AT_MAX` that started last are looked at.
+    """
+    rows = records.listing(Wanted(WAITING, started_before_ms=now_ms - FAILING_AFTER_MS, limit=LOOKED_AT_MAX))
+    views = [view for row in rows if isinstance(view := view_of(row), SagaView)]
+    found = [
+        Failing(view.saga_id, asked.step, asked.kind, asked.attempt, asked.since_ms, asked.error)
+        for view in views
+        for asked in view.questions
+        if asked.is_failing(now_ms)
+    ]
+    return sorted(found, key=lambda step: step.since_ms)
+
+
+def owed(records: Records) -> Sequence[SagaView]:
+    """The sagas of which something is owed, also of those that ended long ago, the one that started last first."""
+    definitions = {definition for definition, _ in records.counts()}
+    ended = records.due(definitions, WAITS_FOR_OPERATOR, LOOKED_AT_MAX, (WAITS_FOR_OPERATOR - 1, ""))
+    rows = [*(records.saga(saga_id) for _, saga_id in ended), *records.listing(Wanted(WAITING, limit=LOOKED_AT_MAX))]
+    views = (view_of(row) for row in rows if row is not None)
+    found = {view.saga_id: view for view in views if isinstance(view, SagaView) and view.owed}
+    return sorted(found.values(), key=lambda view: view.started_ms, reverse=True)
