@@ -6,6 +6,7 @@ Pure, and the same for everyone: our own participants behind a wire, and users' 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final
 
@@ -48,7 +49,7 @@ def receive(inbox: Inbox, entity: Any, request: Request, step: Step) -> tuple[In
     if request.kind is Kind.DO:
         after, answer = (entity, TOMBSTONE) if undo_key in inbox else _apply(step, entity, request)
     elif isinstance(acted, Done):
-        call = replace(request.call, answer=acted.answer)
+        call = replace(request.call, answer=deepcopy(acted.answer))  # who is given it may change it
         after, answer = _apply(step, entity, replace(request, call=call))
     return {**inbox, key: answer}, after, answer
 

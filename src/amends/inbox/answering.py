@@ -34,12 +34,12 @@ def once(connection: Any, call: Call, effect: Callable[[], Done | Refused | None
             wrote before it refused is taken back.
 
     Returns:
-        What the effect said, as JSON keeps it, or what was said the first time; `Refused` when the undo came first.
+        What the effect said, or what was said the first time; `Refused` when the undo came first.
 
     Raises:
         ParticipantError: the connection commits each statement by itself, or is of no known kind; the call asks for an
             undo; the effect gave back what none may.
-        TypeError, ValueError: the effect's answer is not for JSON.
+        ValueError: the effect's answer would not come back from JSON as it was.
         Exception: whatever effect and driver raise (a lock that was not had in time, a transaction that has to be
             tried again). What the effect wrote is taken back; the outcome is unknown, and the request comes again.
     """
@@ -62,7 +62,7 @@ def undo_once(connection: Any, call: Call, effect: Callable[[Any], Done | Refuse
 
     Raises:
         ParticipantError: as for `once`; the call asks for an action.
-        TypeError, ValueError, Exception: as for `once`.
+        ValueError, Exception: as for `once`.
     """
     return _answered(connection, call, Kind.UNDO, effect)
 
@@ -109,7 +109,7 @@ class _TurnedBack(Exception):
 def _tried(database: Database, call: Call, effect: Callable[[], object]) -> Done | Refused:
     try:
         with database.savepoint():
-            return _done(as_read(_said(call, effect())))
+            return _done(as_read(_said(call, effect()), call.key))
     except _TurnedBack as back:
         return back.refused
 

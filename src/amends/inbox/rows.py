@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.core.messages import Done, Refused
+from amends.engine.values import storable
 from amends.inbox.database import Database
 from amends.inbox.kinds import database_of
 
@@ -68,13 +69,17 @@ def write(database: Database, saga_id: str, step: str, row: Row) -> None:
     database.execute(WRITE, {"saga": saga_id, "step": step, **texts})
 
 
-def as_read(answer: Done | Refused) -> Done | Refused:
-    """An answer as it will be read again: what JSON keeps of it, so that the first one equals all that follow.
+def as_read(answer: Done | Refused, what: str) -> Done | Refused:
+    """An answer as it will be read again, so that the first one equals all that follow.
+
+    Args:
+        answer: any.
+        what: whose it is, for the error.
 
     Raises:
-        TypeError: it holds what JSON cannot, such as an object of a class of its own.
-        ValueError: it holds text that is no Unicode.
+        ValueError: it would be read as another one, or not at all.
     """
+    storable(answer, what)
     again = _read(_written(answer))
     assert again is not None, "an answer is there"
     return again
