@@ -127,7 +127,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         sagas: the definitions that it runs, every version that may still be under way among them. Sagas of other
             definitions are left alone, and named in the log and by `amends status`.
         commands: those whose entities have types that no step's functions tell; others need not be named.
-        clients: by service, what its participants' functions get first; ``None`` each by default.
+        clients: by service, what its participants' functions get first. When it is given, it names every service of an
+            external step, with ``None`` where there is nothing to give; by default that is all they get.
         concurrency: by service, how many of its calls run at a time; 64 by default.
         queue_max: how many requests may wait before `Overloaded` is raised, >= 1: of clients, for the engine; and of
             sagas, for a place at one participant.
@@ -157,6 +158,10 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             raise UnusableInput(
                 f"{name!r} is no service of an external step; those are: {', '.join(services) or 'none'}"
             )
+    if missing := [name for name in services if clients is not None and name not in clients]:
+        raise UnusableInput(
+            f"clients has none for {', '.join(missing)}; name each service, with None where it needs none"
+        )
     if queue_max < 1 or any(limit < 1 for limit in (concurrency or {}).values()):
         raise UnusableInput("queue_max and every limit in concurrency are at least 1")
     if type(value_bytes_max) is not int or not 1 <= value_bytes_max <= VALUE_BYTES_MOST:

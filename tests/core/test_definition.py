@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from amends.core.definition import Backoff, Parallel, Saga, external, local, parallel, takes_call
+from amends.core.definition import Backoff, Command, Parallel, Saga, external, local, parallel, takes_call
 from amends.errors import AmendsError, DefinitionError
 from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
 
@@ -32,6 +32,15 @@ async def asks(client: object, request: object, call: object) -> None:
     """Stand in for an external participant."""
 
 
+class Model:
+    """A class of which nobody knows what to store."""
+
+
+def on_model(model: Model | None, asked: object) -> Model:
+    """Take one as an entity."""
+    return Model()
+
+
 def one(request: object) -> str:
     """Take too little."""
     return ""
@@ -47,7 +56,21 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: Saga("a\nb", object, [step("A")]), "a saga's name is printable text"),
     (lambda: Saga("n" * 101, object, [step("A")]), "a saga's name is printable text"),
     (lambda: Saga(7, object, [step("A")]), "saga 7: a saga's name is printable text"),  # type: ignore[arg-type]
-    (lambda: Saga("s", "dict", [step("A")]), "request is 'dict'; give the type"),  # type: ignore[arg-type]
+    (lambda: Saga("s", "dict", [step("A")]), "request is 'dict'; give the type"),
+    (lambda: Saga("s", None, [step("A")]), "request is None; give the type of its values, such as a NamedTuple, dict"),
+    (
+        lambda: Saga("s", Model, [step("A")]),
+        "Model'>, which cannot be stored; give a NamedTuple, dataclass, TypedDict, msgspec",
+    ),
+    (lambda: Saga("s", list[Model | None], [step("A")]), "a part of it is <class 'tests.core.test_definition.Model'>"),
+    (
+        lambda: Saga("s", int, [local("A", on_model, entity=one, pivot=True)]),
+        "a part of it is <class 'tests.core.",
+    ),
+    (lambda: saga(step("A"), prepare=asks), "give a function (entities, saga_id, asked) -> request, not async"),
+    (lambda: Command("", "S", on_model), "command '' of service 'S': each name is"),
+    (lambda: Command("C", "S", one), "command 'C': apply must take (entity, body), and be neither async nor yield"),  # type: ignore[arg-type]
+    (lambda: Command("C", "S", "apply"), "command 'C': apply must take (entity, body)"),  # type: ignore[arg-type]
     (lambda: saga(step("A"), version=0), "version is 0; count from 1"),
     (lambda: saga(step("A"), version=True), "version is True; count from 1"),
     (lambda: saga(step("A"), deadline_s=0), "deadline_s is 0; give seconds above 0, or leave it out"),
@@ -141,7 +164,7 @@ def test_a_wrong_definition_is_refused_when_it_is_built(build: Callable[[], Any]
     with pytest.raises(DefinitionError) as caught:
         build()
     assert words in str(caught.value)
-    assert str(caught.value).startswith("saga ")
+    assert str(caught.value).startswith(("saga ", "command "))
     assert isinstance(caught.value, AmendsError)
 
 

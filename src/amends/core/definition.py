@@ -7,13 +7,13 @@ A definition is a frozen value. Whatever could not run, or could not be put back
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from amends.core.messages import Kind
+from amends.declared import accepts, faults_of_entity, faults_of_type, is_plain
 from amends.errors import DefinitionError
 
 GROUP_MEMBERS_MAX: Final = 8  # the state of a group is finite and drawn: 8 members keep it so (design: rules)
@@ -94,13 +94,17 @@ class Command:
     apply: Callable[[Any, Any], Any]
 
     def __post_init__(self) -> None:
-        """Check the names, which are stored.
+        """Check the names, which are stored, and the function.
 
         Raises:
-            DefinitionError: one of them is none.
+            DefinitionError: one of them cannot be.
         """
         if not (_is_name(self.event) and _is_name(self.service)):
             raise DefinitionError(f"command {self.event!r} of service {self.service!r}: each name is {A_NAME}")
+        if not is_plain(self.apply, WITHOUT_CALL):
+            raise DefinitionError(
+                f"command {self.event!r}: apply must take (entity, body), and be neither async nor yield"
+            )
 
 
 def local(
@@ -229,7 +233,7 @@ class Saga:
     """
 
     name: str
-    request: type
+    request: Any
     steps: Sequence[Step | Parallel]
     version: int = 1
     deadline_s: float | None = None
@@ -278,7 +282,7 @@ class Saga:
 
 def takes_call(function: Callable[..., Any]) -> bool:
     """Whether a local function has a third parameter, for the `Call`."""
-    return _accepts(function, WITH_CALL)
+    return accepts(function, WITH_CALL)
 
 
 def _first_word(event: object) -> str:
@@ -315,15 +319,14 @@ def _faults_of_list(steps: Any) -> Iterator[str]:
 def _faults_of_saga(saga: Any) -> Iterator[str]:
     if not _is_name(saga.name):
         yield f"a saga's name is {A_NAME}"
-    if not isinstance(saga.request, type):
-        yield f"request is {saga.request!r}; give the type of its requests"
+    yield from faults_of_type(saga.request, "request")
     if type(saga.version) is not int or saga.version < 1:
         yield f"version is {saga.version!r}; count from 1"
     if saga.deadline_s is not None and not is_duration(saga.deadline_s):
         yield f"deadline_s is {saga.deadline_s!r}; give seconds above 0, or leave it out"
-    if saga.prepare is not None and not _accepts(saga.prepare, PREPARE):
-        yield f"prepare is {saga.prepare!r}; give a function (entities, saga_id, asked) -> request"
-    if saga.upcast is not None and not _accepts(saga.upcast, 1):
+    if saga.prepare is not None and not is_plain(saga.prepare, PREPARE):
+        yield f"prepare is {saga.prepare!r}; give a function (entities, saga_id, asked) -> request, not async"
+    if saga.upcast is not None and not accepts(saga.upcast, 1):
         yield f"upcast is {saga.upcast!r}; give a function from a stored request, a dict by names, to one of today"
     if not saga.groups:
         yield "it has no step; give it at least one"
@@ -385,13 +388,15 @@ def _faults_of_functions(step: Any) -> Iterator[str]:
         function = getattr(step, name)
         if function is None and name != "action":
             continue
-        if not any(_accepts(function, count) for count in counts):
+        if not any(accepts(function, count) for count in counts):
             yield f"{name} is {function!r:.60}; it must take {shape}"
-        if step.is_local and (inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)):
+        if step.is_local:
+            yield from faults_of_entity(function, f"{name}: the entity")
+        if step.is_local and not any(is_plain(function, count) for count in counts):
             yield f"{name} is async, or yields; a local step is a pure function: make it plain, or it external(...)"
-    if step.is_local and not _accepts(step.entity, 1):
-        yield f"entity is {step.entity!r}; give a function from the request to an id"
-    if step.leaves is not None and not _accepts(step.leaves, WITHOUT_CALL):
+    if step.is_local and not is_plain(step.entity, 1):
+        yield f"entity is {step.entity!r}; give a function from the request to an id, not async"
+    if step.leaves is not None and not accepts(step.leaves, WITHOUT_CALL):
         yield f"leaves is {step.leaves!r}; give a function (entity before, request) -> entity"
     if not isinstance(step.holds, tuple) or not all(isinstance(name, str) for name in step.holds):
         yield f"holds is {step.holds!r}; give the names of the entity's fields"
@@ -425,16 +430,6 @@ def _is_name(value: Any) -> bool:
 def is_duration(value: Any) -> bool:
     """Whether a value is a length of time that anybody means."""
     return type(value) in (int, float) and 0 < value <= DURATION_MAX
-
-
-def _accepts(function: Callable[..., Any], count: int) -> bool:
-    try:
-        inspect.signature(function).bind(*range(count))
-    except TypeError:  # also of what is no function at all
-        return False
-    except ValueError:  # some functions written in C do not tell; they are taken at their word
-        pass
-    return True
 
 
 def _fingerprint(saga: Saga) -> str:

@@ -211,7 +211,7 @@ class Lane:
             else:
                 error, answer = await self._in_thread(function, *given)
                 if error is not None:
-                    return Unknown(raised(error), cause=error)
+                    return Unknown(self._told(error, step), cause=error)
                 if inspect.isawaitable(answer):
                     answer = await in_stretches(answer, partial(self._blocks, request))
             return storable(outcome_of(answer, request), f"{request.step}/{request.kind.value}")
@@ -220,7 +220,13 @@ class Lane:
         except BaseException as error:
             if is_interrupt(error) or asyncio.current_task() in self._ended:
                 raise
-            return Unknown(raised(error), cause=error)
+            return Unknown(self._told(error, step), cause=error)
+
+    def _told(self, error: BaseException, step: Step) -> str:
+        """What a call raised, in words; what a missing client leads to looks like a bug of the function."""
+        is_without = self._client is None and isinstance(error, AttributeError | TypeError)
+        more = f"; open(clients=...) gave no client for {step.service!r}, so that it was called with None"
+        return raised(error) + (more if is_without else "")
 
     async def _in_thread(self, function: Callable[..., Any], *given: Any) -> tuple[BaseException | None, Any]:
         future = in_thread(self._returned, function, *given)

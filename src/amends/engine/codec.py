@@ -127,7 +127,7 @@ class Form:
         self.earlier: Sequence[tuple[int, int | None, Callable[[str], Any]]] = ()
         self._quiet = frozenset(_quiet(saga))
         self._told = _Phrases(self._written)
-        self.request = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request.__name__},")
+        self.request = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request!r},")
         self.walks = True
         self._entries = {
             f"{event} {status.value}": Entry(event, step.service, status)

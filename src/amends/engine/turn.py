@@ -22,7 +22,7 @@ from amends.engine.flights import Asking, Flight, Flights
 from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.overlay import Kept, Shelf
 from amends.engine.tasks import Begin, Stir, Task
-from amends.engine.values import opened_request
+from amends.engine.values import opened_request, shown
 from amends.engine.versions import NO_UPCASTS, Upcast, Versions
 from amends.engine.work import TURN_BYTES_MAX, Failure, Live, TurnFull, Wares, Work
 from amends.errors import (
@@ -150,7 +150,7 @@ class Turner:
         """When each attempt under way was really sent: whoever sends them writes it, and removes what was dropped."""
         return self._flights.departed
 
-    def form_of(self, saga: Saga) -> Form:
+    def form_of(self, saga: Any) -> Form:
         """How a definition is stored.
 
         Raises:
@@ -159,8 +159,14 @@ class Turner:
         form = self._forms.get(id(saga))
         if form is None:
             known = ", ".join(sorted(self._by_definition)) or "none"
-            what = f"saga {saga.name!r}, version {saga.version}"
-            raise DefinitionError(f"{what}, was not given to open(sagas=[...]); known: {known}")
+            what = (
+                f"saga {saga.name!r}, version {saga.version},"
+                if isinstance(saga, Saga)
+                else f"{shown(saga)} is no Saga, and"
+            )
+            raise DefinitionError(
+                f"{what} was not given to open(sagas=[...]): submit the very definition that was; known: {known}"
+            )
         return form
 
     def strangers(self) -> dict[str, int]:

@@ -154,6 +154,8 @@ class Codec:
         """
         self._kind = kind
         self.decode: Final = msgspec.json.Decoder(kind).decode
+        for other in _foreign(msgspec.inspect.type_info(kind)):
+            raise TypeError(f"{other.__module__}.{other.__qualname__} is of no kind that JSON is read as")
         test = closed(kind)
         self.is_closed: Final = test or _never
         self.is_ever_open: Final = test is None or kind is Any
@@ -191,7 +193,7 @@ class Codec:
         return self.kept(self.decode(text), text)
 
     def _name(self) -> str:
-        return "plain JSON" if self._kind is Any else getattr(self._kind, "__name__", str(self._kind))
+        return "plain JSON" if self._kind is Any else str(getattr(self._kind, "__qualname__", self._kind))
 
 
 def codec_of(kind: Any, what: str) -> Codec:
@@ -214,6 +216,20 @@ def codec_of(kind: Any, what: str) -> Codec:
 
 
 _codec: Final = lru_cache(maxsize=1000)(Codec)  # a simulation opens engines all the time, on the same types
+
+
+def _foreign(info: Any) -> Iterator[type]:
+    """The classes in a type that msgspec knows nothing of."""
+    left, seen = [info], set[int]()
+    while left:
+        info = left.pop()
+        if isinstance(info, msgspec.inspect.CustomType):
+            yield info.cls
+        elif isinstance(info, list | tuple):
+            left += info
+        elif isinstance(info, msgspec.Struct) and id(info) not in seen:  # a type may hold itself
+            seen.add(id(info))
+            left += msgspec.structs.astuple(info)
 
 
 def _never(_value: Any) -> bool:
