@@ -88,10 +88,9 @@ class Calls:
         for lane in self._lanes.values():
             lane.drop(flight)
 
-    def waiting(self, service: str) -> int:
-        """How many requests wait for a place at a participant."""
-        lane = self._lanes.get(service)
-        return len(lane.places) if lane else 0
+    def crowded(self, limit: int) -> list[tuple[str, int]]:
+        """The participants at which so many requests wait for a place, or more, with how many there are."""
+        return [(name, len(lane.places)) for name, lane in self._lanes.items() if len(lane.places) >= limit]
 
     def blocked(self) -> dict[str, int]:
         """The participants at which calls that do not end take every place, with how many requests wait for one."""
@@ -174,33 +173,41 @@ class Lane:
 
     def _start(self, asking: Asking) -> None:
         flight = flight_of(asking[1])
-        call = self._calls[flight] = asyncio.create_task(self._call(*asking))
-        call.add_done_callback(partial(self._over, flight))
+        self._calls[flight] = asyncio.create_task(self._call(flight, *asking))
 
     def _end(self, call: asyncio.Task[None]) -> None:
         self._late.pop(call, None)
-        self._ended[call] = None
         call.cancel()
-
-    def _over(self, flight: Flight, call: asyncio.Task[None]) -> None:
-        """However a call ends, also one that never began, it gives its place back."""
-        if self._calls.get(flight) is call:
-            del self._calls[flight]
-            self.places.calls.pop(flight, None)
-        self._late.pop(call, None)
-        self._ended.pop(call, None)
-        self._fill()
+        if inspect.getcoroutinestate(call.get_coro()) != inspect.CORO_CREATED:  # type: ignore[arg-type]  # else it never runs
+            self._ended[call] = None
 
     def _returned(self) -> None:
         self._orphans -= 1
         self._fill()
 
-    async def _call(self, step: Step, send: Send) -> None:
-        request = send.request
-        outcome = await self._outcome(step, request)
+    async def _call(self, flight: Flight, step: Step, send: Send) -> None:
+        request, call = send.request, asyncio.current_task()
+        assert call is not None, "it runs"
+        try:
+            outcome = await self._outcome(step, request, call)
+        except BaseException:
+            if is_current(call):
+                self._over(flight, call)
+            raise
         self._tell(Hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))
+        self._over(flight, call)
 
-    async def _outcome(self, step: Step, request: Request) -> Outcome:
+    def _over(self, flight: Flight, call: asyncio.Task[None]) -> None:
+        """However a call ends, it gives its place back."""
+        if self._calls.get(flight) is call:
+            del self._calls[flight]
+            self.places.calls.pop(flight, None)
+        else:
+            self._late.pop(call, None)
+            self._ended.pop(call, None)
+        self._fill()
+
+    async def _outcome(self, step: Step, request: Request, call: asyncio.Task[None]) -> Outcome:
         """What a participant says; whatever it raises is unknown, never a no (docs/promises.md, P5)."""
         function = step.function(request.kind)
         assert function is not None, "only what a step has is asked"
@@ -218,7 +225,7 @@ class Lane:
         except NoThread as error:
             return Unknown(str(error), taken_back=True, cause=error)
         except BaseException as error:
-            if is_interrupt(error) or asyncio.current_task() in self._ended:
+            if is_interrupt(error) or call in self._ended or not is_current(call):
                 raise
             return Unknown(self._told(error, step), cause=error)
 
@@ -242,6 +249,14 @@ class Lane:
         times = self._blocked[request.step]
         if times & (times - 1) == 0:
             log.warning(BLOCKED, request.saga_id, request.step, request.kind.value, seconds, times)
+
+
+def is_current(call: asyncio.Task[None]) -> bool:
+    """Whether a call runs: its coroutine may also be closed, once its loop has ended and nobody is left to do so."""
+    try:
+        return asyncio.current_task() is call
+    except RuntimeError:
+        return False
 
 
 @types.coroutine

@@ -21,6 +21,7 @@ from amends.engine.tasks import Placed, Task, Withdrawn
 from amends.ports import Clock
 
 LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
+ACTION: Final = Kind.DO.value
 SHARE: Final = 4  # of the places one in so many is in reserve for compensations and probes, and is asked for ahead
 
 
@@ -39,9 +40,6 @@ class Line:
         self.held: OrderedDict[Flight, None] = OrderedDict()
         self.coming: dict[Flight, None] = {}
         self.reserve = reserve
-
-    def __len__(self) -> int:
-        return len(self.ready) + len(self.held) + len(self.coming)
 
 
 class Places:
@@ -78,7 +76,7 @@ class Places:
 
     def __len__(self) -> int:
         """How many requests wait for a place."""
-        return sum(map(len, self._lines)) + len(self._withdrawn)
+        return len(self._withdrawn) + sum(len(line.ready) + len(line.held) + len(line.coming) for line in self._lines)
 
     @property
     def is_blocked(self) -> bool:
@@ -109,12 +107,14 @@ class Places:
             line.held.setdefault(flight)
         self.fill()
 
-    def drop(self, flight: Flight) -> bool:
-        """Nobody waits for an attempt any more; whether it has a place, which is free then."""
+    def drop(self, flight: Flight) -> None:
+        """Nobody waits for an attempt any more: if it has a place, that is free."""
+        if self._departed.pop(flight, None) is not None:
+            self.calls.pop(flight, None)
+            return
         line = self._line_of(flight)
-        for waiting in (line.ready, line.held, line.coming, self._withdrawn, self._departed):
+        for waiting in (line.ready, line.held, line.coming, self._withdrawn):
             waiting.pop(flight, None)
-        return self.calls.pop(flight, self) is None
 
     def stop(self) -> None:
         """Send nothing more: what was to be sent is withdrawn."""
@@ -125,6 +125,9 @@ class Places:
 
     def fill(self) -> None:
         """Send what is ready and has a place, and ask for those next in line."""
+        first, second = self._lines
+        if not (first.ready or second.ready or first.held or second.held):
+            return
         for line in self._lines:
             while line.ready and self._has_place(line):
                 flight, asking = line.ready.popitem(last=False)
@@ -147,4 +150,4 @@ class Places:
         return taken < self._limit + self._share and taken + self.late < self._limit + LATE_MAX + line.reserve
 
     def _line_of(self, flight: Flight) -> Line:
-        return self._actions if flight[2] == Kind.DO.value else self._amends
+        return self._actions if flight[2] == ACTION else self._amends

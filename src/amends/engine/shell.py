@@ -428,11 +428,11 @@ class Engine:
             EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
         self._expect_answers()
-        saga_id, patience_s, clock = _name(saga_id), _patience(timeout), asyncio.get_running_loop().time
-        until = clock() + patience_s
+        saga_id, patience_s = _name(saga_id), _patience(timeout)
+        until = None if timeout is None else self._loop.time() + patience_s  # without a limit there is no timer to set
         with self._ends.waiter(saga_id) as waiter:
             try:
-                async with asyncio.timeout(max(patience_s, LOOK_S)):
+                async with asyncio.timeout(None if timeout is None else max(patience_s, LOOK_S)):
                     look = Look(lambda work: work.standing(saga_id))
                     ended = end_of(await self._call(look, waits=True))
                 async with asyncio.timeout_at(until):
@@ -472,11 +472,11 @@ class Engine:
         Raises:
             Overloaded: one of them has.
         """
-        for step in saga.every_step():
-            if not step.is_local and (waiting := self._calls.waiting(step.service)) >= self._limits.queue_max:
+        for service, waiting in self._calls.crowded(self._limits.queue_max):
+            if any(step.service == service and not step.is_local for step in saga.every_step()):
                 raise Overloaded(
-                    f"{waiting} requests wait for a place at {step.service}, which is as many as the engine takes for "
-                    "one participant (queue_max); try again later, or allow it more calls at a time (concurrency)"
+                    f"{waiting} requests wait for a place at {service}, which is as many as the engine takes for one "
+                    "participant (queue_max); try again later, or allow it more calls at a time (concurrency)"
                 )
 
     async def _call(self, task: Task, *, waits: bool = False) -> Any:

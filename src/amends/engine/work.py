@@ -70,6 +70,8 @@ A block's records are one text, of which SQLite takes 10**9 bytes at most (SQLIT
 that a commit writes is in memory at once. A full turn of small sagas is a hundredth of this.
 """
 
+SETTLED: Final = frozenset((Done, Refused))
+
 
 class TurnFull(Exception):
     """More is to be decided, or to be written, than one commit holds."""
@@ -295,7 +297,7 @@ class Work:
             ValueError: it brings an answer that cannot be stored.
         """
         said, before = self._taken_in(said), live.run
-        if not (isinstance(said, Answered) and isinstance(said.outcome, Done | Refused)):
+        if not (said.__class__ is Answered and said.outcome.__class__ in SETTLED):  # of these nobody counts the time
             before = self.flights.as_sent(before)
         run, effects = self._stepped(
             live.form,
