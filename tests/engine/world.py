@@ -11,8 +11,9 @@ from amends.core.audit import GENESIS, chain
 from amends.core.messages import Outcome, Send
 from amends.core.step import Run
 from amends.engine.flights import Asking, flight_of
-from amends.engine.tasks import Begin, Hear, Task
+from amends.engine.tasks import Begin, Hear, Task, Unfinished
 from amends.engine.turn import Turn, Turner
+from amends.errors import StoreFull
 from amends.ports import Store
 
 START_MS = 1_700_000_000_000
@@ -64,12 +65,20 @@ class Life:
         self.turner = Turner(store, sagas, now_ms=now_ms, prefix=prefix, **more)
         self.saga = sagas[0]
         self.due_ms: int | None = None
+        self.turns_more = 0
         self.has_places = True
 
     def turn(self, *tasks: Task, after_ms: int = 1) -> Turn:
-        """Take a turn, some time later."""
+        """Take a turn, some time later, and those that follow while something is left of it; give all as one."""
         self.now_ms += after_ms
         turn = self.turner.turn(tasks, self.now_ms)
+        while left := [reply.task for reply in turn.replies if isinstance(reply, Unfinished)]:
+            self.turns_more += 1
+            try:
+                more = self.turner.turn(left, self.now_ms)
+            except StoreFull as full:
+                more = Turn(turn.due_ms, [task.stopped(full) for task in left])
+            turn = joined(turn, more)
         self.due_ms = turn.due_ms
         if self.has_places:
             self.turner.departed.update((flight_of(send), self.now_ms) for _, send in turn.sends)
@@ -90,6 +99,15 @@ class Life:
         row = self.store.saga(saga_id)
         assert row is not None
         return self.turner.form_of(self.saga).run_of(row)  # type: ignore[arg-type]  # no row is damaged here
+
+
+def joined(turn: Turn, more: Turn) -> Turn:
+    """Return two turns as one, of which the second carried out what the first had left."""
+    done = [reply for reply in turn.replies if not isinstance(reply, Unfinished)]
+    mappings: dict[str, Any] = {name: {**getattr(turn, name), **getattr(more, name)} for name in ("ended", "immovable")}
+    lists = set(Turn._fields) - {"due_ms", "replies", *mappings}
+    rest: dict[str, Any] = {name: [*getattr(turn, name), *getattr(more, name)] for name in lists}
+    return more._replace(replies=[*done, *more.replies], **mappings, **rest)
 
 
 def names(turn: Turn) -> list[str]:

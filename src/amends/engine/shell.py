@@ -31,7 +31,7 @@ from amends.engine.handle import Handle, Result
 from amends.engine.late_undos import LateUndos
 from amends.engine.limits import Limits
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
-from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact
+from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact, Unfinished
 from amends.engine.turn import Turn, Turner
 from amends.engine.values import storable
 from amends.engine.versions import NO_UPCASTS, Upcast
@@ -315,8 +315,17 @@ class Engine:
                 if not first:
                     raise
                 return [*handles, *[error] * (len(requests) - first)]
-            handles += [_refusal(one) if isinstance(one, Exception) else handle(one) for one in begun]
+            handles += [self._refusal(one) if isinstance(one, Exception) else handle(one) for one in begun]
         return handles
+
+    def _refusal(self, error: Exception) -> AmendsError:
+        """Why one of many was not started: a bug of its `prepare` refuses it, as `prepare` itself may."""
+        is_stopped = isinstance(error, EngineStopped) and self._stopped is not None
+        if is_stopped or isinstance(error, RequestRefused | StoreError):
+            return error  # type: ignore[return-value]  # it is one of these
+        refused = RequestRefused(raised(error))
+        refused.__cause__ = error
+        return refused
 
     async def _begun(self, form: Form, asked: list[Any], keys: list[Any], *, waits: bool) -> list[Any]:
         """Start some sagas, but for those whose keys are none: for each where it stands, its id, or why not."""
@@ -581,10 +590,15 @@ class Engine:
         self._ends.tell(turn)
         for saga_id, words in turn.contradicted:
             log.error(CONTRADICTED, saga_id, words)
-        for waiting in batch:
-            self._late_undos.tell(waiting.task)
+        left: list[Waiting] = []
         for waiting, answer in zip(batch, turn.replies, strict=True):
-            self._reply(waiting, answer)
+            if isinstance(answer, Unfinished):
+                left.append(waiting._replace(task=answer.task))
+            else:
+                self._late_undos.tell(waiting.task)
+                self._reply(waiting, answer)
+        self._queue.extendleft(reversed(left))
+        self._queued += sum(waiting.task.size for waiting in left)
 
     def _reply(self, waiting: Waiting, answer: Any) -> None:
         if waiting.reply is not None:
@@ -601,7 +615,7 @@ class Engine:
         looks = [waiting for waiting in batch if isinstance(waiting.task, Look)]
         for waiting in batch:
             if not isinstance(waiting.task, Look) and waiting.reply is not None and not waiting.reply.done():
-                waiting.reply.set_result(full)
+                waiting.reply.set_result(waiting.task.stopped(full))
         seen = await self._in_thread(self._turner.look, [waiting.task for waiting in looks], self._clock.now_ms())
         for waiting, answer in zip(looks, seen, strict=True):
             self._reply(waiting, answer)
@@ -616,9 +630,10 @@ class Engine:
     def _refuse(self, reason: EngineStopped) -> None:
         """Nobody will be answered any more."""
         self._stopped = reason
-        replies = [waiting.reply for waiting in self._queue if waiting.reply is not None]
+        for waiting in self._queue:
+            self._reply(waiting, waiting.task.stopped(EngineStopped(str(reason))))
         self._queue.clear()
-        for future in (*self._ends.everybody(), *replies):
+        for future in self._ends.everybody():
             if not future.done():
                 future.set_exception(EngineStopped(str(reason)))
                 future.exception()  # who waits is told; that nobody waits any more is no error
@@ -644,15 +659,6 @@ def _key_or_fault(key: object) -> Any:
         return _key(key)
     except RequestRefused as fault:
         return fault
-
-
-def _refusal(error: Exception) -> AmendsError:
-    """Why one of many was not started: a bug of its `prepare` refuses it, as `prepare` itself may."""
-    if isinstance(error, RequestRefused | StoreError):
-        return error
-    refused = RequestRefused(raised(error))
-    refused.__cause__ = error
-    return refused
 
 
 def _key(key: object) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -62,8 +62,22 @@ class Task(Protocol):
         ...
 
     def joined(self, answers: Sequence[Any]) -> Any:
-        """The answer, of the answers of its parts."""
+        """The answer, of the answers of its parts; `Unfinished` of those of the first ones alone."""
         ...
+
+    def stopped(self, error: Exception) -> Any:
+        """The answer, where nothing more of it is carried out, and why."""
+        ...
+
+
+class Unfinished(NamedTuple):
+    """The answer to a task of which a turn could not carry out all.
+
+    Attributes:
+        task: the rest of it, to be carried out before anything else.
+    """
+
+    task: Task
 
 
 class _Single:
@@ -80,7 +94,11 @@ class _Single:
 
     def joined(self, answers: Sequence[Any]) -> Any:
         """The only answer."""
-        return answers[0]
+        return answers[0] if answers else Unfinished(self)  # type: ignore[arg-type]  # what has this mixed in is one
+
+    def stopped(self, error: Exception) -> Any:
+        """Why: nothing of it was carried out."""
+        return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +109,7 @@ class Begin:
         form: the definition.
         asked: what `Saga.prepare` gets, or the requests.
         keys: a client key for each; empty for none at all.
+        before: the answers to those that were asked before these.
     """
 
     saga_id: ClassVar[str] = ""
@@ -99,6 +118,7 @@ class Begin:
     form: Form
     asked: Sequence[Any]
     keys: Sequence[str] = ()
+    before: Sequence[Any] = ()
 
     @property
     def size(self) -> int:
@@ -107,9 +127,9 @@ class Begin:
 
     def carry_out(self, work: Work) -> list[Any]:
         """For each a `Run`, the id of the saga that its key started before, or the exception that refused it."""
-        begun: list[Any] = []
-        for asked, key in zip_longest(self.asked, self.keys):
-            work.refuse_if_full()
+        begun = [*self.before]
+        for done, (asked, key) in enumerate(zip_longest(self.asked, self.keys)):
+            work.refuse_if_full(done)
             try:
                 begun.append(_begun(work, self.form, asked, key))
             except BaseException as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
@@ -124,7 +144,15 @@ class Begin:
 
     def joined(self, answers: Sequence[Any]) -> Any:
         """One list."""
-        return [answer if isinstance(answer, Exception) else answer[0] for answer in answers]
+        begun = [*self.before, *(answer if isinstance(answer, Exception) else answer[0] for answer in answers)]
+        number = len(answers)
+        if number == len(self.asked):
+            return begun
+        return Unfinished(replace(self, asked=self.asked[number:], keys=self.keys[number:], before=begun))
+
+    def stopped(self, error: Exception) -> Any:
+        """Why; with what became of the first ones, where some were begun."""
+        return [*self.before, *[error] * len(self.asked)] if self.before else error
 
 
 def _begun(work: Work, form: Form, asked: Any, key: str | None) -> Run | str | RequestRefused:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.core.definition import Command, Saga, Step
@@ -21,7 +21,7 @@ from amends.engine.exceptions import answerable, raised
 from amends.engine.flights import Asking, Flight, Flights
 from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.overlay import Kept, Shelf
-from amends.engine.tasks import Begin, Stir, Task
+from amends.engine.tasks import Begin, Stir, Task, Unfinished
 from amends.engine.values import opened_request, shown
 from amends.engine.versions import NO_UPCASTS, Upcast, Versions
 from amends.engine.work import TURN_BYTES_MAX, Failure, Live, TurnFull, Wares, Work
@@ -32,7 +32,6 @@ from amends.errors import (
     StoreConflict,
     StoreError,
     StoreFailed,
-    StoreFull,
     StoreTooBig,
 )
 from amends.ports import Store
@@ -54,7 +53,8 @@ class Turn(NamedTuple):
     Attributes:
         due_ms: when to take the next turn at the latest, which may be before anything is due; ``None`` when nothing
             waits for the time.
-        replies: one for each task, in their order: a value, or the exception that it ended with.
+        replies: one for each task, in their order: a value, the exception that it ended with, or `Unfinished`: then
+            the next turn begins with what is left of it.
         sends: requests that are now to be sent, in order.
         dropped: attempts that nobody waits for any more.
         recalled: attempts that are not to be sent any more, if they were not yet: `Withdrawn` says which were not.
@@ -195,7 +195,8 @@ class Turner:
         page = self._to_resume()
         stirs = [Stir(saga_id, due_ms) for due_ms, saga_id in (page or (self._due(now_ms, DUE_MAX) if is_due else ()))]
         turn = self._decided([*stirs, *tasks], now_ms)
-        self._resumed = page[-1] if len(page) == DUE_MAX else None
+        stirred = sum(not isinstance(reply, Unfinished) for reply in turn.replies[: len(stirs)])
+        self._resumed = page[stirred - 1] if len(page) == DUE_MAX or stirred < len(page) else None
         if is_due:  # else what was committed said it: a look at the store takes as long as deciding a saga
             self._due_ms = now_ms if self._resumed else self._next_due_ms(now_ms)
         due_ms = self._due_ms if self._due_ms < WAITS_FOR_OPERATOR else None
@@ -259,12 +260,14 @@ class Turner:
         known = self._store.keys([key for task in tasks for key in task.keys])
         bytes_max = TURN_BYTES_MAX if sum(task.size for task in tasks) > 1 else sys.maxsize
         work = Work(self._wares, now_ms, known, trusts_fresh=trusts_fresh, is_careful=is_careful, bytes_max=bytes_max)
+        replies: list[Any] = []
         try:
-            replies = [
-                spoilt[place] if place in spoilt else self._carried_out(place, task, work)
-                for place, task in enumerate(tasks)
-            ]
+            for place, task in enumerate(tasks):
+                replies.append(spoilt[place] if place in spoilt else self._carried_out(place, task, work))
             changes = None if work.is_empty() else self._committed(work)
+        except TurnFull as full:
+            decided = sum(task.size for task in tasks[: len(replies)]) + full.done
+            return self._apart(tasks, now_ms, full, decided, is_careful=is_careful)
         except StoreTooBig as error:
             return self._apart(tasks, now_ms, error, is_careful=is_careful)
         except (StoreError, _Spoilt):
@@ -327,27 +330,26 @@ class Turner:
         if live is not None:
             self._lives_size -= len(live.request)
 
-    def _apart(self, tasks: Sequence[Task], now_ms: int, error: Exception, *, is_careful: bool = False) -> Turn:
-        """It cannot be stored, or not at once: carry out each half by itself, down to the part that is the reason."""
+    def _apart(
+        self, tasks: Sequence[Task], now_ms: int, error: Exception, decided: int = 0, *, is_careful: bool = False
+    ) -> Turn:
+        """It cannot be stored, or not at once: carry out the first half, and leave the rest to the turns that follow.
+
+        So the part that is the reason is found by halving, and what is committed goes out before anything else is done.
+
+        Args:
+            tasks: all of it.
+            now_ms: the clock.
+            error: the reason.
+            decided: how many parts fit, where that is known; these are carried out then, in place of the half.
+            is_careful: whether each participant was asked by itself.
+        """
         parts = [part for task in tasks for part in task.parts()]
         if len(parts) == 1:
             return self._alone(tasks[0], now_ms, error, is_careful=is_careful)
-        middle = len(parts) // 2
-        turns = self._one_by_one([parts[:middle], parts[middle:]], now_ms)
-        answers = iter([reply for turn in turns for reply in turn.replies])
-        return Turn(
-            None,
-            [task.joined([next(answers) for _ in task.parts()]) for task in tasks],
-            [asking for turn in turns for asking in turn.sends],
-            [flight for turn in turns for flight in turn.dropped],
-            [flight for turn in turns for flight in turn.recalled],
-            [waits for turn in turns for waits in turn.held],
-            {saga_id: run for turn in turns for saga_id, run in turn.ended.items()},
-            [park for turn in turns for park in turn.parked],
-            [failure for turn in turns for failure in turn.failures],
-            {saga_id: why for turn in turns for saga_id, why in turn.immovable.items()},
-            [contradicted for turn in turns for contradicted in turn.contradicted],
-        )
+        turn = self._decided(parts[: decided if 0 < decided < len(parts) else len(parts) // 2], now_ms)
+        answers = iter([reply for reply in turn.replies if not isinstance(reply, Unfinished)])
+        return turn._replace(replies=[task.joined([*islice(answers, task.size)]) for task in tasks])
 
     def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> Turn:
         """What one task leads to cannot be stored.
@@ -366,20 +368,6 @@ class Turner:
             self._immovable |= work.immovable
             return Turn(None, [task.joined([refused])], immovable=work.immovable)
         return Turn(None, [task.joined([refused])])
-
-    def _one_by_one(self, batches: Sequence[Sequence[Task]], now_ms: int) -> list[Turn]:
-        """A turn for each; once there is no space, that is the answer to the rest: what was stored before is stored."""
-        turns: list[Turn] = []
-        full: StoreError | None = None
-        for batch in batches:
-            if full is None:
-                try:
-                    turns.append(self._decided(batch, now_ms))
-                    continue
-                except (StoreFull, StoreBusy) as error:
-                    full = error
-            turns.append(Turn(None, [full] * len(batch)))
-        return turns
 
     # What is at hand ------------------------------------------------------------------------------------------
 

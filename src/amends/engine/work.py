@@ -69,12 +69,21 @@ TURN_BYTES_MAX: Final = 64 * 2**20
 A block's records are one text, of which SQLite takes 10**9 bytes at most (SQLITE_MAX_LENGTH in its "Limits"), and all
 that a commit writes is in memory at once. A full turn of small sagas is a hundredth of this.
 """
+ROWS_FACTOR: Final = 2  # what is decided may be so much more with its rows, whose size is known when they are made
 
 SETTLED: Final = frozenset((Done, Refused))
 
 
 class TurnFull(Exception):
-    """More is to be decided, or to be written, than one commit holds."""
+    """More is to be decided, or to be written, than one commit holds.
+
+    Attributes:
+        done: how many parts of the task that was carried out just then are decided.
+    """
+
+    def __init__(self, size: int, done: int) -> None:
+        super().__init__(f"{size} characters are more than one commit holds")
+        self.done = done
 
 
 class Live(NamedTuple):
@@ -421,14 +430,21 @@ class Work:
 
     # What is committed ----------------------------------------------------------------------------------------
 
-    def refuse_if_full(self) -> None:
+    def refuse_if_full(self, done: int = 0) -> None:
         """To be asked before more is decided.
+
+        Args:
+            done: how many parts of a task are decided.
 
         Raises:
             TurnFull: what is decided is as much as one commit holds.
         """
         if self._size > self._bytes_max:
-            raise TurnFull(f"{self._size} characters are more than one commit holds")
+            raise TurnFull(self._size, done)
+
+    def _refuse_too_much(self) -> None:
+        if self._size > ROWS_FACTOR * self._bytes_max:
+            raise TurnFull(self._size, 0)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
@@ -450,7 +466,7 @@ class Work:
             row = _row_of(live, self.now_ms)
             sagas.append(row)
             self._size += len(row.body)
-            self.refuse_if_full()
+            self._refuse_too_much()
             if UTF_8_MAX * len(row.body) > self._value_bytes_max:  # else none of its answers is too large
                 refuse_large_answers(live.run.answers.values(), self._value_bytes_max)
             is_over = row.due_ms is None
@@ -464,7 +480,7 @@ class Work:
             entities += rows
             size = sum(len(row.body or "") for row in rows)
             self._size += size
-            self.refuse_if_full()
+            self._refuse_too_much()
             for entity in rows if UTF_8_MAX * size > self._value_bytes_max else ():
                 self._refuse_large_entity(f"{service}/{entity.entity_id}", entity.body or "")
             kept[service] = stored

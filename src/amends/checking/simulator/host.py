@@ -16,7 +16,7 @@ from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request
 from amends.engine.flights import Asking, Flight
 from amends.engine.places import Places
-from amends.engine.tasks import Hear, Task
+from amends.engine.tasks import Hear, Task, Unfinished
 from amends.engine.turn import Turn, Turner
 from amends.errors import EngineStopped, StoreFailed, StoreFull
 
@@ -145,6 +145,7 @@ class Host:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what the simulator looks for
             self.world.broke("P16", f"the turn ended with {type(error).__name__}: {error}")
             return
+        batch, turn = self._put_back(batch, turn)
         self._turns += 1
         self._must_not_spin(batch, turn, last)
         self._must_record(batch, turn)
@@ -153,6 +154,16 @@ class Host:
         if turn.due_ms is not None:
             self._wake(max(turn.due_ms - self.now_ms(), PAUSE_MS))
         self._give_back(batch, turn)
+
+    def _put_back(self, batch: list[Queued], turn: Turn) -> tuple[list[Queued], Turn]:
+        """What a turn left is first in the next one. Gives what it carried out."""
+        pairs = list(zip(batch, turn.replies, strict=True))
+        left = [queued._replace(task=answer.task) for queued, answer in pairs if isinstance(answer, Unfinished)]
+        if left:
+            self._queue[:0] = left
+            self._wake(PAUSE_MS)
+        done = [(queued, answer) for queued, answer in pairs if not isinstance(answer, Unfinished)]
+        return [queued for queued, _ in done], turn._replace(replies=[answer for _, answer in done])
 
     def _must_record(self, batch: list[Queued], turn: Turn) -> None:
         for queued, answer in zip(batch, turn.replies, strict=True):
