@@ -31,8 +31,12 @@ from examples.trip import Places, Trip, trip
 
 BEGIN_MS = 1_795_550_000_000
 STEP_MS = 1_900
-FREE = Command("PLACES_ADDED", "", lambda _, free: Places(free))
 SAGA_ID = "3f8q2k1z-4"
+
+
+def added(_: Places | None, free: int) -> Places:
+    """PLACES_ADDED."""
+    return Places(free)
 
 
 def fill(path: Path) -> int:
@@ -49,7 +53,7 @@ def fill(path: Path) -> int:
 def turns(turner: Turner) -> Iterator[Sequence[Task]]:
     """What happens in each turn."""
     places = [("HOTEL", "Ritz"), ("FLIGHT", "LX-8"), ("CAR", "Fiat")]
-    yield [Order(Command(FREE.event, service, FREE.apply), entity_id, 9, ()) for service, entity_id in places]
+    yield [Order(Command("PLACES_ADDED", service, added), entity_id, 9, ()) for service, entity_id in places]
     for who in ("Ada", "Bo", "Cy", "Di"):
         yield [Begin(turner.form_of(trip), [Trip(who, "Ritz", "LX-8", "Fiat", 90_000)])]
     yield [said(1, "MONEY_CHARGED", Done("R1")), said(2, "MONEY_CHARGED", Refused("card declined"))]
