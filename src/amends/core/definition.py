@@ -86,7 +86,8 @@ class Command:
     Attributes:
         event: what to call it in the audit.
         service: the participant that owns the entity.
-        apply: pure, ``(entity, body) -> entity | Refused``; the entity is ``None`` when it does not exist.
+        apply: pure, ``(entity, body) -> entity | Refused``; the entity is ``None`` when it does not exist. Its first
+            parameter says as what type the entity is read back.
     """
 
     event: str
@@ -127,7 +128,7 @@ def local(
         event: what happened, once it has; also the step's name. Unique in the saga.
         action: ``(entity, request[, call])`` to the new entity, `Changed`, `GONE` or `Refused`; pure. The entity is
             ``None`` when it does not exist. The third parameter is passed when the function has one.
-        entity: from the request to the entity's id.
+        entity: from the request to the entity's id, a text.
         undo: like `action`, for the way back; ``call.answer`` is the action's answer.
         undone: what happened, once it is undone. Unique in the saga.
         service: who owns the entity; by default the event's first word (``SEATS`` of ``SEATS_HELD``).
@@ -207,7 +208,11 @@ def external(
 
 
 def parallel(*steps: Step) -> Parallel:
-    """Steps that are asked at the same time; the saga goes on when all are done. 1 to 8 members."""
+    """Steps that are asked at the same time; the saga goes on when all are done.
+
+    Args:
+        steps: 1 to 8 steps, none of them the pivot.
+    """
     return Parallel(steps)
 
 
@@ -217,7 +222,7 @@ class Saga:
 
     Attributes:
         name: stored with every saga that runs under it.
-        request: the type of a saga's request; for whoever reads and stores it.
+        request: the type of a saga's request, as which it is stored and read back: a class, `list[int]`, a union.
         steps: steps and `parallel` groups, in order.
         version: stored with every saga; a saga finishes under the version it started with. >= 1.
         deadline_s: when to turn back a saga that has not reached its pivot's request. Seconds from its start.

@@ -40,7 +40,8 @@ class Done:
     """It took effect. Of a probe: the request that it looked for took effect.
 
     Attributes:
-        answer: what later steps, and the step's own undo, may read. Any value; ``None`` when there is nothing to say.
+        answer: what later steps, and the step's own undo, may read. Plain JSON, where it is to be stored; ``None`` when
+            there is nothing to say.
     """
 
     answer: Any = None
@@ -93,7 +94,7 @@ class Changed:
 
     Attributes:
         entity: the entity after the action.
-        answer: what later steps, and the own undo, read.
+        answer: what later steps, and the own undo, read; as of `Done`.
     """
 
     entity: Any
@@ -189,21 +190,34 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The client wants the saga undone. Taken until the pivot's request is committed."""
+    """The client wants the saga undone. Taken until the pivot's request is committed.
+
+    Attributes:
+        why: for the record, and for a person who reads it.
+    """
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Compensate:
-    """An operator wants the saga undone; the same limits as `Cancel`."""
+    """An operator wants the saga undone; the same limits as `Cancel`.
+
+    Attributes:
+        why: for the record, and for a person who reads it.
+    """
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """An operator wants the step's request sent again now."""
+    """An operator wants the step's request sent again now.
+
+    Attributes:
+        step: event name of the step.
+        why: for the record, and for a person who reads it.
+    """
 
     step: str
     why: str = ""
@@ -211,7 +225,13 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """An operator knows the outcome of what a step was asked last: `Done`, or `Refused` (it did not and cannot)."""
+    """An operator knows the outcome of what a step was asked last: `Done`, or `Refused` (it did not and cannot).
+
+    Attributes:
+        step: event name of the step.
+        outcome: `Done` when it took effect, with its answer; `Refused` when it did not and no longer can.
+        why: for the record, and for a person who reads it.
+    """
 
     step: str
     outcome: Done | Refused
@@ -220,14 +240,23 @@ class Resolve:
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """An operator ends the saga as it stands, with what is outstanding written down."""
+    """An operator ends the saga as it stands, with what is outstanding written down.
+
+    Attributes:
+        why: for the record, and for a person who reads it.
+    """
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """An operator wants undone what a step owes: it took effect, as was heard only after it had been given up."""
+    """An operator wants undone what a step owes: it took effect, as was heard only after it had been given up.
+
+    Attributes:
+        step: event name of the step.
+        why: for the record, and for a person who reads it.
+    """
 
     step: str
     why: str = ""

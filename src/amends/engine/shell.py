@@ -359,6 +359,10 @@ class Engine:
         `Undo` waits for what the participant says. Until that is `Done`, the step's effect is owed, and it may be asked
         again: the participant gets the same key.
 
+        Args:
+            saga_id: which.
+            verb: what is wanted.
+
         Raises:
             RequestRefused: there is no such saga, or it cannot take this now, or its participant did not undo what is
                 owed; the message says why.
@@ -419,6 +423,10 @@ class Engine:
         """An entity of a participant whose state the engine keeps; ``None`` when it does not exist.
 
         What can be changed in place is a copy, which the caller owns.
+
+        Args:
+            service: the participant.
+            entity_id: which of its entities.
         """
         return await self._call(Look(lambda work: work.entities[service].get(entity_id)), waits=True)
 

@@ -1,0 +1,41 @@
+"""docs/reference.md says of every parameter what it is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from amends.core import definition
+from amends.core.messages import Done, Later, Refused, Unknown, Verb
+from amends.engine.shell import Engine
+from tests.house.source import ROOT
+from tools.reference import named, parameters, told
+
+REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
+SHOWN = [
+    name for names in re.findall(r"<!-- \$ python -m tools.reference (.*?) -->", REFERENCE) for name in names.split()
+]
+DOORS = {"begin", "begin_many"}  # for the blocking engine
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_every_parameter_is_told(name: str) -> None:
+    """In words, which are where its name is."""
+    words = told(named(name))
+    for parameter in parameters(named(name)):
+        assert words.get(parameter.name), f"{name}: {parameter.name} has no words in the docstring"
+        assert re.search(rf"^  \*?{parameter.name}\b", REFERENCE, re.MULTILINE)
+
+
+def test_nothing_is_left_out() -> None:
+    """What sagas are written with, what participants say, what operators want, and what an engine is asked."""
+    written = {"Saga", "Command", "Backoff", definition.local.__name__, "external", "parallel", "open"}
+    said = {kind.__name__ for kind in (Done, Refused, Unknown, Later, *Verb.__args__)} | {"Changed"}
+    asked = {
+        f"Engine.{name}"
+        for name, method in vars(Engine).items()
+        if inspect.isfunction(method) and not name.startswith("_") and name not in DOORS
+    }
+    assert set(SHOWN) == written | said | asked
