@@ -69,13 +69,16 @@ def test_what_is_there_already_is_left_alone(path: Path, tmp_path: Path) -> None
 def test_a_copy_is_made_while_an_engine_writes(tmp_path: Path) -> None:
     """As the store stood at one moment."""
     path, copy = tmp_path / "shop.db", tmp_path / "copy.db"
-    program = "import asyncio, sys; from tests.auditing.busy import main; asyncio.run(main(sys.argv[1], 1))"
+    program = "import asyncio, sys; from tests.auditing.busy import main; asyncio.run(main(sys.argv[1]))"
     command = [sys.executable, "-c", program, str(path)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as engine:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdin=pipe, stdout=pipe, text=True) as engine:
+        assert engine.stdin
         assert engine.stdout
         assert engine.stdout.readline() == "running\n"
         head = amends("backup", copy, "--db", path).out.strip()
-        engine.wait(20)
+        engine.stdin.close()
+        assert int(engine.stdout.readline())
     assert verified(copy) == AS_IT_WAS
     assert amends("audit", "head", "--db", copy).out.strip() == head
     assert amends("audit", "verify", "--db", path, "--head", head).code == 0

@@ -97,7 +97,8 @@ def written(folder: Path) -> list[Copy]:
 
 def opened(path: Path) -> Any:
     """An engine on a file, to be used with ``async with``."""
-    return amends.open(f"sqlite:///{path}", sagas=[TICKETS], commands=[STOCK], clients={"CARD": {}, "TAX": {}})
+    clients: dict[str, Any] = {"CARD": {}, "TAX": {}, "TICKET": None}
+    return amends.open(f"sqlite:///{path}", sagas=[TICKETS], commands=[STOCK], clients=clients)
 
 
 async def sit(path: Path, sitting: int) -> None:
