@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
 from amends.adapters.memory import MemoryStore
@@ -36,6 +36,8 @@ LOCK_WAIT_MAX_S: Final = 3600.0
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
 log = logging.getLogger("amends")
+
+Given = TypeVar("Given")
 
 
 class Opening:
@@ -149,38 +151,57 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             `StoreInUse` when another engine has it.
     """
     store = _store(url)
-    if isinstance(sagas, Saga):
-        raise UnusableInput("sagas is one Saga; give a list of them")
-    sagas, commands = tuple(sagas), tuple(commands)
+    sagas, commands = _each(sagas, Saga, "sagas"), _each(commands, Command, "commands")
+    has_clients = clients is not None
+    clients, concurrency = _by_service(clients, "clients"), _by_service(concurrency, "concurrency")
+    upcasts = _by_service(upcasts, "upcasts")
     services = sorted({step.service for saga in sagas for step in saga.every_step() if not step.is_local})
-    for name in (*(clients or {}), *(concurrency or {})):
+    for name in (*clients, *concurrency):
         if name not in services:
             raise UnusableInput(
                 f"{name!r} is no service of an external step; those are: {', '.join(services) or 'none'}"
             )
-    if missing := [name for name in services if clients is not None and name not in clients]:
+    if missing := [name for name in services if has_clients and name not in clients]:
         raise UnusableInput(
             f"clients has none for {', '.join(missing)}; name each service, with None where it needs none"
         )
-    if queue_max < 1 or any(limit < 1 for limit in (concurrency or {}).values()):
-        raise UnusableInput("queue_max and every limit in concurrency are at least 1")
+    for limit in (queue_max, *concurrency.values()):
+        if type(limit) is not int or limit < 1:
+            raise UnusableInput(f"queue_max and every limit in concurrency are whole numbers from 1, and not {limit!r}")
     if type(value_bytes_max) is not int or not 1 <= value_bytes_max <= VALUE_BYTES_MOST:
         raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")
     if drain_s != 0 and not is_duration(drain_s):
         raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
     if lock_wait_s != 0 and not (is_duration(lock_wait_s) and lock_wait_s <= LOCK_WAIT_MAX_S):
         raise UnusableInput(f"lock_wait_s is a number of seconds, 0 to {LOCK_WAIT_MAX_S:g}, and not {lock_wait_s!r}")
-    _check_upcasts(upcasts or {}, sagas, commands)
+    _check_upcasts(upcasts, sagas, commands)
 
     def make() -> Engine:
         prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
         return Engine(
             store, _clock, prefix,
-            sagas=sagas, commands=commands, clients=clients or {},
-            limits=Limits(concurrency or {}, queue_max, drain_s, value_bytes_max), upcasts=upcasts or {},
+            sagas=sagas, commands=commands, clients=clients,
+            limits=Limits(concurrency, queue_max, drain_s, value_bytes_max), upcasts=upcasts,
         )  # fmt: skip
 
     return Opening(make, url, lock_wait_s)
+
+
+def _each(given: Any, kind: type[Given], what: str) -> tuple[Given, ...]:
+    """The sagas, or the commands."""
+    if isinstance(given, kind) or not isinstance(given, Iterable):
+        raise UnusableInput(f"{what} is {given!r:.100}; give a list of {kind.__name__}")
+    every = tuple(given)
+    for one in every:
+        if not isinstance(one, kind):
+            raise UnusableInput(f"{what} has {one!r:.100}, which is no {kind.__name__}")
+    return every
+
+
+def _by_service(given: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping | None):
+        raise UnusableInput(f"{what} is {given!r:.100}; give a dict by service")
+    return given or {}
 
 
 def _check_upcasts(upcasts: Mapping[str, Any], sagas: Iterable[Saga], commands: Iterable[Command]) -> None:

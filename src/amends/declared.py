@@ -16,13 +16,14 @@ FORMS: Final = ("__args__", "__supertype__", "__value__")
 
 
 def accepts(function: Callable[..., Any], count: int) -> bool:
-    """Whether a function takes so many values."""
+    """Whether a function takes so many values, and can be hashed."""
     try:
+        hash(function)  # what is known of a function is found by it
         inspect.signature(function).bind(*range(count))
-    except TypeError:  # also of what is no function at all
-        return False
     except ValueError:  # some functions written in C do not tell; they are taken at their word
-        pass
+        return True
+    except Exception:  # noqa: BLE001 - it is no function at all, or raises when it is looked at
+        return False
     return True
 
 

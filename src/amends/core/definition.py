@@ -19,7 +19,7 @@ from amends.errors import DefinitionError
 GROUP_MEMBERS_MAX: Final = 8  # the state of a group is finite and drawn: 8 members keep it so (design: rules)
 NAME_LENGTH_MAX: Final = 100  # a name is a column of a table and a word of a diagram
 MOVES: Final = ("forward at ", "backward at ")  # how a record begins that tells where a saga goes, and of no step
-A_NAME: Final = f"printable text of 1 to {NAME_LENGTH_MAX} characters, without '/'"  # which parts a key
+A_NAME: Final = f"printable text of 1 to {NAME_LENGTH_MAX} characters, without '/', a str itself"  # which parts a key
 DURATION_MAX: Final = 1e9  # 30 years in seconds; beyond it a time is a slip of the pen
 WITHOUT_CALL: Final = 2  # (entity, request)
 PREPARE: Final = 3  # (entities, saga_id, asked)
@@ -100,7 +100,7 @@ class Command:
         Raises:
             DefinitionError: one of them cannot be.
         """
-        if not (_is_name(self.event) and _is_name(self.service)):
+        if not (is_name(self.event) and is_name(self.service)):
             raise DefinitionError(f"command {self.event!r} of service {self.service!r}: each name is {A_NAME}")
         if not is_plain(self.apply, WITHOUT_CALL):
             raise DefinitionError(
@@ -322,7 +322,7 @@ def _faults_of_list(steps: Any) -> Iterator[str]:
 
 
 def _faults_of_saga(saga: Any) -> Iterator[str]:
-    if not _is_name(saga.name):
+    if not is_name(saga.name):
         yield f"a saga's name is {A_NAME}"
     yield from faults_of_type(saga.request, "request")
     if type(saga.version) is not int or saga.version < 1:
@@ -360,11 +360,11 @@ def _faults_of_groups(groups: Any) -> Iterator[str]:
 
 
 def _faults_of_step(step: Any, after_pivot: bool) -> Iterator[str]:
-    if not _is_name(step.event):
+    if not is_name(step.event):
         yield f"an event's name is {A_NAME}"
     elif f"{step.event} ".startswith(MOVES):
         yield "an event begins as the audit tells that a saga moves on; name it otherwise"
-    if not _is_name(step.service):
+    if not is_name(step.service):
         yield f"service is {step.service!r}; give {A_NAME}"
     for name in ("pivot", "remembers_refusals", "at_least_once"):
         if not isinstance(getattr(step, name), bool):
@@ -382,7 +382,7 @@ def _faults_of_way_back(step: Any, after_pivot: bool) -> Iterator[str]:
                 yield f"it {where}, which is never undone: remove {name}"
     elif step.undo is None:
         yield "it comes before the pivot and has no compensation; give undo= and undone=, or move it after the pivot"
-    elif not _is_name(step.undone):
+    elif not is_name(step.undone):
         yield f"undone is {step.undone!r}; name the event of its compensation, {A_NAME}"
 
 
@@ -394,7 +394,7 @@ def _faults_of_functions(step: Any) -> Iterator[str]:
         if function is None and name != "action":
             continue
         if not any(accepts(function, count) for count in counts):
-            yield f"{name} is {function!r:.60}; it must take {shape}"
+            yield f"{name} is {function!r:.60}; it must take {shape}, and be hashable"
         if step.is_local:
             yield from faults_of_entity(function, f"{name}: the entity")
         if step.is_local and not any(is_plain(function, count) for count in counts):
@@ -428,8 +428,9 @@ def _faults_of_times(step: Any) -> Iterator[str]:
         )
 
 
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= NAME_LENGTH_MAX and value.isprintable() and "/" not in value
+def is_name(value: Any) -> bool:
+    """Whether a value can be the name of a saga, an event or a service."""
+    return type(value) is str and 1 <= len(value) <= NAME_LENGTH_MAX and value.isprintable() and "/" not in value
 
 
 def is_duration(value: Any) -> bool:

@@ -68,9 +68,14 @@ class BlockingEngine:
         self.close()
 
     def close(self, drain_s: float | None = None) -> None:
-        """See `Engine.close`. Ctrl-C ends the wait for calls."""
+        """See `Engine.close`. Ctrl-C ends the wait for calls.
+
+        Raises:
+            ParticipantError: a participant's function calls it, for which the engine waits.
+        """
         if os.getpid() != self._pid or self._is_over:
             return
+        self._expect_no_participant()
         try:
             self._do(self._engine.close(drain_s))
         except KeyboardInterrupt:
@@ -128,10 +133,11 @@ class BlockingEngine:
         if os.getpid() != self._pid:  # first of all: a thread of the parent may have held the lock when it forked
             what.close()
             raise EngineMisused(OTHER_PROCESS % (self._pid, os.getpid(), self._pid))
-        here = threading.current_thread()
-        if here is self._thread or here.name.startswith(TURN_THREAD):
+        try:
+            self._expect_no_participant()
+        except ParticipantError:
             what.close()
-            raise ParticipantError("a participant called the blocking engine that waits for it; it would wait for ever")
+            raise
         with self._lock:
             if self._is_over:
                 what.close()
@@ -145,6 +151,11 @@ class BlockingEngine:
             if inspect.getcoroutinestate(what) == inspect.CORO_CREATED:  # it never began
                 what.close()
             raise EngineStopped(CLOSED) from error
+
+    def _expect_no_participant(self) -> None:
+        here = threading.current_thread()
+        if here is self._thread or here.name.startswith(TURN_THREAD):
+            raise ParticipantError("a participant called the blocking engine that waits for it; it would wait for ever")
 
     def _end(self) -> None:
         with self._lock:

@@ -335,6 +335,7 @@ class EntityForms:
         is_other = self._learn(command.service, command.apply)
         if is_other:
             try:
+                self.codec(command.service)
                 self.on_other(command.service)
             except BaseException:
                 self._types[command.service] = before

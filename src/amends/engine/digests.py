@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from amends.engine.exceptions import complaint
 from amends.engine.values import text_of
 from amends.errors import RequestRefused
 
@@ -51,16 +52,13 @@ def digest_by_position(what: str, asked: Any) -> str:
 def _digest(what: str, text_of_it: Callable[[Any], str], asked: Any) -> str:
     try:
         text = text_of_it(asked)
-    except (TypeError, ValueError) as error:
-        raise RequestRefused(f"the request cannot be stored: {error}") from error
+    except BaseException as error:
+        raise RequestRefused(f"the request cannot be stored: {complaint(error)}") from error
     return hashlib.blake2b(f"{what}\0{text}".encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _canonical_text(value: Any) -> str:
-    try:
-        return _ENCODER.encode(_canonical(value)).decode()
-    except (RecursionError, OverflowError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
+    return _ENCODER.encode(_canonical(value)).decode()
 
 
 def _canonical(value: Any) -> Any:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from typing import Final
+
+import msgspec
 
 from amends.core.messages import worded
 from amends.errors import ParticipantError, StoreError
+
+WORDS_ALONE: Final = frozenset((TypeError, ValueError, msgspec.ValidationError, msgspec.DecodeError))
 
 
 def is_interrupt(error: BaseException) -> bool:
@@ -31,6 +36,17 @@ def raised(error: BaseException) -> str:
             raise
         words = f"its text raises {type(other).__name__}"
     return f"{name}: {words}" if words else name
+
+
+def complaint(error: BaseException) -> str:
+    """What a value's own code, or whoever reads it, says of it: a library's word alone, and the class of anything else.
+
+    Raises:
+        KeyboardInterrupt: it was none of a value's.
+    """
+    if is_interrupt(error):
+        raise error
+    return worded(error) if type(error) in WORDS_ALONE else raised(error)
 
 
 def answerable(error: BaseException) -> Exception:

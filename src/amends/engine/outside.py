@@ -64,8 +64,8 @@ def refuse_no_verb(verb: object) -> None:
 def _refuse_no_text(said: object, *names: str) -> None:
     for name in names:
         words: Any = getattr(said, name, "")
-        if not isinstance(words, str):
-            raise RequestRefused(f"{type(said).__name__}: {name} is {shown(words)}; give text")
+        if not isinstance(words, str) or (name == "step" and type(words) is not str):  # by which it is looked up
+            raise RequestRefused(f"{type(said).__name__}: {name} is {shown(words)}; give text, a str itself")
 
 
 def refuse_unasked(run: Run, event: str, kind: Kind) -> None:

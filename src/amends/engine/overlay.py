@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Final, NamedTuple
 
+from amends.core.definition import A_NAME, is_name
 from amends.engine.codec import EntityForms
 from amends.engine.entities import Entities, entities_of, kept_text, put, raw, settle
-from amends.engine.values import Codec, Sealed, json_of
+from amends.engine.values import Codec, Sealed, json_of, shown
 from amends.errors import AmendsError, ParticipantError
 from amends.stored import EntityRow, Unreadable
 
@@ -144,11 +145,29 @@ class Overlay:
         """
         self._shelf = shelf
         self._written: list[Touched] = []
+        self._recorded: set[tuple[str, str]] = set()
         self._relearned: set[str] = set()
+        self._is_over = False
         self.values = Values(shelf)
         self.sheets = Sheets(self.values)
         self.fresh: set[str] = set()
         self.views = Views(self)
+
+    def end(self) -> None:
+        """Nothing is read or written here any more: the batch is committed, or given up."""
+        self._is_over = True
+
+    def expect_open(self) -> None:
+        """Refuse whoever kept the entities, or the unit of work, of a batch that is over.
+
+        Raises:
+            ParticipantError: it is.
+        """
+        if self._is_over:
+            raise ParticipantError(
+                "this unit of work is over, and nothing that is done in it is stored; read and write within the "
+                "function that it was given to"
+            )
 
     def touch(self, asks: Iterable[tuple[str, Callable[[Any], str]]], request: Any) -> list[Touched]:
         """Look at what a saga's steps are about, so that they find it in `values`.
@@ -193,7 +212,9 @@ class Overlay:
 
         Raises:
             EntityDamaged: its row cannot be read.
+            ParticipantError: the batch is over.
         """
+        self.expect_open()
         values, stored, _ = self.sheets[service]
         if entity_id in stored:  # it was deleted in this batch
             return None
@@ -206,8 +227,9 @@ class Overlay:
         """Write an entity, to stay or to be taken back.
 
         Raises:
-            ParticipantError: its id is no text that can be stored, or it would come back as something else.
+            ParticipantError: its id is no text that can be stored, it would come back as another one, or this is over.
         """
+        self.expect_open()
         _refuse_no_id(service, entity_id)
         values, _, may_change = self.sheets[service]
         before = raw(values, entity_id) if entity_id in values else self.load(service, entity_id)
@@ -228,6 +250,16 @@ class Overlay:
         return {
             (values.service, entity_id): kept_text(raw(values, entity_id)) for values, entity_id, _ in self._written
         }
+
+    def recorded(self, service: str, entity_id: str) -> None:
+        """An entity has a record of its own, and so a row, also where it is gone before it was ever stored.
+
+        Raises:
+            ParticipantError: its id is no text that can be stored.
+        """
+        _refuse_no_id(service, entity_id)
+        self.sheets[service].touched[entity_id] = None
+        self._recorded.add((service, entity_id))
 
     def relearn(self, service: str) -> None:
         """The entities of a service turned out to be of other types than was known: read them as those."""
@@ -257,7 +289,7 @@ class Overlay:
             rows, kept = list[EntityRow](), dict[str, Kept]()
             for entity_id in touched:
                 value, at = raw(values, entity_id), stored.get(entity_id, NEVER)
-                if value is at.value:
+                if value is at.value and (at.version or (service, entity_id) not in self._recorded):
                     continue
                 body = None if value is None else value.text if type(value) is Sealed else json_of(value)
                 if body is None or type(at.value) is not Sealed or body != at.value.text:
@@ -301,8 +333,9 @@ class Views(Mapping[str, "Owned"]):
         self._owned: dict[str, Owned] = {}
 
     def __getitem__(self, service: str) -> Owned:
-        owned = self._owned.get(service)
-        if owned is None:
+        if service.__class__ is not str or (owned := self._owned.get(service)) is None:
+            if not is_name(service):
+                raise ParticipantError(f"{shown(service)} is no service; its name is {A_NAME}")
             owned = self._owned[service] = Owned(self._overlay, service)
         return owned
 
@@ -366,4 +399,4 @@ def _is_id(entity_id: object) -> bool:
 
 def _refuse_no_id(service: str, entity_id: object) -> None:
     if not _is_id(entity_id):
-        raise ParticipantError(f"{service}: {entity_id!r:.100} is no id of an entity; give a str that UTF-8 can hold")
+        raise ParticipantError(f"{service}: {shown(entity_id)} is no id of an entity; give a str that UTF-8 can hold")

@@ -33,7 +33,7 @@ from amends.engine.limits import Limits
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact, Unfinished
 from amends.engine.turn import Turn, Turner
-from amends.engine.values import storable
+from amends.engine.values import shown, storable
 from amends.engine.versions import NO_UPCASTS, Upcast
 from amends.engine.work import Work
 from amends.errors import (
@@ -370,7 +370,8 @@ class Engine:
         refuse_no_verb(verb)
         if isinstance(verb, Resolve):
             verb = replace(verb, outcome=_storable(verb.outcome, verb.step))
-        with self._late_undos.waiter(_name(saga_id), verb) as undone:
+        saga_id = _name(saga_id)
+        with self._late_undos.waiter(saga_id, verb) as undone:
             said = await self._call(Hear(saga_id, verb))
             if isinstance(said, Decline):
                 raise RequestRefused(f"saga {saga_id!r}: {said.reason}")
@@ -406,8 +407,8 @@ class Engine:
             `Refused` when the participant refused, and nothing changed.
         """
         if not isinstance(command, Command):
-            raise RequestRefused(f"{command!r} is no Command")
-        refused: Refused | None = await self._call(Order(command, entity_id, body, _keys(key)))
+            raise RequestRefused(f"{shown(command)} is no Command")
+        refused: Refused | None = await self._call(Order(command, _id(entity_id), body, _keys(key)))
         return refused
 
     async def transact(self, function: Callable[[Work], Any], keys: Sequence[str] = ()) -> Any:
@@ -416,8 +417,15 @@ class Engine:
         Args:
             function: called in the engine's thread; it may be called again when it raised or somebody else did.
             keys: client keys that it looks at.
+
+        Raises:
+            RequestRefused: it is no function, or one of the keys is none.
+            ParticipantError: it gave back a coroutine, a generator or an exception; nothing is done then.
+            Exception: whatever it raises; likewise.
         """
-        return await self._call(Transact(function, [_key(key) for key in keys]))
+        if not callable(function):
+            raise RequestRefused(f"{shown(function)} is no function of a unit of work")
+        return await self._call(Transact(function, [_key(key) for key in _listed(keys, "keys")]))
 
     async def entity(self, service: str, entity_id: str) -> Any:
         """An entity of a participant whose state the engine keeps; ``None`` when it does not exist.
@@ -428,7 +436,8 @@ class Engine:
             service: the participant.
             entity_id: which of its entities.
         """
-        return await self._call(Look(lambda work: work.entities[service].get(entity_id)), waits=True)
+        owner, name = _id(service), _id(entity_id)
+        return await self._call(Look(lambda work: work.entities[owner].get(name)), waits=True)
 
     async def result(self, saga_id: str, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
         """Wait for the end of a saga.
@@ -658,7 +667,7 @@ def _listed(given: Any, what: str) -> list[Any]:
     """
     is_one = hasattr(given, "_fields")  # a named tuple
     if is_one or isinstance(given, str | bytes | Mapping | AbstractSet) or not isinstance(given, Iterable):
-        raise RequestRefused(f"the {what} are {given!r:.100}, a {type(given).__name__}; give a list of {what}")
+        raise RequestRefused(f"the {what} are {shown(given)}, a {type(given).__name__}; give a list of {what}")
     return list(given)
 
 
@@ -672,7 +681,7 @@ def _key_or_fault(key: object) -> Any:
 def _key(key: object) -> str:
     name = _text(key)
     if not name or len(name) > KEY_LENGTH_MAX:
-        raise RequestRefused(f"client key {key!r:.300} is not printable text of 1 to {KEY_LENGTH_MAX} characters")
+        raise RequestRefused(f"client key {shown(key)} is not printable text of 1 to {KEY_LENGTH_MAX} characters")
     return name
 
 
@@ -691,7 +700,7 @@ def _patience(timeout: object) -> float:
     if timeout is None:
         return DURATION_MAX
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
-        raise RequestRefused(f"timeout is {timeout!r:.300}; give seconds, 0 or more, or None for as long as it takes")
+        raise RequestRefused(f"timeout is {shown(timeout)}; give seconds, 0 or more, or None for as long as it takes")
     return float(min(timeout, DURATION_MAX))
 
 
@@ -699,8 +708,15 @@ def _name(name: object) -> str:
     """A saga's id, or a request's key; one that cannot be one is nobody's."""
     text = _text(name)
     if not text:
-        raise RequestRefused(f"there is no saga {name!r:.300}")
+        raise RequestRefused(f"there is no saga {shown(name)}")
     return text
+
+
+def _id(name: object) -> str:
+    """An entity's id, or its service's name, without what a class of its own may make of it."""
+    if not isinstance(name, str):
+        raise RequestRefused(f"{shown(name)} is no service or id of an entity; give a str")
+    return str.__str__(name)
 
 
 def _storable(outcome: Any, step: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -19,8 +20,9 @@ from amends.engine.exceptions import answerable
 from amends.engine.flights import Flight
 from amends.engine.outside import refuse_unasked
 from amends.engine.stirring import place, stir, withdraw
+from amends.engine.values import shown
 from amends.engine.work import Work
-from amends.errors import RequestRefused
+from amends.errors import ParticipantError, RequestRefused
 
 SAGA: Final = "saga"
 REFUSED: Final = "refused"
@@ -313,8 +315,18 @@ class Transact(_Single):
     keys: Sequence[str] = ()
 
     def carry_out(self, work: Work) -> Any:
-        """What the function gave back."""
+        """What the function gave back.
+
+        Raises:
+            ParticipantError: that is something that would go on, or an exception; nothing is done then.
+            Exception: whatever the function raises.
+        """
         answer = self.function(work)
+        if inspect.isawaitable(answer) or isinstance(answer, AsyncGenerator | Generator | BaseException):
+            raise ParticipantError(
+                f"a transaction gave back {shown(answer)}, and nothing of it is done; make it a plain function, which "
+                "does all before it returns, and raises its exceptions"
+            )
         work.settle()
         return answer
 

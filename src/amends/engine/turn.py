@@ -274,6 +274,8 @@ class Turner:
             raise
         except Exception as error:  # noqa: BLE001 - whatever cannot be stored, or not at once, the rest can
             return self._apart(tasks, now_ms, error, is_careful=is_careful)
+        finally:
+            work.overlay.end()
         if changes:
             self._take_over(*changes)
         self._immovable |= work.immovable

@@ -17,7 +17,7 @@ import msgspec
 
 from amends.core.messages import Done, Outcome, Refused, Request, Unknown, worded
 from amends.engine.closed import SCALARS, closed
-from amends.engine.exceptions import is_interrupt, raised
+from amends.engine.exceptions import complaint, is_interrupt
 from amends.errors import DefinitionError
 
 SHOWN: Final = 120  # characters of a value in a message
@@ -40,9 +40,7 @@ def json_of(value: Any) -> str:
     except (TypeError, ValueError):
         raise
     except BaseException as error:  # what a value's own code raises is no better than what JSON cannot hold
-        if is_interrupt(error):
-            raise
-        raise ValueError(raised(error)) from error
+        raise ValueError(complaint(error)) from error
 
 
 def text_of(value: Any) -> str:
@@ -174,9 +172,10 @@ class Codec:
             return value
         try:
             again = self.decode(text)
-        except ValueError as error:
-            raise ValueError(f"{shown(value)} cannot be read back as {self._name()}: {error}") from error
-        for told in _differences(value, again, "", 0):
+            told = next(_differences(value, again, "", 0), "")
+        except BaseException as error:
+            raise ValueError(f"{shown(value)} cannot be read back as {self._name()}: {complaint(error)}") from error
+        if told:
             raise ValueError(told)
         return self.kept(again, text)
 
@@ -208,10 +207,10 @@ def codec_of(kind: Any, what: str) -> Codec:
     """
     try:
         return _codec(kind)
-    except TypeError as error:
+    except BaseException as error:
         raise DefinitionError(
-            f"{what} cannot be read back from JSON: {error}; use numbers, strings, lists, dicts, dataclasses or "
-            "NamedTuples of these"
+            f"{what} cannot be read back from JSON: {complaint(error)}; use numbers, strings, lists, dicts, "
+            "dataclasses or NamedTuples of these"
         ) from error
 
 

@@ -41,7 +41,7 @@ from amends.core.step import Run, start, step
 from amends.core.walk import carry_out, put
 from amends.engine.codec import EntityForms, Form, body_of, status_of
 from amends.engine.entities import Unstorable, kept_text, raw, settle
-from amends.engine.exceptions import is_interrupt, raised
+from amends.engine.exceptions import complaint, is_interrupt, raised
 from amends.engine.flights import Asking, Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
@@ -356,7 +356,7 @@ class Work:
                 return Refused(worded(refused.reason))
             after = kept_text(raw(self.overlay.values[order.service], entity_id))
             self._refuse_large_entity(f"{order.service}/{entity_id}", after)
-            self._record_entity(f"{order.service}/{entity_id}", f"{order.event} {asked}", after)
+            self._record_entity(order.service, entity_id, f"{order.event} {asked}", after)
         except Unstorable as error:
             self.overlay.take_back()
             raise ParticipantError(f"{order.event}: {error}") from error
@@ -374,7 +374,11 @@ class Work:
             number: position of the change in a saga, from 1; 0 for what is not numbered.
             cause: in words.
             changes: what became of it: a JSON list of words.
+
+        Raises:
+            ParticipantError: this unit of work is over.
         """
+        self.overlay.expect_open()
         if not cause.isascii():
             cause = worded(cause)  # whoever reads it back takes no lone surrogate
         line = f"[{quoted(subject)},{number},{self.now_ms},{quoted(cause)},{changes}]"
@@ -413,10 +417,12 @@ class Work:
         """What was written straight to entities is there to stay, and is recorded."""
         for (service, entity_id), text in self.overlay.written().items():
             self._refuse_large_entity(f"{service}/{entity_id}", text)
-            self._record_entity(f"{service}/{entity_id}", "written", text)
+            self._record_entity(service, entity_id, "written", text)
         self.overlay.keep()
 
-    def _record_entity(self, name: str, cause: str, after: str) -> None:
+    def _record_entity(self, service: str, entity_id: str, cause: str, after: str) -> None:
+        name = f"{service}/{entity_id}"
+        self.overlay.recorded(service, entity_id)
         self.record(name, 0, cause, f"[{quoted(f'{name} {after}')}]")
 
     def put_aside(self, row: Unreadable) -> None:
@@ -686,9 +692,7 @@ def _own(given: Any, what: str) -> Any:
     try:
         return own(given)
     except BaseException as error:
-        if is_interrupt(error):
-            raise
-        raise RequestRefused(f"{what}: {shown(given)} cannot be copied: {raised(error)}") from error
+        raise RequestRefused(f"{what}: {shown(given)} cannot be copied: {complaint(error)}") from error
 
 
 _KIND: Final[Callable[[SagaRow], tuple[str, str]]] = attrgetter("definition", "status")
