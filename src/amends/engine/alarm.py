@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Final
 
+from amends.engine.logger import log
 from amends.ports import Clock
 
 AGAIN_MS: Final = 60_000  # until it is said again; twice as long every time
@@ -14,8 +14,6 @@ BLOCKED: Final = (
     "compensations and probes still go out: end its calls, give them a time limit, or start the engine anew"
 )
 FREE: Final = "there are places at %s again"
-
-log = logging.getLogger("amends")
 
 
 class Alarm:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -16,13 +15,12 @@ from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
 from amends.core.step import Run
 from amends.engine.handle import Result, Started
+from amends.engine.logger import log
 from amends.engine.shell import CLOSED, OTHER_PROCESS, TURN_THREAD, Engine
 from amends.engine.work import Work
 from amends.errors import AmendsError, EngineMisused, EngineStopped, ParticipantError
 
 Answer = TypeVar("Answer")
-
-log = logging.getLogger("amends")
 
 
 class BlockingHandle(Started["BlockingEngine"]):
@@ -126,7 +124,7 @@ class BlockingEngine:
         while not self._is_over:
             try:
                 self._loop.run_forever()
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - it is told
                 log.exception("a task ended the event loop, which goes on")
 
     def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import logging
 import threading
 import time
 import types
@@ -24,6 +23,7 @@ from amends.core.messages import Answered, Outcome, Request, Send, Unknown
 from amends.core.run import outcome_of
 from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.flights import Asking, Flight, flight_of
+from amends.engine.logger import log
 from amends.engine.places import LATE_MAX, Places
 from amends.engine.tasks import Hear, Task
 from amends.engine.turn import Turn
@@ -38,8 +38,6 @@ BLOCKED: Final = (
     "saga %s: %s/%s kept the event loop for itself for %.1f s (time %d of this step), and nothing else went on: "
     "await what it waits for, or make it a plain function, which gets a thread"
 )
-
-log = logging.getLogger("amends")
 
 
 class Calls:

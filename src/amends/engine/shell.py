@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -30,7 +30,9 @@ from amends.engine.exceptions import raised
 from amends.engine.handle import Handle, Result
 from amends.engine.late_undos import LateUndos
 from amends.engine.limits import Limits
+from amends.engine.logger import log
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
+from amends.engine.stalls import Watch
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact, Unfinished
 from amends.engine.turn import Turn, Turner
 from amends.engine.values import shown, storable
@@ -70,8 +72,6 @@ OTHER_LOOP: Final = (
     "a plain `with amends.open(...)`, from whatever thread"
 )
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
-
-log = logging.getLogger("amends")
 
 
 Held = TypeVar("Held")
@@ -224,6 +224,7 @@ class Engine:
             store.close()
 
     def _take_over(self) -> None:
+        self._watch = Watch(threading.get_ident())
         self._store = self._open_store()
         if (durability := self._store.durability()).startswith(REDUCED):
             log.warning("what is answered may be lost: durability is %s", durability)
@@ -556,7 +557,8 @@ class Engine:
     async def _take(self, batch: list[Waiting]) -> None:
         tasks = [waiting.task for waiting in batch]
         try:
-            turn = await self._in_thread(self._turn, tasks)
+            with self._watch:
+                turn = await self._in_thread(self._turn, tasks)
         except (StoreFull, StoreBusy) as full:
             await self._wait_for_space(batch, full)
             return
