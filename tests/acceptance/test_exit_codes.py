@@ -97,6 +97,11 @@ def test_closed_streams_are_empty_ones() -> None:
         assert (ran.returncode, ran.stderr, ran.stdout) == (*end, b"")
 
 
+def hear_ctrl_c() -> None:
+    """Take SIGINT as in the foreground: what is started in the background inherits that it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal to send to one process")
 def test_ctrl_c_ends_it_quietly() -> None:
     """130, as a shell says of SIGINT; standard input stays open, so that the command waits."""
@@ -106,6 +111,7 @@ def test_ctrl_c_ends_it_quietly() -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - nothing is locked there that a single signal call would need
     ) as running:
         assert running.stdin
         running.stdin.write(MANY)  # more than a pipe holds: once it is taken, the command is reading
