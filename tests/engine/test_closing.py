@@ -175,6 +175,24 @@ def test_an_engine_can_be_closed_once_its_loop_has_ended(tmp_path: Path, is_over
         loop.close()
 
 
+@pytest.mark.parametrize("steps", range(5))
+def test_the_end_of_its_event_loop_is_heard_in_every_moment(steps: int) -> None:
+    """Also where something had just come in: `asyncio.run` cancels each task once, and waits for it."""
+
+    async def test() -> None:
+        running = await engine(MemoryStore(), Gate().saga("plain")).__aenter__()
+        await running.entity("MAIL", "x")
+        await asyncio.sleep(0.01)  # it has nothing to do any more
+        running._wake.set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        running._loop_task.cancel()
+        done, _ = await asyncio.wait([running._loop_task], timeout=PATIENCE_S)
+        assert done
+
+    run(test())
+
+
 def test_an_engine_cannot_be_closed_from_elsewhere_while_it_runs() -> None:
     """It would be closed under whoever uses it."""
 

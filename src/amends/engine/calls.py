@@ -111,7 +111,8 @@ class Calls:
             async with asyncio.timeout(seconds):
                 while any(lane.places.calls for lane in self._lanes.values()) and not self._hurries.is_set():
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._hurries.wait(), LOOK_S)
+                        async with asyncio.timeout(LOOK_S):
+                            await self._hurries.wait()
 
     async def close(self) -> None:
         """End every call that can be ended; what their outcome is stays unknown."""

@@ -387,7 +387,8 @@ class Engine:
         """
         what, timeout_s = f"saga {run.saga_id!r}: what is owed of {event} is not undone", run.saga.step(event).timeout_s
         try:
-            outcome = await asyncio.wait_for(undone, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                outcome = await undone
         except TimeoutError:
             raise RequestRefused(f"{what}, as far as is known: no answer within {timeout_s} s; tell it again") from None
         finally:
@@ -594,7 +595,8 @@ class Engine:
         while not (self._is_drained or self._queue or self._wake.is_set() or self._is_due()):
             pause_s = SLICE_S if self._due_ms is None else (self._due_ms - self._clock.now_ms()) / SECOND_MS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(pause_s, SLICE_S))
+                async with asyncio.timeout(min(pause_s, SLICE_S)):  # `wait_for` of Python 3.11 may lose a cancellation
+                    await self._wake.wait()
 
     def _is_due(self) -> bool:
         return self._due_ms is not None and self._due_ms <= self._clock.now_ms()
