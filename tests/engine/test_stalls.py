@@ -65,14 +65,28 @@ def test_a_step_that_does_not_return_is_told_with_where_it_is(log: Any, monkeypa
     assert any("a_step_that_waits" in text for text in heard.texts)
 
 
-def test_a_log_that_raises_ends_no_engine(log: Any, capsys: pytest.CaptureFixture[str]) -> None:
+class Traceless(Exception):
+    """An exception that cannot be told with its traceback."""
+
+    @property
+    def __traceback__(self) -> Any:  # type: ignore[override]
+        raise SystemExit("no traceback")
+
+
+@pytest.mark.parametrize("raised", [ZeroDivisionError, Traceless])
+def test_a_log_that_raises_ends_no_engine(log: Any, capsys: pytest.CaptureFixture[str], raised: Any) -> None:
     """Its handler's exception goes to standard error; whoever waits is answered."""
-    log.addHandler(Broken())
+    if raised is ZeroDivisionError:
+        log.addHandler(Broken())
+
+    def fail(*_: Any) -> None:
+        raise raised
+
     fails = external(
-        "A_DONE", lambda *_: 1 // 0, undo=lambda *_: Done(), undone="A_UNDONE", timeout_s=0.1, limit_s=0.1,
+        "A_DONE", fail, undo=lambda *_: Done(), undone="A_UNDONE", timeout_s=0.1, limit_s=0.1,
         backoff=Backoff(0.001, 0.002),
     )  # fmt: skip
     saga = Saga("fails", int, [fails])
     with amends.open("memory:", sagas=[saga]) as engine:
         assert isinstance(engine.submit(saga, 1).result(PATIENCE_S).state, Compensated)
-    assert "no log today" in capsys.readouterr().err
+    assert ("no log today" if raised is ZeroDivisionError else "no traceback") in capsys.readouterr().err

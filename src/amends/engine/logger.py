@@ -6,6 +6,8 @@ import logging
 import traceback
 from typing import Any, Final
 
+from amends.engine.exceptions import is_interrupt
+
 
 class Log(logging.LoggerAdapter[logging.Logger]):
     """The logger ``amends``; what its handlers and filters raise goes to standard error."""
@@ -14,7 +16,9 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         """Write an entry."""
         try:
             super().log(level, msg, *args, **{"stacklevel": 2} | more)
-        except Exception:  # noqa: BLE001 - whatever a handler raises, what was to be told is not the worse for it
+        except BaseException as error:  # a handler's, or of an exception that cannot be looked at
+            if is_interrupt(error):
+                raise
             traceback.print_exc()
 
 
