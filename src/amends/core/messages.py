@@ -18,7 +18,7 @@ NO_ANSWERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 def worded(reason: Any) -> str:
     """A reason as text that can be stored, whatever a participant gave as one."""
-    text = str(reason)
+    text = str.__str__(reason) if isinstance(reason, str) else str(reason)  # not what a class of its own makes of it
     kept = text if len(text) <= REASON_MAX else f"{text[: REASON_MAX - 99]}... ({len(text)} characters)"
     return kept.encode("utf-8", "backslashreplace").decode()
 

@@ -20,6 +20,7 @@ from amends.stored import EntityRow, Unreadable
 new_row: Final[Any] = tuple.__new__
 """Makes a NamedTuple of all its fields, ``new_row(EntityRow, (...))``; its own constructor takes twice the time."""
 
+NO_ID: Final = "is no id of an entity; give a str that UTF-8 can hold"
 KEPT_MAX: Final = 20_000  # entities of a service that are at hand; what is not is read when it is asked for
 
 
@@ -218,7 +219,7 @@ class Overlay:
         values, stored, _ = self.sheets[service]
         if entity_id in stored:  # it was deleted in this batch
             return None
-        is_known = entity_id in self.fresh or not _is_id(entity_id)
+        is_known = entity_id in self.fresh or not is_id(entity_id)
         kept = stored[entity_id] = NEVER if is_known else self._shelf.get(service, entity_id)
         put(values, entity_id, kept.value)
         return kept.value
@@ -386,7 +387,7 @@ class Owned(MutableMapping[str, Any]):
         raise TypeError("the entities of a service are looked up by id; to count them, read the store's entities")
 
 
-def _is_id(entity_id: object) -> bool:
+def is_id(entity_id: object) -> bool:
     """Whether an entity can have an id: text that UTF-8 can hold."""
     if type(entity_id) is not str:
         return False
@@ -398,5 +399,5 @@ def _is_id(entity_id: object) -> bool:
 
 
 def _refuse_no_id(service: str, entity_id: object) -> None:
-    if not _is_id(entity_id):
-        raise ParticipantError(f"{service}: {shown(entity_id)} is no id of an entity; give a str that UTF-8 can hold")
+    if not is_id(entity_id):
+        raise ParticipantError(f"{service}: {shown(entity_id)} {NO_ID}")

@@ -32,6 +32,7 @@ from amends.engine.late_undos import LateUndos
 from amends.engine.limits import Limits
 from amends.engine.logger import log
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
+from amends.engine.overlay import NO_ID, is_id
 from amends.engine.stalls import Watch
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact, Unfinished
 from amends.engine.turn import Turn, Turner
@@ -718,9 +719,10 @@ def _name(name: object) -> str:
 
 def _id(name: object) -> str:
     """An entity's id, or its service's name, without what a class of its own may make of it."""
-    if not isinstance(name, str):
-        raise RequestRefused(f"{shown(name)} is no service or id of an entity; give a str")
-    return str.__str__(name)
+    text = str.__str__(name) if isinstance(name, str) else ""
+    if not isinstance(name, str) or not is_id(text):
+        raise RequestRefused(f"{shown(name)} {NO_ID}")
+    return text
 
 
 def _storable(outcome: Any, step: str) -> Any:
