@@ -10,13 +10,16 @@ from enum import Enum, IntEnum, StrEnum
 from fractions import Fraction
 from math import inf, nan
 from typing import Any, Literal, NamedTuple, NewType, TypedDict
+from unittest.mock import Mock
 from uuid import UUID
 
 import msgspec
 import pytest
 
 from amends import (
+    Backoff,
     Changed,
+    Command,
     Done,
     ParticipantError,
     RequestRefused,
@@ -25,8 +28,10 @@ from amends import (
     local,
 )
 from amends.adapters.memory import MemoryStore
-from amends.engine.tasks import Transact
+from amends.engine.closed import closed
+from amends.engine.tasks import Look, Order, Transact
 from amends.engine.values import opened
+from tests.engine.test_engine import engine, run
 from tests.engine.world import Life, nothing
 
 
@@ -262,3 +267,166 @@ def test_without_a_type_only_what_json_gives_back_is_taken(value: Any) -> None:
     answering = Saga("s", int, [local("SAID", lambda _, n: Changed(n, value), entity=str, pivot=True)])
     (waits,) = Life(MemoryStore(), answering).begin(1).replies[0]
     assert "SAID: the answer cannot be stored" in waits.waiting[0].error
+
+
+WRONG: list[tuple[Any, Any]] = [
+    (int, 1.5),
+    (int, 1.0),
+    (int, True),
+    (int, "1"),
+    (int, Size.BIG),
+    (bool, 1),
+    (float, nan),
+    (float, -inf),
+    (float, True),
+    (str, b"a"),
+    (str, Word.YES),
+    (bytes, bytearray(b"a")),
+    (bytes, "YQ=="),
+    (Decimal, 1.5),
+    (Decimal, Decimal("nan")),
+    (datetime, "2026-11-29T12:00:00Z"),
+    (list[int], (1, 2)),
+    (tuple[int, ...], [1, 2]),
+    (set[int], [1, 2]),
+    (dict[int, str], {"1": "a"}),
+    (dict[str, int], OrderedDict(a=1)),
+    (Colour, "red"),
+    (Literal["a"], "b"),
+    (Pair, (1, 2.0)),
+    (Pair, Pair(1, nan)),
+    (Pair, Pair(True, 1.0)),
+    (Pair, tuple.__new__(Pair, (1,))),
+    (Pair, tuple.__new__(Pair, (1, 2.0, 3))),
+    (Pair, type("Other", (Pair,), {})(1, 2.0)),
+    (Pair, Frozen("x", Pair(1, 1.0))),
+    (Frozen, {"name": "x", "pair": [1, 1.0]}),
+    (Frozen, Frozen("x", Pair(1, inf))),
+    (Holding, Holding({"a": nan})),  # type: ignore[dict-item]  # as a participant may write it
+    (Made, Made(1)),
+    (Struct, Struct("5")),  # type: ignore[arg-type]  # as a participant may write it
+    (Nested, Nested(Pair(1, 1.0), [], None)),  # type: ignore[arg-type]  # likewise
+    (int | None, 1.5),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), WRONG, ids=[str(kind) for kind, _ in WRONG])
+def test_with_a_declared_type_what_is_none_of_it_is_refused(kind: Any, value: Any) -> None:
+    """Not after the restart: by a step, in a batch with others, and by a command; the entity is as it was."""
+
+    def keep(before: Any, asked: int) -> Any:
+        return value if asked == 1 else before
+
+    keep.__annotations__["before"] = kind
+    saga = Saga("s", int, [local("KEPT", keep, service="THINGS", entity=str, pivot=True)])
+    store = MemoryStore()
+    life = Life(store, saga)
+    (waits,) = life.begin(1).replies[0]
+    assert "KEPT: the entity" in waits.waiting[0].error
+    assert "cannot be stored" in waits.waiting[0].error
+    assert store.entity("THINGS", "1") is None
+    said = life.turn(Order(Command("SET", "THINGS", keep), "2", 1)).replies[0]
+    assert isinstance(said, ParticipantError)
+    assert "SET: the entity" in str(said)
+    assert store.entity("THINGS", "2") is None
+
+
+def test_a_stand_in_is_no_value() -> None:
+    """A mock says that it is of a class; it is not."""
+
+    def keep(before: Pair | None, asked: int) -> Any:
+        return Mock(spec=Pair)
+
+    saga = Saga("s", int, [local("KEPT", keep, entity=str, pivot=True)])
+    (waits,) = Life(MemoryStore(), saga).begin(1).replies[0]
+    assert "cannot be stored" in waits.waiting[0].error
+
+
+def test_many_at_once_and_one_by_one_come_to_the_same() -> None:
+    """An entity whose keys would be read back as texts came to ten in one batch, and to one by one."""
+
+    def book(seats: Any, row: int) -> Any:
+        seats = seats or {}
+        return {**seats, row: seats.get(row, 0) + 1}
+
+    def book_typed(seats: dict[int, int] | None, row: int) -> Any:
+        return book(seats, row)
+
+    def booked(function: Any, *batches: int) -> Any:
+        store, saga = MemoryStore(), Saga("s", int, [local("BOOKED", function, entity=lambda _: "x", pivot=True)])
+        life = Life(store, saga)
+        for batch in batches:
+            life.begin(*[7] * batch)
+        return store.entity("BOOKED", "x")
+
+    assert booked(book, 10) is booked(book, *[1] * 10) is None
+    assert booked(book_typed, 10).body == booked(book_typed, *[1] * 10).body == '{"7":10}'
+
+
+def test_an_answer_says_the_step_the_value_and_the_remedy() -> None:
+    """Where a participant outside answers what does not come back; and the effect may have happened."""
+
+    def charge(client: Any, asked: int, call: Any) -> Done:
+        return Done({"amounts": [1, (2, 3)]})
+
+    async def test() -> None:
+        step = external(
+            "CARD_CHARGED", charge, undo=nothing, undone="X", timeout_s=0.1, limit_s=0.2, backoff=Backoff(0.01, 0.02)
+        )
+        saga = Saga("s", int, [step])
+        async with engine(MemoryStore(), saga) as running:
+            result = await (await running.submit(saga, 1)).result()
+        assert result.reason.endswith(
+            "CARD_CHARGED/do: the answer cannot be stored: (2, 3), at ['amounts'][1], would come back as [2, 3]; use "
+            "dicts with text keys, lists, text, finite numbers, True, False and None"
+        )
+
+    run(test())
+
+
+def test_what_is_nested_too_deep_is_refused() -> None:
+    """Whoever walks over it later has a stack too."""
+    deep: Any = []
+    for _ in range(200):
+        deep = [deep]
+    store, said = written(Any, deep)
+    assert "nested more than 100 deep" in str(said)
+    assert store.head().number == 0
+
+
+@pytest.mark.parametrize("kind", [int, str, Pair, Struct, int | None, Pair | int], ids=str)
+def test_frozen_values_cost_no_copy(kind: Any) -> None:
+    """They are told by their classes alone."""
+    is_closed = closed(kind)
+    assert is_closed is not None
+    assert any(map(is_closed, (7, "a", Pair(1, 2.0), Struct(1))))
+    assert not any(
+        map(is_closed, (1.5, b"a", [], {}, (1, 2.0), Pair(1, nan), Pair(1, 2), Size.BIG, Word.YES, None)[:9])
+    )
+
+
+@pytest.mark.parametrize("kind", [dict, list[int], Holding, Made, Loose, Nested, datetime, Colour, int | dict], ids=str)
+def test_what_may_change_is_not_taken_for_frozen(kind: Any) -> None:
+    """Nor what makes something else of itself when it is read, nor what JSON has no word for."""
+    assert closed(kind) is None
+
+
+def test_entities_are_read_as_what_a_command_declares_that_nobody_named() -> None:
+    """From then on, in the same batch and after it; what was written before is read as that too."""
+
+    def open_hall(hall: Pair | None, size: int) -> Pair:
+        return Pair(size, 0.5) if hall is None else hall._replace(left=hall.left + size)
+
+    opened_ = Command("OPENED", "HALL", open_hall)
+    plain = Command("LISTED", "HALL", lambda hall, size: [size, 0.5])
+    store = MemoryStore()
+    life = Life(store, Saga("s", int, [external("SENT", nothing, pivot=True)]))
+
+    def both(work: Any) -> Any:
+        work.carry_out(plain, "x", 1)
+        work.carry_out(opened_, "x", 5)
+        work.carry_out(opened_, "y", 5)
+        return work.entities["HALL"]["x"], work.entities["HALL"]["y"]
+
+    assert life.turn(Transact(both)).replies == [(Pair(6, 0.5), Pair(5, 0.5))]
+    assert life.turn(Look(lambda work: work.entities["HALL"]["x"])).replies == [Pair(6, 0.5)]
