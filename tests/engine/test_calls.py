@@ -181,3 +181,24 @@ def test_a_call_is_awaited_as_it_would_be_by_itself() -> None:
 
     ((_, said),) = asyncio.run(talked(external("CARD_CHARGED", charge, pivot=True), [asking("a")]))
     assert said.outcome == Done(3)
+
+
+def test_a_call_that_is_given_up_frees_its_own_participants_place() -> None:
+    """There may be others, each with places of its own, and all hear of it."""
+
+    async def hang(client: Any, asked: Any, call: Call) -> Done:
+        if call.key.startswith("a/"):
+            await asyncio.Event().wait()
+        return Done()
+
+    async def test() -> None:
+        answered = asyncio.Queue[str]()
+        calls = Calls({}, {"CARD": 1, "MAIL": 1}, Standing(), {}, lambda task: answered.put_nowait(task.saga_id))
+        mail, card = external("MAIL_SENT", hang, pivot=True), external("CARD_CHARGED", hang, pivot=True)
+        calls.take(Turn(None, (), [(mail, asking("z")), (card, asking("a")), (card, asking("b"))]))
+        assert await asyncio.wait_for(answered.get(), 5) == "z"
+        calls.take(Turn(None, (), dropped=[flight_of(asking("a"))]))
+        assert await asyncio.wait_for(answered.get(), 5) == "b"
+        await calls.close()
+
+    asyncio.run(test())

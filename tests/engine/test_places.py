@@ -369,14 +369,15 @@ def test_who_comes_first_is_first() -> None:
     assert desk.told == [Withdrawn(flight("b"))]
     desk.places.drop(flight("c"))
     desk.places.hold(flight("b"))
-    assert desk.told[1:] == [Placed(flight("b"))]  # a place ahead: it takes a commit until it can be sent
-    desk.places.hold(flight("b"))
-    desk.send("d")
-    assert desk.told[2:] == []
-    desk.send("b")
+    assert desk.told[1:] == []  # there is no place
     desk.places.drop(flight("a"))
     desk.places.fill()
-    assert desk.started == ["a", "d"]
+    assert desk.told[1:] == [Placed(flight("b"))]
+    desk.places.hold(flight("b"))
+    desk.places.fill()
+    assert desk.told[2:] == []
+    desk.send("b")
+    assert desk.started == ["a", "b"]
 
 
 def test_who_comes_while_others_are_held_is_withdrawn() -> None:
@@ -389,12 +390,11 @@ def test_who_comes_while_others_are_held_is_withdrawn() -> None:
     desk.send("e")
     assert desk.told[-1] == Withdrawn(flight("e"))
     desk.places.hold(flight("e"))
-    placed = [task.flight[0] for task in desk.told if isinstance(task, Placed)]
     for saga_id in "bcde":
-        desk.send(saga_id)
         desk.places.drop(flight(desk.started[-1]))
         desk.places.fill()
-        placed = [task.flight[0] for task in desk.told if isinstance(task, Placed)]
+        desk.send(saga_id)
+    placed = [task.flight[0] for task in desk.told if isinstance(task, Placed)]
     assert placed == ["b", "c", "d", "e"]
     assert desk.started == ["a", "b", "c", "d", "e"]
 
@@ -415,6 +415,18 @@ def test_a_compensation_is_before_every_action_and_gets_through() -> None:
     assert desk.places.is_blocked
     desk.send("y", kind=Kind.UNDO)
     assert desk.started == ["a", "z", "y"]
+
+
+def test_who_has_no_place_for_now_is_not_asked_again_and_again() -> None:
+    """One that waits for a place costs no commit while there is none, however long the calls before it take."""
+    desk = Desk(1)
+    desk.send("a", "b", "c")
+    for saga_id in "bc":
+        desk.places.recall(flight(saga_id))
+        desk.places.hold(flight(saga_id))
+    for _ in range(3):
+        desk.places.fill()
+    assert desk.told == [Withdrawn(flight("b")), Withdrawn(flight("c"))]
 
 
 def test_places_that_are_closed_send_nothing_more() -> None:

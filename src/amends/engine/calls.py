@@ -84,7 +84,8 @@ class Calls:
     def drop(self, flight: Flight) -> None:
         """Give the place of an attempt free that nobody waits for any more."""
         for lane in self._lanes.values():
-            lane.drop(flight)
+            if lane.drop(flight):
+                return
 
     def crowded(self, limit: int) -> list[tuple[str, int]]:
         """The participants at which so many requests wait for a place, or more, with how many there are."""
@@ -149,15 +150,17 @@ class Lane:
         self._orphans = 0  # threads whose call was cancelled: a thread cannot be ended
         self._blocked: Counter[str] = Counter()
 
-    def drop(self, flight: Flight) -> None:
-        """Give the place of an attempt free; one that still waits for a place is not sent any more."""
-        self.places.drop(flight)
+    def drop(self, flight: Flight) -> bool:
+        """Give the place of an attempt free; one that waits for a place is not sent. Whether it is one of these."""
+        if not self.places.drop(flight):
+            return False
         call = self._calls.pop(flight, None)
         if call is not None:
             self._late[call] = None
             if len(self._late) > LATE_MAX:
                 self._end(next(iter(self._late)))
             self._fill()
+        return True
 
     async def close(self) -> None:
         """End every call that can be ended."""

@@ -22,7 +22,7 @@ from amends.ports import Clock
 
 LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
 ACTION: Final = Kind.DO.value
-SHARE: Final = 4  # of the places one in so many is in reserve for compensations and probes, and is asked for ahead
+SHARE: Final = 4  # of the places one in so many is in reserve for compensations and probes
 
 
 class Line:
@@ -67,9 +67,9 @@ class Places:
         self._departed = departed
         self._start = start
         self._tell = tell
-        self._share = max(1, limit // SHARE)
-        self._amends, self._actions = self._lines = Line(self._share), Line(0)
+        self._amends, self._actions = self._lines = Line(max(1, limit // SHARE)), Line(0)
         self._withdrawn: dict[Flight, None] = {}
+        self._known: set[Flight] = set()
         self._is_open = True
         self.calls: dict[Flight, None] = {}
         self.late = 0
@@ -89,6 +89,7 @@ class Places:
         line = self._line_of(flight)
         had_place = line.coming.pop(flight, self) is None
         line.ready[flight] = asking
+        self._known.add(flight)
         if not self._is_open or (line.held and not had_place):
             self.recall(flight)
         self.fill()
@@ -102,19 +103,23 @@ class Places:
     def hold(self, flight: Flight) -> None:
         """Let a request wait for a place: its saga's row says that it was not sent."""
         line = self._line_of(flight)
+        self._known.add(flight)
         self._withdrawn.pop(flight, None)
         if flight not in line.coming:
             line.held.setdefault(flight)
         self.fill()
 
-    def drop(self, flight: Flight) -> None:
-        """Nobody waits for an attempt any more: if it has a place, that is free."""
-        if self._departed.pop(flight, None) is not None:
-            self.calls.pop(flight, None)
-            return
-        line = self._line_of(flight)
-        for waiting in (line.ready, line.held, line.coming, self._withdrawn):
-            waiting.pop(flight, None)
+    def drop(self, flight: Flight) -> bool:
+        """Nobody waits for an attempt any more: if it has a place here, that is free. Whether it is one of these."""
+        if flight not in self._known:
+            return False
+        self._known.remove(flight)
+        self.calls.pop(flight, None)
+        if self._departed.pop(flight, None) is None:
+            line = self._line_of(flight)
+            for waiting in (line.ready, line.held, line.coming, self._withdrawn):
+                waiting.pop(flight, None)
+        return True
 
     def stop(self) -> None:
         """Send nothing more: what was to be sent is withdrawn."""
@@ -145,9 +150,9 @@ class Places:
         return taken < self._limit and taken + self.late < self._limit + LATE_MAX + line.reserve
 
     def _is_next(self, line: Line) -> bool:
-        """Whether there is a place for who waits, or soon will be: it takes a commit until it can be sent."""
-        taken = len(self.calls) + len(line.ready) + len(line.coming)
-        return taken < self._limit + self._share and taken + self.late < self._limit + LATE_MAX + line.reserve
+        """Whether there is a place for who waits, and nobody comes before."""
+        taken = len(self.calls) + sum(len(each.ready) + len(each.coming) for each in self._lines)
+        return taken < self._limit and taken + self.late < self._limit + LATE_MAX + line.reserve
 
     def _line_of(self, flight: Flight) -> Line:
         return self._actions if flight[2] == ACTION else self._amends
