@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +22,7 @@ from amends.core.definition import Command, Saga, is_duration
 from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
 from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MOST, Limits
+from amends.engine.logger import log
 from amends.engine.shell import Engine
 from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
 from amends.ports import Store
@@ -35,8 +35,6 @@ LOCK_PAUSE_S: Final = 0.05  # between two looks at whether a store is free
 LOCK_WAIT_MAX_S: Final = 3600.0
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
-log = logging.getLogger("amends")
-
 Given = TypeVar("Given")
 
 
@@ -47,8 +45,8 @@ class Opening:
         self._make = make
         self._url = url
         self._lock_wait_s = lock_wait_s
-        self._engine: Engine
-        self._blocking: BlockingEngine
+        self._engines: list[Engine] = []  # that are open; `with` ends what the same `with` began
+        self._blocking: list[BlockingEngine] = []
 
     def __getattr__(self, name: str) -> Any:
         raise EngineStopped(f"the engine is not open, so that it has no {name!r}: use `async with` or `with`")
@@ -57,10 +55,10 @@ class Opening:
         """See `Engine.__aenter__`."""
         until = time.monotonic() + self._lock_wait_s
         while True:
-            self._engine = self._make()
             try:
                 with self._every_failure_told():
-                    return await self._engine.__aenter__()
+                    self._engines.append(await self._make().__aenter__())
+                    return self._engines[-1]
             except StoreInUse as error:
                 pause_s = self._pause_s(until, error)
             await asyncio.sleep(pause_s)
@@ -69,16 +67,17 @@ class Opening:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """See `Engine.__aexit__`."""
-        await self._engine.__aexit__(kind, error, trace)
+        if self._engines:
+            await self._engines.pop().__aexit__(kind, error, trace)
 
     def __enter__(self) -> BlockingEngine:
         """See `BlockingEngine.__enter__`."""
         until = time.monotonic() + self._lock_wait_s
         while True:
-            self._blocking = BlockingEngine(self._make())
             try:
                 with self._every_failure_told():
-                    return self._blocking.__enter__()
+                    self._blocking.append(BlockingEngine(self._make()).__enter__())
+                    return self._blocking[-1]
             except StoreInUse as error:
                 pause_s = self._pause_s(until, error)
             time.sleep(pause_s)
@@ -87,7 +86,8 @@ class Opening:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """See `BlockingEngine.__exit__`."""
-        self._blocking.__exit__(kind, error, trace)
+        if self._blocking:
+            self._blocking.pop().__exit__(kind, error, trace)
 
     @contextmanager
     def _every_failure_told(self) -> Iterator[None]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import inspect
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import CancelledError, Future
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -44,8 +45,8 @@ class BlockingEngine:
         self._engine = engine
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="amends-loop", daemon=True)
-        self._lock = threading.Lock()
-        self._pending: set[Future[Any]] = set()
+        self._lock = threading.RLock()  # a signal's handler may ask, in the middle of who asks
+        self._pending: dict[SimpleQueue[Any], asyncio.Task[Any] | None] = {}
         self._is_over = False
         self._pid = os.getpid()
 
@@ -57,6 +58,7 @@ class BlockingEngine:
         except BaseException:
             self._end()
             raise
+        atexit.register(self.close)  # for a program that does not
         return self
 
     def __exit__(
@@ -136,19 +138,26 @@ class BlockingEngine:
         except ParticipantError:
             what.close()
             raise
+        reply = SimpleQueue[asyncio.Task[Answer] | None]()  # unlike a future, it holds no lock while a handler runs
         with self._lock:
             if self._is_over:
                 what.close()
                 raise EngineStopped(CLOSED)
-            future = asyncio.run_coroutine_threadsafe(what, self._loop)
-            self._pending.add(future)
-        future.add_done_callback(self._pending.discard)
+            self._pending[reply] = None
+            self._loop.call_soon_threadsafe(self._begin, what, reply)
         try:
-            return future.result()
-        except CancelledError as error:
+            task = reply.get()
+        finally:
+            self._pending.pop(reply, None)
+        if task is None or task.cancelled():
             if inspect.getcoroutinestate(what) == inspect.CORO_CREATED:  # it never began
                 what.close()
-            raise EngineStopped(CLOSED) from error
+            raise EngineStopped(CLOSED)
+        return task.result()
+
+    def _begin(self, what: Coroutine[Any, Any, Answer], reply: SimpleQueue[asyncio.Task[Answer] | None]) -> None:
+        task = self._pending[reply] = self._loop.create_task(what)
+        task.add_done_callback(reply.put)
 
     def _expect_no_participant(self) -> None:
         here = threading.current_thread()
@@ -159,8 +168,9 @@ class BlockingEngine:
         with self._lock:
             self._is_over = True
             pending = list(self._pending)
-        for future in pending:
-            future.cancel()
+        atexit.unregister(self.close)
+        for reply in pending:
+            reply.put(None)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -117,8 +117,9 @@ class Calls:
 
     async def close(self) -> None:
         """End every call that can be ended; what their outcome is stays unknown."""
-        for lane in self._lanes.values():
-            await lane.close()
+        ended = [call for lane in self._lanes.values() for call in lane.close()]
+        if ended:
+            await asyncio.wait(ended, timeout=CLOSE_S)  # not for one that will not be ended
 
     def _lane_of(self, step: Step) -> Lane:
         lane = self._lanes.get(step.service)
@@ -162,12 +163,11 @@ class Lane:
             self._fill()
         return True
 
-    async def close(self) -> None:
-        """End every call that can be ended."""
+    def close(self) -> list[asyncio.Task[None]]:
+        """End every call that can be ended; these come to an end soon, if they let themselves be ended."""
         for call in [*self._calls.values(), *self._late]:
             self._end(call)
-        if self._ended:
-            await asyncio.wait([*self._ended], timeout=CLOSE_S)  # not for one that will not be ended
+        return [*self._ended]
 
     def _fill(self) -> None:
         self.places.late = len(self._late) + len(self._ended) + self._orphans

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import traceback
 from typing import Final
 
 import msgspec
@@ -15,15 +16,20 @@ WORDS_ALONE: Final = frozenset((TypeError, ValueError, msgspec.ValidationError, 
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether it is an order to the process, and no participant's: Ctrl-C, raised in the main thread alone.
+    """Whether it is an order to the process, and no participant's: Ctrl-C, or what a signal's handler raised.
 
+    Handlers run in the main thread, between any two lines of whatever runs there: a participant's, in an async program.
     Turns are not taken there, but by a simulation. `asyncio.run` handles Ctrl-C itself: it cancels its main task.
     """
-    return (
-        isinstance(error, KeyboardInterrupt)
-        and threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
+    if not isinstance(error, KeyboardInterrupt | SystemExit):
+        return False
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    if isinstance(error, KeyboardInterrupt) and signal.default_int_handler in handlers:
+        return True
+    codes = {getattr(handler, "__code__", None) for handler in handlers}
+    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def raised(error: BaseException) -> str:

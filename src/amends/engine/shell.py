@@ -14,8 +14,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
@@ -35,6 +36,7 @@ from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.overlay import NO_ID, is_id
 from amends.engine.stalls import Watch
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact, Unfinished
+from amends.engine.thread import OneThread, settle
 from amends.engine.turn import Turn, Turner
 from amends.engine.values import shown, storable
 from amends.engine.versions import NO_UPCASTS, Upcast
@@ -137,11 +139,11 @@ class Engine:
         """
         self._pid = os.getpid()
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=TURN_THREAD)
+        self._thread = OneThread(TURN_THREAD)
         try:
             await self._in_thread(self._take_over)
         except BaseException:
-            self._thread.submit(self._give_up)  # also where nobody waited for it any more
+            self._thread.submit(self._give_up, lambda *_: None)  # also where nobody waited for it any more
             self._thread.shutdown()
             raise
         self._alarm = Alarm(self._clock)
@@ -215,7 +217,8 @@ class Engine:
     def _return_store(self) -> Future[None]:
         """Let the thread end, and close the store as the last thing that it does."""
         if self._returned is None:
-            self._returned = self._thread.submit(self._store.close)
+            self._returned = Future()
+            self._thread.submit(self._store.close, partial(settle, self._returned))
             self._thread.shutdown(wait=False)
         return self._returned
 
@@ -552,6 +555,8 @@ class Engine:
             self._refuse(EngineStopped(f"the storage failed: {error}; nothing is answered before it is opened again"))
         except BaseException as error:
             self._refuse(EngineStopped(f"the engine stopped: {type(error).__name__}: {error}"))
+            self._return_store()  # at the end of the event loop nobody may be left to close the engine
+            self._thread.shutdown()
             raise
         else:
             self._refuse(EngineStopped(str(self._stopped)))
@@ -661,7 +666,10 @@ class Engine:
                 future.exception()  # who waits is told; that nobody waits any more is no error
 
     async def _in_thread(self, function: Callable[..., Any], *given: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *given)
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._thread.submit(partial(function, *given), partial(loop.call_soon_threadsafe, partial(settle, future)))
+        return await future
 
 
 def _listed(given: Any, what: str) -> list[Any]:

@@ -1,0 +1,120 @@
+"""The one thread in which turns are taken: it outlives whoever stops using it by accident, and keeps no process alive.
+
+The interpreter ends the executors of `concurrent.futures` before it calls what was registered with `atexit`, where
+programs close what they opened. And an exception that some library sends into a thread (`PyThreadState_SetAsyncExc`, a
+time limit that comes too late) would end theirs, after which nobody is answered any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any
+
+Tell = Callable[[BaseException | None, Any], object]
+"""Is told what a function raised, or what it gave back; a second time it does nothing."""
+
+
+class Job:
+    """Something to call.
+
+    Attributes:
+        function: what.
+        tell: who wants to know.
+        is_begun: whether it was called: it is not called a second time, whatever interrupts it.
+    """
+
+    def __init__(self, function: Callable[[], Any], tell: Tell) -> None:
+        self.function = function
+        self.tell = tell
+        self.is_begun = False
+
+    def do(self) -> None:
+        """Call it."""
+        error, answer = None, None
+        try:
+            answer = self.function()
+        except BaseException as raising:  # noqa: BLE001 - it is told to who wants to know
+            error = raising
+        self.tell(error, answer)
+
+
+class OneThread:
+    """Calls one function after the other. The end of the process waits for the one that is under way."""
+
+    def __init__(self, name: str) -> None:
+        """Start the thread.
+
+        Args:
+            name: of the thread.
+
+        Raises:
+            RuntimeError: the system gives none.
+        """
+        self._jobs = deque[Job]()  # the first one is under way
+        self._wake = SimpleQueue[None]()
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+        atexit.register(self.shutdown)
+
+    def submit(self, function: Callable[[], Any], tell: Tell) -> None:
+        """Have a function called, after those that were given before.
+
+        Raises:
+            RuntimeError: the thread was to end.
+        """
+        with self._lock:
+            if self._is_over:
+                raise RuntimeError("the thread was to end, and takes nothing more")
+            self._jobs.append(Job(function, tell))
+            self._wake.put(None)
+
+    def shutdown(self, *, wait: bool = True) -> None:
+        """Let the thread end, after what it was given; a forked child has none to end."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            if not self._is_over:
+                self._is_over = True
+                self._wake.put(None)
+                atexit.unregister(self.shutdown)
+        if wait and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _work(self) -> None:
+        """Do what is there, until there will be no more. What is sent here may come out of any call of ours."""
+        sent: BaseException | None = None
+        while True:
+            try:
+                while self._jobs:
+                    job = self._jobs[0]
+                    if job.is_begun:
+                        job.tell(sent, None)
+                    else:
+                        job.is_begun = True
+                        job.do()
+                    del self._jobs[0], job  # while it waits, nothing is kept alive
+                if self._is_over:
+                    return
+                self._wake.get()
+            except BaseException as error:  # noqa: BLE001 - somebody sent it here, or nobody listens any more
+                sent = error
+
+
+def settle(future: asyncio.Future[Any] | Future[Any], error: BaseException | None, answer: Any) -> None:
+    """Give a future what a function raised, or gave back, unless it has it."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(answer)
+    else:
+        future.set_exception(error)
