@@ -76,6 +76,22 @@ def test_the_end_of_its_loop_gives_the_store_of_an_engine_back(tmp_path: Path) -
         gc.collect()
 
 
+def test_an_engine_that_is_woken_as_its_loop_ends_ends_with_it() -> None:
+    """That it is cancelled is not lost when something arrives in the same moment: the loop would never end."""
+
+    async def test() -> None:
+        running = await engine(MemoryStore(), SAGA).__aenter__()
+        await running.submit(SAGA, 1)
+        await asyncio.sleep(0.05)  # it sleeps
+        running._wake.set()
+        await asyncio.sleep(0)
+        running._loop_task.cancel()
+        done, _ = await asyncio.wait([running._loop_task], timeout=1)
+        assert done
+
+    run(test())
+
+
 def test_what_is_entered_twice_is_left_twice(tmp_path: Path) -> None:
     """The inner one finds the store in use; the outer one gives it back all the same."""
     url = f"sqlite:///{tmp_path / 'a.db'}"
@@ -151,21 +167,19 @@ def test_a_participant_that_leaves_its_program_is_asked_again_all_the_same() -> 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer")
 def test_a_signal_s_handler_may_ask_the_blocking_engine() -> None:
     """It runs between any two lines of the main thread, also in the middle of another question."""
-    heard = []
+    text = """
+heard = []
 
-    def ask(*_: Any) -> None:
-        heard.append(running.entity("NOTED", "1"))
-
-    with amends.open("memory:", sagas=[SAGA]) as running:
-        before = signal.signal(signal.SIGALRM, ask)
-        try:
-            for number in range(1000):
-                signal.setitimer(signal.ITIMER_REAL, 0.00001 * (1 + number % 50))
-                running.entity("NOTED", "2")
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-    assert heard
+with amends.open("memory:", sagas=[SAGA]) as engine:
+    signal.signal(signal.SIGALRM, lambda *_: heard.append(engine.entity("NOTED", "1")))
+    for number in range(1000):
+        signal.setitimer(signal.ITIMER_REAL, 0.00001 * (1 + number % 50))
+        engine.entity("NOTED", "2")
+    signal.setitimer(signal.ITIMER_REAL, 0)
+assert heard
+"""
+    ended = ran(text)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 class Late(Exception):
