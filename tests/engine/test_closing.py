@@ -252,7 +252,11 @@ def test_what_is_due_when_the_machine_wakes_is_done(monkeypatch: pytest.MonkeyPa
         async def later(client: Any, asked: int, call: Any) -> Any:
             return amends.Later(3600) if call.attempt == 1 else Done(call.attempt)
 
-        saga = Saga("s", int, [external("ASKED", later, pivot=True, backoff=Backoff(0.001, 0.002))])
+        saga = Saga(
+            "s",
+            int,
+            [external("ASKED", later, pivot=True, timeout_s=3600, limit_s=3600, backoff=Backoff(0.001, 0.002))],
+        )
         running = engine(MemoryStore(), saga)
         running._open_clock = opens
         async with running:
