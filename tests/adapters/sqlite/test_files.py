@@ -150,6 +150,11 @@ def memory_deleted(file: Path) -> None:
     beside(file, "-shm").unlink()
 
 
+def lock_deleted(file: Path) -> None:
+    """Somebody tidied up: another engine would find the store free."""
+    beside(file, ".lock").unlink()
+
+
 def beside_it_deleted(file: Path) -> None:
     """What is beside it is."""
     log_deleted(file)
@@ -209,6 +214,7 @@ NOTICED: dict[Callable[[Path], None], str] = {
     deleted: r"store\.db: it is gone: somebody deleted or moved it, .*; put it back, or restore a backup",
     log_deleted: r"store\.db-wal: it is gone",
     memory_deleted: r"store\.db-shm: it is gone: .*; nothing is lost: open the store again",
+    lock_deleted: r"store\.db\.lock: it is gone: .*; nothing is lost: open the store again, if no other engine",
     beside_it_deleted: r"store\.db-wal: it is gone",
     moved: r"store\.db: it is gone",
     linked: r"store\.db: another file is in its place",

@@ -10,7 +10,7 @@ import pytest
 
 import amends
 from amends.adapters.sqlite import mounts
-from amends.adapters.sqlite.mounts import durability_of, kind_of
+from amends.adapters.sqlite.mounts import durability_of, is_alone, kind_of
 from amends.adapters.sqlite.reader import SqliteReader
 
 INFO = r"""
@@ -22,6 +22,7 @@ INFO = r"""
 27 25 0:27 / /data/with\040blank\134 rw,relatime - fuse.sshfs me@there:/ rw
 28 22 0:28 / /over rw,relatime - tmpfs tmpfs rw
 29 22 0:29 / /over rw,relatime - btrfs /dev/vdc rw
+31 22 254:0 /data/one.db /one.db rw,relatime - ext4 /dev/vda rw,discard
 30 22 0:30 / /mnt/ça rw,relatime - cifs //server/share rw
 torn
 """
@@ -43,6 +44,21 @@ def test_the_deepest_mount_is_the_one(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "mountinfo").write_text(INFO, "utf-8")
     monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "mountinfo")
     assert kind_of(Path(file)) == KINDS[file]
+
+
+def test_a_file_that_is_mounted_without_its_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a container is given one: the log lies beside it, where it goes with the container."""
+    (tmp_path / "mountinfo").write_text(INFO, "utf-8")
+    monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "mountinfo")
+    assert [file for file in [*KINDS, "/one.db"] if is_alone(Path(file))] == ["/one.db"]
+    assert durability_of("ext4", is_alone=True).startswith("reduced: the file alone is mounted")
+    monkeypatch.setattr(mounts, "MOUNTS", tmp_path / "mounted")
+    store = tmp_path / "store.db"
+    (tmp_path / "mounted").write_text(f"31 22 254:0 /a.db {store} rw,relatime - ext4 /dev/vda rw\n", "utf-8")
+    with amends.open(f"sqlite:///{store}", sagas=[]):
+        pass
+    with closing(SqliteReader(store)) as reader:
+        assert "mount the directory" in reader.durability()
 
 
 def test_where_nothing_is_known_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -29,6 +32,47 @@ GOES_ON: dict[type[apsw.Error], type[StoreError]] = {
     apsw.LockedError: StoreBusy,
     apsw.TooBigError: StoreTooBig,
 }
+
+
+@pytest.mark.parametrize("number", [errno.EFBIG, getattr(errno, "EDQUOT", errno.EFBIG)])
+def test_the_end_of_a_quota_is_a_full_disk(number: int) -> None:
+    """SQLite takes it for a failing disk; one that fails all the same is one, and so is a sync that meets it."""
+    error = apsw.IOError("disk I/O error")
+    error.extendedresult = apsw.SQLITE_IOERR_WRITE  # type: ignore[attr-defined]  # as SQLite raises it
+    assert type(refusal_of(error, number)) is StoreFull
+    assert type(refusal_of(error, errno.EIO)) is StoreFailed
+    error.extendedresult = apsw.SQLITE_IOERR_FSYNC  # type: ignore[attr-defined]
+    assert type(refusal_of(error, number)) is StoreFailed
+
+
+LIMITED = """
+import resource, signal, sys
+import amends
+from amends import Saga, StoreFull, local
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+saga = Saga("s", str, [local("NOTED", lambda _, text: text, entity=lambda text: text[:4], pivot=True)])
+with amends.open("sqlite:///" + sys.argv[1], sagas=[saga]) as engine:
+    engine.submit(saga, "first")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, before[1]))
+    try:
+        for number in range(50):
+            engine.submit(saga, f"{number:04d}" + 50_000 * "x")
+        sys.exit("no limit was met")
+    except StoreFull as full:
+        assert "File too large" in str(full)
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    engine.submit(saga, "then").result(timeout=30)
+    assert engine.entity("NOTED", "firs") == "first"
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such limits")
+def test_it_goes_on_when_a_file_may_grow_again(tmp_path: Path) -> None:
+    """`ulimit -f`, and a quota alike: what is new is refused meanwhile, and nothing is lost."""
+    command = [sys.executable, "-W", "ignore", "-c", LIMITED, str(tmp_path / "store.db")]
+    ended = subprocess.run(command, timeout=60, check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_the_table_is_all_of_sqlite_s_errors() -> None:

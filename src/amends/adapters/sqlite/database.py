@@ -201,7 +201,7 @@ class Database:
             self._failed = f"the storage failed: {error}"
 
     def _refusal(self, error: apsw.Error) -> StoreError:
-        refusal = refusal_of(error)
+        refusal = refusal_of(error, self._connection.system_errno)
         if isinstance(refusal, StoreFailed):
             self._failed = self._failed or f"the storage failed: {refusal}"
         return refusal

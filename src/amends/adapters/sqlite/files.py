@@ -18,6 +18,7 @@ import apsw
 from amends.adapters.sqlite import holds
 from amends.adapters.sqlite.forks import forget_in_children
 from amends.adapters.sqlite.holds import Hold, Place
+from amends.adapters.sqlite.lock import lock_of
 from amends.adapters.sqlite.log import log_of
 from amends.adapters.sqlite.mounts import LOCAL, kind_of
 
@@ -36,6 +37,7 @@ ADVICE: Final = {
     "": "put it back, or restore a backup, and open the store again",
     "-wal": "open the store again; `amends audit verify` with a kept head says whether anything is missing",
     "-shm": "nothing is lost: open the store again",
+    ".lock": "nothing is lost: open the store again, if no other engine has begun on it meanwhile",
 }
 
 
@@ -59,17 +61,18 @@ class Files:
     """Database, log and shared memory of an open store."""
 
     def __init__(self, database: Path) -> None:
-        """Hold them.
+        """Hold them; the lock of the engine is only looked at.
 
         Args:
-            database: the file; SQLite has it open, with its log.
+            database: the file; SQLite has it open, with its log, and its engine has locked it.
 
         Raises:
             OSError: one is not there.
         """
         self._database, self._log = database, log_of(database)
         memory = database.with_name(f"{database.name}-shm")
-        self._known = {str(path): _name_of(path.lstat()) for path in (database, self._log, memory)}
+        lock = lock_of(database)
+        self._known = {str(path): _name_of(path.lstat()) for path in (database, self._log, memory, lock)}
         self._holds: list[Hold] = []
         forget_in_children(self)
         if holds.ARE_THERE:

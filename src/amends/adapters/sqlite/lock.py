@@ -14,6 +14,11 @@ from amends.errors import StoreInUse, StoreUnusable
 PID_BYTES_MAX: Final = 20
 
 
+def lock_of(database: Path) -> Path:
+    """The lock file of a database."""
+    return database.with_name(f"{database.name}.lock")
+
+
 class EngineLock:
     """The lock file beside a database, held from `__init__` to `release`, by this process and none of its children.
 
@@ -32,7 +37,7 @@ class EngineLock:
             StoreInUse: another engine has it.
             StoreUnusable: the lock file cannot be written.
         """
-        path = database.with_name(f"{database.name}.lock")
+        path = lock_of(database)
         self._file = -1
         forget_in_children(self)
         try:

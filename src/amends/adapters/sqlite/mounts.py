@@ -34,22 +34,38 @@ def kind_of(file: Path) -> str:
     Args:
         file: without symbolic links, as `amends.adapters.sqlite.opening.checked_path` gives it.
     """
-    try:
-        lines = os.fsdecode(MOUNTS.read_bytes()).splitlines()
-    except OSError:
-        return ""
-    found = [_mount(line) for line in lines if " - " in line]
-    on_the_way = [(len(place.parts), number, kind) for number, (place, kind) in enumerate(found) if _is_in(file, place)]
+    found = enumerate(_mounts())
+    on_the_way = [(len(place.parts), number, kind) for number, (place, kind) in found if _is_in(file, place)]
     return max(on_the_way)[-1] if on_the_way else ""  # of two at one place, the later one hides the other
 
 
-def durability_of(kind: str) -> str:
-    """What a commit survives on a file system of a kind: ``full``, or ``reduced`` and why."""
+def is_alone(file: Path) -> bool:
+    """Whether a file is mounted itself, and so without what is to lie beside it, as containers are given files."""
+    return any(place == file for place, _ in _mounts())
+
+
+def durability_of(kind: str, *, is_alone: bool = False) -> str:
+    """What a commit survives on a file system of a kind: ``full``, or ``reduced`` and why.
+
+    Args:
+        kind: as `kind_of` gives it.
+        is_alone: see `is_alone`.
+    """
+    if is_alone:
+        return f"{REDUCED}the file alone is mounted, and its log goes with the container: mount the directory"
     if kind in IN_MEMORY:
         return f"{REDUCED}{kind} keeps nothing over a reboot"
     if kind in OF_A_NETWORK:
         return f"{REDUCED}{kind} is a network's file system, whose locks and syncs SQLite cannot rely on"
     return FULL
+
+
+def _mounts() -> list[tuple[Path, str]]:
+    try:
+        lines = os.fsdecode(MOUNTS.read_bytes()).splitlines()
+    except OSError:
+        return []
+    return [_mount(line) for line in lines if " - " in line]
 
 
 def _mount(line: str) -> tuple[Path, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Final
 
 import apsw
@@ -15,6 +17,10 @@ REFUSALS: Final[dict[type[apsw.Error], type[StoreError]]] = {
     apsw.TooBigError: StoreTooBig,
 }
 """Those after which the store goes on. Whatever is not here is a `StoreFailed`."""
+
+NO_SPACE: Final = {errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.EFBIG}
+"""What a write meets at the end of a quota, or of what a process may write into one file: SQLite takes ENOSPC alone for
+a full disk."""
 
 TAKEN: Final = {apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_ROWID}
 """Somebody else wrote the row first. Any other constraint is broken by a row that never should have been made."""
@@ -34,9 +40,17 @@ WORDS: Final[dict[type[apsw.Error], str]] = {
 }
 
 
-def refusal_of(error: apsw.Error) -> StoreError:
-    """What an error of SQLite is to whoever reads and writes a store."""
-    if isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", None) in TAKEN:
+def refusal_of(error: apsw.Error, system_errno: int = 0) -> StoreError:
+    """What an error of SQLite is to whoever reads and writes a store.
+
+    Args:
+        error: SQLite's.
+        system_errno: what the system said last, as far as SQLite knows.
+    """
+    code = getattr(error, "extendedresult", None)
+    if code == apsw.SQLITE_IOERR_WRITE and system_errno in NO_SPACE:
+        return StoreFull(f"{WORDS[apsw.FullError]} ({os.strerror(system_errno)})")
+    if isinstance(error, apsw.ConstraintError) and code in TAKEN:
         return StoreConflict(f"a row is there already: {error}")
     return REFUSALS.get(type(error), StoreFailed)(words_of(error))
 

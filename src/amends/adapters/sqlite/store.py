@@ -13,7 +13,7 @@ from amends.adapters.sqlite.client_keys import ClientKeys
 from amends.adapters.sqlite.database import Database, close
 from amends.adapters.sqlite.files import Files
 from amends.adapters.sqlite.lock import EngineLock
-from amends.adapters.sqlite.mounts import FULL, durability_of, kind_of
+from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reading import Reading
 from amends.adapters.sqlite.rows import block_values
@@ -48,7 +48,7 @@ class SqliteStore:
             opened.callback(close, connection)
             self._database = Database(connection, None if vfs else _files_of(file))
             opened.callback(self._database.close)
-            reading = self._checked(file, FULL if vfs else durability_of(kind_of(file)))
+            reading = self._checked(file, FULL if vfs else durability_of(kind_of(file), is_alone=is_alone(file)))
             opened.pop_all()
         self.saga, self.sagas = reading.saga, reading.sagas
         self.entity, self.entities, self.shapes = reading.entity, reading.entities, reading.shapes
