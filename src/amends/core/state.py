@@ -6,8 +6,7 @@ into a table of it (`amends.core.table`). Answers, attempts and times travel bes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from amends.core.definition import Saga, Step
@@ -36,20 +35,29 @@ class Debt(Enum):
     SETTLED = "settled"
 
 
+Asked = tuple[tuple[int, Kind], ...]
+"""Members of the current group that were asked and have not answered, and what they were asked."""
+
+
 @dataclass(frozen=True, slots=True)
-class Forward:
+class _AtAGroup:
+    group: int
+    members: tuple[Status, ...]
+    asked: Asked = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Look once who is asked: a state is made once, and looked at by every saga that comes to it."""
+        object.__setattr__(self, "asked", _asked(self.members))
+
+
+@dataclass(frozen=True, slots=True)
+class Forward(_AtAGroup):
     """Going on. All groups before `group` are done, all after it pending."""
 
-    group: int
-    members: tuple[Status, ...]
-
 
 @dataclass(frozen=True, slots=True)
-class Backward:
+class Backward(_AtAGroup):
     """Going back. All groups before `group` are done, all after it undone. It never becomes `Forward` again."""
-
-    group: int
-    members: tuple[Status, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +149,9 @@ def begin(saga: Saga) -> Forward:
 
 def underway(state: State) -> Underway | None:
     """Where the saga is on its way, also while it waits for an operator; ``None`` when it is final."""
-    if isinstance(state, NeedsOperator):
-        return state.at
-    return state if isinstance(state, Underway) else None
+    if state.__class__ is Forward or state.__class__ is Backward:  # not isinstance: each input asks twenty times
+        return state
+    return state.at if isinstance(state, NeedsOperator) else None
 
 
 def member_of(saga: Saga, state: State, member: int) -> Step:
@@ -153,12 +161,13 @@ def member_of(saga: Saga, state: State, member: int) -> Step:
     return saga.groups[at.group][member]
 
 
-def asked(state: State) -> Iterator[tuple[int, Kind]]:
+def asked(state: State) -> Asked:
     """What participants have been asked and have not answered: member of the current group, and what."""
-    at = underway(state)
-    for member, status in enumerate(at.members if at else ()):
-        if status in ASKED:
-            yield member, ASKED[status]
+    return at.asked if (at := underway(state)) else ()
+
+
+def _asked(members: tuple[Status, ...]) -> Asked:
+    return tuple((member, ASKED[status]) for member, status in enumerate(members) if status in ASKED)
 
 
 def outstanding(saga: Saga, state: State) -> tuple[str, ...]:
