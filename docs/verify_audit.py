@@ -13,12 +13,8 @@ from types import SimpleNamespace
 
 BLOCKS = "SELECT number, at_ms, before, head, started, ended, records FROM blocks WHERE number > 0 ORDER BY number"
 SAGAS = "SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version FROM sagas"
-OURS = {
-    "table": "sagas entities client_keys client_key_rows client_key_slices blocks subjects counts shapes set_aside "
-    "in_force",
-    "view": "saga_list entity_list audit saga_counts",
-    "index": "sagas_due sagas_not_completed",
-}
+TABLES = "sagas entities client_keys client_key_rows client_key_slices blocks subjects counts shapes set_aside in_force"
+OURS = {"table": TABLES, "view": "saga_list entity_list audit saga_counts", "index": "sagas_due sagas_not_completed"}
 
 
 def faults_of_file(path, head):
