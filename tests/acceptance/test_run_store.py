@@ -111,7 +111,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
 
     ran = subprocess.run(words, env=environment(), capture_output=True, text=True, check=False, preexec_fn=small_files)
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.startswith("amends: the storage failed: ")
+    assert ran.stderr.startswith("amends: there is no space left")
     assert ran.stderr.count("\n") == 1
     assert amends("run", "--json", "--db", tmp_path / "shop.db", path).out == amends("run", "--json", path).out
 
