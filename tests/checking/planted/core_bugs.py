@@ -32,11 +32,11 @@ GAVE_UP = "if said is Said.UNKNOWN and isinstance(at, Forward) else _gave_up(sag
 PROBE_SAID = "if said in (Said.UNKNOWN, Said.EXPIRED):\n        return Status.PROBING"
 UNDO_SAID = "return Status.UNDOING if said in (Said.UNKNOWN, Said.FAILED) else Status.STUCK"
 KNOWN = "if key in inbox:"
-UNDOES = "elif isinstance(acted, Done):\n        call = replace(request.call, answer=acted.answer)"
+UNDOES = "elif isinstance(acted, Done):\n        call = replace(request.call, answer=deepcopy(acted.answer))"
 STUCK_BEHIND = "return Status.STUCK if status is not Status.STUCK else None"
 PROBE_FOUND = "if said in YES:\n        return Status.DONE\n    if said in"
 SETTLES = "at_ms = max(at_ms, last.acted_ms + milliseconds(step.settles_within_s or 0))"
-UNDO_READS = "answers.get(step.event) if kind is Kind.UNDO else None"
+UNDO_READS = "answers.get(step.event) if kind in (Kind.UNDO, Kind.UNDO_LATE) else None"
 OWED = "owed = [step for group in saga.groups[: at.group] for step in group]"
 LEFT = "all or nothing is left"
 TWICE = "an effect happens twice"
@@ -104,8 +104,8 @@ BUGS: Final = [
     # --- what travels beside it ---
     Bug("a probe is sent too early", "waiting", SETTLES,
         "at_ms = max(at_ms, last.acted_ms)", "tickets", 2, "a probe waits until its action has settled"),
-    Bug("a request is sent again with a dead key", "waiting", "return key_is_dead or (is_limited",
-        "return (is_limited", "pays", 1, "nothing is sent again with a dead key"),
+    Bug("a request is sent again with a dead key", "waiting", "return is_late or key_is_dead(step, waiting, at_ms)",
+        "return is_late", "pays", 1, "nothing is sent again with a dead key"),
     Bug("answers are lost before the undo", "walk", UNDO_READS,
         "None", "receipts", 1, REVERSE),
     Bug("each attempt has a key of its own", "walk", "key_of(saga_id, step, kind), attempt",
