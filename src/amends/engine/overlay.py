@@ -136,6 +136,7 @@ class Overlay:
         sheets: the same, with what is known beside it.
         views: the same, as others than sagas meet them.
         fresh: ids that are taken to be nobody's yet, without a look at the store.
+        pending: what was written by `write` since the last `keep`, to be taken back.
     """
 
     def __init__(self, shelf: Shelf) -> None:
@@ -145,7 +146,7 @@ class Overlay:
             shelf: the entities as the last commit left them.
         """
         self._shelf = shelf
-        self._written: list[Touched] = []
+        self.pending: list[Touched] = []
         self._recorded: set[tuple[str, str]] = set()
         self._relearned: set[str] = set()
         self._is_over = False
@@ -238,19 +239,12 @@ class Overlay:
             put(values, entity_id, None)
         else:
             Entities.__setitem__(values, entity_id, value)
-        self._written.append((values, entity_id, before))
+        self.pending.append((values, entity_id, before))
         may_change[entity_id] = None
-
-    @property
-    def is_written(self) -> bool:
-        """Whether anything was written by `write` since the last `keep`."""
-        return bool(self._written)
 
     def written(self) -> dict[tuple[str, str], str]:
         """What was written by `write` since the last `keep`: service and id to the entity's JSON."""
-        return {
-            (values.service, entity_id): kept_text(raw(values, entity_id)) for values, entity_id, _ in self._written
-        }
+        return {(values.service, entity_id): kept_text(raw(values, entity_id)) for values, entity_id, _ in self.pending}
 
     def recorded(self, service: str, entity_id: str) -> None:
         """An entity has a record of its own, and so a row, also where it is gone before it was ever stored.
@@ -270,12 +264,12 @@ class Overlay:
 
     def keep(self) -> None:
         """What was written by `write` since the last time is there to stay."""
-        self._written.clear()
+        self.pending.clear()
 
     def take_back(self) -> None:
         """What was written by `write` since the last `keep` was never written."""
-        self.restore(reversed(self._written))
-        self._written.clear()
+        self.restore(reversed(self.pending))
+        self.pending.clear()
 
     def rows(self, over: Collection[str] = ()) -> Iterator[tuple[str, list[EntityRow], dict[str, Kept]]]:
         """For each service the rows of the entities that are not as they were, and what is stored once they are.

@@ -300,14 +300,18 @@ def opened_request(request: Request) -> Request:
     return dataclasses.replace(request, body=opened(request.body), call=call)
 
 
+def is_flat(value: Any) -> bool:
+    """Whether a value is a tuple of what cannot be changed: nobody needs a copy of it."""
+    return type(value) is tuple and SCALARS.issuperset(map(type, value))
+
+
 def own(value: Any) -> Any:
     """A copy of what a caller gave, of whatever type, for one who may change it.
 
     Raises:
         Exception: it cannot be copied.
     """
-    is_flat = type(value) in SCALARS or (type(value) is tuple and SCALARS.issuperset(map(type, value)))
-    return value if is_flat else deepcopy(value)
+    return value if type(value) in SCALARS or is_flat(value) else deepcopy(value)
 
 
 def storable(outcome: Outcome, what: str) -> Outcome:

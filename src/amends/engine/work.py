@@ -22,6 +22,7 @@ from amends.core.messages import (
     Decline,
     Done,
     Effect,
+    End,
     Halt,
     Input,
     Kind,
@@ -50,6 +51,7 @@ from amends.engine.values import (
     PLAIN_IS,
     UTF_8_MAX,
     Sealed,
+    is_flat,
     json_of,
     opened,
     opened_request,
@@ -268,10 +270,10 @@ class Work:
         prepare = form.saga.prepare
         if prepare is None:
             return self.start(form, saga_id, asked)
-        if self.overlay.is_written:
+        if self.overlay.pending:
             self.settle()
-        request = prepare(self.entities, saga_id, _own(asked, form.saga.name))
-        if self.overlay.is_written:
+        request = prepare(self.entities, saga_id, asked if is_flat(asked) else _own(asked, form.saga.name))
+        if self.overlay.pending:
             self.overlay.take_back()
             raise ParticipantError(f"saga {form.saga.name!r}: prepare wrote to an entity; it only reads")
         if isinstance(request, Refused):
@@ -448,10 +450,6 @@ class Work:
         if self._size > self._bytes_max:
             raise TurnFull(self._size, done)
 
-    def _refuse_too_much(self) -> None:
-        if self._size > ROWS_FACTOR * self._bytes_max:
-            raise TurnFull(self._size, 0)
-
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
         return not (self._records or self.keys or self.set_aside)
@@ -467,12 +465,13 @@ class Work:
             TurnFull: it is more than one commit holds.
         """
         counts = Counter[tuple[str, str]]()
-        sagas, lives = list[SagaRow](), dict[str, Live | None]()
+        sagas, lives, rows_max = list[SagaRow](), dict[str, Live | None](), ROWS_FACTOR * self._bytes_max
         for live in self.sagas.values():
             row = _row_of(live, self.now_ms)
             sagas.append(row)
             self._size += len(row.body)
-            self._refuse_too_much()
+            if self._size > rows_max:
+                raise TurnFull(self._size, 0)
             if UTF_8_MAX * len(row.body) > self._value_bytes_max:  # else none of its answers is too large
                 refuse_large_answers(live.run.answers.values(), self._value_bytes_max)
             is_over = row.due_ms is None
@@ -484,9 +483,10 @@ class Work:
         entities, kept = list[EntityRow](), dict[str, dict[str, Kept]]()
         for service, rows, stored in self.overlay.rows(self.overlay.fresh & self.ended.keys()):
             entities += rows
-            size = sum(len(row.body or "") for row in rows)
+            size = sum(map(len, filter(None, map(_BODY, rows))))
             self._size += size
-            self._refuse_too_much()
+            if self._size > rows_max:
+                raise TurnFull(self._size, 0)
             for entity in rows if UTF_8_MAX * size > self._value_bytes_max else ():
                 self._refuse_large_entity(f"{service}/{entity.entity_id}", entity.body or "")
             kept[service] = stored
@@ -624,6 +624,8 @@ class Work:
                 changes = form.told(effect.changes, in_full=waits_inside)
                 self.record(effect.saga_id, effect.number, effect.cause + more, changes)
                 more = ""
+            elif isinstance(effect, End):
+                pass  # most effects but the record are one: `Begin` and `hear` see it by themselves
             elif isinstance(effect, Send) and effect.request.kind is Kind.UNDO_LATE:
                 self.late_undos.append((run.saga.step(effect.request.step), effect))
             elif isinstance(effect, Send):
@@ -696,6 +698,7 @@ def _own(given: Any, what: str) -> Any:
 
 
 _KIND: Final[Callable[[SagaRow], tuple[str, str]]] = attrgetter("definition", "status")
+_BODY: Final[Callable[[EntityRow], str | None]] = attrgetter("body")
 
 
 def _row_of(live: Live, now_ms: int) -> SagaRow:
