@@ -16,28 +16,63 @@ from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 SCALARS: Final = frozenset((int, str, bool, NoneType))
 FINITE: Final = "type({0}) is float and -inf < {0} < inf"
 
+Touched = tuple[dict[str, Any], str, Any]
+"""An entity that may have been written: its service's entities, its id, and what was kept of it before."""
+
 Names = dict[str, Any]
 """What the expression calls by a name of ours."""
 
 
 def closed(kind: Any) -> Callable[[Any], bool] | None:
     """Whether a value is closed, given the type that it is declared to have; ``None`` when no value of the type is."""
-    names: Names = {"SCALARS": SCALARS, "inf": inf}
+    names = _names()
+    looks = _looks(kind, names)
+    if looks is None:
+        return None
+    return _made(["def look(value):", *looks, "return True"], names)
+
+
+def all_closed(kinds: Sequence[Any]) -> Callable[[Sequence[Touched]], bool]:
+    """Whether all that was written of some entities is closed: the looks of `closed`, one after the other.
+
+    Args:
+        kinds: of which type each of them is; ``None`` for one that is not to be looked at.
+    """
+    names = {**_names(), "kept": dict.get}
+    lines = ["def look(touched):"]
+    for place, kind in enumerate(kinds):
+        looks = None if kind is None else _looks(kind, names)
+        if looks is not None:
+            written = [f"entities, entity_id, before = touched[{place}]", "value = kept(entities, entity_id)"]
+            lines += [*written, "if value is not before:", *(f"    {line}" for line in looks)]
+    return _made([*lines, "return True"], names)
+
+
+def _made(lines: Sequence[str], names: Names) -> Callable[[Any], bool]:
+    exec("\n    ".join(lines), names)  # noqa: S102 - our own text
+    return cast("Callable[[Any], bool]", names["look"])
+
+
+def _names() -> Names:
+    return {"SCALARS": SCALARS, "inf": inf}
+
+
+def _looks(kind: Any, names: Names) -> list[str] | None:
+    """Write the look at ``value`` as statements that return ``False`` when it is not closed."""
     test = _test(kind, "value", names, ())
     if test is None:
         return None
-    lines = ["def is_closed(value):", f"return {test}"]
     parts = _parts(kind) if isinstance(kind, type) and issubclass(kind, tuple) else None
-    if parts:  # taken apart all at once, since looking each of them up takes longer than the look at it
-        names["kind"], given = kind, [f"part_{place}" for place in range(len(parts))]
-        looks = [f"({_test(part, name, names, (kind,))})" for name, part in zip(given, parts.values(), strict=True)]
-        lines[1:] = [
-            f"if type(value) is not kind or len(value) != {len(parts)}: return False",
-            f"{', '.join(given)}, = value",
-            f"return {' and '.join(looks)}",
-        ]
-    exec("\n    ".join(lines), names)  # noqa: S102 - our own text
-    return cast("Callable[[Any], bool]", names["is_closed"])
+    if not parts:
+        return [f"if not ({test}): return False"]
+    names[name := f"class_{len(names)}"] = kind  # taken apart at once: to look each part up takes longer than the look
+    given = [f"part_{place}" for place in range(len(parts))]
+    looks = [f"({_test(part, each, names, (kind,))})" for each, part in zip(given, parts.values(), strict=True)]
+    return [
+        f"if type(value) is not {name} or len(value) != {len(parts)}: return False",
+        f"{', '.join(given)}, = value",
+        f"if not ({' and '.join(looks)}): return False",
+    ]
 
 
 def _test(kind: Any, value: str, names: Names, within: Sequence[Any]) -> str | None:

@@ -33,6 +33,7 @@ from amends.core.state import (
 from amends.core.step import Run
 from amends.core.table import Entry
 from amends.core.waiting import Waiting
+from amends.engine.closed import Touched, all_closed
 from amends.engine.values import PLAIN, Codec, Sealed, codec_of, json_of
 from amends.errors import DefinitionError
 from amends.stored import (
@@ -316,6 +317,7 @@ class EntityForms:
     def __init__(self) -> None:
         self._types: dict[str, set[Any]] = {}
         self._codecs: dict[str, Codec] = {}
+        self._looks: dict[Form, Callable[[Sequence[Touched]], bool]] = {}
         self.on_other: Callable[[str], None] = _nothing
 
     def learn_saga(self, saga: Saga) -> None:
@@ -374,8 +376,22 @@ class EntityForms:
         codec = self._codecs.get(service)
         if codec is None:
             kind = self.kind_of(service) or Any
+            self._looks.clear()
             codec = self._codecs[service] = codec_of(kind, f"the entities of {service}, {kind},")
         return codec
+
+    def are_closed(self, form: Form, touched: Sequence[Touched]) -> bool:
+        """Whether what a saga's steps left of their entities is closed, but where each write is looked at by itself.
+
+        Args:
+            form: of the saga.
+            touched: for each of `Form.asks` the entity.
+        """
+        look = self._looks.get(form)
+        if look is None:
+            codecs = [self.codec(service) for service, _ in form.asks]
+            look = self._looks[form] = all_closed([None if codec.is_ever_open else codec.kind for codec in codecs])
+        return look(touched)
 
     def _learn(self, service: str, function: Callable[..., Any] | None) -> bool:
         kinds = self._types.setdefault(service, set())

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, M
 from typing import Any, Final, NamedTuple
 
 from amends.core.definition import A_NAME, is_name
-from amends.engine.codec import EntityForms
+from amends.engine.codec import EntityForms, Form
 from amends.engine.entities import Entities, entities_of, kept_text, put, raw, settle
 from amends.engine.values import Codec, Sealed, json_of, shown
 from amends.errors import AmendsError, ParticipantError
@@ -128,6 +128,10 @@ class Sheet(NamedTuple):
     touched: dict[str, None]
 
 
+Place = tuple[Callable[[Any], str], Entities, dict[str, Kept], dict[str, None]]
+"""From a request to the id of an entity, and what is known of its service in one batch; see `Sheet`."""
+
+
 class Overlay:
     """What a batch sees of the entities.
 
@@ -136,6 +140,7 @@ class Overlay:
         sheets: the same, with what is known beside it.
         views: the same, as others than sagas meet them.
         fresh: ids that are taken to be nobody's yet, without a look at the store.
+        is_over: whether the batch is committed, or given up.
         pending: what was written by `write` since the last `keep`, to be taken back.
     """
 
@@ -149,7 +154,8 @@ class Overlay:
         self.pending: list[Touched] = []
         self._recorded: set[tuple[str, str]] = set()
         self._relearned: set[str] = set()
-        self._is_over = False
+        self._places: dict[Form, list[Place]] = {}
+        self.is_over = False
         self.values = Values(shelf)
         self.sheets = Sheets(self.values)
         self.fresh: set[str] = set()
@@ -157,7 +163,7 @@ class Overlay:
 
     def end(self) -> None:
         """Nothing is read or written here any more: the batch is committed, or given up."""
-        self._is_over = True
+        self.is_over = True
 
     def expect_open(self) -> None:
         """Refuse whoever kept the entities, or the unit of work, of a batch that is over.
@@ -165,30 +171,41 @@ class Overlay:
         Raises:
             ParticipantError: it is.
         """
-        if self._is_over:
+        if self.is_over:
             raise ParticipantError(
                 "this unit of work is over, and nothing that is done in it is stored; read and write within the "
                 "function that it was given to"
             )
 
-    def touch(self, asks: Iterable[tuple[str, Callable[[Any], str]]], request: Any) -> list[Touched]:
+    def places_of(self, form: Form) -> list[Place]:
+        """Where in this batch the entities are that the local steps of a definition are about."""
+        places = self._places.get(form)
+        if places is None:
+            places = self._places[form] = [self.place(*ask) for ask in form.asks]
+        return places
+
+    def place(self, service: str, id_of: Callable[[Any], str]) -> Place:
+        """Where in this batch the entities of a service are."""
+        return (id_of, *self.sheets[service])
+
+    def touch(self, places: Iterable[Place], request: Any) -> list[Touched]:
         """Look at what a saga's steps are about, so that they find it in `values`.
 
         Args:
-            asks: service, and from the request to the entity's id, of each of its local steps.
+            places: what they are about; see `places_of`.
             request: the saga's.
 
         Raises:
             EntityDamaged: a row cannot be read.
             Exception: whatever an id's function raises.
         """
-        touched, sheets, fresh = list[Touched](), self.sheets, self.fresh
-        for service, id_of in asks:
-            entity_id, (values, stored, may_change) = id_of(request), sheets[service]
+        touched, fresh = list[Touched](), self.fresh
+        for id_of, values, stored, may_change in places:
+            entity_id = id_of(request)
             before = raw(values, entity_id)
             if before is None and entity_id not in fresh and entity_id not in stored:
-                _refuse_no_id(service, entity_id)
-                before = self.load(service, entity_id)
+                _refuse_no_id(values.service, entity_id)
+                before = self.load(values.service, entity_id)
             may_change[entity_id] = None
             touched.append((values, entity_id, before))
         return touched

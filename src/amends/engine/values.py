@@ -140,6 +140,7 @@ class Codec:
     """How the values of a declared type are kept and read back.
 
     Attributes:
+        kind: the type; ``Any`` where none is declared.
         is_closed: whether a value is closed.
         is_ever_open: whether a value can be of the type and not be closed.
     """
@@ -150,7 +151,7 @@ class Codec:
         Raises:
             TypeError: its values cannot be read back.
         """
-        self._kind = kind
+        self.kind = kind
         self.decode: Final = msgspec.json.Decoder(kind).decode
         for other in _foreign(msgspec.inspect.type_info(kind)):
             raise TypeError(f"{other.__module__}.{other.__qualname__} is of no kind that JSON is read as")
@@ -192,7 +193,7 @@ class Codec:
         return self.kept(self.decode(text), text)
 
     def _name(self) -> str:
-        return "plain JSON" if self._kind is Any else str(getattr(self._kind, "__qualname__", self._kind))
+        return "plain JSON" if self.kind is Any else str(getattr(self.kind, "__qualname__", self.kind))
 
 
 def codec_of(kind: Any, what: str) -> Codec:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from json.encoder import encode_basestring_ascii as quoted
 from operator import attrgetter
@@ -380,7 +380,8 @@ class Work:
         Raises:
             ParticipantError: this unit of work is over.
         """
-        self.overlay.expect_open()
+        if self.overlay.is_over:
+            self.overlay.expect_open()
         if not cause.isascii():
             cause = worded(cause)  # whoever reads it back takes no lone surrogate
         line = f"[{quoted(subject)},{number},{self.now_ms},{quoted(cause)},{changes}]"
@@ -503,7 +504,7 @@ class Work:
     # Inside ---------------------------------------------------------------------------------------------------
 
     def _stepped(
-        self, form: Form, request: Any, given: Iterable[Any], take: Callable[[Any], tuple[Run, tuple[Effect, ...]]]
+        self, form: Form, request: Any, given: Sequence[Any], take: Callable[[Any], tuple[Run, tuple[Effect, ...]]]
     ) -> tuple[Run, Sequence[Effect]]:
         """Take a step with the entities at hand; where that is not safe, or a participant raises, one at a time.
 
@@ -512,13 +513,14 @@ class Work:
         """
         if not form.asks:
             return take(None)
-        if self._is_careful or not form.walks or type(request) is Sealed or Sealed in map(type, given):
+        if self._is_careful or not form.walks or type(request) is Sealed or (given and Sealed in map(type, given)):
             return self._asked(form, *take(None))
         touched: list[Touched] = []
         try:
-            touched = self.overlay.touch(form.asks, request)
+            touched = self.overlay.touch(self.overlay.places_of(form), request)
             run, effects = take(self.overlay.values)
-            self.overlay.settle(touched)
+            if not self._wares.entity_forms.are_closed(form, touched):
+                self.overlay.settle(touched)
             form.walks = not run.answers or all(map(PLAIN.is_closed, run.answers.values()))
             if form.walks and type(run.reason) is str:
                 return run, effects
@@ -548,7 +550,7 @@ class Work:
         touched: list[Touched] = []
         try:
             assert asked.entity is not None, "a local step has an entity"
-            touched = self.overlay.touch(((asked.service, asked.entity),), opened(request.body))
+            touched = self.overlay.touch([self.overlay.place(asked.service, asked.entity)], opened(request.body))
             outcome = self._outcome(asked, request, *touched)
         except EntityDamaged as error:
             self.put_aside(error.row)
@@ -683,10 +685,11 @@ def _kept(form: Form, request: Any, most: int) -> tuple[str, Any]:
             f"{form.saga.name}: {what} cannot be stored: {error}; declare its type as the saga's request, "
             f"or use {PLAIN_IS}"
         ) from error
-    try:
-        refuse_too_large(text, most)
-    except ValueError as error:
-        raise RequestRefused(f"{form.saga.name}: {what} cannot be stored: {error}") from error
+    if UTF_8_MAX * len(text) > most:
+        try:
+            refuse_too_large(text, most)
+        except ValueError as error:
+            raise RequestRefused(f"{form.saga.name}: {what} cannot be stored: {error}") from error
     return text, kept
 
 
