@@ -20,7 +20,7 @@ from amends.engine.exceptions import answerable
 from amends.engine.flights import Flight
 from amends.engine.outside import refuse_unasked
 from amends.engine.stirring import place, stir, withdraw
-from amends.engine.values import shown
+from amends.engine.values import are_flat, shown
 from amends.engine.work import Work
 from amends.errors import ParticipantError, RequestRefused
 
@@ -129,11 +129,11 @@ class Begin:
 
     def carry_out(self, work: Work) -> list[Any]:
         """For each a `Run`, the id of the saga that its key started before, or the exception that refused it."""
-        begun = [*self.before]
+        begun, is_flat = [*self.before], self.form.saga.prepare is not None and are_flat(self.asked)
         for done, (asked, key) in enumerate(zip_longest(self.asked, self.keys)):
             work.refuse_if_full(done)
             try:
-                begun.append(_begun(work, self.form, asked, key))
+                begun.append(_begun(work, self.form, asked, key, is_flat=is_flat))
             except BaseException as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
                 work.overlay.take_back()
                 begun.append(answerable(error))
@@ -157,17 +157,17 @@ class Begin:
         return [*self.before, *[error] * len(self.asked)] if self.before else error
 
 
-def _begun(work: Work, form: Form, asked: Any, key: str | None) -> Run | str | RequestRefused:
+def _begun(work: Work, form: Form, asked: Any, key: str | None, *, is_flat: bool) -> Run | str | RequestRefused:
     """Where a new saga stands, the id of the one that the key started before, or why none was started."""
     if key is None:
-        return work.begin(form, asked)
+        return work.begin(form, asked, is_flat=is_flat)
     digest = digest_of(form.saga.name, asked)
     answer = work.recall(key, digest, partial(digest_by_position, form.saga.name, asked))
     if answer is not None:
         known = msgspec.json.decode(answer)
         return known[SAGA] if SAGA in known else RequestRefused(known[REFUSED])
     try:
-        run = work.begin(form, asked)
+        run = work.begin(form, asked, is_flat=is_flat)
     except RequestRefused as refused:
         work.overlay.take_back()
         reason = worded(refused)

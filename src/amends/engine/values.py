@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
+from itertools import chain
 from math import isfinite
 from typing import Any, Final
 
@@ -301,9 +302,9 @@ def opened_request(request: Request) -> Request:
     return dataclasses.replace(request, body=opened(request.body), call=call)
 
 
-def is_flat(value: Any) -> bool:
-    """Whether a value is a tuple of what cannot be changed: nobody needs a copy of it."""
-    return type(value) is tuple and SCALARS.issuperset(map(type, value))
+def are_flat(values: Sequence[Any]) -> bool:
+    """Whether these are tuples of what cannot be changed: nobody needs a copy of them."""
+    return {*map(type, values)} == {tuple} and SCALARS.issuperset(map(type, chain.from_iterable(values)))
 
 
 def own(value: Any) -> Any:
@@ -312,7 +313,7 @@ def own(value: Any) -> Any:
     Raises:
         Exception: it cannot be copied.
     """
-    return value if type(value) in SCALARS or is_flat(value) else deepcopy(value)
+    return value if type(value) in SCALARS else deepcopy(value)
 
 
 def storable(outcome: Outcome, what: str) -> Outcome:

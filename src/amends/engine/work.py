@@ -51,7 +51,6 @@ from amends.engine.values import (
     PLAIN_IS,
     UTF_8_MAX,
     Sealed,
-    is_flat,
     json_of,
     opened,
     opened_request,
@@ -259,8 +258,13 @@ class Work:
         """The sagas that this batch looked at, as they stand now."""
         return (live.run for live in {**self._looked_at, **self.sagas}.values())
 
-    def begin(self, form: Form, asked: Any) -> Run:
+    def begin(self, form: Form, asked: Any, *, is_flat: bool = False) -> Run:
         """Start a saga, and carry it as far as it gets without asking anybody outside.
+
+        Args:
+            form: of its definition.
+            asked: what `Saga.prepare` gets a copy of, or the request.
+            is_flat: whether no copy is needed, since nothing in it can be changed.
 
         Raises:
             RequestRefused: `Saga.prepare` refused, or the request cannot be stored.
@@ -272,7 +276,7 @@ class Work:
             return self.start(form, saga_id, asked)
         if self.overlay.pending:
             self.settle()
-        request = prepare(self.entities, saga_id, asked if is_flat(asked) else _own(asked, form.saga.name))
+        request = prepare(self.entities, saga_id, asked if is_flat else _own(asked, form.saga.name))
         if self.overlay.pending:
             self.overlay.take_back()
             raise ParticipantError(f"saga {form.saga.name!r}: prepare wrote to an entity; it only reads")
