@@ -651,7 +651,8 @@ class Engine:
         self._due_ms = self._clock.now_ms()
         if self._stopped is not None:  # it is to end now: what is kept is asked again at the next start
             raise full
-        log.error("%s; what participants answered is kept, and tried again", full)
+        if kept or not batch:  # else everybody who asked was told
+            log.error("%s; what participants answered is kept, and tried again", full)
         await asyncio.sleep(SPACE_PAUSE_S)
 
     def _refuse(self, reason: EngineStopped) -> None:
