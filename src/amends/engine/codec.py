@@ -307,17 +307,21 @@ def _nothing(_service: str) -> None:
     """Nobody asked."""
 
 
+Look = Callable[[Sequence[Touched]], bool]
+
+
 class EntityForms:
     """How the entities of each service are read back: as what the first parameters of its functions are declared.
 
     Attributes:
+        looks: what `look_of` gave before.
         on_other: called with a service when a command tells other types of its entities.
     """
 
     def __init__(self) -> None:
         self._types: dict[str, set[Any]] = {}
         self._codecs: dict[str, Codec] = {}
-        self._looks: dict[Form, Callable[[Sequence[Touched]], bool]] = {}
+        self.looks: dict[Form, Look] = {}
         self.on_other: Callable[[str], None] = _nothing
 
     def learn_saga(self, saga: Saga) -> None:
@@ -376,22 +380,18 @@ class EntityForms:
         codec = self._codecs.get(service)
         if codec is None:
             kind = self.kind_of(service) or Any
-            self._looks.clear()
+            self.looks.clear()
             codec = self._codecs[service] = codec_of(kind, f"the entities of {service}, {kind},")
         return codec
 
-    def are_closed(self, form: Form, touched: Sequence[Touched]) -> bool:
+    def look_of(self, form: Form) -> Look:
         """Whether what a saga's steps left of their entities is closed, but where each write is looked at by itself.
 
-        Args:
-            form: of the saga.
-            touched: for each of `Form.asks` the entity.
+        What it gives takes for each of `Form.asks` the entity that was touched.
         """
-        look = self._looks.get(form)
-        if look is None:
-            codecs = [self.codec(service) for service, _ in form.asks]
-            look = self._looks[form] = all_closed([None if codec.is_ever_open else codec.kind for codec in codecs])
-        return look(touched)
+        codecs = [self.codec(service) for service, _ in form.asks]
+        look = self.looks[form] = all_closed([None if codec.is_ever_open else codec.kind for codec in codecs])
+        return look
 
     def _learn(self, service: str, function: Callable[..., Any] | None) -> bool:
         kinds = self._types.setdefault(service, set())

@@ -140,6 +140,7 @@ class Overlay:
         sheets: the same, with what is known beside it.
         views: the same, as others than sagas meet them.
         fresh: ids that are taken to be nobody's yet, without a look at the store.
+        places: what `places_of` gave before.
         is_over: whether the batch is committed, or given up.
         pending: what was written by `write` since the last `keep`, to be taken back.
     """
@@ -154,7 +155,7 @@ class Overlay:
         self.pending: list[Touched] = []
         self._recorded: set[tuple[str, str]] = set()
         self._relearned: set[str] = set()
-        self._places: dict[Form, list[Place]] = {}
+        self.places: dict[Form, list[Place]] = {}
         self.is_over = False
         self.values = Values(shelf)
         self.sheets = Sheets(self.values)
@@ -179,9 +180,7 @@ class Overlay:
 
     def places_of(self, form: Form) -> list[Place]:
         """Where in this batch the entities are that the local steps of a definition are about."""
-        places = self._places.get(form)
-        if places is None:
-            places = self._places[form] = [self.place(*ask) for ask in form.asks]
+        places = self.places[form] = [self.place(*ask) for ask in form.asks]
         return places
 
     def place(self, service: str, id_of: Callable[[Any], str]) -> Place:

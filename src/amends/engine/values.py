@@ -316,6 +316,11 @@ def own(value: Any) -> Any:
     return value if type(value) in SCALARS else deepcopy(value)
 
 
+def is_bare(outcome: Outcome) -> bool:
+    """Whether an outcome is `Done` and nothing else, as most are."""
+    return outcome.__class__ is Done and outcome.answer is None
+
+
 def storable(outcome: Outcome, what: str) -> Outcome:
     """An outcome with its answer as it is kept.
 
@@ -326,6 +331,8 @@ def storable(outcome: Outcome, what: str) -> Outcome:
     Raises:
         ValueError: an answer that JSON cannot hold, or that would come back as another one.
     """
+    if is_bare(outcome):
+        return outcome
     match outcome:
         case Done(answer) if answer is not None and type(answer) is not Sealed:
             try:

@@ -51,6 +51,7 @@ from amends.engine.values import (
     PLAIN_IS,
     UTF_8_MAX,
     Sealed,
+    is_bare,
     json_of,
     opened,
     opened_request,
@@ -273,7 +274,7 @@ class Work:
         saga_id = self._wares.new_id()
         prepare = form.saga.prepare
         if prepare is None:
-            return self.start(form, saga_id, asked)
+            return self._started_as(form, saga_id, asked)
         if self.overlay.pending:
             self.settle()
         request = prepare(self.entities, saga_id, asked if is_flat else _own(asked, form.saga.name))
@@ -282,7 +283,7 @@ class Work:
             raise ParticipantError(f"saga {form.saga.name!r}: prepare wrote to an entity; it only reads")
         if isinstance(request, Refused):
             raise RequestRefused(worded(request.reason))
-        return self.start(form, saga_id, request)
+        return self._started_as(form, saga_id, request)
 
     def start(self, form: Form, saga_id: str, request: Any) -> Run:
         """Start a saga of a given id, and carry it as far as it gets without asking anybody outside.
@@ -292,6 +293,9 @@ class Work:
         """
         if not saga_id or "/" in saga_id or not saga_id.isprintable():  # a "/" parts a key
             raise RequestRefused(f"{saga_id!r} is no id of a saga: give printable text without '/'")
+        return self._started_as(form, saga_id, request)
+
+    def _started_as(self, form: Form, saga_id: str, request: Any) -> Run:
         if saga_id in self.sagas or (not self._trusts_fresh and self.saga(saga_id) is not None):
             raise RequestRefused(f"there is a saga {saga_id!r} already")
         text, request = _kept(form, request, self._value_bytes_max)
@@ -521,9 +525,10 @@ class Work:
             return self._asked(form, *take(None))
         touched: list[Touched] = []
         try:
-            touched = self.overlay.touch(self.overlay.places_of(form), request)
+            touched = self.overlay.touch(self.overlay.places.get(form) or self.overlay.places_of(form), request)
             run, effects = take(self.overlay.values)
-            if not self._wares.entity_forms.are_closed(form, touched):
+            forms = self._wares.entity_forms
+            if not (forms.looks.get(form) or forms.look_of(form))(touched):
                 self.overlay.settle(touched)
             form.walks = not run.answers or all(map(PLAIN.is_closed, run.answers.values()))
             if form.walks and type(run.reason) is str:
@@ -613,6 +618,8 @@ class Work:
         Raises:
             ParticipantError: such an answer of somebody who can be told.
         """
+        if said.__class__ is Answered and is_bare(said.outcome):
+            return said
         said = _storable(said)
         if isinstance(said, Answered | Resolve):
             try:
