@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.definition import A_NAME, is_name
 from amends.engine.codec import EntityForms, Form
 from amends.engine.entities import Entities, entities_of, kept_text, put, raw, settle
-from amends.engine.values import Codec, Sealed, json_of, shown
+from amends.engine.values import Codec, Sealed, encode, shown
 from amends.errors import AmendsError, ParticipantError
 from amends.stored import EntityRow, Unreadable
 
@@ -302,7 +302,7 @@ class Overlay:
                 value, at = raw(values, entity_id), stored.get(entity_id, NEVER)
                 if value is at.value and (at.version or (service, entity_id) not in self._recorded):
                     continue
-                body = None if value is None else value.text if type(value) is Sealed else json_of(value)
+                body = None if value is None else value.text if type(value) is Sealed else encode(value).decode()
                 if body is None or type(at.value) is not Sealed or body != at.value.text:
                     rows.append(new_row(EntityRow, (service, entity_id, body, at.version + 1)))
                     if body is not None and service in self._relearned:  # it may have been kept as of another type
@@ -370,9 +370,10 @@ class Owned(MutableMapping[str, Any]):
     def get(self, entity_id: str, default: Any = None) -> Any:
         """An entity, or `default` when it does not exist."""
         values = self._values
-        if entity_id not in values:
-            self._overlay.load(self._service, entity_id)
         value = values.get(entity_id)
+        if value is None and entity_id not in values:
+            self._overlay.load(self._service, entity_id)
+            value = values.get(entity_id)
         return default if value is None else value
 
     def __getitem__(self, entity_id: str) -> Any:

@@ -27,7 +27,8 @@ JSON_MAX: Final = 6  # bytes for one in a text: ``\\u0000``
 DEPTH_MAX: Final = 100  # of lists in lists: what is deeper is no data, and whoever walks over it has a stack
 PLAIN_IS: Final = "dicts with text keys, lists, text, finite numbers, True, False and None"
 
-_ENCODER: Final = msgspec.json.Encoder()
+encode: Final = msgspec.json.Encoder().encode
+"""Gives a value's JSON as bytes; `json_of` beside it says what is wrong with a value of somebody's own."""
 
 
 def json_of(value: Any) -> str:
@@ -37,7 +38,7 @@ def json_of(value: Any) -> str:
         TypeError, ValueError: it holds what JSON cannot (an object of a class of its own, a lone surrogate).
     """
     try:
-        return _ENCODER.encode(value).decode()
+        return encode(value).decode()
     except (TypeError, ValueError):
         raise
     except BaseException as error:  # what a value's own code raises is no better than what JSON cannot hold

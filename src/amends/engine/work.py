@@ -51,8 +51,8 @@ from amends.engine.values import (
     PLAIN_IS,
     UTF_8_MAX,
     Sealed,
+    encode,
     is_bare,
-    json_of,
     opened,
     opened_request,
     own,
@@ -689,7 +689,7 @@ def _kept(form: Form, request: Any, most: int) -> tuple[str, Any]:
     is_closed = form.request.is_closed(request)
     what = "the request that prepare gave" if form.saga.prepare else "the request"
     try:
-        text = json_of(request) if is_closed else text_of(request)
+        text = encode(request).decode() if is_closed else text_of(request)
         kept = request if is_closed else form.request.keep(request, text)
     except (TypeError, ValueError) as error:
         raise RequestRefused(
