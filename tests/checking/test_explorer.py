@@ -81,6 +81,33 @@ def test_the_first_counterexample_is_a_shortest_one(bug: participant_bugs.Bug) -
     assert len(found.trace) == shallowest(bug.written, bug.faults)
 
 
+def test_no_fault_is_in_a_counterexample_that_it_can_do_without() -> None:
+    """A refusal behind the pivot takes five moves; a refused undo takes four, one of them a fault."""
+
+    def refuses(kept: Shelf, buy: Buy) -> Refused:
+        return Refused("closed")
+
+    scenario = small(shelf(take, refuses), ship(), local("SHELF_COUNTED", refuses, entity=lambda _: "shelf"))
+    for faults in (0, 2):
+        found = explore(scenario, faults=faults)
+        assert rule_of(found) == "a step behind the pivot is refused"
+        assert found.counterexample is not None
+        assert [seen.move.cost for seen in found.counterexample.trace] == [0] * 5
+
+
+def test_what_never_ends_by_itself_is_found_before_any_fault_is_tried() -> None:
+    """Two faults would take hundreds of worlds; a card company that never answers shows without one."""
+
+    def fails(client: Any, buy: Buy, call: Call) -> None:
+        raise TimeoutError("nobody there")
+
+    found = explore(small(card(fails, fails), ship(), CARD=adapter(participant_bugs.Bank)), faults=2)
+    assert rule_of(found) == "every saga ends"
+    assert found.counterexample is not None
+    assert not any(seen.move.cost for seen in found.counterexample.trace)
+    assert found.progress.states < 50
+
+
 def test_every_world_is_met() -> None:
     """As many as a depth-first walk meets, and as many moves."""
     found = explore(ONE_ORDER, faults=2)

@@ -1,12 +1,14 @@
-"""Breadth first over all worlds, so that the first counterexample is a shortest one.
+"""Over all worlds: those of no fault first, then those of one, of two; among them breadth first.
 
-Visited worlds are kept by their full value, so that no two are ever taken for one.
+So the first counterexample has the fewest faults, and among these the fewest moves; and a saga that never ends by
+itself is found before any fault is tried. Visited worlds are kept by their full value, so that no two are ever taken
+for one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -46,7 +48,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counterexample:
-    """A shortest way to a world in which a rule is broken.
+    """A way to a world in which a rule is broken: one with the fewest faults, and among these the fewest moves.
 
     Attributes:
         broken: the rule, and how.
@@ -128,81 +130,100 @@ class _Search:
         self.numbers: dict[World, int] = {}
         self.parents: list[int] = []
         self.places: list[int] = []
-        self.free: list[list[int]] = []
+        self.moves_to: list[int] = []
+        self.to_look_at: list[list[list[int]]] = [[] for _ in range(faults + 1)]  # by faults left, then by moves
+        self.looked_at = 0
         self.transitions = 0
 
     def search(self) -> Found:
-        first = self.moves.stage.first(self.faults)
-        self._meet(first, -1, -1)
-        looked_at = 0
-        while looked_at < len(self.worlds):
-            if looked_at % LOOK_EVERY == 0 and (cut_by := self._limit(looked_at)):
-                return self._found(looked_at, cut_by, None)
-            counterexample = self._look_at(looked_at)
-            looked_at += 1
-            if counterexample:
-                return self._found(looked_at, "", counterexample)
-        return self._found(looked_at, "", self._never_ends())
+        self._meet(self.moves.stage.first(self.faults), -1, -1, 0)
+        for left in range(self.faults, -1, -1):
+            free: dict[int, list[int]] = {}
+            for number in self._nearest_first(left):
+                if self.looked_at % LOOK_EVERY == 0 and (cut_by := self._limit()):
+                    return self._found(cut_by, None)
+                counterexample = self._look_at(number, free)
+                self.looked_at += 1
+                if counterexample:
+                    return self._found("", counterexample)
+            if counterexample := self._never_ends(free):
+                return self._found("", counterexample)
+        return self._found("", None)
 
-    def _meet(self, world: World, parent: int, place: int) -> int:
+    def _nearest_first(self, left: int) -> Iterator[int]:
+        """The worlds with so many faults left, also those that are met meanwhile, the fewest moves first."""
+        for moves, numbers in enumerate(self.to_look_at[left]):
+            for number in numbers:
+                if self.moves_to[number] == moves:  # else met again on a shorter way, and looked at
+                    yield number
+            numbers.clear()
+
+    def _meet(self, world: World, parent: int, place: int, moves: int) -> int:
         key = self.moves.stage.canonical(world)
         number = self.numbers.get(key)
+        if number is not None and self.moves_to[number] <= moves:
+            return number
         if number is None:
             number = self.numbers[key] = len(self.worlds)
             self.worlds.append(world)
             self.parents.append(parent)
             self.places.append(place)
+            self.moves_to.append(moves)
+        else:  # a world that was met after a fault that came late, and is reached sooner after an earlier one
+            self.worlds[number], self.parents[number], self.places[number] = world, parent, place
+            self.moves_to[number] = moves
+        self._is_to_be_looked_at(number, self.to_look_at[world.faults], moves)
         return number
 
-    def _look_at(self, number: int) -> Counterexample | None:
-        world = self.worlds[number]
+    def _is_to_be_looked_at(self, number: int, levels: list[list[int]], moves: int) -> None:
+        while len(levels) <= moves:
+            levels.append([])
+        levels[moves].append(number)
+
+    def _look_at(self, number: int, free: dict[int, list[int]]) -> Counterexample | None:
+        world, moves = self.worlds[number], self.moves_to[number] + 1
         if broken := self.rest.broken(world):
             return self._way_to(number, broken)
-        free = []
+        following = free[number] = []
         for place, (move, after, broken) in enumerate(self.moves.after(world)):
             self.transitions += 1
             if broken:
                 return self._way_to(number, broken, place)
-            met = self._meet(after, number, place)
+            met = self._meet(after, number, place, moves)
             if move.cost == 0:
-                free.append(met)
-        self.free.append(free)
+                following.append(met)
         return None
 
-    def _limit(self, looked_at: int) -> str:
-        progress = self._progress(looked_at)
+    def _limit(self) -> str:
+        progress = self._progress()
         if self.report:
             self.report(progress)
         if self.timeout_s is not None and progress.seconds >= self.timeout_s:
             return f"--timeout {self.timeout_s:g}"
         return f"--max-states {self.max_states}" if progress.states >= self.max_states else ""
 
-    def _progress(self, looked_at: int) -> Progress:
+    def _progress(self) -> Progress:
         seconds = time.monotonic() - self.begun
-        return Progress(len(self.worlds), len(self.worlds) - looked_at, self.transitions, seconds)
+        return Progress(len(self.worlds), len(self.worlds) - self.looked_at, self.transitions, seconds)
 
-    def _found(self, looked_at: int, cut_by: str, counterexample: Counterexample | None) -> Found:
-        exhausted = looked_at == len(self.worlds) and not cut_by
-        return Found(self.moves, self.faults, self._progress(looked_at), exhausted, cut_by, counterexample)
+    def _found(self, cut_by: str, counterexample: Counterexample | None) -> Found:
+        exhausted = self.looked_at == len(self.worlds) and not cut_by
+        return Found(self.moves, self.faults, self._progress(), exhausted, cut_by, counterexample)
 
-    def _never_ends(self) -> Counterexample | None:
-        """A world from which no rest can be reached without a fault; ``None`` when there is none."""
-        before: list[list[int]] = [[] for _ in self.worlds]
-        for number, following in enumerate(self.free):
-            for after in following:
-                before[after].append(number)
-        todo = [number for number, world in enumerate(self.worlds) if self.rest.is_at_rest(world)]
-        reaches = bytearray(len(self.worlds))
-        for number in todo:
-            reaches[number] = 1
-        while todo:
-            for number in before[todo.pop()]:
-                if not reaches[number]:
-                    reaches[number] = 1
-                    todo.append(number)
-        never = reaches.find(0)
+    def _never_ends(self, free: dict[int, list[int]]) -> Counterexample | None:
+        """The nearest of the worlds just looked at from which no rest can be reached without a fault."""
+        reaches: set[int] = set()
+        stuck, looked = [*free], 0
+        while len(stuck) != looked:  # free moves lead mostly to worlds met later, so that few rounds are needed
+            looked, left = len(stuck), []
+            for number in reversed(stuck):
+                if reaches.isdisjoint(free[number]) and not self.rest.is_at_rest(self.worlds[number]):
+                    left.append(number)
+                else:
+                    reaches.add(number)
+            stuck = left[::-1]
         text = "from here on it never ends, though nothing else goes wrong"
-        return None if never < 0 else self._way_to(never, Broken("every saga ends", text))
+        return self._way_to(stuck[0], Broken("every saga ends", text)) if stuck else None
 
     def _way_to(self, number: int, broken: Broken, last: int | None = None) -> Counterexample:
         places = [] if last is None else [last]
