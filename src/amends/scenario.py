@@ -26,6 +26,8 @@ class Scenario:
         ids: the sagas' ids; ``s1``, ``s2``, ... by default.
         asked: what clients ask for when the saga is simulated: what its `prepare` gets. By default the requests; each
             is asked for any number of times, where they have no ids.
+        alike: where any of several will do, what is compared instead: by service a view of its entities, by event a
+            view of a step's answer. ``{"SEAT_TAKEN": lambda seat: "a seat"}``: any free seat. By default all of both.
     """
 
     saga: Saga
@@ -35,3 +37,4 @@ class Scenario:
     never: Sequence[Callable[[Given], object]] = ()
     ids: Sequence[str] = ()
     asked: Sequence[Any] = ()
+    alike: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)

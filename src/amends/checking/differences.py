@@ -58,10 +58,10 @@ def _parted(value: Any) -> Mapping[Any, Any] | None:
         return {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return dict(zip(value._fields, value, strict=True))
-    return _by_key(value) if isinstance(value, tuple) and value else {} if value == () else None
+    return by_key(value) if isinstance(value, tuple) and value else {} if value == () else None
 
 
-def _by_key(records: tuple[Any, ...]) -> Mapping[Any, Any] | None:
+def by_key(records: tuple[Any, ...]) -> Mapping[Any, Any] | None:
     """Records by their first field, as books are kept; ``None`` when that is no key."""
     if not all(map(_is_record, records)):
         return None

@@ -64,9 +64,6 @@ class Participants:
             flight=add(world.flight, (answer,)) if answer >= 0 else world.flight,
         )
         now = self.stage.inboxes[inbox]
-        if _takes_effect(self.stage.inboxes[before], now) and len(world.runs) > 1:
-            grown = (*self.stage.histories[world.history[cell]], message)
-            after = after._replace(history=put(world.history, cell, self.stage.histories.number(grown)))
         said = self.stage.messages[answer].outcome if answer >= 0 else None
         move = Move("acts", message.saga, each.event, message.kind, short(said))
         return Next(move, after, broken or self._out_of_order(after, message, self.stage.inboxes[before], now))

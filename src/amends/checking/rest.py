@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from amends.checking.serial import Serial, replay
+from amends.checking.serial import Serial
 from amends.checking.stage import Stage
 from amends.checking.world import Broken, World
-from amends.core.definition import Step, takes_call
-from amends.core.messages import Kind
+from amends.core.definition import Step
 from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsOperator, asked, underway
 
 
@@ -94,11 +92,11 @@ class Rest:
         return None
 
     def _wrong_entities(self, world: World, completed: list[bool]) -> Broken | None:
+        if len(completed) > 1 and (broken := self.serial.broken(world, completed)):
+            return broken
         for place, cell in enumerate(self.stage.cells):
             found = self._wrong_alone(world, place, cell, completed[0]) if len(completed) == 1 else None
-            found = found or (self._wrong_among(world, place, cell, completed) if len(completed) > 1 else None)
-            found = found or self._still_held(world, place, cell)
-            if found:
+            if found := found or self._still_held(world, place, cell):
                 return found
         return None
 
@@ -118,67 +116,6 @@ class Rest:
         if after == expected:
             return None
         return Broken("what is compensated is as before", f"{_at(cell)} is {after!r}; it was to be {expected!r}")
-
-    def _wrong_among(self, world: World, place: int, cell: tuple[str, str], completed: list[bool]) -> Broken | None:
-        """Among others: as if the compensated sagas had never been (the replay rule).
-
-        Only the requests of completed sagas are replayed, in the order in which they took effect, on the entities of
-        the start; the entities and the answers must be the same.
-        """
-        replayed = self.stage.entities[self.start.cells[place]]
-        for message in self.stage.histories[world.history[place]]:
-            each = self.stage.steps[message.step]
-            if not completed[message.saga]:
-                if message.kind is Kind.UNDO and each.leaves:
-                    replayed = each.leaves(replayed, self.scenario.requests[message.saga])
-                continue
-            answer: object
-            try:
-                replayed, answer = replay(each, replayed, self.stage.request(message))
-            except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
-                answer = f"{type(error).__name__}: {error}"
-            given = dict(self.stage.inbox(world, message.saga, each.event).answers).get(Kind.DO.value)
-            if answer != given:
-                text = (
-                    f"{self.stage.ids[message.saga]} {each.event} was answered {given!r}; without the sagas that were "
-                    f"compensated it would have been {answer!r}. Hold first: give out only after the pivot what an "
-                    "undo may take back"
-                )
-                return Broken("no dirty read", text)
-        after = self.stage.entities[world.cells[place]]
-        if after == replayed:
-            return (
-                self._not_serial(world, cell, after, completed) if self._is_written_from_a_read(world, place) else None
-            )
-        text = (
-            f"{_at(cell)} is {after!r}; by the completed sagas alone it would be {replayed!r}. Make action and undo "
-            "commutative (add and subtract), or check a version and read again"
-        )
-        return Broken("no lost update", text)
-
-    def _is_written_from_a_read(self, world: World, place: int) -> bool:
-        """Whether a step may have written to an entity what an earlier one of its saga read there.
-
-        Where none has, no update can be lost; sagas may then come in another order at each of their steps.
-        """
-        for message in self.stage.histories[world.history[place]]:
-            earlier = {each.event for each in self._steps_on(message.saga, self.stage.cells[place])}
-            answers = message.call.answers if message.call else {}
-            if takes_call(self.stage.steps[message.step].action) and not earlier.isdisjoint(answers):
-                return True
-        return False
-
-    def _not_serial(self, world: World, cell: tuple[str, str], after: Any, completed: list[bool]) -> Broken | None:
-        """Among completed sagas: an entity is as one after the other, in some order, would have left it."""
-        possible = self.serial.after(world, cell, completed)
-        if not possible or after in possible:
-            return None
-        text = (
-            f"{_at(cell)} is {after!r}; one after the other, the completed sagas would leave "
-            f"{' or '.join(dict.fromkeys(map(repr, possible)))}. Read and write in one step (hold first), or check a "
-            "version and read again"
-        )
-        return Broken("no lost update", text)
 
     def _still_held(self, world: World, place: int, cell: tuple[str, str]) -> Broken | None:
         before, after = self.stage.entities[self.start.cells[place]], self.stage.entities[world.cells[place]]

@@ -1,102 +1,362 @@
-"""What completed sagas would have left had they run one after the other.
+"""What sagas together may leave: what they would have left one after the other, the compensated ones having never been.
 
-The steps of sagas may interleave in any way; but when an entity is as no order of whole sagas could have left it, one
-has written over another.
+The steps of sagas may interleave in any way. But there has to be some order of the completed sagas in which each,
+whole, completes with equal answers, and which leaves equal entities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import permutations
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from itertools import islice, permutations, product
+from typing import Any, Final, NamedTuple
 
+from amends.checking.change import Change, amount, change, net
 from amends.checking.stage import Stage
-from amends.checking.world import World, frozen
+from amends.checking.world import Broken, World, frozen
 from amends.core.definition import Step, takes_call
 from amends.core.messages import Call, Changed, Done, Gone, Kind, Refused, Request
 from amends.core.walk import key_of
 
-SAGAS_MAX: Final = 5  # 120 orders
+ORDERS_MAX: Final = 5_000  # of one set of sagas; seven that complete have 5040
+Cell = tuple[str, str]
+Cells = Mapping[Cell, Any]
+
+
+class Part(NamedTuple):
+    """A saga, or a half of a compensated one, as one thing that happens.
+
+    Attributes:
+        saga: place in the scenario.
+        kind: what is done: all its actions, or all its undos.
+        whole: whether it completed; else it was compensated.
+    """
+
+    saga: int
+    kind: Kind = Kind.DO
+    whole: bool = True
+
+
+class Played(NamedTuple):
+    """A step, carried out in an order.
+
+    Attributes:
+        part: in which part.
+        step: which one.
+        said: its answer, or why there is none.
+        changed: what it changed of its entity.
+    """
+
+    part: Part
+    step: Step
+    said: Any
+    changed: Change
+
+
+class Ended(NamedTuple):
+    """How sagas ended: what an order of them has to explain.
+
+    Attributes:
+        completed: places of the sagas.
+        compensated: those of which something took effect, with the steps of which it did.
+        answers: of the completed ones: place, then event, to answer.
+        cells: the entities then.
+    """
+
+    completed: tuple[int, ...]
+    compensated: Mapping[int, tuple[Step, ...]]
+    answers: Mapping[int, Mapping[str, Any]]
+    cells: Cells
+
+
+class Miss(NamedTuple):
+    """Why an order does not explain how sagas ended.
+
+    Attributes:
+        order: the sagas, as far as they were carried out.
+        at: the step that went otherwise, and what it had answered; ``None`` when all went alike.
+        cell: the entity that is otherwise then.
+        entity: what it would be.
+    """
+
+    order: tuple[int, ...]
+    at: tuple[Played, Any] | None = None
+    cell: Cell | None = None
+    entity: Any = None
 
 
 class Serial:
-    """The orders of whole sagas, each carried out once."""
+    """Looks for an order of whole sagas that explains how a world at rest came about."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self._known: dict[Any, list[dict[tuple[str, str], Any]]] = {}
-        self._is_clear = not any(self._shares_an_entity(group) for group in stage.saga.groups)
+        self.alike = stage.scenario.alike
+        self.start: Cells = {
+            (service, key): stage.scenario.given.get(service, {}).get(key) for service, key in stage.cells
+        }
+        self._known: dict[Any, Broken | None] = {}
 
-    def after(self, world: World, cell: tuple[str, str], completed: list[bool]) -> list[Any]:
-        """What an entity may be; empty where no order is known, or a compensated saga left something on purpose."""
-        sagas = [saga for saga, is_completed in enumerate(completed) if is_completed]
-        leaves = any(each.leaves for each in self.stage.local_steps) and not all(completed)
-        if not 1 < len(sagas) <= SAGAS_MAX or leaves or not self._is_clear:
-            return []
-        outside = {saga: self._answers_outside(world, saga) for saga in sagas}
-        key = frozen(outside)
+    def broken(self, world: World, completed: list[bool]) -> Broken | None:
+        """The rule that is broken when no order explains a world at rest; ``None`` when one does.
+
+        Args:
+            world: at rest, every saga completed or compensated.
+            completed: for each saga, whether it completed.
+        """
+        key = (world.runs, world.inboxes, world.cells)
         if key not in self._known:
-            orders = (self._one_after_the_other(order, outside) for order in permutations(sagas))
-            self._known[key] = [cells for cells in orders if cells is not None]
-        return [cells[cell] for cells in self._known[key]]
+            self._known[key] = self._look(self._ended(world, completed))
+        return self._known[key]
 
-    def _shares_an_entity(self, group: tuple[Step, ...]) -> bool:
-        """Whether members of a group work on one entity, so that their own order is open."""
-        for request in self.stage.scenario.requests:
-            cells = [(each.service, each.entity(request)) for each in group if each.entity]
-            if len({*cells}) < len(cells):
-                return True
-        return False
+    def _ended(self, world: World, completed: list[bool]) -> Ended:
+        stage, sagas = self.stage, range(len(completed))
+        done: dict[int, tuple[Step, ...]] = {}
+        answers: dict[int, dict[str, Any]] = {}
+        for saga in sagas:
+            inboxes = {each.event: stage.inbox(world, saga, each.event) for each in stage.local_steps}
+            if completed[saga]:
+                answers[saga] = dict(stage.run(world, saga).answers)
+                answers[saga] |= {event: _answer(dict(kept.answers)) for event, kept in inboxes.items()}
+            elif acted := tuple(each for each in stage.local_steps if inboxes[each.event].done):
+                done[saga] = acted
+        cells = {cell: stage.entities[number] for cell, number in zip(stage.cells, world.cells, strict=True)}
+        return Ended(tuple(saga for saga in sagas if completed[saga]), done, answers, cells)
 
-    def _answers_outside(self, world: World, saga: int) -> dict[str, Any]:
-        answers = self.stage.run(world, saga).answers
-        return {event: answer for event, answer in answers.items() if not self.stage.steps[event].is_local}
-
-    def _one_after_the_other(
-        self, order: tuple[int, ...], outside: dict[int, dict[str, Any]]
-    ) -> dict[tuple[str, str], Any] | None:
-        """All entities after an order; ``None`` when a saga would not have completed in it."""
-        given = self.stage.scenario.given
-        cells = {(service, key): given.get(service, {}).get(key) for service, key in self.stage.cells}
-        try:
-            if all(self._completes(saga, outside[saga], cells) for saga in order):
-                return cells
-        except Exception:  # noqa: BLE001 - a user's decider, in an order that it may not be made for
+    def _look(self, ended: Ended) -> Broken | None:
+        miss = self._nearest(ended)
+        if miss is None or self._is_exchange(ended):
             return None
-        return None
+        if miss.cell is None and not ended.compensated:  # what was written over is told, where something was
+            written = self._nearest(ended, whatever_they_read=True)
+            miss = written if written and written.cell else miss
+        return self._told(ended, miss)
 
-    def _completes(self, saga: int, outside: dict[str, Any], cells: dict[tuple[str, str], Any]) -> bool:
-        """Carry out a whole saga; false when it is refused somewhere."""
-        body, answers = self.stage.scenario.requests[saga], dict(outside)
-        for each in self._local_steps_in_order():
-            assert each.entity is not None, "a local step has an entity"
-            cell = (each.service, each.entity(body))
-            call = Call(key_of(self.stage.ids[saga], each, Kind.DO), 1, self._before(each, answers))
-            request = Request(self.stage.ids[saga], each.event, Kind.DO, body, call)
-            cells[cell], said = replay(each, cells[cell], request)
-            if isinstance(said, Refused):
-                return False
-            if said.answer is not None:
+    def _nearest(self, ended: Ended, *, whatever_they_read: bool = False) -> Miss | None:
+        """What the best order misses; ``None`` when one misses nothing."""
+        nearest = Miss(())
+        for order in islice(permutations([*map(Part, ended.completed), *self._that_leave(ended)]), ORDERS_MAX):
+            for ways in product(*(self._ways(part) for part in order)):
+                miss = self._missed([*zip(order, ways, strict=True)], ended, strictly=not whatever_they_read)
+                if miss is None:
+                    return None
+                nearest = max(nearest, miss, key=_how_near)
+        return nearest
+
+    def _that_leave(self, ended: Ended) -> Iterator[Part]:
+        """The compensated sagas that left something on purpose."""
+        for saga, done in ended.compensated.items():
+            if any(each.leaves for each in done):
+                yield Part(saga, Kind.UNDO, whole=False)
+
+    def _missed(self, order: list[tuple[Part, tuple[Step, ...]]], ended: Ended, *, strictly: bool) -> Miss | None:
+        """What an order misses, carried out in one way; ``None`` when it explains everything."""
+        cells, names = dict(self.start), tuple(part.saga for part, _ in order if part.whole)
+        for part, steps in order:
+            if not part.whole:
+                self._leave(part.saga, ended.compensated[part.saga], cells)
+                continue
+            known = ended.answers[part.saga]
+            for played in self._carried_out(part, steps, cells, known):
+                if isinstance(played.said, Refused) or (strictly and self._differs(played, known)):
+                    return Miss(names[: names.index(part.saga) + 1], (played, known.get(played.step.event)))
+        other = (cell for cell in cells if not self._are_alike(cell[0], cells[cell], ended.cells[cell]))
+        return next((Miss(names, None, cell, cells[cell]) for cell in other), None)
+
+    def _ways(self, part: Part) -> Iterator[tuple[Step, ...]]:
+        """Its local steps, in each order that it may take: members of a group that share an entity have several."""
+        if not part.whole:
+            return iter([()])
+        body, ways = self.stage.scenario.requests[part.saga], []
+        for group in self.stage.saga.groups:
+            members = [each for each in group if each.entity]
+            cells = {(each.service, each.entity(body)) for each in members if each.entity}
+            ways.append([*permutations(members)] if len(cells) < len(members) else [tuple(members)])
+        return (tuple(each for group in way for each in group) for way in product(*ways))
+
+    def _leave(self, saga: int, done: tuple[Step, ...], cells: dict[Cell, Any]) -> None:
+        body = self.stage.scenario.requests[saga]
+        for each in done:
+            if each.leaves:
+                cell = self._cell(saga, each)
+                cells[cell] = each.leaves(cells[cell], body)
+
+    def _cell(self, saga: int, each: Step) -> Cell:
+        assert each.entity is not None, "a local step has an entity"
+        return each.service, each.entity(self.stage.scenario.requests[saga])
+
+    def _carried_out(
+        self, part: Part, steps: tuple[Step, ...], cells: dict[Cell, Any], known: Mapping[str, Any]
+    ) -> Iterator[Played]:
+        """Carry out a completed saga on entities, step by step; what is outside answers as it did."""
+        saga_id, body = self.stage.ids[part.saga], self.stage.scenario.requests[part.saga]
+        answers = {event: said for event, said in known.items() if not self.stage.steps[event].is_local}
+        for each in steps:
+            cell = self._cell(part.saga, each)
+            before = {event: said for event, said in answers.items() if self._is_before(event, each)}
+            request = Request(saga_id, each.event, Kind.DO, body, Call(key_of(saga_id, each, Kind.DO), 1, before))
+            was = cells[cell]
+            try:
+                cells[cell], said = replay(each, was, request)
+            except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
+                said = Refused(f"it raises {type(error).__name__}: {error}")
+            yield Played(part, each, said, change(was, cells[cell]))
+            if isinstance(said, Done) and said.answer is not None:
                 answers[each.event] = said.answer
-        return True
 
-    def _local_steps_in_order(self) -> Iterator[Step]:
-        return (each for each in self.stage.saga.every_step() if each.is_local)
+    def _is_before(self, event: str, each: Step) -> bool:
+        return self.stage.group_of[event] < self.stage.group_of[each.event]
 
-    def _before(self, each: Step, answers: dict[str, Any]) -> dict[str, Any]:
-        """What a step may read: the answers of the groups before it."""
-        place = self.stage.group_of
-        return {event: answer for event, answer in answers.items() if place[event] < place[each.event]}
+    def _differs(self, played: Played, known: Mapping[str, Any]) -> bool:
+        event, said = played.step.event, played.said
+        return isinstance(said, Refused) or not self._are_alike(event, said.answer, known.get(event))
+
+    def _are_alike(self, name: str, one: Any, other: Any) -> bool:
+        """Whether two entities of a service, or two answers of a step, are equal, by the scenario's view of them."""
+        if one is None or other is None or name not in self.alike:
+            return frozen(one) == frozen(other) or one == other
+        return bool(self.alike[name](one) == self.alike[name](other))
+
+    # What was held meanwhile ------------------------------------------------------------------------------------
+
+    def _is_exchange(self, ended: Ended) -> bool:
+        """Whether sagas that were compensated only held for a while what others then did without.
+
+        Who finds the first seat held takes the second. That is rightful when it would have completed anyway and took
+        as much, only elsewhere, and what was held was given back exactly.
+        """
+        halves = [Part(saga, kind, whole=False) for saga in ended.compensated for kind in (Kind.DO, Kind.UNDO)]
+        orders = permutations([*map(Part, ended.completed), *halves])
+        in_order = (order for order in islice(orders, ORDERS_MAX) if _acts_before_it_undoes(order))
+        return bool(ended.completed and halves) and any(self._explains(order, ended) for order in in_order)
+
+    def _explains(self, order: tuple[Part, ...], ended: Ended) -> bool:
+        cells = dict(self.start)
+        played = self._all_played(order, ended, cells)
+        without = self._all_played(tuple(part for part in order if part.whole), ended, dict(self.start))
+        return (
+            played is not None
+            and without is not None
+            and all(self._are_alike(cell[0], cells[cell], ended.cells[cell]) for cell in cells)
+            and all(self._took_as_much(play, without[at], ended) for at, play in played.items() if at[0].whole)
+            and all(_is_given_back(play, played) for play in played.values() if play.part.kind is Kind.UNDO)
+        )
+
+    def _took_as_much(self, played: Played, without: Played, ended: Ended) -> bool:
+        known = ended.answers[played.part.saga]
+        if self._differs(played, known) or amount(played.changed) != amount(without.changed):
+            return False
+        return not self._differs(without, known) or played.changed != without.changed
+
+    def _all_played(
+        self, order: tuple[Part, ...], ended: Ended, cells: dict[Cell, Any]
+    ) -> dict[tuple[Part, str], Played] | None:
+        """Each step of an order, the first way that it may take; ``None`` when one is refused."""
+        played: dict[tuple[Part, str], Played] = {}
+        said: dict[tuple[int, str], Any] = {}
+        for part in order:
+            if part.whole:
+                plays = self._carried_out(part, next(self._ways(part)), cells, ended.answers[part.saga])
+            else:
+                plays = self._half(part, ended.compensated[part.saga], cells, said)
+            for each in plays:
+                if isinstance(each.said, Refused):
+                    return None
+                played[part, each.step.event] = each
+                said[part.saga, each.step.event] = each.said.answer
+        return played
+
+    def _half(
+        self, part: Part, done: tuple[Step, ...], cells: dict[Cell, Any], said: Mapping[tuple[int, str], Any]
+    ) -> Iterator[Played]:
+        """All actions, or all undos, of a compensated saga."""
+        saga_id, body = self.stage.ids[part.saga], self.stage.scenario.requests[part.saga]
+        answers: dict[str, Any] = {}
+        for each in done if part.kind is Kind.DO else reversed(done):
+            cell = self._cell(part.saga, each)
+            call = Call(key_of(saga_id, each, part.kind), 1, dict(answers), said.get((part.saga, each.event)))
+            was = cells[cell]
+            try:
+                cells[cell], told = replay(each, was, Request(saga_id, each.event, part.kind, body, call))
+            except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
+                told = Refused(str(error))
+            if isinstance(told, Done) and told.answer is not None:
+                answers[each.event] = told.answer
+            made = change(was, cells[cell])
+            if part.kind is Kind.UNDO and each.leaves:  # what it leaves on purpose, it need not give back
+                made = net(change(each.leaves(was, body), was), made)
+            yield Played(part, each, told, made)
+
+    # What is told ------------------------------------------------------------------------------------------------
+
+    def _told(self, ended: Ended, miss: Miss) -> Broken:
+        names = ", then ".join(self.stage.ids[saga] for saga in miss.order)
+        if miss.cell is not None:
+            return _lost(ended, miss, names)
+        assert miss.at is not None, "an order that misses nothing explains the world"
+        played, given = miss.at
+        name, event = self.stage.ids[played.part.saga], played.step.event
+        was = f"{name} {event} was answered {Done(given)!r}"
+        if ended.compensated:
+            text = (
+                f"{was}; without the sagas that were compensated it would have been {played.said!r} (tried: {names}). "
+                "Hold first: give out only after the pivot what an undo may take back"
+            )
+            return Broken("no dirty read", text)
+        text = (
+            f"{was}; one after the other it would have been {played.said!r} (tried: {names}). Look and take in one "
+            "step (hold first), or look again where it is taken"
+        )
+        if isinstance(played.said, Done):
+            text += f"; where any of several will do, say what is compared: alike={{{event!r}: ...}} in the Scenario"
+        return Broken("as if one after the other", text)
+
+
+def _lost(ended: Ended, miss: Miss, names: str) -> Broken:
+    assert miss.cell is not None, "told of an entity"
+    at, after, would_be = "/".join(miss.cell), ended.cells[miss.cell], miss.entity
+    if ended.compensated:
+        text = (
+            f"{at} is {after!r}; by the completed sagas alone it would be {would_be!r} (tried: {names or 'none'}). "
+            "Make action and undo commutative (add and subtract), or check a version and read again"
+        )
+    else:
+        text = (
+            f"{at} is {after!r}; one after the other, the completed sagas would leave {would_be!r} (tried: {names}). "
+            "Read and write in one step (hold first), or check a version and read again; where its order does not "
+            f"matter, say what is compared: alike={{{miss.cell[0]!r}: ...}} in the Scenario"
+        )
+    return Broken("no lost update", text)
+
+
+def _how_near(miss: Miss) -> tuple[bool, int]:
+    """Of misses, one in which all sagas completed as they did is told, else one that came far."""
+    return miss.cell is not None, len(miss.order)
+
+
+def _acts_before_it_undoes(order: tuple[Part, ...]) -> bool:
+    place = {part: at for at, part in enumerate(order)}
+    return all(at > place[part._replace(kind=Kind.DO)] for part, at in place.items() if part.kind is Kind.UNDO)
+
+
+def _is_given_back(undone: Played, played: Mapping[tuple[Part, str], Played]) -> bool:
+    did = played[undone.part._replace(kind=Kind.DO), undone.step.event]
+    return not net(did.changed, undone.changed)
+
+
+def _answer(answers: Mapping[str, Any]) -> Any:
+    said = answers.get(Kind.DO.value)
+    return said.answer if isinstance(said, Done) else None
 
 
 def replay(each: Step, entity: Any, request: Request) -> tuple[Any, Done | Refused]:
-    """What an action makes of an entity, and its answer.
+    """What an action, or an undo, makes of an entity, and its answer.
 
     Raises:
-        Exception: whatever the action raises.
+        Exception: whatever the function raises.
     """
-    extra = (request.call,) if takes_call(each.action) else ()
-    after = each.action(entity, request.body, *extra)
+    function = each.function(request.kind)
+    assert function is not None, "only what took effect and was undone is"
+    extra = (request.call,) if takes_call(function) else ()
+    after = function(entity, request.body, *extra)
     if isinstance(after, Refused):
         return entity, after
     if isinstance(after, Changed):

@@ -29,7 +29,6 @@ class Stage:
         self.entities: Interned[Any] = Interned()
         self.inboxes: Interned[Inbox] = Interned()
         self.books: Interned[Any] = Interned()
-        self.histories: Interned[tuple[Message, ...]] = Interned()
         self.steps = {each.event: each for each in self.saga.every_step()}
         self.group_of = {each.event: number for number, group in enumerate(self.saga.groups) for each in group}
         self.local_steps = [each for each in self.steps.values() if each.is_local]
@@ -70,7 +69,6 @@ class Stage:
             tuple(self.inboxes.number(Inbox()) for _ in self.inbox_at),
             tuple(self.entities.number(given.get(service, {}).get(key)) for service, key in self.cells),
             tuple(self.books.number(model.start) for model in self.models.values()),
-            tuple(self.histories.number(()) for _ in self.cells),
             faults,
         )
 
@@ -110,13 +108,14 @@ class Stage:
         return Request(saga_id, each.event, message.kind, self.scenario.requests[message.saga], call)
 
     def kept(self, run: Run) -> int:
-        """The run without what no decision depends on: times, attempts, trail."""
+        """The run without what no decision depends on: times, attempts, trail, the order in which answers came."""
         waiting = tuple(
             each._replace(attempt=1, since_ms=0, acted_ms=0, at_ms=0, due_ms=0, error="") for each in run.waiting
         )
         deadline_ms = None if run.deadline_ms is None else 0
+        answers = {event: run.answers[event] for event in self.steps if event in run.answers}
         timeless = run._replace(waiting=waiting, trail=(), reason="", trouble="", number=0, deadline_ms=deadline_ms)
-        return self.runs.number(timeless._replace(saga_id=""))
+        return self.runs.number(timeless._replace(saga_id="", answers=answers))
 
     def sent(self, saga: int, effects: tuple[Effect, ...]) -> Iterator[int]:
         """The numbers of the messages that effects send."""
@@ -145,12 +144,10 @@ class Stage:
 
     def _renamed(self, world: World, way: tuple[int, ...]) -> World:
         count = len(self.local_steps)
-        histories = (tuple(_as(message, way) for message in self.histories[number]) for number in world.history)
         return world._replace(
             runs=tuple(world.runs[old] for old in way),
             flight=tuple(sorted(self.messages.number(_as(self.messages[number], way)) for number in world.flight)),
             inboxes=tuple(n for old in way for n in world.inboxes[old * count : (old + 1) * count]),
-            history=tuple(self.histories.number(history) for history in histories),
         )
 
 

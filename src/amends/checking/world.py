@@ -96,7 +96,6 @@ class World(NamedTuple):
         inboxes: one for each saga and local step.
         cells: one for each entity.
         books: one for each outside system.
-        history: for each entity the requests that took effect on it, in order; empty while one saga runs alone.
         faults: how many may still happen.
     """
 
@@ -105,7 +104,6 @@ class World(NamedTuple):
     inboxes: tuple[int, ...]
     cells: tuple[int, ...]
     books: tuple[int, ...]
-    history: tuple[int, ...]
     faults: int
 
 

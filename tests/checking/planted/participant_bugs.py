@@ -293,6 +293,42 @@ def read_step() -> Step:
     return local("SHELF_READ", read, undo=unread, undone="SHELF_READ_BACK", entity=lambda _: "shelf")
 
 
+def look(kept: Shelf, buy: Buy) -> Shelf | Refused:
+    """See whether there is enough, and take nothing."""
+    return kept if buy.pieces <= kept.stock else Refused("sold out")
+
+
+def take_unseen(kept: Shelf, buy: Buy) -> Shelf:
+    """Take what an earlier step saw."""
+    return kept._replace(stock=kept.stock - buy.pieces)
+
+
+def look_step() -> Step:
+    """A step that looks, and tells nothing but yes or no."""
+    return local("SHELF_SEEN", look, undo=unread, undone="SHELF_UNSEEN", entity=lambda _: "shelf")
+
+
+def is_there(duty: bool, _: Buy) -> Changed:
+    """See whether a doctor is on duty."""
+    return Changed(duty, duty)
+
+
+def leave_if_seen(_: bool, buy: Buy, call: Call) -> bool | Refused:
+    """Leave, when an earlier step saw another doctor."""
+    return Refused("the last one stays") if not call.answers["DOCTOR_SEEN"] else False
+
+
+def doctors(seen: Callable[[Buy], str]) -> Scenario:
+    """Two doctors want to leave, each if the one that they look at stays."""
+    own: dict[str, Any] = {"entity": lambda buy: buy.who}
+    saga = Saga("leave", Buy, [
+        local("DOCTOR_SEEN", is_there, undo=unread, undone="DOCTOR_UNSEEN", entity=seen),
+        local("DOCTOR_LEFT", leave_if_seen, undo=lambda _, __: True, undone="DOCTOR_BACK", **own),
+        local("NOTE_WRITTEN", shipped, pivot=True, **own),
+    ])  # fmt: skip
+    return Scenario(saga, {"DOCTOR": dict.fromkeys(("Ann", "Bob", "Cem"), True)}, TWO)
+
+
 def as_it_was(kept: Shelf, buy: Buy) -> Shelf:
     """Set the shelf back to what it is when nobody buys."""
     return Shelf()
@@ -444,6 +480,7 @@ def replace_outcome(reply: Reply) -> Reply:
 BEFORE = "what is compensated is as before"
 UPDATE = "no lost update"
 DIRTY = "no dirty read"
+ORDERED = "as if one after the other"
 LEFT = "all or nothing is left"
 REVERSE = "compensations run in reverse order"
 TWICE = "an effect happens twice"
@@ -489,6 +526,11 @@ BUGS: Final = [
         small(shelf(take, give_back), ship(), kept=Shelf(1)), 0, NO_WAY),
     Bug("one saga reads and writes around another", small(read_step(), shelf(write, give_back), ship(), buys=TWO),
         small(shelf(take, give_back), ship(), buys=TWO), 0, UPDATE),
+    Bug("both saw the last one before either took it",
+        small(look_step(), shelf(take_unseen, give_back), ship(), buys=TWO, kept=Shelf(2)),
+        small(shelf(take, give_back), ship(), buys=TWO, kept=Shelf(2)), 0, ORDERED),
+    Bug("each doctor leaves since the other is there", doctors(lambda buy: "Bob" if buy.who == "Ann" else "Ann"),
+        doctors(lambda buy: "Cem"), 0, ORDERED),
     Bug("the undo sets back what another saga changed",
         small(shelf(take, as_it_was), ship(), buys=TWO),
         small(shelf(take, give_back), ship(), buys=TWO), 1, UPDATE),
