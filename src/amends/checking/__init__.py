@@ -1,7 +1,8 @@
 """The checker: breaks a saga in every way there is, within a bound, and shows what is not put back.
 
-`check` is for tests, ``amends check`` for the command line; docs/checking.md is the guide. It needs the standard
-library alone. `simulate` and ``amends simulate`` run a saga on the engine itself; docs/simulating.md is their guide.
+`check` is for tests, ``amends check`` for the command line; docs/checking.md is the guide. `explore` under it needs the
+standard library alone. `simulate` and ``amends simulate`` run a saga on the engine itself; docs/simulating.md is their
+guide.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from amends.checking.answer import Answer, CheckCut, CheckFailed
-from amends.checking.api import check
 from amends.checking.explore import Counterexample, Found, Progress, explore
 from amends.checking.models import (
     Model,
@@ -27,12 +27,14 @@ from amends.checking.models import (
 from amends.scenario import Scenario
 
 if TYPE_CHECKING:
+    from amends.checking.api import check
     from amends.checking.simulator.answer import Simulated, SimulationFailed
     from amends.checking.simulator.api import simulate
 
 _LAZY: Final = {  # they need the engine, and it needs a package
     "Simulated": "amends.checking.simulator.answer",
     "SimulationFailed": "amends.checking.simulator.answer",
+    "check": "amends.checking.api",
     "simulate": "amends.checking.simulator.api",
 }
 __all__ = [

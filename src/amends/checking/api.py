@@ -11,6 +11,7 @@ from amends.checking.models import Model
 from amends.checking.token import REPLAY, follow, read_token
 from amends.checking.usable import refuse_unusable
 from amends.core.definition import Saga
+from amends.engine.round_trip import RoundTrip
 from amends.errors import UnusableInput
 from amends.scenario import Given, Scenario
 
@@ -56,7 +57,7 @@ def check(
     found = _replayed(scenario, replay) if replay else None
     if found is None:
         bound = default_faults(scenario) if faults is None else faults
-        found = explore(scenario, faults=bound, max_states=max_states, timeout_s=timeout_s)
+        found = explore(scenario, faults=bound, max_states=max_states, timeout_s=timeout_s, trip=RoundTrip)
     answer = Answer(name, scenario, found)
     if answer.verdict == "counterexample":
         raise CheckFailed(answer)
@@ -98,7 +99,7 @@ def replayed(scenario: Scenario, text: str) -> Found | None:
         UnusableInput: the text is no token, or there is no such way any more.
     """
     token = read_token(text)
-    moves, shown = follow(scenario, token)
+    moves, shown = follow(scenario, token, RoundTrip)
     if shown is None:
         return None
     length = len(token.moves)

@@ -66,7 +66,7 @@ def _on_purpose(stage: Stage) -> Iterator[str]:
         if each.leaves:
             left = dict.fromkeys(
                 f"{each.service}/{each.entity(request)} {in_words(each.leaves(None, request))}"
-                for request in stage.scenario.requests
+                for request in stage.requests
                 if each.entity
             )
             yield f"{each.event} leaves {', '.join(left)}" if left else f"{each.event} leaves a part"

@@ -15,7 +15,9 @@ from typing import Final, NamedTuple
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
 from amends.checking.stage import Stage
+from amends.checking.trip import AsItIs, Trip
 from amends.checking.world import Broken, Move, Next, World
+from amends.core.definition import Saga
 from amends.scenario import Scenario
 
 STATES_MAX: Final = 5_000_000  # some 2 GiB
@@ -94,6 +96,7 @@ def explore(
     max_states: int = STATES_MAX,
     timeout_s: float | None = None,
     report: Callable[[Progress], None] | None = None,
+    trip: Callable[[Saga], Trip] = AsItIs,
 ) -> Found:
     """Look at every world that can be reached.
 
@@ -103,11 +106,13 @@ def explore(
         max_states: stop after so many distinct worlds.
         timeout_s: stop after so many seconds; ``None`` for never.
         report: called now and then.
+        trip: what is read back of what a definition stores. `check` gives the engine's; by default values stay as they
+            are, which needs no package, and finds nothing that is lost on the way.
 
     Returns:
         What was found: the first counterexample, or how far it held.
     """
-    return _Search(Moves(Stage(scenario)), faults, max_states, timeout_s, report).search()
+    return _Search(Moves(Stage(scenario, trip)), faults, max_states, timeout_s, report).search()
 
 
 class _Search:

@@ -56,6 +56,11 @@ class Model:
     replies: Callable[[Books, Request, Step], Iterator[Reply]]
     standing: Callable[[Books], tuple[str, ...]] | None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it answers with receipts of its own, whatever the step's functions declare."""
+        return self.standing is standing
+
 
 class Effect(NamedTuple):
     """What a ready model keeps of an action: its key, how often it happened, how often it was undone."""

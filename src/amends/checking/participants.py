@@ -5,14 +5,34 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from amends.checking.stage import Stage
+from amends.checking.trip import READ_BACK
 from amends.checking.world import Broken, Inbox, Message, Move, Next, World, add, put, short
 from amends.core.definition import Step, takes_call
 from amends.core.inbox import receive
-from amends.core.messages import Call, Kind, Refused, Request, Unknown
+from amends.core.messages import Call, Done, Kind, Refused, Request, Unknown
 from amends.core.walk import key_of
+from amends.errors import ParticipantError
+
+
+class Replied(NamedTuple):
+    """What an outside system did with a request.
+
+    Attributes:
+        books: its books after that.
+        answers: numbers of the messages that it sends.
+        note: what it did, for a person.
+        is_fault: whether it counts as a fault.
+        unreadable: what is wrong with an answer that would be read back as another one.
+    """
+
+    books: int
+    answers: tuple[int, ...]
+    note: str
+    is_fault: bool
+    unreadable: Broken | None
 
 
 class Participants:
@@ -21,7 +41,7 @@ class Participants:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self._received: dict[tuple[int, int, int], tuple[int, int, int, Broken | None]] = {}
-        self._replied: dict[tuple[int, int], list[tuple[int, tuple[int, ...], str, bool]]] = {}
+        self._replied: dict[tuple[int, int], list[Replied]] = {}
 
     def asked(self, world: World, message: Message, number: int) -> Iterator[Next]:
         """A request arrives; `world` is without it."""
@@ -50,13 +70,13 @@ class Participants:
         """A local participant receives a request, by the inbox rule."""
         each = self.stage.steps[message.step]
         assert each.entity is not None, "a local step has an entity"
-        request = self.stage.scenario.requests[message.saga]
+        request = self.stage.requests[message.saga]
         cell = self.stage.cell_at[each.service, each.entity(request)]
         place = self.stage.inbox_at[message.saga, each.event]
         before = world.inboxes[place]
         key = (before, world.cells[cell], number)
         if key not in self._received:
-            self._received[key] = self._receive(self.stage.inboxes[before], world.cells[cell], message)
+            self._received[key] = self._receive(self.stage.inboxes[before], cell, world.cells[cell], message)
         inbox, entity, answer, broken = self._received[key]
         after = world._replace(
             inboxes=put(world.inboxes, place, inbox),
@@ -68,8 +88,8 @@ class Participants:
         move = Move("acts", message.saga, each.event, message.kind, short(said))
         return Next(move, after, broken or self._out_of_order(after, message, self.stage.inboxes[before], now))
 
-    def _receive(self, inbox: Inbox, cell: int, message: Message) -> tuple[int, int, int, Broken | None]:
-        each, entity = self.stage.steps[message.step], self.stage.entities[cell]
+    def _receive(self, inbox: Inbox, cell: int, kept: int, message: Message) -> tuple[int, int, int, Broken | None]:
+        each, entity = self.stage.steps[message.step], self.stage.entities[kept]
         calls: list[Any] = []
         watched = replace(each, action=_watched(each.action, calls), undo=each.undo and _watched(each.undo, calls))
         request = self.stage.request(message)
@@ -81,17 +101,25 @@ class Participants:
             again = receive(before, *_copied(entity, request), watched)
         except Exception as error:  # noqa: BLE001 - a user's decider may raise anything
             text = f"{_name(each, message.kind)} raised {type(error).__name__}: {error}, asked with {entity!r}"
-            return self.stage.inboxes.number(inbox), cell, -1, Broken("a decider raises", text)
+            return self.stage.inboxes.number(inbox), kept, -1, Broken("a decider raises", text)
+        broken = _impure(each, (entity, request), handed, (after, answer), again[1:])
+        try:
+            stored = self.stage.stored(cell, after)
+            number = self.stage.heard(message._replace(call=None, outcome=answer))
+        except ParticipantError as error:
+            broken = broken or Broken(READ_BACK, f"{_name(each, message.kind)}: {error}")
+            return self.stage.inboxes.number(inbox), kept, -1, broken
+        heard = self.stage.messages[number].outcome
+        assert isinstance(heard, Done | Refused), "a round trip leaves an outcome what it is"
+        answers = {**answers, keys[message.kind.value]: heard}
         acted = bool(calls) and not isinstance(answer, Refused)
         is_undo = message.kind is Kind.UNDO
         named = tuple((name, answers[key]) for name, key in keys.items() if key in answers)
-        kept = Inbox(named, inbox.done + (acted and not is_undo), inbox.undone + (acted and is_undo))
-        number = self.stage.messages.number(message._replace(call=None, outcome=answer))
-        broken = _impure(each, (entity, request), handed, (after, answer), again[1:])
+        grown = Inbox(named, inbox.done + (acted and not is_undo), inbox.undone + (acted and is_undo))
         if broken is None and calls and isinstance(answer, Refused):
             text = f"{_name(each, message.kind)} refused: {answer.reason}; asked with {entity!r}"
             broken = self._must_not_refuse(message, text)
-        return self.stage.inboxes.number(kept), self.stage.entities.number(after), number, broken
+        return self.stage.inboxes.number(grown), stored, number, broken
 
     def _must_not_refuse(self, message: Message, text: str) -> Broken | None:
         """Nobody but an operator can go on from there."""
@@ -133,7 +161,7 @@ class Participants:
         key = (world.books[place], number)
         if key not in self._replied:
             self._replied[key] = [*self._replies(each, message, world.books[place])]
-        for books, answers, note, is_fault in self._replied[key]:
+        for books, answers, note, is_fault, unreadable in self._replied[key]:
             if is_fault and not world.faults:
                 continue
             after = world._replace(
@@ -142,7 +170,7 @@ class Participants:
                 faults=world.faults - is_fault,
             )
             move = Move("acts outside", message.saga, each.event, message.kind, note, int(is_fault))
-            broken = self._broken_outside(world, after, message, each)
+            broken = unreadable or self._broken_outside(world, after, message, each)
             if broken is None and message.kind is Kind.UNDO and not is_fault:
                 broken = self._refused_outside(answers, message)
             yield Next(move, after, broken)
@@ -154,12 +182,16 @@ class Participants:
                 return self._must_not_refuse(message, text)
         return None
 
-    def _replies(self, each: Step, message: Message, books: int) -> Iterator[tuple[int, tuple[int, ...], str, bool]]:
-        request = self.stage.request(message)
-        for reply in self.stage.models[each.service].replies(self.stage.books[books], request, each):
+    def _replies(self, each: Step, message: Message, books: int) -> Iterator[Replied]:
+        request, model = self.stage.request(message), self.stage.models[each.service]
+        for reply in model.replies(self.stage.books[books], request, each):
             outcomes = [outcome for outcome in (reply.outcome, reply.later) if outcome is not None]
-            answers = [self.stage.messages.number(message._replace(call=None, outcome=outcome)) for outcome in outcomes]
-            yield self.stage.books.number(reply.books), tuple(answers), reply.note, reply.is_fault
+            said, unreadable = [message._replace(call=None, outcome=outcome) for outcome in outcomes], None
+            try:
+                answers = tuple(self.stage.heard(one, is_typed=not model.is_ready) for one in said)
+            except ParticipantError as error:
+                answers, unreadable = (), Broken(READ_BACK, f"{_name(each, message.kind)}: {error}")
+            yield Replied(self.stage.books.number(reply.books), answers, reply.note, reply.is_fault, unreadable)
 
     def _broken_outside(self, before: World, world: World, message: Message, each: Step) -> Broken | None:
         stands = self.stage.stands(world, message.saga, each)
@@ -190,7 +222,7 @@ def _watched(function: Callable[..., Any], calls: list[Any]) -> Callable[..., An
 
 
 def _name(each: Step, kind: Kind) -> str:
-    function = each.undo if kind is Kind.UNDO else each.action
+    function = each.function(kind)
     return f"{each.event}/{kind.value} ({getattr(function, '__name__', repr(function))})"
 
 

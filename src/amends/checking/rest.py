@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from amends.checking.serial import Serial
 from amends.checking.stage import Stage
+from amends.checking.trip import READ_BACK
 from amends.checking.world import Broken, World
 from amends.core.definition import Step
 from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsOperator, asked, underway
@@ -23,6 +24,8 @@ class Rest:
 
     def broken(self, world: World) -> Broken | None:
         """The first rule that a world breaks."""
+        if self.stage.unreadable:
+            return Broken(READ_BACK, self.stage.unreadable[0])
         if self.scenario.never and (broken := self._forbidden(world.cells)):
             return broken
         return self._at_rest(world) if self.is_at_rest(world) else None
@@ -101,7 +104,7 @@ class Rest:
         return None
 
     def _steps_on(self, saga: int, cell: tuple[str, str]) -> Iterator[Step]:
-        request = self.scenario.requests[saga]
+        request = self.stage.requests[saga]
         return (s for s in self.stage.local_steps if s.entity and (s.service, s.entity(request)) == cell)
 
     def _wrong_alone(self, world: World, place: int, cell: tuple[str, str], completed: bool) -> Broken | None:
@@ -112,7 +115,7 @@ class Rest:
         expected = before
         for each in self._steps_on(0, cell):
             if each.leaves and self.stage.inbox(world, 0, each.event).done:
-                expected = each.leaves(expected, self.scenario.requests[0])
+                expected = each.leaves(expected, self.stage.requests[0])
         if after == expected:
             return None
         return Broken("what is compensated is as before", f"{_at(cell)} is {after!r}; it was to be {expected!r}")

@@ -90,9 +90,7 @@ class Serial:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.alike = stage.scenario.alike
-        self.start: Cells = {
-            (service, key): stage.scenario.given.get(service, {}).get(key) for service, key in stage.cells
-        }
+        self.start: Cells = dict(zip(stage.cells, stage.given, strict=True))
         self._known: dict[Any, Broken | None] = {}
 
     def broken(self, world: World, completed: list[bool]) -> Broken | None:
@@ -165,7 +163,7 @@ class Serial:
         """Its local steps, in each order that it may take: members of a group that share an entity have several."""
         if not part.whole:
             return iter([()])
-        body, ways = self.stage.scenario.requests[part.saga], []
+        body, ways = self.stage.requests[part.saga], []
         for group in self.stage.saga.groups:
             members = [each for each in group if each.entity]
             cells = {(each.service, each.entity(body)) for each in members if each.entity}
@@ -173,7 +171,7 @@ class Serial:
         return (tuple(each for group in way for each in group) for way in product(*ways))
 
     def _leave(self, saga: int, done: tuple[Step, ...], cells: dict[Cell, Any]) -> None:
-        body = self.stage.scenario.requests[saga]
+        body = self.stage.requests[saga]
         for each in done:
             if each.leaves:
                 cell = self._cell(saga, each)
@@ -181,13 +179,13 @@ class Serial:
 
     def _cell(self, saga: int, each: Step) -> Cell:
         assert each.entity is not None, "a local step has an entity"
-        return each.service, each.entity(self.stage.scenario.requests[saga])
+        return each.service, each.entity(self.stage.requests[saga])
 
     def _carried_out(
         self, part: Part, steps: tuple[Step, ...], cells: dict[Cell, Any], known: Mapping[str, Any]
     ) -> Iterator[Played]:
         """Carry out a completed saga on entities, step by step; what is outside answers as it did."""
-        saga_id, body = self.stage.ids[part.saga], self.stage.scenario.requests[part.saga]
+        saga_id, body = self.stage.ids[part.saga], self.stage.requests[part.saga]
         answers = {event: said for event, said in known.items() if not self.stage.steps[event].is_local}
         for each in steps:
             cell = self._cell(part.saga, each)
@@ -268,7 +266,7 @@ class Serial:
         self, part: Part, done: tuple[Step, ...], cells: dict[Cell, Any], said: Mapping[tuple[int, str], Any]
     ) -> Iterator[Played]:
         """All actions, or all undos, of a compensated saga."""
-        saga_id, body = self.stage.ids[part.saga], self.stage.scenario.requests[part.saga]
+        saga_id, body = self.stage.ids[part.saga], self.stage.requests[part.saga]
         answers: dict[str, Any] = {}
         for each in done if part.kind is Kind.DO else reversed(done):
             cell = self._cell(part.saga, each)

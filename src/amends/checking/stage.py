@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 from amends.checking.models import Model, honours_keys
+from amends.checking.trip import AsItIs, Trip
 from amends.checking.world import Inbox, Interned, Message, World, add, frozen
-from amends.core.definition import Step, takes_call
+from amends.core.definition import Saga, Step, takes_call
 from amends.core.messages import Effect, Request, Send
 from amends.core.step import Run, start
 from amends.core.walk import key_of
+from amends.errors import ParticipantError
 from amends.scenario import Scenario
 
 
 class Stage:
     """Who plays, where each stands in a `World`, and what its numbers mean."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, trip: Callable[[Saga], Trip] = AsItIs) -> None:
+        """Lay it out.
+
+        Args:
+            scenario: the saga in its small world.
+            trip: what the values of a definition are, once they were stored and read back.
+        """
         self.scenario = scenario
         self.saga = scenario.saga
+        self.trip = trip(self.saga)
+        self.unreadable: list[str] = []
+        self.requests = tuple(self._read_back(self.trip.request, request) for request in scenario.requests)
         count = len(scenario.requests)
         self.ids = tuple(scenario.ids) or tuple(f"s{number}" for number in range(1, count + 1))
         self.runs: Interned[Run] = Interned()
@@ -34,6 +45,7 @@ class Stage:
         self.local_steps = [each for each in self.steps.values() if each.is_local]
         self.cells = self._all_cells()
         self.models = self._all_models()
+        self.given = tuple(self._read_back(self.trip.entity, *cell, self._given(*cell)) for cell in self.cells)
         self.cell_at = {cell: place for place, cell in enumerate(self.cells)}
         self.inbox_at = {
             (saga, each.event): place
@@ -41,12 +53,14 @@ class Stage:
         }
         self.book_at = {service: place for place, service in enumerate(self.models)}
         self._swaps = self._all_swaps()
+        self._stored: dict[tuple[int, int], int] = {}
+        self._heard: dict[tuple[int, bool], int] = {}
 
     def _all_cells(self) -> list[tuple[str, str]]:
         given = [(service, key) for service, owned in self.scenario.given.items() for key in owned]
         touched = [
             (each.service, each.entity(request))
-            for request in self.scenario.requests
+            for request in self.requests
             for each in self.local_steps
             if each.entity is not None
         ]
@@ -56,18 +70,54 @@ class Stage:
         services = dict.fromkeys(each.service for each in self.steps.values() if not each.is_local)
         return {service: self.scenario.models.get(service) or honours_keys() for service in services}
 
+    def _given(self, service: str, key: str) -> Any:
+        return self.scenario.given.get(service, {}).get(key)
+
+    def _read_back(self, read: Callable[..., Any], *given: Any) -> Any:
+        """A value that the scenario gives, as it is read back; as it is, and noted, where it cannot be."""
+        try:
+            return read(*given)
+        except ParticipantError as error:
+            self.unreadable.append(str(error))
+            return given[-1]
+
+    def stored(self, cell: int, entity: Any) -> int:
+        """The number of an entity as the next function gets it; each is stored and read back once.
+
+        Raises:
+            ParticipantError: it would come back as another one.
+        """
+        given = cell, self.entities.number(entity)
+        if given not in self._stored:
+            self._stored[given] = self.entities.number(self.trip.entity(*self.cells[cell], entity))
+        return self._stored[given]
+
+    def heard(self, message: Message, *, is_typed: bool = True) -> int:
+        """The number of an answer as the saga hears it; each is stored and read back once.
+
+        Args:
+            message: with the answer.
+            is_typed: whether one of the step's own functions gave it.
+
+        Raises:
+            ParticipantError: it would come back as another one.
+        """
+        assert message.outcome is not None, "an answer has an outcome"
+        given = self.messages.number(message), is_typed
+        if given not in self._heard:
+            outcome = self.trip.outcome(message.step, message.kind, message.outcome, is_typed=is_typed)
+            self._heard[given] = self.messages.number(message._replace(outcome=outcome))
+        return self._heard[given]
+
     def first(self, faults: int) -> World:
         """The world in which every saga has just started and its first requests are on their way."""
-        started = [
-            start(self.saga, name, request) for name, request in zip(self.ids, self.scenario.requests, strict=True)
-        ]
+        started = [start(self.saga, name, request) for name, request in zip(self.ids, self.requests, strict=True)]
         sends = [number for saga, (_, effects) in enumerate(started) for number in self.sent(saga, effects)]
-        given = self.scenario.given
         return World(
             tuple(self.kept(run) for run, _ in started),
             tuple(sorted(sends)),
             tuple(self.inboxes.number(Inbox()) for _ in self.inbox_at),
-            tuple(self.entities.number(given.get(service, {}).get(key)) for service, key in self.cells),
+            tuple(self.entities.number(entity) for entity in self.given),
             tuple(self.books.number(model.start) for model in self.models.values()),
             faults,
         )
@@ -105,7 +155,7 @@ class Stage:
         assert message.call is not None, "a request has a call"
         saga_id, each = self.ids[message.saga], self.steps[message.step]
         call = replace(message.call, key=key_of(saga_id, each, message.kind))
-        return Request(saga_id, each.event, message.kind, self.scenario.requests[message.saga], call)
+        return Request(saga_id, each.event, message.kind, self.requests[message.saga], call)
 
     def kept(self, run: Run) -> int:
         """The run without what no decision depends on: times, attempts, trail, the order in which answers came."""
@@ -131,7 +181,7 @@ class Stage:
 
     def _all_swaps(self) -> list[tuple[int, ...]]:
         """The renamings of sagas that change nothing: of equal requests, where nobody knows a saga by its name."""
-        requests = self.scenario.requests
+        requests = self.requests
         if not all(each.is_local and not _knows_names(each) for each in self.steps.values()):
             return []
         same = [frozen(request) for request in requests]

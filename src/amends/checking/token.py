@@ -6,14 +6,17 @@ It holds a digest of each move, not its place: places depend on the order in whi
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from amends.checking.explore import Counterexample, Found, Seen
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
 from amends.checking.stage import Stage
+from amends.checking.trip import Trip
 from amends.checking.word import bytes_of, word_of
 from amends.checking.world import Broken, Move, World
+from amends.core.definition import Saga
 from amends.errors import UnusableInput
 from amends.scenario import Scenario
 
@@ -70,12 +73,13 @@ def is_about(token: Token, name: str) -> bool:
     return token.name == _digest(name, NAME)
 
 
-def follow(scenario: Scenario, token: Token) -> tuple[Moves, Counterexample | None]:
+def follow(scenario: Scenario, token: Token, trip: Callable[[Saga], Trip]) -> tuple[Moves, Counterexample | None]:
     """Go the way of a token, and see whether a rule is still broken at its end.
 
     Args:
         scenario: that the token is about.
         token: the way.
+        trip: as for `amends.checking.explore`.
 
     Returns:
         The relation, and the counterexample; ``None`` when nothing is broken there any more.
@@ -89,7 +93,7 @@ def follow(scenario: Scenario, token: Token) -> tuple[Moves, Counterexample | No
             f"the token is about saga {saga.name} as it was, {token.fingerprint}; its definition changed since, to "
             f"{saga.fingerprint}: check it anew"
         )
-    way = _Way(Moves(Stage(scenario)), token)
+    way = _Way(Moves(Stage(scenario, trip)), token)
     shown = way.go()
     if shown is None and way.longest < len(token.moves):
         raise UnusableInput(

@@ -147,7 +147,7 @@ def _where(stage: Stage, move: Move) -> str:
     each = stage.steps[move.step]
     if each.entity is None:
         return each.service
-    return f"{each.service}/{each.entity(stage.scenario.requests[move.saga])}"
+    return f"{each.service}/{each.entity(stage.requests[move.saga])}"
 
 
 def _said(stage: Stage, seen: Seen, message: Message | None) -> str:
@@ -204,7 +204,7 @@ def _turn(stage: Stage, before: State, after: State) -> str:
 
 
 def _is_left(stage: Stage, cell: tuple[str, str], before: Any, after: Any) -> bool:
-    for request in stage.scenario.requests:
+    for request in stage.requests:
         for each in stage.local_steps:
             if each.leaves and each.entity and (each.service, each.entity(request)) == cell:
                 return bool(each.leaves(before, request) == after)

@@ -5,14 +5,11 @@ A body says by itself, without the definition, what a saga waits for: whoever lo
 
 from __future__ import annotations
 
-import inspect
 import operator
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial, reduce
+from functools import reduce
 from json.encoder import encode_basestring_ascii as quoted
-from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 import msgspec
 
@@ -34,8 +31,8 @@ from amends.core.step import Run
 from amends.core.table import Entry
 from amends.core.waiting import Waiting
 from amends.engine.closed import Touched, all_closed
+from amends.engine.hints import entity_types
 from amends.engine.values import PLAIN, Codec, Sealed, codec_of, json_of
-from amends.errors import DefinitionError
 from amends.stored import (
     ABANDONED,
     BACKWARD,
@@ -397,42 +394,7 @@ class EntityForms:
         kinds = self._types.setdefault(service, set())
         before = len(kinds)
         if function is not None:
-            kinds |= _declared(function)
+            kinds |= entity_types(function)
         if len(kinds) != before:
             self._codecs.pop(service, None)
         return len(kinds) != before
-
-
-@lru_cache(maxsize=1000)  # a simulation opens engines all the time, on the same definitions
-def _declared(function: Callable[..., Any]) -> frozenset[Any]:
-    """The types that a function's first parameter is declared to have, without ``None``.
-
-    Raises:
-        DefinitionError: a type is named that cannot be found, so that nothing could be read back as it.
-    """
-    try:
-        first = next(iter(inspect.signature(function).parameters.values()))
-    except (StopIteration, TypeError, ValueError):  # it has none, or does not tell
-        return frozenset()
-    if first.annotation is first.empty or first.kind is first.VAR_POSITIONAL:  # it takes whatever comes
-        return frozenset()
-    hint = _found(first, function)
-    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return frozenset(kind for kind in members if kind is not type(None))
-
-
-def _found(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
-    """What a parameter's annotation means in its function's module."""
-    while isinstance(function, partial):
-        function = function.func
-    function = inspect.unwrap(function)
-    known = getattr(function, "__globals__", None) or vars(sys.modules[type(function).__module__])
-    alone = type("Alone", (), {"__annotations__": {parameter.name: parameter.annotation}})
-    try:
-        return get_type_hints(alone, known)[parameter.name]
-    except NameError as error:
-        what = getattr(function, "__qualname__", repr(function))
-        raise DefinitionError(
-            f"{what}: {parameter.name} is declared as {parameter.annotation}, and {error}; entities are read back as "
-            "that type, so define it in the module itself: not in a function, not under TYPE_CHECKING"
-        ) from error

@@ -27,6 +27,11 @@ JSON_MAX: Final = 6  # bytes for one in a text: ``\\u0000``
 DEPTH_MAX: Final = 100  # of lists in lists: what is deeper is no data, and whoever walks over it has a stack
 PLAIN_IS: Final = "dicts with text keys, lists, text, finite numbers, True, False and None"
 
+OF_AN_ANSWER: Final = (
+    "declare its type where the function says what it gives back, as in `-> Done[Receipt] | Refused` or "
+    f"`-> Changed[Seats, Receipt]`, or use {PLAIN_IS}"
+)
+
 encode: Final = msgspec.json.Encoder().encode
 """Gives a value's JSON as bytes; `json_of` beside it says what is wrong with a value of somebody's own."""
 
@@ -322,12 +327,13 @@ def is_bare(outcome: Outcome) -> bool:
     return outcome.__class__ is Done and outcome.answer is None
 
 
-def storable(outcome: Outcome, what: str) -> Outcome:
+def storable(outcome: Outcome, what: str, codec: Codec = PLAIN) -> Outcome:
     """An outcome with its answer as it is kept.
 
     Args:
         outcome: any.
         what: who said it, for the error.
+        codec: how answers of whoever said it are kept.
 
     Raises:
         ValueError: an answer that JSON cannot hold, or that would come back as another one.
@@ -337,9 +343,9 @@ def storable(outcome: Outcome, what: str) -> Outcome:
     match outcome:
         case Done(answer) if answer is not None and type(answer) is not Sealed:
             try:
-                kept = PLAIN.keep(answer, text_of(answer))
+                kept = codec.keep(answer, text_of(answer))
             except (TypeError, ValueError) as error:
-                raise ValueError(f"{what}: the answer cannot be stored: {error}; use {PLAIN_IS}") from error
+                raise ValueError(f"{what}: the answer cannot be stored: {error}; {OF_AN_ANSWER}") from error
             return outcome if kept is answer else Done(kept)
         case Refused(reason) if type(reason) is not str or worded(reason) != reason:
             return Refused(worded(reason))

@@ -20,6 +20,7 @@ from amends.checking.document import FORM, document_of
 from amends.checking.explore import Found
 from amends.checking.token import is_about, read_token
 from amends.checking.usable import refuse_unusable
+from amends.engine.round_trip import RoundTrip
 from amends.entrypoints.definitions import load_scenarios
 from amends.entrypoints.paint import paint
 from amends.entrypoints.paper import FAINT, Paper, paper
@@ -94,7 +95,7 @@ def _explored(wanted: Wanted, name: str, scenario: Scenario) -> Found:
     limits: dict[str, Any] = {} if wanted.max_states is None else {"max_states": wanted.max_states}
     faults = default_faults(scenario) if wanted.faults is None else wanted.faults
     with progress_line(name) as report:
-        return explore(scenario, faults=faults, timeout_s=wanted.timeout_s, report=report, **limits)
+        return explore(scenario, faults=faults, timeout_s=wanted.timeout_s, report=report, trip=RoundTrip, **limits)
 
 
 @contextmanager

@@ -1,0 +1,82 @@
+"""There and back: what requests, entities and answers are once they are stored and read again.
+
+For whoever asks participants without a store, and is to ask them as the engine does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amends.core.definition import Saga
+from amends.core.messages import Done, Kind, Outcome
+from amends.engine.codec import EntityForms
+from amends.engine.hints import answer_codec
+from amends.engine.overlay import NO_ID, is_id
+from amends.engine.values import PLAIN, PLAIN_IS, Codec, codec_of, opened, shown, storable, text_of
+from amends.errors import ParticipantError
+
+
+class RoundTrip:
+    """What the values of a definition become. What would become another value is refused."""
+
+    def __init__(self, saga: Saga) -> None:
+        """Look at the types of a definition.
+
+        Raises:
+            DefinitionError: values of one of them cannot be read back.
+        """
+        self._saga = saga
+        self._requests = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request!r},")
+        self._entities = EntityForms()
+        self._entities.learn_saga(saga)
+        self._entities.check()
+        for step in saga.every_step():
+            answer_codec(step)
+
+    def request(self, request: Any) -> Any:
+        """A request as the steps are asked with it.
+
+        Raises:
+            ParticipantError: it would come back as another one, or not at all.
+        """
+        remedy = f"declare its type as the saga's request, or use {PLAIN_IS}"
+        return _there_and_back(self._requests, request, f"{self._saga.name}: the request", remedy)
+
+    def entity(self, service: str, entity_id: Any, entity: Any) -> Any:
+        """An entity as the next function gets it; ``None`` of none.
+
+        Raises:
+            ParticipantError: it would come back as another one, or not at all, or its id is none.
+        """
+        if not is_id(entity_id):
+            raise ParticipantError(f"{service}: the entity's id, {shown(entity_id)}, {NO_ID}")
+        if entity is None:
+            return None
+        remedy = f"declare its type as the first parameter of {service}'s functions, or use {PLAIN_IS}"
+        return _there_and_back(self._entities.codec(service), entity, f"the entity {service}/{entity_id}", remedy)
+
+    def outcome(self, event: str, kind: Kind, outcome: Outcome, *, is_typed: bool = True) -> Outcome:
+        """What a step said, as the saga hears it.
+
+        Args:
+            event: the step.
+            kind: what it was asked.
+            outcome: any.
+            is_typed: whether its answer is of the type that the step's functions declare.
+
+        Raises:
+            ParticipantError: the answer would come back as another one, or not at all.
+        """
+        try:
+            codec = answer_codec(self._saga.step(event), kind) if is_typed else PLAIN
+            kept = storable(outcome, f"{event}/{kind.value}", codec)
+        except ValueError as error:
+            raise ParticipantError(str(error)) from error
+        return kept if kept is outcome or not isinstance(kept, Done) else Done(opened(kept.answer))
+
+
+def _there_and_back(codec: Codec, value: Any, what: str, remedy: str) -> Any:
+    try:
+        return opened(codec.keep(value, text_of(value)))
+    except (TypeError, ValueError) as error:
+        raise ParticipantError(f"{what} cannot be stored: {error}; {remedy}") from error
