@@ -111,7 +111,8 @@ class Participants:
             return self.stage.inboxes.number(inbox), kept, -1, broken
         heard = self.stage.messages[number].outcome
         assert isinstance(heard, Done | Refused), "a round trip leaves an outcome what it is"
-        answers = {**answers, keys[message.kind.value]: heard}
+        key = keys[message.kind.value]
+        answers = {**answers, key: heard} if key in answers else answers
         acted = bool(calls) and not isinstance(answer, Refused)
         is_undo = message.kind is Kind.UNDO
         named = tuple((name, answers[key]) for name, key in keys.items() if key in answers)

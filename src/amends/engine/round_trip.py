@@ -12,7 +12,18 @@ from amends.core.messages import Done, Kind, Outcome
 from amends.engine.codec import EntityForms
 from amends.engine.hints import answer_codec
 from amends.engine.overlay import NO_ID, is_id
-from amends.engine.values import PLAIN, PLAIN_IS, Codec, codec_of, opened, shown, storable, text_of
+from amends.engine.values import (
+    OF_AN_ANSWER,
+    PLAIN,
+    PLAIN_IS,
+    Codec,
+    codec_of,
+    is_bare,
+    opened,
+    shown,
+    storable,
+    text_of,
+)
 from amends.errors import ParticipantError
 
 
@@ -67,12 +78,10 @@ class RoundTrip:
         Raises:
             ParticipantError: the answer would come back as another one, or not at all.
         """
-        try:
-            codec = answer_codec(self._saga.step(event), kind) if is_typed else PLAIN
-            kept = storable(outcome, f"{event}/{kind.value}", codec)
-        except ValueError as error:
-            raise ParticipantError(str(error)) from error
-        return kept if kept is outcome or not isinstance(kept, Done) else Done(opened(kept.answer))
+        if not isinstance(outcome, Done):
+            return storable(outcome, event)
+        codec = answer_codec(self._saga.step(event), kind) if is_typed else PLAIN
+        return outcome if is_bare(outcome) else Done(_there_and_back(codec, outcome.answer, "the answer", OF_AN_ANSWER))
 
 
 def _there_and_back(codec: Codec, value: Any, what: str, remedy: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 from math import isfinite
@@ -255,13 +256,15 @@ def _differences(value: Any, again: Any, at: str, depth: int) -> Iterator[str]:
     elif type(value) is not kind and not (kind is float and type(value) is int and value == again):
         yield _told(value, again, at)
     elif kind is dict:
-        yield from _differences_of_many(list(value), list(again), at, depth)
+        yield from _differences_of_many(list(value), list(again), f"{at}.keys()", depth)
         yield from _differences_of_many(value, again, at, depth, value)
     elif issubclass(kind, list | tuple):
         yield from _differences_of_many(value, again, at, depth, range(len(value)))
     elif (names := _names(kind)) is not None:
         for name in names:
             yield from _differences(getattr(value, name), getattr(again, name), f"{at}.{name}", depth + 1)
+    elif kind is Decimal and not again.is_finite():
+        yield f"{shown(value)}{at and f', at {at:.{SHOWN}},'} is not finite"
     elif not value == again:  # noqa: SIM201 - of a set of numbers that are none, both can be false
         yield _told(value, again, at)
 
