@@ -10,15 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple
 
-if TYPE_CHECKING:  # a default, so that who says no type need say nothing: it is of Python 3.13
-    from typing_extensions import TypeVar as Variable
-
-    Answer_co = Variable("Answer_co", covariant=True, default=Any)
-    Entity_co = Variable("Entity_co", covariant=True, default=Any)
-else:
-    Answer_co, Entity_co = TypeVar("Answer_co"), TypeVar("Entity_co")
+from amends.generic import Answer_co, Entity_co
 
 REASON_MAX: Final = 20_000  # characters: it is for a person, and is written at several places
 NO_ANSWERS: Final[Mapping[str, Any]] = MappingProxyType({})
