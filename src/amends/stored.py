@@ -26,6 +26,7 @@ ABANDONED: Final = "abandoned"
 FINAL: Final = frozenset((COMPLETED, COMPENSATED, ABANDONED))
 REQUEST: Final = "request"
 ENTITY: Final = "entity"
+ANSWER: Final = "answer"
 STATUSES: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR, COMPLETED, COMPENSATED, ABANDONED)
 
 
@@ -89,11 +90,11 @@ class KeyRow(NamedTuple):
 
 
 class ShapeRow(NamedTuple):
-    """As what requests or entities are stored.
+    """As what requests, answers or entities are stored.
 
     Attributes:
-        kind: `REQUEST` or `ENTITY`.
-        name: of requests their definition, of entities their service.
+        kind: `REQUEST`, `ANSWER` or `ENTITY`.
+        name: of requests their definition, of answers that and their step, of entities their service.
         since_ms: of what is stored since then, until the next row of this kind and name; 0 from the beginning.
         shape: JSON, as `amends.engine.shapes` writes it.
     """

@@ -377,8 +377,9 @@ def test_an_answer_says_the_step_the_value_and_the_remedy() -> None:
         async with engine(MemoryStore(), saga) as running:
             result = await (await running.submit(saga, 1)).result()
         assert result.reason.endswith(
-            "CARD_CHARGED/do: the answer cannot be stored: (2, 3), at ['amounts'][1], would come back as [2, 3]; use "
-            "dicts with text keys, lists, text, finite numbers, True, False and None"
+            "CARD_CHARGED/do: the answer cannot be stored: (2, 3), at ['amounts'][1], would come back as [2, 3]; "
+            "declare its type where the function says what it gives back, as in `-> Done[Receipt] | Refused` or `-> "
+            "Changed[Seats, Receipt]`, or use dicts with text keys, lists, text, finite numbers, True, False and None"
         )
 
     run(test())

@@ -23,6 +23,7 @@ from amends.core.messages import Answered, Outcome, Request, Send, Unknown
 from amends.core.run import outcome_of
 from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.flights import Asking, Flight, flight_of
+from amends.engine.hints import answer_codec
 from amends.engine.logger import log
 from amends.engine.places import LATE_MAX, Places
 from amends.engine.tasks import Hear, Task
@@ -223,7 +224,8 @@ class Lane:
                     return Unknown(self._told(error, step), cause=error)
                 if inspect.isawaitable(answer):
                     answer = await in_stretches(answer, partial(self._blocks, request))
-            return storable(outcome_of(answer, request), f"{request.step}/{request.kind.value}")
+            codec = answer_codec(step, request.kind)
+            return storable(outcome_of(answer, request), f"{request.step}/{request.kind.value}", codec)
         except NoThread as error:
             return Unknown(str(error), taken_back=True, cause=error)
         except BaseException as error:

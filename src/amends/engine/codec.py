@@ -6,7 +6,7 @@ A body says by itself, without the definition, what a saga waits for: whoever lo
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
@@ -31,7 +31,7 @@ from amends.core.step import Run
 from amends.core.table import Entry
 from amends.core.waiting import Waiting
 from amends.engine.closed import Touched, all_closed
-from amends.engine.hints import entity_types
+from amends.engine.hints import answer_codec, entity_types
 from amends.engine.values import PLAIN, Codec, Sealed, codec_of, json_of
 from amends.stored import (
     ABANDONED,
@@ -111,6 +111,9 @@ class Form:
         definition: ``name/version/fingerprint``.
         asks: service, and from a request to the entity's id, of each step whose state is kept by us.
         request: how its requests are kept.
+        answers: how the answers of each step are kept, by event.
+        plain_until: until when a step's answers were stored as another type; those of sagas that started before it, all
+            of them over, are read as plain JSON. Milliseconds since 1970, by event.
         walks: whether its local steps are carried out at once, one by one only where that fails; no longer once one
             of them gave an answer that is not closed, of which each of the others gets a copy of its own.
         earlier: of the times in which requests were stored as another type: since when, until when, and how to read
@@ -126,6 +129,8 @@ class Form:
         self._quiet = frozenset(_quiet(saga))
         self._told = _Phrases(self._written)
         self.request = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request!r},")
+        self.answers = {step.event: answer_codec(step) for step in saga.every_step()}
+        self.plain_until: dict[str, int] = {}
         self.walks = True
         self._entries = {
             f"{event} {status.value}": Entry(event, step.service, status)
@@ -174,6 +179,21 @@ class Form:
                 raise
             return PLAIN.read(row.request)
 
+    def are_closed(self, answers: Mapping[str, Any]) -> bool:
+        """Whether answers are of the types that their steps declare, and nobody can change them."""
+        return all(self.answers.get(event, PLAIN).is_closed(answer) for event, answer in answers.items())
+
+    def _answer_of(self, event: str, answer: Any, row: SagaRow) -> Any:
+        """A stored answer, as it is kept; plain JSON where the saga is over and today's type does not take it."""
+        text, codec = json_of(answer), self.answers.get(event, PLAIN)
+        is_plain = codec is PLAIN or row.started_ms < self.plain_until.get(event, 0)
+        try:
+            return PLAIN.kept(answer, text) if is_plain else codec.read(text)
+        except ValueError:
+            if row.status not in FINAL:
+                raise
+            return PLAIN.kept(answer, text)
+
     def run_of(self, row: SagaRow) -> Run:
         """A saga, read back.
 
@@ -186,7 +206,7 @@ class Form:
             row.saga_id,
             self._request_of_run(row),
             _state_of(row.status, body),
-            {event: PLAIN.kept(answer, json_of(answer)) for event, answer in body.answers.items()},
+            {event: self._answer_of(event, answer, row) for event, answer in body.answers.items()},
             tuple(_waiting_of(body.waiting[name]) for name in body.members if name in body.waiting),
             tuple(self._entries[line] for line in body.trail),
             body.reason,

@@ -38,7 +38,7 @@ from amends.engine.stalls import Watch
 from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact, Unfinished
 from amends.engine.thread import OneThread, settle
 from amends.engine.turn import Turn, Turner
-from amends.engine.values import shown, storable
+from amends.engine.values import from_outside, shown
 from amends.engine.versions import NO_UPCASTS, Upcast
 from amends.engine.work import Work
 from amends.errors import (
@@ -736,6 +736,6 @@ def _id(name: object) -> str:
 
 def _storable(outcome: Any, step: str) -> Any:
     try:
-        return storable(outcome, step)
+        return from_outside(outcome, step)
     except ValueError as error:
         raise RequestRefused(str(error)) from error

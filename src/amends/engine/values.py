@@ -130,6 +130,11 @@ class Sealed:
         self.text = text
         self._codec = codec
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is of no declared type."""
+        return self._codec is PLAIN
+
     def open(self) -> Any:
         """A copy of the value, which its receiver owns."""
         return self._codec.decode(self.text)
@@ -323,6 +328,47 @@ def own(value: Any) -> Any:
         Exception: it cannot be copied.
     """
     return value if type(value) in SCALARS else deepcopy(value)
+
+
+def from_outside(outcome: Outcome, what: str) -> Outcome:
+    """What a client or an operator says, as it waits for its turn; `heard` sees to it then.
+
+    Raises:
+        ValueError: an answer that cannot be stored.
+    """
+    try:
+        return storable(outcome, what)
+    except ValueError as error:
+        try:  # it is no plain JSON; it may be of its step's type, which is known when the saga is
+            return dataclasses.replace(outcome, answer=own(getattr(outcome, "answer", None)))
+        except BaseException as copying:
+            if is_interrupt(copying):
+                raise
+            raise error from copying
+
+
+def heard(outcome: Outcome, what: str, codec: Codec) -> Outcome:
+    """What was said, as it is kept: an answer that came as plain JSON is read as the type that its step declares.
+
+    Args:
+        outcome: any.
+        what: who said it, for the error.
+        codec: how answers of the step are kept.
+
+    Raises:
+        ValueError: the answer is none of the step's.
+    """
+    answer = outcome.answer if isinstance(outcome, Done) else None
+    if codec is PLAIN or answer is None or not _may_be_plain(answer) or codec.is_closed(answer):
+        return storable(outcome, what, codec)
+    try:
+        return Done(codec.read(answer.text if type(answer) is Sealed else text_of(answer)))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what}: the answer {shown(opened(answer))} is none of the step's: {error}") from error
+
+
+def _may_be_plain(answer: Any) -> bool:
+    return answer.is_plain if type(answer) is Sealed else type(answer) in (*SCALARS, float, list, dict)
 
 
 def is_bare(outcome: Outcome) -> bool:

@@ -1,7 +1,8 @@
 """What is stored, and the types of today's code: compared when an engine opens, before anything is decided.
 
-A request is read by the shape that it was stored as, for as long as its saga is under way. Entities are all of one
-shape: where today's type is another one, they are rewritten. See docs/versions.md.
+A request is read by the shape that it was stored as, for as long as its saga is under way; answers of a saga under way
+are of today's shape. Entities are all of one shape: where today's type is another one, they are rewritten. See
+docs/versions.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from amends.engine.values import Codec, json_of, shown, text_of
 from amends.errors import DefinitionError
 from amends.ports import Store
 from amends.stored import (
+    ANSWER,
     ENTITY,
     REQUEST,
     WAITS_FOR_OPERATOR,
@@ -34,6 +36,7 @@ PAGE: Final = 500  # sagas or entities that are looked at, or rewritten, at a ti
 PAGE_LETTERS: Final = 2**24  # of entities that are rewritten in one commit: they are in memory until then
 UPCAST: Final = "upcast"
 """The cause of an entity's record when it was rewritten."""
+FOR_EVER: Final = 2**63
 TAKEN: Final = "taken to be stored as its type is now"
 
 Upcast = Callable[[Any], Any]
@@ -45,6 +48,7 @@ OF_A_REQUEST: Final = (
     "take the change back; or give the changed saga a version of its own, beside this one; or give "
     "Saga(..., upcast=function), from the stored request, a dict by field names, to one of today's type"
 )
+OF_AN_ANSWER: Final = "take the change back; or give the changed saga a version of its own, beside this one"
 OF_AN_ENTITY: Final = (
     "take the change back; or give open(upcasts={{{0!r}: function}}), from the stored entity, a dict by field names, "
     "to one of today's type"
@@ -109,13 +113,15 @@ class Versions:
         self._entity_forms = entity_forms
         self._upcasts = upcasts
         self._requests: dict[str, list[tuple[int, Shape]]] = {}
+        self._answers: dict[str, list[tuple[int, Shape]]] = {}
         self._entities: dict[str, EntityShape] = {}
         self._unwritten: dict[tuple[str, str], ShapeRow] = {}
         self._taken: list[ShapeRow] = []
         self._to_rewrite: dict[str, tuple[EntityShape, Shape]] = {}
         for row in store.shapes():
-            if row.kind == REQUEST:
-                self._requests.setdefault(row.name, []).append((row.since_ms, _REQUESTS.decode(row.shape)))
+            if row.kind in (REQUEST, ANSWER):
+                known = self._requests if row.kind == REQUEST else self._answers
+                known.setdefault(row.name, []).append((row.since_ms, _REQUESTS.decode(row.shape)))
             else:
                 self._entities[row.name] = _ENTITIES.decode(row.shape)
 
@@ -127,6 +133,7 @@ class Versions:
         """
         for form in forms:
             self.check_requests(form)
+            self.check_answers(form)
         for service in self._entity_forms.services():
             self.check_entities(service)
         for service in self._upcasts:
@@ -150,7 +157,7 @@ class Versions:
         if not stored or stored[-1][1] != today:
             self._unwritten[REQUEST, form.definition] = ShapeRow(REQUEST, form.definition, 0, json_of(today))
         form.earlier = tuple(
-            (era.since_ms, era.until_ms, partial(_request_of, form, era)) for era in _eras(stored, today)
+            (era.since_ms, era.until_ms, partial(_request_of, form, era)) for era in _eras(stored, today, "the request")
         )
         if stored and not form.earlier:
             return
@@ -164,6 +171,56 @@ class Versions:
             raise DefinitionError(f"{what}: {error}") from error.__cause__
         if saga_id and not stored:
             self._taken.append(self._unwritten.pop((REQUEST, form.definition)))
+
+    def check_answers(self, form: Form) -> None:
+        """Look whether the answers of a definition's sagas that are not final are read right.
+
+        A saga that has not heard the answer yet counts too: it may hear it under this code, and nobody could tell then
+        as what it is stored.
+
+        Raises:
+            DefinitionError: one is not; the message names the step and the field, and says what to do.
+        """
+        new = list[ShapeRow]()
+        for event, codec in form.answers.items():
+            name, today = f"{form.definition}/{event}", shape_of(codec.kind)
+            stored = self._answers.get(name, [])
+            if stored or codec.kind is not Any:
+                row = ShapeRow(ANSWER, name, 0, json_of(today))
+                new += () if stored else (row,)
+                if not stored or stored[-1][1] != today:
+                    self._unwritten[ANSWER, name] = row
+                self._check_eras(form, event, _eras(stored, today, f"the answer of {event}"))
+        first = next(self._under_way(form.definition), None) if new else None
+        if first is not None:
+            self._check_plain(form)
+            self._taken += (self._unwritten.pop((ANSWER, row.name)) for row in new)
+
+    def _check_eras(self, form: Form, event: str, eras: Iterable[Era]) -> None:
+        """Leave the answers of an era to sagas that are over: they are read as plain JSON.
+
+        Raises:
+            DefinitionError: one of that time is under way.
+        """
+        for era in eras:
+            form.plain_until[event] = until_ms = FOR_EVER if era.until_ms is None else era.until_ms
+            for row in self._under_way(form.definition):
+                if row.started_ms < until_ms:
+                    what = f"saga {form.saga.name!r}, version {form.saga.version}: {row.saga_id}, which is under way"
+                    raise DefinitionError(f"{what}: {era.fault}; {OF_AN_ANSWER}")
+
+    def _check_plain(self, form: Form) -> None:
+        """Look whether what was stored as plain JSON is read as what is declared now.
+
+        Raises:
+            DefinitionError: it is not.
+        """
+        for row in self._under_way(form.definition):
+            try:
+                form.run_of(row)
+            except ValueError as error:
+                what = f"saga {form.saga.name!r}, version {form.saga.version}: {row.saga_id}, which is under way"
+                raise DefinitionError(f"{what}: {error}; {OF_AN_ANSWER}") from error
 
     def check_entities(self, service: str) -> None:
         """Look whether the entities of a service are read right, or are to be rewritten.
@@ -307,13 +364,16 @@ class Versions:
         if not self._unwritten:  # nearly always
             return []
         named = {(REQUEST, definition) for definition, _ in changes.counts} | {(ENTITY, name) for name in services}
+        stored = {row.definition for row in changes.sagas}
+        named |= {name for name in self._unwritten if name[0] == ANSWER and name[1].rpartition("/")[0] in stored}
         if not (waiting := self._unwritten.keys() & named):
             return []
         first = {(REQUEST, row.definition) for row in changes.sagas if row.version == 1}
         first |= {(ENTITY, row.service) for row in changes.entities}
+        first |= {name for name in waiting if name[0] == ANSWER}
         rows = (self._unwritten[name] for name in sorted(waiting & first))
         # No saga of a process before was started then: the first turn is later than the last commit.
-        return [row._replace(since_ms=changes.block.at_ms) if row.kind == REQUEST else row for row in rows]
+        return [row._replace(since_ms=changes.block.at_ms) if row.kind != ENTITY else row for row in rows]
 
     def written(self, rows: Iterable[ShapeRow]) -> None:
         """These are."""
@@ -321,23 +381,23 @@ class Versions:
             self._unwritten.pop((row.kind, row.name), None)
 
 
-def _eras(stored: list[tuple[int, Shape]], today: Shape) -> Iterator[Era]:
-    """When requests were stored that today's type does not read right."""
+def _eras(stored: list[tuple[int, Shape]], today: Shape, what: str) -> Iterator[Era]:
+    """When values were stored that today's type does not read right."""
     ends = [since_ms for since_ms, _ in stored[1:]]
     for place, (since_ms, shape) in enumerate(stored):
         between = [later for _, later in stored[place + 1 :]]
-        fault = next(iter(_faults(shape, between, today)), None)
+        fault = next(iter(_faults(shape, between, today, what)), None)
         if fault:
             yield Era(since_ms, ends[place] if place < len(ends) else None, shape, fault)
 
 
-def _faults(shape: Shape, between: list[Shape], today: Shape) -> Iterator[str]:
+def _faults(shape: Shape, between: list[Shape], today: Shape, what: str) -> Iterator[str]:
     """What would be read wrong; also where it was read otherwise, by a default, since it was stored."""
-    yield from Reading(shape, today, "the request").faults
+    yield from Reading(shape, today, what).faults
     for later in between:
-        reading = Reading(shape, later, "the request")
+        reading = Reading(shape, later, what)
         if not reading.faults:
-            yield from Reading(reading.merged(), today, "the request").defaults
+            yield from Reading(reading.merged(), today, what).defaults
 
 
 def _request_of(form: Form, era: Era, text: str) -> Any:

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from amends.core.audit import chain
-from amends.core.definition import Command, Step, takes_call
+from amends.core.definition import Command, Saga, Step, takes_call
 from amends.core.messages import (
     Answered,
     Contradicted,
@@ -44,6 +44,7 @@ from amends.engine.codec import EntityForms, Form, body_of, status_of
 from amends.engine.entities import Unstorable, kept_text, raw, settle
 from amends.engine.exceptions import complaint, is_interrupt, raised
 from amends.engine.flights import Asking, Flight, Flights, asked_of, due_of, flight_of
+from amends.engine.hints import answer_codec
 from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.engine.values import (
@@ -52,6 +53,7 @@ from amends.engine.values import (
     UTF_8_MAX,
     Sealed,
     encode,
+    heard,
     is_bare,
     opened,
     opened_request,
@@ -313,9 +315,9 @@ class Work:
         """Hand an input to a saga; `Decline` when it is a verb that cannot be taken now.
 
         Raises:
-            ValueError: it brings an answer that cannot be stored.
+            RequestRefused: it brings an answer that cannot be stored.
         """
-        said, before = self._taken_in(said), live.run
+        said, before = self._taken_in(live.run.saga, said), live.run
         if not (said.__class__ is Answered and said.outcome.__class__ in SETTLED):  # of these nobody counts the time
             before = self.flights.as_sent(before)
         run, effects = self._stepped(
@@ -530,7 +532,7 @@ class Work:
             forms = self._wares.entity_forms
             if not (forms.looks.get(form) or forms.look_of(form))(touched):
                 self.overlay.settle(touched)
-            form.walks = not run.answers or all(map(PLAIN.is_closed, run.answers.values()))
+            form.walks = not run.answers or form.are_closed(run.answers)
             if form.walks and type(run.reason) is str:
                 return run, effects
         except BaseException as error:
@@ -588,6 +590,7 @@ class Work:
         after = function(owned.get(entity_id), request.body, *extra)
         if isinstance(after, Refused):
             return storable(after, asked.event)
+        codec = answer_codec(asked, request.kind)
         try:
             answer = put(owned, entity_id, after, asked.event, function)
             settle(owned, entity_id)
@@ -595,7 +598,7 @@ class Work:
                 self._refuse_large_entity(f"{asked.service}/{entity_id}", kept_text(raw(owned, entity_id)))
         except Unstorable as error:
             raise ParticipantError(f"{asked.event}: {error}") from error
-        done = storable(Done(answer), asked.event)
+        done = storable(Done(answer), asked.event, codec)
         self._refuse_large_answer(done, asked.event)
         return done
 
@@ -612,15 +615,15 @@ class Work:
             except ValueError as error:
                 raise ParticipantError(f"{what}: the answer cannot be stored: {error}") from error
 
-    def _taken_in(self, said: Input) -> Input:
+    def _taken_in(self, saga: Saga, said: Input) -> Input:
         """What was said, as it is kept; an answer that is too large tells nothing, but that there was one.
 
         Raises:
-            ParticipantError: such an answer of somebody who can be told.
+            RequestRefused: such an answer of somebody who can be told, or one that cannot be stored.
         """
         if said.__class__ is Answered and is_bare(said.outcome):
             return said
-        said = _storable(said)
+        said = _heard(saga, said)
         if isinstance(said, Answered | Resolve):
             try:
                 self._refuse_large_answer(said.outcome, said.step)
@@ -656,12 +659,17 @@ class Work:
         return run
 
 
-def _storable(said: Input) -> Input:
+def _heard(saga: Saga, said: Input) -> Input:
     """What was said, with its answer as it is kept. That an attempt left nothing is the engine's own word by now."""
-    if isinstance(said, Answered | Resolve) and not isinstance(said.outcome, Unknown):
-        outcome: Any = storable(said.outcome, said.step)
-        return said if outcome is said.outcome else replace(said, outcome=outcome)
-    return said
+    if not isinstance(said, Answered | Resolve) or isinstance(said.outcome, Unknown):
+        return said
+    asked = next((step for step in saga.every_step() if step.event == said.step), None)
+    kind = said.kind if isinstance(said, Answered) else Kind.DO
+    try:
+        outcome: Any = heard(said.outcome, said.step, answer_codec(asked, kind) if asked else PLAIN)
+    except ValueError as error:
+        raise RequestRefused(str(error)) from error
+    return said if outcome is said.outcome else replace(said, outcome=outcome)
 
 
 def set_aside(saga_id: str, why: str) -> RequestRefused:
