@@ -27,7 +27,7 @@ night = one_sale(broken)
 mended = tickets(probe=find, settles_within_s=60)
 day = one_sale(mended)
 evening = one_sale(mended)
-alone = tickets(probe=find, settles_within_s=9)
+alone = tickets(probe=find, settles_within_s=90)
 
 def boom(given):
     return given["NOWHERE"]
@@ -160,7 +160,7 @@ def test_a_token_that_fits_no_more_is_one_line(sale: Path) -> None:
     assert (ran.code, ran.out, ran.err) == (2, "", "amends: 'nonsense' is no token; one begins with amends1-\n")
     ran = check(sale, "day", "--replay", token)
     assert (ran.code, ran.err) == (2, "amends: the token is about none of these scenarios: day\n")
-    sale.write_text(SALE.replace("broken = tickets()", "broken = tickets(probe=find, settles_within_s=9)"))
+    sale.write_text(SALE.replace("broken = tickets()", "broken = tickets(probe=find, settles_within_s=90)"))
     ran = check(sale, "broken", "--replay", token)
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert "its definition changed since" in ran.err
@@ -193,7 +193,7 @@ def test_a_test_that_reproduces_it_is_red_until_the_saga_is_mended(sale: Path, d
     red = run_pytest(sale.parent)
     assert red.returncode == 1, red.stdout + red.stderr
     assert "shown again, without a search" in red.stdout
-    sale.write_text(SALE.replace("broken = tickets()", "broken = tickets(probe=find, settles_within_s=9)"))
+    sale.write_text(SALE.replace("broken = tickets()", "broken = tickets(probe=find, settles_within_s=90)"))
     green = run_pytest(sale.parent)
     assert green.returncode == 0, green.stdout
 

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from amends.checking.adapters import adapter
 from amends.checking.explore import Found, explore
 from amends.checking.models import (
     Model,
     Reply,
-    adapter,
     answers_later,
     declines,
     forgets_keys,
@@ -570,7 +570,10 @@ def test_books_are_compared_as_a_whole_where_nobody_tells_what_stands() -> None:
     def forget(notes: Notes, buy: Buy, call: Call) -> None:
         notes.books = ()
 
-    bad = small(card(plain, plain), ship(), CARD=adapter(Notes))
+    def keep(notes: Notes, buy: Buy, call: Call) -> None:
+        """Do nothing."""
+
+    bad = small(card(plain, keep), ship(), CARD=adapter(Notes))
     good = small(card(plain, forget), ship(), CARD=adapter(Notes))
     assert rule_of(explore(bad, faults=1)) == "all or nothing is left"
     assert explore(good, faults=0).held

@@ -636,6 +636,19 @@ def test_a_stored_run_knows_what_it_asked() -> None:
     assert [*take(run, Abandon(), 8)[0].requests()] == []
 
 
+def test_r4_what_only_asks_is_neither_undone_nor_owed() -> None:
+    """Done, given up or answered after all: nothing of it stands, and the way back passes it by."""
+    definition = saga(step("A"), last("RATE", asks=True), pivot())
+    at_rate = given(definition).asks(do("A")).done("A").asks(do("RATE"))
+    at_rate.done("RATE", 92).asks(do("PIVOT", answers={"RATE": 92})).refused("PIVOT").asks(undo("A")).done(
+        "A"
+    ).compensated()
+    undoing = at_rate.cancel().times_out("RATE").asks(undo("A"))
+    assert undoing.run.outstanding() == ("A/undo",)
+    undoing.late(do("RATE"), Done(92)).done("A").compensated().owes()
+    at_rate.refused("RATE").asks(undo("A")).late(do("RATE"), Done(92)).done("A").compensated().owes()
+
+
 def test_r25_why_it_turned_back_stays_and_is_told_on_the_way_back() -> None:
     """Nothing that happens later replaces it: a failure, an undo that is refused, an operator's word."""
     back = at_group().done("B", "b-1").refused("C", "sold out").asks(undo("B", answer="b-1", reason="sold out"))

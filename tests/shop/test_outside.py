@@ -606,7 +606,10 @@ def test_it_holds_with_the_services_themselves(limit: int, orders: int, faults: 
         CHECKOUT_OUTSIDE,
         given={INVENTORY: TWO_ORDERS_ONE_STOCK.given[INVENTORY]},
         requests=TWO_ORDERS_ONE_STOCK.requests[:orders],
-        models={service: adapter(OnPaper, start, standing) for service in (PAYMENT, SHIPPING)},
+        models={
+            service: adapter(OnPaper, start, standing, settles_within_s=SETTLES_MS / 1000)
+            for service in (PAYMENT, SHIPPING)
+        },
         ids=TWO_ORDERS_ONE_STOCK.ids[:orders],
     )
     stage = check(scenario, faults=faults).found.moves.stage

@@ -10,12 +10,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from amends.checking.adapters import adapter
 from amends.checking.answer import Answer, CheckCut, CheckFailed
 from amends.checking.explore import Counterexample, Found, Progress, explore
 from amends.checking.models import (
     Model,
     Reply,
-    adapter,
     answers_later,
     declines,
     forgets_keys,

@@ -70,6 +70,8 @@ def _on_purpose(stage: Stage) -> Iterator[str]:
                 if each.entity
             )
             yield f"{each.event} leaves {', '.join(left)}" if left else f"{each.event} leaves a part"
+        if each.event in stage.questions:
+            yield f"{each.event} only asks"
         if each.at_least_once:
             yield f"{each.event} may happen more than once"
 

@@ -6,17 +6,15 @@ doubles and delays is no model's business: the explorer does that to every reque
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from amends.checking.world import short
 from amends.core.definition import Step
-from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request, Unknown
-from amends.core.run import outcome_of
+from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request
 
 KEEPS_INBOX: Final = "keeps our inbox"
+KEY_LIVES_H: Final = 24.0  # after which Stripe, as others, may remove a key
 Books = Any
 """What a model keeps; any hashable value."""
 
@@ -30,6 +28,7 @@ class Reply(NamedTuple):
         note: what it did, for a person.
         is_fault: whether it counts as a fault.
         later: an answer that comes as a message of its own, after `Later`.
+        attempt: from which attempt on it does that.
     """
 
     books: Books
@@ -37,6 +36,7 @@ class Reply(NamedTuple):
     note: str = ""
     is_fault: bool = False
     later: Outcome | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,32 @@ class Model:
         replies: what it may do with a request for a step.
         standing: the idempotency keys of actions whose effect stands, one for each time; ``None`` when only books as a
             whole can be compared.
+        view: what of the books has to be as before once everything is undone, and as one saga after the other would
+            leave it; ``None`` for all of them, where there is no `standing`. `never` sees it in place of the books.
+        runs_functions: whether the saga's own functions act, so that they are under test too.
+        settles_within_s: how long after its sending a request may still take effect, whatever a step claims. Seconds;
+            ``None`` where its claim is believed.
+        key_lives_h: after how long a key may be forgotten, whatever a step claims. Hours; ``None`` for never.
     """
 
     name: str
     start: Books
     replies: Callable[[Books, Request, Step], Iterator[Reply]]
     standing: Callable[[Books], tuple[str, ...]] | None
+    view: Callable[[Books], Any] | None = None
+    runs_functions: bool = False
+    settles_within_s: float | None = None
+    key_lives_h: float | None = None
+
+    def settles_late(self, step: Step) -> bool:
+        """Whether a request may take effect after the step looked for it, since it promises too short a time."""
+        if step.settles_within_s is None or self.settles_within_s is None:
+            return False
+        return step.settles_within_s < self.settles_within_s
+
+    def outlives_keys(self, step: Step) -> bool:
+        """Whether a step may be asked again after its key was forgotten."""
+        return self.key_lives_h is not None and (step.key_lives_h is None or step.key_lives_h > self.key_lives_h)
 
     @property
     def is_ready(self) -> bool:
@@ -85,20 +105,24 @@ def honours_keys() -> Model:
     return Model("honours keys", (), by_key, standing)
 
 
-def forgets_keys() -> Model:
-    """A provider that honours keys, and may forget one, unless the step says how long they live (`key_lives_h`).
+def forgets_keys(after_h: float = KEY_LIVES_H) -> Model:
+    """A provider that honours keys, and may forget one, unless the step says that it lives no longer (`key_lives_h`).
 
     Where a step says it, nothing is sent again after that time; a rule of its own holds the coordinator to it.
+
+    Args:
+        after_h: how long a key is honoured for certain. Hours; by default a day.
     """
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
         yield from by_key(books, request, step)
         effect = find(books, request)
-        if request.kind is Kind.DO and effect.done and step.key_lives_h is None:
+        if request.kind is Kind.DO and effect.done and model.outlives_keys(step):
             forgotten = put(books, effect._replace(done=effect.done + 1))
             yield Reply(forgotten, Done(_receipt(effect)), "had forgotten the key and did it again", is_fault=True)
 
-    return Model("forgets keys after a while", (), replies, standing)
+    model = Model("forgets keys after a while", (), replies, standing, key_lives_h=after_h)
+    return model
 
 
 def keeps_inbox() -> Model:
@@ -116,39 +140,54 @@ def keeps_inbox() -> Model:
     return Model(KEEPS_INBOX, (), replies, standing)
 
 
-def declines() -> Model:
-    """A provider that honours keys, and may refuse."""
+def declines(provider: Model | None = None) -> Model:
+    """A provider that may refuse, and remembers that it did.
+
+    Args:
+        provider: who else it is, such as `keeps_inbox()`; by default `honours_keys()`.
+    """
+    base = provider or honours_keys()
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
-        yield from by_key(books, request, step)
+        yield from base.replies(books, request, step)
         effect = find(books, request)
         if request.kind is Kind.DO and not effect.done and not effect.refused:
             yield Reply(put(books, effect._replace(refused=True)), Refused("declined"), "declined")
 
-    return Model("honours keys, and declines", (), replies, standing)
+    return replace(base, name=f"{base.name}, and declines", replies=replies)
 
 
-def answers_later() -> Model:
-    """A provider that honours keys, takes a request and answers later."""
+def answers_later(provider: Model | None = None) -> Model:
+    """A provider that takes a request and answers later, or at once.
+
+    Args:
+        provider: who else it is; by default `honours_keys()`.
+    """
+    base = provider or honours_keys()
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
-        for reply in by_key(books, request, step):
+        for reply in base.replies(books, request, step):
             yield reply
             if request.kind is Kind.DO and isinstance(reply.outcome, Done):
                 yield reply._replace(outcome=Later(60), note="took it, and answers later", later=reply.outcome)
 
-    return Model("honours keys, and answers later", (), replies, standing)
+    return replace(base, name=f"{base.name}, and answers later", replies=replies)
 
 
-def loses_replies() -> Model:
-    """A provider that honours keys, and may do a thing and lose its reply."""
+def loses_replies(provider: Model | None = None) -> Model:
+    """A provider that may do a thing and lose its reply.
+
+    Args:
+        provider: who else it is; by default `honours_keys()`.
+    """
+    base = provider or honours_keys()
 
     def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
-        for reply in by_key(books, request, step):
+        for reply in base.replies(books, request, step):
             yield reply
             yield reply._replace(outcome=None, note=f"{reply.note}, and lost the reply", is_fault=True)
 
-    return Model("honours keys, and loses replies", (), replies, standing)
+    return replace(base, name=f"{base.name}, and loses replies", replies=replies)
 
 
 def without_keys() -> Model:
@@ -163,27 +202,6 @@ def without_keys() -> Model:
             yield from by_key(books, request, step)
 
     return Model("knows no keys", (), replies, standing)
-
-
-def adapter(
-    client: Callable[[Books], Any], start: Books = (), standing: Callable[[Books], tuple[str, ...]] | None = None
-) -> Model:
-    """The saga's own functions, run against a client that keeps books: the user's code is under test too.
-
-    Args:
-        client: from the books to a client; what the saga's functions call on it may replace ``client.books``.
-        start: the books at the start.
-        standing: the keys of the actions whose effect stands in some books; without it, books are compared as a whole.
-    """
-
-    def replies(books: Books, request: Request, step: Step) -> Iterator[Reply]:
-        acting = client(books)
-        function = step.function(request.kind)
-        assert function is not None, "only what a step has is asked"
-        outcome = _called(function, acting, request)
-        yield Reply(acting.books, outcome, f"{function.__name__}() answers {short(outcome)}")
-
-    return Model(f"the saga's own functions on {getattr(client, '__name__', 'a client')}", start, replies, standing)
 
 
 def by_key(books: tuple[Effect, ...], request: Request, _: Step) -> Iterator[Reply]:
@@ -220,23 +238,3 @@ def put(books: tuple[Effect, ...], effect: Effect) -> tuple[Effect, ...]:
 
 def _receipt(effect: Effect) -> str:
     return f"receipt of {effect.key}"
-
-
-def _called(function: Callable[..., Any], client: Any, request: Request) -> Outcome:
-    """What the saga's own function says; a coroutine is driven to its end, since a model never waits."""
-    try:
-        answer = function(client, request.body, request.call)
-        if inspect.iscoroutine(answer):
-            answer = _driven(answer)
-    except Exception as error:  # noqa: BLE001 - as an engine sees it: docs/promises.md, P5
-        return Unknown(f"{type(error).__name__}: {error}")
-    return outcome_of(answer, request)
-
-
-def _driven(coroutine: Any) -> Any:
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-    coroutine.close()
-    raise RuntimeError("the function waits for something that is not its client; a model answers at once")

@@ -63,7 +63,13 @@ class Moves:
         return [*self.participants.asked(world, message, number)]
 
     def _may_still_act(self, world: World, probe: Message) -> bool:
-        """Whether the action is still on its way: a probe is sent only when it no longer is (`settles_within_s`)."""
+        """Whether the action is still on its way: a probe is sent only when it no longer is (`settles_within_s`).
+
+        Where a step promises too short a time, the probe comes before that.
+        """
+        each = self.stage.steps[probe.step]
+        if self.stage.models[each.service].settles_late(each):
+            return False
         flying = (self.stage.messages[number] for number in world.flight)
         about = (probe.saga, probe.step, Kind.DO)
         return any(message[:3] == about and message.outcome is None for message in flying)

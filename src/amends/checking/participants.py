@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
+from amends.checking.unrun import slip_of
 from amends.checking.world import Broken, Inbox, Message, Move, Next, World, add, put, short
 from amends.core.definition import Step, takes_call
 from amends.core.inbox import receive
 from amends.core.messages import Call, Done, Kind, Refused, Request, Unknown
+from amends.core.state import Status, underway
 from amends.core.walk import key_of
 from amends.errors import ParticipantError
 
@@ -25,14 +27,16 @@ class Replied(NamedTuple):
         answers: numbers of the messages that it sends.
         note: what it did, for a person.
         is_fault: whether it counts as a fault.
-        unreadable: what is wrong with an answer that would be read back as another one.
+        broken: what is wrong with the function, or with an answer that would be read back as another one.
+        attempt: from which attempt on it did that.
     """
 
     books: int
     answers: tuple[int, ...]
     note: str
     is_fault: bool
-    unreadable: Broken | None
+    broken: Broken | None
+    attempt: int
 
 
 class Participants:
@@ -162,8 +166,8 @@ class Participants:
         key = (world.books[place], number)
         if key not in self._replied:
             self._replied[key] = [*self._replies(each, message, world.books[place])]
-        for books, answers, note, is_fault, unreadable in self._replied[key]:
-            if is_fault and not world.faults:
+        for books, answers, note, is_fault, wrong, attempt in self._replied[key]:
+            if (is_fault and not world.faults) or (attempt > 1 and self._is_first(world, message)):
                 continue
             after = world._replace(
                 books=put(world.books, place, books),
@@ -171,10 +175,20 @@ class Participants:
                 faults=world.faults - is_fault,
             )
             move = Move("acts outside", message.saga, each.event, message.kind, note, int(is_fault))
-            broken = unreadable or self._broken_outside(world, after, message, each)
-            if broken is None and message.kind is Kind.UNDO and not is_fault:
+            broken = wrong or self._broken_outside(world, after, message, each)
+            if broken is None and not is_fault:
                 broken = self._refused_outside(answers, message)
             yield Next(move, after, broken)
+
+    def _slip(self, each: Step, message: Message) -> Broken | None:
+        """What the function would raise for that a ready model stands for."""
+        function = each.function(message.kind)
+        if self.stage.models[each.service].runs_functions or function is None:
+            return None
+        if slip := slip_of(function, self.stage.requests[message.saga]):
+            text = f"{_name(each, message.kind)} {slip}. A ready model stood for it; with adapter(...) it would run"
+            return Broken("a function raises", text)
+        return None
 
     def _refused_outside(self, answers: tuple[int, ...], message: Message) -> Broken | None:
         for said in (self.stage.messages[number].outcome for number in answers):
@@ -183,20 +197,33 @@ class Participants:
                 return self._must_not_refuse(message, text)
         return None
 
-    def _replies(self, each: Step, message: Message, books: int) -> Iterator[Replied]:
+    def _is_first(self, world: World, message: Message) -> bool:
+        """Whether an action can have been asked once only."""
+        at = underway(self.stage.run(world, message.saga).state)
+        group = self.stage.saga.groups[at.group] if at else ()
+        members = zip(group, at.members if at else (), strict=True)
+        return message.kind is Kind.DO and (self.stage.steps[message.step], Status.SENT) in members
+
+    def _replies(self, each: Step, message: Message, kept: int) -> Iterator[Replied]:
         request, model = self.stage.request(message), self.stage.models[each.service]
-        for reply in model.replies(self.stage.books[books], request, each):
+        slip = self._slip(each, message)
+        for reply in model.replies(self.stage.books[kept], request, each):
             outcomes = [outcome for outcome in (reply.outcome, reply.later) if outcome is not None]
-            said, unreadable = [message._replace(call=None, outcome=outcome) for outcome in outcomes], None
+            said, wrong = [message._replace(call=None, outcome=outcome) for outcome in outcomes], slip
             try:
                 answers = tuple(self.stage.heard(one, is_typed=not model.is_ready) for one in said)
             except ParticipantError as error:
-                answers, unreadable = (), Broken(READ_BACK, f"{_name(each, message.kind)}: {error}")
-            yield Replied(self.stage.books.number(reply.books), answers, reply.note, reply.is_fault, unreadable)
+                answers, wrong = (), Broken(READ_BACK, f"{_name(each, message.kind)}: {error}")
+            books = self.stage.books.number(reply.books)
+            yield Replied(books, answers, reply.note, reply.is_fault, wrong, reply.attempt)
 
     def _broken_outside(self, before: World, world: World, message: Message, each: Step) -> Broken | None:
+        if before.books == world.books:
+            return None
+        if each.asks and self.stage.models[each.service].runs_functions:
+            return Broken("a question changes nothing", f"{_name(each, message.kind)} only asks, and changed the books")
         stands = self.stage.stands(world, message.saga, each)
-        if stands is None or before.books == world.books:
+        if stands is None:
             return None
         if stands > 1 and not each.at_least_once:
             text = f"{self.stage.ids[message.saga]}: {each.event} took effect {stands} times"

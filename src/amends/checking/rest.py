@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from amends.checking.outside import Outside
 from amends.checking.serial import Serial
 from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
@@ -20,13 +21,14 @@ class Rest:
         self.scenario = stage.scenario
         self.start = stage.first(0)
         self.serial = Serial(stage)
-        self._never: dict[tuple[int, ...], Broken | None] = {}
+        self.outside = Outside(stage)
+        self._never: dict[tuple[tuple[int, ...], tuple[int, ...]], Broken | None] = {}
 
     def broken(self, world: World) -> Broken | None:
         """The first rule that a world breaks."""
         if self.stage.unreadable:
             return Broken(READ_BACK, self.stage.unreadable[0])
-        if self.scenario.never and (broken := self._forbidden(world.cells)):
+        if self.scenario.never and (broken := self._forbidden(world)):
             return broken
         return self._at_rest(world) if self.is_at_rest(world) else None
 
@@ -34,14 +36,15 @@ class Rest:
         """Whether nothing is on its way and nobody waits for an answer."""
         return not world.flight and not any(any(asked(self.stage.runs[run].state)) for run in world.runs)
 
-    def _forbidden(self, cells: tuple[int, ...]) -> Broken | None:
-        if cells not in self._never:
-            self._never[cells] = self._first_forbidden(cells)
-        return self._never[cells]
+    def _forbidden(self, world: World) -> Broken | None:
+        seen = world.cells, world.books
+        if seen not in self._never:
+            self._never[seen] = self._first_forbidden(*seen)
+        return self._never[seen]
 
-    def _first_forbidden(self, cells: tuple[int, ...]) -> Broken | None:
+    def _first_forbidden(self, cells: tuple[int, ...], books: tuple[int, ...]) -> Broken | None:
         for rule in self.scenario.never:
-            if wrong := rule(self.stage.view(cells)):
+            if wrong := rule(self.stage.view(cells, books)):
                 name = getattr(rule, "__name__", repr(rule))
                 return Broken(f"never: {name}", wrong if isinstance(wrong, str) else f"{name} is true")
         return None
@@ -60,7 +63,8 @@ class Rest:
                 return broken
         if any(isinstance(state, NeedsOperator) for state in states):
             return None
-        return self._wrong_entities(world, [isinstance(state, Completed) for state in states])
+        completed = [isinstance(state, Completed) for state in states]
+        return self._wrong_entities(world, completed) or self.outside.broken(world, completed)
 
     def _untold(self, world: World, saga: int) -> Broken | None:
         """An operator is told all that is owed: what stands is to be undone, or what does not is to be done."""
@@ -83,14 +87,6 @@ class Rest:
             enough = stands is not None and stands >= 1 if each.at_least_once else stands == 1
             if stands is not None and not (enough if completed else stands == 0):
                 text = f"{name} {ended}, and {each.event} stands {stands} times"
-                return Broken("all or nothing is left", text)
-        return self._wrong_books(world) if len(world.runs) == 1 and not completed else None
-
-    def _wrong_books(self, world: World) -> Broken | None:
-        for (service, model), number in zip(self.stage.models.items(), world.books, strict=True):
-            books = self.stage.books[number]
-            if model.standing is None and books != model.start:
-                text = f"{service} (outside) has {books!r}, and had {model.start!r}"
                 return Broken("all or nothing is left", text)
         return None
 

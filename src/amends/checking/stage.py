@@ -9,9 +9,10 @@ from typing import Any
 
 from amends.checking.models import Model, honours_keys
 from amends.checking.trip import AsItIs, Trip
+from amends.checking.unrun import only_asks, undo_does_nothing
 from amends.checking.world import Inbox, Interned, Message, World, add, frozen
 from amends.core.definition import Saga, Step, takes_call
-from amends.core.messages import Effect, Request, Send
+from amends.core.messages import Call, Effect, Kind, Request, Send
 from amends.core.step import Run, start
 from amends.core.walk import key_of
 from amends.errors import ParticipantError
@@ -52,6 +53,7 @@ class Stage:
             for place, (saga, each) in enumerate((s, e) for s in range(count) for e in self.local_steps)
         }
         self.book_at = {service: place for place, service in enumerate(self.models)}
+        self.questions = frozenset(each.event for each in self.steps.values() if self._is_question(each))
         self._swaps = self._all_swaps()
         self._stored: dict[tuple[int, int], int] = {}
         self._heard: dict[tuple[int, bool], int] = {}
@@ -69,6 +71,18 @@ class Stage:
     def _all_models(self) -> dict[str, Model]:
         services = dict.fromkeys(each.service for each in self.steps.values() if not each.is_local)
         return {service: self.scenario.models.get(service) or honours_keys() for service in services}
+
+    def _is_question(self, each: Step) -> bool:
+        """Whether a step changes nothing outside, so that nothing of it stands and nothing is to be undone."""
+        if each.is_local or not self.requests:
+            return each.asks
+        request, model = self.requests[0], self.models[each.service]
+        if only_asks(each, request):
+            return True
+        if not (model.runs_functions and undo_does_nothing(each)):
+            return False
+        asked = Request(self.ids[0], each.event, Kind.DO, request, Call(key_of(self.ids[0], each, Kind.DO)))
+        return all(frozen(reply.books) == frozen(model.start) for reply in model.replies(model.start, asked, each))
 
     def _given(self, service: str, key: str) -> Any:
         return self.scenario.given.get(service, {}).get(key)
@@ -122,9 +136,12 @@ class Stage:
             faults,
         )
 
-    def view(self, cells: tuple[int, ...]) -> dict[str, dict[str, Any]]:
-        """Entities as a user sees them: service, then id, to entity; what does not exist is not in it."""
-        owned: dict[str, dict[str, Any]] = {}
+    def view(self, cells: tuple[int, ...], books: tuple[int, ...]) -> dict[str, Any]:
+        """The world as a user sees it: service, then id, to entity, where it exists; of those outside, their books."""
+        owned: dict[str, Any] = {}
+        for (service, model), number in zip(self.models.items(), books, strict=True):
+            kept = self.books[number]
+            owned[service] = model.view(kept) if model.view else kept
         for (service, key), number in zip(self.cells, cells, strict=True):
             kept = owned.setdefault(service, {})
             if (entity := self.entities[number]) is not None:
@@ -145,7 +162,7 @@ class Stage:
             inbox = self.inbox(world, saga, each.event)
             return inbox.done - inbox.undone
         model = self.models[each.service]
-        if model.standing is None:
+        if model.standing is None or each.event in self.questions:
             return None
         books = self.books[world.books[self.book_at[each.service]]]
         return model.standing(books).count(f"{self.ids[saga]}/{each.event}/do")

@@ -38,7 +38,7 @@ def contradiction(saga: Saga, state: State, trail: Sequence[Entry], said: Answer
     """
     step = next((step for step in saga.every_step() if step.event == said.step and not step.is_local), None)
     last = next((entry.status for entry in reversed(trail) if entry.event == said.step), None)
-    if step is None or said.kind is Kind.UNDO_LATE:
+    if step is None or step.asks or said.kind is Kind.UNDO_LATE:
         return ""
     if isinstance(said.outcome, Refused):
         is_undone = any(entry.event == step.undone for entry in trail)

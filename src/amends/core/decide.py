@@ -219,7 +219,7 @@ def _go_on(saga: Saga, at: Forward) -> Iterator[Change]:
 
 
 def _go_back(saga: Saga, at: Backward) -> Iterator[Change]:
-    if not set(at.members) <= NOTHING_LEFT:
+    if any(status not in NOTHING_LEFT for _, status in _of_effect(saga, at)):
         yield from _start_undoing(saga, at)
     elif at.group == 0:
         yield Ended(Compensated())
@@ -227,10 +227,17 @@ def _go_back(saga: Saga, at: Backward) -> Iterator[Change]:
         yield Entered(Backward(at.group - 1, (Status.DONE,) * len(saga.groups[at.group - 1])))
 
 
+def _of_effect(saga: Saga, at: Backward) -> Iterator[tuple[int, Status]]:
+    """The members with something to undo, should they have taken effect; one that only asks has nothing."""
+    for member, status in enumerate(at.members):
+        if status in WAITS_FOR_ACTION or not saga.groups[at.group][member].asks:
+            yield member, status
+
+
 def _start_undoing(saga: Saga, at: Backward) -> Iterator[Change]:
     """Ask for what is to be undone, once no action of the group is under way any more."""
     if WAITS_FOR_ACTION.isdisjoint(at.members):
-        for member, status in enumerate(at.members):
+        for member, status in _of_effect(saga, at):
             if status is Status.DONE:
                 yield Marked(member, Status.UNDOING)
             elif status is Status.UNKNOWN:

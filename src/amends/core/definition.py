@@ -61,6 +61,7 @@ class Step:
     remembers_refusals: bool = True
     at_least_once: bool = False
     start_within_s: float = 3600.0
+    asks: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -167,6 +168,7 @@ def external(
     at_least_once: bool = False,
     leaves: Callable[[Any, Any], Any] | None = None,
     start_within_s: float = 3600.0,
+    asks: bool = False,
 ) -> Step:
     """A step in the world outside: a function with an idempotency key. Raising or timing out means unknown.
 
@@ -196,14 +198,16 @@ def external(
         start_within_s: how long a step up to the pivot waits for its first sending, while its participant has as many
             calls as it may (`amends.open(concurrency=...)`); then it counts as refused, since it was never sent. The
             field calls that schedule-to-start. Seconds, >= `timeout_s`; shorter where an answer is worth nothing later.
+        asks: whether it only asks, and changes nothing: a rate, a stock level. It has no undo, and needs none; it may
+            be asked any number of times.
 
     Returns:
         The step, to be put into a `Saga`, where it is checked.
     """
     return Step(
         event, action, service or _first_word(event), undo, undone, pivot, None, leaves, (), probe, timeout_s, limit_s,
-        settles_within_s, key_lives_h, Backoff() if backoff is None else backoff, remembers_refusals, at_least_once,
-        start_within_s,
+        settles_within_s, key_lives_h, Backoff() if backoff is None else backoff, remembers_refusals or asks,
+        at_least_once, start_within_s, asks,
     )  # fmt: skip
 
 
@@ -366,7 +370,7 @@ def _faults_of_step(step: Any, after_pivot: bool) -> Iterator[str]:
         yield "an event begins as the audit tells that a saga moves on; name it otherwise"
     if not is_name(step.service):
         yield f"service is {step.service!r}; give {A_NAME}"
-    for name in ("pivot", "remembers_refusals", "at_least_once"):
+    for name in ("pivot", "remembers_refusals", "at_least_once", "asks"):
         if not isinstance(getattr(step, name), bool):
             yield f"{name} is {getattr(step, name)!r}; give True or False"
     yield from _faults_of_way_back(step, after_pivot)
@@ -375,7 +379,11 @@ def _faults_of_step(step: Any, after_pivot: bool) -> Iterator[str]:
 
 
 def _faults_of_way_back(step: Any, after_pivot: bool) -> Iterator[str]:
-    if step.pivot or after_pivot:
+    if step.asks:
+        for name in ("undo", "undone", "leaves", "probe", "pivot"):
+            if getattr(step, name):
+                yield f"it only asks, so there is nothing to undo, to leave or to look for: remove {name}, or asks"
+    elif step.pivot or after_pivot:
         where = "is the pivot" if step.pivot else "comes after the pivot"
         for name in ("undo", "undone", "leaves"):
             if getattr(step, name):

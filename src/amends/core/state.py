@@ -188,7 +188,7 @@ def outstanding(saga: Saga, state: State) -> tuple[str, ...]:
         return tuple(f"{step.event}/do" for step in owed)
     owed = [step for group in saga.groups[: at.group] for step in group]
     owed += [step for step, status in here if status in MAY_STAND]
-    return tuple(f"{step.event}/undo" for step in owed)
+    return tuple(f"{step.event}/undo" for step in owed if not step.asks)
 
 
 def word_for(value: object) -> str:

@@ -83,7 +83,7 @@ def _sum_of(out: Paper, answer: Answer) -> Text:
     assert found.counterexample is not None, "the saga without a probe has one"
     stage, last = found.moves.stage, found.counterexample.trace[-1].after
     books: tuple[Charge, ...] = stage.books[last.books[stage.book_at["CARD"]]]
-    has_ticket = bool(stage.view(last.cells)["TICKET"])
+    has_ticket = bool(stage.view(last.cells, last.books)["TICKET"])
     taken = sum(one.cents for one in books) / 100
     words = f" {out.marks.refused} {taken:.2f} taken, {'a' if has_ticket else 'no'} ticket."
     return Text(words, STYLES["done" if has_ticket else "refused"])

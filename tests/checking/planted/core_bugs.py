@@ -59,7 +59,7 @@ BUGS: Final = [
     Bug("only the last step is compensated", "decide", "elif at.group == 0:",
         "elif at.group == 0 or Status.UNDONE in at.members:", "order", 1, LEFT),
     Bug("the next compensation starts before the last is confirmed", "decide",
-        "if not set(at.members) <= NOTHING_LEFT:", "if not set(at.members) <= {*NOTHING_LEFT, Status.UNDOING}:",
+        "if any(status not in NOTHING_LEFT", "if any(status not in {*NOTHING_LEFT, Status.UNDOING}",
         "order", 1, LEFT),
     Bug("an undo without an answer counts as done", "decide", UNDO_SAID,
         "return Status.UNDONE if said is Said.UNKNOWN else Status.STUCK", "order", 2, LEFT),

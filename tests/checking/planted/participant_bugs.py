@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, Final, NamedTuple
 
-from amends.checking.models import Model, Reply, adapter, answers_later, forgets_keys, honours_keys, without_keys
+from amends.checking.adapters import adapter
+from amends.checking.models import Model, Reply, answers_later, forgets_keys, honours_keys, without_keys
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Refused, Request
 from amends.scenario import Scenario

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from amends.core.decide import Answer, Said, decide
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
 from amends.core.state import Backward, Forward, NeedsOperator, State, Status, evolve
+
+UNASKED: Final = "nothing to undo"  # beside a step that only asks
 
 
 class Beyond(Enum):

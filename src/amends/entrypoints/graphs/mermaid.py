@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from amends.entrypoints.graphs.chart import Beyond, Chart, Stage, Target, kind_of, note_on
+from amends.entrypoints.graphs.chart import UNASKED, Beyond, Chart, Stage, Target, kind_of, note_on
 
 PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ,.:()-")
 CLASSES: Final = (
@@ -38,7 +38,7 @@ def _lines(chart: Chart) -> Iterator[str]:
 
 def _ways_back(number: int, stage: Stage) -> Iterator[str]:
     if stage.turns_back:
-        yield from _box("undo", number, stage, [_label(step.undone, step.service) for step in stage.steps])
+        yield from _box("undo", number, stage, [_label(step.undone or UNASKED, step.service) for step in stage.steps])
         yield f"{_id('undo', number)} --> " + (_id("undo", number - 1) if number else "compensated")
     said = {"refused": stage.refused, "unknown": stage.unknown}
     for to in dict.fromkeys(said.values()):

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len
 
 from amends.core.definition import Step
-from amends.entrypoints.graphs.chart import Beyond, Chart, Stage, kind_of, legend_of, note_on
+from amends.entrypoints.graphs.chart import UNASKED, Beyond, Chart, Stage, kind_of, legend_of, note_on
 
 EDGE: Final = 24
 BOX_HEIGHT: Final = 46
@@ -103,7 +103,7 @@ def svg(chart: Chart) -> str:
 def _layout(chart: Chart) -> Layout:
     steps = [step for stage in chart.stages for step in stage.steps]
     left = max(_width(text) for step in steps for text in (step.event, _about(step))) + PADDING
-    right = max(_width(text) for step in steps for text in ("compensated", step.undone)) + PADDING
+    right = max(_width(text) for step in steps for text in ("compensated", step.undone or UNASKED)) + PADDING
     tops = [TOP + PILL_HEIGHT + STAGE_GAP]
     for stage in chart.stages:
         tops.append(tops[-1] + _height(stage) + STAGE_GAP)
@@ -144,7 +144,7 @@ def _way_back(layout: Layout) -> Iterator[str]:
         yield from _frame(layout, number, x, width)
         for y, step in layout.boxes(number):
             yield _box(x, y, width, "undo")
-            yield _text(middle, y + 28, step.undone, "center")
+            yield _text(middle, y + 28, step.undone or UNASKED, "center")
 
 
 def _turns(layout: Layout) -> Iterator[str]:

@@ -1,0 +1,227 @@
+"""What the books of the world outside may be once all sagas have ended, where the saga's own functions keep them.
+
+The same functions are asked again, one saga after the other and without a fault. In some order they have to leave what
+the sagas left together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from itertools import chain, combinations, combinations_with_replacement, permutations, product
+from typing import Any, Final, NamedTuple
+
+from amends.checking.keys import without_remembered
+from amends.checking.models import Books, Model
+from amends.checking.stage import Stage
+from amends.checking.world import Broken, World, frozen
+from amends.core.definition import Step
+from amends.core.messages import Call, Done, Kind, Refused, Request, Unknown
+from amends.core.walk import key_of
+
+SAGAS_MAX: Final = 5  # 120 orders
+WAYS_MAX: Final = 20_000  # of one comparison; beyond it nothing is said
+AGAIN_MAX: Final = 2  # how often requests arrive a second time, for books that count how often
+Ask = tuple[Step, Kind]
+
+
+class Told(NamedTuple):
+    """Books on a way, and what was answered on it: saga and step to answer."""
+
+    books: Books
+    answers: dict[tuple[int, str], Any]
+    refused: frozenset[tuple[int, str]] = frozenset()
+
+
+class Outside:
+    """The rules for the books of a scenario's systems outside."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self._known: dict[Hashable, Broken | None] = {}
+        self._compared = [service for service, model in stage.models.items() if _is_compared(model)]
+
+    def broken(self, world: World, completed: list[bool]) -> Broken | None:
+        """The first rule that the books of a world break, in which all sagas have ended."""
+        for service in self._compared:
+            key = (service, world.runs, world.books[self.stage.book_at[service]])
+            if key not in self._known:
+                self._known[key] = self._look(world, service, completed)
+            if found := self._known[key]:
+                return found
+        return None
+
+    def _look(self, world: World, service: str, completed: list[bool]) -> Broken | None:
+        model, books = self.stage.models[service], self.stage.books[world.books[self.stage.book_at[service]]]
+        if model.view is None and model.standing is not None:
+            return self._wrong_together(world, service, completed, books) if len(completed) > 1 else None
+        broken = self._wrong(world, service, completed, books)
+        return broken if broken or all(completed) else self._wrong_undo(world, service)
+
+    # As if what was compensated had never been ----------------------------------------------------------------
+
+    def _wrong(self, world: World, service: str, completed: list[bool], books: Books) -> Broken | None:
+        """All or nothing, by the books as a whole: what completed is in them, and of the others what they leave."""
+        possible = self._left(world, service, completed, 0)
+        if not possible or self._seen(service, books) in possible:
+            return None
+        if self._seen(service, books) in self._left(world, service, completed, AGAIN_MAX):
+            return None
+        expected = " or ".join(dict.fromkeys(map(repr, possible.values())))
+        why = ", by the completed sagas alone" if any(completed) else ""
+        return Broken("all or nothing is left", f"{service} (outside) has {books!r}; it was to have {expected}{why}")
+
+    def _left(self, world: World, service: str, completed: list[bool], again: int) -> dict[Hashable, Books]:
+        sagas = [saga for saga, is_completed in enumerate(completed) if is_completed]
+        others = [saga for saga in range(len(completed)) if saga not in sagas]
+        found: dict[Hashable, Books] = {}
+        for told in self._ways(world, service, {saga: self._all(service) for saga in sagas}, again):
+            if told.refused:
+                continue
+            for books in self._with_what_is_left(service, told.books, others):
+                found.setdefault(self._seen(service, books), books)
+        return found
+
+    def _with_what_is_left(self, service: str, books: Books, sagas: list[int]) -> Iterator[Books]:
+        """The books, with each part of what compensated sagas leave there on purpose: they may not have come so far."""
+        leaving = [(saga, each) for saga in sagas for each in self._steps(service) if each.leaves]
+        for some in _subsets(leaving):
+            after = books
+            for saga, each in some:
+                assert each.leaves is not None, "only such a step is among them"
+                after = each.leaves(after, self.stage.requests[saga])
+            yield after
+
+    def _wrong_undo(self, world: World, service: str) -> Broken | None:
+        """An undo takes back what its own action did, and nothing else."""
+        for saga in range(len(world.runs)):
+            heard = self.stage.run(world, saga).answers
+            way = Told(self.stage.models[service].start, {})
+            for each in self._steps(service):
+                before = way.books
+                done = next(self._asked(world, saga, (each, Kind.DO), way), None)
+                if done is None or (saga, each.event) in done.refused:
+                    break
+                if done.answers[saga, each.event] is not None and each.event not in heard:
+                    break  # it never came so far: another world shows it
+                undone = next(self._asked(world, saga, (each, Kind.UNDO), done), None) if each.undo else None
+                expected = each.leaves(before, self.stage.requests[saga]) if each.leaves else before
+                if undone and self._seen(service, undone.books) != self._seen(service, expected):
+                    text = (
+                        f"{service} (outside) has {undone.books!r} once {each.event} is done and undone; it was to "
+                        f"have {expected!r}: the undo takes back something else than its own action did"
+                    )
+                    return Broken("an undo undoes its own action", text)
+                way = done
+        return None
+
+    # As one after the other -----------------------------------------------------------------------------------
+
+    def _wrong_together(self, world: World, service: str, completed: list[bool], books: Books) -> Broken | None:
+        """No update is lost: some order of whole sagas, also of those that were compensated, leaves the same."""
+        for again in (0, AGAIN_MAX):
+            possible = self._together(world, service, completed, again)
+            if not possible or frozen(books) in possible:
+                return None
+        expected = " or ".join(dict.fromkeys(map(repr, self._together(world, service, completed, 0).values())))
+        text = (
+            f"{service} (outside) has {books!r}; one after the other, the sagas would leave {expected}. Make action "
+            "and undo commutative (add and subtract); or, if that is the same to you, compare a view: adapter(view=...)"
+        )
+        return Broken("no lost update", text)
+
+    def _together(self, world: World, service: str, completed: list[bool], again: int) -> dict[Hashable, Books]:
+        found: dict[Hashable, Books] = {}
+        asked = [self._all(service) if is_completed else self._back(service) for is_completed in completed]
+        count = 1
+        for each in asked:
+            count *= len(each)
+        if count > WAYS_MAX:
+            return {}
+        for told in self._ways(world, service, dict(enumerate(asked)), again):
+            if any(completed[saga] for saga, _ in told.refused):
+                continue
+            found.setdefault(frozen(told.books), told.books)
+        return found
+
+    def _all(self, service: str) -> list[list[Ask]]:
+        return [[(each, Kind.DO) for each in self._steps(service)]]
+
+    def _back(self, service: str) -> list[list[Ask]]:
+        """What a compensated saga may have asked for: everything up to a step, and all of it back."""
+        before: list[Step] = []
+        ways: list[list[Ask]] = [[]]
+        for group in self.stage.saga.groups[: self.stage.saga.pivot + 1]:
+            here = [each for each in group if each.service == service]
+            for done in _subsets(here):
+                for undone in _subsets([each for each in here if each not in done]):
+                    forth, back = [*before, *done], [*before, *here]
+                    asks: list[Ask] = [(each, Kind.DO) for each in forth]
+                    asks += [(s, Kind.UNDO) for s in reversed(back) if s.undo and (s in forth or s in undone)]
+                    ways.append(asks)
+            before += here
+        return ways
+
+    # Asking again ---------------------------------------------------------------------------------------------
+
+    def _ways(self, world: World, service: str, asked: dict[int, list[list[Ask]]], again: int) -> Iterator[Told]:
+        """Everything that may become of the books, in each order of the sagas."""
+        if len(asked) > SAGAS_MAX:
+            return
+        for order in permutations(asked):
+            for chosen in product(*(asked[saga] for saga in order)):
+                asks = [(saga, ask) for saga, each in zip(order, chosen, strict=True) for ask in each]
+                for each in _repeated(asks, again):
+                    yield from self._through(world, Told(self.stage.models[service].start, {}), each)
+
+    def _through(self, world: World, way: Told, asks: list[tuple[int, Ask]]) -> Iterator[Told]:
+        if not asks:
+            yield way
+            return
+        (saga, (each, kind)), *others = asks
+        if kind is Kind.UNDO and (saga, each.event) in way.refused:
+            yield from self._through(world, way, others)
+            return
+        for after in self._asked(world, saga, (each, kind), way):
+            yield from self._through(world, after, others)
+
+    def _asked(self, world: World, saga: int, ask: Ask, way: Told) -> Iterator[Told]:
+        """What may come of one request, but for faults."""
+        each, kind = ask
+        name, place = self.stage.ids[saga], self.stage.group_of
+        known = {**self.stage.run(world, saga).answers, **{e: a for (s, e), a in way.answers.items() if s == saga}}
+        before = {event: answer for event, answer in known.items() if place[event] < place[each.event]}
+        answer = way.answers.get((saga, each.event)) if kind is Kind.UNDO else None
+        call = Call(key_of(name, each, kind), 1, before, answer)
+        request = Request(name, each.event, kind, self.stage.requests[saga], call)
+        for reply in self.stage.models[each.service].replies(way.books, request, each):
+            said = self.stage.trip.outcome(each.event, kind, reply.later or reply.outcome or Unknown())
+            if reply.is_fault or reply.attempt > 1 or not isinstance(said, Done | Refused):
+                continue
+            if isinstance(said, Refused):
+                yield Told(reply.books, way.answers, way.refused | {(saga, each.event)})
+            elif kind is Kind.DO:
+                yield Told(reply.books, {**way.answers, (saga, each.event): said.answer}, way.refused)
+            else:
+                yield way._replace(books=reply.books)
+
+    def _steps(self, service: str) -> list[Step]:
+        return [each for each in self.stage.steps.values() if each.service == service and not each.is_local]
+
+    def _seen(self, service: str, books: Books) -> Hashable:
+        view = self.stage.models[service].view
+        return frozen(view(books)) if view else without_remembered(books)
+
+
+def _is_compared(model: Model) -> bool:
+    return model.runs_functions or model.view is not None or model.standing is None
+
+
+def _subsets(values: list[Any]) -> Iterator[tuple[Any, ...]]:
+    return chain.from_iterable(combinations(values, count) for count in range(len(values) + 1))
+
+
+def _repeated(asks: list[tuple[int, Ask]], again: int) -> Iterator[list[tuple[int, Ask]]]:
+    """The requests, of which up to so many arrive once more."""
+    for number in range(again + 1):
+        for more in combinations_with_replacement(range(len(asks)), number):
+            yield [ask for place, ask in enumerate(asks) for _ in range(1 + more.count(place))]

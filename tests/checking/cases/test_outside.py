@@ -1,0 +1,23 @@
+"""What goes wrong with the world outside is found, and what is right there is not told as wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from amends.checking.explore import explore
+from tests.checking.cases.outside import CASES, Case
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_what_goes_wrong_outside_is_found(case: Case) -> None:
+    """By the rule that it breaks."""
+    found = explore(case.buggy, faults=case.faults).counterexample
+    assert found is not None
+    assert found.broken.rule == case.rule
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_same_without_the_bug_holds(case: Case) -> None:
+    """Whatever its client remembers, counts or says later."""
+    found = explore(case.twin, faults=case.faults)
+    assert found.held, found.counterexample and found.counterexample.broken
