@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from amends.checking.explore import Counterexample, Found
@@ -29,7 +30,8 @@ def text_of(counterexample: Counterexample, ids: tuple[str, ...]) -> str:
     lines = [line_of(number, seen.move, ids) for number, seen in enumerate(counterexample.trace, 1)]
     faults = sum(seen.move.cost for seen in counterexample.trace)
     rule, text = counterexample.broken
-    return "\n".join([*lines, "", f"broken with {counted(faults)}: {rule}", text, ""])
+    drawn_text = "\n".join([*lines, "", f"broken with {counted(faults)}: {rule}", text, ""])
+    return re.sub(r"\.py:\d+", ".py", drawn_text)  # where somebody raised moves with every line above it
 
 
 def line_of(number: int, move: Move, ids: tuple[str, ...]) -> str:

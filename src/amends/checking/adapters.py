@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from amends.checking.blame import name_of, what_was_raised
 from amends.checking.clients import books_before_each_call
 from amends.checking.keys import without_remembered
 from amends.checking.models import Books, Model, Reply
-from amends.checking.world import frozen, short
+from amends.checking.values import frozen
+from amends.checking.world import short
 from amends.core.definition import Step
 from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request, Unknown
 from amends.core.run import outcome_of
@@ -124,9 +126,10 @@ def _acted(client: Client, books: Books, request: Request, step: Step) -> Iterat
     acting, function = client(books), step.function(request.kind)
     assert function is not None, "only what a step has is asked"
     with books_before_each_call(acting) as passed:
-        outcome = _called(function, acting, request)
-    after, name = acting.books, function.__name__
-    yield Reply(after, outcome, f"{name}() answers {short(outcome)}")
+        outcome, raised = _called(function, acting, request)
+    after, name = acting.books, name_of(function)
+    said = f"raised {raised}" if raised else f"answers {short(outcome)}"
+    yield Reply(after, outcome, f"{name}() {said}", raised=raised)
     ends = (frozen(books), frozen(after))
     for key, between in {frozen(each): each for each in passed}.items():
         if key not in ends:
@@ -145,15 +148,15 @@ def _found(client: Client, books: Books, request: Request, step: Step) -> Done |
     return outcome if isinstance(outcome, Done) else Done()
 
 
-def _called(function: Callable[..., Any], client: Any, request: Request) -> Outcome:
-    """What the saga's own function says; a coroutine is driven to its end, since a model never waits."""
+def _called(function: Callable[..., Any], client: Any, request: Request) -> tuple[Outcome, str]:
+    """What the saga's own function says, and what it raised; a coroutine is driven to its end: a model never waits."""
     try:
         answer = function(client, request.body, request.call)
         if inspect.iscoroutine(answer):
             answer = _driven(answer)
     except Exception as error:  # noqa: BLE001 - as an engine sees it: docs/promises.md, P5
-        return Unknown(f"{type(error).__name__}: {error}")
-    return outcome_of(answer, request)
+        return Unknown(f"{type(error).__name__}: {error}"), what_was_raised(error)
+    return outcome_of(answer, request), ""
 
 
 def _driven(coroutine: Any) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from amends.checking.differences import in_words
 from amends.checking.explore import Found
 from amends.checking.stage import Stage
+from amends.core.definition import Step
 from amends.core.state import Compensated, Completed
 
 NOT_COVERED: Final = (
@@ -64,16 +66,20 @@ def _entities(stage: Stage) -> str:
 def _on_purpose(stage: Stage) -> Iterator[str]:
     for each in stage.steps.values():
         if each.leaves:
-            left = dict.fromkeys(
-                f"{each.service}/{each.entity(request)} {in_words(each.leaves(None, request))}"
-                for request in stage.requests
-                if each.entity
-            )
+            left = dict.fromkeys(_left_by(stage, each))
             yield f"{each.event} leaves {', '.join(left)}" if left else f"{each.event} leaves a part"
         if each.event in stage.questions:
             yield f"{each.event} only asks"
         if each.at_least_once:
             yield f"{each.event} may happen more than once"
+
+
+def _left_by(stage: Stage, each: Step) -> Iterator[str]:
+    assert each.leaves is not None, "asked of a step that leaves something"
+    for saga, request in enumerate(stage.scenario.requests):
+        if cell := stage.cell_of.get((saga, each.event)):
+            with suppress(Exception):  # one that needs the entity leaves what nobody can say beforehand
+                yield f"{'/'.join(cell)} {in_words(each.leaves(None, request))}"
 
 
 def _models(stage: Stage) -> Iterator[str]:

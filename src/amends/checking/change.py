@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 from amends.checking.differences import by_key
-from amends.checking.world import frozen
+from amends.checking.values import frozen
 
 Change = dict[tuple[Hashable, ...], Any]
 """Path of a part, to what became of it: a difference, or the pair of what it was and what it is."""

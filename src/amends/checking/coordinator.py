@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from amends.checking.conduct import misconduct
 from amends.checking.stage import Stage
-from amends.checking.world import Broken, Message, Move, Next, World, add, frozen, put, short
+from amends.checking.world import Broken, Message, Move, Next, World, add, put, short
 from amends.core.messages import Answered, Cancel, DeadlinePassed, Input, TimedOut, Unknown
 from amends.core.state import asked, underway
 from amends.core.step import step
@@ -31,16 +31,15 @@ class Coordinator:
         self.stage = stage
         self._stepped: dict[tuple[int, int, int, Hashable], Stepped] = {}
 
-    def heard(self, world: World, message: Message) -> Iterator[Next]:
-        """The coordinator hears an answer; it may crash before any of the sends that follow."""
+    def heard(self, world: World, message: Message, number: int) -> Iterator[Next]:
+        """The coordinator hears an answer, by its number; it may crash before any of the sends that follow."""
         assert message.outcome is not None, "an answer has an outcome"
         said = Answered(message.step, message.kind, message.outcome)
         move = Move("hears", message.saga, message.step, message.kind, short(message.outcome))
-        yield from self._told(world, message.saga, said, SOON_MS, move)
+        yield from self._told(world, message.saga, said, SOON_MS, move, number)
         if isinstance(message.outcome, Unknown):  # whoever always fails uses up the time for further attempts
-            yield from self._told(
-                world, message.saga, said, AFTER_EVERY_LIMIT_MS, move._replace(note=f"{move.note}, and no time is left")
-            )
+            late = move._replace(note=f"{move.note}, and no time is left")
+            yield from self._told(world, message.saga, said, AFTER_EVERY_LIMIT_MS, late, number)
 
     def clock(self, world: World, saga: int) -> Iterator[Next]:
         """A request's time runs out: for nothing when neither it nor an answer is on its way, else it was slow."""
@@ -68,8 +67,10 @@ class Coordinator:
         if broken or run != world.runs[saga]:
             yield from self._told(world._replace(faults=world.faults - 1), saga, said, SOON_MS, move)
 
-    def _told(self, world: World, saga: int, said: Input, now_ms: int, move: Move) -> Iterator[Next]:
-        run, sends, broken = self._step(saga, world.runs[saga], said, now_ms)
+    def _told(
+        self, world: World, saga: int, said: Input, now_ms: int, move: Move, number: int | None = None
+    ) -> Iterator[Next]:
+        run, sends, broken = self._step(saga, world.runs[saga], said, now_ms, number)
         moved = world._replace(runs=put(world.runs, saga, run))
         yield Next(move, moved._replace(flight=add(world.flight, sends)), broken)
         if world.faults and broken is None:
@@ -94,8 +95,9 @@ class Coordinator:
                     return Next(move, world, broken)
         return Next(move, world)
 
-    def _step(self, saga: int, run: int, said: Input, now_ms: int) -> Stepped:
-        key = (saga, run, now_ms, frozen(said))
+    def _step(self, saga: int, run: int, said: Input, now_ms: int, number: int | None = None) -> Stepped:
+        """A step of the core, taken once; an answer is known by the number of its message."""
+        key = (saga, run, now_ms, said if number is None else number)
         stepped = self._stepped.get(key)
         if stepped is None:
             before = self.stage.runs[run]._replace(saga_id=self.stage.ids[saga])

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, NamedTuple
 
+from amends.checking.values import by_fields, fields_of, same, told
+
 NOTHING: Final = "nothing"
 VALUE_LENGTH_MAX: Final = 60
 _ABSENT: Final = object()
@@ -27,7 +29,7 @@ class Difference(NamedTuple):
 
 def differences(before: Any, after: Any) -> tuple[Difference, ...]:
     """What differs between two values; nothing when they are equal."""
-    return tuple(_parts("", before, after)) if before != after else ()
+    return () if same(before, after) else tuple(_parts("", before, after))
 
 
 def in_words(value: Any) -> str:
@@ -35,7 +37,7 @@ def in_words(value: Any) -> str:
     if value is None or value is _ABSENT:
         return NOTHING
     is_word = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
-    text = value if is_word else _record(value) if _is_record(value) else repr(value)
+    text = value if is_word else _record(value) if _is_record(value) else told(value)
     return text if len(text) <= VALUE_LENGTH_MAX else f"{text[: VALUE_LENGTH_MAX - 3]}..."
 
 
@@ -46,7 +48,7 @@ def _parts(name: str, before: Any, after: Any) -> Iterator[Difference]:
         return
     for key in dict.fromkeys([*was, *now]):
         one, other = was.get(key, _ABSENT), now.get(key, _ABSENT)
-        if one is _ABSENT or other is _ABSENT or one != other:
+        if one is _ABSENT or other is _ABSENT or not same(one, other):
             yield from _parts(f"{name}.{key}" if name else str(key), one, other)
 
 
@@ -58,7 +60,9 @@ def _parted(value: Any) -> Mapping[Any, Any] | None:
         return {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return dict(zip(value._fields, value, strict=True))
-    return by_key(value) if isinstance(value, tuple) and value else {} if value == () else None
+    if isinstance(value, tuple):
+        return by_key(value) if value else {}
+    return dict(fields_of(value)) if by_fields(value) else None
 
 
 def by_key(records: tuple[Any, ...]) -> Mapping[Any, Any] | None:

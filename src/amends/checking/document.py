@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from amends.checking.answer import Answer
 from amends.checking.bound import reaches
 from amends.checking.explore import Counterexample, Found
 from amends.checking.trace import Change, Row, changes_between, rows_of, standing
+from amends.checking.values import told
 from amends.core.state import Compensated, Completed
 
 FORM: Final = 1
-ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")  # of an object without a text of its own; another each time
 
 
 def document_of(answer: Answer) -> dict[str, Any]:
@@ -26,9 +25,9 @@ def document_of(answer: Answer) -> dict[str, Any]:
         "bound": {
             "steps": len(found.moves.stage.steps),
             "sagas": len(found.moves.stage.ids),
-            "requests": [_words(request) for request in answer.scenario.requests],
+            "requests": [told(request) for request in answer.scenario.requests],
             "entities": {
-                f"{service}/{key}": _words(entity)
+                f"{service}/{key}": told(entity)
                 for service, owned in answer.scenario.given.items()
                 for key, entity in owned.items()
             },
@@ -86,7 +85,3 @@ def _move(row: Row) -> dict[str, Any]:
 def _change(change: Change) -> dict[str, Any]:
     parts = [{"part": part.part, "before": part.before, "after": part.after} for part in change.parts]
     return {"where": change.where, "parts": parts, "on_purpose": change.on_purpose}
-
-
-def _words(value: Any) -> str:
-    return ADDRESS.sub("", repr(value))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from amends.checking.circles import circle_from
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
 from amends.checking.stage import Stage
@@ -153,7 +154,7 @@ class _Search:
                     return self._found("", counterexample)
             if counterexample := self._never_ends(free):
                 return self._found("", counterexample)
-        return self._found("", None)
+        return self._found("", self._raises_whenever_asked())
 
     def _nearest_first(self, left: int) -> Iterator[int]:
         """The worlds with so many faults left, also those that are met meanwhile, the fewest moves first."""
@@ -227,11 +228,28 @@ class _Search:
                 else:
                     reaches.add(number)
             stuck = left[::-1]
-        text = "from here on it never ends, though nothing else goes wrong"
-        return self._way_to(stuck[0], Broken("every saga ends", text)) if stuck else None
+        if not stuck:
+            return None
+        circle = circle_from(self.moves, self.worlds[stuck[0]])
+        return self._way_to(stuck[0], circle.broken(), *circle.places)
 
-    def _way_to(self, number: int, broken: Broken, last: int | None = None) -> Counterexample:
-        places = [] if last is None else [last]
+    def _raises_whenever_asked(self) -> Counterexample | None:
+        """The first time that a function was asked which raised at every time."""
+        ran = self.moves.stage.ran
+        if (broken := ran.broken()) is None:
+            return None
+        nearest = sorted(
+            range(len(self.worlds)), key=lambda number: (-self.worlds[number].faults, self.moves_to[number])
+        )
+        for number in nearest:
+            for place, (move, _, _) in enumerate(self.moves.after(self.worlds[number])):
+                if move.what == "acts outside" and ran.broken(move.step, move.kind):
+                    return self._way_to(number, broken, place)
+        return None
+
+    def _way_to(self, number: int, broken: Broken, *on: int) -> Counterexample:
+        """The way to a world, and on from there."""
+        places = [*reversed(on)]
         while self.parents[number] >= 0:
             places.append(self.places[number])
             number = self.parents[number]

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
-from amends.checking.world import frozen
+from amends.checking.values import frozen
 
 UNDONE: Final = ("/undo", "/undo-late")
 

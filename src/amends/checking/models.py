@@ -29,6 +29,7 @@ class Reply(NamedTuple):
         is_fault: whether it counts as a fault.
         later: an answer that comes as a message of its own, after `Later`.
         attempt: from which attempt on it does that.
+        raised: what the saga's own function raised, and where; empty when it did not, or none ran.
     """
 
     books: Books
@@ -37,6 +38,7 @@ class Reply(NamedTuple):
     is_fault: bool = False
     later: Outcome | None = None
     attempt: int = 1
+    raised: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Moves:
 
     def _delivered(self, world: World, message: Message, number: int) -> list[Next]:
         if message.outcome is not None:
-            return [*self.coordinator.heard(world, message)]
+            return [*self.coordinator.heard(world, message, number)]
         if message.kind is Kind.PROBE and self._may_still_act(world, message):
             return []
         return [*self.participants.asked(world, message, number)]

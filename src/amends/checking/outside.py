@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from amends.checking.keys import without_remembered
 from amends.checking.models import Books, Model
 from amends.checking.stage import Stage
-from amends.checking.world import Broken, World, frozen
+from amends.checking.values import by_fields, frozen, told
+from amends.checking.world import Broken, World
 from amends.core.definition import Step
 from amends.core.messages import Call, Done, Kind, Refused, Request, Unknown
 from amends.core.walk import key_of
@@ -66,18 +67,19 @@ class Outside:
             return None
         if self._seen(service, books) in self._left(world, service, completed, AGAIN_MAX):
             return None
-        expected = " or ".join(dict.fromkeys(map(repr, possible.values())))
+        expected = " or ".join(dict.fromkeys(map(told, possible.values())))
         why = ", by the completed sagas alone" if any(completed) else ""
-        return Broken("all or nothing is left", f"{service} (outside) has {books!r}; it was to have {expected}{why}")
+        text = f"{service} (outside) has {told(books)}; it was to have {expected}{why}{by_fields(books)}"
+        return Broken("all or nothing is left", text)
 
     def _left(self, world: World, service: str, completed: list[bool], again: int) -> dict[Hashable, Books]:
         sagas = [saga for saga, is_completed in enumerate(completed) if is_completed]
         others = [saga for saga in range(len(completed)) if saga not in sagas]
         found: dict[Hashable, Books] = {}
-        for told in self._ways(world, service, {saga: self._all(service) for saga in sagas}, again):
-            if told.refused:
+        for way in self._ways(world, service, {saga: self._all(service) for saga in sagas}, again):
+            if way.refused:
                 continue
-            for books in self._with_what_is_left(service, told.books, others):
+            for books in self._with_what_is_left(service, way.books, others):
                 found.setdefault(self._seen(service, books), books)
         return found
 
@@ -107,8 +109,8 @@ class Outside:
                 expected = each.leaves(before, self.stage.requests[saga]) if each.leaves else before
                 if undone and self._seen(service, undone.books) != self._seen(service, expected):
                     text = (
-                        f"{service} (outside) has {undone.books!r} once {each.event} is done and undone; it was to "
-                        f"have {expected!r}: the undo takes back something else than its own action did"
+                        f"{service} (outside) has {told(undone.books)} once {each.event} is done and undone; it was to "
+                        f"have {told(expected)}: the undo takes back something else than its own action did"
                     )
                     return Broken("an undo undoes its own action", text)
                 way = done
@@ -122,10 +124,11 @@ class Outside:
             possible = self._together(world, service, completed, again)
             if not possible or frozen(books) in possible:
                 return None
-        expected = " or ".join(dict.fromkeys(map(repr, self._together(world, service, completed, 0).values())))
+        expected = " or ".join(dict.fromkeys(map(told, self._together(world, service, completed, 0).values())))
         text = (
-            f"{service} (outside) has {books!r}; one after the other, the sagas would leave {expected}. Make action "
-            "and undo commutative (add and subtract); or, if that is the same to you, compare a view: adapter(view=...)"
+            f"{service} (outside) has {told(books)}; one after the other, the sagas would leave {expected}. Make "
+            "action and undo commutative (add and subtract); or, if that is the same to you, compare a view: "
+            "adapter(view=...)"
         )
         return Broken("no lost update", text)
 
@@ -137,10 +140,10 @@ class Outside:
             count *= len(each)
         if count > WAYS_MAX:
             return {}
-        for told in self._ways(world, service, dict(enumerate(asked)), again):
-            if any(completed[saga] for saga, _ in told.refused):
+        for way in self._ways(world, service, dict(enumerate(asked)), again):
+            if any(completed[saga] for saga, _ in way.refused):
                 continue
-            found.setdefault(frozen(told.books), told.books)
+            found.setdefault(frozen(way.books), way.books)
         return found
 
     def _all(self, service: str) -> list[list[Ask]]:

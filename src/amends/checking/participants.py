@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from amends.checking.blame import Raised, blaming, name_of, what_was_raised
+from amends.checking.models import Reply
 from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
 from amends.checking.unrun import slip_of
+from amends.checking.values import frozen, same, told
 from amends.checking.world import Broken, Inbox, Message, Move, Next, World, add, put, short
 from amends.core.definition import Step, takes_call
 from amends.core.inbox import receive
@@ -20,11 +23,11 @@ from amends.errors import ParticipantError
 
 
 class Replied(NamedTuple):
-    """What an outside system did with a request.
+    """One thing that a system outside did with a request.
 
     Attributes:
-        books: its books after that.
-        answers: numbers of the messages that it sends.
+        books: its books after that, as a number.
+        answers: the numbers of the messages that it sent.
         note: what it did, for a person.
         is_fault: whether it counts as a fault.
         broken: what is wrong with the function, or with an answer that would be read back as another one.
@@ -49,10 +52,14 @@ class Participants:
 
     def asked(self, world: World, message: Message, number: int) -> Iterator[Next]:
         """A request arrives; `world` is without it."""
-        if self.stage.steps[message.step].is_local:
-            yield self._acted(world, message, number)
-        else:
-            yield from self._asked_outside(world, message, number)
+        try:
+            if self.stage.steps[message.step].is_local:
+                yield self._acted(world, message, number)
+            else:
+                yield from self._asked_outside(world, message, number)
+        except Raised as raised:
+            what = "acts" if self.stage.steps[message.step].is_local else "acts outside"
+            yield Next(Move(what, message.saga, message.step, message.kind, "raises"), world, raised.broken)
 
     def failing(self, world: World, message: Message) -> Iterator[Next]:
         """A participant that raises before anything happened, or refuses for a reason of its own."""
@@ -72,10 +79,10 @@ class Participants:
 
     def _acted(self, world: World, message: Message, number: int) -> Next:
         """A local participant receives a request, by the inbox rule."""
-        each = self.stage.steps[message.step]
-        assert each.entity is not None, "a local step has an entity"
-        request = self.stage.requests[message.saga]
-        cell = self.stage.cell_at[each.service, each.entity(request)]
+        each, about = self.stage.steps[message.step], (message.saga, message.step)
+        if broken := self.stage.raised.get(about):
+            raise Raised(broken)
+        cell = self.stage.cell_at[self.stage.cell_of[about]]
         place = self.stage.inbox_at[message.saga, each.event]
         before = world.inboxes[place]
         key = (before, world.cells[cell], number)
@@ -104,8 +111,10 @@ class Participants:
             answers, after, answer = receive(before, *handed, watched)
             again = receive(before, *_copied(entity, request), watched)
         except Exception as error:  # noqa: BLE001 - a user's decider may raise anything
-            text = f"{_name(each, message.kind)} raised {type(error).__name__}: {error}, asked with {entity!r}"
+            text = f"{_name(each, message.kind)} raised {what_was_raised(error)}; asked with {told(entity)}"
             return self.stage.inboxes.number(inbox), kept, -1, Broken("a decider raises", text)
+        if calls:
+            self.stage.ran.note(message.step, message.kind)
         broken = _impure(each, (entity, request), handed, (after, answer), again[1:])
         try:
             stored = self.stage.stored(cell, after)
@@ -122,7 +131,7 @@ class Participants:
         named = tuple((name, answers[key]) for name, key in keys.items() if key in answers)
         grown = Inbox(named, inbox.done + (acted and not is_undo), inbox.undone + (acted and is_undo))
         if broken is None and calls and isinstance(answer, Refused):
-            text = f"{_name(each, message.kind)} refused: {answer.reason}; asked with {entity!r}"
+            text = f"{_name(each, message.kind)} refused: {answer.reason}; asked with {told(entity)}"
             broken = self._must_not_refuse(message, text)
         return self.stage.inboxes.number(grown), stored, number, broken
 
@@ -204,18 +213,30 @@ class Participants:
         members = zip(group, at.members if at else (), strict=True)
         return message.kind is Kind.DO and (self.stage.steps[message.step], Status.SENT) in members
 
-    def _replies(self, each: Step, message: Message, kept: int) -> Iterator[Replied]:
-        request, model = self.stage.request(message), self.stage.models[each.service]
-        slip = self._slip(each, message)
-        for reply in model.replies(self.stage.books[kept], request, each):
-            outcomes = [outcome for outcome in (reply.outcome, reply.later) if outcome is not None]
-            said, wrong = [message._replace(call=None, outcome=outcome) for outcome in outcomes], slip
-            try:
-                answers = tuple(self.stage.heard(one, is_typed=not model.is_ready) for one in said)
-            except ParticipantError as error:
-                answers, wrong = (), Broken(READ_BACK, f"{_name(each, message.kind)}: {error}")
-            books = self.stage.books.number(reply.books)
-            yield Replied(books, answers, reply.note, reply.is_fault, wrong, reply.attempt)
+    def _replies(self, each: Step, message: Message, books: int) -> Iterator[Replied]:
+        """What a model says; it is handed copies, and told when it changes them in place."""
+        model, kept = self.stage.models[each.service], self.stage.books[books]
+        handed, request = _copied(kept, self.stage.request(message))
+        who, slip = f"{each.service} ({model.name}), asked {_name(each, message.kind)},", self._slip(each, message)
+        try:
+            with blaming("a model raises", who, f"its books are {told(kept)}"):
+                for reply in model.replies(handed, request, each):
+                    if model.runs_functions:
+                        self.stage.ran.note(message.step, message.kind, reply.raised)
+                    yield self._replied_with(reply, each, message, slip or _spoilt(who, kept, handed))
+        except Raised as raised:
+            yield Replied(books, (), "raises", False, raised.broken, 1)
+
+    def _replied_with(self, reply: Reply, each: Step, message: Message, wrong: Broken | None) -> Replied:
+        outcomes = [outcome for outcome in (reply.outcome, reply.later) if outcome is not None]
+        said = [message._replace(call=None, outcome=outcome) for outcome in outcomes]
+        try:
+            is_typed = not self.stage.models[each.service].is_ready
+            answers = tuple(self.stage.heard(one, is_typed=is_typed) for one in said)
+        except ParticipantError as error:
+            answers, wrong = (), wrong or Broken(READ_BACK, f"{_name(each, message.kind)}: {error}")
+        books = self.stage.books.number(reply.books)
+        return Replied(books, answers, reply.note, reply.is_fault, wrong, reply.attempt)
 
     def _broken_outside(self, before: World, world: World, message: Message, each: Step) -> Broken | None:
         if before.books == world.books:
@@ -246,12 +267,14 @@ def _watched(function: Callable[..., Any], calls: list[Any]) -> Callable[..., An
         calls.append(function)
         return function(entity, request)
 
-    return with_call if takes_call(function) else without_call
+    watching = with_call if takes_call(function) else without_call
+    watching.__name__ = name_of(function)  # it is named where it breaks its contract
+    return watching
 
 
 def _name(each: Step, kind: Kind) -> str:
     function = each.function(kind)
-    return f"{each.event}/{kind.value} ({getattr(function, '__name__', repr(function))})"
+    return f"{each.event}/{kind.value}{f' ({name_of(function)})' if function else ''}"
 
 
 def _copied(entity: Any, request: Request) -> tuple[Any, Request]:
@@ -261,15 +284,22 @@ def _copied(entity: Any, request: Request) -> tuple[Any, Request]:
     return copy.deepcopy(entity), replace(request, body=copy.deepcopy(request.body), call=own)
 
 
+def _spoilt(who: str, kept: Any, handed: Any) -> Broken | None:
+    if frozen(kept) == frozen(handed):
+        return None
+    text = f"{who} changed its books in place: {told(kept)} became {told(handed)}; make new books"
+    return Broken("books are not changed in place", text)
+
+
 def _impure(
     each: Step, given: tuple[Any, Request], handed: tuple[Any, Request], first: Any, second: Any
 ) -> Broken | None:
     name = _name(each, given[1].kind)
-    if given != handed:
-        pairs = [(given[0], handed[0]), (given[1].body, handed[1].body), (given[1].call, handed[1].call)]
-        was, became = next(pair for pair in pairs if pair[0] != pair[1])
-        return Broken("a decider is pure", f"{name} changed what it was given: {was!r} became {became!r}")
-    if first != second:
-        text = f"{name} gave {first!r}, and {second!r} for the same"
+    pairs = [(given[0], handed[0]), (given[1].body, handed[1].body), (given[1].call, handed[1].call)]
+    for was, became in pairs:
+        if frozen(was) != frozen(became):
+            return Broken("a decider is pure", f"{name} changed what it was given: {told(was)} became {told(became)}")
+    if not same(first, second):
+        text = f"{name} gave {told(first)}, and {told(second)} for the same"
         return Broken("a decider is deterministic", text)
     return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 
+from amends.checking.blame import Raised, blaming, name_of
 from amends.checking.outside import Outside
 from amends.checking.serial import Serial
 from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
+from amends.checking.values import by_fields, frozen, same, told
 from amends.checking.world import Broken, World
 from amends.core.definition import Step
 from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsOperator, asked, underway
@@ -25,12 +28,15 @@ class Rest:
         self._never: dict[tuple[tuple[int, ...], tuple[int, ...]], Broken | None] = {}
 
     def broken(self, world: World) -> Broken | None:
-        """The first rule that a world breaks."""
+        """The first rule that a world breaks; that a function of the scenario raises breaks one, too."""
         if self.stage.unreadable:
             return Broken(READ_BACK, self.stage.unreadable[0])
-        if self.scenario.never and (broken := self._forbidden(world)):
-            return broken
-        return self._at_rest(world) if self.is_at_rest(world) else None
+        try:
+            if self.scenario.never and (broken := self._forbidden(world)):
+                return broken
+            return self._at_rest(world) if self.is_at_rest(world) else None
+        except Raised as raised:
+            return raised.broken
 
     def is_at_rest(self, world: World) -> bool:
         """Whether nothing is on its way and nobody waits for an answer."""
@@ -43,10 +49,16 @@ class Rest:
         return self._never[seen]
 
     def _first_forbidden(self, cells: tuple[int, ...], books: tuple[int, ...]) -> Broken | None:
+        view = self.stage.view(cells, books)
         for rule in self.scenario.never:
-            if wrong := rule(self.stage.view(cells, books)):
-                name = getattr(rule, "__name__", repr(rule))
+            name, handed = name_of(rule), deepcopy(view)
+            with blaming(f"never: {name}", name, f"asked with {told(view)}"):
+                wrong = rule(handed)
+            if wrong:
                 return Broken(f"never: {name}", wrong if isinstance(wrong, str) else f"{name} is true")
+            if frozen(handed) != frozen(view):
+                text = f"{name} changed what it looks at: {told(view)} became {told(handed)}"
+                return Broken(f"never: {name}", text)
         return None
 
     def _at_rest(self, world: World) -> Broken | None:
@@ -64,7 +76,10 @@ class Rest:
         if any(isinstance(state, NeedsOperator) for state in states):
             return None
         completed = [isinstance(state, Completed) for state in states]
-        return self._wrong_entities(world, completed) or self.outside.broken(world, completed)
+        if broken := self._wrong_entities(world, completed):
+            return broken
+        with blaming("all or nothing is left", "a function of the world outside (leaves=, view=, a model)"):
+            return self.outside.broken(world, completed)
 
     def _untold(self, world: World, saga: int) -> Broken | None:
         """An operator is told all that is owed: what stands is to be undone, or what does not is to be done."""
@@ -100,8 +115,7 @@ class Rest:
         return None
 
     def _steps_on(self, saga: int, cell: tuple[str, str]) -> Iterator[Step]:
-        request = self.stage.requests[saga]
-        return (s for s in self.stage.local_steps if s.entity and (s.service, s.entity(request)) == cell)
+        return (each for each in self.stage.local_steps if self.stage.cell_of.get((saga, each.event)) == cell)
 
     def _wrong_alone(self, world: World, place: int, cell: tuple[str, str], completed: bool) -> Broken | None:
         """A saga that ran alone and was compensated: everything is as before, but for what is left on purpose."""
@@ -111,10 +125,12 @@ class Rest:
         expected = before
         for each in self._steps_on(0, cell):
             if each.leaves and self.stage.inbox(world, 0, each.event).done:
-                expected = each.leaves(expected, self.stage.requests[0])
-        if after == expected:
+                with blaming("what is compensated is as before", f"{each.event}'s leaves=", f"of {told(expected)}"):
+                    expected = each.leaves(deepcopy(expected), self.stage.requests[0])
+        if same(after, expected):
             return None
-        return Broken("what is compensated is as before", f"{_at(cell)} is {after!r}; it was to be {expected!r}")
+        text = f"{_at(cell)} is {told(after)}; it was to be {told(expected)}{by_fields(after)}"
+        return Broken("what is compensated is as before", text)
 
     def _still_held(self, world: World, place: int, cell: tuple[str, str]) -> Broken | None:
         before, after = self.stage.entities[self.start.cells[place]], self.stage.entities[world.cells[place]]

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from amends.checking.change import Change, amount, change, net
 from amends.checking.stage import Stage
-from amends.checking.world import Broken, World, frozen
+from amends.checking.values import frozen
+from amends.checking.world import Broken, World
 from amends.core.definition import Step, takes_call
 from amends.core.messages import Call, Changed, Done, Gone, Kind, Refused, Request
 from amends.core.walk import key_of

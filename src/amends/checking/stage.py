@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
+from amends.checking.blame import Raised, blaming, name_of
 from amends.checking.models import Model, honours_keys
+from amends.checking.ran import Ran
 from amends.checking.trip import AsItIs, Trip
 from amends.checking.unrun import only_asks, undo_does_nothing
-from amends.checking.world import Inbox, Interned, Message, World, add, frozen
+from amends.checking.values import frozen, told
+from amends.checking.world import Broken, Inbox, Interned, Message, World, add
 from amends.core.definition import Saga, Step, takes_call
 from amends.core.messages import Call, Effect, Kind, Request, Send
 from amends.core.step import Run, start
@@ -44,6 +48,8 @@ class Stage:
         self.steps = {each.event: each for each in self.saga.every_step()}
         self.group_of = {each.event: number for number, group in enumerate(self.saga.groups) for each in group}
         self.local_steps = [each for each in self.steps.values() if each.is_local]
+        self.raised: dict[tuple[int, str], Broken] = {}
+        self.cell_of = self._all_entities()
         self.cells = self._all_cells()
         self.models = self._all_models()
         self.given = tuple(self._read_back(self.trip.entity, *cell, self._given(*cell)) for cell in self.cells)
@@ -53,20 +59,29 @@ class Stage:
             for place, (saga, each) in enumerate((s, e) for s in range(count) for e in self.local_steps)
         }
         self.book_at = {service: place for place, service in enumerate(self.models)}
+        self.ran = Ran()
         self.questions = frozenset(each.event for each in self.steps.values() if self._is_question(each))
         self._swaps = self._all_swaps()
         self._stored: dict[tuple[int, int], int] = {}
         self._heard: dict[tuple[int, bool], int] = {}
 
+    def _all_entities(self) -> dict[tuple[int, str], tuple[str, str]]:
+        """The entity that each saga's local steps work on; what ``entity=`` raises breaks a rule once it is asked."""
+        named = {}
+        for saga, request in enumerate(self.requests):
+            for each in self.local_steps:
+                assert each.entity is not None, "a local step has an entity"
+                who = f"{each.event}'s entity= ({name_of(each.entity)})"
+                try:
+                    with blaming("an entity has a name", who, f"asked with {told(request)}"):
+                        named[saga, each.event] = (each.service, each.entity(request))
+                except Raised as raised:
+                    self.raised[saga, each.event] = raised.broken
+        return named
+
     def _all_cells(self) -> list[tuple[str, str]]:
         given = [(service, key) for service, owned in self.scenario.given.items() for key in owned]
-        touched = [
-            (each.service, each.entity(request))
-            for request in self.requests
-            for each in self.local_steps
-            if each.entity is not None
-        ]
-        return [*dict.fromkeys([*given, *touched])]
+        return [*dict.fromkeys([*given, *self.cell_of.values()])]
 
     def _all_models(self) -> dict[str, Model]:
         services = dict.fromkeys(each.service for each in self.steps.values() if not each.is_local)
@@ -82,7 +97,11 @@ class Stage:
         if not (model.runs_functions and undo_does_nothing(each)):
             return False
         asked = Request(self.ids[0], each.event, Kind.DO, request, Call(key_of(self.ids[0], each, Kind.DO)))
-        return all(frozen(reply.books) == frozen(model.start) for reply in model.replies(model.start, asked, each))
+        start = deepcopy(model.start)
+        try:
+            return all(frozen(reply.books) == frozen(model.start) for reply in model.replies(start, asked, each))
+        except Exception:  # noqa: BLE001 - which is told where it is asked
+            return False
 
     def _given(self, service: str, key: str) -> Any:
         return self.scenario.given.get(service, {}).get(key)
@@ -165,7 +184,8 @@ class Stage:
         if model.standing is None or each.event in self.questions:
             return None
         books = self.books[world.books[self.book_at[each.service]]]
-        return model.standing(books).count(f"{self.ids[saga]}/{each.event}/do")
+        with blaming("a model raises", f"{each.service}'s standing= ({name_of(model.standing)})", f"of {told(books)}"):
+            return model.standing(books).count(f"{self.ids[saga]}/{each.event}/do")
 
     def request(self, message: Message) -> Request:
         """The request that a message carries."""

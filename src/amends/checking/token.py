@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from amends.checking.circles import circle_from
 from amends.checking.explore import Counterexample, Found, Seen
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
@@ -25,7 +26,6 @@ FINGERPRINT: Final = 8  # bytes
 NAME: Final = 4
 MOVE: Final = 2
 REPLAY: Final = "--replay"  # what cut the search: there was none
-NEVER_ENDS: Final = "every saga ends"
 
 
 class Token(NamedTuple):
@@ -120,13 +120,19 @@ class _Way:
             world, trace, places, broken = todo.pop()
             self.longest = max(self.longest, len(trace))
             if len(trace) == len(self.token.moves):
-                if broken := broken or self.rest.broken(world) or _never_ends(self.moves, self.rest, world):
+                if broken := broken or self.rest.broken(world) or self._broken_at_last(trace, world):
                     return Counterexample(broken, trace, places)
                 continue
             for place, (move, after, wrong) in enumerate(self.moves.after(world)):
                 if _digest_of(move) == self.token.moves[len(trace)]:
                     todo.append((after, (*trace, Seen(move, world, after)), (*places, place), wrong))
         return None
+
+    def _broken_at_last(self, trace: tuple[Seen, ...], world: World) -> Broken | None:
+        """What is broken only in the light of more than one world."""
+        last = trace[-1].move if trace else None
+        raises = self.moves.stage.ran.broken(last.step, last.kind) if last and last.step else None
+        return _never_ends(self.moves, self.rest, world) or raises
 
 
 def _never_ends(moves: Moves, rest: Rest, world: World) -> Broken | None:
@@ -139,7 +145,7 @@ def _never_ends(moves: Moves, rest: Rest, world: World) -> Broken | None:
         new = {each.world for each in moves.after(here) if each.move.cost == 0} - met
         met |= new
         todo += new
-    return Broken(NEVER_ENDS, "from here on it never ends, though nothing else goes wrong")
+    return circle_from(moves, world).broken()
 
 
 def _digest(text: str, length: int) -> bytes:

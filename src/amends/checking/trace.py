@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
+from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
+from amends.checking.blame import Raised
 from amends.checking.differences import Difference, differences
 from amends.checking.explore import Counterexample, Seen
 from amends.checking.models import Effect
 from amends.checking.stage import Stage
+from amends.checking.values import same
 from amends.checking.world import Message, Move, World, short
 from amends.core.definition import Step
 from amends.core.inbox import TOMBSTONE
@@ -82,11 +86,11 @@ def changes_between(stage: Stage, before: World, after: World) -> Iterator[Chang
     """Which entities and books differ between two worlds; of ready models' books, nothing (see `standing`)."""
     for place, cell in enumerate(stage.cells):
         was, now = stage.entities[before.cells[place]], stage.entities[after.cells[place]]
-        if was != now:
+        if not same(was, now):
             yield Change("/".join(cell), differences(was, now), _is_left(stage, cell, was, now))
     for place, service in enumerate(stage.models):
         was, now = stage.books[before.books[place]], stage.books[after.books[place]]
-        if was != now and not _is_ready(now):
+        if not same(was, now) and not _is_ready(now):
             yield Change(service, differences(was, now))
 
 
@@ -94,9 +98,9 @@ def standing(stage: Stage, world: World) -> Iterator[tuple[str, Step, int]]:
     """Each effect that stands, by the participants' own books: saga, step, how often."""
     for saga, name in enumerate(stage.ids):
         for each in stage.steps.values():
-            times = stage.stands(world, saga, each)
-            if times:
-                yield name, each, times
+            with suppress(Raised):  # which is told as what is broken
+                if times := stage.stands(world, saga, each):
+                    yield name, each, times
 
 
 def _row(stage: Stage, number: int, seen: Seen, arrived: int | None, is_late: bool) -> Row:
@@ -147,7 +151,7 @@ def _where(stage: Stage, move: Move) -> str:
     each = stage.steps[move.step]
     if each.entity is None:
         return each.service
-    return f"{each.service}/{each.entity(stage.requests[move.saga])}"
+    return "/".join(stage.cell_of.get((move.saga, move.step), (each.service,)))
 
 
 def _said(stage: Stage, seen: Seen, message: Message | None) -> str:
@@ -204,10 +208,11 @@ def _turn(stage: Stage, before: State, after: State) -> str:
 
 
 def _is_left(stage: Stage, cell: tuple[str, str], before: Any, after: Any) -> bool:
-    for request in stage.requests:
+    for saga, request in enumerate(stage.requests):
         for each in stage.local_steps:
-            if each.leaves and each.entity and (each.service, each.entity(request)) == cell:
-                return bool(each.leaves(before, request) == after)
+            if each.leaves and stage.cell_of.get((saga, each.event)) == cell:
+                with suppress(Exception):  # which is told as what is broken
+                    return same(each.leaves(deepcopy(before), request), after)
     return False
 
 

@@ -7,10 +7,10 @@ the same states in the same order everywhere (docs/promises.md, P17).
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Hashable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Hashable
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from amends.checking.values import frozen
 from amends.core.messages import Call, Done, Kind, Outcome, Refused, Unknown
 
 Value = TypeVar("Value")
@@ -37,22 +37,6 @@ class Interned(Generic[Value]):
 
     def __len__(self) -> int:
         return len(self._values)
-
-
-def frozen(value: Any) -> Hashable:
-    """A hashable stand-in, equal when type and value are: ``1``, ``1.0`` and ``True`` are three values."""
-    kind = type(value)
-    if isinstance(value, tuple | list):
-        return (kind, *map(frozen, value))
-    if isinstance(value, Mapping):
-        return (kind, *((frozen(key), frozen(value[key])) for key in value))
-    if isinstance(value, AbstractSet):  # its text has an order that another process would not give it
-        return kind, frozenset(map(frozen, value))
-    try:
-        hash(value)
-    except TypeError:
-        return kind, repr(value)
-    return kind, value
 
 
 class Message(NamedTuple):

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from rich.text import Text
 
-import amends
 from amends.checking import Answer, explore
 from amends.checking.api import default_faults, replayed
+from amends.checking.blame import place_of, what_was_raised
 from amends.checking.document import FORM, document_of
 from amends.checking.explore import Found
 from amends.checking.token import is_about, read_token
@@ -32,7 +30,6 @@ from amends.scenario import Scenario
 HELD: Final = 0
 COUNTEREXAMPLE: Final = 1
 CUT: Final = 3
-OURS: Final = str(Path(amends.__file__).parent)
 
 
 class Wanted(NamedTuple):
@@ -106,12 +103,9 @@ def blaming(name: str) -> Iterator[None]:
     except UnusableInput:
         raise
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        theirs = [frame for frame in frames if not frame.filename.startswith(OURS)]
-        if not theirs:
+        if not place_of(error):
             raise  # our own fault: the whole traceback is wanted
-        where = f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}, in {theirs[-1].name}"
-        raise UnusableInput(f"{name}: cannot be checked: {type(error).__name__}: {error} ({where})") from error
+        raise UnusableInput(f"{name}: cannot be checked: {what_was_raised(error)}") from error
 
 
 def _meant(scenarios: Mapping[str, Scenario], text: str) -> dict[str, Scenario]:

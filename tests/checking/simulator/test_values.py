@@ -10,7 +10,7 @@ import pytest
 
 from amends import Call, Changed, Done, Refused, Saga, Scenario, check, external, local
 from amends.checking import adapter, simulate
-from amends.checking.world import frozen
+from amends.checking.values import frozen
 
 GIVEN: dict[str, dict[str, Any]] = {"STOCK": {"P": {"left": 3, "tags": ["a", {"b": [1]}]}}, "SEEN": {"P": [[], {}]}}
 REQUESTS = [{"item": "P", "n": 1, "why": {"for": ["me"]}}, {"item": "P", "n": 3, "why": {}}]

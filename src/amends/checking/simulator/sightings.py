@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from amends.checking.simulator.told import ASKED_BY, BACKWARD, FINAL, FORWARD, Told
 from amends.checking.simulator.view import Commit, Said
-from amends.checking.world import frozen
+from amends.checking.values import frozen
 from amends.core.messages import Answered, Done, Kind, Refused, Send
 from amends.core.step import Run
 from amends.engine.codec import status_of

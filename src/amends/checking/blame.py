@@ -1,0 +1,63 @@
+"""Who raised what, and where: whatever functions of a scenario raise is drawn, with the place in their own file."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from amends.checking.world import Broken
+from amends.errors import UnusableInput
+
+OURS: Final = str(Path(__file__).parents[1])
+
+
+class Raised(Exception):
+    """A function of a scenario raised where it must not.
+
+    Attributes:
+        broken: the rule that it broke, with who raised what, where.
+    """
+
+    def __init__(self, broken: Broken) -> None:
+        super().__init__(broken.text)
+        self.broken = broken
+
+
+@contextmanager
+def blaming(rule: str, who: str, about: str = "") -> Iterator[None]:
+    """Whatever is raised inside breaks a rule.
+
+    Args:
+        rule: which one.
+        who: raised it.
+        about: more, for a person: what it was asked with.
+
+    Raises:
+        Raised: something was.
+    """
+    try:
+        yield
+    except (Raised, UnusableInput):
+        raise
+    except Exception as error:
+        raise Raised(Broken(rule, f"{who} raised {what_was_raised(error)}{about and f'; {about}'}")) from error
+
+
+def what_was_raised(error: BaseException) -> str:
+    """An exception as a person reads it: its type, its text, and where it comes from in their own code."""
+    text, where = f"{type(error).__name__}: {error}".removesuffix(": "), place_of(error)
+    return f"{text} ({where})" if where else text
+
+
+def place_of(error: BaseException) -> str:
+    """The file, line and function in which an exception was raised; empty when that is none of theirs."""
+    theirs = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(OURS)]
+    return f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}, in {theirs[-1].name}" if theirs else ""
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function is called; one without a name, its text."""
+    return getattr(function, "__name__", None) or repr(function)
