@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from amends.core.messages import TimedOut as TimedOut
     from amends.core.messages import Undo as Undo
     from amends.core.messages import Unknown as Unknown
-    from amends.core.run import run as run
     from amends.core.state import Abandoned as Abandoned
     from amends.core.state import Backward as Backward
     from amends.core.state import Compensated as Compensated
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from amends.core.table import first_way as first_way
     from amends.core.walk import carry_out as carry_out
     from amends.core.walk import walk as walk
+    from amends.engine.alone import run as run
     from amends.engine.blocking import BlockingEngine as BlockingEngine
     from amends.engine.handle import Handle as Handle
     from amends.engine.handle import Result as Result
@@ -90,12 +90,12 @@ _HOMES: Final = {
         "GONE Abandon Answered Call Cancel Changed Compensate DeadlinePassed Done Kind Later Refused Request Resolve "
         "Retry TimedOut Undo Unknown"
     ),
-    "amends.core.run": "run",
     "amends.core.state": "Abandoned Backward Compensated Completed Debt Forward NeedsOperator Status",
     "amends.core.step": "Run start step",
     "amends.core.straight": "Entities",
     "amends.core.table": "Entry Way first_way",
     "amends.core.walk": "carry_out walk",
+    "amends.engine.alone": "run",
     "amends.engine.blocking": "BlockingEngine",
     "amends.engine.handle": "Handle Result",
     "amends.engine.shell": "Engine",

@@ -36,7 +36,7 @@ def ours(event: str, **options: Any) -> Step:
 
 def saga(*steps: Any, **options: Any) -> Saga:
     """Return a saga of these steps."""
-    return Saga("test", object, list(steps), **options)
+    return Saga("test", Any, list(steps), **options)
 
 
 LINE = saga(step("A"), step("B"), pivot(), last())

@@ -49,13 +49,13 @@ def one(request: object) -> str:
 WRONG: list[tuple[Callable[[], Any], str]] = [
     # the saga
     (
-        lambda: Saga("", object, [step("A")]),
+        lambda: Saga("", Any, [step("A")]),
         "saga '': a saga's name is printable text of 1 to 100 characters, without '/'",
     ),
-    (lambda: Saga("a/b", object, [step("A")]), "saga 'a/b': a saga's name is printable text"),
-    (lambda: Saga("a\nb", object, [step("A")]), "a saga's name is printable text"),
-    (lambda: Saga("n" * 101, object, [step("A")]), "a saga's name is printable text"),
-    (lambda: Saga(7, object, [step("A")]), "saga 7: a saga's name is printable text"),  # type: ignore[arg-type]
+    (lambda: Saga("a/b", Any, [step("A")]), "saga 'a/b': a saga's name is printable text"),
+    (lambda: Saga("a\nb", Any, [step("A")]), "a saga's name is printable text"),
+    (lambda: Saga("n" * 101, Any, [step("A")]), "a saga's name is printable text"),
+    (lambda: Saga(7, Any, [step("A")]), "saga 7: a saga's name is printable text"),  # type: ignore[arg-type]
     (lambda: Saga("s", "dict", [step("A")]), "request is 'dict'; give the type"),
     (lambda: Saga("s", None, [step("A")]), "request is None; give the type of its values, such as a NamedTuple, dict"),
     (
@@ -78,9 +78,9 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: saga(step("A"), upcast="today"), "upcast is 'today'; give a function from a stored request"),
     (lambda: saga(step("A"), upcast=lambda: 1), "give a function from a stored request, a dict by names"),
     (saga, "saga 'test': it has no step; give it at least one"),
-    (lambda: Saga("s", object, step("A")), "give a list of local(...), external(...) and"),  # type: ignore[arg-type]
-    (lambda: Saga("s", object, "AB"), "steps is 'AB'; give a list of local(...)"),  # type: ignore[arg-type]
-    (lambda: Saga("s", object, None), "steps is None; give a list"),  # type: ignore[arg-type]
+    (lambda: Saga("s", Any, step("A")), "give a list of local(...), external(...) and"),  # type: ignore[arg-type]
+    (lambda: Saga("s", Any, "AB"), "steps is 'AB'; give a list of local(...)"),  # type: ignore[arg-type]
+    (lambda: Saga("s", Any, None), "steps is None; give a list"),  # type: ignore[arg-type]
     (lambda: saga(nobody), "is no step; build one with local(...) or external(...)"),
     (lambda: saga(parallel(step("A"), "B")), "'B' is no step; build one with"),  # type: ignore[arg-type]
     (lambda: saga(Parallel((Parallel((step("A"),)),))), "; a group cannot hold a group"),  # type: ignore[arg-type]

@@ -254,3 +254,13 @@ def test_a_service_that_is_not_there_is_named() -> None:
         run(saga(step("A")), "x", clients={"WROLD": World()})
     with pytest.raises(UnusableInput, match="entities has no 'OURS'; it has: "):
         run(Saga("t", str, [local("A", lambda *_: 1, entity=str, service="OURS", pivot=True)]), "x", entities={})
+
+
+def test_what_none_may_give_back_is_raised() -> None:
+    """A function that says so itself has no answer that may come another time."""
+
+    def refuse(client: object, request: object, call: object) -> None:
+        raise ParticipantError("A: no such answer")
+
+    with pytest.raises(ParticipantError, match="A: no such answer"):
+        run(saga(external("A", refuse, pivot=True)), "x")

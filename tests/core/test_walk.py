@@ -27,7 +27,7 @@ WAYS = ["A/do", "B/do", "C/do", "D/do", "B/undo", "C/undo", "A/undo"]
 
 def saga_of(action: Any, *more: Any) -> Saga:
     """Return a saga of one step, and more."""
-    return Saga("test", object, [local("A", action, undo=keep, undone="A_UNDONE", entity=str), *more])
+    return Saga("test", Any, [local("A", action, undo=keep, undone="A_UNDONE", entity=str), *more])
 
 
 def test_an_entity_is_written() -> None:

@@ -77,7 +77,7 @@ def perform(saga: Saga, request: Request, clients: Mapping[str, Any]) -> Outcome
         clients: by service.
 
     Raises:
-        ParticipantError: the function is async.
+        ParticipantError: the function is async, or raised this itself: it gave back what none may.
     """
     asked = saga.step(request.step)
     function = asked.function(request.kind)
@@ -86,6 +86,8 @@ def perform(saga: Saga, request: Request, clients: Mapping[str, Any]) -> Outcome
         raise ParticipantError(f"{request.step}: {function.__name__} is async; run() calls plain functions alone")
     try:
         return outcome_of(function(clients.get(asked.service), request.body, request.call), request)
+    except ParticipantError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it was, the effect may have happened: docs/promises.md, P5
         return Unknown(f"{type(error).__name__}: {error}")
 

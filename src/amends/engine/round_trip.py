@@ -5,6 +5,7 @@ For whoever asks participants without a store, and is to ask them as the engine 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from amends.core.definition import Saga
@@ -82,6 +83,10 @@ class RoundTrip:
             return storable(outcome, event)
         codec = answer_codec(self._saga.step(event), kind) if is_typed else PLAIN
         return outcome if is_bare(outcome) else Done(_there_and_back(codec, outcome.answer, "the answer", OF_AN_ANSWER))
+
+
+round_trip_of = lru_cache(maxsize=1000)(RoundTrip)
+"""The round trip of a definition, made once."""
 
 
 def _there_and_back(codec: Codec, value: Any, what: str, remedy: str) -> Any:
