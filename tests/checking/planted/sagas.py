@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from amends.checking.models import Effect, Model, Reply, answers_later, declines, forgets_keys, standing
+from amends.checking.models import Effect, Model, Reply, answers_later, declines, forgets_keys, honours_keys, standing
 from amends.core.definition import Saga, Step, external, local, parallel
 from amends.core.messages import Call, Changed, Kind, Refused, Request
 from amends.scenario import Scenario
@@ -114,9 +114,15 @@ def pays_without_probe() -> Scenario:
 
 
 def pays_and_sends() -> Scenario:
-    """Behind the pivot something is sent, which may be refused."""
+    """Behind the pivot something is sent; that it may be refused is its fault, and an operator's business."""
+
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+        yield from honours_keys().replies(books, request, step)
+        if request.kind is Kind.DO and not books:
+            yield Reply(books, Refused("full"), "declined", is_fault=True)
+
     sent = external("MAIL_SENT", outside, probe=outside, settles_within_s=60)
-    return of(seats(), ticket(), sent, models={"MAIL": declines()})
+    return of(seats(), ticket(), sent, models={"MAIL": Model("may be full", (), replies, standing)})
 
 
 def cannot_undo() -> Scenario:
