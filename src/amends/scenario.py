@@ -28,6 +28,8 @@ class Scenario:
             is asked for any number of times, where they have no ids.
         alike: where any of several will do, what is compared instead: by service a view of its entities, by event a
             view of a step's answer. ``{"SEAT_TAKEN": lambda seat: "a seat"}``: any free seat. By default all of both.
+        operators: whether a step may be halted (an entity that cannot be read), and an operator says all that may be
+            said to a saga that waits for one.
     """
 
     saga: Saga
@@ -38,3 +40,4 @@ class Scenario:
     ids: Sequence[str] = ()
     asked: Sequence[Any] = ()
     alike: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)
+    operators: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from amends.checking.answer import Answer, CheckCut, CheckFailed
@@ -28,6 +29,7 @@ def check(
     timeout_s: float | None = None,
     name: str = "",
     replay: str = "",
+    operators: bool | None = None,
 ) -> Answer:
     """Look at everything that can happen to a saga within a bound, and raise when something is not put back.
 
@@ -41,6 +43,7 @@ def check(
         max_states: stop after so many distinct worlds.
         timeout_s: stop after so many seconds; ``None`` for never.
         name: what to call it in the answer; by default the saga's name.
+        operators: whether steps may be halted, and operators say what they may; by default as the scenario says.
         replay: a token of a counterexample to look at first, which is quick; one that no longer fits is passed over.
 
     Returns:
@@ -52,6 +55,8 @@ def check(
         UnusableInput: the scenario names what its saga does not have, or has no requests.
     """
     scenario = scenario_of(what, given, requests, models, never)
+    if operators is not None:
+        scenario = replace(scenario, operators=operators)
     name = name or scenario.saga.name
     refuse_unusable(name, scenario)
     found = _replayed(scenario, replay) if replay else None

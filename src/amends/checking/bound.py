@@ -17,8 +17,8 @@ NOT_COVERED: Final = (
     'times but "soon" and "after every limit"',
     "bugs of a store or a network layer",
     "what a provider does that its model does not",
-    "operators' verbs",
 )
+OPERATORS: Final = "operators' verbs"
 
 
 def bound_of(found: Found) -> tuple[tuple[str, str], ...]:
@@ -28,8 +28,14 @@ def bound_of(found: Found) -> tuple[tuple[str, str], ...]:
         ("explored", _explored(found, stage)),
         ("on purpose", "; ".join(_on_purpose(stage)) or "nothing is left, and nothing happens more than once"),
         ("models", "; ".join(_models(stage)) or "none: every step is local"),
-        ("not covered", "; ".join(NOT_COVERED)),
+        ("not covered", "; ".join(_not_covered(stage))),
     )
+
+
+def _not_covered(stage: Stage) -> Iterator[str]:
+    yield from NOT_COVERED
+    if not stage.scenario.operators:
+        yield OPERATORS
 
 
 def counted(count: int, what: str) -> str:

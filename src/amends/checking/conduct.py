@@ -11,8 +11,31 @@ from typing import Final, NamedTuple
 
 from amends.checking.world import Broken
 from amends.core.definition import Saga, Step
-from amends.core.messages import Answered, Effect, Input, Kind, Refused, Send, TimedOut
-from amends.core.state import Backward, Completed, Forward, NeedsOperator, Status, Underway, underway, word_for
+from amends.core.messages import (
+    Answered,
+    Cancel,
+    Compensate,
+    DeadlinePassed,
+    Effect,
+    Halt,
+    Input,
+    Kind,
+    Refused,
+    Resolve,
+    Send,
+    TimedOut,
+)
+from amends.core.state import (
+    Abandoned,
+    Backward,
+    Completed,
+    Forward,
+    NeedsOperator,
+    Status,
+    Underway,
+    underway,
+    word_for,
+)
 from amends.core.step import Run
 from amends.core.waiting import HOUR_MS, milliseconds
 
@@ -73,7 +96,7 @@ def _stays_on_its_way_back(turn: Turn) -> Iterator[Broken]:
             if send.request.kind is Kind.DO:
                 text = f"{name} goes back and asked for {send.request.step} again"
                 yield Broken("a saga that goes back stays on its way back", text)
-    is_wish = not isinstance(turn.said, Answered | TimedOut)
+    is_wish = isinstance(turn.said, Cancel | Compensate | DeadlinePassed)
     if is_wish and isinstance(turn.was, Backward) and turn.after.state != turn.before.state:
         yield Broken("nothing ends going back", f"{name} went back, and {word_for(turn.said)} ended that")
 
@@ -82,12 +105,17 @@ def _only_forward_from_the_pivot(turn: Turn) -> Iterator[Broken]:
     name, was, pivot = turn.before.saga_id, turn.was, turn.saga.pivot
     if isinstance(was, Forward) and isinstance(turn.now, Backward | None):
         may_have_happened = was.group > pivot or (was.group == pivot and not turn.is_refusal)
-        if may_have_happened and not isinstance(turn.after.state, Completed):
+        if may_have_happened and not isinstance(turn.after.state, Completed | Abandoned) and not _is_told_so(turn):
             yield Broken("from the pivot on only forward", f"{name} turned back, and the pivot may have happened")
     for send in turn.sends:
         event, kind = send.request.step, send.request.kind
         if kind is Kind.UNDO and turn.saga.step(event).undo is None:
             yield Broken("from the pivot on only forward", f"{name} asked to undo {event}, which has no undo")
+
+
+def _is_told_so(turn: Turn) -> bool:
+    """Whether an operator says that the pivot did not happen."""
+    return isinstance(turn.said, Resolve) and isinstance(turn.said.outcome, Refused)
 
 
 def _doubt_stays(turn: Turn) -> Iterator[Broken]:
@@ -142,7 +170,7 @@ def _key_is_alive(turn: Turn) -> Iterator[Broken]:
 
 def _operator_is_needed(turn: Turn) -> Iterator[Broken]:
     is_asked = isinstance(turn.after.state, NeedsOperator) and not isinstance(turn.before.state, NeedsOperator)
-    if is_asked and not _is_hopeless(turn):
+    if is_asked and not isinstance(turn.said, Halt) and not _is_hopeless(turn):
         text = f"{turn.before.saga_id} waits for an operator, though it could go on by itself"
         yield Broken("an operator is asked only when needed", text)
 

@@ -6,9 +6,11 @@ from collections.abc import Hashable, Iterator
 from typing import Final, NamedTuple
 
 from amends.checking.conduct import misconduct
+from amends.checking.operators import verbs
 from amends.checking.stage import Stage
+from amends.checking.values import frozen
 from amends.checking.world import Broken, Message, Move, Next, World, add, put, short
-from amends.core.messages import Answered, Cancel, DeadlinePassed, Input, TimedOut, Unknown
+from amends.core.messages import Answered, Cancel, DeadlinePassed, Halt, Input, Resolve, TimedOut, Unknown
 from amends.core.state import asked, underway
 from amends.core.step import step
 
@@ -61,6 +63,23 @@ class Coordinator:
             if run.deadline_ms is not None:
                 yield from self._turned_back(world, saga, DeadlinePassed(), Move("deadline", saga, cost=1))
 
+    def operator(self, world: World, saga: int) -> Iterator[Next]:
+        """An operator says something to a saga that waits for one."""
+        for verb, event, kind, note in verbs(self.stage, world, saga):
+            run, _, broken = self._step(saga, world.runs[saga], verb, SOON_MS)
+            if broken or run != world.runs[saga]:
+                move = Move("operator", saga, event, kind, f"an operator {note}")
+                yield from self._told(world, saga, verb, SOON_MS, move)
+
+    def halts(self, world: World, saga: int) -> Iterator[Next]:
+        """A step can be neither asked nor heard any more, as one whose entity cannot be read."""
+        run, less = self.stage.run(world, saga), world._replace(faults=world.faults - 1)
+        if at := underway(run.state):
+            for member, kind in asked(run.state):
+                event = run.saga.groups[at.group][member].event
+                said, move = Halt(event, "it cannot be asked"), Move("halts", saga, event, kind, cost=1)
+                yield from self._told(less, saga, said, SOON_MS, move)
+
     def _turned_back(self, world: World, saga: int, said: Input, move: Move) -> Iterator[Next]:
         """A wish that comes at any moment; the core says when it is too late, and nothing changes then."""
         run, _, broken = self._step(saga, world.runs[saga], said, SOON_MS)
@@ -97,7 +116,8 @@ class Coordinator:
 
     def _step(self, saga: int, run: int, said: Input, now_ms: int, number: int | None = None) -> Stepped:
         """A step of the core, taken once; an answer is known by the number of its message."""
-        key = (saga, run, now_ms, said if number is None else number)
+        about = frozen(said) if isinstance(said, Resolve) else said  # which has an answer, as an answer does
+        key = (saga, run, now_ms, about if number is None else number)
         stepped = self._stepped.get(key)
         if stepped is None:
             before = self.stage.runs[run]._replace(saga_id=self.stage.ids[saga])

@@ -34,6 +34,9 @@ class Moves:
                 yield from self._with_message(world, place, number)
         for saga in range(len(world.runs)):
             yield from self.coordinator.clock(world, saga)
+            if self.stage.scenario.operators:
+                yield from self.coordinator.operator(world, saga)
+                yield from self.coordinator.halts(world, saga) if world.faults else ()
         if world.faults:
             yield self.coordinator.recovered(world, Move("crash", 0, note="while it waits", cost=1))
 

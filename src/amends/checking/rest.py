@@ -69,11 +69,15 @@ class Rest:
                 if broken := self._untold(world, saga):
                     return broken
                 continue
-            if not isinstance(state, Completed | Compensated | Abandoned):
+            if isinstance(state, Abandoned):
+                if broken := self._untold(world, saga):
+                    return broken
+                continue
+            if not isinstance(state, Completed | Compensated):
                 return Broken("every saga ends", f"{name} neither ended nor waits for anybody: {state}")
             if broken := self._wrong_effects(world, saga, completed=isinstance(state, Completed)):
                 return broken
-        if any(isinstance(state, NeedsOperator) for state in states):
+        if any(isinstance(state, NeedsOperator | Abandoned) for state in states):
             return None
         completed = [isinstance(state, Completed) for state in states]
         if broken := self._wrong_entities(world, completed):
@@ -85,12 +89,13 @@ class Rest:
         """An operator is told all that is owed: what stands is to be undone, or what does not is to be done."""
         run = self.stage.run(world, saga)
         at = underway(run.state)
-        forward = isinstance(at, Forward) and at.group >= self.stage.saga.pivot
         owed = run.outstanding()
+        forward = isinstance(at, Forward) and at.group >= run.saga.pivot
+        forward = forward or (at is None and any(name.endswith("/do") for name in owed))
         for each in self.stage.steps.values():
             stands, name = self.stage.stands(world, saga, each), f"{each.event}/{'do' if forward else 'undo'}"
             if stands is not None and (stands == 0 if forward else stands > 0) and name not in owed:
-                text = f"{self.stage.ids[saga]} waits for an operator, who is told of {owed}, and not of {name}"
+                text = f"{self.stage.ids[saga]} is left to an operator, who is told of {owed}, and not of {name}"
                 return Broken("an operator is told what is owed", text)
         return None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from amends.checking.circles import circle_from
@@ -25,6 +26,7 @@ FORM: Final = "amends1-"  # the digit is the version of the form
 FINGERPRINT: Final = 8  # bytes
 NAME: Final = 4
 MOVE: Final = 2
+OPERATORS: Final = 1 << 15  # in the two bytes of the faults
 REPLAY: Final = "--replay"  # what cut the search: there was none
 
 
@@ -36,12 +38,14 @@ class Token(NamedTuple):
         name: a digest of the scenario's name.
         faults: how many might happen.
         moves: a digest of each.
+        operators: whether an operator may say something.
     """
 
     fingerprint: str
     name: bytes
     faults: int
     moves: tuple[bytes, ...]
+    operators: bool = False
 
 
 def token_of(name: str, found: Found) -> str:
@@ -49,7 +53,8 @@ def token_of(name: str, found: Found) -> str:
     assert found.counterexample is not None, "only a counterexample has a token"
     head = bytes.fromhex(found.moves.stage.saga.fingerprint) + _digest(name, NAME)
     moves = b"".join(_digest_of(seen.move) for seen in found.counterexample.trace)
-    return word_of(FORM, head + found.faults.to_bytes(2, "big") + moves)
+    faults = found.faults | OPERATORS * found.moves.stage.scenario.operators
+    return word_of(FORM, head + faults.to_bytes(2, "big") + moves)
 
 
 def read_token(text: str) -> Token:
@@ -65,7 +70,8 @@ def read_token(text: str) -> Token:
         raise UnusableInput(f"{word[:40]!r} is no token; one begins with {FORM}")
     moves = tuple(data[at : at + MOVE] for at in range(head, len(data), MOVE))
     faults = int.from_bytes(data[FINGERPRINT + NAME : head], "big")
-    return Token(data[:FINGERPRINT].hex(), data[FINGERPRINT : FINGERPRINT + NAME], faults, moves)
+    name = data[FINGERPRINT : FINGERPRINT + NAME]
+    return Token(data[:FINGERPRINT].hex(), name, faults & ~OPERATORS, moves, bool(faults & OPERATORS))
 
 
 def is_about(token: Token, name: str) -> bool:
@@ -93,7 +99,7 @@ def follow(scenario: Scenario, token: Token, trip: Callable[[Saga], Trip]) -> tu
             f"the token is about saga {saga.name} as it was, {token.fingerprint}; its definition changed since, to "
             f"{saga.fingerprint}: check it anew"
         )
-    way = _Way(Moves(Stage(scenario, trip)), token)
+    way = _Way(Moves(Stage(replace(scenario, operators=token.operators), trip)), token)
     shown = way.go()
     if shown is None and way.longest < len(token.moves):
         raise UnusableInput(

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -43,6 +44,7 @@ class Wanted(NamedTuple):
         as_json: whether to print a document in place of a picture.
         pytest: where to write a test that reproduces a counterexample; empty for nowhere.
         replay: a token to follow in place of a search; empty for none.
+        operators: whether steps may be halted, and operators say what they may.
     """
 
     definition: str
@@ -52,6 +54,7 @@ class Wanted(NamedTuple):
     as_json: bool = False
     pytest: str = ""
     replay: str = ""
+    operators: bool = False
 
 
 def check_definition(wanted: Wanted) -> int:
@@ -64,6 +67,8 @@ def check_definition(wanted: Wanted) -> int:
         UnusableInput: the definition, its scenarios or the token cannot be used.
     """
     scenarios = load_scenarios(wanted.definition)
+    if wanted.operators:
+        scenarios = {name: replace(scenario, operators=True) for name, scenario in scenarios.items()}
     if wanted.replay:
         scenarios = _meant(scenarios, wanted.replay)
     for name, scenario in scenarios.items():

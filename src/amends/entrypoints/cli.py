@@ -243,6 +243,9 @@ def check(
     replay: Annotated[
         str, typer.Option("--replay", metavar="TOKEN", help="Show one counterexample again, without a search.")
     ] = "",
+    operators: Annotated[
+        bool, typer.Option("--operators", help="Halt steps, too, and let operators say all that they may.")
+    ] = False,
 ) -> None:
     """Break a saga in every way there is, within a bound, and show what is not put back.
 
@@ -264,7 +267,7 @@ def check(
     """
     from amends.entrypoints.checks import Wanted, check_definition
 
-    wanted = Wanted(definition, faults, max_states, timeout, as_json, pytest, replay)
+    wanted = Wanted(definition, faults, max_states, timeout, as_json, pytest, replay, operators)
     raise typer.Exit(check_definition(wanted))
 
 

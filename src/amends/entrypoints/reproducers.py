@@ -22,7 +22,7 @@ TEST: Final = '''"""Found by `amends check {definition}`: {rule}.
 
 def test_{name}_holds() -> None:
     """Looks at the counterexample first, then at everything else within the bound."""
-    check({scenario}, faults={faults}, name="{scenario}", replay="{token}")
+    check({scenario}, faults={faults}, name="{scenario}", replay="{token}"{operators})
 '''
 
 
@@ -105,6 +105,7 @@ def _test(path: Path, definition: str, answer: Answer) -> str:
         scenario=answer.name,
         faults=answer.found.faults,
         token=answer.token,
+        operators=", operators=True" if answer.scenario.operators else "",
     )
 
 

@@ -117,6 +117,11 @@ BUGS: Final = [
         "        said = Answered(said.step, said.kind, Done())\n    if False:\n        return", "late", 1, REVERSE),
     Bug("an operator is told of the last step alone", "state", OWED,
         "owed = []", "cannot_undo", 2, "an operator is told what is owed"),
+    Bug("an undo that an operator has asked again counts as done", "decide",
+        "dict.fromkeys((Status.UNDOING, Status.STUCK), Status.UNDOING)",
+        "dict.fromkeys((Status.UNDOING, Status.STUCK), Status.UNDONE)", "halted", 2, REVERSE),
+    Bug("a saga that is given up forgets what it owes", "decide", "Ended(Abandoned(outstanding(saga, at)))",
+        "Ended(Abandoned(()))", "halted", 1, "an operator is told what is owed"),
     Bug("the table mixes up the members of a group", "table", "way = self._ways.get(signal)",
         "signal = signal._replace(member=0) if isinstance(signal, Answer) else signal\n"
         "        way = self._ways.get(signal)", "together", 0, "every saga ends"),

@@ -12,6 +12,7 @@ from amends.checking.models import Model, Reply, answers_later, forgets_keys, ho
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Refused, Request
 from amends.scenario import Scenario
+from tests.checking.cases import outside
 
 
 class Buy(NamedTuple):
@@ -492,6 +493,7 @@ HELD = "nothing is held once all sagas have ended"
 NO_UNDO = "a compensation is refused"
 NO_WAY = "a step behind the pivot is refused"
 
+OUTSIDE = {case.name: case for case in outside.CASES}
 MEANT = small(shelf(take, give_back), ship())
 PROBED_CARD = small(shelf(take, give_back), card(nothing, nothing, **PROBED), ship())
 
@@ -559,4 +561,10 @@ BUGS: Final = [
     Bug("the bank pays nothing back",
         small(card(charged, refuses_to_pay_back, **LOOKED_UP), ship(), CARD=BANK),
         small(card(charged, refunded, **LOOKED_UP), ship(), CARD=BANK), 1, NO_UNDO),
+    Bug("an action is killed between two calls", OUTSIDE["killed-between-two-calls"].buggy,
+        OUTSIDE["killed-between-two-calls"].twin, 1, LEFT),
+    Bug("a wallet outside is set back", OUTSIDE["a-wallet-is-set-back"].buggy, OUTSIDE["a-wallet-is-set-back"].twin, 1,
+        UPDATE),
+    Bug("a provider settles later than said", OUTSIDE["a-request-settles-later-than-said"].buggy,
+        OUTSIDE["a-request-settles-later-than-said"].twin, 1, LEFT),
 ]  # fmt: skip

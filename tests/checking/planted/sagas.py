@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from amends.checking.models import Effect, Model, Reply, answers_later, declines, forgets_keys, honours_keys, standing
@@ -67,6 +68,11 @@ def order() -> Scenario:
 def tickets() -> Scenario:
     """Seat, card, ticket, and a list that every ticket is put on."""
     return of(seats(), charge(), ticket(), local("LIST_EXTENDED", issue, entity=lambda _: "list"))
+
+
+def halted() -> Scenario:
+    """The same; a step may be halted, and an operator says what may be said."""
+    return replace(tickets(), operators=True)
 
 
 def late() -> Scenario:
@@ -140,6 +146,6 @@ SCENARIOS: Final[dict[str, Callable[[], Scenario]]] = {
     made.__name__: made
     for made in (
         order, tickets, late, last_seat, together, receipts, declined, pays, pays_without_probe, pays_and_sends,
-        cannot_undo,
+        cannot_undo, halted,
     )
 }  # fmt: skip
