@@ -337,7 +337,7 @@ class Desk:
         """Return a time that stands."""
         return 7
 
-    def _start(self, asking: Asking) -> None:
+    def _start(self, _flight: Flight, asking: Asking) -> None:
         self.started.append(asking[1].request.saga_id)
 
     def send(self, *sagas: str, kind: Kind = Kind.DO) -> None:

@@ -139,7 +139,7 @@ def evolve(state: State, change: Change) -> State:
 
 def goes_back(state: State) -> bool:
     """Whether the saga goes back, also while it waits for an operator, or has gone back."""
-    return isinstance(underway(state) or state, Backward | Compensated)
+    return state.__class__ is not Forward and isinstance(underway(state) or state, (Backward, Compensated))
 
 
 def begin(saga: Saga) -> Forward:

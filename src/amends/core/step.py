@@ -44,6 +44,7 @@ from amends.core.messages import (
 from amends.core.state import (
     ASKED,
     Backward,
+    Completed,
     Debt,
     Entered,
     Marked,
@@ -134,7 +135,7 @@ class Run(NamedTuple):
 
     def owed(self) -> tuple[str, ...]:
         """The steps whose effect stands though the saga gave them up, by event; see `amends.core.debts`."""
-        return owed_of(self.trail)
+        return () if self.state.__class__ is Completed else owed_of(self.trail)  # then every step stands
 
     def outstanding(self) -> tuple[str, ...]:
         """What would be left to do if nothing more happened; see `amends.core.state.outstanding`."""
@@ -188,11 +189,10 @@ def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -
     path = at.follow(signal) if signal else at.path
     if not path.story.changes and _settles(run, said):
         return _noted(_recorded(run, said), said.step, Debt.SETTLED)  # type: ignore[union-attr]  # it is about a step
-    if isinstance(said, Verb) and not path.story.changes:
+    if not path.story.changes and isinstance(said, Verb):
         return run, (Decline(run.saga_id, said, _why_not(run, said)),)
-    known = run._replace(answers={**run.answers, **_answer(run, said, signal)})
-    moved = _moved(known, path, said, now_ms, entities)
-    return _contradicted(run, said, moved) if isinstance(said, Answered) and not path.story.changes else moved
+    moved = _moved(_informed(run, said, signal), path, said, now_ms, entities)
+    return _contradicted(run, said, moved) if not path.story.changes and isinstance(said, Answered) else moved
 
 
 # From an input to a signal ------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     """The signal that an input is in this state; ``None`` when it is about no step of the current group."""
     if isinstance(said, Abandon):
         return Wish.GIVE_UP
-    if isinstance(said, Cancel | Compensate | DeadlinePassed):
+    if isinstance(said, (Cancel, Compensate, DeadlinePassed)):
         return Wish.TURN_BACK
     member = _member(run, said.step)
     if member is None:
@@ -263,14 +263,14 @@ def _why_not(run: Run, verb: Verb) -> str:
 # The books beside the state -----------------------------------------------------------------------------------
 
 
-def _answer(run: Run, said: Input, signal: Signal | None) -> dict[str, Any]:
-    """The answer of an action that an input brings; the first one counts (docs/promises.md, P5)."""
-    match said, signal:
-        case (Answered(event, kind, Done(answer)), _) | (Resolve(event, Done(answer)), Answer(kind=kind)):
-            asked_so_far = {step.event for group in run.saga.groups[: _group(run) + 1] for step in group}
-            if answer is not None and kind is not Kind.UNDO and event in asked_so_far - run.answers.keys():
-                return {event: answer}
-    return {}
+def _informed(run: Run, said: Input, signal: Signal | None) -> Run:
+    """The run with the answer of an action that an input brings; the first one counts (docs/promises.md, P5)."""
+    if (answer := getattr(getattr(said, "outcome", None), "answer", None)) is not None:
+        kind, event = getattr(said if isinstance(said, Answered) else signal, "kind", Kind.UNDO), said.step  # type: ignore[union-attr]  # it is about a step
+        asked_so_far = {step.event for group in run.saga.groups[: _group(run) + 1] for step in group}
+        if kind is not Kind.UNDO and event in asked_so_far - run.answers.keys():
+            return run._replace(answers={**run.answers, event: answer})
+    return run
 
 
 def reason_of(said: Input | None) -> str:

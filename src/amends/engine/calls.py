@@ -22,7 +22,7 @@ from amends.core.definition import Step
 from amends.core.messages import Answered, Outcome, Request, Send, Unknown
 from amends.core.run import outcome_of
 from amends.engine.exceptions import is_interrupt, raised
-from amends.engine.flights import Asking, Flight, flight_of
+from amends.engine.flights import Asking, Flight
 from amends.engine.hints import answer_codec
 from amends.engine.logger import log
 from amends.engine.places import LATE_MAX, Places
@@ -174,8 +174,7 @@ class Lane:
         self.places.late = len(self._late) + len(self._ended) + self._orphans
         self.places.fill()
 
-    def _start(self, asking: Asking) -> None:
-        flight = flight_of(asking[1])
+    def _start(self, flight: Flight, asking: Asking) -> None:
         self._calls[flight] = asyncio.create_task(self._call(flight, *asking))
 
     def _end(self, call: asyncio.Task[None]) -> None:

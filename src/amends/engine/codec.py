@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from amends.core.definition import Command, Saga
-from amends.core.messages import Kind, worded
+from amends.core.messages import Kind
 from amends.core.state import (
     Abandoned,
     Backward,
@@ -110,6 +110,7 @@ class Form:
         saga: the definition.
         definition: ``name/version/fingerprint``.
         asks: service, and from a request to the entity's id, of each step whose state is kept by us.
+        events: of all its steps, in order.
         request: how its requests are kept.
         answers: how the answers of each step are kept, by event.
         plain_until: until when a step's answers were stored as another type; those of sagas that started before it, all
@@ -126,6 +127,7 @@ class Form:
         asks = dict.fromkeys((step.service, step.entity) for step in saga.every_step() if step.entity is not None)
         self.asks = tuple(asks)
         self.earlier: Sequence[tuple[int, int | None, Callable[[str], Any]]] = ()
+        self.events = tuple(step.event for step in saga.every_step())
         self._quiet = frozenset(_quiet(saga))
         self._told = _Phrases(self._written)
         self.request = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request!r},")
@@ -244,8 +246,7 @@ def body_of(run: Run) -> str:
             group=at.group if at else 0,
             members={step.event: status for step, status in zip(steps, at.members, strict=True)} if at else {},
             waiting={
-                step.event: Asked(step.service, *waiting._replace(error=worded(waiting.error)))
-                for step, waiting in zip(steps, run.waiting, strict=False)
+                step.event: Asked(step.service, *waiting) for step, waiting in zip(steps, run.waiting, strict=False)
             },
             answers={event: _embedded(answer) for event, answer in run.answers.items()},
             reason=run.reason,

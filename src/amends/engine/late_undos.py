@@ -31,6 +31,8 @@ class LateUndos:
 
     def tell(self, task: Task) -> None:
         """Tell whom a task concerns that was carried out, and stored."""
+        if not self._waiting:
+            return
         match task:
             case Hear(saga_id, Answered(event, Kind.UNDO_LATE, outcome)) if not isinstance(outcome, Later):
                 for saga, step, undone in self._waiting:

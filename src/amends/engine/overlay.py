@@ -298,17 +298,21 @@ class Overlay:
         """
         for service, (values, stored, touched) in self.sheets.items():
             rows, kept = list[EntityRow](), dict[str, Kept]()
+            is_other = service in self._relearned
             for entity_id in touched:
                 value, at = raw(values, entity_id), stored.get(entity_id, NEVER)
-                if value is at.value and (at.version or (service, entity_id) not in self._recorded):
+                before, version = at
+                if value is before and (version or (service, entity_id) not in self._recorded):
                     continue
                 body = None if value is None else value.text if type(value) is Sealed else encode(value).decode()
-                if body is None or type(at.value) is not Sealed or body != at.value.text:
-                    rows.append(new_row(EntityRow, (service, entity_id, body, at.version + 1)))
-                    if body is not None and service in self._relearned:  # it may have been kept as of another type
-                        value = self._shelf.codec(service).read(body)
-                    if entity_id not in over:
-                        kept[entity_id] = new_row(Kept, (value, at.version + 1))
+                if type(before) is Sealed and body == before.text:
+                    continue
+                version += 1
+                rows.append(new_row(EntityRow, (service, entity_id, body, version)))
+                if is_other and body is not None:  # it may have been kept as of another type
+                    value = self._shelf.codec(service).read(body)
+                if entity_id not in over:
+                    kept[entity_id] = new_row(Kept, (value, version))
             yield service, rows, kept
 
 

@@ -50,7 +50,7 @@ class Places:
         limit: int,
         clock: Clock,
         departed: dict[Flight, int],
-        start: Callable[[Asking], None],
+        start: Callable[[Flight, Asking], None],
         tell: Callable[[Task], None],
     ) -> None:
         """All are free.
@@ -130,15 +130,21 @@ class Places:
 
     def fill(self) -> None:
         """Send what is ready and has a place, and ask for those next in line."""
-        first, second = self._lines
-        if not (first.ready or second.ready or first.held or second.held):
-            return
+        amends, actions = self._lines
+        if amends.ready or actions.ready:
+            self._send_ready()
+        if amends.held or actions.held:
+            self._place_held()
+
+    def _send_ready(self) -> None:
         for line in self._lines:
             while line.ready and self._has_place(line):
                 flight, asking = line.ready.popitem(last=False)
                 self._departed[flight] = self._clock.now_ms()
                 self.calls[flight] = None
-                self._start(asking)
+                self._start(flight, asking)
+
+    def _place_held(self) -> None:
         for line in self._lines:
             while line.held and self._is_open and self._is_next(line):
                 flight, _ = line.held.popitem(last=False)

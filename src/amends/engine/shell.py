@@ -12,7 +12,7 @@ import gc
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from dataclasses import replace
@@ -78,6 +78,7 @@ CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
 
 Held = TypeVar("Held")
+Found = TypeVar("Found")
 
 
 class Waiting(NamedTuple):
@@ -464,11 +465,10 @@ class Engine:
         until = None if timeout is None else self._loop.time() + patience_s  # without a limit there is no timer to set
         with self._ends.waiter(saga_id) as waiter:
             try:
-                async with asyncio.timeout(None if timeout is None else max(patience_s, LOOK_S)):
-                    look = Look(lambda work: work.standing(saga_id))
-                    ended = end_of(await self._call(look, waits=True))
-                async with asyncio.timeout_at(until):
-                    return ended or await waiter
+                look = self._call(Look(lambda work: work.standing(saga_id)), waits=True)
+                run: Run = await _by(until and max(until, self._loop.time() + LOOK_S), look)
+                ended = end_of(run)
+                return await _by(until, waiter) if ended is None else ended
             except OperatorNeeded:
                 raise
             except TimeoutError as error:
@@ -739,3 +739,11 @@ def _storable(outcome: Any, step: str) -> Any:
         return from_outside(outcome, step)
     except ValueError as error:
         raise RequestRefused(str(error)) from error
+
+
+async def _by(until: float | None, answer: Awaitable[Found]) -> Found:
+    """Wait for an answer until a time of the loop's clock; ``None`` for as long as it takes, which needs no timer."""
+    if until is None:
+        return await answer
+    async with asyncio.timeout_at(until):
+        return await answer

@@ -197,9 +197,8 @@ class Hear(_Single):
             RequestRefused: there is no such saga, or it cannot be read.
         """
         live = work.found(self.saga_id)
-        steps = [step.event for step in live.form.saga.every_step()]
-        if getattr(self.said, "step", steps[0]) not in steps:  # of those that are about a step
-            named = getattr(self.said, "step", "")
+        steps, named = live.form.events, getattr(self.said, "step", None)  # of those that are about a step
+        if named is not None and named not in steps:
             raise RequestRefused(f"saga {self.saga_id!r} has no step {named!r:.200}; its steps are {', '.join(steps)}")
         if isinstance(self.said, Answered) and self.said.attempt is None:  # by its key: so it comes from outside
             refuse_unasked(live.run, self.said.step, self.said.kind)

@@ -14,7 +14,7 @@ from itertools import count, islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.core.definition import Command, Saga, Step
-from amends.core.messages import Contradicted, Park
+from amends.core.messages import Contradicted, Park, Send
 from amends.core.step import Run
 from amends.engine.codec import EntityForms, Form
 from amends.engine.exceptions import answerable, raised
@@ -281,7 +281,7 @@ class Turner:
         self._immovable |= work.immovable
         traffic = self._flights.take_off(work.runs(), work.asked, now_ms)
         sends = [*traffic.sends, *work.late_undos]
-        owned = [(step, send._replace(request=opened_request(send.request))) for step, send in sends]
+        owned = [(step, _owned(send)) for step, send in sends]
         traffic = traffic._replace(sends=owned)
         turn = Turn(None, replies, *traffic, work.ended, work.parked, work.failures, work.immovable)
         return turn._replace(contradicted=work.contradicted)
@@ -433,3 +433,9 @@ class Turner:
             self._entity_forms.learn_command(command)
         self._entity_forms.check()
         return forms
+
+
+def _owned(send: Send) -> Send:
+    """What is sent, as whoever is asked may have it."""
+    request = opened_request(send.request)
+    return send if request is send.request else send._replace(request=request)

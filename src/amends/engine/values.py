@@ -310,7 +310,7 @@ def opened_all(answers: Mapping[str, Any]) -> dict[str, Any]:
 def opened_request(request: Request) -> Request:
     """A request as the participant may have it that is asked."""
     call = request.call
-    if type(request.body) is not Sealed and Sealed not in map(type, (call.answer, *call.answers.values())):
+    if Sealed not in map(type, (request.body, call.answer, *call.answers.values())):
         return request
     call = dataclasses.replace(call, answers=opened_all(call.answers), answer=opened(call.answer))
     return dataclasses.replace(request, body=opened(request.body), call=call)

@@ -320,20 +320,20 @@ class Work:
         said, before = self._taken_in(live.run.saga, said), live.run
         if not (said.__class__ is Answered and said.outcome.__class__ in SETTLED):  # of these nobody counts the time
             before = self.flights.as_sent(before)
+        form, _, request, started_ms, version, status = live
         run, effects = self._stepped(
-            live.form,
+            form,
             before.request,
-            (_answer_in(said), *before.answers.values()),
+            (_answer_in(said), *before.answers.values()) if form.asks else (),
             lambda entities: step(before, said, self.now_ms, entities),
         )
         if isinstance(effects[0], Decline):
             return effects[0]
-        match effects[0], said:
-            case Write(changes=(_, *_)), Answered(event, kind, Unknown(error, cause=cause), attempt):
-                self.failed(Failure(run.saga_id, event, kind, attempt or 1, error, cause))
-        self._note(run, live.form, effects)
+        if said.__class__ is Answered and said.outcome.__class__ is Unknown:
+            self._failed(said, run, effects[0])
+        self._note(run, form, effects)
         is_new_end = underway(run.state) is None and underway(live.run.state) is not None
-        return self._put(live._replace(run=run), is_new_end=is_new_end)
+        return self._put(new_row(Live, (form, run, request, started_ms, version, status)), is_new_end=is_new_end)
 
     def go_on(self, live: Live) -> Live:
         """Ask the participants that we keep whose time has come."""
@@ -532,7 +532,8 @@ class Work:
             forms = self._wares.entity_forms
             if not (forms.looks.get(form) or forms.look_of(form))(touched):
                 self.overlay.settle(touched)
-            form.walks = not run.answers or form.are_closed(run.answers)
+            if run.answers:
+                form.walks = form.are_closed(run.answers)
             if form.walks and type(run.reason) is str:
                 return run, effects
         except BaseException as error:
@@ -575,6 +576,11 @@ class Work:
                 Failure(request.saga_id, request.step, request.kind, request.call.attempt, outcome.error, error)
             )
         return Answered(request.step, request.kind, outcome, request.call.attempt)
+
+    def _failed(self, said: Input, run: Run, effect: Effect) -> None:
+        match effect, said:
+            case Write(changes=(_, *_)), Answered(event, kind, Unknown(error, cause=cause), attempt):
+                self.failed(Failure(run.saga_id, event, kind, attempt or 1, error, cause))
 
     def failed(self, failure: Failure) -> None:
         """Keep what the log is to have: an endless failure is told again, ever more rarely."""
@@ -634,7 +640,7 @@ class Work:
         return replace(said, why=worded(said.why)) if isinstance(said, Verb) else said
 
     def _note(self, run: Run, form: Form, effects: Sequence[Effect], more: str = "") -> None:
-        waits_inside = any(step.is_local for step, _, _ in asked_of(run)) if run.waiting else False
+        waits_inside = any(step.is_local for step, _, _ in asked_of(run)) if run.waiting and form.asks else False
         for effect in effects:
             if isinstance(effect, Write):
                 changes = form.told(effect.changes, in_full=waits_inside)
@@ -695,21 +701,23 @@ def _text(given: Any, what: str, most: int) -> str:
 def _kept(form: Form, request: Any, most: int) -> tuple[str, Any]:
     """A request as JSON, and as it is kept."""
     is_closed = form.request.is_closed(request)
-    what = "the request that prepare gave" if form.saga.prepare else "the request"
     try:
         text = encode(request).decode() if is_closed else text_of(request)
         kept = request if is_closed else form.request.keep(request, text)
     except (TypeError, ValueError) as error:
         raise RequestRefused(
-            f"{form.saga.name}: {what} cannot be stored: {error}; declare its type as the saga's request, "
-            f"or use {PLAIN_IS}"
+            f"{_what(form)} cannot be stored: {error}; declare its type as the saga's request, or use {PLAIN_IS}"
         ) from error
     if UTF_8_MAX * len(text) > most:
         try:
             refuse_too_large(text, most)
         except ValueError as error:
-            raise RequestRefused(f"{form.saga.name}: {what} cannot be stored: {error}") from error
+            raise RequestRefused(f"{_what(form)} cannot be stored: {error}") from error
     return text, kept
+
+
+def _what(form: Form) -> str:
+    return f"{form.saga.name}: the request{' that prepare gave' if form.saga.prepare else ''}"
 
 
 def _own(given: Any, what: str) -> Any:

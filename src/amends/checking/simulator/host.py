@@ -241,7 +241,7 @@ class Host:
             self._places[step.service] = places
         return places
 
-    def _start(self, asking: Asking) -> None:
+    def _start(self, _flight: Flight, asking: Asking) -> None:
         if len(self._places_of(asking[0]).calls) > 1:
             self.world.saw("calls of one participant together")
         self._must_not_be_for_nothing(asking[1].request)
