@@ -7,7 +7,7 @@ its values: a flipped bit becomes an `Unreadable`, never a wrong value.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -188,6 +188,11 @@ class Changes(NamedTuple):
 def checksum(values: tuple[object, ...]) -> int:
     """The checksum of a row: CRC-32 over its values as a MessagePack array, which tells them apart. 0 to 2**32 - 1."""
     return zlib.crc32(_ARRAY(values))
+
+
+def checksums(rows: Iterable[tuple[object, ...]]) -> Iterator[int]:
+    """The checksum of each of many rows."""
+    return map(zlib.crc32, map(_ARRAY, rows))
 
 
 _ARRAY: Final = msgspec.msgpack.Encoder().encode

@@ -59,7 +59,7 @@ from amends.core.state import (
     word_for,
 )
 from amends.core.straight import Entities
-from amends.core.table import Entry, Story, Way, first_way, node
+from amends.core.table import Entry, Story, Way, node
 from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
 from amends.core.walk import call_of, key_of, walk
 
@@ -162,7 +162,7 @@ def start(saga: Saga, saga_id: str, request: Any, now_ms: int = 0, entities: Ent
     first = node(saga)
     deadline_ms = None if saga.deadline_s is None else now_ms + milliseconds(saga.deadline_s)
     fresh: Run = made(Run, (saga, saga_id, request, first.state, NO_ANSWERS, (), (), "", "", deadline_ms, 0))
-    return _moved(fresh, first_way(saga), None, now_ms, entities)
+    return _moved(fresh, first.follow(Wish.BEGIN), None, now_ms, entities)
 
 
 def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -> Moved:

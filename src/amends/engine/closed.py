@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
-from math import inf, prod
+from math import inf
 from types import NoneType, UnionType
 from typing import Any, Final, Union, cast, get_args, get_origin, get_type_hints
 
 SCALARS: Final = frozenset((int, str, bool, NoneType))
-SHAPES_MAX: Final = 256  # of records whose parts may be of several classes each
 FINITE: Final = "type({0}) is float and -inf < {0} < inf"
 
 Touched = tuple[dict[str, Any], str, Any]
@@ -68,12 +66,7 @@ def _looks(kind: Any, names: Names) -> list[str] | None:
     parts = _parts(kind) if isinstance(kind, type) and issubclass(kind, tuple) else None
     if not parts:
         return [f"if not ({test}): return False"]
-    names[name := f"class_{len(names)}"] = kind
-    classes = [_classes(part) for part in parts.values()]
-    if prod(map(len, classes)) in range(1, SHAPES_MAX + 1):
-        names[shapes := f"shapes_{len(names)}"] = {*product(*classes)}
-        return [f"if type(value) is not {name} or (*map(type, value),) not in {shapes}: return False"]
-    # else taken apart at once: to look each part up takes longer than the look
+    names[name := f"class_{len(names)}"] = kind  # taken apart at once: to look each part up takes longer than the look
     given = [f"part_{place}" for place in range(len(parts))]
     looks = [f"({_test(part, each, names, (kind,))})" for each, part in zip(given, parts.values(), strict=True)]
     return [
@@ -81,13 +74,6 @@ def _looks(kind: Any, names: Names) -> list[str] | None:
         f"{', '.join(given)}, = value",
         f"if not ({' and '.join(looks)}): return False",
     ]
-
-
-def _classes(kind: Any) -> Sequence[type]:
-    """The classes that the parts of a type may have, where these tell all; else none."""
-    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    classes = [NoneType if member is None else member for member in members]
-    return classes if SCALARS.issuperset(classes) else ()
 
 
 def _test(kind: Any, value: str, names: Names, within: Sequence[Any]) -> str | None:

@@ -133,7 +133,11 @@ class Begin:
         for done, (asked, key) in enumerate(zip_longest(self.asked, self.keys)):
             work.refuse_if_full(done)
             try:
-                begun.append(_begun(work, self.form, asked, key, is_flat=is_flat))
+                begun.append(
+                    work.begin(self.form, asked, is_flat=is_flat)
+                    if key is None
+                    else _begun(work, self.form, asked, key, is_flat=is_flat)
+                )
             except BaseException as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
                 work.overlay.take_back()
                 begun.append(answerable(error))
@@ -157,10 +161,8 @@ class Begin:
         return [*self.before, *[error] * len(self.asked)] if self.before else error
 
 
-def _begun(work: Work, form: Form, asked: Any, key: str | None, *, is_flat: bool) -> Run | str | RequestRefused:
+def _begun(work: Work, form: Form, asked: Any, key: str, *, is_flat: bool) -> Run | str | RequestRefused:
     """Where a new saga stands, the id of the one that the key started before, or why none was started."""
-    if key is None:
-        return work.begin(form, asked, is_flat=is_flat)
     digest = digest_of(form.saga.name, asked)
     answer = work.recall(key, digest, partial(digest_by_position, form.saga.name, asked))
     if answer is not None:

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from json.encoder import encode_basestring_ascii as quoted
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -303,9 +304,7 @@ class Work:
         text, request = _kept(form, request, self._value_bytes_max)
         if self._trusts_fresh:
             self.overlay.fresh.add(saga_id)
-        run, effects = self._stepped(
-            form, request, (), lambda entities: start(form.saga, saga_id, request, self.now_ms, entities)
-        )
+        run, effects = self._stepped(form, request, (), partial(start, form.saga, saga_id, request, self.now_ms))
         self._started += 1
         self._note(run, form, effects, f" {form.definition} {text}")
         live: Live = new_row(Live, (form, run, text, self.now_ms, 0, ""))
@@ -325,7 +324,7 @@ class Work:
             form,
             before.request,
             (_answer_in(said), *before.answers.values()) if form.asks else (),
-            lambda entities: step(before, said, self.now_ms, entities),
+            partial(step, before, said, self.now_ms),
         )
         if isinstance(effects[0], Decline):
             return effects[0]
@@ -390,8 +389,10 @@ class Work:
         Raises:
             ParticipantError: this unit of work is over.
         """
-        if self.overlay.is_over:
-            self.overlay.expect_open()
+        self.overlay.expect_open()
+        self._record(subject, number, cause, changes)
+
+    def _record(self, subject: str, number: int, cause: str, changes: str) -> None:
         if not cause.isascii():
             cause = worded(cause)  # whoever reads it back takes no lone surrogate
         line = f"[{quoted(subject)},{number},{self.now_ms},{quoted(cause)},{changes}]"
@@ -477,19 +478,24 @@ class Work:
         """
         counts = Counter[tuple[str, str]]()
         sagas, lives, rows_max = list[SagaRow](), dict[str, Live | None](), ROWS_FACTOR * self._bytes_max
+        size, size_max = self._size, self._value_bytes_max // UTF_8_MAX
         for live in self.sagas.values():
             row = _row_of(live, self.now_ms)
+            _, _, _, status, body, due_ms, _, _, version = row
             sagas.append(row)
-            self._size += len(row.body)
-            if self._size > rows_max:
-                raise TurnFull(self._size, 0)
-            if UTF_8_MAX * len(row.body) > self._value_bytes_max:  # else none of its answers is too large
+            size += len(body)
+            if size > rows_max:
+                raise TurnFull(size, 0)
+            if len(body) > size_max:  # else none of its answers is too large
                 refuse_large_answers(live.run.answers.values(), self._value_bytes_max)
-            is_over = row.due_ms is None
-            if live.status or not is_over:
-                lives[row.saga_id] = None if is_over else live._replace(version=row.version, status=row.status)
-            if live.status:
-                counts[row.definition, live.status] -= 1
+            form, run, request, started_ms, _, before = live
+            if due_ms is not None:
+                lives[row.saga_id] = new_row(Live, (form, run, request, started_ms, version, status))
+            elif before:
+                lives[row.saga_id] = None
+            if before:
+                counts[form.definition, before] -= 1
+        self._size = size
         counts.update(map(_KIND, sagas))
         entities, kept = list[EntityRow](), dict[str, dict[str, Kept]]()
         for service, rows, stored in self.overlay.rows(self.overlay.fresh & self.ended.keys()):
@@ -644,7 +650,7 @@ class Work:
         for effect in effects:
             if isinstance(effect, Write):
                 changes = form.told(effect.changes, in_full=waits_inside)
-                self.record(effect.saga_id, effect.number, effect.cause + more, changes)
+                self._record(effect.saga_id, effect.number, effect.cause + more, changes)
                 more = ""
             elif isinstance(effect, End):
                 pass  # most effects but the record are one: `Begin` and `hear` see it by themselves

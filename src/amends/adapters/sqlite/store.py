@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,7 +18,7 @@ from amends.adapters.sqlite.opening import check_writable, checked_path, open_wr
 from amends.adapters.sqlite.reading import Reading
 from amends.adapters.sqlite.rows import block_values
 from amends.errors import StoreConflict, StoreError, StoreFull, StoreUnusable
-from amends.stored import Block, Changes, EntityRow, KeyRow, SagaRow, checksum
+from amends.stored import Block, Changes, EntityRow, KeyRow, SagaRow, checksums
 
 Row = TypeVar("Row", SagaRow, EntityRow)
 
@@ -160,5 +160,5 @@ def _parted(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
     return new, changed
 
 
-def _checked(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return [(*row, checksum(row)) for row in rows]
+def _checked(rows: Collection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [(*row, checked) for row, checked in zip(rows, checksums(rows), strict=True)]
