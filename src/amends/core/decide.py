@@ -10,12 +10,11 @@ The rules are those of docs/rules.md; each has its test in tests/core/test_rules
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import Enum
 from functools import reduce
 from typing import NamedTuple
 
 from amends.core.definition import Saga, Step
-from amends.core.messages import Kind
+from amends.core.messages import Kind, Word
 from amends.core.state import (
     ASKED,
     Abandoned,
@@ -36,7 +35,7 @@ from amends.core.state import (
 )
 
 
-class Said(Enum):
+class Said(Word):
     """What a signal says of a request's outcome."""
 
     DONE = "done"
@@ -69,7 +68,7 @@ class Halted(NamedTuple):
     member: int
 
 
-class Wish(Enum):
+class Wish(Word):
     """A signal that is about no step."""
 
     BEGIN = "begin"

@@ -25,7 +25,13 @@ def worded(reason: Any) -> str:
     return kept.encode("utf-8", "backslashreplace").decode()
 
 
-class Kind(Enum):
+class Word(Enum):
+    """One of a few words. It is hashed as the object that it is; an `Enum` hashes its name, in Python, at each look."""
+
+    __hash__ = object.__hash__
+
+
+class Kind(Word):
     """What a request asks of a participant."""
 
     DO = "do"

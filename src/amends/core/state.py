@@ -7,13 +7,12 @@ into a table of it (`amends.core.table`). Answers, attempts and times travel bes
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 
 from amends.core.definition import Saga, Step
-from amends.core.messages import Kind
+from amends.core.messages import Kind, Word
 
 
-class Status(Enum):
+class Status(Word):
     """Where one step of the current group stands."""
 
     PENDING = "pending"  # nothing was asked
@@ -28,7 +27,7 @@ class Status(Enum):
     STUCK = "stuck"  # only an operator can tell how to go on
 
 
-class Debt(Enum):
+class Debt(Word):
     """What is heard of a step that was given up: its effect stands, and nothing that the saga does takes it back."""
 
     OWED = "owed"

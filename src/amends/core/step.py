@@ -384,11 +384,12 @@ def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entit
     stuck = isinstance(after.state, NeedsOperator) and _got_stuck(story)
     trouble = trouble or (reason_of(said) if stuck else run.trouble)
     trail, number = run.trail + story.entries, run.number + 1
-    values = run.saga, run.saga_id, run.request, after.state, answers, waiting, trail, reason, trouble, run.deadline_ms
-    new: Run = made(Run, (*values, number))
-    write: Write = made(Write, (run.saga_id, number, in_words(said), story.words))
+    saga, saga_id, request, _, _, _, _, _, _, deadline_ms, _ = run
+    values = saga, saga_id, request, after.state, answers, waiting, trail, reason, trouble, deadline_ms, number
+    new: Run = made(Run, values)
+    write: Write = made(Write, (saga_id, number, in_words(said), story.words))
     if at is None:
-        return new, (write, End(run.saga_id)) if story.changes else (write,)
+        return new, (write, End(saga_id)) if story.changes else (write,)
     alert = (Park(run.saga_id, new.outstanding(), trouble),) if stuck else ()
     return new, (write, *_unanswered(new, run.waiting), *alert)
 
