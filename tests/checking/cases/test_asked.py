@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from amends import check
-from amends.checking import CheckFailed
+from amends import Scenario, check
+from amends.checking import CheckFailed, simulate
 from amends.checking.trip import READ_BACK
-from tests.checking.cases.asked import CASES, Case
+from tests.checking.cases.asked import CASES, ORDER, Case, card, charge_typed, sale
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -26,3 +28,16 @@ def test_what_would_come_back_as_another_value_is_found_where_it_is_met(case: Ca
 def test_its_twin_holds(case: Case) -> None:
     """With the type said, the same saga is fine."""
     assert check(case.meant, faults=1).verdict == "holds"
+
+
+def test_a_ready_model_answers_with_receipts_of_its_own() -> None:
+    """Whatever the functions declare for which it stands: they did not run."""
+    typed = sale(card(charge_typed), ORDER)
+    assert check(Scenario(typed.saga, {}, typed.requests), faults=1).verdict == "holds"
+
+
+@pytest.mark.parametrize("models", [None, sale(card(charge_typed), ORDER).models])
+def test_a_typed_answer_is_simulated(models: Any) -> None:
+    """By the saga's own functions, and where a ready model stands for them."""
+    typed = sale(card(charge_typed), ORDER)
+    assert simulate(Scenario(typed.saga, {}, typed.requests, models or {}), seeds=20).holds

@@ -67,7 +67,7 @@ class Setting:
         self.forms = EntityForms()
         self.forms.learn_saga(self.saga)
         self.first = _first(scenario, self.forms)
-        self.form = Form(self.saga)
+        self.form = Form(self.played)
         asked = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
         self.deciders = dict(enumerate(asked, 1))
         self.heals_within_ms = HOUR_MS + sum(_longest_ms(each) for each in self.steps.values())
@@ -91,9 +91,16 @@ class Setting:
 
     def _played(self) -> Saga:
         """The saga with deciders that can be made to raise; without `prepare` where the requests are prepared."""
-        groups = [parallel(*(self._flaky(each) if each.is_local else each for each in g)) for g in self.saga.groups]
+        groups = [parallel(*map(self._played_step, group)) for group in self.saga.groups]
         prepare = self.saga.prepare if self.scenario.asked else None
         return replace(self.saga, steps=groups, prepare=prepare)
+
+    def _played_step(self, step: Step) -> Step:
+        if step.is_local:
+            return self._flaky(step)
+        if not self.models[step.service].is_ready:
+            return step
+        return replace(step, action=_nobody, probe=step.probe and _nobody)  # receipts are of no type that these declare
 
     def _flaky(self, step: Step) -> Step:
         undo = step.undo and self._raising(step, Kind.UNDO, step.undo)
@@ -107,6 +114,10 @@ class Setting:
             return function(*given)
 
         return asked
+
+
+def _nobody(client: Any, body: Any, call: Any) -> None:
+    """Stands for a function whose model answers in its place."""
 
 
 def _models(scenario: Scenario) -> dict[str, Model]:
