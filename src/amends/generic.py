@@ -1,8 +1,11 @@
-"""The type variables of what is generic. What type checkers see stands in `generic.pyi`: there, each has a default."""
+"""What is generic is so by these. What type checkers see stands in `generic.pyi`, where each has a default."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
-Request_co = TypeVar("Request_co", covariant=True)
-Request_contra = TypeVar("Request_contra", contravariant=True)
+Body = TypeVar("Body")
+Body_contra = TypeVar("Body_contra", contravariant=True)
+Asked_contra = TypeVar("Asked_contra", contravariant=True)
+Wanted = TypeVar("Wanted")
 Entity_co = TypeVar("Entity_co", covariant=True)
 Answer_co = TypeVar("Answer_co", covariant=True)
+Form = Any

@@ -417,7 +417,7 @@ def test_only_the_type_of_the_entity_has_to_be_found() -> None:
     def sell(show: Show | None, name: Unknown) -> Unknown | Show:
         return show or Show(1)
 
-    saga = Saga("selling", str, [local("SHOW_SOLD", sell, entity=lambda name: name, pivot=True)])
+    saga: Saga = Saga("selling", str, [local("SHOW_SOLD", sell, entity=lambda name: name, pivot=True)])
     Life(store := MemoryStore(), saga).begin("a")
     (found,) = Life(store, saga, prefix="b").turner.look([Look(lambda work: work.entities["SHOW"]["a"])], START_MS)
     assert found == Show(1)

@@ -262,7 +262,7 @@ def test_many_are_submitted_in_order() -> None:
     """More than a batch takes; those that are refused are among the answers."""
 
     async def test() -> None:
-        saga = Saga(
+        saga: Saga = Saga(
             "seats",
             Buy,
             [local("SEATS_HELD", hold, entity=lambda buy: buy.show, pivot=True)],

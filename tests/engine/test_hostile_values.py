@@ -322,7 +322,7 @@ def test_a_participant_that_closes_the_engine_is_told(where: str, tmp_path: Path
         ),
         external("S_DONE", send, pivot=True, backoff=TINY),
     ]
-    saga = Saga("closing", int, steps, prepare=lambda _, saga_id, asked: close("prepare", asked))
+    saga: Saga = Saga("closing", int, steps, prepare=lambda _, saga_id, asked: close("prepare", asked))
     url = f"sqlite:///{tmp_path}/s.db"
     with amends.open(url, sagas=[saga, good]) as engine:
         closes.append(engine)

@@ -180,7 +180,7 @@ def test_a_request_that_json_cannot_hold_is_refused() -> None:
 def test_a_refusal_of_prepare_starts_nothing() -> None:
     """The client gets the reason, and no saga."""
     step = external("SENT", nothing, pivot=True)
-    saga = Saga("letters", str, [step], prepare=lambda *_: Refused("no stamp"))
+    saga: Saga = Saga("letters", str, [step], prepare=lambda *_: Refused("no stamp"))
     turn = Life(MemoryStore(), saga).begin("hello")
     assert isinstance(turn.replies[0][0], RequestRefused)
     assert str(turn.replies[0][0]) == "no stamp"
@@ -206,7 +206,7 @@ def test_one_key_starts_one_saga() -> None:
 def test_a_refusal_is_the_same_under_its_key() -> None:
     """Also when the reason is gone by then."""
     answers = iter([Refused("no stamp"), "with a stamp"])
-    saga = Saga("letters", str, [external("SENT", nothing, pivot=True)], prepare=lambda *_: next(answers))
+    saga: Saga = Saga("letters", str, [external("SENT", nothing, pivot=True)], prepare=lambda *_: next(answers))
     life = Life(MemoryStore(), saga)
     first = life.begin("hello", keys=["k"]).replies[0][0]
     again = life.begin("hello", keys=["k"]).replies[0][0]

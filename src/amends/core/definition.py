@@ -10,11 +10,12 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Generic
 
-from amends.core.messages import Kind
+from amends.core.messages import Call, Kind, Refused
 from amends.declared import accepts, faults_of_entity, faults_of_type, is_plain
 from amends.errors import DefinitionError
+from amends.generic import Asked_contra, Body, Body_contra, Form
 
 GROUP_MEMBERS_MAX: Final = 8  # the state of a group is finite and drawn: 8 members keep it so (design: rules)
 NAME_LENGTH_MAX: Final = 100  # a name is a column of a table and a word of a diagram
@@ -40,7 +41,7 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Step(Generic[Body_contra]):
     """One step; built by `local` and `external`, which say what each value means."""
 
     event: str
@@ -49,7 +50,7 @@ class Step:
     undo: Callable[..., Any] | None = None
     undone: str = ""
     pivot: bool = False
-    entity: Callable[[Any], str] | None = None
+    entity: Callable[[Body_contra], str] | None = None
     leaves: Callable[[Any, Any], Any] | None = None
     holds: tuple[str, ...] = ()
     probe: Callable[..., Any] | None = None
@@ -74,10 +75,10 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Parallel:
+class Parallel(Generic[Body_contra]):
     """Steps that are asked at the same time; built by `parallel`."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Step[Body_contra], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,20 +110,27 @@ class Command:
             )
 
 
+Local = Callable[[Any, Body], Any] | Callable[[Any, Body, Call], Any]
+"""A function of ours: ``(entity, request[, call])``."""
+
+External = Callable[[Any, Body, Call], Any]
+"""One of the world outside: ``(client, request, call)``."""
+
+
 def local(
     event: str,
-    action: Callable[..., Any],
+    action: Local[Body],
     *,
-    entity: Callable[[Any], str],
-    undo: Callable[..., Any] | None = None,
+    entity: Callable[[Body], str],
+    undo: Local[Body] | None = None,
     undone: str = "",
     service: str = "",
     pivot: bool = False,
-    leaves: Callable[[Any, Any], Any] | None = None,
+    leaves: Callable[[Any, Body], Any] | None = None,
     holds: Sequence[str] = (),
     limit_s: float = 60.0,
     backoff: Backoff | None = None,
-) -> Step:
+) -> Step[Body]:
     """A step of a participant whose state we keep: pure functions from an entity to the next one.
 
     Args:
@@ -152,13 +160,13 @@ def local(
 
 def external(
     event: str,
-    action: Callable[..., Any],
+    action: External[Body],
     *,
-    undo: Callable[..., Any] | None = None,
+    undo: External[Body] | None = None,
     undone: str = "",
     service: str = "",
     pivot: bool = False,
-    probe: Callable[..., Any] | None = None,
+    probe: External[Body] | None = None,
     timeout_s: float = 10.0,
     limit_s: float = 60.0,
     settles_within_s: float | None = None,
@@ -211,7 +219,7 @@ def external(
     )  # fmt: skip
 
 
-def parallel(*steps: Step) -> Parallel:
+def parallel(*steps: Step[Body]) -> Parallel[Body]:
     """Steps that are asked at the same time; the saga goes on when all are done.
 
     Args:
@@ -221,7 +229,7 @@ def parallel(*steps: Step) -> Parallel:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Saga:
+class Saga(Generic[Body, Asked_contra]):
     """A definition: what runs, in which order, and what makes amends for it.
 
     Attributes:
@@ -242,12 +250,12 @@ class Saga:
     """
 
     name: str
-    request: Any
-    steps: Sequence[Step | Parallel]
+    request: type[Body] | Form
+    steps: Sequence[Step[Body] | Parallel[Body]]
     version: int = 1
     deadline_s: float | None = None
-    prepare: Callable[[Mapping[str, Mapping[str, Any]], str, Any], Any] | None = None
-    upcast: Callable[[Any], Any] | None = None
+    prepare: Callable[[Mapping[str, Mapping[str, Any]], str, Asked_contra], Body | Refused] | None = None
+    upcast: Callable[[Any], Body] | None = None
     groups: tuple[tuple[Step, ...], ...] = field(init=False, repr=False)
     pivot: int = field(init=False, repr=False)
     fingerprint: str = field(init=False, repr=False)

@@ -20,11 +20,12 @@ from amends.core.straight import SPECIAL, Entities
 from amends.engine.round_trip import RoundTrip, round_trip_of
 from amends.engine.values import own
 from amends.errors import ParticipantError
+from amends.generic import Wanted
 
 
 def run(
-    saga: Saga,
-    request: Any,
+    saga: Saga[Wanted, Any],
+    request: Wanted,
     *,
     saga_id: str = "saga-1",
     entities: Entities | None = None,

@@ -20,6 +20,7 @@ from amends.engine.logger import log
 from amends.engine.shell import CLOSED, OTHER_PROCESS, TURN_THREAD, Engine
 from amends.engine.work import Work
 from amends.errors import AmendsError, EngineMisused, EngineStopped, ParticipantError
+from amends.generic import Wanted
 
 Answer = TypeVar("Answer")
 
@@ -84,12 +85,12 @@ class BlockingEngine:
         finally:
             self._end()
 
-    def submit(self, saga: Saga, asked: Any, *, key: str | None = None) -> BlockingHandle:
+    def submit(self, saga: Saga[Any, Wanted], asked: Wanted, *, key: str | None = None) -> BlockingHandle:
         """See `Engine.submit`."""
         return self._do(self._engine.begin(saga, asked, key, self._handle))
 
     def submit_many(
-        self, saga: Saga, asked: Sequence[Any], *, keys: Sequence[str] | None = None
+        self, saga: Saga[Any, Wanted], asked: Sequence[Wanted], *, keys: Sequence[str] | None = None
     ) -> list[BlockingHandle | AmendsError]:
         """See `Engine.submit_many`."""
         return self._do(self._engine.begin_many(saga, asked, keys, self._handle))

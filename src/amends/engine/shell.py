@@ -52,6 +52,7 @@ from amends.errors import (
     StoreError,
     StoreFull,
 )
+from amends.generic import Wanted
 from amends.ports import REDUCED, Clock, Store
 
 BATCH_MAX: Final = 3000  # sagas, commands or inputs in a turn: some 75 ms; a hot entity is read and written once in it
@@ -248,7 +249,7 @@ class Engine:
 
     # What clients ask -----------------------------------------------------------------------------------------
 
-    async def submit(self, saga: Saga, asked: Any, *, key: str | None = None) -> Handle:
+    async def submit(self, saga: Saga[Any, Wanted], asked: Wanted, *, key: str | None = None) -> Handle:
         """Start a saga. Once this returns, its start is on stable storage.
 
         Args:
@@ -282,7 +283,7 @@ class Engine:
         return handle(begun)
 
     async def submit_many(
-        self, saga: Saga, asked: Sequence[Any], *, keys: Sequence[str] | None = None
+        self, saga: Saga[Any, Wanted], asked: Sequence[Wanted], *, keys: Sequence[str] | None = None
     ) -> list[Handle | AmendsError]:
         """Start many sagas of one definition, in order. Once this returns, all starts are on stable storage.
 

@@ -153,7 +153,7 @@ class Versions:
         Raises:
             DefinitionError: one is not; the message names the field, and says what to do.
         """
-        today, stored = shape_of(form.saga.request), self._requests.get(form.definition, [])
+        today, stored = shape_of(form.request.kind), self._requests.get(form.definition, [])
         if not stored or stored[-1][1] != today:
             self._unwritten[REQUEST, form.definition] = ShapeRow(REQUEST, form.definition, 0, json_of(today))
         form.earlier = tuple(
