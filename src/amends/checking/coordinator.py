@@ -66,7 +66,7 @@ class Coordinator:
     def operator(self, world: World, saga: int) -> Iterator[Next]:
         """An operator says something to a saga that waits for one."""
         for verb, event, kind, note in verbs(self.stage, world, saga):
-            run, _, broken = self._step(saga, world.runs[saga], verb, SOON_MS)
+            run, _, broken = self.stepped(saga, world.runs[saga], verb, SOON_MS)
             if broken or run != world.runs[saga]:
                 move = Move("operator", saga, event, kind, f"an operator {note}")
                 yield from self._told(world, saga, verb, SOON_MS, move)
@@ -82,14 +82,14 @@ class Coordinator:
 
     def _turned_back(self, world: World, saga: int, said: Input, move: Move) -> Iterator[Next]:
         """A wish that comes at any moment; the core says when it is too late, and nothing changes then."""
-        run, _, broken = self._step(saga, world.runs[saga], said, SOON_MS)
+        run, _, broken = self.stepped(saga, world.runs[saga], said, SOON_MS)
         if broken or run != world.runs[saga]:
             yield from self._told(world._replace(faults=world.faults - 1), saga, said, SOON_MS, move)
 
     def _told(
         self, world: World, saga: int, said: Input, now_ms: int, move: Move, number: int | None = None
     ) -> Iterator[Next]:
-        run, sends, broken = self._step(saga, world.runs[saga], said, now_ms, number)
+        run, sends, broken = self.stepped(saga, world.runs[saga], said, now_ms, number)
         moved = world._replace(runs=put(world.runs, saga, run))
         yield Next(move, moved._replace(flight=add(world.flight, sends)), broken)
         if world.faults and broken is None:
@@ -108,13 +108,13 @@ class Coordinator:
             for member, kind in [*asked(run.state)]:
                 assert at is not None, "who is asked is under way"
                 said = TimedOut(self.stage.saga.groups[at.group][member].event, kind)
-                number, sends, broken = self._step(saga, world.runs[saga], said, SOON_MS)
+                number, sends, broken = self.stepped(saga, world.runs[saga], said, SOON_MS)
                 world = world._replace(runs=put(world.runs, saga, number), flight=add(world.flight, sends))
                 if broken:
                     return Next(move, world, broken)
         return Next(move, world)
 
-    def _step(self, saga: int, run: int, said: Input, now_ms: int, number: int | None = None) -> Stepped:
+    def stepped(self, saga: int, run: int, said: Input, now_ms: int, number: int | None = None) -> Stepped:
         """A step of the core, taken once; an answer is known by the number of its message."""
         about = frozen(said) if isinstance(said, Resolve) else said  # which has an answer, as an answer does
         key = (saga, run, now_ms, about if number is None else number)

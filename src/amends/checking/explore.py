@@ -8,11 +8,14 @@ for one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from sys import maxsize
 from typing import Final, NamedTuple
 
 from amends.checking.circles import circle_from
+from amends.checking.met import NUMBER, Met
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
 from amends.checking.stage import Stage
@@ -22,6 +25,10 @@ from amends.core.definition import Saga
 from amends.scenario import Scenario
 
 STATES_MAX: Final = 5_000_000  # some 2 GiB
+SHORTEST_WORLDS: Final = 20_000
+SHORTEST_TIMES: Final = 4
+"""To find the shortest way to what is broken everything is explored, and given up after these and so many times the
+worlds that it took to find some way."""
 LOOK_EVERY: Final = 2048  # worlds between two looks at the clock and the progress
 
 
@@ -99,7 +106,7 @@ def explore(
     report: Callable[[Progress], None] | None = None,
     trip: Callable[[Saga], Trip] = AsItIs,
 ) -> Found:
-    """Look at every world that can be reached.
+    """Look at every world that can be reached, or at one that stands for it (docs/adr/0017).
 
     Args:
         scenario: the saga in its small world.
@@ -113,7 +120,59 @@ def explore(
     Returns:
         What was found: the first counterexample, or how far it held.
     """
-    return _Search(Moves(Stage(scenario, trip)), faults, max_states, timeout_s, report).search()
+    found = search(Moves(Stage(scenario, trip), reduced=True), faults, max_states, timeout_s, report)
+    if found.counterexample is None:
+        return found
+    least = sum(seen.move.cost for seen in found.counterexample.trace)
+    enough = min(max_states, SHORTEST_WORLDS + SHORTEST_TIMES * found.progress.states)
+    shortest = search(Moves(Stage(scenario, trip)), least, enough, timeout_s, report)
+    return replace(shortest, faults=faults) if shortest.counterexample else found
+
+
+def search(
+    moves: Moves,
+    faults: int,
+    max_states: int = STATES_MAX,
+    timeout_s: float | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Found:
+    """Look once at every world that some moves reach, as `explore` does with the moves of a scenario."""
+    return _Search(moves, faults, max_states, timeout_s, report).search()
+
+
+class Free:
+    """The free moves of the worlds that were looked at with as many faults left.
+
+    Attributes:
+        looked_at: the worlds, in order.
+        after: what their moves lead to, one world's after the other's.
+        until: for each world, where in `after` its moves end.
+    """
+
+    def __init__(self) -> None:
+        self.looked_at = array(NUMBER)
+        self.after = array(NUMBER)
+        self.until = array("q")
+
+    def following(self, at: int) -> array[int]:
+        """What the free moves of one of the worlds lead to."""
+        return self.after[self.until[at - 1] if at else 0 : self.until[at]]
+
+
+class ByMove(NamedTuple):
+    """The nearest move that broke a rule.
+
+    Attributes:
+        moves: how many moves it takes, with this one; more than there ever are while none is known.
+        number: the world that it was made in.
+        place: which of its moves it was.
+        broken: the rule; ``None`` while none is known.
+    """
+
+    moves: int = maxsize
+    number: int = -1
+    place: int = -1
+    broken: Broken | None = None
 
 
 class _Search:
@@ -132,26 +191,28 @@ class _Search:
         self.timeout_s = timeout_s
         self.report = report
         self.begun = time.monotonic()
-        self.worlds: list[World] = []
-        self.numbers: dict[World, int] = {}
-        self.parents: list[int] = []
-        self.places: list[int] = []
-        self.moves_to: list[int] = []
-        self.to_look_at: list[list[list[int]]] = [[] for _ in range(faults + 1)]  # by faults left, then by moves
+        self.first = moves.stage.first(faults)
+        self.met = Met(self.first)
+        self.ends = bytearray()  # for each world met, whether it is known that a rest can be reached from it for free
+        self.to_look_at: list[list[array[int]]] = [[] for _ in range(faults + 1)]  # by faults left, then by moves
+        self.broken = [ByMove()] * (faults + 1)  # by faults left
         self.looked_at = 0
         self.transitions = 0
 
     def search(self) -> Found:
-        self._meet(self.moves.stage.first(self.faults), -1, -1, 0)
+        self._meet(self.first, -1, -1, 0)
         for left in range(self.faults, -1, -1):
-            free: dict[int, list[int]] = {}
+            free = Free()
             for number in self._nearest_first(left):
                 if self.looked_at % LOOK_EVERY == 0 and (cut_by := self._limit()):
                     return self._found(cut_by, None)
-                counterexample = self._look_at(number, free)
+                if self.broken[left].moves <= self.met.moves[number]:
+                    break
+                if broken := self._look_at(number, free):
+                    return self._found("", self._way_to(number, broken))
                 self.looked_at += 1
-                if counterexample:
-                    return self._found("", counterexample)
+            if counterexample := self._by_a_move(left):
+                return self._found("", counterexample)
             if counterexample := self._never_ends(free):
                 return self._found("", counterexample)
         return self._found("", self._raises_whenever_asked())
@@ -160,45 +221,44 @@ class _Search:
         """The worlds with so many faults left, also those that are met meanwhile, the fewest moves first."""
         for moves, numbers in enumerate(self.to_look_at[left]):
             for number in numbers:
-                if self.moves_to[number] == moves:  # else met again on a shorter way, and looked at
+                if (self.met.left[number], self.met.moves[number]) == (left, moves):  # else it was met again, nearer
                     yield number
-            numbers.clear()
+            self.to_look_at[left][moves] = array(NUMBER)
 
     def _meet(self, world: World, parent: int, place: int, moves: int) -> int:
-        key = self.moves.stage.canonical(world)
-        number = self.numbers.get(key)
-        if number is not None and self.moves_to[number] <= moves:
-            return number
-        if number is None:
-            number = self.numbers[key] = len(self.worlds)
-            self.worlds.append(world)
-            self.parents.append(parent)
-            self.places.append(place)
-            self.moves_to.append(moves)
-        else:  # a world that was met after a fault that came late, and is reached sooner after an earlier one
-            self.worlds[number], self.parents[number], self.places[number] = world, parent, place
-            self.moves_to[number] = moves
-        self._is_to_be_looked_at(number, self.to_look_at[world.faults], moves)
+        number, is_nearer = self.met.meet(world, self.moves.stage.canonical(world), parent, place, moves)
+        if number == len(self.ends):
+            self.ends.append(0)
+        if is_nearer:
+            levels = self.to_look_at[world.faults]
+            while len(levels) <= moves:
+                levels.append(array(NUMBER))
+            levels[moves].append(number)
         return number
 
-    def _is_to_be_looked_at(self, number: int, levels: list[list[int]], moves: int) -> None:
-        while len(levels) <= moves:
-            levels.append([])
-        levels[moves].append(number)
-
-    def _look_at(self, number: int, free: dict[int, list[int]]) -> Counterexample | None:
-        world, moves = self.worlds[number], self.moves_to[number] + 1
+    def _look_at(self, number: int, free: Free) -> Broken | None:
+        """Meet what follows; the rule that the world itself breaks, if it does."""
+        world, moves = self.met[number], self.met.moves[number] + 1
         if broken := self.rest.broken(world):
-            return self._way_to(number, broken)
-        following = free[number] = []
+            return broken
+        self.ends[number] = self.rest.is_at_rest(world)
         for place, (move, after, broken) in enumerate(self.moves.after(world)):
             self.transitions += 1
             if broken:
-                return self._way_to(number, broken, place)
+                if moves < self.broken[after.faults].moves:
+                    self.broken[after.faults] = ByMove(moves, number, place, broken)
+                continue
             met = self._meet(after, number, place, moves)
             if move.cost == 0:
-                following.append(met)
+                free.after.append(met)
+        free.looked_at.append(number)
+        free.until.append(len(free.after))
         return None
+
+    def _by_a_move(self, left: int) -> Counterexample | None:
+        """The nearest move found so far that broke a rule and left so many faults."""
+        _, number, place, broken = self.broken[left]
+        return None if broken is None else self._way_to(number, broken, place)
 
     def _limit(self) -> str:
         progress = self._progress()
@@ -210,39 +270,39 @@ class _Search:
 
     def _progress(self) -> Progress:
         seconds = time.monotonic() - self.begun
-        return Progress(len(self.worlds), len(self.worlds) - self.looked_at, self.transitions, seconds)
+        return Progress(len(self.met), len(self.met) - self.looked_at, self.transitions, seconds)
 
     def _found(self, cut_by: str, counterexample: Counterexample | None) -> Found:
-        exhausted = self.looked_at == len(self.worlds) and not cut_by
+        exhausted = self.looked_at == len(self.met) and not cut_by
         return Found(self.moves, self.faults, self._progress(), exhausted, cut_by, counterexample)
 
-    def _never_ends(self, free: dict[int, list[int]]) -> Counterexample | None:
+    def _never_ends(self, free: Free) -> Counterexample | None:
         """The nearest of the worlds just looked at from which no rest can be reached without a fault."""
-        reaches: set[int] = set()
-        stuck, looked = [*free], 0
+        stuck: Sequence[int] = range(len(free.looked_at))
+        looked = -1
         while len(stuck) != looked:  # free moves lead mostly to worlds met later, so that few rounds are needed
-            looked, left = len(stuck), []
-            for number in reversed(stuck):
-                if reaches.isdisjoint(free[number]) and not self.rest.is_at_rest(self.worlds[number]):
-                    left.append(number)
-                else:
-                    reaches.add(number)
+            looked, left = len(stuck), array(NUMBER)
+            for at in reversed(stuck):
+                number = free.looked_at[at]
+                if not self.ends[number]:
+                    self.ends[number] = any(map(self.ends.__getitem__, free.following(at)))
+                if not self.ends[number]:
+                    left.append(at)
             stuck = left[::-1]
         if not stuck:
             return None
-        circle = circle_from(self.moves, self.worlds[stuck[0]])
-        return self._way_to(stuck[0], circle.broken(), *circle.places)
+        number = free.looked_at[stuck[0]]
+        circle = circle_from(self.moves, self.met[number])
+        return self._way_to(number, circle.broken(), *circle.places)
 
     def _raises_whenever_asked(self) -> Counterexample | None:
         """The first time that a function was asked which raised at every time."""
         ran = self.moves.stage.ran
         if (broken := ran.broken()) is None:
             return None
-        nearest = sorted(
-            range(len(self.worlds)), key=lambda number: (-self.worlds[number].faults, self.moves_to[number])
-        )
+        nearest = sorted(range(len(self.met)), key=lambda number: (-self.met.left[number], self.met.moves[number]))
         for number in nearest:
-            for place, (move, _, _) in enumerate(self.moves.after(self.worlds[number])):
+            for place, (move, _, _) in enumerate(self.moves.after(self.met[number])):
                 if move.what == "acts outside" and ran.broken(move.step, move.kind):
                     return self._way_to(number, broken, place)
         return None
@@ -250,10 +310,10 @@ class _Search:
     def _way_to(self, number: int, broken: Broken, *on: int) -> Counterexample:
         """The way to a world, and on from there."""
         places = [*reversed(on)]
-        while self.parents[number] >= 0:
-            places.append(self.places[number])
-            number = self.parents[number]
-        return counterexample(self.moves, self.worlds[0], tuple(reversed(places)), broken)
+        while self.met.parents[number] >= 0:
+            places.append(self.met.places[number])
+            number = self.met.parents[number]
+        return counterexample(self.moves, self.first, tuple(reversed(places)), broken)
 
 
 def counterexample(moves: Moves, first: World, places: tuple[int, ...], broken: Broken) -> Counterexample:

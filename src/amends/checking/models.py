@@ -57,6 +57,8 @@ class Model:
         settles_within_s: how long after its sending a request may still take effect, whatever a step claims. Seconds;
             ``None`` where its claim is believed.
         key_lives_h: after how long a key may be forgotten, whatever a step claims. Hours; ``None`` for never.
+        keyed: whether what it does with an action depends on what it did with that action alone, as that of every ready
+            model does; where it does, the order of different actions does not matter to it, and is not explored.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Model:
     runs_functions: bool = False
     settles_within_s: float | None = None
     key_lives_h: float | None = None
+    keyed: bool = False
 
     def settles_late(self, step: Step) -> bool:
         """Whether a request may take effect after the step looked for it, since it promises too short a time."""
@@ -104,7 +107,7 @@ def honours_keys() -> Model:
     It undoes what it is told to undo, by the answer that the action got (a receipt): an undo that knows no receipt
     finds nothing to undo, and succeeds. A probe looks the key up.
     """
-    return Model("honours keys", (), by_key, standing)
+    return Model("honours keys", (), by_key, standing, keyed=True)
 
 
 def forgets_keys(after_h: float = KEY_LIVES_H) -> Model:
@@ -123,7 +126,7 @@ def forgets_keys(after_h: float = KEY_LIVES_H) -> Model:
             forgotten = put(books, effect._replace(done=effect.done + 1))
             yield Reply(forgotten, Done(_receipt(effect)), "had forgotten the key and did it again", is_fault=True)
 
-    model = Model("forgets keys after a while", (), replies, standing, key_lives_h=after_h)
+    model = Model("forgets keys after a while", (), replies, standing, key_lives_h=after_h, keyed=True)
     return model
 
 
@@ -139,7 +142,7 @@ def keeps_inbox() -> Model:
         else:
             yield from by_key(books, request, step)
 
-    return Model(KEEPS_INBOX, (), replies, standing)
+    return Model(KEEPS_INBOX, (), replies, standing, keyed=True)
 
 
 def declines(provider: Model | None = None) -> Model:
@@ -203,7 +206,7 @@ def without_keys() -> Model:
         else:
             yield from by_key(books, request, step)
 
-    return Model("knows no keys", (), replies, standing)
+    return Model("knows no keys", (), replies, standing, keyed=True)
 
 
 def by_key(books: tuple[Effect, ...], request: Request, _: Step) -> Iterator[Reply]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from amends.checking.coordinator import Coordinator
+from amends.checking.independent import Independent
 from amends.checking.participants import Participants
 from amends.checking.stage import Stage
 from amends.checking.world import Message, Move, Next, World, add
@@ -18,27 +19,37 @@ from amends.core.messages import Kind
 
 
 class Moves:
-    """The successor relation of a stage."""
+    """The successor relation of a stage.
 
-    def __init__(self, stage: Stage) -> None:
+    Args:
+        stage: who plays.
+        reduced: leave out what comes to the same in another order; without it, everything that can happen does.
+    """
+
+    def __init__(self, stage: Stage, *, reduced: bool = False) -> None:
         self.stage = stage
         self.coordinator = Coordinator(stage)
         self.participants = Participants(stage)
+        self.independent = Independent(stage, self.coordinator.stepped) if reduced else None
 
     def after(self, world: World) -> Iterator[Next]:
-        """Everything that can happen next, in a fixed order."""
-        last = -1
-        for place, number in enumerate(world.flight):
-            if number != last:  # equal messages are one
-                last = number
-                yield from self._with_message(world, place, number)
+        """What can happen next, in a fixed order: everything, or what stands for it."""
+        first = self.independent.first(world) if self.independent else None
+        numbers = dict.fromkeys(world.flight) if first is None else first.messages  # equal messages are one
+        for number in numbers:
+            yield from self._with_message(world, world.flight.index(number), number)
         for saga in range(len(world.runs)):
-            yield from self.coordinator.clock(world, saga)
-            if self.stage.scenario.operators:
-                yield from self.coordinator.operator(world, saga)
-                yield from self.coordinator.halts(world, saga) if world.faults else ()
-        if world.faults:
+            if first is None or first.saga == saga:
+                yield from self._of_a_saga(world, saga)
+        if world.faults and first is None:
             yield self.coordinator.recovered(world, Move("crash", 0, note="while it waits", cost=1))
+
+    def _of_a_saga(self, world: World, saga: int) -> Iterator[Next]:
+        """What comes to a saga by itself: its clock, its clients, its operators."""
+        yield from self.coordinator.clock(world, saga)
+        if self.stage.scenario.operators:
+            yield from self.coordinator.operator(world, saga)
+            yield from self.coordinator.halts(world, saga) if world.faults else ()
 
     def _with_message(self, world: World, place: int, number: int) -> Iterator[Next]:
         message = self.stage.messages[number]

@@ -164,10 +164,10 @@ class Serial:
         """Its local steps, in each order that it may take: members of a group that share an entity have several."""
         if not part.whole:
             return iter([()])
-        body, ways = self.stage.requests[part.saga], []
+        ways = []
         for group in self.stage.saga.groups:
-            members = [each for each in group if each.entity]
-            cells = {(each.service, each.entity(body)) for each in members if each.entity}
+            members = [each for each in group if each.is_local]
+            cells = {self._cell(part.saga, each) for each in members}
             ways.append([*permutations(members)] if len(cells) < len(members) else [tuple(members)])
         return (tuple(each for group in way for each in group) for way in product(*ways))
 
@@ -179,8 +179,7 @@ class Serial:
                 cells[cell] = each.leaves(cells[cell], body)
 
     def _cell(self, saga: int, each: Step) -> Cell:
-        assert each.entity is not None, "a local step has an entity"
-        return each.service, each.entity(self.stage.requests[saga])
+        return self.stage.cell_of[saga, each.event]
 
     def _carried_out(
         self, part: Part, steps: tuple[Step, ...], cells: dict[Cell, Any], known: Mapping[str, Any]

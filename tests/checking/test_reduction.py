@@ -1,0 +1,134 @@
+"""What comes to the same in another order is left out, and nothing is lost by it.
+
+Compared with a walk over everything, which knows nothing of what is independent and keeps faults in its worlds.
+``DEFINITIONS=2000`` looks at as many drawn ones; ``make check-full`` does.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from amends.checking.explore import search
+from amends.checking.moves import Moves
+from amends.checking.rest import Rest
+from amends.checking.stage import Stage
+from amends.checking.world import World
+from amends.errors import DefinitionError
+from amends.scenario import Scenario
+from tests.checking.any_saga import Drawn
+from tests.checking.cases import together
+from tests.checking.planted.participant_bugs import BUGS
+
+DEFINITIONS = int(os.environ.get("DEFINITIONS", "20"))
+WORLDS_MAX = 3_000  # of a drawn definition; larger ones are passed over
+NEVER_ENDS = "every saga ends"
+
+
+def all_broken(scenario: Scenario, faults: int, worlds_max: int = 60_000) -> dict[str, int] | None:
+    """Each rule that is broken anywhere, with the fewest faults at which it is; ``None`` when that is too much."""
+    moves = Moves(Stage(scenario))
+    rest, first = Rest(moves.stage), moves.stage.first(faults)
+    least: dict[str, int] = {}
+    free: dict[World, list[World]] = {}
+    todo, met = [first], {first}
+    while todo:
+        world = todo.pop()
+        following = free[world] = []
+        if broken := rest.broken(world):
+            note(least, broken.rule, faults - world.faults)
+        for move, after, broken in moves.after(world):
+            if broken:
+                note(least, broken.rule, faults - after.faults)
+                continue
+            if move.cost == 0:
+                following.append(after)
+            if after not in met:
+                met.add(after)
+                todo.append(after)
+        if len(met) > worlds_max:
+            return None
+    for world in free.keys() - that_end(free, rest):
+        note(least, NEVER_ENDS, faults - world.faults)
+    return least
+
+
+def note(least: dict[str, int], rule: str, faults: int) -> None:
+    """Keep the fewest faults of a rule."""
+    least[rule] = min(faults, least.get(rule, faults))
+
+
+def that_end(free: dict[World, list[World]], rest: Rest) -> set[World]:
+    """The worlds from which a rest is reached for free."""
+    before: dict[World, list[World]] = {}
+    for world, following in free.items():
+        for after in following:
+            before.setdefault(after, []).append(world)
+    todo = [world for world in free if rest.is_at_rest(world)]
+    ends = set(todo)
+    while todo:
+        new = [world for world in before.get(todo.pop(), ()) if world not in ends]
+        ends.update(new)
+        todo += new
+    return ends
+
+
+def compare(scenario: Scenario, faults: int, worlds_max: int = 60_000) -> bool:
+    """Assert that the reduced search says what the walk over everything does; false when that was too much."""
+    least = all_broken(scenario, faults, worlds_max)
+    if least is None:
+        return False
+    found = search(Moves(Stage(scenario), reduced=True), faults)
+    shown = found.counterexample
+    assert found.exhausted or shown
+    assert (shown is None) == (not least), (shown and shown.broken, least)
+    if shown:
+        spent = sum(seen.move.cost for seen in shown.trace)
+        assert spent == min(least.values())
+        assert least.get(shown.broken.rule) == spent, (shown.broken, least)
+    return True
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_is_found_all_the_same(bug: object) -> None:
+    """The verdict, the fewest faults, and a rule that is broken with as few."""
+    assert compare(bug.written, bug.faults)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("bug", [bug for bug in BUGS if len(bug.meant.requests) == 1], ids=lambda bug: bug.name)
+def test_what_holds_holds_all_the_same(bug: object) -> None:
+    """With as many faults as its bug takes, and at least one."""
+    assert compare(bug.meant, max(1, bug.faults))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("case", [c for c in together.CASES if len(c.buggy.requests) == 2], ids=lambda case: case.name)
+def test_a_case_of_several_sagas_is_found_all_the_same(case: together.Case) -> None:
+    """The bug, and that its twin has none."""
+    assert compare(case.buggy, 0)
+    assert compare(case.twin, 0)
+
+
+def test_drawn_definitions_are_judged_all_the_same() -> None:
+    """Whatever their shape, their models, and what is wrong with them."""
+    compared = 0
+    for number in range(DEFINITIONS):
+        try:
+            scenario = Drawn(number).scenario()
+        except DefinitionError:
+            continue
+        for faults in (0, 1, 2):
+            try:
+                compared += compare(scenario, faults, WORLDS_MAX)
+            except AssertionError as error:
+                raise AssertionError(f"definition {number}, {faults} faults") from error
+    assert compared > DEFINITIONS
+
+
+def test_much_is_left_out() -> None:
+    """Or it would not be worth it: of the moves of two sagas with a fault at least half."""
+    scenario = together.CASES[0].twin
+    everything, reduced = (search(Moves(Stage(scenario), reduced=each), 1) for each in (False, True))
+    assert everything.held
+    assert reduced.held
+    assert 2 * reduced.progress.transitions < everything.progress.transitions
