@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, Final, get_args, get_type_hints
 
-RECORDS: Final = ("_fields", "__dataclass_fields__", "__required_keys__", "__struct_fields__", "__attrs_attrs__")
-"""What a class has that says what its values hold: a NamedTuple, dataclass, TypedDict, struct of msgspec, attrs."""
+RECORDS: Final = (
+    "_fields", "__dataclass_fields__", "__required_keys__", "__struct_fields__", "__attrs_attrs__",
+    "__pydantic_fields__",
+)  # fmt: skip
+"""What a class has that says what its values hold: of a NamedTuple, dataclass, TypedDict, msgspec, attrs, pydantic."""
 
 FORMS: Final = ("__args__", "__supertype__", "__value__")
 """What a type has that is no class: `list[int]`, `int | str`; a `NewType`; what a `type` statement names."""
@@ -68,7 +71,7 @@ def _foreign(kind: Any, what: str) -> Iterator[str]:
     if own and not issubclass(kind, Enum) and not any(hasattr(kind, name) for name in RECORDS):
         yield (
             f"{what} is {kind!r}, which cannot be stored; give a NamedTuple, dataclass, TypedDict, msgspec struct, "
-            "attrs class or dict"
+            "attrs class, pydantic model or dict"
         )
     for part in get_args(kind):
         yield from _foreign(part, f"{what}, {kind}: a part of it")

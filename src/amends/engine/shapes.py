@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
+from amends.engine.models import is_model
 from amends.engine.values import json_of
 
 LIMITS: Final = {
@@ -174,17 +175,39 @@ class _Reader:
             return Row(tuple(map(self.node, info.item_types)))
         if hasattr(info, "fields"):
             return Named(self._record(info))
+        if isinstance(info, inspect.CustomType) and is_model(info.cls):
+            return Named(self._model(info.cls))
         if hasattr(info, "key_type"):
             return Pairs(self.node(info.key_type), self.node(info.value_type), limits)
         if hasattr(info, "item_type"):
             return Many(_name_of(info), self.node(info.item_type), limits)
         return _leaf(info, limits)
 
+    def _named(self, kind: Any) -> str:
+        """The name of a class that was not met before."""
+        plain = getattr(kind, "__name__", str(kind))
+        name = self._names[kind] = plain if plain not in self._names.values() else f"{plain} {len(self._names)}"
+        return name
+
+    def _model(self, kind: Any) -> str:
+        """A model of pydantic, whose fields are stored by their names, or aliases."""
+        name: str | None = self._names.get(kind)
+        if name is None:
+            name = self._named(kind)
+            fields = kind.__pydantic_fields__.items()
+            self.records[name] = Record(tuple(self._field_of_model(name, field) for name, field in fields))
+        return name
+
+    def _field_of_model(self, name: str, field: Any) -> Field:
+        factory = field.default_factory
+        default = _made_by(factory) if factory else "" if field.is_required() else _written(field.default)
+        node = self.node(inspect.type_info(field.annotation))
+        return Field(field.alias or name, node, field.is_required(), default, is_omitted=False)
+
     def _record(self, info: Any) -> str:
         name = self._names.get(info.cls)
         if name is None:
-            plain = getattr(info.cls, "__name__", str(info.cls))
-            name = self._names[info.cls] = plain if plain not in self._names.values() else f"{plain} {len(self._names)}"
+            name = self._named(info.cls)
             tag = (info.tag_field, info.tag) if getattr(info, "tag", None) is not None else None
             by_position = isinstance(info, inspect.NamedTupleType) or getattr(info, "array_like", False)
             omits = getattr(getattr(info.cls, "__struct_config__", None), "omit_defaults", False)
@@ -218,9 +241,17 @@ def _default_of(field: Any) -> str:
     if isinstance(factory, type) and factory.__module__ == "builtins":
         default = factory()
     elif factory is not msgspec.NODEFAULT:
-        return f"made by {factory.__module__}.{getattr(factory, '__qualname__', repr(factory))}"
+        return _made_by(factory)
     if default is msgspec.NODEFAULT:  # what may be left out, and is nothing then
         return ""
+    return _written(default)
+
+
+def _made_by(factory: Any) -> str:
+    return f"made by {factory.__module__}.{getattr(factory, '__qualname__', repr(factory))}"
+
+
+def _written(default: Any) -> str:
     try:
         return json_of(default)
     except (TypeError, ValueError):

@@ -20,6 +20,7 @@ import msgspec
 from amends.core.messages import Done, Outcome, Refused, Request, Unknown, worded
 from amends.engine.closed import SCALARS, closed
 from amends.engine.exceptions import complaint, is_interrupt
+from amends.engine.models import is_model, plain, read, written
 from amends.errors import DefinitionError
 
 SHOWN: Final = 120  # characters of a value in a message
@@ -33,7 +34,7 @@ OF_AN_ANSWER: Final = (
     f"`-> Changed[Seats, Receipt]`, or use {PLAIN_IS}"
 )
 
-encode: Final = msgspec.json.Encoder().encode
+encode: Final = msgspec.json.Encoder(enc_hook=written).encode
 """Gives a value's JSON as bytes; `json_of` beside it says what is wrong with a value of somebody's own."""
 
 
@@ -58,7 +59,7 @@ def text_of(value: Any) -> str:
         TypeError, ValueError: as `json_of`; or a number in it is not finite.
     """
     text = json_of(value)
-    if "null" in text and not all(map(isfinite, _floats(msgspec.to_builtins(value)))):
+    if "null" in text and not all(map(isfinite, _floats(plain(value)))):
         raise ValueError(f"{shown(value)} holds a number that is not finite, which JSON has no word for")
     return text
 
@@ -165,7 +166,7 @@ class Codec:
             TypeError: its values cannot be read back.
         """
         self.kind = kind
-        self.decode: Final = msgspec.json.Decoder(kind).decode
+        self.decode: Final = msgspec.json.Decoder(kind, dec_hook=read).decode
         for other in _foreign(msgspec.inspect.type_info(kind)):
             raise TypeError(f"{other.__module__}.{other.__qualname__} is of no kind that JSON is read as")
         test = closed(kind)
@@ -237,7 +238,7 @@ def _foreign(info: Any) -> Iterator[type]:
     while left:
         info = left.pop()
         if isinstance(info, msgspec.inspect.CustomType):
-            yield info.cls
+            yield from () if is_model(info.cls) else (info.cls,)
         elif isinstance(info, list | tuple):
             left += info
         elif isinstance(info, msgspec.Struct) and id(info) not in seen:  # a type may hold itself
@@ -268,6 +269,8 @@ def _differences(value: Any, again: Any, at: str, depth: int) -> Iterator[str]:
     elif (names := _names(kind)) is not None:
         for name in names:
             yield from _differences(getattr(value, name), getattr(again, name), f"{at}.{name}", depth + 1)
+        if is_model(kind) and value != again:  # what no field holds
+            yield _told(value, again, at)
     elif kind is Decimal and not again.is_finite():
         yield f"{shown(value)}{at and f', at {at:.{SHOWN}},'} is not finite"
     elif not value == again:  # noqa: SIM201 - of a set of numbers that are none, both can be false
@@ -286,6 +289,8 @@ def _differences_of_many(value: Any, again: Any, at: str, depth: int, keys: Any 
 def _names(kind: Any) -> Sequence[str] | None:
     if dataclasses.is_dataclass(kind):
         return [field.name for field in dataclasses.fields(kind)]
+    if is_model(kind):
+        return [*kind.__pydantic_fields__]
     names: Sequence[str] | None = getattr(kind, "__struct_fields__", None)
     return names
 
