@@ -40,7 +40,10 @@ def _is_answer(raised: BaseException) -> bool:
 
 def _in_short(raised: Any) -> str:
     shown = raised.answer.counterexample
-    return f"{shown.broken.rule}: {shown.broken.text}" if shown else f"cut by {raised.answer.found.cut_by}"
+    if shown:
+        return f"{shown.broken.rule}: {shown.broken.text}"
+    missing = raised.answer.missing
+    return "; ".join(missing) if missing else f"cut by {raised.answer.found.cut_by}"
 
 
 class Crash(NamedTuple):

@@ -30,6 +30,8 @@ class Scenario:
             view of a step's answer. ``{"SEAT_TAKEN": lambda seat: "a seat"}``: any free seat. By default all of both.
         operators: whether a step may be halted (an entity that cannot be read), and an operator says all that may be
             said to a saga that waits for one.
+        not_shown: what is not meant to happen in it, so that a check is green without: ``completed``, ``compensated``,
+            or a function that nobody asks, as ``CARD_CHARGED/undo``.
     """
 
     saga: Saga
@@ -41,3 +43,4 @@ class Scenario:
     asked: Sequence[Any] = ()
     alike: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)
     operators: bool = False
+    not_shown: Sequence[str] = ()

@@ -34,6 +34,11 @@ def boom(given):
 
 bad = Scenario(mended, day.given, day.requests, day.models, never=[boom])
 empty = Scenario(mended, day.given, [])
+sparse = tickets(probe=find, settles_within_s=70)
+nothing_left = {"SEATS": {"Hamlet": 0}}
+sold_out = Scenario(sparse, nothing_left, day.requests, day.models)
+UNASKED = ["completed", "SEATS_HELD/undo", "TICKET_ISSUED/do"]
+sold_out_on_purpose = Scenario(sparse, nothing_left, day.requests, day.models, not_shown=UNASKED)
 """
 
 
@@ -232,8 +237,7 @@ def test_somebody_elses_file_is_left_alone(sale: Path) -> None:
     ("name", "words"),
     [
         ("alone", "sale.py: no Scenario of 'alone' stands beside it; write one: name = Scenario(saga, given="),
-        ("nobody", "sale.py: 'nobody' does not exist; it has: alone, broken, mended"),
-        ("bad", "bad: cannot be checked: KeyError: 'NOWHERE' (sale.py:13, in boom)"),
+        ("nobody", "sale.py: 'nobody' does not exist; it has: alone, broken, mended, sparse"),
         ("empty", "empty: it has no requests, so nothing would run; give one for each saga"),
     ],
 )
@@ -243,6 +247,24 @@ def test_what_cannot_be_checked_is_one_line(sale: Path, name: str, words: str) -
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(f"amends: {words}")
     assert ran.err.count("\n") == 1
+
+
+def test_what_a_rule_raises_is_drawn(sale: Path) -> None:
+    """It is a counterexample, with who raised what and where."""
+    ran = check(sale, "bad")
+    assert ran.code == 1
+    assert "broken: never: boom" in ran.out
+    assert "boom raised KeyError: 'NOWHERE' (sale.py:13, in boom)" in ran.out
+
+
+def test_a_scenario_that_shows_too_little_is_no_answer(sale: Path) -> None:
+    """Everything holds, and no saga completes: 3, with what happened instead."""
+    ran = check(sale, "sold_out")
+    assert ran.code == 3
+    assert "tickets holds, but this scenario shows too little" in ran.out
+    assert "no saga ever completes; instead, SEATS_HELD/do was refused: sold out" in " ".join(ran.out.split())
+    assert json.loads(check(sale, "sold_out", "--json").out)["checks"][0]["verdict"] == "shows too little"
+    assert check(sale, "sold_out_on_purpose").code == 0
 
 
 # --- while it runs ---------------------------------------------------------------------------------------------------

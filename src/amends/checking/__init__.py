@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from amends.checking.adapters import adapter
-from amends.checking.answer import Answer, CheckCut, CheckFailed
+from amends.checking.answer import Answer, CheckCut, CheckFailed, CheckShowsTooLittle
 from amends.checking.explore import Counterexample, Found, Progress, explore
 from amends.checking.models import (
     Model,
@@ -41,6 +41,7 @@ __all__ = [
     "Answer",
     "CheckCut",
     "CheckFailed",
+    "CheckShowsTooLittle",
     "Counterexample",
     "Found",
     "Model",

@@ -9,12 +9,13 @@ from typing import Literal
 from amends.checking.bound import bound_of
 from amends.checking.explore import Counterexample, Found
 from amends.checking.picture import draw_bound, draw_counterexample
+from amends.checking.showing import missing
 from amends.checking.signs import UNICODE, WIDTH, Line, Signs, plain
 from amends.checking.token import token_of
 from amends.errors import AmendsError
 from amends.scenario import Scenario
 
-Verdict = Literal["holds", "counterexample", "cut"]
+Verdict = Literal["holds", "counterexample", "cut", "shows too little"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,10 +34,17 @@ class Answer:
 
     @property
     def verdict(self) -> Verdict:
-        """``holds`` only when every world within the bound was looked at."""
+        """``holds`` only when every world within the bound was looked at, and they show enough."""
         if self.found.counterexample:
             return "counterexample"
-        return "holds" if self.found.held else "cut"
+        if not self.found.held:
+            return "cut"
+        return "shows too little" if self.missing else "holds"
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What a search that held did not show; nothing where the scenario says that it is meant."""
+        return missing(self.found) if self.found.held else ()
 
     @property
     def counterexample(self) -> Counterexample | None:
@@ -67,14 +75,16 @@ class Answer:
         if self.found.counterexample:
             yield from draw_counterexample(self.found, self.found.counterexample, signs, width)
         else:
-            yield from draw_bound(self.found, self.bound(), signs, width)
+            yield from draw_bound(self.found, self.bound(), self.missing, signs, width)
 
     def __str__(self) -> str:
         return plain(self.lines())
 
 
 class CheckFailed(AmendsError, AssertionError):
-    """A check found a counterexample, or, as `CheckCut`, had to stop. As text, it is what people see: the timeline.
+    """A check is not green: it found a counterexample, had to stop, or saw too little.
+
+    As text, it is what people see: the timeline.
 
     Attributes:
         answer: with the counterexample.
@@ -91,6 +101,10 @@ class CheckFailed(AmendsError, AssertionError):
 
     def __str__(self) -> str:
         return f"{self.title()}\n\n{self.answer}"
+
+
+class CheckShowsTooLittle(CheckFailed):
+    """Every rule held in a scenario in which hardly anything happens: no end, or a function that nobody asked."""
 
 
 class CheckCut(CheckFailed):

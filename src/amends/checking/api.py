@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from amends.checking.answer import Answer, CheckCut, CheckFailed
+from amends.checking.answer import Answer, CheckCut, CheckFailed, CheckShowsTooLittle
 from amends.checking.explore import STATES_MAX, Found, Progress, explore
 from amends.checking.models import Model
 from amends.checking.token import REPLAY, follow, read_token
@@ -52,6 +52,8 @@ def check(
     Raises:
         CheckFailed: there is a counterexample, which it carries.
         CheckCut: a limit cut the search; that it found nothing so far says nothing.
+        CheckShowsTooLittle: everything held in a scenario in which no saga completes, none is compensated, or a
+            function is never asked, and which does not say that this is meant.
         UnusableInput: the scenario names what its saga does not have, or has no requests.
     """
     scenario = scenario_of(what, given, requests, models, never)
@@ -68,6 +70,8 @@ def check(
         raise CheckFailed(answer)
     if answer.verdict == "cut":
         raise CheckCut(answer)
+    if answer.verdict == "shows too little":
+        raise CheckShowsTooLittle(answer)
     return answer
 
 

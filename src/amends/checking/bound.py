@@ -8,6 +8,7 @@ from typing import Final
 
 from amends.checking.differences import in_words
 from amends.checking.explore import Found
+from amends.checking.showing import did_not_run, reaches
 from amends.checking.stage import Stage
 from amends.core.definition import Step
 from amends.core.state import Compensated, Completed
@@ -22,12 +23,13 @@ OPERATORS: Final = "operators' verbs"
 
 
 def bound_of(found: Found) -> tuple[tuple[str, str], ...]:
-    """The four lines that a green answer has: what each is about, and its text."""
+    """The lines that a green answer has: what each is about, and its text."""
     stage = found.moves.stage
     return (
         ("explored", _explored(found, stage)),
         ("on purpose", "; ".join(_on_purpose(stage)) or "nothing is left, and nothing happens more than once"),
         ("models", "; ".join(_models(stage)) or "none: every step is local"),
+        ("did not run", "; ".join(did_not_run(stage)) or "nothing: every function of the definition was under test"),
         ("not covered", "; ".join(_not_covered(stage))),
     )
 
@@ -57,11 +59,6 @@ def _one_sided(stage: Stage) -> Iterator[str]:
     for end, words in ((Completed, "completed"), (Compensated, "was compensated")):
         if not reaches(stage, end):
             yield f"NO SAGA EVER {words.upper()}"
-
-
-def reaches(stage: Stage, end: type) -> bool:
-    """Whether a saga came to an end of that kind in any world."""
-    return any(isinstance(stage.runs[number].state, end) for number in range(len(stage.runs)))
 
 
 def _entities(stage: Stage) -> str:

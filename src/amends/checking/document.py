@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from amends.checking.answer import Answer
-from amends.checking.bound import reaches
 from amends.checking.explore import Counterexample, Found
+from amends.checking.showing import did_not_run, reaches
 from amends.checking.trace import Change, Row, changes_between, rows_of, standing
 from amends.checking.values import told
 from amends.core.state import Compensated, Completed
@@ -22,6 +22,7 @@ def document_of(answer: Answer) -> dict[str, Any]:
         "scenario": answer.name,
         "saga": {"name": saga.name, "version": saga.version, "fingerprint": saga.fingerprint},
         "verdict": answer.verdict,
+        "missing": [*answer.missing],
         "bound": {
             "steps": len(found.moves.stage.steps),
             "sagas": len(found.moves.stage.ids),
@@ -41,6 +42,7 @@ def document_of(answer: Answer) -> dict[str, Any]:
             "compensates": reaches(found.moves.stage, Compensated),
             "on_purpose": bound["on purpose"],
             "models": {service: model.name for service, model in found.moves.stage.models.items()},
+            "did_not_run": [*did_not_run(found.moves.stage)],
             "not_covered": bound["not covered"].split("; "),
         },
         "counterexample": _counterexample(found, found.counterexample, answer) if found.counterexample else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from amends.checking.blame import Raised, blaming, name_of, what_was_raised
 from amends.checking.models import Reply
@@ -20,6 +20,8 @@ from amends.core.messages import Call, Done, Kind, Refused, Request, Unknown
 from amends.core.state import Status, underway
 from amends.core.walk import key_of
 from amends.errors import ParticipantError
+
+OWN_REASON: Final = Refused("refused, for a reason of its own")
 
 
 class Replied(NamedTuple):
@@ -71,10 +73,9 @@ class Participants:
             place = self.stage.inbox_at[message.saga, each.event]
             inbox = self.stage.inboxes[world.inboxes[place]]
             if not inbox.answers:
-                refused = Refused("refused, for a reason of its own")
-                kept = self.stage.inboxes.number(inbox._replace(answers=((Kind.DO.value, refused),)))
+                kept = self.stage.inboxes.number(inbox._replace(answers=((Kind.DO.value, OWN_REASON),)))
                 after = world._replace(inboxes=put(world.inboxes, place, kept))
-                answer = message._replace(call=None, outcome=refused)
+                answer = message._replace(call=None, outcome=OWN_REASON)
                 yield Next(Move("refuses", *about, cost=1), self.stage.flying(after, answer))
 
     def _acted(self, world: World, message: Message, number: int) -> Next:

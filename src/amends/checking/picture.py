@@ -47,10 +47,17 @@ def draw_counterexample(found: Found, shown: Counterexample, signs: Signs, width
     yield from wrapped([Span(_found_by(found, shown), "faint")], (Span(" " * INDENT),), INDENT, width)
 
 
-def draw_bound(found: Found, bound: Sequence[tuple[str, str]], signs: Signs, width: int) -> Iterator[Line]:
-    """The lines of an answer without a counterexample: the verdict, and its bound."""
+def draw_bound(
+    found: Found, bound: Sequence[tuple[str, str]], missing: Sequence[str], signs: Signs, width: int
+) -> Iterator[Line]:
+    """The lines of an answer without a counterexample: the verdict, what is missing, and its bound."""
     name = found.moves.stage.saga.name
-    if found.held:
+    if missing:
+        yield from _verdict(f" {signs.cut} ", f"{name} holds, but this scenario shows too little", "unknown", width)
+        for text in missing:
+            yield from wrapped([Span(text)], (Span(" " * INDENT),), INDENT + 2, width)
+        yield (Span(f"{' ' * INDENT}where that is meant, say so: Scenario(..., not_shown=[...])", "faint"),)
+    elif found.held:
         yield from _verdict(f" {signs.done} ", f"{name} holds within this bound", "done", width)
     else:
         words = f"cut by {found.cut_by}: nothing broken so far, which says nothing of the rest"

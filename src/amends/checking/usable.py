@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from amends.checking.showing import known_names
 from amends.errors import UnusableInput
 from amends.scenario import Scenario
 
@@ -31,6 +32,9 @@ def _faults(scenario: Scenario) -> Iterator[str]:
     if scenario.ids and len(set(scenario.ids)) != len(scenario.requests):
         count = len(scenario.requests)
         yield f"it has {count} requests and ids={[*scenario.ids]!r}; give each request an id of its own, or none"
+    for name in scenario.not_shown:
+        if name not in (known := known_names(scenario.saga)):
+            yield f"not_shown names {name!r}, which is none of: {', '.join(known)}"
     read = dict.fromkeys(scenario.given) if scenario.asked and scenario.saga.prepare else {}  # what `prepare` reads
     yield from _unknown("given", scenario.given, {**local, **read}, "local step")
     yield from _unknown("models", scenario.models, outside, "external step")

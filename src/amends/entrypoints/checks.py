@@ -30,7 +30,7 @@ from amends.scenario import Scenario
 
 HELD: Final = 0
 COUNTEREXAMPLE: Final = 1
-CUT: Final = 3
+NO_ANSWER: Final = 3
 
 
 class Wanted(NamedTuple):
@@ -61,7 +61,8 @@ def check_definition(wanted: Wanted) -> int:
     """Check a definition, and show the answers as they come.
 
     Returns:
-        The exit code: 0 when all was looked at and held, 1 with a counterexample, 3 when a limit cut a search.
+        The exit code: 0 when all was looked at and held, 1 with a counterexample, 3 when a limit cut a search, or a
+        scenario shows too little.
 
     Raises:
         UnusableInput: the definition, its scenarios or the token cannot be used.
@@ -80,7 +81,7 @@ def check_definition(wanted: Wanted) -> int:
         sys.stderr.write(f"{write_reproducer(wanted.pytest, wanted.definition, broken[0])}\n")
     if broken:
         return COUNTEREXAMPLE
-    return CUT if any(answer.verdict == "cut" for answer in answers) else HELD
+    return HELD if all(answer.verdict == "holds" for answer in answers) else NO_ANSWER
 
 
 def _answers(wanted: Wanted, scenarios: Mapping[str, Scenario]) -> Iterator[Answer]:

@@ -263,7 +263,9 @@ def check(
       0  everything within the bound was looked at, and held
       1  a counterexample
       2  it could not be loaded
-      3  cut by a limit, with nothing found so far: no answer
+      3  no answer: cut by a limit, or everything held in a scenario that shows
+         too little: no saga completes, none is compensated, a function is
+         never asked
     """
     from amends.entrypoints.checks import Wanted, check_definition
 

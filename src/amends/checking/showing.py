@@ -1,0 +1,93 @@
+"""What a scenario in which every rule held did not show: ends that no saga reached, functions that nobody asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from amends.checking.blame import name_of
+from amends.checking.explore import Found
+from amends.checking.participants import OWN_REASON
+from amends.checking.stage import Stage
+from amends.core.definition import Saga, Step
+from amends.core.inbox import TOMBSTONE
+from amends.core.messages import Kind, Refused
+from amends.core.state import Compensated, Completed
+
+COMPLETED: Final = "completed"
+COMPENSATED: Final = "compensated"
+INSTEAD_MAX: Final = 3  # of what happened in place of an end: more is not read
+KINDS: Final = (Kind.DO, Kind.UNDO, Kind.PROBE)
+
+
+def missing(found: Found) -> tuple[str, ...]:
+    """What a search that held would have had to show, and did not: each in a line, with what happened in its place.
+
+    Nothing where the scenario says that it is meant (`Scenario.not_shown`), or where the definition has no such thing;
+    nor of a refusal on the way to which something must not be (`Scenario.never`).
+    """
+    stage, meant = found.moves.stage, {*found.moves.stage.scenario.not_shown}
+    if stage.scenario.never and any(_refused(stage)) and not any(_raised(stage)):
+        return ()  # it is about what must not be on the way to a refusal
+    return tuple(text for name, text in _all_missing(found, stage) if name not in meant)
+
+
+def did_not_run(stage: Stage) -> Iterator[str]:
+    """The functions of the definition that no search runs, since a model stands for them."""
+    for each in stage.steps.values():
+        if not each.is_local and not stage.models[each.service].runs_functions:
+            functions = (f"{kind.value} {name_of(function)}()" for kind, function in _functions(each))
+            yield f"{each.event} {', '.join(functions)}"
+
+
+def known_names(saga: Saga) -> tuple[str, ...]:
+    """Everything that a scenario may say is not shown."""
+    functions = (_named(each, kind) for each in saga.every_step() for kind, _ in _functions(each))
+    return COMPLETED, COMPENSATED, *functions
+
+
+def reaches(stage: Stage, end: type) -> bool:
+    """Whether a saga came to an end of that kind in any world."""
+    return any(isinstance(stage.runs[number].state, end) for number in range(len(stage.runs)))
+
+
+def _all_missing(found: Found, stage: Stage) -> Iterator[tuple[str, str]]:
+    if not reaches(stage, Completed):
+        yield COMPLETED, f"no saga ever completes{_instead(stage)}"
+    if not reaches(stage, Compensated) and any(each.undo for each in stage.steps.values()):
+        why = "" if found.faults else "; with one fault, somebody cancels"
+        yield COMPENSATED, f"none is ever compensated: nothing that can be undone was ever turned back{why}"
+    for each in stage.steps.values():
+        if each.is_local or stage.models[each.service].runs_functions:
+            for kind, function in _functions(each):
+                if (each.event, kind) not in stage.ran.tallies:
+                    yield _named(each, kind), f"{_named(each, kind)} ({name_of(function)}) is never asked"
+
+
+def _instead(stage: Stage) -> str:
+    """What was raised or refused, so that nothing went on."""
+    said = [*_raised(stage), *_refused(stage)]
+    told = [*dict.fromkeys(said)]
+    more = f"; and {len(told) - INSTEAD_MAX} more" if len(told) > INSTEAD_MAX else ""
+    return f"; instead, {'; '.join(told[:INSTEAD_MAX])}{more}" if told else ""
+
+
+def _raised(stage: Stage) -> Iterator[str]:
+    return (
+        f"{step}/{kind.value} raised {tally.text}" for (step, kind), tally in stage.ran.tallies.items() if tally.text
+    )
+
+
+def _refused(stage: Stage) -> Iterator[str]:
+    """What functions and models refused by themselves."""
+    for said in map(stage.messages.__getitem__, range(len(stage.messages))):
+        if isinstance(said.outcome, Refused) and said.kind is Kind.DO and said.outcome not in (OWN_REASON, TOMBSTONE):
+            yield f"{said.step}/do was refused: {said.outcome.reason or 'without a reason'}"
+
+
+def _functions(each: Step) -> Iterator[tuple[Kind, Callable[..., Any]]]:
+    return ((kind, function) for kind in KINDS if (function := each.function(kind)))
+
+
+def _named(each: Step, kind: Kind) -> str:
+    return f"{each.event}/{kind.value}"
