@@ -91,11 +91,11 @@ class Opening:
 
     @contextmanager
     def _every_failure_told(self) -> Iterator[None]:
-        """Whatever the start meets in the store, such as a damaged page: there is no engine, and so it is unusable."""
+        """Whatever the start meets, such as a damaged page, or a limit: there is no engine, and so it is unusable."""
         try:
             yield
-        except StoreError as error:
-            raise StoreUnusable(f"{self._url}: {error}") from error
+        except (StoreError, OSError) as error:  # the system has no descriptor left, or no thread
+            raise StoreUnusable(f"{self._url}: {getattr(error, 'strerror', None) or error}") from error
 
     def _pause_s(self, until: float, error: StoreInUse) -> float:
         """How long to wait before the store is tried again.

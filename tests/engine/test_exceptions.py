@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import amends
 from amends import (
     Backoff,
     Command,
@@ -250,3 +251,10 @@ def test_a_key_of_a_class_of_its_own_stops_nobody() -> None:
             assert (await running.result(Name(first.saga_id), PATIENCE_S)).saga_id == first.saga_id
 
     run(test())
+
+
+def test_a_transaction_that_writes_what_cannot_be_stored_raises_a_public_error() -> None:
+    """Nobody can catch by name what only the engine knows."""
+    with amends.open("memory:", sagas=[]) as engine, pytest.raises(ParticipantError, match="SEATS") as told:
+        engine.transact(lambda work: work.entities["SEATS"].update({"Hamlet": object()}))
+    assert type(told.value) is ParticipantError

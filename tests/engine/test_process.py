@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import os
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from typing import Any
 import pytest
 
 import amends
-from amends import Backoff, Completed, Done, Saga, StoreInUse, external, local
+from amends import Backoff, Completed, Done, Saga, StoreInUse, StoreUnusable, external, local
 from amends.adapters.memory import MemoryStore
+from amends.engine.shell import TURN_THREAD
 from amends.engine.thread import OneThread
 from tests.engine.test_engine import PATIENCE_S, engine, run
 
@@ -90,6 +92,54 @@ def test_an_engine_that_is_woken_as_its_loop_ends_ends_with_it() -> None:
         assert done
 
     run(test())
+
+
+@pytest.mark.parametrize("named", ["amends-loop", TURN_THREAD])
+def test_an_engine_that_gets_no_thread_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """A limit on processes is told as what it is; and once there is a thread again, the store opens."""
+    start = threading.Thread.start
+
+    def rationed(thread: threading.Thread) -> None:
+        if thread.name == named:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    opening = amends.open(f"sqlite:///{tmp_path / 'shop.db'}", sagas=[SAGA])
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", rationed)
+        with pytest.raises(StoreUnusable, match="can't start new thread"):
+            opening.__enter__()
+    with opening as engine:
+        assert engine.entity("NOTED", "1") is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_an_engine_that_gets_no_descriptor_cannot_be_opened(tmp_path: Path) -> None:
+    """Whichever descriptor is the one too many: it is told, and nothing else."""
+    done = ran(FEW_DESCRIPTORS, str(tmp_path / "shop.db"))
+    told = done.stdout.splitlines()
+    assert set(told) == {"StoreUnusable", "open"}, done.stdout + done.stderr
+    assert told[-1] == "open"
+
+
+FEW_DESCRIPTORS = """
+import gc, os, resource
+with amends.open(f"sqlite:///{sys.argv[1]}", sagas=[SAGA], clients={SAGA.step("SENT").service: None}):
+    pass
+free = os.open(os.devnull, os.O_RDONLY)
+os.close(free)
+for few in range(40):
+    gc.collect()  # a loop of asyncio that was made by half keeps a descriptor until then
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + few, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    try:
+        with amends.open(f"sqlite:///{sys.argv[1]}", sagas=[SAGA], clients={SAGA.step("SENT").service: None}):
+            print("open")
+            break
+    except Exception as error:
+        print(type(error).__name__)
+"""
 
 
 def test_what_is_entered_twice_is_left_twice(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from amends.core.step import Run
 from amends.engine.handle import Result, Started
 from amends.engine.logger import log
 from amends.engine.shell import CLOSED, OTHER_PROCESS, TURN_THREAD, Engine
+from amends.engine.thread import NoThread, begin
 from amends.engine.work import Work
 from amends.errors import AmendsError, EngineMisused, EngineStopped, ParticipantError
 from amends.generic import Wanted
@@ -53,7 +54,11 @@ class BlockingEngine:
 
     def __enter__(self) -> Self:
         """See `Engine.__aenter__`."""
-        self._thread.start()
+        try:
+            begin(self._thread)
+        except NoThread:
+            self._loop.close()
+            raise
         try:
             self._do(self._engine.__aenter__())
         except BaseException:

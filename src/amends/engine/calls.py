@@ -27,6 +27,7 @@ from amends.engine.hints import answer_codec
 from amends.engine.logger import log
 from amends.engine.places import LATE_MAX, Places
 from amends.engine.tasks import Hear, Task
+from amends.engine.thread import NoThread, begin
 from amends.engine.turn import Turn
 from amends.engine.values import storable
 from amends.ports import Clock
@@ -226,7 +227,7 @@ class Lane:
             codec = answer_codec(step, request.kind)
             return storable(outcome_of(answer, request), f"{request.step}/{request.kind.value}", codec)
         except NoThread as error:
-            return Unknown(str(error), taken_back=True, cause=error)
+            return Unknown(f"it was not asked: {error.strerror}", taken_back=True, cause=error)
         except BaseException as error:
             if is_interrupt(error) or call in self._ended or not is_current(call):
                 raise
@@ -288,10 +289,6 @@ def in_stretches(call: Awaitable[Any], blocks: Callable[[float], None]) -> Gener
             error = thrown
 
 
-class NoThread(Exception):
-    """No thread could be started, so that a request was certainly not sent."""
-
-
 def in_thread(
     returned: Callable[[], None], function: Callable[..., Any], *given: Any
 ) -> asyncio.Future[tuple[BaseException | None, Any]]:
@@ -326,8 +323,5 @@ def in_thread(
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(tell, error, answer)
 
-    try:
-        threading.Thread(target=call, name="amends-call", daemon=True).start()
-    except (RuntimeError, MemoryError) as error:
-        raise NoThread(f"it was not asked: {error}") from error
+    begin(threading.Thread(target=call, name="amends-call", daemon=True))
     return future

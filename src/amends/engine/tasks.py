@@ -16,6 +16,7 @@ from amends.core.messages import Answered, Decline, Input, Refused, worded
 from amends.core.step import Run
 from amends.engine.codec import Form
 from amends.engine.digests import digest_by_position, digest_of
+from amends.engine.entities import Unstorable
 from amends.engine.exceptions import answerable
 from amends.engine.flights import Flight
 from amends.engine.outside import refuse_unasked
@@ -322,6 +323,12 @@ class Transact(_Single):
             ParticipantError: that is something that would go on, or an exception; nothing is done then.
             Exception: whatever the function raises.
         """
+        try:
+            return self._answer(work)
+        except Unstorable as error:
+            raise ParticipantError(f"a transaction: {error}") from error
+
+    def _answer(self, work: Work) -> Any:
         answer = self.function(work)
         if inspect.isawaitable(answer) or isinstance(answer, AsyncGenerator | Generator | BaseException):
             raise ParticipantError(

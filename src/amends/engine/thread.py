@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import errno
 import os
 import threading
 from collections import deque
@@ -63,7 +64,7 @@ class OneThread:
         self._is_over = False
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        begin(self._thread)
         atexit.register(self.shutdown)
 
     def submit(self, function: Callable[[], Any], tell: Tell) -> None:
@@ -108,6 +109,22 @@ class OneThread:
                 self._wake.get()
             except BaseException as error:  # noqa: BLE001 - somebody sent it here, or nobody listens any more
                 sent = error
+
+
+class NoThread(OSError):
+    """No thread could be started."""
+
+
+def begin(thread: threading.Thread) -> None:
+    """Start a thread.
+
+    Raises:
+        NoThread: the process may have no more of them, or there is no memory for one.
+    """
+    try:
+        thread.start()
+    except (RuntimeError, MemoryError) as error:
+        raise NoThread(errno.EAGAIN, str(error) or "no memory for a thread") from error
 
 
 def settle(future: asyncio.Future[Any] | Future[Any], error: BaseException | None, answer: Any) -> None:

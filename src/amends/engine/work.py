@@ -242,7 +242,7 @@ class Work:
         """
         live = self.saga(saga_id)
         if live is None:
-            raise RequestRefused(f"there is no saga {saga_id!r}")
+            raise RequestRefused(f"there is no saga {shown(saga_id)}")
         if isinstance(live, Unreadable):
             raise RequestRefused(f"saga {saga_id!r} cannot be read: {live.why}")
         return live
@@ -295,7 +295,7 @@ class Work:
             RequestRefused: the request cannot be stored.
         """
         if not saga_id or "/" in saga_id or not saga_id.isprintable():  # a "/" parts a key
-            raise RequestRefused(f"{saga_id!r} is no id of a saga: give printable text without '/'")
+            raise RequestRefused(f"{shown(saga_id)} is no id of a saga: give printable text without '/'")
         return self._started_as(form, saga_id, request)
 
     def _started_as(self, form: Form, saga_id: str, request: Any) -> Run:
@@ -418,9 +418,9 @@ class Work:
             return None
         if isinstance(row, Unreadable):
             self.put_aside(row)
-            raise RequestRefused(f"client key {key!r} cannot be read: {row.why}")
+            raise RequestRefused(f"client key {shown(key)} cannot be read: {row.why}")
         if row.request != digest and (earlier is None or row.request != earlier()):
-            raise KeyReused(f"client key {key!r} stands for another request; give every request a key of its own")
+            raise KeyReused(f"client key {shown(key)} stands for another request; give every request a key of its own")
         return row.answer
 
     def remember(self, key: str, digest: str, answer: Any, saga_id: str = "") -> None:
