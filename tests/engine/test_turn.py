@@ -448,6 +448,7 @@ class Troubled(MemoryStore):
         super().__init__()
         self.troubles: list[Exception] = []
         self.troubles_after: dict[int, Exception] = {}
+        self.interruptions: list[Exception] = []
 
     def commit(self, changes: Changes) -> None:
         """Commit, unless there is trouble."""
@@ -456,6 +457,8 @@ class Troubled(MemoryStore):
         if changes.block.number in self.troubles_after:
             raise self.troubles_after[changes.block.number]
         super().commit(changes)
+        if self.interruptions:
+            raise self.interruptions.pop()
 
 
 def test_a_full_store_refuses_the_whole_turn_and_goes_on_later() -> None:
@@ -484,6 +487,17 @@ def test_no_space_in_the_middle_of_a_batch_that_is_taken_apart_is_told_of_the_re
     assert isinstance(first.state, Completed)
     assert (type(second), type(third)) == (StoreFull, StoreFull)
     assert [entity(store, f"MARKED/{seats}") for seats in (1, 2)] == ['"1"', None]
+
+
+def test_what_is_interrupted_after_its_commit_is_not_carried_out_a_second_time() -> None:
+    """A library may send its time limit into the thread at any moment: what is stored is stored, the engine stops."""
+    store = Troubled()
+    life = Life(store, tickets())
+    store.interruptions = [TimeoutError("a limit of some library")]
+    with pytest.raises(StoreFailed, match="a limit of some library"):
+        life.begin(Buy("Hamlet", 2))
+    assert entity(store, "SEATS/Hamlet") == "8"
+    assert store.head().number == 1
 
 
 def _seats(buy: Buy) -> str:
