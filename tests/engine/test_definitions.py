@@ -77,10 +77,16 @@ def test_a_constraint_of_a_type_holds_at_the_door() -> None:
 
 
 @pytest.mark.parametrize("kind", [Fraction, complex, object, list[Fraction], dict[str, Fraction | None]], ids=str)
-def test_a_type_that_this_engine_cannot_read_back_is_refused_at_open(kind: Any) -> None:
-    """The core can tell of a class of one's own when the saga is built, and the engine of the others."""
-    with pytest.raises(DefinitionError, match=r"cannot be read back from JSON: .* is of no kind that JSON is read as"):
-        Life(MemoryStore(), Saga("s", kind, [external("SENT", nothing, pivot=True)]))
+def test_a_type_that_no_engine_can_read_back_is_refused_when_the_saga_is_built(kind: Any) -> None:
+    """Without the package that an engine needs, and before one is opened."""
+    with pytest.raises(DefinitionError, match=r"saga 's': request.* which cannot be stored; give"):
+        Saga("s", kind, [external("SENT", nothing, pivot=True)])
+
+
+def test_a_type_that_this_engine_cannot_read_back_is_refused_at_open() -> None:
+    """What only it knows: two texts of a union, of which JSON does not tell which one is meant."""
+    with pytest.raises(DefinitionError, match="cannot be read back from JSON"):
+        Life(MemoryStore(), Saga("s", str | bytes, [external("SENT", nothing, pivot=True)]))
 
 
 def test_what_is_not_there_is_named_with_what_is() -> None:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic
 
-from amends.core.messages import Call, Kind, Refused
-from amends.declared import accepts, faults_of_entity, faults_of_type, is_plain
+from amends.core.messages import Call, Changed, Done, Kind, Refused
+from amends.declared import accepts, faults_of_answer, faults_of_entity, faults_of_type, is_plain
 from amends.errors import DefinitionError
 from amends.generic import Asked_contra, Body, Body_contra, Form
 
@@ -413,6 +413,7 @@ def _faults_of_functions(step: Any) -> Iterator[str]:
             yield f"{name} is {function!r:.60}; it must take {shape}, and be hashable"
         if step.is_local:
             yield from faults_of_entity(function, f"{name}: the entity")
+        yield from faults_of_answer(function, f"{name}: the answer", (Done, Changed))
         if step.is_local and not any(is_plain(function, count) for count in counts):
             yield f"{name} is async, or yields; a local step is a pure function: make it plain, or it external(...)"
     if step.is_local and not is_plain(step.entity, 1):
