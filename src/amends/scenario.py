@@ -6,10 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from amends.core.definition import Saga
+from amends.core.definition import Command, Saga
 
 Given = Mapping[str, Mapping[str, Any]]
 """Service, then id, to entity."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Under:
+    """A request of a scenario that runs under a definition of its own: another saga, or another version.
+
+    Attributes:
+        saga: the definition.
+        request: what it is to do.
+    """
+
+    saga: Saga
+    request: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,7 +32,8 @@ class Scenario:
     Attributes:
         saga: the definition.
         given: entities that exist at the start: service, then id, to entity.
-        requests: one saga runs for each, all at the same time.
+        requests: one saga runs for each, all at the same time; `Under` names another definition. Where there are none,
+            `prepare` builds one for each that is `asked`, from the entities of the start.
         models: of the outside worlds, by service; `amends.checking.honours_keys` where none is named.
         never: what must not be, at any moment: functions of the entities that give true, or a text that says what is
             wrong, when it is.
@@ -32,6 +46,7 @@ class Scenario:
             said to a saga that waits for one.
         not_shown: what is not meant to happen in it, so that a check is green without: ``completed``, ``compensated``,
             or a function that nobody asks, as ``CARD_CHARGED/undo``.
+        commands: changes that come at any moment, once each, and are no steps: command, entity's id, body.
     """
 
     saga: Saga
@@ -44,3 +59,4 @@ class Scenario:
     alike: Mapping[str, Callable[[Any], object]] = field(default_factory=dict)
     operators: bool = False
     not_shown: Sequence[str] = ()
+    commands: Sequence[tuple[Command, str, Any]] = ()

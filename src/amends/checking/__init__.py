@@ -24,7 +24,7 @@ from amends.checking.models import (
     loses_replies,
     without_keys,
 )
-from amends.scenario import Scenario
+from amends.scenario import Scenario, Under
 
 if TYPE_CHECKING:
     from amends.checking.api import check
@@ -50,6 +50,7 @@ __all__ = [
     "Scenario",
     "Simulated",
     "SimulationFailed",
+    "Under",
     "adapter",
     "answers_later",
     "check",

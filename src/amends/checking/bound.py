@@ -67,11 +67,11 @@ def _entities(stage: Stage) -> str:
 
 
 def _on_purpose(stage: Stage) -> Iterator[str]:
-    for each in stage.steps.values():
+    for each in stage.steps:
         if each.leaves:
             left = dict.fromkeys(_left_by(stage, each))
             yield f"{each.event} leaves {', '.join(left)}" if left else f"{each.event} leaves a part"
-        if each.event in stage.questions:
+        if each in stage.questions:
             yield f"{each.event} only asks"
         if each.at_least_once:
             yield f"{each.event} may happen more than once"
@@ -79,7 +79,7 @@ def _on_purpose(stage: Stage) -> Iterator[str]:
 
 def _left_by(stage: Stage, each: Step) -> Iterator[str]:
     assert each.leaves is not None, "asked of a step that leaves something"
-    for saga, request in enumerate(stage.scenario.requests):
+    for saga, request in enumerate(stage.requests):
         if cell := stage.cell_of.get((saga, each.event)):
             with suppress(Exception):  # one that needs the entity leaves what nobody can say beforehand
                 yield f"{'/'.join(cell)} {in_words(each.leaves(None, request))}"

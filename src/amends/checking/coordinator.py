@@ -51,7 +51,7 @@ class Coordinator:
             return
         flying = {other[:3] for other in map(self.stage.messages.__getitem__, world.flight)}
         for member, kind in asked(run.state):
-            event = self.stage.saga.groups[at.group][member].event
+            event = run.saga.groups[at.group][member].event
             cost = int((saga, event, kind) in flying)
             if cost <= world.faults:
                 less = world._replace(faults=world.faults - cost)
@@ -107,7 +107,7 @@ class Coordinator:
             at = underway(run.state)
             for member, kind in [*asked(run.state)]:
                 assert at is not None, "who is asked is under way"
-                said = TimedOut(self.stage.saga.groups[at.group][member].event, kind)
+                said = TimedOut(run.saga.groups[at.group][member].event, kind)
                 number, sends, broken = self.stepped(saga, world.runs[saga], said, SOON_MS)
                 world = world._replace(runs=put(world.runs, saga, number), flight=add(world.flight, sends))
                 if broken:

@@ -26,7 +26,7 @@ def document_of(answer: Answer) -> dict[str, Any]:
         "bound": {
             "steps": len(found.moves.stage.steps),
             "sagas": len(found.moves.stage.ids),
-            "requests": [told(request) for request in answer.scenario.requests],
+            "requests": [told(request) for request in found.moves.stage.requests],
             "entities": {
                 f"{service}/{key}": told(entity)
                 for service, owned in answer.scenario.given.items()

@@ -87,7 +87,7 @@ class Independent:
         numbers: dict[object, int] = {}
         spots = {}
         for saga in range(len(self.stage.ids)):
-            for each in self.stage.steps.values():
+            for each in self.stage.steps_of[saga].values():
                 place: object = self.stage.cell_of.get((saga, each.event), (each.service,))
                 if not each.is_local and self.stage.models[each.service].keyed:
                     place = (saga, each.event)
@@ -126,7 +126,7 @@ class Independent:
                 same_step, other_group = other.step == about.step, self._group(other) != self._group(about)
                 if same_step or (other.spot != NOWHERE and (other_group or other.spot == about.spot)):
                     return False
-        group = self.stage.saga.groups[self._group(about)]
+        group = self.stage.sagas[about.saga].groups[self._group(about)]
         shared = sum(self.spots[about.saga, each.event] == about.spot for each in group) > 1
         return not shared and not self._is_contended(world, about.saga, about.spot, flight)
 
@@ -135,11 +135,11 @@ class Independent:
         at = underway(state)
         if at is None or at.group != self._group(about):
             return False
-        group = self.stage.saga.groups[at.group]
+        group = self.stage.sagas[about.saga].groups[at.group]
         return any(group[member].event == about.step and kind is about.kind for member, kind in asked(state))
 
     def _group(self, about: About) -> int:
-        return self.stage.group_of[about.step]
+        return self.stage.groups_of[about.saga][about.step]
 
     def _is_contended(self, world: World, saga: int, spot: int, flight: list[tuple[int, About]]) -> bool:
         """Whether another saga may still touch a spot."""
@@ -152,12 +152,12 @@ class Independent:
         key = (saga, run)
         if key not in self._reached:
             state = self.stage.runs[run].state
-            at, groups = underway(state), self.stage.saga.groups
+            at, groups = underway(state), self.stage.sagas[saga].groups
             if at is None:
                 groups = ()
             elif isinstance(at, Backward):
                 groups = groups[: at.group + 1]
-            elif at.group > self.stage.saga.pivot:
+            elif at.group > self.stage.sagas[saga].pivot:
                 groups = groups[at.group :]
             self._reached[key] = frozenset(self.spots[saga, each.event] for group in groups for each in group)
         return self._reached[key]
@@ -172,7 +172,7 @@ class Independent:
         numbers = tuple(number for number, _ in mine)
         flying = {(about.step, about.kind) for _, about in mine}
         at = underway(self.stage.runs[run].state)
-        group = self.stage.saga.groups[at.group] if at else ()
+        group = self.stage.sagas[saga].groups[at.group] if at else ()
         waits = [(group[member].event, kind) for member, kind in asked(self.stage.runs[run].state)]
         if not flying.issuperset(waits):
             return First(numbers, saga)

@@ -81,7 +81,7 @@ class Moves:
 
         Where a step promises too short a time, the probe comes before that.
         """
-        each = self.stage.steps[probe.step]
+        each = self.stage.steps_of[probe.saga][probe.step]
         if self.stage.models[each.service].settles_late(each):
             return False
         flying = (self.stage.messages[number] for number in world.flight)

@@ -76,7 +76,7 @@ class Outside:
         sagas = [saga for saga, is_completed in enumerate(completed) if is_completed]
         others = [saga for saga in range(len(completed)) if saga not in sagas]
         found: dict[Hashable, Books] = {}
-        for way in self._ways(world, service, {saga: self._all(service) for saga in sagas}, again):
+        for way in self._ways(world, service, {saga: self._all(saga, service) for saga in sagas}, again):
             if way.refused:
                 continue
             for books in self._with_what_is_left(service, way.books, others):
@@ -85,7 +85,7 @@ class Outside:
 
     def _with_what_is_left(self, service: str, books: Books, sagas: list[int]) -> Iterator[Books]:
         """The books, with each part of what compensated sagas leave there on purpose: they may not have come so far."""
-        leaving = [(saga, each) for saga in sagas for each in self._steps(service) if each.leaves]
+        leaving = [(saga, each) for saga in sagas for each in self._steps(saga, service) if each.leaves]
         for some in _subsets(leaving):
             after = books
             for saga, each in some:
@@ -98,7 +98,7 @@ class Outside:
         for saga in range(len(world.runs)):
             heard = self.stage.run(world, saga).answers
             way = Told(self.stage.models[service].start, {})
-            for each in self._steps(service):
+            for each in self._steps(saga, service):
                 before = way.books
                 done = next(self._asked(world, saga, (each, Kind.DO), way), None)
                 if done is None or (saga, each.event) in done.refused:
@@ -134,7 +134,7 @@ class Outside:
 
     def _together(self, world: World, service: str, completed: list[bool], again: int) -> dict[Hashable, Books]:
         found: dict[Hashable, Books] = {}
-        asked = [self._all(service) if is_completed else self._back(service) for is_completed in completed]
+        asked = [(self._all if ended else self._back)(saga, service) for saga, ended in enumerate(completed)]
         count = 1
         for each in asked:
             count *= len(each)
@@ -146,14 +146,14 @@ class Outside:
             found.setdefault(frozen(way.books), way.books)
         return found
 
-    def _all(self, service: str) -> list[list[Ask]]:
-        return [[(each, Kind.DO) for each in self._steps(service)]]
+    def _all(self, saga: int, service: str) -> list[list[Ask]]:
+        return [[(each, Kind.DO) for each in self._steps(saga, service)]]
 
-    def _back(self, service: str) -> list[list[Ask]]:
+    def _back(self, saga: int, service: str) -> list[list[Ask]]:
         """What a compensated saga may have asked for: everything up to a step, and all of it back."""
-        before: list[Step] = []
+        definition, before = self.stage.sagas[saga], list[Step]()
         ways: list[list[Ask]] = [[]]
-        for group in self.stage.saga.groups[: self.stage.saga.pivot + 1]:
+        for group in definition.groups[: definition.pivot + 1]:
             here = [each for each in group if each.service == service]
             for done in _subsets(here):
                 for undone in _subsets([each for each in here if each not in done]):
@@ -190,14 +190,14 @@ class Outside:
     def _asked(self, world: World, saga: int, ask: Ask, way: Told) -> Iterator[Told]:
         """What may come of one request, but for faults."""
         each, kind = ask
-        name, place = self.stage.ids[saga], self.stage.group_of
+        name, place = self.stage.ids[saga], self.stage.groups_of[saga]
         known = {**self.stage.run(world, saga).answers, **{e: a for (s, e), a in way.answers.items() if s == saga}}
         before = {event: answer for event, answer in known.items() if place[event] < place[each.event]}
         answer = way.answers.get((saga, each.event)) if kind is Kind.UNDO else None
         call = Call(key_of(name, each, kind), 1, before, answer)
         request = Request(name, each.event, kind, self.stage.requests[saga], call)
         for reply in self.stage.models[each.service].replies(way.books, request, each):
-            said = self.stage.trip.outcome(each.event, kind, reply.later or reply.outcome or Unknown())
+            said = self.stage.trips[saga].outcome(each.event, kind, reply.later or reply.outcome or Unknown())
             if reply.is_fault or reply.attempt > 1 or not isinstance(said, Done | Refused):
                 continue
             if isinstance(said, Refused):
@@ -207,8 +207,8 @@ class Outside:
             else:
                 yield way._replace(books=reply.books)
 
-    def _steps(self, service: str) -> list[Step]:
-        return [each for each in self.stage.steps.values() if each.service == service and not each.is_local]
+    def _steps(self, saga: int, service: str) -> list[Step]:
+        return [each for each in self.stage.steps_of[saga].values() if each.service == service and not each.is_local]
 
     def _seen(self, service: str, books: Books) -> Hashable:
         view = self.stage.models[service].view

@@ -55,12 +55,12 @@ class Participants:
     def asked(self, world: World, message: Message, number: int) -> Iterator[Next]:
         """A request arrives; `world` is without it."""
         try:
-            if self.stage.steps[message.step].is_local:
+            if self.stage.steps_of[message.saga][message.step].is_local:
                 yield self._acted(world, message, number)
             else:
                 yield from self._asked_outside(world, message, number)
         except Raised as raised:
-            what = "acts" if self.stage.steps[message.step].is_local else "acts outside"
+            what = "acts" if self.stage.steps_of[message.saga][message.step].is_local else "acts outside"
             yield Next(Move(what, message.saga, message.step, message.kind, "raises"), world, raised.broken)
 
     def failing(self, world: World, message: Message) -> Iterator[Next]:
@@ -68,8 +68,8 @@ class Participants:
         about = (message.saga, message.step, message.kind)
         failed = message._replace(call=None, outcome=Unknown("failed"))
         yield Next(Move("fails", *about, cost=1), self.stage.flying(world, failed))
-        each = self.stage.steps[message.step]
-        if message.kind is Kind.DO and each.is_local and self.stage.group_of[each.event] <= self.stage.saga.pivot:
+        each = self.stage.steps_of[message.saga][message.step]
+        if message.kind is Kind.DO and each.is_local and self.stage.beyond(message) <= 0:
             place = self.stage.inbox_at[message.saga, each.event]
             inbox = self.stage.inboxes[world.inboxes[place]]
             if not inbox.answers:
@@ -80,7 +80,7 @@ class Participants:
 
     def _acted(self, world: World, message: Message, number: int) -> Next:
         """A local participant receives a request, by the inbox rule."""
-        each, about = self.stage.steps[message.step], (message.saga, message.step)
+        each, about = self.stage.steps_of[message.saga][message.step], (message.saga, message.step)
         if broken := self.stage.raised.get(about):
             raise Raised(broken)
         cell = self.stage.cell_at[self.stage.cell_of[about]]
@@ -101,7 +101,7 @@ class Participants:
         return Next(move, after, broken or self._out_of_order(after, message, self.stage.inboxes[before], now))
 
     def _receive(self, inbox: Inbox, cell: int, kept: int, message: Message) -> tuple[int, int, int, Broken | None]:
-        each, entity = self.stage.steps[message.step], self.stage.entities[kept]
+        each, entity = self.stage.steps_of[message.saga][message.step], self.stage.entities[kept]
         calls: list[Any] = []
         watched = replace(each, action=_watched(each.action, calls), undo=each.undo and _watched(each.undo, calls))
         request = self.stage.request(message)
@@ -140,7 +140,7 @@ class Participants:
         """Nobody but an operator can go on from there."""
         if message.kind is Kind.UNDO:
             return Broken("a compensation is refused", text)
-        is_behind = message.kind is Kind.DO and self.stage.group_of[message.step] > self.stage.saga.pivot
+        is_behind = message.kind is Kind.DO and self.stage.beyond(message) > 0
         return Broken("a step behind the pivot is refused", text) if is_behind else None
 
     def _out_of_order(self, world: World, message: Message, before: Inbox, after: Inbox) -> Broken | None:
@@ -161,17 +161,16 @@ class Participants:
         return self._not_reverse(world, message)
 
     def _not_reverse(self, world: World, message: Message) -> Broken | None:
-        for later in self.stage.steps.values():
-            if self.stage.group_of[later.event] > self.stage.group_of[message.step] and self.stage.stands(
-                world, message.saga, later
-            ):
+        place = self.stage.groups_of[message.saga]
+        for later in self.stage.steps_of[message.saga].values():
+            if place[later.event] > place[message.step] and self.stage.stands(world, message.saga, later):
                 text = f"{self.stage.ids[message.saga]}: {message.step} was undone while {later.event} stands"
                 return Broken("compensations run in reverse order", text)
         return None
 
     def _asked_outside(self, world: World, message: Message, number: int) -> Iterator[Next]:
         """A system outside gets a request; each thing that it may do is a move."""
-        each = self.stage.steps[message.step]
+        each = self.stage.steps_of[message.saga][message.step]
         place = self.stage.book_at[each.service]
         key = (world.books[place], number)
         if key not in self._replied:
@@ -203,16 +202,16 @@ class Participants:
     def _refused_outside(self, answers: tuple[int, ...], message: Message) -> Broken | None:
         for said in (self.stage.messages[number].outcome for number in answers):
             if isinstance(said, Refused):
-                text = f"{_name(self.stage.steps[message.step], message.kind)} refused: {said.reason}"
+                text = f"{_name(self.stage.steps_of[message.saga][message.step], message.kind)} refused: {said.reason}"
                 return self._must_not_refuse(message, text)
         return None
 
     def _is_first(self, world: World, message: Message) -> bool:
         """Whether an action can have been asked once only."""
         at = underway(self.stage.run(world, message.saga).state)
-        group = self.stage.saga.groups[at.group] if at else ()
+        group = self.stage.sagas[message.saga].groups[at.group] if at else ()
         members = zip(group, at.members if at else (), strict=True)
-        return message.kind is Kind.DO and (self.stage.steps[message.step], Status.SENT) in members
+        return message.kind is Kind.DO and (self.stage.steps_of[message.saga][message.step], Status.SENT) in members
 
     def _replies(self, each: Step, message: Message, books: int) -> Iterator[Replied]:
         """What a model says; it is handed copies, and told when it changes them in place."""

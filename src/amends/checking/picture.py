@@ -74,7 +74,7 @@ class Timeline:
         self.signs = signs
         self.width = width
         self.saga = max(map(width_of, stage.ids)) + 2 if len(stage.ids) > 1 else 0
-        self.step = max(map(width_of, stage.steps)) + 2
+        self.step = max(width_of(each.event) for each in stage.steps) + 2
         self.wire = LEFT + self.saga + self.step + KIND
         self.right = self.wire + ARROW + 2
         self.has_room = width - self.right >= RIGHT_MIN

@@ -92,7 +92,7 @@ class Rest:
         owed = run.outstanding()
         forward = isinstance(at, Forward) and at.group >= run.saga.pivot
         forward = forward or (at is None and any(name.endswith("/do") for name in owed))
-        for each in self.stage.steps.values():
+        for each in self.stage.steps_of[saga].values():
             stands, name = self.stage.stands(world, saga, each), f"{each.event}/{'do' if forward else 'undo'}"
             if stands is not None and (stands == 0 if forward else stands > 0) and name not in owed:
                 text = f"{self.stage.ids[saga]} is left to an operator, who is told of {owed}, and not of {name}"
@@ -102,7 +102,7 @@ class Rest:
     def _wrong_effects(self, world: World, saga: int, *, completed: bool) -> Broken | None:
         """All or nothing: what stands of each step, by the participants' books, not by ours."""
         name, ended = self.stage.ids[saga], "completed" if completed else "compensated"
-        for each in self.stage.steps.values():
+        for each in self.stage.steps_of[saga].values():
             stands = self.stage.stands(world, saga, each)
             enough = stands is not None and stands >= 1 if each.at_least_once else stands == 1
             if stands is not None and not (enough if completed else stands == 0):
@@ -120,7 +120,7 @@ class Rest:
         return None
 
     def _steps_on(self, saga: int, cell: tuple[str, str]) -> Iterator[Step]:
-        return (each for each in self.stage.local_steps if self.stage.cell_of.get((saga, each.event)) == cell)
+        return (each for each in self.stage.local_steps[saga] if self.stage.cell_of.get((saga, each.event)) == cell)
 
     def _wrong_alone(self, world: World, place: int, cell: tuple[str, str], completed: bool) -> Broken | None:
         """A saga that ran alone and was compensated: everything is as before, but for what is left on purpose."""

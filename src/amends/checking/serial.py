@@ -111,11 +111,11 @@ class Serial:
         done: dict[int, tuple[Step, ...]] = {}
         answers: dict[int, dict[str, Any]] = {}
         for saga in sagas:
-            inboxes = {each.event: stage.inbox(world, saga, each.event) for each in stage.local_steps}
+            inboxes = {each.event: stage.inbox(world, saga, each.event) for each in stage.local_steps[saga]}
             if completed[saga]:
                 answers[saga] = dict(stage.run(world, saga).answers)
                 answers[saga] |= {event: _answer(dict(kept.answers)) for event, kept in inboxes.items()}
-            elif acted := tuple(each for each in stage.local_steps if inboxes[each.event].done):
+            elif acted := tuple(each for each in stage.local_steps[saga] if inboxes[each.event].done):
                 done[saga] = acted
         cells = {cell: stage.entities[number] for cell, number in zip(stage.cells, world.cells, strict=True)}
         return Ended(tuple(saga for saga in sagas if completed[saga]), done, answers, cells)
@@ -165,7 +165,7 @@ class Serial:
         if not part.whole:
             return iter([()])
         ways = []
-        for group in self.stage.saga.groups:
+        for group in self.stage.sagas[part.saga].groups:
             members = [each for each in group if each.is_local]
             cells = {self._cell(part.saga, each) for each in members}
             ways.append([*permutations(members)] if len(cells) < len(members) else [tuple(members)])
@@ -186,10 +186,10 @@ class Serial:
     ) -> Iterator[Played]:
         """Carry out a completed saga on entities, step by step; what is outside answers as it did."""
         saga_id, body = self.stage.ids[part.saga], self.stage.requests[part.saga]
-        answers = {event: said for event, said in known.items() if not self.stage.steps[event].is_local}
+        answers = {event: said for event, said in known.items() if not self.stage.steps_of[part.saga][event].is_local}
         for each in steps:
             cell = self._cell(part.saga, each)
-            before = {event: said for event, said in answers.items() if self._is_before(event, each)}
+            before = {event: said for event, said in answers.items() if self._is_before(part.saga, event, each)}
             request = Request(saga_id, each.event, Kind.DO, body, Call(key_of(saga_id, each, Kind.DO), 1, before))
             was = cells[cell]
             try:
@@ -200,8 +200,8 @@ class Serial:
             if isinstance(said, Done) and said.answer is not None:
                 answers[each.event] = said.answer
 
-    def _is_before(self, event: str, each: Step) -> bool:
-        return self.stage.group_of[event] < self.stage.group_of[each.event]
+    def _is_before(self, saga: int, event: str, each: Step) -> bool:
+        return self.stage.groups_of[saga][event] < self.stage.groups_of[saga][each.event]
 
     def _differs(self, played: Played, known: Mapping[str, Any]) -> bool:
         event, said = played.step.event, played.said

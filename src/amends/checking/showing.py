@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from amends.checking.blame import name_of
@@ -34,16 +34,17 @@ def missing(found: Found) -> tuple[str, ...]:
 
 def did_not_run(stage: Stage) -> Iterator[str]:
     """The functions of the definition that no search runs, since a model stands for them."""
-    for each in stage.steps.values():
+    for each in stage.steps:
         if not each.is_local and not stage.models[each.service].runs_functions:
             functions = (f"{kind.value} {name_of(function)}()" for kind, function in _functions(each))
             yield f"{each.event} {', '.join(functions)}"
 
 
-def known_names(saga: Saga) -> tuple[str, ...]:
+def known_names(sagas: Iterable[Saga]) -> tuple[str, ...]:
     """Everything that a scenario may say is not shown."""
-    functions = (_named(each, kind) for each in saga.every_step() for kind, _ in _functions(each))
-    return COMPLETED, COMPENSATED, *functions
+    steps = (each for saga in sagas for each in saga.every_step())
+    functions = (_named(each, kind) for each in steps for kind, _ in _functions(each))
+    return COMPLETED, COMPENSATED, *dict.fromkeys(functions)
 
 
 def reaches(stage: Stage, end: type) -> bool:
@@ -54,10 +55,10 @@ def reaches(stage: Stage, end: type) -> bool:
 def _all_missing(found: Found, stage: Stage) -> Iterator[tuple[str, str]]:
     if not reaches(stage, Completed):
         yield COMPLETED, f"no saga ever completes{_instead(stage)}"
-    if not reaches(stage, Compensated) and any(each.undo for each in stage.steps.values()):
+    if not reaches(stage, Compensated) and any(each.undo for each in stage.steps):
         why = "" if found.faults else "; with one fault, somebody cancels"
         yield COMPENSATED, f"none is ever compensated: nothing that can be undone was ever turned back{why}"
-    for each in stage.steps.values():
+    for each in stage.steps:
         if each.is_local or stage.models[each.service].runs_functions:
             for kind, function in _functions(each):
                 if (each.event, kind) not in stage.ran.tallies:

@@ -9,6 +9,7 @@ from itertools import permutations
 from typing import Any
 
 from amends.checking.blame import Raised, blaming, name_of
+from amends.checking.cast import cast_of
 from amends.checking.models import Model, honours_keys
 from amends.checking.ran import Ran
 from amends.checking.trip import AsItIs, Trip
@@ -35,32 +36,45 @@ class Stage:
         """
         self.scenario = scenario
         self.saga = scenario.saga
-        self.trip = trip(self.saga)
+        cast = cast_of(scenario)
+        self.sagas = tuple(started.saga for started in cast)
+        trips = {saga: trip(saga) for saga in dict.fromkeys(self.sagas)}
+        self.trips = tuple(trips[saga] for saga in self.sagas)
         self.unreadable: list[str] = []
-        self.requests = tuple(self._read_back(self.trip.request, request) for request in scenario.requests)
-        count = len(scenario.requests)
-        self.ids = tuple(scenario.ids) or tuple(f"s{number}" for number in range(1, count + 1))
+        self.requests = tuple(
+            self._read_back(trip.request, started.request) for trip, started in zip(self.trips, cast, strict=True)
+        )
+        self.ids = tuple(started.saga_id for started in cast)
         self.runs: Interned[Run] = Interned()
         self.messages: Interned[Message] = Interned()
         self.entities: Interned[Any] = Interned()
         self.inboxes: Interned[Inbox] = Interned()
         self.books: Interned[Any] = Interned()
-        self.steps = {each.event: each for each in self.saga.every_step()}
-        self.group_of = {each.event: number for number, group in enumerate(self.saga.groups) for each in group}
-        self.local_steps = [each for each in self.steps.values() if each.is_local]
+        known = {saga: {each.event: each for each in saga.every_step()} for saga in trips}
+        self.steps_of = tuple(known[saga] for saga in self.sagas)
+        self.steps = tuple(dict.fromkeys(each for steps in known.values() for each in steps.values()))
+        self.groups_of = tuple(
+            {each.event: number for number, group in enumerate(saga.groups) for each in group} for saga in self.sagas
+        )
+        self.local_steps = tuple([each for each in steps.values() if each.is_local] for steps in self.steps_of)
         self.raised: dict[tuple[int, str], Broken] = {}
         self.cell_of = self._all_entities()
         self.cells = self._all_cells()
         self.models = self._all_models()
-        self.given = tuple(self._read_back(self.trip.entity, *cell, self._given(*cell)) for cell in self.cells)
+        self.given = tuple(
+            self._read_back(self._trip_of(cell[0]).entity, *cell, self._given(*cell)) for cell in self.cells
+        )
         self.cell_at = {cell: place for place, cell in enumerate(self.cells)}
         self.inbox_at = {
             (saga, each.event): place
-            for place, (saga, each) in enumerate((s, e) for s in range(count) for e in self.local_steps)
+            for place, (saga, each) in enumerate((s, e) for s, local in enumerate(self.local_steps) for e in local)
         }
         self.book_at = {service: place for place, service in enumerate(self.models)}
         self.ran = Ran()
-        self.questions = frozenset(each.event for each in self.steps.values() if self._is_question(each))
+        self.questions = frozenset(
+            each for saga, steps in enumerate(self.steps_of) for each in steps.values() if self._is_question(saga, each)
+        )
+        self._events = {saga: tuple(steps) for saga, steps in known.items()}
         self._swaps = self._all_swaps()
         self._stored: dict[tuple[int, int], int] = {}
         self._heard: dict[tuple[int, bool], int] = {}
@@ -69,7 +83,7 @@ class Stage:
         """The entity that each saga's local steps work on; what ``entity=`` raises breaks a rule once it is asked."""
         named = {}
         for saga, request in enumerate(self.requests):
-            for each in self.local_steps:
+            for each in self.local_steps[saga]:
                 assert each.entity is not None, "a local step has an entity"
                 who = f"{each.event}'s entity= ({name_of(each.entity)})"
                 try:
@@ -84,19 +98,28 @@ class Stage:
         return [*dict.fromkeys([*given, *self.cell_of.values()])]
 
     def _all_models(self) -> dict[str, Model]:
-        services = dict.fromkeys(each.service for each in self.steps.values() if not each.is_local)
+        services = dict.fromkeys(each.service for each in self.steps if not each.is_local)
         return {service: self.scenario.models.get(service) or honours_keys() for service in services}
 
-    def _is_question(self, each: Step) -> bool:
+    def _trip_of(self, service: str) -> Trip:
+        """There and back for an entity, by a definition that has its service."""
+        owning = zip(self.trips, self.local_steps, strict=True)
+        return next((trip for trip, local in owning if any(s.service == service for s in local)), self.trips[0])
+
+    def beyond(self, message: Message) -> int:
+        """How many groups the step of a message comes behind its saga's pivot; 0 for the pivot, less before it."""
+        return self.groups_of[message.saga][message.step] - self.sagas[message.saga].pivot
+
+    def _is_question(self, saga: int, each: Step) -> bool:
         """Whether a step changes nothing outside, so that nothing of it stands and nothing is to be undone."""
         if each.is_local or not self.requests:
             return each.asks
-        request, model = self.requests[0], self.models[each.service]
+        request, model, name = self.requests[saga], self.models[each.service], self.ids[saga]
         if only_asks(each, request):
             return True
         if not (model.runs_functions and undo_does_nothing(each)):
             return False
-        asked = Request(self.ids[0], each.event, Kind.DO, request, Call(key_of(self.ids[0], each, Kind.DO)))
+        asked = Request(name, each.event, Kind.DO, request, Call(key_of(name, each, Kind.DO)))
         start = deepcopy(model.start)
         try:
             return all(frozen(reply.books) == frozen(model.start) for reply in model.replies(start, asked, each))
@@ -122,7 +145,8 @@ class Stage:
         """
         given = cell, self.entities.number(entity)
         if given not in self._stored:
-            self._stored[given] = self.entities.number(self.trip.entity(*self.cells[cell], entity))
+            service, name = self.cells[cell]
+            self._stored[given] = self.entities.number(self._trip_of(service).entity(service, name, entity))
         return self._stored[given]
 
     def heard(self, message: Message, *, is_typed: bool = True) -> int:
@@ -138,13 +162,13 @@ class Stage:
         assert message.outcome is not None, "an answer has an outcome"
         given = self.messages.number(message), is_typed
         if given not in self._heard:
-            outcome = self.trip.outcome(message.step, message.kind, message.outcome, is_typed=is_typed)
+            outcome = self.trips[message.saga].outcome(message.step, message.kind, message.outcome, is_typed=is_typed)
             self._heard[given] = self.messages.number(message._replace(outcome=outcome))
         return self._heard[given]
 
     def first(self, faults: int) -> World:
         """The world in which every saga has just started and its first requests are on their way."""
-        started = [start(self.saga, name, request) for name, request in zip(self.ids, self.requests, strict=True)]
+        started = [start(*given) for given in zip(self.sagas, self.ids, self.requests, strict=True)]
         sends = [number for saga, (_, effects) in enumerate(started) for number in self.sent(saga, effects)]
         return World(
             tuple(self.kept(run) for run, _ in started),
@@ -181,7 +205,7 @@ class Stage:
             inbox = self.inbox(world, saga, each.event)
             return inbox.done - inbox.undone
         model = self.models[each.service]
-        if model.standing is None or each.event in self.questions:
+        if model.standing is None or each in self.questions:
             return None
         books = self.books[world.books[self.book_at[each.service]]]
         with blaming("a model raises", f"{each.service}'s standing= ({name_of(model.standing)})", f"of {told(books)}"):
@@ -190,7 +214,7 @@ class Stage:
     def request(self, message: Message) -> Request:
         """The request that a message carries."""
         assert message.call is not None, "a request has a call"
-        saga_id, each = self.ids[message.saga], self.steps[message.step]
+        saga_id, each = self.ids[message.saga], self.steps_of[message.saga][message.step]
         call = replace(message.call, key=key_of(saga_id, each, message.kind))
         return Request(saga_id, each.event, message.kind, self.requests[message.saga], call)
 
@@ -200,7 +224,7 @@ class Stage:
             each._replace(attempt=1, since_ms=0, acted_ms=0, at_ms=0, due_ms=0, error="") for each in run.waiting
         )
         deadline_ms = None if run.deadline_ms is None else 0
-        answers = {event: run.answers[event] for event in self.steps if event in run.answers}
+        answers = {event: run.answers[event] for event in self._events[run.saga] if event in run.answers}
         timeless = run._replace(waiting=waiting, trail=(), reason="", trouble="", number=0, deadline_ms=deadline_ms)
         return self.runs.number(timeless._replace(saga_id="", answers=answers))
 
@@ -219,9 +243,9 @@ class Stage:
     def _all_swaps(self) -> list[tuple[int, ...]]:
         """The renamings of sagas that change nothing: of equal requests, where nobody knows a saga by its name."""
         requests = self.requests
-        if not all(each.is_local and not _knows_names(each) for each in self.steps.values()):
+        if not all(each.is_local and not _knows_names(each) for each in self.steps):
             return []
-        same = [frozen(request) for request in requests]
+        same = [(saga, frozen(request)) for saga, request in zip(self.sagas, requests, strict=True)]
         renamings = permutations(range(len(requests)))
         return [way for way in renamings if all(same[old] == same[new] for old, new in enumerate(way))][1:]
 
@@ -230,11 +254,12 @@ class Stage:
         return min([world, *(self._renamed(world, way) for way in self._swaps)]) if self._swaps else world
 
     def _renamed(self, world: World, way: tuple[int, ...]) -> World:
-        count = len(self.local_steps)
         return world._replace(
             runs=tuple(world.runs[old] for old in way),
             flight=tuple(sorted(self.messages.number(_as(self.messages[number], way)) for number in world.flight)),
-            inboxes=tuple(n for old in way for n in world.inboxes[old * count : (old + 1) * count]),
+            inboxes=tuple(
+                world.inboxes[self.inbox_at[old, each.event]] for old in way for each in self.local_steps[old]
+            ),
         )
 
 

@@ -15,7 +15,7 @@ from amends.checking.models import Effect
 from amends.checking.stage import Stage
 from amends.checking.values import same
 from amends.checking.world import Message, Move, World, short
-from amends.core.definition import Step
+from amends.core.definition import Saga, Step
 from amends.core.inbox import TOMBSTONE
 from amends.core.messages import Kind
 from amends.core.state import Backward, Forward, NeedsOperator, State, asked, outstanding, word_for
@@ -97,7 +97,7 @@ def changes_between(stage: Stage, before: World, after: World) -> Iterator[Chang
 def standing(stage: Stage, world: World) -> Iterator[tuple[str, Step, int]]:
     """Each effect that stands, by the participants' own books: saga, step, how often."""
     for saga, name in enumerate(stage.ids):
-        for each in stage.steps.values():
+        for each in stage.steps_of[saga].values():
             with suppress(Raised):  # which is told as what is broken
                 if times := stage.stands(world, saga, each):
                     yield name, each, times
@@ -148,7 +148,7 @@ def _all_late(stage: Stage, before: World, move: Move) -> Counter[int]:
 
 
 def _where(stage: Stage, move: Move) -> str:
-    each = stage.steps[move.step]
+    each = stage.steps_of[move.saga][move.step]
     if each.entity is None:
         return each.service
     return "/".join(stage.cell_of.get((move.saga, move.step), (each.service,)))
@@ -193,23 +193,23 @@ def _flying(stage: Stage, seen: Seen) -> str:
 def _became(stage: Stage, seen: Seen) -> Iterator[tuple[str, str]]:
     for saga, name in enumerate(stage.ids):
         before, after = stage.run(seen.before, saga).state, stage.run(seen.after, saga).state
-        if words := _turn(stage, before, after):
+        if words := _turn(stage.sagas[saga], before, after):
             yield name, words
 
 
-def _turn(stage: Stage, before: State, after: State) -> str:
+def _turn(saga: Saga, before: State, after: State) -> str:
     if type(before) is type(after):
         return ""
     if isinstance(after, Backward):
         return "turns back" if isinstance(before, Forward) else "goes on undoing"
     if isinstance(after, NeedsOperator):
-        return f"needs an operator: {', '.join(outstanding(stage.saga, after))}"
+        return f"needs an operator: {', '.join(outstanding(saga, after))}"
     return word_for(after) if not any(asked(after)) else ""
 
 
 def _is_left(stage: Stage, cell: tuple[str, str], before: Any, after: Any) -> bool:
     for saga, request in enumerate(stage.requests):
-        for each in stage.local_steps:
+        for each in stage.local_steps[saga]:
             if each.leaves and stage.cell_of.get((saga, each.event)) == cell:
                 with suppress(Exception):  # which is told as what is broken
                     return same(each.leaves(deepcopy(before), request), after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from amends.checking.cast import definitions_of
 from amends.checking.showing import known_names
 from amends.errors import UnusableInput
 from amends.scenario import Scenario
@@ -24,16 +25,17 @@ def refuse_unusable(name: str, scenario: Scenario) -> None:
 
 
 def _faults(scenario: Scenario) -> Iterator[str]:
-    steps = [*scenario.saga.every_step()]
-    local = dict.fromkeys(each.service for each in steps if each.is_local)
+    steps = [each for saga in definitions_of(scenario) for each in saga.every_step()]
+    commanded = (command.service for command, _, _ in scenario.commands)
+    local = dict.fromkeys([*(each.service for each in steps if each.is_local), *commanded])
     outside = dict.fromkeys(each.service for each in steps if not each.is_local)
-    if not scenario.requests:
+    count = len(scenario.requests) or len(scenario.asked if scenario.saga.prepare else ())
+    if not count:
         yield "it has no requests, so nothing would run; give one for each saga"
-    if scenario.ids and len(set(scenario.ids)) != len(scenario.requests):
-        count = len(scenario.requests)
+    if scenario.ids and len(set(scenario.ids)) != count:
         yield f"it has {count} requests and ids={[*scenario.ids]!r}; give each request an id of its own, or none"
     for name in scenario.not_shown:
-        if name not in (known := known_names(scenario.saga)):
+        if name not in (known := known_names(definitions_of(scenario))):
             yield f"not_shown names {name!r}, which is none of: {', '.join(known)}"
     read = dict.fromkeys(scenario.given) if scenario.asked and scenario.saga.prepare else {}  # what `prepare` reads
     yield from _unknown("given", scenario.given, {**local, **read}, "local step")

@@ -18,7 +18,8 @@ from amends.core.waiting import milliseconds
 from amends.engine.codec import EntityForms, Form
 from amends.engine.values import text_of
 from amends.engine.versions import shape_row
-from amends.scenario import Scenario
+from amends.errors import UnusableInput
+from amends.scenario import Scenario, Under
 from amends.stored import Block, Changes, EntityRow
 
 EPOCH_MS: Final = 1_700_000_000_000  # when every schedule begins: some moment of November 2023
@@ -56,6 +57,10 @@ class Setting:
     def __init__(self, name: str, scenario: Scenario) -> None:
         self.name = name
         self.scenario = scenario
+        if scenario.commands or any(isinstance(each, Under) for each in scenario.requests):
+            raise UnusableInput(
+                f"{name}: requests under other definitions, and commands, are checked alone, not simulated"
+            )
         self.saga = scenario.saga
         self.raises: Raises | None = None
         self.steps = {each.event: each for each in self.saga.every_step()}
