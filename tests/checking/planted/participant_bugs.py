@@ -9,10 +9,12 @@ from typing import Any, Final, NamedTuple
 
 from amends.checking.adapters import adapter
 from amends.checking.models import Model, Reply, answers_later, forgets_keys, honours_keys, without_keys
+from amends.checking.trip import READ_BACK
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Refused, Request
 from amends.scenario import Scenario
 from tests.checking.cases import outside
+from tests.checking.cases.asked import CASES as ASKED_CASES
 
 
 class Buy(NamedTuple):
@@ -494,6 +496,7 @@ NO_UNDO = "a compensation is refused"
 NO_WAY = "a step behind the pivot is refused"
 
 OUTSIDE = {case.name: case for case in outside.CASES}
+ASKED: Final = {case.name: case for case in ASKED_CASES}
 MEANT = small(shelf(take, give_back), ship())
 PROBED_CARD = small(shelf(take, give_back), card(nothing, nothing, **PROBED), ship())
 
@@ -567,4 +570,10 @@ BUGS: Final = [
         UPDATE),
     Bug("a provider settles later than said", OUTSIDE["a-request-settles-later-than-said"].buggy,
         OUTSIDE["a-request-settles-later-than-said"].twin, 1, LEFT),
+    *(Bug(name, ASKED[name].written, ASKED[name].meant, 0, READ_BACK) for name in (
+        "a refund reads a field of an answer that nobody typed",
+        "an entity that nobody typed is a list after a restart",
+        "the keys of a dict are numbers",
+        "a later step reads a field of an answer that nobody typed",
+    )),
 ]  # fmt: skip
