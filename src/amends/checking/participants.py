@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from amends.checking.blame import Raised, blaming, name_of, what_was_raised
+from amends.checking.elsewhere import Reads, dependence, reading
 from amends.checking.models import Reply
 from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
@@ -15,6 +17,7 @@ from amends.checking.unrun import slip_of
 from amends.checking.values import frozen, same, told
 from amends.checking.world import Broken, Inbox, Message, Move, Next, World, add, put, short
 from amends.core.definition import Step, takes_call
+from amends.core.inbox import Inbox as Answers
 from amends.core.inbox import receive
 from amends.core.messages import Call, Done, Kind, Refused, Request, Unknown
 from amends.core.state import Status, underway
@@ -110,13 +113,16 @@ class Participants:
         handed = _copied(entity, request)
         try:
             answers, after, answer = receive(before, *handed, watched)
-            again = receive(before, *_copied(entity, request), watched)
+            again, reads = reading(lambda: receive(before, *_copied(entity, request), watched))
         except Exception as error:  # noqa: BLE001 - a user's decider may raise anything
             text = f"{_name(each, message.kind)} raised {what_was_raised(error)}; asked with {told(entity)}"
             return self.stage.inboxes.number(inbox), kept, -1, Broken("a decider raises", text)
         if calls:
             self.stage.ran.note(message.step, message.kind)
-        broken = _impure(each, (entity, request), handed, (after, answer), again[1:])
+        broken = _impure(each, (entity, request), handed, (after, answer), again[1:], reads)
+        if broken is None and calls:
+            asked_again = partial(_at_attempt, before, entity, request, watched)
+            broken = _dependent(each, message.kind, dependence(asked_again, (after, answer), reads))
         try:
             stored = self.stage.stored(cell, after)
             number = self.stage.heard(message._replace(call=None, outcome=answer))
@@ -291,8 +297,17 @@ def _spoilt(who: str, kept: Any, handed: Any) -> Broken | None:
     return Broken("books are not changed in place", text)
 
 
+def _at_attempt(before: Answers, entity: Any, request: Request, step: Step, attempt: int) -> Any:
+    entity, request = _copied(entity, request)
+    return receive(before, entity, replace(request, call=replace(request.call, attempt=attempt)), step)[1:]
+
+
+def _dependent(each: Step, kind: Kind, on: str) -> Broken | None:
+    return Broken("what differs between two calls does not matter", f"{_name(each, kind)} {on}") if on else None
+
+
 def _impure(
-    each: Step, given: tuple[Any, Request], handed: tuple[Any, Request], first: Any, second: Any
+    each: Step, given: tuple[Any, Request], handed: tuple[Any, Request], first: Any, second: Any, reads: Reads
 ) -> Broken | None:
     name = _name(each, given[1].kind)
     pairs = [(given[0], handed[0]), (given[1].body, handed[1].body), (given[1].call, handed[1].call)]
@@ -300,6 +315,7 @@ def _impure(
         if frozen(was) != frozen(became):
             return Broken("a decider is pure", f"{name} changed what it was given: {told(was)} became {told(became)}")
     if not same(first, second):
-        text = f"{name} gave {told(first)}, and {told(second)} for the same"
+        why = f"; it reads {reads}" if reads.words else ""
+        text = f"{name} gave {told(first)}, and {told(second)} for the same{why}"
         return Broken("a decider is deterministic", text)
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import Enum
@@ -109,9 +110,9 @@ def _parts_of(value: Any) -> tuple[Hashable, ...]:
 
 
 def told(value: Any) -> str:
-    """A value as a person reads it; one whose class gives it no text, by its fields, and nothing by its address."""
+    """A value as a person reads it: by its fields where its class has no text or hides some, never by its address."""
     kind: Any = type(value)
-    if kind.__repr__ is object.__repr__:
+    if kind.__repr__ is object.__repr__ or (is_dataclass(kind) and not all(each.repr for each in fields(kind))):
         return f"{kind.__qualname__}({', '.join(f'{name}={told(part)}' for name, part in fields_of(value))})"
     return ADDRESS.sub("", repr(value))
 

@@ -13,7 +13,7 @@ from amends.checking.trip import READ_BACK
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Refused, Request
 from amends.scenario import Scenario
-from tests.checking.cases import outside
+from tests.checking.cases import outside, verdicts
 from tests.checking.cases.asked import CASES as ASKED_CASES
 
 
@@ -576,4 +576,5 @@ BUGS: Final = [
         "the keys of a dict are numbers",
         "a later step reads a field of an answer that nobody typed",
     )),
+    *(Bug(case.name, case.buggy, case.twin, case.faults, case.rule) for case in verdicts.CASES),
 ]  # fmt: skip
