@@ -57,13 +57,13 @@ def command_line(*arguments: str | Path) -> Sequence[str]:
 
 
 def environment(**surroundings: str) -> dict[str, str]:
-    """Return this process's environment without what changes how Python writes, and plain."""
+    """Return this process's environment without what changes how Python writes, plain; the package is this one."""
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PYTHON", "LC_", "LANG", "FORCE_COLOR"))
     }
-    return inherited | PLAIN | surroundings
+    return inherited | PLAIN | {"PYTHONPATH": str(ROOT / "src")} | surroundings
 
 
 def batch(path: Path, *operations: object) -> Path:

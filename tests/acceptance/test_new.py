@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from amends import __version__
 from amends.entrypoints.starter import project_files
 from tests.acceptance.command import ROOT, Ran, amends, environment, process
 
@@ -23,25 +25,53 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "My-rooms"
 
 
-def pytest_in(project: Path) -> subprocess.CompletedProcess[str]:
+def python(project: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run our interpreter in a project."""
+    command = [sys.executable, "-B", "-W", "error", *words]
+    return subprocess.run(
+        command, cwd=project, env=environment(**more), capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def pytest_in(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the project's own tests."""
-    command = [sys.executable, "-B", "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    surroundings = environment(PYTHONPATH=str(ROOT / "src"))
-    return subprocess.run(command, cwd=project, env=surroundings, capture_output=True, text=True, check=False)
+    return python(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words)
 
 
 def test_its_tests_pass(project: Path) -> None:
-    """As they are."""
+    """As they are: the check, the simulation, and durable runs."""
     ran = pytest_in(project)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "3 passed" in ran.stdout
+    assert "5 passed" in ran.stdout
+
+
+def test_it_passes_the_type_checker(project: Path, tmp_path: Path) -> None:
+    """Strictly, its tests too; as its own metadata says, which name the files."""
+    ran = python(project, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), MYPYPATH=str(ROOT / "src"))
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    assert "6 source files" in ran.stdout
+
+
+def test_a_booking_waits_for_a_person_between_two_processes(project: Path) -> None:
+    """As its README tells: each command is a process of its own, and the file is all that is left of the one before."""
+    booked = python(project, "-m", "my_rooms", "book", "ada")
+    assert (booked.returncode, booked.stderr) == (0, "")
+    key = booked.stdout.split()[-1]
+    ran = process("sagas", "--db", "my_rooms.db", folder=project)
+    assert (ran.code, ran.err) == (0, "")
+    assert "HOST" in ran.out
+    answered = python(project, "-m", "my_rooms", "answer", key, "yes")
+    assert (answered.returncode, answered.stdout, answered.stderr) == (0, "booked\n", "")
+    unasked = python(project, "-m", "my_rooms", "answer", "nobody/HOST_AGREED/do", "yes")
+    assert (unasked.returncode, unasked.stdout, unasked.stderr.count("\n")) == (1, "", 1)
+    assert python(project, "-m", "my_rooms").stdout.startswith("python -m my_rooms book")
 
 
 def test_what_its_readme_tells_to_run_runs(project: Path) -> None:
     """Each `amends` line of it; the check holds."""
     lines = (project / "README.md").read_text("utf-8").splitlines()
     commands = [shlex.split(line, comments=True) for line in lines if line.startswith("amends ")]
-    assert [words[1] for words in commands] == ["check", "graph"]
+    assert [words[1] for words in commands] == ["check", "simulate", "graph"]
     for words in commands:
         ran = process(*words[1:], folder=project)
         assert (ran.code, ran.err) == (0, "")
@@ -56,11 +86,13 @@ def test_what_its_readme_tells_to_try_is_found(project: Path) -> None:
     whole = path.read_text("utf-8")
     try:
         lines = whole.splitlines(keepends=True)
-        path.write_text("".join(line for line in lines if "probe=" not in line and "settles_" not in line))
+        first = next(number for number, line in enumerate(lines) if "probe=find_charge" in line)
+        assert "settles_within_s=" in lines[first + 1]
+        path.write_text("".join(lines[:first] + lines[first + 2 :]))
         ran = process("check", "my_rooms.saga:booking", folder=project)
         assert ran.code == 1
         assert "BANK_CHARGED stands" in ran.out
-        assert pytest_in(project).returncode == 1
+        assert pytest_in(project, "-k", "whatever").returncode == 1
     finally:
         path.write_text(whole)
 
@@ -69,9 +101,10 @@ def test_it_is_a_project(project: Path) -> None:
     """Its metadata names what it needs, and nothing in it is left to be filled in."""
     metadata = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))
     assert metadata["project"]["name"] == "My-rooms"
-    assert metadata["project"]["dependencies"] == ["amends"]
+    assert metadata["project"]["dependencies"] == [f"amends>={__version__}"]
+    assert metadata["project"]["optional-dependencies"] == {"dev": ["mypy", "pytest"]}
     for path, text in project_files("My-rooms", "my_rooms").items():
-        assert "@" not in text, path
+        assert not re.search(r"@[A-Z]+@", text), path
         assert (project / path).read_text("utf-8") == text
 
 

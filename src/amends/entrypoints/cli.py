@@ -277,7 +277,7 @@ def check(
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of the project and its folder.", show_default=False)],
 ) -> None:
-    """Write a starting project: a saga, its participants, its check and a test.
+    """Write a starting project: a saga that waits for a person, its check, and durable runs.
 
     [bold]Examples[/]
       [cyan]amends new tickets && cd tickets && pytest[/]

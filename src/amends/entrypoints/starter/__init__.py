@@ -9,15 +9,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from amends import __version__
 from amends.errors import UnusableInput
 
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,60}")
-TAKEN: Final = frozenset({"amends", "pytest", "tests", "msgspec", "rich", "typer"}) | sys.stdlib_module_names
+TAKEN: Final = frozenset({"amends", "pytest", "tests", "msgspec", "mypy", "rich", "typer"}) | sys.stdlib_module_names
 FILES: Final = {
     "pyproject.toml": "pyproject.toml.in",
     "README.md": "README.md.in",
     "{module}/__init__.py": "",
-    "{module}/bank.py": "bank.py.in",
+    "{module}/__main__.py": "__main__.py.in",
+    "{module}/outside.py": "outside.py.in",
     "{module}/participants.py": "participants.py.in",
     "{module}/saga.py": "saga.py.in",
     "tests/test_saga.py": "test_saga.py.in",
@@ -60,9 +62,10 @@ def project_files(name: str, module: str) -> dict[str, str]:
 
 
 def _filled(text: str, name: str, module: str) -> str:
-    return text.replace("@NAME@", name).replace("@MODULE@", module)
+    words = {"@NAME@": name, "@MODULE@": module, "@VERSION@": __version__}
+    return re.sub("|".join(words), lambda found: words[found[0]], text)
 
 
 def _said(name: str, module: str) -> str:
     paths = "".join(f"  {name}/{path}\n" for path in project_files(name, module))
-    return f"{paths}\nNext:\n  cd {name}\n  pytest\n  amends check {module}.saga:booking\n"
+    return f"{paths}\nNext:\n  cd {name}\n  pip install -e '.[dev]'\n  pytest\n  amends check {module}.saga:booking\n"
