@@ -161,6 +161,15 @@ def test_an_answer_that_nobody_typed_is_told_with_what_to_do(tmp_path: Path, cap
     assert "-> Done[Receipt] | Refused" in caplog.text
 
 
+def test_a_typed_answer_may_be_too_large(tmp_path: Path) -> None:
+    """As any other, though nobody can change it."""
+    saga = waiting()
+    with amends.open("memory:", sagas=[saga], value_bytes_max=100) as engine:
+        saga_id = engine.submit(saga, "x").saga_id
+        with pytest.raises(RequestRefused, match=r"PAID: the answer cannot be stored: it has .* bytes"):
+            engine.answer(f"{saga_id}/PAID/do", Done(Receipt("r" * 200)))
+
+
 # A deploy -----------------------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,8 @@ class Result(NamedTuple):
         saga_id: which.
         state: `Completed`, `Compensated` or `Abandoned`.
         reason: why it turned back; empty when it did not.
-        answers: what its steps answered, by event, as plain JSON values; a copy, which its receiver owns.
+        answers: what its steps answered, by event, as the types that they declare, or plain JSON; a copy, which its
+            receiver owns.
         trouble: why it waited for an operator last; empty when it never did.
         owed: the steps that took effect after all, as was heard only after they had been given up; an operator has
             them undone with `Undo`.

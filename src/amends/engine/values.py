@@ -90,7 +90,10 @@ def refuse_large_answers(answers: Iterable[Any], most: int) -> None:
     for answer in answers:
         if isinstance(answer, Sealed):
             refuse_too_large(answer.text, most)
-        elif isinstance(answer, str) and JSON_MAX * (len(answer) + 1) > most:
+        elif isinstance(answer, str):
+            if JSON_MAX * (len(answer) + 1) > most:
+                refuse_too_large(json_of(answer), most)
+        elif type(answer) not in SCALARS:
             refuse_too_large(json_of(answer), most)
 
 
