@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from amends.checking.values import frozen
 
 UNDONE: Final = ("/undo", "/undo-late")
+NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def without_remembered(books: Any) -> Hashable:
-    """A stand-in for books that is equal where they are, but for keys of what was undone.
+def without_remembered(books: Any, names: Mapping[str, str] = NO_NAMES) -> Hashable:
+    """A stand-in for books that is equal where they are, in whatever order, but for keys of what was undone.
 
     A collection may hold the key of an undo, and with it that of its action. The key of an action alone may be all that
     there is of its effect, so it counts.
+
+    Args:
+        books: any.
+        names: for texts that are given out in order, as the numbers of receipts, what to take in their place.
     """
     kind = type(books)
+    if isinstance(books, str):
+        return names.get(books, books)
     if is_dataclass(books) and not isinstance(books, type):
-        return (kind, *(without_remembered(getattr(books, each.name)) for each in fields(books)))
+        return (kind, *(without_remembered(getattr(books, each.name), names) for each in fields(books)))
     if isinstance(books, tuple) and hasattr(books, "_fields"):
-        return (kind, *map(without_remembered, books))
-    if isinstance(books, tuple | list):
-        return (kind, *map(without_remembered, _kept(books)))
-    if isinstance(books, AbstractSet):
-        return (kind, frozenset(map(without_remembered, _kept(books))))
+        return (kind, *(without_remembered(part, names) for part in books))
+    if isinstance(books, tuple | list | AbstractSet):
+        return (kind, frozenset(Counter(without_remembered(each, names) for each in _kept(books)).items()))
     if isinstance(books, Mapping):
-        return (kind, *((frozen(key), without_remembered(books[key])) for key in _kept(books)))
+        pairs = ((without_remembered(key, names), without_remembered(books[key], names)) for key in _kept(books))
+        return (kind, frozenset(pairs))
     return frozen(books)
+
+
+def names_in(answer: Any, name: str) -> Iterator[tuple[str, str]]:
+    """The texts in an answer, each with a name that says where: whatever number a receipt has, it is of that step."""
+    if isinstance(answer, str) and not _stem(answer):  # a key is a name already
+        yield answer, name
+    elif isinstance(answer, Mapping):
+        for key in answer:
+            yield from names_in(answer[key], f"{name}.{key}")
+    elif isinstance(answer, tuple | list):
+        for place, part in enumerate(answer):
+            yield from names_in(part, f"{name}.{place}")
 
 
 def _kept(values: Collection[Any]) -> Iterator[Any]:

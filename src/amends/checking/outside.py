@@ -6,11 +6,11 @@ the sagas left together.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from itertools import chain, combinations, combinations_with_replacement, permutations, product
 from typing import Any, Final, NamedTuple
 
-from amends.checking.keys import without_remembered
+from amends.checking.keys import NO_NAMES, names_in, without_remembered
 from amends.checking.models import Books, Model
 from amends.checking.stage import Stage
 from amends.checking.values import by_fields, frozen, told
@@ -31,6 +31,11 @@ class Told(NamedTuple):
     books: Books
     answers: dict[tuple[int, str], Any]
     refused: frozenset[tuple[int, str]] = frozenset()
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What to take for the texts that were answered."""
+        return {text: name for (saga, e), said in self.answers.items() for text, name in names_in(said, f"{saga}/{e}")}
 
 
 class Outside:
@@ -62,10 +67,11 @@ class Outside:
 
     def _wrong(self, world: World, service: str, completed: list[bool], books: Books) -> Broken | None:
         """All or nothing, by the books as a whole: what completed is in them, and of the others what they leave."""
-        possible = self._left(world, service, completed, 0)
-        if not possible or self._seen(service, books) in possible:
-            return None
-        if self._seen(service, books) in self._left(world, service, completed, AGAIN_MAX):
+        possible, seen = (
+            self._left(world, service, completed, 0),
+            self._seen(service, books, self._names(world, completed)),
+        )
+        if not possible or seen in possible or seen in self._left(world, service, completed, AGAIN_MAX):
             return None
         expected = " or ".join(dict.fromkeys(map(told, possible.values())))
         why = ", by the completed sagas alone" if any(completed) else ""
@@ -80,7 +86,7 @@ class Outside:
             if way.refused:
                 continue
             for books in self._with_what_is_left(service, way.books, others):
-                found.setdefault(self._seen(service, books), books)
+                found.setdefault(self._seen(service, books, way.names), books)
         return found
 
     def _with_what_is_left(self, service: str, books: Books, sagas: list[int]) -> Iterator[Books]:
@@ -120,9 +126,10 @@ class Outside:
 
     def _wrong_together(self, world: World, service: str, completed: list[bool], books: Books) -> Broken | None:
         """No update is lost: some order of whole sagas, also of those that were compensated, leaves the same."""
+        names = self._names(world, [True] * len(completed))
         for again in (0, AGAIN_MAX):
             possible = self._together(world, service, completed, again)
-            if not possible or frozen(books) in possible:
+            if not possible or self._seen(service, books, names) in possible:
                 return None
         expected = " or ".join(dict.fromkeys(map(told, self._together(world, service, completed, 0).values())))
         text = (
@@ -143,7 +150,7 @@ class Outside:
         for way in self._ways(world, service, dict(enumerate(asked)), again):
             if any(completed[saga] for saga, _ in way.refused):
                 continue
-            found.setdefault(frozen(way.books), way.books)
+            found.setdefault(self._seen(service, way.books, way.names), way.books)
         return found
 
     def _all(self, saga: int, service: str) -> list[list[Ask]]:
@@ -210,9 +217,15 @@ class Outside:
     def _steps(self, saga: int, service: str) -> list[Step]:
         return [each for each in self.stage.steps_of[saga].values() if each.service == service and not each.is_local]
 
-    def _seen(self, service: str, books: Books) -> Hashable:
+    def _names(self, world: World, counted: list[bool]) -> dict[str, str]:
+        """What to take for the texts that were answered to the sagas that count."""
+        runs = (saga for saga, counts in enumerate(counted) if counts)
+        said = {(saga, event): one for saga in runs for event, one in self.stage.run(world, saga).answers.items()}
+        return Told(None, said).names
+
+    def _seen(self, service: str, books: Books, names: Mapping[str, str] = NO_NAMES) -> Hashable:
         view = self.stage.models[service].view
-        return frozen(view(books)) if view else without_remembered(books)
+        return frozen(view(books)) if view else without_remembered(books, names)
 
 
 def _is_compared(model: Model) -> bool:

@@ -45,6 +45,7 @@ class Case(NamedTuple):
     faults: int = 1
 
 
+REVERSE = "compensations run in reverse order"
 LEFT, OWN = "all or nothing is left", "an undo undoes its own action"
 TWICE, LOST, RAISES = "an effect happens twice", "no lost update", "a function raises"
 ANN, BOB = Order("ann"), Order("bob", 50)
@@ -372,7 +373,60 @@ def later(undo: Any, number: Any) -> Scenario:
     return paid(card(charge_later, undo), card=model)
 
 
+class Numbers:
+    """A bank that numbers its receipts as they come."""
+
+    def __init__(self, books: tuple[tuple[str, str, int], ...] = ()) -> None:
+        self.books = books
+
+    def find(self, key: str) -> str:
+        """The receipt of a key; empty for none."""
+        return next((receipt for receipt, known, _ in self.books if known == key), "")
+
+    def charge(self, key: str, cents: int) -> None:
+        """Take money, once."""
+        if not self.find(key):
+            self.books = (*self.books, (f"r{len(self.books) + 1}", key, cents))
+
+    def refund(self, receipt: str, cents: int) -> None:
+        """Give so much of it back."""
+        self.books = tuple((one, key, was - cents * (one == receipt)) for one, key, was in self.books)
+
+
+def charge_by_number(bank: Numbers, order: Order, call: Call) -> Done:
+    """Answer with the receipt."""
+    bank.charge(call.key, order.cents)
+    return Done(bank.find(call.key))
+
+
+def find_number(bank: Numbers, _: Order, call: Call) -> Done | Refused:
+    """Look for the receipt."""
+    return Done(bank.find(call.key)) if bank.find(call.key) else Refused("no such charge")
+
+
+def refund_once(bank: Numbers, order: Order, call: Call) -> None:
+    """Refund a receipt, unless that was done."""
+    left = next((cents for receipt, _, cents in bank.books if receipt == call.answer), 0)
+    if call.answer and left:
+        bank.refund(call.answer, left)
+
+
+def refund_the_last(bank: Numbers, order: Order, call: Call) -> None:
+    """Refund what came last."""
+    if call.answer and bank.books[-1][2]:
+        bank.refund(bank.books[-1][0], bank.books[-1][2])
+
+
+def numbered(undo: Any) -> Scenario:
+    """Two charges for each of two orders; the numbers of their receipts are as they come."""
+    options = {"undo": undo, "probe": find_number}
+    steps = (card(charge_by_number, event=f"{name}_CHARGED", **options) for name in ("DEPOSIT", "REST"))
+    model = adapter(Numbers, standing=lambda books: tuple(key for _, key, cents in books if cents))
+    return paid(*steps, orders=(ANN, BOB), card=model)
+
+
 CASES: Final = [
+    Case("the-last-receipt-is-refunded", numbered(refund_the_last), numbered(refund_once), REVERSE),
     Case("killed-between-two-calls", paid(card(hold_and_take)), paid(card(hold_and_take, let_go_and_refund)), LEFT, 2),
     Case("an-undo-is-killed-between-two-calls", paid(card(charge, refund_in_two_calls)), paid(card()), LEFT, 2),
     Case("one-key-for-two-steps-books-compared", instalments(charge_order, look_up_order),
