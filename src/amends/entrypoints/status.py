@@ -50,7 +50,8 @@ def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
     if seen.oldest_waiting_ms is not None:
         waits = f"started {moment(seen.oldest_waiting_ms)}, {span(now_ms - seen.oldest_waiting_ms)} ago"
         yield _fact("oldest waiting", waits)
-    yield from _named("for an operator", list(seen.for_operator), out)
+    stuck = [f"{' '.join((saga.saga_id, *saga.outstanding))}: {saga.why}" for saga in seen.for_operator]
+    yield from _named("for an operator", stuck, out)
     yield from _failing(seen, out, now_ms)
     yield from _named("owed", [f"{saga.saga_id}: {', '.join(saga.owed)}" for saga in seen.owed], out)
     yield from _named("set aside", [f"{kind} {name}: {why}" for kind, name, why in seen.set_aside], out)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Final, NamedTuple
 
 from amends.errors import StoreError
-from amends.ports import Records, Wanted
+from amends.ports import Records
 from amends.seeing.rates import Rates, rates
 from amends.seeing.sagas import SagaView
-from amends.seeing.trouble import Failing, failing, owed
-from amends.stored import NEEDS_OPERATOR, Head, Unreadable
+from amends.seeing.trouble import Failing, Stuck, failing, owed, stuck
+from amends.stored import Head, Unreadable
 
 NAMED_MAX: Final = 100  # sagas that wait for an operator, by name; the counts say how many there are
 
@@ -23,7 +22,7 @@ class Overview(NamedTuple):
         counts: (definition, status) to how many sagas.
         rates: of the last minute.
         oldest_waiting_ms: when the oldest saga that is not final was started; ``None`` when all are final.
-        for_operator: ids of the sagas that wait for an operator, newest first, at most `NAMED_MAX`.
+        for_operator: the sagas that wait for an operator, newest first, at most `NAMED_MAX`.
         failing: steps that go on failing, the one that began first first.
         owed: sagas of which something is owed, newest first.
         set_aside: rows that an engine found to be unreadable.
@@ -36,7 +35,7 @@ class Overview(NamedTuple):
     counts: Mapping[tuple[str, str], int]
     rates: Rates | None
     oldest_waiting_ms: int | None
-    for_operator: Sequence[str]
+    for_operator: Sequence[Stuck]
     failing: Sequence[Failing]
     owed: Sequence[SagaView]
     set_aside: Sequence[Unreadable]
@@ -57,12 +56,11 @@ def overview(records: Records, now_ms: int) -> Overview:
         StoreError: the storage failed.
     """
     head = _head(records)
-    stuck = records.listing(Wanted((NEEDS_OPERATOR,), limit=NAMED_MAX))
     return Overview(
         records.counts(),
         rates(records, head, now_ms) if head else None,
         records.oldest_waiting_ms(),
-        [row.name if isinstance(row, Unreadable) else row.saga_id for row in islice(stuck, NAMED_MAX)],
+        stuck(records, NAMED_MAX),
         failing(records, now_ms),
         owed(records),
         records.set_aside(),

@@ -1,15 +1,42 @@
-"""What somebody has to see to, beside the sagas that wait for an operator: steps that go on failing, debts."""
+"""What somebody has to see to: sagas that wait for an operator, steps that go on failing, debts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from amends.ports import Records, Wanted
 from amends.seeing.sagas import FAILING_AFTER_MS, WAITING, SagaView, view_of
-from amends.stored import WAITS_FOR_OPERATOR
+from amends.stored import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, Unreadable
 
 LOOKED_AT_MAX: Final = 20_000  # sagas that are read for it: a second or two
+
+
+class Stuck(NamedTuple):
+    """A saga that waits for an operator.
+
+    Attributes:
+        saga_id: which.
+        outstanding: what is owed, as ``STEP/do`` or ``STEP/undo``.
+        why: why it got stuck; of one that cannot be read, what is wrong with its row.
+    """
+
+    saga_id: str
+    outstanding: Sequence[str]
+    why: str
+
+
+def stuck(records: Records, limit: int) -> list[Stuck]:
+    """The sagas that wait for an operator, the one that started last first, at most `limit`."""
+    rows = islice(records.listing(Wanted((NEEDS_OPERATOR,), limit=limit)), limit)
+    return [_stuck(view_of(row)) for row in rows]
+
+
+def _stuck(view: SagaView | Unreadable) -> Stuck:
+    if isinstance(view, Unreadable):
+        return Stuck(view.name, (), view.why)
+    return Stuck(view.saga_id, view.outstanding, view.trouble)
 
 
 class Failing(NamedTuple):
