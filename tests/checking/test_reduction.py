@@ -7,6 +7,7 @@ Compared with a walk over everything, which knows nothing of what is independent
 from __future__ import annotations
 
 import os
+from typing import TypeVar
 
 import pytest
 
@@ -14,7 +15,8 @@ from amends.checking.explore import search
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
 from amends.checking.stage import Stage
-from amends.checking.world import World
+from amends.checking.world import Next, World
+from amends.core.messages import Kind
 from amends.errors import DefinitionError
 from amends.scenario import Scenario
 from tests.checking.any_saga import Drawn
@@ -24,39 +26,62 @@ from tests.checking.planted.participant_bugs import BUGS
 DEFINITIONS = int(os.environ.get("DEFINITIONS", "20"))
 WORLDS_MAX = 3_000  # of a drawn definition; larger ones are passed over
 NEVER_ENDS = "every saga ends"
+Name = TypeVar("Name")
 
 
-def all_broken(scenario: Scenario, faults: int, worlds_max: int = 60_000) -> dict[str, int] | None:
-    """Each rule that is broken anywhere, with the fewest faults at which it is; ``None`` when that is too much."""
-    moves = Moves(Stage(scenario))
-    rest, first = Rest(moves.stage), moves.stage.first(faults)
-    least: dict[str, int] = {}
-    free: dict[World, list[World]] = {}
-    todo, met = [first], {first}
-    while todo:
-        world = todo.pop()
-        following = free[world] = []
-        if broken := rest.broken(world):
-            note(least, broken.rule, faults - world.faults)
-        for move, after, broken in moves.after(world):
-            if broken:
-                note(least, broken.rule, faults - after.faults)
-                continue
-            if move.cost == 0:
-                following.append(after)
-            if after not in met:
-                met.add(after)
-                todo.append(after)
-        if len(met) > worlds_max:
-            return None
-    for world in free.keys() - that_end(free, rest):
-        note(least, NEVER_ENDS, faults - world.faults)
-    return least
+class Walk:
+    """A walk over everything, which goes on where a rule is broken.
+
+    Attributes:
+        least: each rule that is broken anywhere, with the fewest faults at which it is.
+    """
+
+    def __init__(self, scenario: Scenario, faults: int) -> None:
+        self.moves = Moves(Stage(scenario))
+        self.rest = Rest(self.moves.stage)
+        self.faults = faults
+        self.todo = [self.moves.stage.first(faults)]
+        self.met = {*self.todo}
+        self.free: dict[World, list[World]] = {}
+        self.asked: dict[tuple[str, Kind], int] = {}
+        self.least: dict[str, int] = {}
+
+    def ends(self, worlds_max: int) -> bool:
+        """Go everywhere; false when that was too much."""
+        while self.todo and len(self.met) <= worlds_max:
+            world = self.todo.pop()
+            self.free[world] = []
+            if broken := self.rest.broken(world):
+                note(self.least, broken.rule, self.faults - world.faults)
+            for following in self.moves.after(world):
+                self.goes(world, following)
+        for world in self.free.keys() - that_end(self.free, self.rest):
+            note(self.least, NEVER_ENDS, self.faults - world.faults)
+        if not self.least:  # told of when nothing else is
+            for (event, kind), spent in self.asked.items():
+                if broken := self.moves.stage.ran.broken(event, kind):
+                    note(self.least, broken.rule, spent)
+        return not self.todo
+
+    def goes(self, world: World, following: Next) -> None:
+        """Make a move."""
+        move, after, broken = following
+        spent = self.faults - after.faults
+        if move.what == "acts outside":
+            note(self.asked, (move.step, move.kind), spent)
+        if broken:
+            note(self.least, broken.rule, spent)
+            return
+        if move.cost == 0:
+            self.free[world].append(after)
+        if after not in self.met:
+            self.met.add(after)
+            self.todo.append(after)
 
 
-def note(least: dict[str, int], rule: str, faults: int) -> None:
-    """Keep the fewest faults of a rule."""
-    least[rule] = min(faults, least.get(rule, faults))
+def note(least: dict[Name, int], name: Name, faults: int) -> None:
+    """Keep the fewest faults of a rule, or of what was asked."""
+    least[name] = min(faults, least.get(name, faults))
 
 
 def that_end(free: dict[World, list[World]], rest: Rest) -> set[World]:
@@ -76,9 +101,10 @@ def that_end(free: dict[World, list[World]], rest: Rest) -> set[World]:
 
 def compare(scenario: Scenario, faults: int, worlds_max: int = 60_000) -> bool:
     """Assert that the reduced search says what the walk over everything does; false when that was too much."""
-    least = all_broken(scenario, faults, worlds_max)
-    if least is None:
+    walk = Walk(scenario, faults)
+    if not walk.ends(worlds_max):
         return False
+    least = walk.least
     found = search(Moves(Stage(scenario), reduced=True), faults)
     shown = found.counterexample
     assert found.exhausted or shown
