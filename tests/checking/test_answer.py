@@ -144,13 +144,14 @@ def histories(faults: int) -> Iterator[str]:
 # --- the bound -----------------------------------------------------------------------------------------------------
 
 
-def test_a_green_answer_names_its_bound_in_five_lines() -> None:
-    """Explored, left on purpose, the models, what did not run, what is not covered; it never says "proved"."""
+def test_a_green_answer_names_its_bound_in_six_lines() -> None:
+    """Explored, on purpose, models, what did not run, was not varied, is not covered; it never says "proved"."""
     green = answer(seating(rows=2, sagas=2))
-    explored, on_purpose, models, did_not_run, not_covered = green.bound()
-    labels = ["explored", "on purpose", "models", "did not run", "not covered"]
+    explored, on_purpose, models, did_not_run, not_varied, not_covered = green.bound()
+    labels = ["explored", "on purpose", "models", "did not run", "not varied", "not covered"]
     assert [label for label, _ in green.bound()] == labels
     assert did_not_run[1] == "CARD_PAID do pay()"
+    assert not_varied[1] == "hash seed and globals"
     assert "2 sagas of 2 steps, from 1 entity, at most 1 fault" in explored[1]
     assert f"{green.states:,} worlds (kept by full value)".replace(",", " ") in explored[1]
     assert on_purpose[1] == "CARD_PAID may happen more than once"

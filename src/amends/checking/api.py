@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from amends.checking.afresh import asked_afresh
 from amends.checking.answer import Answer, CheckCut, CheckFailed, CheckShowsTooLittle
 from amends.checking.explore import STATES_MAX, Found, Progress, explore
 from amends.checking.models import Model
@@ -64,7 +65,8 @@ def check(
     found = _replayed(scenario, replay) if replay else None
     if found is None:
         bound = default_faults(scenario) if faults is None else faults
-        found = explore(scenario, faults=bound, max_states=max_states, timeout_s=timeout_s, trip=RoundTrip)
+        explored = explore(scenario, faults=bound, max_states=max_states, timeout_s=timeout_s, trip=RoundTrip)
+        found = asked_afresh(explored)
     answer = Answer(name, scenario, found)
     if answer.verdict == "counterexample":
         raise CheckFailed(answer)

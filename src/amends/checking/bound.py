@@ -22,6 +22,9 @@ NOT_COVERED: Final = (
 OPERATORS: Final = "operators' verbs"
 
 
+NOTHING_NOT_VARIED: Final = "nothing that a decider could read: clock, chance, attempt, hash seed and globals were"
+
+
 def bound_of(found: Found) -> tuple[tuple[str, str], ...]:
     """The lines that a green answer has: what each is about, and its text."""
     stage = found.moves.stage
@@ -30,6 +33,7 @@ def bound_of(found: Found) -> tuple[tuple[str, str], ...]:
         ("on purpose", "; ".join(_on_purpose(stage)) or "nothing is left, and nothing happens more than once"),
         ("models", "; ".join(_models(stage)) or "none: every step is local"),
         ("did not run", "; ".join(did_not_run(stage)) or "nothing: every function of the definition was under test"),
+        ("not varied", "; ".join(_not_varied(found, stage)) or NOTHING_NOT_VARIED),
         ("not covered", "; ".join(_not_covered(stage))),
     )
 
@@ -38,6 +42,16 @@ def _not_covered(stage: Stage) -> Iterator[str]:
     yield from NOT_COVERED
     if not stage.scenario.operators:
         yield OPERATORS
+
+
+def _not_varied(found: Found, stage: Stage) -> Iterator[str]:
+    """What was the same at both calls of a function, though it may be another one in production."""
+    if found.not_asked_afresh is None:
+        yield "hash seed and globals"
+    for name, why in (found.not_asked_afresh or {}).items():
+        yield f"hash seed and globals of {name}: {why}"
+    if any(model.runs_functions for model in stage.models.values()):
+        yield "clock, chance, hash seed and globals of functions outside"
 
 
 def counted(count: int, what: str) -> str:

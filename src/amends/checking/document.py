@@ -43,6 +43,7 @@ def document_of(answer: Answer) -> dict[str, Any]:
             "on_purpose": bound["on purpose"],
             "models": {service: model.name for service, model in found.moves.stage.models.items()},
             "did_not_run": [*did_not_run(found.moves.stage)],
+            "not_varied": bound["not varied"].split("; "),
             "not_covered": bound["not covered"].split("; "),
         },
         "counterexample": _counterexample(found, found.counterexample, answer) if found.counterexample else None,

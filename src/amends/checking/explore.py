@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from sys import maxsize
 from typing import Final, NamedTuple
@@ -82,6 +82,7 @@ class Found:
         exhausted: whether every world within the bound was looked at.
         cut_by: the limit that cut it; empty when none did.
         counterexample: ``None`` when every rule held in every world that was looked at.
+        not_asked_afresh: functions that were not asked again in a new process, to why not; ``None`` when none was.
     """
 
     moves: Moves
@@ -90,6 +91,7 @@ class Found:
     exhausted: bool
     cut_by: str
     counterexample: Counterexample | None
+    not_asked_afresh: Mapping[str, str] | None = None
 
     @property
     def held(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from amends.checking.blame import Raised, blaming, name_of, what_was_raised
 from amends.checking.elsewhere import Reads, dependence, reading
 from amends.checking.models import Reply
+from amends.checking.ran import Asked
 from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
 from amends.checking.unrun import slip_of
@@ -119,6 +120,7 @@ class Participants:
             return self.stage.inboxes.number(inbox), kept, -1, Broken("a decider raises", text)
         if calls:
             self.stage.ran.note(message.step, message.kind)
+            self.stage.ran.calls.append(Asked(_name(each, message.kind), *calls[0]))
         broken = _impure(each, (entity, request), handed, (after, answer), again[1:], reads)
         if broken is None and calls:
             asked_again = partial(_at_attempt, before, entity, request, watched)
@@ -266,12 +268,12 @@ def _watched(function: Callable[..., Any], calls: list[Any]) -> Callable[..., An
     """The function, which also notes that it was called; with the same parameters, since those are looked at."""
 
     def with_call(entity: Any, request: Any, call: Call) -> Any:
-        calls.append(function)
-        return function(entity, request, call)
+        calls.append((function, (entity, request, call), said := function(entity, request, call)))
+        return said
 
     def without_call(entity: Any, request: Any) -> Any:
-        calls.append(function)
-        return function(entity, request)
+        calls.append((function, (entity, request), said := function(entity, request)))
+        return said
 
     watching = with_call if takes_call(function) else without_call
     watching.__name__ = name_of(function)  # it is named where it breaks its contract

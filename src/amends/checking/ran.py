@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from amends.checking.world import Broken
 from amends.core.messages import Kind
@@ -23,11 +25,28 @@ class Tally:
     text: str = ""
 
 
+class Asked(NamedTuple):
+    """One call of a decider.
+
+    Attributes:
+        name: of the step and what it was asked, as ``STEP/do (function)``.
+        function: that was called.
+        given: what with; it left it as it was.
+        said: what it gave back.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    given: tuple[Any, ...]
+    said: Any
+
+
 class Ran:
     """What ran, by step and what was asked."""
 
     def __init__(self) -> None:
         self.tallies: dict[tuple[str, Kind], Tally] = {}
+        self.calls: list[Asked] = []
 
     def note(self, step: str, kind: Kind, raised: str = "") -> None:
         """A step's function was asked; `raised` says what it raised."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from amends.checking.afresh import ask_afresh
 from amends.checking.circles import circle_from
 from amends.checking.explore import Counterexample, Found, Seen
 from amends.checking.moves import Moves
@@ -138,7 +139,7 @@ class _Way:
         """What is broken only in the light of more than one world."""
         last = trace[-1].move if trace else None
         raises = self.moves.stage.ran.broken(last.step, last.kind) if last and last.step else None
-        return _never_ends(self.moves, self.rest, world) or raises
+        return _never_ends(self.moves, self.rest, world) or raises or ask_afresh(self.moves.stage.ran.calls).broken
 
 
 def _never_ends(moves: Moves, rest: Rest, world: World) -> Broken | None:

@@ -13,6 +13,7 @@ import msgspec
 from rich.text import Text
 
 from amends.checking import Answer, explore
+from amends.checking.afresh import asked_afresh
 from amends.checking.api import default_faults, replayed
 from amends.checking.blame import place_of, what_was_raised
 from amends.checking.document import FORM, document_of
@@ -98,7 +99,8 @@ def _explored(wanted: Wanted, name: str, scenario: Scenario) -> Found:
     limits: dict[str, Any] = {} if wanted.max_states is None else {"max_states": wanted.max_states}
     faults = default_faults(scenario) if wanted.faults is None else wanted.faults
     with progress_line(name) as report:
-        return explore(scenario, faults=faults, timeout_s=wanted.timeout_s, report=report, trip=RoundTrip, **limits)
+        found = explore(scenario, faults=faults, timeout_s=wanted.timeout_s, report=report, trip=RoundTrip, **limits)
+    return asked_afresh(found)
 
 
 @contextmanager
