@@ -25,9 +25,11 @@ from amends.checking.models import (
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
 from amends.checking.stage import Stage
+from amends.checking.trip import READ_BACK
 from amends.checking.world import Broken, Next, World
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Later, Refused, Request, Unknown
+from amends.engine.round_trip import RoundTrip
 from amends.scenario import Given, Scenario
 from amends.shop.scenarios import ONE_ORDER, TWO_ORDERS_ONE_CREDIT, TWO_ORDERS_ONE_STOCK
 from examples.trip import ada
@@ -71,7 +73,15 @@ def shallowest(scenario: Scenario, faults: int) -> int:
     return next(depth for depth in range(20) if breaks(moves.stage.first(faults), depth))
 
 
-SMALL = [bug for bug in BUGS if bug.faults <= 1 and len(bug.written.requests) == 1 and bug.written.saga.pivot <= 1]
+OF_MORE_THAN_ONE_WORLD = ("every saga ends", "a function does not always raise")
+SMALL = [
+    bug
+    for bug in BUGS
+    if bug.faults <= 1
+    and len(bug.written.requests) == 1
+    and bug.written.saga.pivot <= 1
+    and bug.rule not in (*OF_MORE_THAN_ONE_WORLD, READ_BACK)
+]
 
 
 @pytest.mark.parametrize("bug", SMALL, ids=lambda bug: bug.name)
@@ -136,7 +146,7 @@ def test_a_trace_has_the_faults_that_were_allowed() -> None:
     found = explore(SCENARIOS["tickets"](), faults=2, max_states=200)
     assert found.counterexample is None
     for bug in BUGS:
-        counterexample = explore(bug.written, faults=bug.faults).counterexample
+        counterexample = explore(bug.written, faults=bug.faults, trip=RoundTrip).counterexample
         assert counterexample is not None
         assert sum(seen.move.cost for seen in counterexample.trace) <= bug.faults
         worlds = [(seen.before, seen.after) for seen in counterexample.trace]
