@@ -2,19 +2,25 @@
 
 Usage: python tools/shown.py counterexample    what begins `amends demo`, by itself
        python tools/shown.py killed            a run that is killed half-way, finished and looked at
+       python tools/shown.py bug NAME [FUNCTION]   what examples/bugs.py has of this name: the function, its harm
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
+from collections.abc import Callable
+from inspect import getsource
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from amends import check
+from amends import Scenario, check
 from amends.checking import CheckFailed
+from amends.core.messages import Kind
 from amends.entrypoints import rush
 from amends.entrypoints.children import printed
+from amends.entrypoints.definitions import load_scenarios
 from amends.entrypoints.tickets import one_sale, tickets
 
 
@@ -42,14 +48,36 @@ def show_killed() -> None:
             print(printed(folder, *command.split())[-1 if end == "tail -1" else 0])
 
 
-SHOWS: Final = {"counterexample": show_counterexample, "killed": show_killed}
+def show_bug(name: str, *functions: str) -> None:
+    """Print functions of a buggy saga, and the counterexample as far as the rule that it breaks."""
+    (scenario,) = load_scenarios(f"examples/bugs.py:{name}").values()
+    theirs = functions_of(scenario)
+    print("".join(f"{getsource(theirs[function])}\n" for function in functions), end="")
+    try:
+        check(scenario)
+    except CheckFailed as failed:
+        print(re.split(r"\n\n +(?:not as at the start|shortest):", str(failed.answer))[0])
+
+
+def functions_of(scenario: Scenario) -> dict[str, Callable[..., Any]]:
+    """What a scenario's steps ask, by name."""
+    asked = (step.function(kind) for step in scenario.saga.every_step() for kind in Kind)
+    return {function.__name__: function for function in asked if function}
+
+
+SHOWS: Final[dict[str, Callable[..., None]]] = {
+    "counterexample": show_counterexample,
+    "killed": show_killed,
+    "bug": show_bug,
+}
 
 
 def main() -> None:
     """Print it."""
-    if len(sys.argv) != 2 or sys.argv[1] not in SHOWS:  # noqa: PLR2004 - the command and what to show
+    what, *words = sys.argv[1:] or [""]
+    if what not in SHOWS:
         sys.exit(f"usage: python tools/shown.py {'|'.join(SHOWS)}")
-    SHOWS[sys.argv[1]]()
+    SHOWS[what](*words)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ from amends.checking.conduct import misconduct
 from amends.checking.operators import verbs
 from amends.checking.stage import Stage
 from amends.checking.values import frozen
-from amends.checking.world import Broken, Message, Move, Next, World, add, put, short
+from amends.checking.world import Broken, Message, Move, Next, What, World, add, put, short
 from amends.core.messages import Answered, Cancel, DeadlinePassed, Halt, Input, Resolve, TimedOut, Unknown
 from amends.core.state import asked, underway
 from amends.core.step import step
 
 SOON_MS: Final = 0
 AFTER_EVERY_LIMIT_MS: Final = 10**15  # 30 000 years
+TIMES: Final[tuple[tuple[int, What], ...]] = ((SOON_MS, "times out"), (AFTER_EVERY_LIMIT_MS, "gives up"))
 
 
 class Stepped(NamedTuple):
@@ -55,7 +56,7 @@ class Coordinator:
             cost = int((saga, event, kind) in flying)
             if cost <= world.faults:
                 less = world._replace(faults=world.faults - cost)
-                for now_ms, what in ((SOON_MS, "times out"), (AFTER_EVERY_LIMIT_MS, "gives up")):
+                for now_ms, what in TIMES:
                     move = Move(what, saga, event, kind, cost=cost)
                     yield from self._told(less, saga, TimedOut(event, kind), now_ms, move)
         if world.faults:

@@ -14,7 +14,7 @@ from amends.checking.coordinator import Coordinator
 from amends.checking.independent import Independent
 from amends.checking.participants import Participants
 from amends.checking.stage import Stage
-from amends.checking.world import Message, Move, Next, World, add
+from amends.checking.world import Message, Move, Next, What, World, add
 from amends.core.messages import Kind
 
 
@@ -59,7 +59,7 @@ class Moves:
         if world.faults:
             less = world.faults - 1
             about = (message.saga, message.step, message.kind)
-            what = "lost request" if message.outcome is None else "lost answer"
+            what: What = "lost request" if message.outcome is None else "lost answer"
             yield Next(Move(what, *about, cost=1), without._replace(faults=less))
             for move, after, broken in delivered:
                 if move.cost == 0:

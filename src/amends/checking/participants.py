@@ -16,7 +16,7 @@ from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
 from amends.checking.unrun import slip_of
 from amends.checking.values import frozen, same, told
-from amends.checking.world import Broken, Inbox, Message, Move, Next, World, add, put, short
+from amends.checking.world import Broken, Inbox, Message, Move, Next, What, World, add, put, short
 from amends.core.definition import Step, takes_call
 from amends.core.inbox import Inbox as Answers
 from amends.core.inbox import receive
@@ -64,7 +64,7 @@ class Participants:
             else:
                 yield from self._asked_outside(world, message, number)
         except Raised as raised:
-            what = "acts" if self.stage.steps_of[message.saga][message.step].is_local else "acts outside"
+            what: What = "acts" if self.stage.steps_of[message.saga][message.step].is_local else "acts outside"
             yield Next(Move(what, message.saga, message.step, message.kind, "raises"), world, raised.broken)
 
     def failing(self, world: World, message: Message) -> Iterator[Next]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Hashable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from amends.checking.values import frozen
 from amends.core.messages import Call, Done, Kind, Outcome, Refused, Unknown
@@ -91,11 +91,18 @@ class World(NamedTuple):
     faults: int
 
 
+What = Literal[
+    "acts", "acts outside", "hears", "lost request", "lost answer", "fails", "refuses", "times out", "gives up", "cancel",
+    "deadline", "crash", "halts", "operator",
+]  # fmt: skip
+"""Every kind of move; docs/checking.md says what each is."""
+
+
 class Move(NamedTuple):
     """What happened between two worlds.
 
     Attributes:
-        what: the kind of move, as `amends.checking.trace` tells it.
+        what: the kind of move.
         saga: whose; place in the scenario.
         step: about which step; empty for the saga as a whole.
         kind: about which request.
@@ -104,7 +111,7 @@ class Move(NamedTuple):
         aside: what went wrong beside it: a double, a crash.
     """
 
-    what: str
+    what: What
     saga: int
     step: str = ""
     kind: Kind = Kind.DO
