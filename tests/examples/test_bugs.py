@@ -1,4 +1,4 @@
-"""The ten kinds of bug with which the guide begins: each is found, by the rule that it breaks, and holds once mended."""
+"""The ten kinds of bug with which the guide begins: each is found, by its rule, and holds once mended."""
 
 from __future__ import annotations
 

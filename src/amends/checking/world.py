@@ -92,8 +92,8 @@ class World(NamedTuple):
 
 
 What = Literal[
-    "acts", "acts outside", "hears", "lost request", "lost answer", "fails", "refuses", "times out", "gives up", "cancel",
-    "deadline", "crash", "halts", "operator",
+    "acts", "acts outside", "hears", "lost request", "lost answer", "fails", "refuses", "times out", "gives up",
+    "cancel", "deadline", "crash", "halts", "operator",
 ]  # fmt: skip
 """Every kind of move; docs/checking.md says what each is."""
 
