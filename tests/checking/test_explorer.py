@@ -62,7 +62,7 @@ def rule_of(found: Found) -> str:
 
 def shallowest(scenario: Scenario, faults: int) -> int:
     """Return the least number of moves to a broken rule: ever deeper, keeping nothing in mind."""
-    moves = Moves(Stage(scenario))
+    moves = Moves(Stage(scenario, RoundTrip))
     rest = Rest(moves.stage)
 
     def breaks(world: World, depth: int) -> bool:
@@ -87,7 +87,7 @@ SMALL = [
 @pytest.mark.parametrize("bug", SMALL, ids=lambda bug: bug.name)
 def test_the_first_counterexample_is_a_shortest_one(bug: participant_bugs.Bug) -> None:
     """A search that only goes deeper and deeper, and keeps nothing in mind, finds none that is shorter."""
-    found = explore(bug.written, faults=bug.faults).counterexample
+    found = explore(bug.written, faults=bug.faults, trip=RoundTrip).counterexample
     assert found is not None
     assert len(found.trace) == shallowest(bug.written, bug.faults)
 

@@ -26,6 +26,12 @@ class Raised(Exception):
         self.broken = broken
 
 
+OF_A_LIST: Final = (
+    "if that is a step's answer: one that nobody typed is a list once it was stored; declare its type, as in "
+    "`-> Done[Receipt] | Refused` or `-> Changed[Seats, Receipt]`"
+)
+
+
 @contextmanager
 def blaming(rule: str, who: str, about: str = "") -> Iterator[None]:
     """Whatever is raised inside breaks a rule.
@@ -49,7 +55,8 @@ def blaming(rule: str, who: str, about: str = "") -> Iterator[None]:
 def what_was_raised(error: BaseException) -> str:
     """An exception as a person reads it: its type, its text, and where it comes from in their own code."""
     text, where = f"{type(error).__name__}: {error}".removesuffix(": "), place_of(error)
-    return f"{text} ({where})" if where else text
+    hint = f"; {OF_A_LIST}" if isinstance(error, AttributeError) and isinstance(error.obj, list) else ""
+    return f"{text} ({where}){hint}" if where else f"{text}{hint}"
 
 
 def place_of(error: BaseException) -> str:

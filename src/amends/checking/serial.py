@@ -15,7 +15,7 @@ from amends.checking.stage import Stage
 from amends.checking.values import frozen
 from amends.checking.world import Broken, World
 from amends.core.definition import Step, takes_call
-from amends.core.messages import Call, Changed, Done, Gone, Kind, Refused, Request
+from amends.core.messages import Call, Changed, Done, Gone, Kind, Outcome, Refused, Request
 from amends.core.walk import key_of
 
 ORDERS_MAX: Final = 5_000  # of one set of sagas; seven that complete have 5040
@@ -193,7 +193,7 @@ class Serial:
             request = Request(saga_id, each.event, Kind.DO, body, Call(key_of(saga_id, each, Kind.DO), 1, before))
             was = cells[cell]
             try:
-                cells[cell], said = replay(each, was, request)
+                cells[cell], said = self._replayed(part, each, was, request)
             except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
                 said = Refused(f"it raises {type(error).__name__}: {error}")
             yield Played(part, each, said, change(was, cells[cell]))
@@ -273,7 +273,8 @@ class Serial:
             call = Call(key_of(saga_id, each, part.kind), 1, dict(answers), said.get((part.saga, each.event)))
             was = cells[cell]
             try:
-                cells[cell], told = replay(each, was, Request(saga_id, each.event, part.kind, body, call))
+                request = Request(saga_id, each.event, part.kind, body, call)
+                cells[cell], told = self._replayed(part, each, was, request)
             except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
                 told = Refused(str(error))
             if isinstance(told, Done) and told.answer is not None:
@@ -282,6 +283,10 @@ class Serial:
             if part.kind is Kind.UNDO and each.leaves:  # what it leaves on purpose, it need not give back
                 made = net(change(each.leaves(was, body), was), made)
             yield Played(part, each, told, made)
+
+    def _replayed(self, part: Part, each: Step, entity: Any, request: Request) -> tuple[Any, Outcome]:
+        after, said = replay(each, entity, request)
+        return after, self.stage.trips[part.saga].outcome(each.event, request.kind, said)
 
     # What is told ------------------------------------------------------------------------------------------------
 

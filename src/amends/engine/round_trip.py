@@ -20,6 +20,7 @@ from amends.engine.values import (
     Codec,
     codec_of,
     is_bare,
+    kept_answer,
     opened,
     shown,
     storable,
@@ -85,7 +86,12 @@ class RoundTrip:
         if not isinstance(outcome, Done):
             return storable(outcome, event)
         codec = answer_codec(self._saga.step(event), kind) if is_typed else PLAIN
-        return outcome if is_bare(outcome) else Done(_there_and_back(codec, outcome.answer, "the answer", OF_AN_ANSWER))
+        if is_bare(outcome):
+            return outcome
+        try:
+            return Done(opened(kept_answer(codec, outcome.answer)))
+        except (TypeError, ValueError) as error:
+            raise ParticipantError(f"the answer cannot be stored: {error}; {OF_AN_ANSWER}") from error
 
 
 round_trip_of = lru_cache(maxsize=1000)(RoundTrip)

@@ -384,6 +384,26 @@ def is_bare(outcome: Outcome) -> bool:
     return outcome.__class__ is Done and outcome.answer is None
 
 
+def kept_answer(codec: Codec, answer: Any) -> Any:
+    """An answer as it is kept. Of one that nobody typed a tuple, also one with names, is a list: JSON has no other.
+
+    An entity's is refused. Who reads an answer is handed the list in the same saga, and a check sees what comes of it;
+    an entity may be read by nobody before the next start.
+
+    Raises:
+        TypeError, ValueError: JSON cannot hold it, or it would come back as another one.
+    """
+    return codec.keep(_listed(answer, 0) if codec is PLAIN else answer, text_of(answer))
+
+
+def _listed(value: Any, depth: int) -> Any:
+    if isinstance(value, list | tuple) and depth <= DEPTH_MAX:
+        return [_listed(each, depth + 1) for each in value]
+    if type(value) is dict and depth <= DEPTH_MAX:
+        return {key: _listed(each, depth + 1) for key, each in value.items()}
+    return value
+
+
 def storable(outcome: Outcome, what: str, codec: Codec = PLAIN) -> Outcome:
     """An outcome with its answer as it is kept.
 
@@ -400,7 +420,7 @@ def storable(outcome: Outcome, what: str, codec: Codec = PLAIN) -> Outcome:
     match outcome:
         case Done(answer) if answer is not None and type(answer) is not Sealed:
             try:
-                kept = codec.keep(answer, text_of(answer))
+                kept = kept_answer(codec, answer)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{what}: the answer cannot be stored: {error}; {OF_AN_ANSWER}") from error
             return outcome if kept is answer else Done(kept)

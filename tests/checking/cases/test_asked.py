@@ -8,7 +8,6 @@ import pytest
 
 from amends import Scenario, check
 from amends.checking import CheckFailed, simulate
-from amends.checking.trip import READ_BACK
 from tests.checking.cases.asked import CASES, ORDER, Case, card, charge_typed, sale
 
 
@@ -19,7 +18,7 @@ def test_what_would_come_back_as_another_value_is_found_where_it_is_met(case: Ca
         check(case.written, faults=1)
     shown = failed.value.answer.counterexample
     assert shown is not None
-    assert shown.broken.rule == READ_BACK
+    assert shown.broken.rule == case.rule
     for words in case.told:
         assert words in shown.broken.text
 
