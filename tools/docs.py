@@ -45,7 +45,9 @@ def printed(command: str, arguments: list[str]) -> str:
         encoding="utf-8",
         check=False,
     )
-    if ran.returncode not in GOOD_AND_BAD_NEWS:
+    if (
+        ran.returncode not in GOOD_AND_BAD_NEWS or not ran.stdout.strip()
+    ):  # with 1 Python ends, too, where it cannot run
         raise RuntimeError(f"{command} {shlex.join(arguments)}: exit {ran.returncode}: {ran.stderr}")
     return "".join(f"{line.rstrip()}\n" for line in ran.stdout.strip("\n").splitlines())
 

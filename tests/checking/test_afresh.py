@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from amends import check
 from amends.checking import CheckFailed
 from amends.checking.api import replayed
+from amends.entrypoints.definitions import load_scenarios
 from tests.checking.planted.participant_bugs import Buy, Shelf, give_back, shelf, ship, small, take
 
+BY_PATH = """
+from amends import Saga, Scenario, local
+
+def take(kept, who):
+    return hash(who)
+
+def back(kept, who):
+    return 0
+
+saga = Saga("sale", str, [local("TAKEN", take, undo=back, undone="GIVEN", entity=str)])
+sale = Scenario(saga, {"TAKEN": {"a": 0}}, ["a"])
+"""
 NAMES = ("ann", "bob", "cleo", "dan", "eve", "fay", "gus", "hal")
 SEEN: list[str] = []
 
@@ -60,6 +75,14 @@ def test_the_same_answer_is_green_and_nothing_is_not_varied() -> None:
     """A set whose order nobody sees."""
     answer = check(small(shelf(least_of_a_set, back), ship()), faults=1)
     assert dict(answer.bound())["not varied"].startswith("nothing that a decider could read")
+
+
+def test_a_file_that_was_loaded_by_its_path_is_found_there_too(tmp_path: Path) -> None:
+    """Under the name that it has here, which no path leads to."""
+    (tmp_path / "sale.py").write_text(BY_PATH, "utf-8")
+    (scenario,) = load_scenarios(f"{tmp_path / 'sale.py'}:sale").values()
+    with pytest.raises(CheckFailed, match=r"and in a new\s+process"):
+        check(scenario)
 
 
 def test_what_cannot_be_found_there_is_listed() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import amends
-from amends import Scenario, UnusableInput, check, checking
-from amends.checking import CheckCut, CheckFailed, honours_keys
+from amends import Call, Done, Saga, Scenario, UnusableInput, check, checking, external
+from amends.checking import CheckCut, CheckFailed, adapter, honours_keys
 from amends.checking.api import replayed
 from amends.checking.token import FORM, is_about, read_token
 from amends.entrypoints.tickets import tickets
@@ -24,6 +25,12 @@ def failed(scenario: Scenario, **more: Any) -> CheckFailed:
     with pytest.raises(CheckFailed) as caught:
         check(scenario, **more)
     return caught.value
+
+
+def text_of(error: CheckFailed) -> str:
+    """Return how a rule is broken."""
+    assert error.answer.counterexample is not None
+    return error.answer.counterexample.broken.text
 
 
 def test_a_saga_that_holds_gives_its_answer() -> None:
@@ -83,12 +90,47 @@ def test_arguments_that_describe_no_scenario_are_refused() -> None:
         ),
         ({"models": {"CARDS": honours_keys()}}, r"models names the service 'CARDS'.* are: CARD"),
         ({"ids": ["a", "b"]}, r"1 requests and ids=\['a', 'b'\]"),
+        ({"requests": MENDED.requests[0]}, r"requests is Buy\(.*, one request; give a list of them"),
+        ({"models": {"CARD": honours_keys}}, r"models has <function honours_keys.* for CARD, which is no model"),
+        ({"never": ["oversold"]}, "never has 'oversold', which is no function"),
     ],
 )
 def test_a_scenario_that_would_hold_for_nothing_is_refused(change: dict[str, Any], words: str) -> None:
     """A slip of the pen must not be green."""
     with pytest.raises(UnusableInput, match=words):
         check(replace(MENDED, **change))
+
+
+def test_a_client_in_place_of_its_class_is_refused() -> None:
+    """Where the model is built, before anything runs."""
+    with pytest.raises(UnusableInput, match=r"adapter: <object .* is no function from books to a client"):
+        adapter(object())  # type: ignore[arg-type]
+    with pytest.raises(UnusableInput, match=r"adapter: 'closed' is no function"):
+        adapter(dict, also=["closed"])  # type: ignore[list-item]
+
+
+def test_a_request_of_another_type_than_declared_says_which_to_give() -> None:
+    """It is not the definition that is to be mended."""
+    error = failed(replace(MENDED, requests=[tuple(MENDED.requests[0])]))
+    assert "the saga's request is declared as Buy: give one" in text_of(error)
+
+
+def test_an_undo_that_nothing_was_told_of_says_what_it_needs() -> None:
+    """A saga without a probe, whose charge's answer is lost."""
+    assert "its undo knows nothing of it: give CARD_CHARGED probe= and settles_within_s=" in text_of(failed(BROKEN))
+
+
+def test_books_that_are_compared_whole_say_how_to_say_what_counts() -> None:
+    """A row that is marked, and not removed."""
+
+    def mark(bank: Any, _: Any, call: Call) -> None:
+        bank.books = (*bank.books, ("back", call.answer))
+
+    card = external("CARD_CHARGED", lambda *_: Done("r"), undo=mark, undone="CARD_REFUNDED")
+    error = failed(
+        Scenario(Saga("sale", int, [card]), {}, [1], {"CARD": adapter(lambda books: SimpleNamespace(books=books))})
+    )
+    assert "say what counts: adapter(standing=...)" in text_of(error)
 
 
 def test_a_local_saga_has_no_models() -> None:

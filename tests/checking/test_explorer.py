@@ -567,7 +567,7 @@ def babbles(notes: Notes, buy: Buy, call: Call) -> str:
             sleeps,
             Unknown("RuntimeError: the function waits for something that is not its client; a model answers at once"),
         ),
-        (babbles, Unknown("CARD_CHARGED/do gave back 'well', which is no Done, Refused or Later")),
+        (babbles, Unknown("CARD_CHARGED/do gave back 'well'; give Done(...), Refused or Later")),
     ],
 )
 def test_the_sagas_own_functions_run_against_a_client(action: Any, outcome: Any) -> None:

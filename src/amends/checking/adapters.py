@@ -16,6 +16,7 @@ from amends.checking.world import short
 from amends.core.definition import Step
 from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request, Unknown
 from amends.core.run import outcome_of
+from amends.errors import UnusableInput
 
 SETTLES_S: Final = 60.0  # as long as a proxy waits for whoever is behind it: nginx, proxy_read_timeout
 ATTEMPTS: Final = (*range(2, 21), 1000)  # a limit that people write, and one for those who write none
@@ -51,7 +52,15 @@ def adapter(
 
     Returns:
         The model, for a scenario's `models`.
+
+    Raises:
+        UnusableInput: a client, in place of what makes one of books.
     """
+    for each in (client, *also):
+        if not callable(each):
+            raise UnusableInput(
+                f"adapter: {each!r:.80} is no function from books to a client, such as its class; give that"
+            )
     name = f"the saga's own functions on {getattr(client, '__name__', 'a client')}"
     acting = _Acting((client, *also), standing, view, later)
     return Model(name, start, acting.replies, standing, view, runs_functions=True, settles_within_s=settles_within_s)

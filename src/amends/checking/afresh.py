@@ -41,7 +41,8 @@ def ask_afresh(asked: list[Asked]) -> Afresh:
     not_asked: dict[str, str] = {}
     suspects = [each for each in asked if is_suspect(each.function, each.given)]
     calls = [(each, call) for each in suspects if (call := _pickled(each, not_asked)) is not None]
-    for (each, _), (could, said) in zip(calls, _said([call for _, call in calls], not_asked), strict=False):
+    answers = _said([call for _, call in calls], _files(suspects), not_asked)
+    for (each, _), (could, said) in zip(calls, answers, strict=False):
         if not could:
             not_asked.setdefault(each.name, said)
         elif not same(each.said, said):
@@ -62,14 +63,14 @@ def _pickled(each: Asked, not_asked: dict[str, str]) -> bytes | None:
         return None
 
 
-def _said(calls: list[bytes], not_asked: dict[str, str]) -> Iterator[tuple[bool, Any]]:
+def _said(calls: list[bytes], files: Mapping[str, str], not_asked: dict[str, str]) -> Iterator[tuple[bool, Any]]:
     if not calls:
         return
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     try:
         ran = subprocess.run(
             [sys.executable, "-m", "amends.checking.child"],
-            input=pickle.dumps((sys.path, calls)),
+            input=pickle.dumps((sys.path, files, calls)),
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             capture_output=True,
             timeout=LIMIT_S,
@@ -84,6 +85,13 @@ def _said(calls: list[bytes], not_asked: dict[str, str]) -> Iterator[tuple[bool,
             yield pickle.loads(each)  # noqa: S301 - from our own child
         except Exception as error:  # noqa: BLE001 - an answer of a class that only the child knows
             yield False, f"{type(error).__name__}: {error}"
+
+
+def _files(asked: list[Asked]) -> dict[str, str]:
+    """The files of the functions' modules: one that a command loaded from a path is found by its name nowhere."""
+    homes = dict.fromkeys(each.function.__module__ for each in asked)
+    files = ((name, getattr(sys.modules.get(name), "__file__", None)) for name in homes)
+    return {name: file for name, file in files if file}
 
 
 def asked_afresh(found: Found) -> Found:

@@ -75,7 +75,9 @@ class Outside:
             return None
         expected = " or ".join(dict.fromkeys(map(told, possible.values())))
         why = ", by the completed sagas alone" if any(completed) else ""
-        text = f"{service} (outside) has {told(books)}; it was to have {expected}{why}{by_fields(books)}"
+        is_said = self.stage.models[service].view is not None
+        remedy = "" if is_said else "; where that is as it should be, say what counts: adapter(standing=...), or view="
+        text = f"{service} (outside) has {told(books)}; it was to have {expected}{why}{by_fields(books)}{remedy}"
         return Broken("all or nothing is left", text)
 
     def _left(self, world: World, service: str, completed: list[bool], again: int) -> dict[Hashable, Books]:

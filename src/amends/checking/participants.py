@@ -173,6 +173,7 @@ class Participants:
         for later in self.stage.steps_of[message.saga].values():
             if place[later.event] > place[message.step] and self.stage.stands(world, message.saga, later):
                 text = f"{self.stage.ids[message.saga]}: {message.step} was undone while {later.event} stands"
+                text += self.stage.unheard(world, message.saga, later)
                 return Broken("compensations run in reverse order", text)
         return None
 

@@ -107,6 +107,7 @@ class Rest:
             enough = stands is not None and stands >= 1 if each.at_least_once else stands == 1
             if stands is not None and not (enough if completed else stands == 0):
                 text = f"{name} {ended}, and {each.event} stands {stands} times"
+                text += "" if completed else self.stage.unheard(world, saga, each)
                 return Broken("all or nothing is left", text)
         return None
 

@@ -211,6 +211,14 @@ class Stage:
         with blaming("a model raises", f"{each.service}'s standing= ({name_of(model.standing)})", f"of {told(books)}"):
             return model.standing(books).count(f"{self.ids[saga]}/{each.event}/do")
 
+    def unheard(self, world: World, saga: int, each: Step) -> str:
+        """What to do where an effect stands of which the saga may not have heard; empty where it did, or could look."""
+        if each.is_local or each.probe or not each.undo or each.event in self.run(world, saga).answers:
+            return ""
+        return (
+            f"; where its answer is lost, its undo knows nothing of it: give {each.event} probe= and settles_within_s="
+        )
+
     def request(self, message: Message) -> Request:
         """The request that a message carries."""
         assert message.call is not None, "a request has a call"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from amends.checking.cast import definitions_of
+from amends.checking.models import Model
 from amends.checking.showing import known_names
 from amends.errors import UnusableInput
 from amends.scenario import Scenario
@@ -34,12 +36,25 @@ def _faults(scenario: Scenario) -> Iterator[str]:
         yield "it has no requests, so nothing would run; give one for each saga"
     if scenario.ids and len(set(scenario.ids)) != count:
         yield f"it has {count} requests and ids={[*scenario.ids]!r}; give each request an id of its own, or none"
+    yield from _of_another_kind(scenario.requests, scenario.models, scenario.never)
     for name in scenario.not_shown:
         if name not in (known := known_names(definitions_of(scenario))):
             yield f"not_shown names {name!r}, which is none of: {', '.join(known)}"
     read = dict.fromkeys(scenario.given) if scenario.asked and scenario.saga.prepare else {}  # what `prepare` reads
     yield from _unknown("given", scenario.given, {**local, **read}, "local step")
     yield from _unknown("models", scenario.models, outside, "external step")
+
+
+def _of_another_kind(requests: Any, models: Mapping[str, Any], never: Sequence[Any]) -> Iterator[str]:
+    """Values that are none of what they are to be: whatever the author of a scenario wrote."""
+    if isinstance(requests, str | Mapping) or hasattr(requests, "_fields"):
+        yield f"requests is {requests!r:.80}, one request; give a list of them"
+    for service, model in models.items():
+        if not isinstance(model, Model):
+            yield f"models has {model!r:.80} for {service}, which is no model; give adapter(...) or a ready one"
+    for rule in never:
+        if not callable(rule):
+            yield f"never has {rule!r:.80}, which is no function of the entities"
 
 
 def _unknown(where: str, named: Collection[str], known: Collection[str], what: str) -> Iterator[str]:

@@ -101,7 +101,7 @@ def outcome_of(answer: object, request: Request) -> Outcome:
         return answer
     if answer is None and request.kind is not Kind.PROBE:
         return Done()
-    return Unknown(f"{request.step}/{request.kind.value} gave back {answer!r:.200}, which is no Done, Refused or Later")
+    return Unknown(f"{request.step}/{request.kind.value} gave back {answer!r:.200}; give Done(...), Refused or Later")
 
 
 def _sends(effects: tuple[Effect, ...]) -> list[Send]:

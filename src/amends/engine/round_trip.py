@@ -21,6 +21,7 @@ from amends.engine.values import (
     codec_of,
     is_bare,
     kept_answer,
+    of_a_request,
     opened,
     shown,
     storable,
@@ -53,7 +54,7 @@ class RoundTrip:
         Raises:
             ParticipantError: it would come back as another one, or not at all.
         """
-        remedy = f"declare its type as the saga's request, or use {PLAIN_IS}"
+        remedy = of_a_request(self._saga.request, request)
         return _there_and_back(self._requests, request, f"{self._saga.name}: the request", remedy)
 
     def entity(self, service: str, entity_id: Any, entity: Any) -> Any:

@@ -34,6 +34,14 @@ OF_AN_ANSWER: Final = (
     f"`-> Changed[Seats, Receipt]`, or use {PLAIN_IS}"
 )
 
+
+def of_a_request(declared: object, request: object) -> str:
+    """What to do where a request cannot be stored, or would come back as another one."""
+    if isinstance(declared, type) and not isinstance(request, declared):
+        return f"the saga's request is declared as {declared.__name__}: give one"
+    return f"declare its type as the saga's request, or use {PLAIN_IS}"
+
+
 encode: Final = msgspec.json.Encoder(enc_hook=written).encode
 """Gives a value's JSON as bytes; `json_of` beside it says what is wrong with a value of somebody's own."""
 

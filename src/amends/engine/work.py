@@ -50,12 +50,12 @@ from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.engine.values import (
     PLAIN,
-    PLAIN_IS,
     UTF_8_MAX,
     Sealed,
     encode,
     heard,
     is_bare,
+    of_a_request,
     opened,
     opened_request,
     own,
@@ -711,9 +711,8 @@ def _kept(form: Form, request: Any, most: int) -> tuple[str, Any]:
         text = encode(request).decode() if is_closed else text_of(request)
         kept = request if is_closed else form.request.keep(request, text)
     except (TypeError, ValueError) as error:
-        raise RequestRefused(
-            f"{_what(form)} cannot be stored: {error}; declare its type as the saga's request, or use {PLAIN_IS}"
-        ) from error
+        remedy = of_a_request(form.saga.request, request)
+        raise RequestRefused(f"{_what(form)} cannot be stored: {error}; {remedy}") from error
     if UTF_8_MAX * len(text) > most:
         try:
             refuse_too_large(text, most)
