@@ -26,10 +26,7 @@ class Raised(Exception):
         self.broken = broken
 
 
-OF_A_LIST: Final = (
-    "if that is a step's answer: one that nobody typed is a list once it was stored; declare its type, as in "
-    "`-> Done[Receipt] | Refused` or `-> Changed[Seats, Receipt]`"
-)
+OF_A_LIST: Final = "an answer that nobody typed is a list once it was stored: say `-> Done[Receipt]`"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 
-def simulate(
+def simulate(  # noqa: PLR0913, PLR0917 - an option each
     definition: Annotated[
         str,
         typer.Argument(
@@ -33,6 +33,7 @@ def simulate(
     replay: Annotated[
         str, typer.Option("--replay", metavar="TOKEN", help="Play one failing schedule again, and nothing else.")
     ] = "",
+    whole: Annotated[bool, typer.Option("--whole", help="Tell every moment of a failing schedule.")] = False,
 ) -> None:
     """Run a saga on the engine's own loop in a simulated world, seed after seed.
 
@@ -54,5 +55,5 @@ def simulate(
     """
     from amends.entrypoints.simulations import Wanted, simulate_definition
 
-    wanted = Wanted(definition, seeds, first, seed, processes, as_json, pytest, replay)
+    wanted = Wanted(definition, seeds, first, seed, processes, as_json, pytest, replay, whole)
     raise typer.Exit(simulate_definition(wanted))

@@ -42,6 +42,7 @@ class Wanted(NamedTuple):
         as_json: whether to print a document in place of a picture.
         pytest: where to write a test that replays a failure; empty for nowhere.
         replay: a token to play in place of seeds; empty for none.
+        whole: whether every moment of a failing schedule is told.
     """
 
     definition: str
@@ -52,6 +53,7 @@ class Wanted(NamedTuple):
     as_json: bool = False
     pytest: str = ""
     replay: str = ""
+    whole: bool = False
 
 
 def simulate_definition(wanted: Wanted) -> int:
@@ -113,7 +115,7 @@ def _tell(settings: list[Setting], seed: int) -> int:
 def _draw(wanted: Wanted, answer: Simulated) -> None:
     out = paper()
     out.title(wanted.definition)
-    out.write(*painted(answer.lines(SIGNS if out.marks == UNICODE else ASCII, out.width)))
+    out.write(*painted(answer.lines(SIGNS if out.marks == UNICODE else ASCII, out.width, whole=wanted.whole)))
     if answer.token and not wanted.replay:
         out.write(Text(f"   amends simulate {wanted.definition} --replay {answer.token}", FAINT))
 
@@ -135,6 +137,7 @@ def _document(answer: Simulated) -> dict[str, Any]:
         "moments": found.moments,
         "seen": dict(sorted(found.seen.items())),
         "not_seen": answer.missing,
+        "out_of_reach": answer.out_of_reach,
         "digest": found.digest,
         "failure": None
         if failure is None

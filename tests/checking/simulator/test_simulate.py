@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from amends import Scenario
+from amends import Call, Changed, Done, Saga, Scenario, external, local
 from amends.checking import Simulated, SimulationFailed, simulate
 from amends.checking.simulator import coverage
+from amends.checking.simulator.answer import telling
 from amends.checking.simulator.api import replayed
 from amends.checking.simulator.chance import Listed, Recorded, Seeded
 from amends.checking.simulator.coverage import SOMETIMES, never_seen
@@ -46,7 +48,7 @@ def test_everything_rare_was_seen(runs: dict[str, tuple[Setting, Found]]) -> Non
 
 def test_a_run_that_never_saw_something_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """It names what; with few schedules it only says so."""
-    monkeypatch.setattr(coverage, "SOMETIMES", {**SOMETIMES, "pigs fly": lambda shape: shape.local})
+    monkeypatch.setattr(coverage, "SOMETIMES", {**SOMETIMES, "pigs fly": ("local",)})
     assert simulate(SCENARIOS["shop"], seeds=3).holds
     monkeypatch.setattr("amends.checking.simulator.answer.ENOUGH", 60)
     with pytest.raises(SimulationFailed, match=r"(?s)never happened.*pigs fly") as failed:
@@ -60,6 +62,49 @@ def test_what_cannot_be_come_to_is_not_asked_for() -> None:
     assert "a request lost" not in never_seen([local], {})
     assert {"a request lost", "deadline passed"} <= {*never_seen([outside], {})}
     assert "answered later" not in never_seen([outside], {})
+
+
+def test_what_cannot_be_come_to_is_said_with_why() -> None:
+    """In a line; the document names all of it."""
+    answer = simulate(SCENARIOS["shop"], seeds=3)
+    assert "every step is local: crash between commit and send, crash between two sends and" in " ".join(
+        str(answer).split()
+    )
+    assert answer.out_of_reach["it has no deadline_s"] == ["deadline passed"]
+    known = {name for names in answer.out_of_reach.values() for name in names}
+    assert known == SOMETIMES.keys() - {*never_seen([Setting("shop", SCENARIOS["shop"]).shape()], {})}
+
+
+def test_of_a_long_failure_what_matters_is_told() -> None:
+    """The sagas that the rule names, crashes and starts; no more than a screen of 40 lines, and how to see the rest."""
+    others = [f"  {number}.000 s  CARD         e1-{number} CARD_CHARGED/do #1: did it" for number in range(2, 90)]
+    mine = [f"  {number}.000 s  store        block {number}: e1-1: CARD_CHARGED/do asked again" for number in range(40)]
+    crash = "  9.000 s  engine 1     crashes: before a commit"
+    told = [*telling([*others, crash, *mine[:5]], "e1-1 is compensated, and CARD_CHARGED stands 1 times")]
+    assert told == [crash, *mine[:5], "88 moments left out; all of it: --whole"]
+    told = [*telling([*others, crash, *mine], "e1-1 is compensated, and CARD_CHARGED stands 1 times")]
+    assert (len(told), told[0], told[-2]) == (32, crash, mine[-1])
+    assert [*telling(mine[:30], "e1-1 and e1-2")] == mine[:30]
+
+
+def test_an_entity_without_a_type_and_an_answer_that_is_a_dict_are_simulated() -> None:
+    """Both are read back as plain JSON, in every schedule."""
+
+    def take(kept: Any, buy: Any) -> Changed:
+        return Changed({"free": kept["free"] - buy["seats"]}, {"taken": [buy["seats"]]})
+
+    def give(kept: Any, buy: Any, call: Call) -> Any:
+        return {"free": kept["free"] + call.answer["taken"][0]}
+
+    def charge(bank: Any, buy: Any, call: Call) -> Done:
+        return Done({"receipt": call.answers["SEATS_HELD"]["taken"]})
+
+    steps = [
+        local("SEATS_HELD", take, undo=give, undone="SEATS_FREED", entity=lambda buy: buy["show"]),
+        external("CARD_CHARGED", charge, pivot=True),
+    ]
+    scenario = Scenario(Saga("plain", dict, steps), {"SEATS": {"Lear": {"free": 9}}}, [{"show": "Lear", "seats": 2}])
+    assert simulate(scenario, seeds=40).holds
 
 
 def test_what_breaks_is_made_small_and_told() -> None:

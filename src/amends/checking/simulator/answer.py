@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from amends.checking.bound import counted
 from amends.checking.signs import UNICODE, WIDTH, Line, Signs, Span, plain, wrapped
-from amends.checking.simulator.coverage import ENOUGH, never_seen
+from amends.checking.simulator.coverage import ENOUGH, never_seen, out_of_reach
 from amends.checking.simulator.runs import Failure, Found
 from amends.checking.simulator.setting import Setting
 from amends.checking.simulator.token import token_of
@@ -20,6 +21,11 @@ INDENT: Final = 3
 LABEL: Final = 13
 DIGEST_SHOWN: Final = 16  # hex digits of the digest, for a person to compare
 RAREST: Final = 3
+NAMED: Final = 2  # of what is out of reach for one reason; the document names all
+TRACE_LINES: Final = 32  # of a failing schedule, so that all of it is one screen of 40 lines
+AT_FIRST: Final = 8  # of these, how many from its beginning
+SAGA_ID: Final = re.compile(r"\be\d+-\d+\b")
+OF_PROCESSES: Final = ("crashes: ", "starts; ", "all is healed")
 NOT_COVERED: Final = (
     "other seeds",
     "bugs of a database, a disk or a network library",
@@ -70,20 +76,26 @@ class Simulated:
         return never_seen([setting.shape() for setting in self.settings], self.found.seen)
 
     @property
+    def out_of_reach(self) -> dict[str, list[str]]:
+        """What the definition cannot come to in these scenarios: why, to which rare things."""
+        return out_of_reach([setting.shape() for setting in self.settings], self.found.seen)
+
+    @property
     def token(self) -> str:
         """What ``amends simulate --replay`` takes to show the failure again; empty without one."""
         failure = self.failure
         return token_of(self.settings[failure.place], failure.draws) if failure else ""
 
-    def lines(self, signs: Signs = UNICODE, width: int = WIDTH) -> Iterator[Line]:
+    def lines(self, signs: Signs = UNICODE, width: int = WIDTH, *, whole: bool = False) -> Iterator[Line]:
         """The picture.
 
         Args:
             signs: that can be shown.
             width: in columns.
+            whole: whether every moment of a failing schedule is told, and not just those that matter.
         """
         if self.failure is not None:
-            yield from _broken(self.failure, self.settings[self.failure.place], signs, width)
+            yield from _broken(self.failure, self.settings[self.failure.place], signs, width, whole=whole)
         else:
             yield from _held(self, signs, width)
 
@@ -106,8 +118,8 @@ class SimulationFailed(AmendsError, AssertionError):
         return f"{self.answer.name}\n\n{self.answer}"
 
 
-def _broken(failure: Failure, setting: Setting, signs: Signs, width: int) -> Iterator[Line]:
-    for line in failure.trace:
+def _broken(failure: Failure, setting: Setting, signs: Signs, width: int, *, whole: bool) -> Iterator[Line]:
+    for line in failure.trace if whole else telling(failure.trace, failure.broken.text):
         yield (Span(line),)
     yield ()
     yield from wrapped(
@@ -118,6 +130,30 @@ def _broken(failure: Failure, setting: Setting, signs: Signs, width: int) -> Ite
     came = f"seed {failure.seed} of {setting.name}: " if failure.seed else ""
     words = f"{came}{counted(len(failure.draws), 'choice')}, shrunk from {failure.drawn}"
     yield from wrapped([Span(words, "faint")], (Span(" " * INDENT),), INDENT, width)
+
+
+def telling(trace: Sequence[str], text: str) -> Iterator[str]:
+    """What matters of a failing schedule: the sagas that the broken rule names, and what becomes of the processes.
+
+    Args:
+        trace: all of it, a line each.
+        text: how the rule is broken.
+    """
+    names = {*SAGA_ID.findall(text)}
+    kept = [*range(len(trace))]
+    if len(trace) > TRACE_LINES and names:
+        kept = [number for number in kept if _matters(trace[number], names)]
+    if len(kept) > TRACE_LINES - 1:
+        kept = kept[:AT_FIRST] + kept[AT_FIRST + 1 - TRACE_LINES :]
+    left_out = len(trace) - len(kept)
+    for number in kept:
+        yield trace[number]
+    if left_out:
+        yield f"{counted(left_out, 'moment')} left out; all of it: --whole"
+
+
+def _matters(line: str, names: set[str]) -> bool:
+    return not names.isdisjoint(SAGA_ID.findall(line)) or any(words in line for words in OF_PROCESSES)
 
 
 def _held(answer: Simulated, signs: Signs, width: int) -> Iterator[Line]:
@@ -148,8 +184,15 @@ def facts(answer: Simulated) -> Iterator[tuple[str, str]]:
     if answer.missing:
         judged = "" if answer.is_judged else f" (which takes about {ENOUGH} schedules)"
         yield "not seen", ", ".join(answer.missing) + judged
+    if answer.out_of_reach:
+        yield "out of reach", "; ".join(f"{why}: {_some(names)}" for why, names in answer.out_of_reach.items())
     yield "not covered", "; ".join(NOT_COVERED)
     yield "digest", f"{found.digest[:DIGEST_SHOWN]}: the same for the same seeds everywhere"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:NAMED])} and {more} more"
 
 
 def _seen(answer: Simulated) -> str:

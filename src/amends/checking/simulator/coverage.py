@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from amends.core.definition import Saga
 
-Reach = Callable[["Shape"], bool]
+Reach = Sequence[str]
+"""The fields of `Shape` that have to be true."""
 
 
 class Shape(NamedTuple):
@@ -73,54 +74,66 @@ def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool, inbox: boo
     )
 
 
-def _always(_: Shape) -> bool:
-    return True
-
+WHY: Final[Mapping[str, str]] = {
+    "local": "no step is local",
+    "outside": "every step is local",
+    "undone_outside": "no step outside is undone",
+    "probed": "no step outside before the pivot has a probe",
+    "can_cancel": "the pivot comes first",
+    "has_pivot": "no step outside comes at the pivot or after it",
+    "deadline": "it has no deadline_s",
+    "can_park": "no model refuses an undo, or a step behind the pivot",
+    "doubled": "no request outside may arrive twice",
+    "choice": "there is one thing to ask for",
+    "moody": "no model answers later",
+    "inbox": "no model keeps our inbox",
+}
+"""What is said of a definition, or of its scenarios, that is not of a shape; by field of `Shape`."""
 
 SOMETIMES: Final[Mapping[str, Reach]] = {
-    "a saga completed": _always,
-    "a saga was compensated": lambda shape: shape.can_cancel,
-    "crash before a commit": _always,
-    "crash after a commit, before anything else": _always,
-    "crash before an answer to a client": _always,
-    "crash between commit and send": lambda shape: shape.outside,
-    "crash between two sends": lambda shape: shape.outside,
-    "crash when an answer arrives": lambda shape: shape.outside,
-    "crash while a process takes over": _always,
-    "a process away for long": _always,
-    "clock set back between two processes": _always,
-    "clock set forward between two processes": _always,
-    "commit unknown: it was written": _always,
-    "commit unknown: it was not": _always,
-    "no space, and then it went on": _always,
-    "a key asked twice at once": _always,
-    "a key asked again after a crash": _always,
-    "a key for something else": lambda shape: shape.choice,
-    "cancel taken": lambda shape: shape.can_cancel,
-    "cancel too late": _always,
-    "deadline passed": lambda shape: shape.deadline,
-    "a local decider raised": lambda shape: shape.local,
-    "asked again after a decider raised": lambda shape: shape.local,
-    "a call failed": lambda shape: shape.outside,
-    "a request lost": lambda shape: shape.outside,
-    "a request arrived twice": lambda shape: shape.doubled,
-    "an answer lost": lambda shape: shape.outside,
-    "an answer to a process that is gone": lambda shape: shape.outside,
-    "an answer arrived twice": lambda shape: shape.outside,
-    "a participant down for long": lambda shape: shape.outside,
-    "a call waited for a place": lambda shape: shape.outside,
-    "timeout, then success": lambda shape: shape.outside,
-    "late success while going back": lambda shape: shape.undone_outside,
-    "an answer after the saga had ended": lambda shape: shape.outside,
-    "a probe found it": lambda shape: shape.probed,
-    "a probe found nothing": lambda shape: shape.probed,
-    "answered later": lambda shape: shape.moody,
-    "answered later, but too late": lambda shape: shape.moody,
-    "restart while an answer is to come later": lambda shape: shape.moody,
-    "a late action met its tombstone": lambda shape: shape.inbox and shape.undone_outside,
-    "waited for an operator, and went on": lambda shape: shape.can_park,
-    "resolved by an operator": lambda shape: shape.can_park,
-    "abandoned by an operator": lambda shape: shape.can_park,
+    "a saga completed": (),
+    "a saga was compensated": ("can_cancel",),
+    "crash before a commit": (),
+    "crash after a commit, before anything else": (),
+    "crash before an answer to a client": (),
+    "crash between commit and send": ("outside",),
+    "crash between two sends": ("outside",),
+    "crash when an answer arrives": ("outside",),
+    "crash while a process takes over": (),
+    "a process away for long": (),
+    "clock set back between two processes": (),
+    "clock set forward between two processes": (),
+    "commit unknown: it was written": (),
+    "commit unknown: it was not": (),
+    "no space, and then it went on": (),
+    "a key asked twice at once": (),
+    "a key asked again after a crash": (),
+    "a key for something else": ("choice",),
+    "cancel taken": ("can_cancel",),
+    "cancel too late": (),
+    "deadline passed": ("deadline",),
+    "a local decider raised": ("local",),
+    "asked again after a decider raised": ("local",),
+    "a call failed": ("outside",),
+    "a request lost": ("outside",),
+    "a request arrived twice": ("doubled",),
+    "an answer lost": ("outside",),
+    "an answer to a process that is gone": ("outside",),
+    "an answer arrived twice": ("outside",),
+    "a participant down for long": ("outside",),
+    "a call waited for a place": ("outside",),
+    "timeout, then success": ("outside",),
+    "late success while going back": ("undone_outside",),
+    "an answer after the saga had ended": ("outside",),
+    "a probe found it": ("probed",),
+    "a probe found nothing": ("probed",),
+    "answered later": ("moody",),
+    "answered later, but too late": ("moody",),
+    "restart while an answer is to come later": ("moody",),
+    "a late action met its tombstone": ("inbox", "undone_outside"),
+    "waited for an operator, and went on": ("can_park",),
+    "resolved by an operator": ("can_park",),
+    "abandoned by an operator": ("can_park",),
 }
 """What must be seen, and which definitions can come to it."""
 
@@ -144,5 +157,30 @@ def never_seen(shapes: Iterable[Shape], seen: Mapping[str, int]) -> list[str]:
         seen: rare things, and how often.
     """
     shapes = [*shapes]
-    names = (name for name, reach in SOMETIMES.items() if any(reach(shape) for shape in shapes))
-    return [name for name in names if not seen.get(name) and (name not in NEEDS or seen.get(NEEDS[name], 0) >= OFTEN)]
+    names = [name for name, reach in SOMETIMES.items() if any(_is_reached(shape, reach) for shape in shapes)]
+    return [name for name in names if not seen.get(name) and not _lacks(name, seen)]
+
+
+def out_of_reach(shapes: Iterable[Shape], seen: Mapping[str, int]) -> dict[str, list[str]]:
+    """What was not to be seen: why, to which rare things.
+
+    Args:
+        shapes: of the definition in each of its scenarios.
+        seen: rare things, and how often.
+    """
+    shapes, found = [*shapes], dict[str, list[str]]()
+    for name, reach in SOMETIMES.items():
+        if not any(_is_reached(shape, reach) for shape in shapes):
+            missing = next(field for field in reach if not all(getattr(shape, field) for shape in shapes))
+            found.setdefault(WHY[missing], []).append(name)
+        elif not seen.get(name) and _lacks(name, seen):
+            found.setdefault(f"{NEEDS[name]}: seen {seen.get(NEEDS[name], 0)} times", []).append(name)
+    return found
+
+
+def _is_reached(shape: Shape, reach: Reach) -> bool:
+    return all(getattr(shape, field) for field in reach)
+
+
+def _lacks(name: str, seen: Mapping[str, int]) -> bool:
+    return name in NEEDS and seen.get(NEEDS[name], 0) < OFTEN
