@@ -565,7 +565,7 @@ def babbles(notes: Notes, buy: Buy, call: Call) -> str:
         (raises, Unknown("TimeoutError: no reply")),
         (
             sleeps,
-            Unknown("RuntimeError: the function waits for something that is not its client; a model answers at once"),
+            Unknown("RuntimeError: it awaits what no check has, such as a pause or a socket: a client answers at once"),
         ),
         (babbles, Unknown("CARD_CHARGED/do gave back 'well'; give Done(...), Refused or Later")),
     ],

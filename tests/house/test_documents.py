@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from amends import Saga, check
 from tests.house.source import ROOT
 
 GUIDES = (
@@ -30,6 +32,17 @@ def test_the_readme_shows_python() -> None:
 def test_python_of_the_readme_runs(block: str) -> None:
     """Each block stands for itself, its asserts included."""
     exec(compile(block, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102 - our own text
+
+
+def test_the_sagas_of_the_readme_hold_in_a_check() -> None:
+    """What people copy first; the one that is broken on purpose is shown from a file."""
+    names: dict[str, Any] = {"__name__": "readme"}
+    for block in BLOCKS:
+        exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - our own text
+    sagas = sorted(name for name, value in names.items() if isinstance(value, Saga))
+    assert sagas == ["payment", "tickets"]
+    check(names["payment"], given={}, requests=[1999])
+    check(names["tickets"], given={"SEATS": {"Hamlet": 3}}, requests=[names["Buy"]("Hamlet", 2)] * 2)
 
 
 @pytest.mark.parametrize("guide", GUIDES)

@@ -174,4 +174,4 @@ def _driven(coroutine: Any) -> Any:
     except StopIteration as end:
         return end.value
     coroutine.close()
-    raise RuntimeError("the function waits for something that is not its client; a model answers at once")
+    raise RuntimeError("it awaits what no check has, such as a pause or a socket: a client answers at once")

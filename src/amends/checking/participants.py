@@ -316,7 +316,8 @@ def _impure(
     pairs = [(given[0], handed[0]), (given[1].body, handed[1].body), (given[1].call, handed[1].call)]
     for was, became in pairs:
         if frozen(was) != frozen(became):
-            return Broken("a decider is pure", f"{name} changed what it was given: {told(was)} became {told(became)}")
+            text = f"{name} changed what it was given: {told(was)} became {told(became)}; give back a new one"
+            return Broken("a decider is pure", text)
     if not same(first, second):
         why = f"; it reads {reads}" if reads.words else ""
         text = f"{name} gave {told(first)}, and {told(second)} for the same{why}"
