@@ -18,7 +18,7 @@ def f(client, request, call): ...
 def part(event, **options):
     return external(event, f, undo=f, undone=event + "_UNDONE", **options)
 
-saga = Saga("test", object, [
+saga = Saga("test", dict, [
     part("A"),
     parallel(*(part(name, limit_s=20, probe=f, settles_within_s=30) for name in ("B", "C", "D", "E"))),
     external("P", f, pivot=True, key_lives_h=1),

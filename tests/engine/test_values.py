@@ -36,7 +36,7 @@ from amends import (
 from amends.adapters.memory import MemoryStore
 from amends.engine.closed import closed
 from amends.engine.tasks import Hear, Look, Order, Transact
-from amends.engine.values import opened, opened_all
+from amends.engine.values import of_a_request, opened, opened_all
 from tests.engine.test_engine import engine, run
 from tests.engine.world import Life, nothing
 
@@ -369,6 +369,18 @@ def test_many_at_once_and_one_by_one_come_to_the_same() -> None:
 
     assert booked(book, 10) is booked(book, *[1] * 10) is None
     assert booked(book_typed, 10).body == booked(book_typed, *[1] * 10).body == '{"7":10}'
+
+
+def test_a_request_of_another_type_says_which_to_give_and_every_declared_type_is_looked_at() -> None:
+    """Some have no instances: what is no class, or is one in name alone, says how to declare another."""
+    for declared, request, remedy in (
+        (Pair, (1, 2.0), "the saga's request is declared as Pair: give one"),
+        (Pair, Pair(1, {7: 1}), "declare its type"),  # type: ignore[arg-type]
+        (Any, {7: 1}, "declare its type"),
+        (Typed, {7: 1}, "declare its type"),
+        (list[int], {7: 1}, "declare its type"),
+    ):
+        assert of_a_request(declared, request).startswith(remedy)
 
 
 @pytest.mark.parametrize("answer", [(1, 2), Pair(1, 2.0), [(1, 2)], {"a": (Pair(1, 2.0),)}], ids=str)

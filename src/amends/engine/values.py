@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, is_typeddict
 
 import msgspec
 
@@ -35,9 +35,10 @@ OF_AN_ANSWER: Final = (
 )
 
 
-def of_a_request(declared: object, request: object) -> str:
+def of_a_request(declared: Any, request: object) -> str:
     """What to do where a request cannot be stored, or would come back as another one."""
-    if isinstance(declared, type) and not isinstance(request, declared):
+    is_class = isinstance(declared, type) and declared is not Any and not is_typeddict(declared)
+    if is_class and declared not in type(request).__mro__:
         return f"the saga's request is declared as {declared.__name__}: give one"
     return f"declare its type as the saga's request, or use {PLAIN_IS}"
 
