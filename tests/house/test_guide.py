@@ -1,4 +1,4 @@
-"""docs/checking.md says of every rule, move, model, verdict and line of an answer what it is, and of no other."""
+"""The guides to check and simulation say of every rule, move, model and verdict what it is, and of no other."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from typing import Final, get_args
 from amends import checking
 from amends.checking import bound, models
 from amends.checking.answer import Verdict
+from amends.checking.simulator import answer as simulated
 from amends.checking.world import What
 from amends.scenario import Scenario
 from tests.house.source import ROOT, modules, tree
 
 GUIDE: Final = (ROOT / "docs" / "checking.md").read_text("utf-8")
+SIMULATING: Final = (ROOT / "docs" / "simulating.md").read_text("utf-8")
 TELLING: Final = {"Broken", "blaming"}  # who names a rule, first of all
 
 
-def rows(heading: str) -> list[str]:
+def rows(heading: str, guide: str = GUIDE) -> list[str]:
     """Return the first cells of the tables under a heading, up to the next one; several in a cell are several."""
-    section = re.split(r"^#", GUIDE.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    section = re.split(r"^#", guide.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
     tables = re.findall(r"^\| .*?\n\|[-|]+\n((?:\|.*\n)+)", section, re.MULTILINE)
     cells = [line.split("|")[1].strip() for table in tables for line in table.splitlines()]
     return [name.strip("`") for cell in cells for name in re.split(r"(?<=`), (?=`)", cell)]
@@ -92,3 +94,11 @@ def test_every_field_of_a_scenario_is_described() -> None:
     """Somewhere in the guide."""
     left_out = [each.name for each in fields(Scenario) if not re.search(rf"\b{each.name}=|`{each.name}`", GUIDE)]
     assert left_out == []
+
+
+def test_every_rule_of_the_simulator_is_described() -> None:
+    """By its number; and every verdict."""
+    source = "".join(path.read_text("utf-8") for path in modules("checking/simulator"))
+    described = [number for cell in rows("What must hold", SIMULATING) for number in cell.split(", ")]
+    assert sorted(described) == sorted(set(re.findall(r'"(V\d\d|P\d+)"', source)))
+    assert all(f"`{verdict}`" in SIMULATING for verdict in get_args(simulated.Verdict))
