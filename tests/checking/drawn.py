@@ -29,7 +29,7 @@ def text_of(counterexample: Counterexample, ids: tuple[str, ...]) -> str:
     """Return a counterexample as text."""
     lines = [line_of(number, seen.move, ids) for number, seen in enumerate(counterexample.trace, 1)]
     faults = sum(seen.move.cost for seen in counterexample.trace)
-    rule, text = counterexample.broken
+    rule, text, _ = counterexample.broken
     drawn_text = "\n".join([*lines, "", f"broken with {counted(faults)}: {rule}", text, ""])
     return re.sub(r"\.py:\d+", ".py", drawn_text)  # where somebody raised moves with every line above it
 

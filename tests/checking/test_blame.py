@@ -49,7 +49,7 @@ def failed(scenario: Scenario, faults: int = 1) -> Answer:
 def rule_and_text(answer: Answer) -> tuple[str, str]:
     """Return what is broken."""
     assert answer.counterexample is not None
-    return answer.counterexample.broken
+    return answer.counterexample.broken[:2]
 
 
 def outside(*steps: Step, **models: Model) -> Scenario:

@@ -32,6 +32,15 @@ def differences(before: Any, after: Any) -> tuple[Difference, ...]:
     return () if same(before, after) else tuple(_parts("", before, after))
 
 
+def instead(where: str, expected: Any, actual: Any) -> str:
+    """What is otherwise than it is to be, side by side, in a few words."""
+    parts = (
+        f"{f'{where} {each.part}'.rstrip()} is {each.after}, to be {each.before}"
+        for each in differences(expected, actual)
+    )
+    return "; ".join(parts)
+
+
 def in_words(value: Any) -> str:
     """A value as a person reads it: text without quotes, ``nothing`` for what does not exist, long ones cut."""
     if value is None or value is _ABSENT:

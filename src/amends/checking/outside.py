@@ -14,7 +14,7 @@ from amends.checking.keys import NO_NAMES, names_in, without_remembered
 from amends.checking.models import Books, Model
 from amends.checking.stage import Stage
 from amends.checking.values import by_fields, frozen, told
-from amends.checking.world import Broken, World
+from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step
 from amends.core.messages import Call, Done, Kind, Refused, Request, Unknown
 from amends.core.walk import key_of
@@ -78,7 +78,8 @@ class Outside:
         is_said = self.stage.models[service].view is not None
         remedy = "" if is_said else "; where that is as it should be, say what counts: adapter(standing=...), or view="
         text = f"{service} (outside) has {told(books)}; it was to have {expected}{why}{by_fields(books)}{remedy}"
-        return Broken("all or nothing is left", text)
+        wrong = (Wrong(service, next(iter(possible.values())), books),) if len(possible) == 1 else ()
+        return Broken("all or nothing is left", text, wrong)
 
     def _left(self, world: World, service: str, completed: list[bool], again: int) -> dict[Hashable, Books]:
         sagas = [saga for saga, is_completed in enumerate(completed) if is_completed]
@@ -133,13 +134,14 @@ class Outside:
             possible = self._together(world, service, completed, again)
             if not possible or self._seen(service, books, names) in possible:
                 return None
-        expected = " or ".join(dict.fromkeys(map(told, self._together(world, service, completed, 0).values())))
+        left = [*self._together(world, service, completed, 0).values()]
+        expected = " or ".join(dict.fromkeys(map(told, left)))
         text = (
             f"{service} (outside) has {told(books)}; one after the other, the sagas would leave {expected}. Make "
             "action and undo commutative (add and subtract); or, if that is the same to you, compare a view: "
             "adapter(view=...)"
         )
-        return Broken("no lost update", text)
+        return Broken("no lost update", text, (Wrong(service, left[0], books),) if len(left) == 1 else ())
 
     def _together(self, world: World, service: str, completed: list[bool], again: int) -> dict[Hashable, Books]:
         found: dict[Hashable, Books] = {}

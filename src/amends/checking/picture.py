@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from amends.checking.bound import counted
-from amends.checking.differences import Difference
+from amends.checking.differences import Difference, instead
 from amends.checking.explore import Counterexample, Found
 from amends.checking.signs import ARROW, Line, Look, Signs, Span, width_of, wrapped
 from amends.checking.stage import Stage
 from amends.checking.trace import ARRIVED, RECEIVED, Change, Row, changes_between, rows_of, standing
-from amends.checking.world import World
+from amends.checking.world import Broken, World, Wrong
 from amends.core.messages import Kind
 
 LEFT: Final = 6  # columns before the saga: a margin, the mark of a fault, a number
@@ -42,7 +42,7 @@ def draw_counterexample(found: Found, shown: Counterexample, signs: Signs, width
     yield ()
     yield from _verdict(f" {signs.refused} ", f"broken: {shown.broken.rule}", "refused", width)
     yield from wrapped([Span(shown.broken.text)], (Span(" " * INDENT),), INDENT, width)
-    yield from _what_is_left(stage, first, last, signs, width)
+    yield from _what_is_left(stage, first, last, shown.broken, signs, width)
     yield ()
     yield from wrapped([Span(_found_by(found, shown), "faint")], (Span(" " * INDENT),), INDENT, width)
 
@@ -181,17 +181,32 @@ def _verdict(sign: str, words: str, look: Look, width: int) -> Iterator[Line]:
     return wrapped([Span(words, look)], (Span(sign, look),), INDENT, width)
 
 
-def _what_is_left(stage: Stage, first: World, last: World, signs: Signs, width: int) -> Iterator[Line]:
-    """What differs from the start, and which effects stand outside."""
-    told = [[*_change(change, signs, named=True), *_purpose(change)] for change in changes_between(stage, first, last)]
+def _what_is_left(stage: Stage, first: World, last: World, broken: Broken, signs: Signs, width: int) -> Iterator[Line]:
+    """What differs from the start, and which effects stand outside; what is wrong stands apart.
+
+    Among several sagas most of what differs is as it is to be.
+    """
+    wrong = {each.where: each for each in broken.wrong} if len(stage.ids) > 1 else {}
+    changes = [change for change in changes_between(stage, first, last) if change.where not in wrong]
+    told = [[*_change(change, signs, named=True), *_purpose(change)] for change in changes]
     told += [
         [Span(each.service, "strong"), Span(f"{each.event} of {saga} stands{f' {times} times' * (times > 1)}")]
         for saga, each, times in standing(stage, last)
         if not each.is_local
     ]
+    amiss = [[Span(where, "strong"), Span(_apart(each))] for where, each in wrong.items()]
+    yield from _block("not as it is to be:", amiss, width)
+    yield from _block("beside it, other than at the start:" if wrong else "not as at the start:", told, width)
+
+
+def _apart(wrong: Wrong) -> str:
+    return instead(wrong.where, wrong.expected, wrong.actual).replace(f"{wrong.where} ", "")
+
+
+def _block(title: str, told: Sequence[Sequence[Span]], width: int) -> Iterator[Line]:
     if told:
         yield ()
-        yield (Span(f"{' ' * INDENT}not as at the start:", "strong"),)
+        yield (Span(f"{' ' * INDENT}{title}", "strong"),)
     for words in told:
         yield from wrapped(words, (Span(" " * INDENT),), INDENT + 2, width)
 

@@ -11,7 +11,7 @@ from amends.checking.serial import Serial
 from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
 from amends.checking.values import by_fields, frozen, same, told
-from amends.checking.world import Broken, World
+from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step
 from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsOperator, asked, underway
 
@@ -136,7 +136,7 @@ class Rest:
         if same(after, expected):
             return None
         text = f"{_at(cell)} is {told(after)}; it was to be {told(expected)}{by_fields(after)}"
-        return Broken("what is compensated is as before", text)
+        return Broken("what is compensated is as before", text, (Wrong("/".join(cell), expected, after),))
 
     def _still_held(self, world: World, place: int, cell: tuple[str, str]) -> Broken | None:
         before, after = self.stage.entities[self.start.cells[place]], self.stage.entities[world.cells[place]]

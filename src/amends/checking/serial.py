@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice, permutations, product
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from amends.checking.change import Change, amount, change, net
+from amends.checking.differences import instead
 from amends.checking.stage import Stage
 from amends.checking.values import frozen
-from amends.checking.world import Broken, World
+from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step, takes_call
 from amends.core.messages import Call, Changed, Done, Gone, Kind, Outcome, Refused, Request
 from amends.core.walk import key_of
@@ -75,14 +77,12 @@ class Miss(NamedTuple):
     Attributes:
         order: the sagas, as far as they were carried out.
         at: the step that went otherwise, and what it had answered; ``None`` when all went alike.
-        cell: the entity that is otherwise then.
-        entity: what it would be.
+        cells: the entities that are otherwise then, and what they would be.
     """
 
     order: tuple[int, ...]
     at: tuple[Played, Any] | None = None
-    cell: Cell | None = None
-    entity: Any = None
+    cells: Cells = MappingProxyType({})
 
 
 class Serial:
@@ -124,9 +124,9 @@ class Serial:
         miss = self._nearest(ended)
         if miss is None or self._is_exchange(ended):
             return None
-        if miss.cell is None and not ended.compensated:  # what was written over is told, where something was
+        if not miss.cells and not ended.compensated:  # what was written over is told, where something was
             written = self._nearest(ended, whatever_they_read=True)
-            miss = written if written and written.cell else miss
+            miss = written if written and written.cells else miss
         return self._told(ended, miss)
 
     def _nearest(self, ended: Ended, *, whatever_they_read: bool = False) -> Miss | None:
@@ -157,8 +157,8 @@ class Serial:
             for played in self._carried_out(part, steps, cells, known):
                 if isinstance(played.said, Refused) or (strictly and self._differs(played, known)):
                     return Miss(names[: names.index(part.saga) + 1], (played, known.get(played.step.event)))
-        other = (cell for cell in cells if not self._are_alike(cell[0], cells[cell], ended.cells[cell]))
-        return next((Miss(names, None, cell, cells[cell]) for cell in other), None)
+        other = {cell: be for cell, be in cells.items() if not self._are_alike(cell[0], be, ended.cells[cell])}
+        return Miss(names, None, other) if other else None
 
     def _ways(self, part: Part) -> Iterator[tuple[Step, ...]]:
         """Its local steps, in each order that it may take: members of a group that share an entity have several."""
@@ -292,7 +292,7 @@ class Serial:
 
     def _told(self, ended: Ended, miss: Miss) -> Broken:
         names = ", then ".join(self.stage.ids[saga] for saga in miss.order)
-        if miss.cell is not None:
+        if miss.cells:
             return _lost(ended, miss, names)
         assert miss.at is not None, "an order that misses nothing explains the world"
         played, given = miss.at
@@ -314,25 +314,25 @@ class Serial:
 
 
 def _lost(ended: Ended, miss: Miss, names: str) -> Broken:
-    assert miss.cell is not None, "told of an entity"
-    at, after, would_be = "/".join(miss.cell), ended.cells[miss.cell], miss.entity
+    wrong = tuple(Wrong("/".join(cell), be, ended.cells[cell]) for cell, be in miss.cells.items())
+    told = instead(*wrong[0])
     if ended.compensated:
         text = (
-            f"{at} is {after!r}; by the completed sagas alone it would be {would_be!r} (tried: {names or 'none'}). "
+            f"{told}, by the completed sagas alone (tried: {names or 'none'}). "
             "Make action and undo commutative (add and subtract), or check a version and read again"
         )
     else:
         text = (
-            f"{at} is {after!r}; one after the other, the completed sagas would leave {would_be!r} (tried: {names}). "
+            f"{told}, had the completed sagas run one after the other (tried: {names}). "
             "Read and write in one step (hold first), or check a version and read again; where its order does not "
-            f"matter, say what is compared: alike={{{miss.cell[0]!r}: ...}} in the Scenario"
+            f"matter, say what is compared: alike={{{next(iter(miss.cells))[0]!r}: ...}} in the Scenario"
         )
-    return Broken("no lost update", text)
+    return Broken("no lost update", text, wrong)
 
 
 def _how_near(miss: Miss) -> tuple[bool, int]:
     """Of misses, one in which all sagas completed as they did is told, else one that came far."""
-    return miss.cell is not None, len(miss.order)
+    return bool(miss.cells), len(miss.order)
 
 
 def _acts_before_it_undoes(order: tuple[Part, ...]) -> bool:

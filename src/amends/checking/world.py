@@ -120,16 +120,32 @@ class Move(NamedTuple):
     aside: str = ""
 
 
+class Wrong(NamedTuple):
+    """An entity, or the books of a system outside, that is otherwise than it is to be.
+
+    Attributes:
+        where: ``SERVICE/id`` of the entity, or the service.
+        expected: what it is to be.
+        actual: what it is.
+    """
+
+    where: str
+    expected: Any
+    actual: Any
+
+
 class Broken(NamedTuple):
     """A rule that does not hold.
 
     Attributes:
         rule: which one, in a few words.
         text: how it was broken, with the values.
+        wrong: what is otherwise than it is to be, where the rule compares that.
     """
 
     rule: str
     text: str
+    wrong: tuple[Wrong, ...] = ()
 
 
 class Next(NamedTuple):
