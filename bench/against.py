@@ -1,4 +1,4 @@
-"""CPU time a saga of this tree and of another commit, side by side: ``python -m bench.against COMMIT --rounds 15``.
+"""CPU time a saga, or a check, of this tree and another commit: ``python -m bench.against COMMIT --rounds 15``.
 
 Each measurement is a process of its own on new files; the two trees take turns, and which of them begins changes from
 round to round. A ratio is the commit's CPU time by this tree's in the same round: above 1 this tree is cheaper.
@@ -60,7 +60,7 @@ def compared(workload: str, other: Path, rounds: int, needed: float) -> Figure:
         taken.append((seen[other], seen[ROOT]))
     ratio, least, most = middle([before / now for before, now in taken[1:]])
     before, now = (middle(list(times))[0] for times in zip(*taken[1:], strict=True))
-    note = f"{before:.1f} and {now:.1f} µs a saga"
+    note = f"{before:.1f} and {now:.1f} µs each"
     figure = Figure(f"{workload}: before / now", ratio, least, most, f">= {needed}", ratio >= needed, note)
     print(figure.line(), flush=True)
     return figure

@@ -1,4 +1,4 @@
-"""CPU time a saga, of the amends that this Python finds: ``python -m bench.workloads NAME DIRECTORY``.
+"""CPU time a saga, or a check, of the amends that this Python finds: ``python -m bench.workloads NAME DIRECTORY``.
 
 It prints one number, in microseconds. Public names alone are used, so that the same file measures other commits.
 """
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import amends
-from amends import Call, Done, Engine, Saga, external
+from amends import Call, Done, Engine, Saga, check, external
 from amends.shop import CHECKOUT, Session
 from amends.shop.inventory import STOCK_SET, Offer
 from amends.shop.payments import CREDIT_LIMIT_SET
+from amends.shop.scenarios import ONE_ORDER, TWO_ORDERS_ONE_CREDIT, TWO_ORDERS_ONE_STOCK
 
 LOCAL: Final = 20_000
 OUTSIDE: Final = 2_000
@@ -98,7 +99,18 @@ def session(_directory: Path) -> float:
     return _cpu(lambda: [shop.process(batch) for batch in batches]) / SESSION
 
 
-WORKLOADS: Final[dict[str, Callable[[Path], float]]] = {"local": local, "outside": outside, "session": session}
+def checked(_directory: Path) -> float:
+    """A check of each of the order saga's scenarios: one order with two faults, two orders with one."""
+    scenarios = (ONE_ORDER, 2), (TWO_ORDERS_ONE_STOCK, 1), (TWO_ORDERS_ONE_CREDIT, 1)
+    return _cpu(lambda: [check(scenario, faults=faults) for scenario, faults in scenarios]) / len(scenarios)
+
+
+WORKLOADS: Final[dict[str, Callable[[Path], float]]] = {
+    "local": local,
+    "outside": outside,
+    "session": session,
+    "check": checked,
+}
 
 
 def _cpu(task: Callable[[], object]) -> float:
