@@ -33,10 +33,15 @@ def missing(found: Found) -> tuple[str, ...]:
 
 
 def did_not_run(stage: Stage) -> Iterator[str]:
-    """The functions of the definition that no search runs, since a model stands for them."""
+    """The functions of the definition that did not run: a model stands for them, or nothing asked."""
     for each in stage.steps:
-        if not each.is_local and not stage.models[each.service].runs_functions:
-            functions = (f"{kind.value} {name_of(function)}()" for kind, function in _functions(each))
+        is_modelled = not each.is_local and not stage.models[each.service].runs_functions
+        functions = [
+            f"{kind.value} {name_of(function)}()"
+            for kind, function in _functions(each)
+            if is_modelled or not _ran(stage, each, kind)
+        ]
+        if functions:
             yield f"{each.event} {', '.join(functions)}"
 
 
@@ -61,8 +66,18 @@ def _all_missing(found: Found, stage: Stage) -> Iterator[tuple[str, str]]:
     for each in stage.steps:
         if each.is_local or stage.models[each.service].runs_functions:
             for kind, function in _functions(each):
-                if (each.event, kind) not in stage.ran.tallies:
+                if not _ran(stage, each, kind) and not _is_seldom_asked(stage, each, kind):
                     yield _named(each, kind), f"{_named(each, kind)} ({name_of(function)}) is never asked"
+
+
+def _ran(stage: Stage, each: Step, kind: Kind) -> bool:
+    return (each.event, kind) in stage.ran.tallies
+
+
+def _is_seldom_asked(stage: Stage, each: Step, kind: Kind) -> bool:
+    """Whether it is a probe from the pivot on: asked where nothing else can tell alone (docs/rules.md, R7 and R14)."""
+    before = (member for saga in stage.sagas for group in saga.groups[: saga.pivot] for member in group)
+    return kind is Kind.PROBE and all(each is not member for member in before)
 
 
 def _instead(stage: Stage) -> str:
