@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from amends import Call, Done, Refused, Saga, Scenario, check, local
+from amends import Call, Done, Refused, Saga, Scenario, check, external, local
 from amends.checking import Answer, CheckFailed, CheckShowsTooLittle, adapter, explore
 from amends.errors import UnusableInput
 from tests.checking.planted.participant_bugs import (
@@ -135,3 +135,12 @@ def test_it_fails_a_test_and_is_told_after_what_is_broken() -> None:
     assert Answer("x", cut, explore(cut, faults=1, max_states=1)).verdict == "cut"
     plain = small(shelf(take, give_back), card(nothing, nothing), ship(), kept=EMPTY)
     assert not any("CARD_CHARGED" in text for text in missing(plain))
+
+
+def test_a_probe_from_the_pivot_on_need_not_be_asked() -> None:
+    """It is for what nothing else can tell, such as a key that is dead; that nothing asked it is in the answer."""
+    bank = adapter(Bank, (), keys_of)
+    pivot = external("CARD_CHARGED", charged, pivot=True, service="CARD", **LOOKED_UP)
+    answer = check(small(shelf(take, give_back), pivot, CARD=bank), faults=1)
+    assert answer.verdict == "holds"
+    assert "CARD_CHARGED probe" in dict(answer.bound())["did not run"]
