@@ -33,9 +33,9 @@ torture: .venv/ready ## kills, power cuts, attacks on the audit and 200 000 simu
 	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 50000 --processes 2
 	@$(bin)/amends simulate examples/trip.py:trip --seeds 50000 --processes 2
 
-check-full: .venv/ready ## explore two orders with two faults, and 2000 drawn definitions, in every order: some minutes
+check-full: .venv/ready ## explore two orders with two faults, and 200 drawn definitions, in every order: some minutes
 	@$(bin)/python -m bench.check_full
-	@DEFINITIONS=2000 $(bin)/pytest -q -k drawn_definitions tests/checking/test_reduction.py
+	@DEFINITIONS=200 $(bin)/pytest -q -k drawn_definitions tests/checking/test_reduction.py
 
 single-file: .python ## write main.py: core and shop in one file that needs no package
 	@$(PYTHON) tools/single_file.py main.py

@@ -1,7 +1,7 @@
 """What comes to the same in another order is left out, and nothing is lost by it.
 
 Compared with a walk over everything, which knows nothing of what is independent and keeps faults in its worlds.
-``DEFINITIONS=2000`` looks at as many drawn ones; ``make check-full`` does.
+``DEFINITIONS=200`` looks at as many drawn ones; ``make check-full`` does.
 """
 
 from __future__ import annotations
