@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,5 +64,7 @@ def place_of(error: BaseException) -> str:
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """What a function is called; one without a name, its text."""
+    """What a function is called, within its partials; one without a name, its text."""
+    while isinstance(function, partial):
+        function = function.func
     return getattr(function, "__name__", None) or repr(function)

@@ -203,7 +203,9 @@ class Participants:
         function = each.function(message.kind)
         if self.stage.models[each.service].runs_functions or function is None:
             return None
-        if slip := slip_of(function, self.stage.requests[message.saga]):
+        is_undo = message.kind in (Kind.UNDO, Kind.UNDO_LATE)
+        answers = self.stage.trips[message.saga].answer_types(each.event) if is_undo else None
+        if slip := slip_of(function, self.stage.requests[message.saga], answers):
             text = f"{_name(each, message.kind)} {slip}. A ready model stood for it; with adapter(...) it would run"
             return Broken("a function raises", text)
         return None

@@ -5,6 +5,7 @@ An engine knows how (`amends.engine.round_trip`), and needs a package for it. Wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from amends.core.definition import Saga
@@ -28,6 +29,10 @@ class Trip(Protocol):
         """An entity as the next function gets it; ``None`` of none."""
         ...
 
+    def answer_types(self, event: str) -> Sequence[Any] | None:
+        """The types that a step's answers are read back as, none for plain JSON; ``None`` where nobody knows."""
+        ...
+
     def outcome(self, event: str, kind: Kind, outcome: Outcome, *, is_typed: bool = True) -> Outcome:
         """What a step said, as the saga hears it; `is_typed` where its own functions said it."""
         ...
@@ -46,6 +51,10 @@ class AsItIs:
     def entity(self, service: str, entity_id: Any, entity: Any) -> Any:  # noqa: ARG002 - as a `Trip` has it
         """The same."""
         return entity
+
+    def answer_types(self, event: str) -> Sequence[Any] | None:  # noqa: ARG002 - likewise
+        """Nobody knows."""
+        return None
 
     def outcome(self, event: str, kind: Kind, outcome: Outcome, *, is_typed: bool = True) -> Outcome:  # noqa: ARG002
         """The same."""

@@ -46,12 +46,22 @@ def answer_codec(step: Step, kind: Kind = Kind.DO) -> Codec:
     Raises:
         DefinitionError: they cannot be read back as these, or one cannot be found.
     """
-    given = () if kind in (Kind.UNDO, Kind.UNDO_LATE) else filter(None, (step.action, step.probe))
-    kinds = [*dict.fromkeys(kind for function in given for kind in _answer_types(function))]
-    if not kinds or Any in kinds:
+    kinds = () if kind in (Kind.UNDO, Kind.UNDO_LATE) else answer_types(step)
+    if not kinds:
         return PLAIN
     declared = reduce(operator.or_, kinds)
     return codec_of(declared, f"step {step.event!r}: its answers, {declared},")
+
+
+def answer_types(step: Step) -> tuple[Any, ...]:
+    """The types that action and probe of a step are declared to give back; none where its answers are plain JSON.
+
+    Raises:
+        DefinitionError: one cannot be found.
+    """
+    functions = filter(None, (step.action, step.probe))
+    kinds = tuple(dict.fromkeys(kind for function in functions for kind in _answer_types(function)))
+    return () if Any in kinds else kinds
 
 
 def _answer_types(function: Callable[..., Any]) -> Iterator[Any]:

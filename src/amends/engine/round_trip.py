@@ -5,13 +5,14 @@ For whoever asks participants without a store, and is to ask them as the engine 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from amends.core.definition import Saga
 from amends.core.messages import Done, Kind, Outcome
 from amends.engine.codec import EntityForms
-from amends.engine.hints import answer_codec
+from amends.engine.hints import answer_codec, answer_types
 from amends.engine.overlay import NO_ID, is_id
 from amends.engine.values import (
     OF_AN_ANSWER,
@@ -71,6 +72,10 @@ class RoundTrip:
             return entity
         remedy = f"declare its type as the first parameter of {service}'s functions, or use {PLAIN_IS}"
         return _there_and_back(self._entities.codec(service), entity, f"the entity {service}/{entity_id}", remedy)
+
+    def answer_types(self, event: str) -> Sequence[Any]:
+        """The types that a step's answers are read back as; none where they are plain JSON."""
+        return answer_types(self._saga.step(event))
 
     def outcome(self, event: str, kind: Kind, outcome: Outcome, *, is_typed: bool = True) -> Outcome:
         """What a step said, as the saga hears it.

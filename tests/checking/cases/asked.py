@@ -112,6 +112,11 @@ def refund(bank: Any, buy: Buy, call: Call) -> None:
     bank.refund(call.answer.id)
 
 
+def refund_by_number(bank: Any, buy: Buy, call: Call) -> None:
+    """Refund by a field that a receipt does not have."""
+    bank.refund(call.answer.number)
+
+
 def look_up(bank: Any, buy: Buy, call: Call) -> Done | Refused:
     """Look, and say nothing of what the slip is."""
     return Done(Slip(call.key)) if call.key in bank.books else Refused("nothing")
@@ -274,6 +279,11 @@ def sale(*steps: Any, given: Any = None, request: Any = Buy, asked: Any = Buy())
     return Scenario(saga, given or {}, [asked], {name: model for name, model in models.items() if name in used})
 
 
+def by_ready_model(action: Callable[..., Any], undo: Callable[..., Any] = refund) -> Scenario:
+    """Nobody runs these functions."""
+    return Scenario(Saga("sale", Buy, [card(action, undo), ORDER]), {}, [Buy()])
+
+
 FULL: Final[Any] = {"SHELF": {"ann": Shelf()}}
 BY_WHO: Final = local("NAME_WRITTEN", lambda _, asked: asked["who"], pivot=True, entity=lambda asked: asked["who"])
 READ_AS: Final = "would come back as"
@@ -284,6 +294,13 @@ CASES: Final = [
          ("AttributeError: 'list' object has no attribute 'id'", "say `-> Done[Receipt]`"), "every saga ends"),
     Case("the same, for a loop", sale(card(charge), ORDER), sale(card(charge_async), ORDER), ("no attribute 'id'",),
          "every saga ends"),
+    Case("a refund that nobody runs reads a field of an answer that nobody typed",
+         by_ready_model(charge), by_ready_model(charge_typed),
+         ("CARD_CHARGED/undo (refund) reads call.answer.id, which plain JSON does not have", "-> Done[Receipt]"),
+         "a function raises"),
+    Case("a refund that nobody runs reads a field that its answer does not have",
+         by_ready_model(charge_typed, refund_by_number), by_ready_model(charge_async),
+         ("reads call.answer.number, which Receipt does not have",), "a function raises"),
     Case("the answer is of another type than was said", sale(card(charge_wrongly), ORDER),
          sale(card(charge_typed), ORDER),
          ("(charge_wrongly): the answer cannot be stored", "cannot be read back as Receipt")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any, Final, NamedTuple
 
 from amends.checking.adapters import adapter
@@ -265,6 +266,38 @@ def refund_undefined(bank: Bank, order: Order, call: Call) -> None:
     bank.refund(call.answer, net_of(order))  # type: ignore[name-defined]  # noqa: F821
 
 
+def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator as there are many."""
+
+    @wraps(function)
+    def inner(*given: Any, **named: Any) -> Any:
+        return function(*given, **named)
+
+    return inner
+
+
+class Desk:
+    """Refunds as methods."""
+
+    def refund_misspelt(self, bank: Bank, order: Order, call: Call) -> None:
+        """A field of another request."""
+        bank.refund(call.answer, order.amount)  # type: ignore[attr-defined]
+
+    def refund(self, bank: Bank, order: Order, call: Call) -> None:
+        """As it was meant."""
+        refund(bank, order, call)
+
+
+def refund_of_misspelt(_desk: str, bank: Bank, order: Order, call: Call) -> None:
+    """A field of another request."""
+    bank.refund(call.answer, order.amount)  # type: ignore[attr-defined]
+
+
+def refund_of(_desk: str, bank: Bank, order: Order, call: Call) -> None:
+    """As it was meant."""
+    refund(bank, order, call)
+
+
 def by_ready_model(undo: Any) -> Scenario:
     """Nobody runs these functions."""
     return Scenario(Saga("paid", Order, [card(charge, undo), PARCEL]), {}, [ANN])
@@ -440,6 +473,11 @@ CASES: Final = [
          paid(card(charge, keeping(5), leaves=fee_kept), card=adapter(Bank)), LEFT),
     Case("a-refund-that-nobody-runs", by_ready_model(refund_misspelt), by_ready_model(refund), RAISES),
     Case("a-refund-reads-a-name-that-is-not-there", by_ready_model(refund_undefined), by_ready_model(refund), RAISES),
+    Case("a-decorated-refund-that-nobody-runs", by_ready_model(logged(refund_misspelt)), by_ready_model(logged(refund)),
+         RAISES),
+    Case("a-method-that-nobody-runs", by_ready_model(Desk().refund_misspelt), by_ready_model(Desk().refund), RAISES),
+    Case("a-partial-that-nobody-runs", by_ready_model(partial(refund_of_misspelt, "desk 1")),
+         by_ready_model(partial(refund_of, "desk 1")), RAISES),
     Case("a-refund-in-another-currency", at_rate(refund), at_rate(refund_at_rate), LEFT),
     Case("a-question-that-says-so", at_rate(refund, SAID), at_rate(refund_at_rate, SAID), LEFT),
     Case("a-rate-of-a-ready-model", paid(APART, card(charge, keeping(16))), paid(APART, card()), LEFT),
