@@ -6,7 +6,7 @@ the sagas left together.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import chain, combinations, combinations_with_replacement, permutations, product
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,8 @@ from amends.core.walk import key_of
 
 SAGAS_MAX: Final = 5  # 120 orders
 WAYS_MAX: Final = 20_000  # of one comparison; beyond it nothing is said
-AGAIN_MAX: Final = 2  # how often requests arrive a second time, for books that count how often
+AGAIN_MAX: Final = 2  # how often requests arrive a second time, where that may show in the books
+HOLD_FIRST: Final = "Look and take in one step (hold first), or look again where it is taken"
 Ask = tuple[Step, Kind]
 
 
@@ -71,7 +72,9 @@ class Outside:
             self._left(world, service, completed, 0),
             self._seen(service, books, self._names(world, completed)),
         )
-        if not possible or seen in possible or seen in self._left(world, service, completed, AGAIN_MAX):
+        if not possible:
+            return self._none_completes(world, service, completed)
+        if seen in possible or seen in self._left(world, service, completed, AGAIN_MAX):
             return None
         expected = " or ".join(dict.fromkeys(map(told, possible.values())))
         why = ", by the completed sagas alone" if any(completed) else ""
@@ -82,15 +85,35 @@ class Outside:
         return Broken("all or nothing is left", text, wrong)
 
     def _left(self, world: World, service: str, completed: list[bool], again: int) -> dict[Hashable, Books]:
-        sagas = [saga for saga, is_completed in enumerate(completed) if is_completed]
-        others = [saga for saga in range(len(completed)) if saga not in sagas]
+        others = [saga for saga, is_completed in enumerate(completed) if not is_completed]
         found: dict[Hashable, Books] = {}
-        for way in self._ways(world, service, {saga: self._all(saga, service) for saga in sagas}, again):
+        for way in self._ways(world, service, self._whole(service, completed), again, _may_happen_twice):
             if way.refused:
                 continue
             for books in self._with_what_is_left(service, way.books, others):
                 found.setdefault(self._seen(service, books, way.names), books)
         return found
+
+    def _whole(self, service: str, completed: list[bool]) -> dict[int, list[list[Ask]]]:
+        return {saga: self._all(saga, service) for saga, is_completed in enumerate(completed) if is_completed}
+
+    def _none_completes(self, world: World, service: str, completed: list[bool]) -> Broken | None:
+        """What is refused in every order of the completed sagas, though each of them completed."""
+        if any(each.leaves for saga, ended in enumerate(completed) if not ended for each in self._steps(saga, service)):
+            return None  # which they may have completed with
+        refused = [way.refused for way in self._ways(world, service, self._whole(service, completed), 0)]
+        return self._refused(refused, completed)
+
+    def _refused(self, refused: list[frozenset[tuple[int, str]]], completed: list[bool]) -> Broken | None:
+        if not refused:
+            return None  # more orders than are looked at, or no answer in any
+        saga, event = min(each for each in refused[0] if completed[each[0]])
+        text = f"{self.stage.ids[saga]} {event} was done; "
+        if all(completed):
+            text += f"one after the other, in whichever order, it would have been refused. {HOLD_FIRST}"
+            return Broken("as if one after the other", text)
+        text += "without the sagas that were compensated it would have been refused. "
+        return Broken("no dirty read", f"{text}Hold first: give out only after the pivot what an undo may take back")
 
     def _with_what_is_left(self, service: str, books: Books, sagas: list[int]) -> Iterator[Books]:
         """The books, with each part of what compensated sagas leave there on purpose: they may not have come so far."""
@@ -131,10 +154,13 @@ class Outside:
         """No update is lost: some order of whole sagas, also of those that were compensated, leaves the same."""
         names = self._names(world, [True] * len(completed))
         for again in (0, AGAIN_MAX):
-            possible = self._together(world, service, completed, again)
-            if not possible or self._seen(service, books, names) in possible:
+            refused: list[frozenset[tuple[int, str]]] = []
+            possible = self._together(world, service, completed, again, refused)
+            if not possible:
+                return self._refused(refused, completed)
+            if self._seen(service, books, names) in possible:
                 return None
-        left = [*self._together(world, service, completed, 0).values()]
+        left = [*self._together(world, service, completed, 0, []).values()]
         expected = " or ".join(dict.fromkeys(map(told, left)))
         text = (
             f"{service} (outside) has {told(books)}; one after the other, the sagas would leave {expected}. Make "
@@ -143,7 +169,9 @@ class Outside:
         )
         return Broken("no lost update", text, (Wrong(service, left[0], books),) if len(left) == 1 else ())
 
-    def _together(self, world: World, service: str, completed: list[bool], again: int) -> dict[Hashable, Books]:
+    def _together(
+        self, world: World, service: str, completed: list[bool], again: int, refused: list[frozenset[tuple[int, str]]]
+    ) -> dict[Hashable, Books]:
         found: dict[Hashable, Books] = {}
         asked = [(self._all if ended else self._back)(saga, service) for saga, ended in enumerate(completed)]
         count = 1
@@ -153,6 +181,7 @@ class Outside:
             return {}
         for way in self._ways(world, service, dict(enumerate(asked)), again):
             if any(completed[saga] for saga, _ in way.refused):
+                refused.append(way.refused)
                 continue
             found.setdefault(self._seen(service, way.books, way.names), way.books)
         return found
@@ -177,15 +206,23 @@ class Outside:
 
     # Asking again ---------------------------------------------------------------------------------------------
 
-    def _ways(self, world: World, service: str, asked: dict[int, list[list[Ask]]], again: int) -> Iterator[Told]:
+    def _ways(
+        self,
+        world: World,
+        service: str,
+        asked: dict[int, list[list[Ask]]],
+        again: int,
+        may_come_again: Callable[[Ask], bool] = lambda _: True,
+    ) -> Iterator[Told]:
         """Everything that may become of the books, in each order of the sagas."""
         if len(asked) > SAGAS_MAX:
             return
         for order in permutations(asked):
             for chosen in product(*(asked[saga] for saga in order)):
-                asks = [(saga, ask) for saga, each in zip(order, chosen, strict=True) for ask in each]
-                for each in _repeated(asks, again):
-                    yield from self._through(world, Told(self.stage.models[service].start, {}), each)
+                by_saga = [[(saga, ask) for ask in each] for saga, each in zip(order, chosen, strict=True)]
+                for asks in _at_a_time(by_saga):
+                    for each in _repeated(asks, again, may_come_again):
+                        yield from self._through(world, Told(self.stage.models[service].start, {}), each)
 
     def _through(self, world: World, way: Told, asks: list[tuple[int, Ask]]) -> Iterator[Told]:
         if not asks:
@@ -240,8 +277,30 @@ def _subsets(values: list[Any]) -> Iterator[tuple[Any, ...]]:
     return chain.from_iterable(combinations(values, count) for count in range(len(values) + 1))
 
 
-def _repeated(asks: list[tuple[int, Ask]], again: int) -> Iterator[list[tuple[int, Ask]]]:
+def _at_a_time(by_saga: list[list[tuple[int, Ask]]]) -> list[list[tuple[int, Ask]]]:
+    """The requests one saga after the other; and with what those that were compensated hold held at one time."""
+    after_another, together, back = list[tuple[int, Ask]](), list[tuple[int, Ask]](), list[tuple[int, Ask]]()
+    for asks in by_saga:
+        after_another += asks
+        undos = [ask for ask in asks if ask[1][1] is Kind.UNDO]
+        if asks and not undos:  # it completed, and met nothing that was held
+            together, back = [*together, *back], []
+        together += [ask for ask in asks if ask not in undos]
+        back += undos
+    together += back
+    return [after_another] if together == after_another else [after_another, together]
+
+
+def _may_happen_twice(ask: Ask) -> bool:
+    """Whether a second effect is on purpose: where books are all that tells of effects, no other may show in them."""
+    return ask[0].at_least_once
+
+
+def _repeated(
+    asks: list[tuple[int, Ask]], again: int, may_come_again: Callable[[Ask], bool]
+) -> Iterator[list[tuple[int, Ask]]]:
     """The requests, of which up to so many arrive once more."""
+    places = [place for place, (_, ask) in enumerate(asks) if may_come_again(ask)]
     for number in range(again + 1):
-        for more in combinations_with_replacement(range(len(asks)), number):
+        for more in combinations_with_replacement(places, number):
             yield [ask for place, ask in enumerate(asks) for _ in range(1 + more.count(place))]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from amends.checking.explore import explore
-from tests.checking.cases.outside import CASES, Case
+from tests.checking.cases import outside, vouchers
+from tests.checking.cases.outside import Case
+
+CASES = [*outside.CASES, *vouchers.CASES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
