@@ -22,6 +22,8 @@ from tests.checking.planted.participant_bugs import Buy, Shelf, give_back, shelf
 
 LOG = logging.getLogger(__name__)
 BIRTHDAY = datetime(2024, 2, 29)  # noqa: DTZ001 - a day
+HOUR = datetime.now(dt.UTC).hour
+DAY = date.today()  # noqa: DTZ011
 RULE = "what differs between two calls does not matter"
 
 
@@ -55,6 +57,18 @@ def hidden(read: Callable[[], Any]) -> Callable[[Shelf, Buy], Shelf]:
     return lambda kept, buy: kept._replace(stock=kept.stock - buy.pieces, price=read())
 
 
+def at_some_hour(kept: Shelf, buy: Buy) -> Shelf | Refused:
+    """Take pieces, with a rebate in two hours of the day, about half a day from the check."""
+    after = take(kept, buy)
+    is_happy = datetime.now(dt.UTC).hour in {(HOUR + hours) % 24 for hours in (12, 13)}
+    return after._replace(price=9) if is_happy and isinstance(after, Shelf) else after
+
+
+def until_a_day(kept: Shelf, buy: Buy) -> Shelf | Refused:
+    """Take pieces until a day that is some years ahead."""
+    return take(kept, buy) if (date.today() - DAY).days < 365 * 5 else Refused("no longer sold")  # noqa: DTZ011
+
+
 DEPENDS = {
     "date": (on_this_day(date.today), r"reads the clock \(date.today\)"),
     "datetime": (on_this_day(lambda: datetime.now().year), r"reads the clock \(datetime.now\)"),  # noqa: DTZ005
@@ -65,6 +79,8 @@ DEPENDS = {
     "time in nanoseconds": (on_this_day(lambda: time.time_ns() // 10**16), r"reads the clock \(time.time_ns\)"),
     "local time": (on_this_day(lambda: time.localtime().tm_year), r"reads the clock \(time.localtime\)"),
     "monotonic": (on_this_day(lambda: int(time.monotonic()) // 10**7), r"reads the clock \(time.monotonic\)"),
+    "an hour": (at_some_hour, r"reads the clock \(datetime.now\)"),
+    "a day to come": (until_a_day, r"reads the clock \(date.today\)"),
     "attempt 2": (by_attempt(1), r"reads call.attempt: it gave .* and at attempt 2 "),
     "attempt 5": (by_attempt(4), r"reads call.attempt: it gave .* and at attempt 1000 "),
 }

@@ -1,6 +1,6 @@
-"""Asks a function once more, elsewhere: at another moment, by another chance, at another attempt.
+"""Asks a function once more, elsewhere: at other moments, by another chance, at another attempt.
 
-What it reads of these is seen while it runs. Only where it read some are they moved, for one further call, to see
+What it reads of these is seen while it runs. Only where it read some are they moved, for a few further calls, to see
 whether its answer depends on them: a line in a log that has the time in it is nobody's business.
 """
 
@@ -19,7 +19,8 @@ from typing import Any, Final
 from amends.checking.blame import what_was_raised
 from amends.checking.values import same, told
 
-LATER_S: Final = 37_000_000  # 428 days, 5 hours and some: another year, month, weekday, hour and minute
+LATER_S: Final = 34_340_677  # 397 days, 11 hours and some: another year, month, weekday, day, hour and minute
+MOMENTS: Final = 12  # each so much later than the one before: all months and weekdays, and a moment in every two hours
 ATTEMPTS: Final = (2, 3, 4, 1000)  # a second one, limits that people write, and one beyond every limit
 SEED: Final = 4711
 CLOCKS: Final = ("time", "monotonic", "perf_counter", "process_time")
@@ -71,8 +72,8 @@ def dependence(ask: Callable[[int], Any], first: Any, reads: Reads) -> str:
         first: what it said at the first one.
         reads: what it read then.
     """
-    if reads.words:
-        with _elsewhere(reads.spaces):
+    for moment in range(1, MOMENTS + 1) if reads.words else ():
+        with _elsewhere(reads.spaces, moment):
             other = _answer(ask, 1)
         if not same(first, other):
             return f"reads {reads}: it gave {told(first)}, and elsewhere {told(other)}"
@@ -102,9 +103,9 @@ def _word_for(called: Any) -> str:
 
 
 @contextmanager
-def _elsewhere(spaces: list[dict[str, Any]]) -> Iterator[None]:
+def _elsewhere(spaces: list[dict[str, Any]], moment: int) -> Iterator[None]:
     """Another moment and another chance, for whoever reads them by these names."""
-    moved = {id(was): now for was, now in _moved()}
+    moved = {id(was): now for was, now in _moved(moment * LATER_S, SEED + moment)}
     changed = []
     for space in (vars(time), vars(dt), vars(os), *spaces):
         for name, was in [*space.items()]:
@@ -112,7 +113,7 @@ def _elsewhere(spaces: list[dict[str, Any]]) -> Iterator[None]:
                 changed.append((space, name, was))
                 space[name] = moved[id(was)]
     state = random.getstate()
-    random.seed(SEED)
+    random.seed(SEED + moment)
     try:
         yield
     finally:
@@ -121,26 +122,25 @@ def _elsewhere(spaces: list[dict[str, Any]]) -> Iterator[None]:
             space[name] = was
 
 
-def _moved() -> Iterator[tuple[Any, Any]]:
+def _moved(by_s: int, seed: int) -> Iterator[tuple[Any, Any]]:
     """What reads a moment or chance, and what does so elsewhere."""
     for name in CLOCKS:
-        yield getattr(time, name), _later(getattr(time, name), LATER_S)
-        yield getattr(time, f"{name}_ns"), _later(getattr(time, f"{name}_ns"), LATER_S * 10**9)
-    yield time.localtime, _at_later(time.localtime, 0)
-    yield time.gmtime, _at_later(time.gmtime, 0)
-    yield time.ctime, _at_later(time.ctime, 0)
-    yield dt.datetime, _LaterDatetime
-    yield dt.date, _LaterDate
-    yield os.urandom, lambda size: bytes((place * 37 + SEED) % 256 for place in range(size))
+        yield getattr(time, name), _later(getattr(time, name), by_s)
+        yield getattr(time, f"{name}_ns"), _later(getattr(time, f"{name}_ns"), by_s * 10**9)
+    yield time.localtime, _at_later(time.localtime, by_s)
+    yield time.gmtime, _at_later(time.gmtime, by_s)
+    yield time.ctime, _at_later(time.ctime, by_s)
+    yield from _dates(dt.timedelta(seconds=by_s))
+    yield os.urandom, lambda size: bytes((place * 37 + seed) % 256 for place in range(size))
 
 
 def _later(clock: Callable[[], Any], by: int) -> Callable[[], Any]:
     return lambda: clock() + by
 
 
-def _at_later(function: Callable[..., Any], place: int) -> Callable[..., Any]:
+def _at_later(function: Callable[..., Any], by_s: int) -> Callable[..., Any]:
     now = time.time
-    return lambda *given: function(*given) if len(given) > place else function(now() + LATER_S)
+    return lambda *given: function(*given) if given else function(now() + by_s)
 
 
 class _Same(type):
@@ -150,34 +150,35 @@ class _Same(type):
         return isinstance(value, cls.__mro__[1])
 
 
-class _LaterDatetime(dt.datetime, metaclass=_Same):
-    """Makes what `datetime` makes, but for the moment."""
+def _dates(by: dt.timedelta) -> Iterator[tuple[type, type]]:
+    """The classes that know the moment, and such as know a later one, and make what the first ones make."""
 
-    def __new__(cls, *given: Any, **named: Any) -> Any:
-        return _DATETIME(*given, **named)
+    class Datetime(dt.datetime, metaclass=_Same):
+        def __new__(cls, *given: Any, **named: Any) -> Any:
+            return _DATETIME(*given, **named)
 
-    @classmethod
-    def now(cls, tz: Any = None) -> Any:
-        return _DATETIME.now(tz) + dt.timedelta(seconds=LATER_S)
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return _DATETIME.now(tz) + by
 
-    @classmethod
-    def utcnow(cls) -> Any:
-        return _DATETIME.now(dt.UTC).replace(tzinfo=None) + dt.timedelta(seconds=LATER_S)
+        @classmethod
+        def utcnow(cls) -> Any:
+            return _DATETIME.now(dt.UTC).replace(tzinfo=None) + by
 
-    @classmethod
-    def today(cls) -> Any:
-        return cls.now()
+        @classmethod
+        def today(cls) -> Any:
+            return cls.now()
 
+    class Date(dt.date, metaclass=_Same):
+        def __new__(cls, *given: Any, **named: Any) -> Any:
+            return _DATE(*given, **named)
 
-class _LaterDate(dt.date, metaclass=_Same):
-    """Makes what `date` makes, but for the day."""
+        @classmethod
+        def today(cls) -> Any:
+            return (_DATETIME.now() + by).date()
 
-    def __new__(cls, *given: Any, **named: Any) -> Any:
-        return _DATE(*given, **named)
-
-    @classmethod
-    def today(cls) -> Any:
-        return _DATE.today() + dt.timedelta(seconds=LATER_S)
+    yield _DATETIME, Datetime
+    yield _DATE, Date
 
 
 _DATETIME: Final = dt.datetime
