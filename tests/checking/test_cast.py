@@ -115,6 +115,23 @@ def test_prepare_runs() -> None:
         check(replace(scenario, saga=NEW))
 
 
+def while_there_is_any(entities: Mapping[str, Mapping[str, Any]], saga_id: str, asked: Any) -> Take | Refused:
+    """Look whether there is enough."""
+    return Take(asked, saga_id) if entities["SHELF"]["one"] >= asked else Refused("sold out")
+
+
+def test_what_prepare_saw_does_not_outlive_another_saga() -> None:
+    """Both were started while there was enough, and a step that does not look again takes it twice."""
+    looked = Scenario(selling(lambda stock, wanted: stock - wanted.pieces, prepare=while_there_is_any), SHELF, [],
+                      asked=[3, 3])  # fmt: skip
+    with pytest.raises(CheckFailed, match="What prepare saw may be") as failed:
+        check(looked)
+    assert failed.value.answer.counterexample
+    assert failed.value.answer.counterexample.broken.rule == "as if one after the other"
+    check(replace(looked, asked=[3, 2]))
+    check(replace(looked, saga=selling(prepare=while_there_is_any)))
+
+
 def test_what_is_checked_alone_is_not_simulated() -> None:
     """The simulator runs one definition, and says so."""
     for scenario in (

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from amends.core.definition import Command, Saga, local
 from amends.core.messages import Refused
 from amends.errors import UnusableInput
-from amends.scenario import Scenario, Under
+from amends.scenario import Given, Scenario, Under
 
 
 class Started(NamedTuple):
@@ -32,7 +32,7 @@ def cast_of(scenario: Scenario) -> tuple[Started, ...]:
     Raises:
         UnusableInput: a saga's `prepare` raises, or refuses what a client asks.
     """
-    requests = scenario.requests or _prepared(scenario)
+    requests = scenario.requests or (_prepared(scenario) if scenario.saga.prepare else [])
     ids = tuple(scenario.ids) or tuple(f"s{number}" for number in range(1, len(requests) + 1))
     named = [each if isinstance(each, Under) else Under(scenario.saga, each) for each in requests]
     sagas = [Started(name, each.saga, each.request) for name, each in zip(ids, named, strict=True)]
@@ -45,19 +45,32 @@ def definitions_of(scenario: Scenario) -> tuple[Saga, ...]:
     return (*dict.fromkeys((scenario.saga, *named)),)
 
 
+def prepared(scenario: Scenario, number: int, entities: Given) -> Any:
+    """What `prepare` gives a client of a scenario, from some entities: a request, or `Refused`.
+
+    Args:
+        scenario: with a definition that has one, and what is asked.
+        number: place among what is asked.
+        entities: what it reads; it gets a copy.
+
+    Raises:
+        UnusableInput: it raises.
+    """
+    prepare, asked = scenario.saga.prepare, scenario.asked[number]
+    assert prepare is not None, "nothing is built without it"
+    saga_id = scenario.ids[number] if scenario.ids else f"s{number + 1}"
+    try:
+        return prepare(deepcopy(entities), saga_id, deepcopy(asked))
+    except Exception as error:
+        raise UnusableInput(f"prepare raised {type(error).__name__}: {error}, asked {asked!r}") from error
+
+
 def _prepared(scenario: Scenario) -> list[Any]:
     """The requests that `prepare` builds, from the entities of the start."""
-    prepare, built = scenario.saga.prepare, []
-    for number, asked in enumerate(scenario.asked if prepare else (), start=1):
-        assert prepare is not None, "nothing is built without it"
-        saga_id = scenario.ids[number - 1] if scenario.ids else f"s{number}"
-        try:
-            request = prepare(deepcopy(scenario.given), saga_id, deepcopy(asked))
-        except Exception as error:
-            raise UnusableInput(f"prepare raised {type(error).__name__}: {error}, asked {asked!r}") from error
+    built = [prepared(scenario, number, scenario.given) for number in range(len(scenario.asked))]
+    for asked, request in zip(scenario.asked, built, strict=True):
         if isinstance(request, Refused):
             raise UnusableInput(f"prepare refused {asked!r}: {request.reason}; ask for what can be started")
-        built.append(request)
     return built
 
 

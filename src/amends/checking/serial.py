@@ -11,6 +11,7 @@ from itertools import islice, permutations, product
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from amends.checking.cast import prepared
 from amends.checking.change import Change, amount, change, net
 from amends.checking.differences import instead
 from amends.checking.stage import Stage
@@ -19,6 +20,7 @@ from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step, takes_call
 from amends.core.messages import Call, Changed, Done, Gone, Kind, Outcome, Refused, Request
 from amends.core.walk import key_of
+from amends.errors import UnusableInput
 
 ORDERS_MAX: Final = 5_000  # of one set of sagas; seven that complete have 5040
 Cell = tuple[str, str]
@@ -78,11 +80,13 @@ class Miss(NamedTuple):
         order: the sagas, as far as they were carried out.
         at: the step that went otherwise, and what it had answered; ``None`` when all went alike.
         cells: the entities that are otherwise then, and what they would be.
+        unstarted: why the last of the sagas would not have been started by its `prepare`.
     """
 
     order: tuple[int, ...]
     at: tuple[Played, Any] | None = None
     cells: Cells = MappingProxyType({})
+    unstarted: Refused | None = None
 
 
 class Serial:
@@ -153,12 +157,30 @@ class Serial:
             if not part.whole:
                 self._leave(part.saga, ended.compensated[part.saga], cells)
                 continue
+            if strictly and (refused := self._unstarted(part.saga, cells)):
+                return Miss(names[: names.index(part.saga) + 1], unstarted=refused)
             known = ended.answers[part.saga]
             for played in self._carried_out(part, steps, cells, known):
                 if isinstance(played.said, Refused) or (strictly and self._differs(played, known)):
                     return Miss(names[: names.index(part.saga) + 1], (played, known.get(played.step.event)))
         other = {cell: be for cell, be in cells.items() if not self._are_alike(cell[0], be, ended.cells[cell])}
         return Miss(names, None, other) if other else None
+
+    def _unstarted(self, saga: int, cells: Cells) -> Refused | None:
+        """Why its `prepare` would not start a saga on other entities; ``None`` when it would, or there is none."""
+        scenario = self.stage.scenario
+        if scenario.requests or saga >= len(scenario.asked):
+            return None
+        entities: dict[str, dict[str, Any]] = {}
+        for (service, name), entity in cells.items():
+            owned = entities.setdefault(service, {})
+            if entity is not None:
+                owned[name] = entity
+        try:
+            request = prepared(scenario, saga, entities)
+        except UnusableInput as error:
+            return Refused(str(error))
+        return request if isinstance(request, Refused) else None
 
     def _ways(self, part: Part) -> Iterator[tuple[Step, ...]]:
         """Its local steps, in each order that it may take: members of a group that share an entity have several."""
@@ -294,6 +316,8 @@ class Serial:
         names = ", then ".join(self.stage.ids[saga] for saga in miss.order)
         if miss.cells:
             return _lost(ended, miss, names)
+        if miss.unstarted:
+            return _prepared_before(self.stage.ids[miss.order[-1]], miss.unstarted, names)
         assert miss.at is not None, "an order that misses nothing explains the world"
         played, given = miss.at
         name, event = self.stage.ids[played.part.saga], played.step.event
@@ -311,6 +335,15 @@ class Serial:
         if isinstance(played.said, Done):
             text += f"; where any of several will do, say what is compared: alike={{{event!r}: ...}} in the Scenario"
         return Broken("as if one after the other", text)
+
+
+def _prepared_before(name: str, refused: Refused, names: str) -> Broken:
+    text = (
+        f"{name} was started; one after the other its prepare would have given "
+        f"{refused!r} (tried: {names}). What prepare saw may be gone by the time of a step: look again where it is "
+        "taken"
+    )
+    return Broken("as if one after the other", text)
 
 
 def _lost(ended: Ended, miss: Miss, names: str) -> Broken:
