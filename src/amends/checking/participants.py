@@ -14,7 +14,7 @@ from amends.checking.models import Reply
 from amends.checking.ran import Asked
 from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
-from amends.checking.unrun import slip_of
+from amends.checking.unrun import answer_of, slip_of
 from amends.checking.values import frozen, same, told
 from amends.checking.world import Broken, Inbox, Message, Move, Next, What, World, add, put, short
 from amends.core.definition import Step, takes_call
@@ -229,20 +229,24 @@ class Participants:
         model, kept = self.stage.models[each.service], self.stage.books[books]
         handed, request = _copied(kept, self.stage.request(message))
         who, slip = f"{each.service} ({model.name}), asked {_name(each, message.kind)},", self._slip(each, message)
+        own = answer_of(each, request.body) if model.is_ready and each in self.stage.questions else None
         try:
             with blaming("a model raises", who, f"its books are {told(kept)}"):
                 for reply in model.replies(handed, request, each):
                     if model.runs_functions:
                         self.stage.ran.note(message.step, message.kind, reply.raised)
-                    yield self._replied_with(reply, each, message, slip or _spoilt(who, kept, handed))
+                    said = _answering(reply, own) if own else reply
+                    wrong = slip or _spoilt(who, kept, handed)
+                    yield self._replied_with(said, each, message, wrong, is_typed=bool(own) or not model.is_ready)
         except Raised as raised:
             yield Replied(books, (), "raises", False, raised.broken, 1)
 
-    def _replied_with(self, reply: Reply, each: Step, message: Message, wrong: Broken | None) -> Replied:
+    def _replied_with(
+        self, reply: Reply, each: Step, message: Message, wrong: Broken | None, *, is_typed: bool
+    ) -> Replied:
         outcomes = [outcome for outcome in (reply.outcome, reply.later) if outcome is not None]
         said = [message._replace(call=None, outcome=outcome) for outcome in outcomes]
         try:
-            is_typed = not self.stage.models[each.service].is_ready
             answers = tuple(self.stage.heard(one, is_typed=is_typed) for one in said)
         except ParticipantError as error:
             answers, wrong = (), wrong or Broken(READ_BACK, f"{_name(each, message.kind)}: {error}")
@@ -281,6 +285,12 @@ def _watched(function: Callable[..., Any], calls: list[Any]) -> Callable[..., An
     watching = with_call if takes_call(function) else without_call
     watching.__name__ = name_of(function)  # it is named where it breaks its contract
     return watching
+
+
+def _answering(reply: Reply, own: Done[Any]) -> Reply:
+    """What a ready model does with a question, with the rate that is asked for in place of a receipt."""
+    outcome, later = (own if isinstance(each, Done) else each for each in (reply.outcome, reply.later))
+    return reply._replace(outcome=outcome, later=later)
 
 
 def _name(each: Step, kind: Kind) -> str:

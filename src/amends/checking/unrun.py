@@ -35,15 +35,23 @@ def only_asks(step: Step, request: Any) -> bool:
         step: the step.
         request: to call the action with, once it is certain that this does nothing.
     """
-    if step.asks:
-        return True
-    if not (_touches_nothing(step.action) and step.undo is not None and _touches_nothing(step.undo)):
-        return False
+    return step.asks or (undo_does_nothing(step) and answer_of(step, request) is not None)
+
+
+def answer_of(step: Step, request: Any) -> Done[Any] | None:
+    """What the action of a step outside answers, where it touches no client for certain; ``None`` where it may.
+
+    Args:
+        step: the step.
+        request: to call the action with, once it is certain that this does nothing.
+    """
+    if not _touches_nothing(step.action):
+        return None
     try:
         answer = step.action(None, request, Call(""))
     except Exception:  # noqa: BLE001 - a sketch, which says nothing of the function to come
-        return False
-    return isinstance(answer, Done) and answer.answer is not None
+        return None
+    return answer if isinstance(answer, Done) and answer.answer is not None else None
 
 
 def undo_does_nothing(step: Step) -> bool:

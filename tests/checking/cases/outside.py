@@ -332,6 +332,18 @@ SAID: Final = external("RATE_ASKED", ask_rate, service="CARD", asks=True)
 APART: Final = external("RATE_ASKED", ask_rate, undo=unask, undone="RATE_UNASKED", service="RATES")
 
 
+def rated(undo: Any) -> Scenario:
+    """The rate is asked of a ready model, and the charge reads it as the number that it is."""
+    rate = external("RATE_ASKED", lambda bank, order, call: Done(1.5), service="RATES", asks=True)
+    return paid(rate, card(charge_rounded, undo))
+
+
+def charge_rounded(bank: Bank, order: Order, call: Call) -> Done:
+    """Charge by the rate; of a text it would raise."""
+    bank.charge(call.key, round(order.cents * call.answers["RATE_ASKED"]))
+    return Done(call.key)
+
+
 def at_rate(undo: Any, rate: Step = RATE) -> Scenario:
     """A charge at a rate that is asked for."""
     return paid(rate, card(charge_at_rate, undo))
@@ -480,6 +492,7 @@ CASES: Final = [
          by_ready_model(partial(refund_of, "desk 1")), RAISES),
     Case("a-refund-in-another-currency", at_rate(refund), at_rate(refund_at_rate), LEFT),
     Case("a-question-that-says-so", at_rate(refund, SAID), at_rate(refund_at_rate, SAID), LEFT),
+    Case("a-rate-of-a-ready-model-is-read", rated(refund), rated(refund_at_rate), LEFT),
     Case("a-rate-of-a-ready-model", paid(APART, card(charge, keeping(16))), paid(APART, card()), LEFT),
     Case("a-refund-gives-up-after-three", paid(card(charge, refund_three_times)), paid(card()),
          "a compensation is refused"),
