@@ -83,7 +83,7 @@ class Model:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it answers with receipts of its own, whatever the step's functions declare."""
+        """Whether it answers with receipts of its own, and not with what the step's functions would."""
         return self.standing is standing
 
 

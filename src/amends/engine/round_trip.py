@@ -5,8 +5,9 @@ For whoever asks participants without a store, and is to ask them as the engine 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 from amends.core.definition import Saga
@@ -14,6 +15,7 @@ from amends.core.messages import Done, Kind, Outcome
 from amends.engine.codec import EntityForms
 from amends.engine.hints import answer_codec, answer_types
 from amends.engine.overlay import NO_ID, is_id
+from amends.engine.samples import sample_of
 from amends.engine.values import (
     OF_AN_ANSWER,
     PLAIN,
@@ -91,13 +93,23 @@ class RoundTrip:
         """
         if not isinstance(outcome, Done):
             return storable(outcome, event)
-        codec = answer_codec(self._saga.step(event), kind) if is_typed else PLAIN
+        codec = answer_codec(self._saga.step(event), kind)
         if is_bare(outcome):
             return outcome
+        if not is_typed and codec is not PLAIN:
+            codec, outcome = self._made_up(event, codec, outcome)
         try:
             return Done(opened(kept_answer(codec, outcome.answer)))
         except (TypeError, ValueError) as error:
             raise ParticipantError(f"the answer cannot be stored: {error}; {OF_AN_ANSWER}") from error
+
+    def _made_up(self, event: str, codec: Codec, receipt: Done) -> tuple[Codec, Done]:
+        """What a ready model answers, as the type that the step declares; its receipt where nobody can make one up."""
+        try:
+            kind = reduce(operator.or_, self.answer_types(event))
+            return codec, Done(sample_of(kind, str(receipt.answer)))
+        except LookupError:
+            return PLAIN, receipt
 
 
 round_trip_of = lru_cache(maxsize=1000)(RoundTrip)

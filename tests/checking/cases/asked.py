@@ -268,6 +268,12 @@ def read_receipt(_: Any, buy: Buy, call: Call) -> str:
     return text
 
 
+def read_charge(_: Any, buy: Buy, call: Call) -> str:
+    """Write down a field of the charge's answer."""
+    text: str = call.answers["CARD_CHARGED"].id
+    return text
+
+
 NOTED: Final = local("NOTE_WRITTEN", read_receipt, pivot=True, entity=lambda buy: buy.who)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from amends import Scenario, check
+from amends import Saga, Scenario, check, local
 from amends.checking import CheckFailed, simulate
-from tests.checking.cases.asked import CASES, ORDER, Case, card, charge_typed, sale
+from tests.checking.cases.asked import CASES, ORDER, Buy, Case, card, charge, charge_typed, read_charge, sale
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -33,6 +33,15 @@ def test_a_ready_model_answers_with_receipts_of_its_own() -> None:
     """Whatever the functions declare for which it stands: they did not run."""
     typed = sale(card(charge_typed), ORDER)
     assert check(Scenario(typed.saga, {}, typed.requests), faults=1).verdict == "holds"
+
+
+def test_a_later_step_reads_a_ready_models_receipt_as_the_type_that_is_declared() -> None:
+    """It is made up, of the receipt's text; where nobody typed it, it is text."""
+    later = local("NOTE_WRITTEN", read_charge, pivot=True, entity=lambda buy: buy.who)
+    typed, untyped = (Saga("sale", Buy, [card(action), later]) for action in (charge_typed, charge))
+    assert check(Scenario(typed, {}, [Buy()]), faults=1).verdict == "holds"
+    with pytest.raises(CheckFailed, match="'str' object has no"):
+        check(Scenario(untyped, {}, [Buy()]), faults=1)
 
 
 @pytest.mark.parametrize("models", [None, sale(card(charge_typed), ORDER).models])
