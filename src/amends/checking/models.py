@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.definition import Step
 from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request
 
+RECEIPT_OF: Final = "receipt of "
 KEEPS_INBOX: Final = "keeps our inbox"
 KEY_LIVES_H: Final = 24.0  # after which Stripe, as others, may remove a key
 Books = Any
@@ -241,5 +242,10 @@ def put(books: tuple[Effect, ...], effect: Effect) -> tuple[Effect, ...]:
     return tuple(sorted([*(other for other in books if other.key != effect.key), effect]))
 
 
+def is_receipt(answer: Any) -> bool:
+    """Whether a ready model gave an answer."""
+    return isinstance(answer, str) and answer.startswith(RECEIPT_OF)
+
+
 def _receipt(effect: Effect) -> str:
-    return f"receipt of {effect.key}"
+    return f"{RECEIPT_OF}{effect.key}"

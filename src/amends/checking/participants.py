@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from amends.checking.blame import Raised, blaming, name_of, what_was_raised
 from amends.checking.elsewhere import Reads, dependence, reading
-from amends.checking.models import Reply
+from amends.checking.models import Reply, is_receipt
 from amends.checking.ran import Asked
 from amends.checking.stage import Stage
 from amends.checking.trip import READ_BACK
@@ -117,6 +117,7 @@ class Participants:
             again, reads = reading(lambda: receive(before, *_copied(entity, request), watched))
         except Exception as error:  # noqa: BLE001 - a user's decider may raise anything
             text = f"{_name(each, message.kind)} raised {what_was_raised(error)}; asked with {told(entity)}"
+            text += self._receipts(message, request)
             return self.stage.inboxes.number(inbox), kept, -1, Broken("a decider raises", text)
         if calls:
             self.stage.ran.note(message.step, message.kind)
@@ -210,6 +211,18 @@ class Participants:
             return Broken("a function raises", text)
         return None
 
+    def _receipts(self, message: Message, request: Request) -> str:
+        """That answers which a function is handed are a ready model's; empty where none is."""
+        steps = self.stage.steps_of[message.saga]
+        ready = [
+            event
+            for event, said in request.call.answers.items()
+            if not steps[event].is_local and self.stage.models[steps[event].service].is_ready and is_receipt(said)
+        ]
+        if not ready:
+            return ""
+        return f" (of {' and '.join(ready)} it is handed a ready model's receipt; with adapter(...) its own answer)"
+
     def _refused_outside(self, answers: tuple[int, ...], message: Message) -> Broken | None:
         for said in (self.stage.messages[number].outcome for number in answers):
             if isinstance(said, Refused):
@@ -234,7 +247,8 @@ class Participants:
             with blaming("a model raises", who, f"its books are {told(kept)}"):
                 for reply in model.replies(handed, request, each):
                     if model.runs_functions:
-                        self.stage.ran.note(message.step, message.kind, reply.raised)
+                        raised = reply.raised and f"{reply.raised}{self._receipts(message, request)}"
+                        self.stage.ran.note(message.step, message.kind, raised)
                     said = _answering(reply, own) if own else reply
                     wrong = slip or _spoilt(who, kept, handed)
                     yield self._replied_with(said, each, message, wrong, is_typed=bool(own) or not model.is_ready)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from amends.checking.explore import explore
+from amends.core.definition import external
+from amends.core.messages import Done
 from tests.checking.cases import outside, vouchers
 from tests.checking.cases.outside import Case
 
@@ -24,3 +26,12 @@ def test_the_same_without_the_bug_holds(case: Case) -> None:
     """Whatever its client remembers, counts or says later."""
     found = explore(case.twin, faults=case.faults)
     assert found.held, found.counterexample and found.counterexample.broken
+
+
+def test_a_function_that_reckons_with_a_receipt_is_told_of_the_ready_model() -> None:
+    """A ready model answers a question whose function asks a client with a text, which nobody can reckon with."""
+    rate = external("RATE_ASKED", lambda rates, order, call: Done(rates.of(order)), service="RATES", asks=True)
+    scenario = outside.paid(rate, outside.card(outside.charge_rounded))
+    found = explore(scenario, faults=0).counterexample
+    assert found is not None
+    assert "of RATE_ASKED it is handed a ready model's receipt; with adapter(...) its own answer" in found.broken.text
