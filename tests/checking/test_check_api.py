@@ -17,6 +17,7 @@ from amends.checking.api import replayed
 from amends.checking.token import FORM, is_about, read_token
 from amends.entrypoints.tickets import tickets
 from amends.shop.scenarios import ONE_ORDER
+from tests.checking.cases.outside import card, paid
 from tests.checking.sales import BROKEN, MENDED, Row, Seat, give_back_half, seating
 
 
@@ -118,6 +119,14 @@ def test_a_request_of_another_type_than_declared_says_which_to_give() -> None:
 def test_an_undo_that_nothing_was_told_of_says_what_it_needs() -> None:
     """A saga without a probe, whose charge's answer is lost."""
     assert "its undo knows nothing of it: give CARD_CHARGED probe= and settles_within_s=" in text_of(failed(BROKEN))
+
+
+def test_a_promise_that_is_too_short_is_told_where_it_is_broken() -> None:
+    """Both times, so that nobody has to know what a model does by default."""
+    text = text_of(failed(paid(card(settles_within_s=10))))
+    assert (
+        "CARD_CHARGED says settles_within_s=10, and the model of CARD may carry out a request up to 60 s after" in text
+    )
 
 
 def test_books_that_are_compared_whole_say_how_to_say_what_counts() -> None:

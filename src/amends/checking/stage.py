@@ -212,8 +212,19 @@ class Stage:
             return model.standing(books).count(f"{self.ids[saga]}/{each.event}/do")
 
     def unheard(self, world: World, saga: int, each: Step) -> str:
-        """What to do where an effect stands of which the saga may not have heard; empty where it did, or could look."""
-        if each.is_local or each.probe or not each.undo or each.event in self.run(world, saga).answers:
+        """What to do where an effect stands of which the saga may not have heard; empty where it did, or could look.
+
+        One that looks too early could not: its model carries out requests later than its step says.
+        """
+        if each.is_local or not each.undo or each.event in self.run(world, saga).answers:
+            return ""
+        model = self.models[each.service]
+        if model.settles_late(each):
+            return (
+                f"; {each.event} says settles_within_s={each.settles_within_s:g}, and the model of {each.service} may "
+                f"carry out a request up to {model.settles_within_s:g} s after it was sent"
+            )
+        if each.probe:
             return ""
         return (
             f"; where its answer is lost, its undo knows nothing of it: give {each.event} probe= and settles_within_s="
