@@ -22,6 +22,7 @@ from amends.core.walk import key_of
 SAGAS_MAX: Final = 5  # 120 orders
 WAYS_MAX: Final = 20_000  # of one comparison; beyond it nothing is said
 AGAIN_MAX: Final = 2  # how often requests arrive a second time, where that may show in the books
+SAID_MAX: Final = 4  # the same of a step that says at_least_once: one for each fault, of which few look at more
 HOLD_FIRST: Final = "Look and take in one step (hold first), or look again where it is taken"
 Ask = tuple[Step, Kind]
 
@@ -74,7 +75,7 @@ class Outside:
         )
         if not possible:
             return self._none_completes(world, service, completed)
-        if seen in possible or seen in self._left(world, service, completed, AGAIN_MAX):
+        if seen in possible or seen in self._left(world, service, completed, SAID_MAX):
             return None
         expected = " or ".join(dict.fromkeys(map(told, possible.values())))
         why = ", by the completed sagas alone" if any(completed) else ""

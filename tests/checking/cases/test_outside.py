@@ -35,3 +35,8 @@ def test_a_function_that_reckons_with_a_receipt_is_told_of_the_ready_model() -> 
     found = explore(scenario, faults=0).counterexample
     assert found is not None
     assert "of RATE_ASKED it is handed a ready model's receipt; with adapter(...) its own answer" in found.broken.text
+
+
+def test_what_is_said_to_happen_again_may_happen_as_often_as_there_are_faults() -> None:
+    """A step that says `at_least_once` is done once more for each fault, and its books show it."""
+    assert explore(vouchers.retried(at_least_once=True), faults=3).held
