@@ -79,6 +79,10 @@ class RoundTrip:
         """The types that a step's answers are read back as; none where they are plain JSON."""
         return answer_types(self._saga.step(event))
 
+    def makes_up(self, event: str) -> bool:
+        """Whether a ready model's answers can be of the types that a step declares, or are plain JSON as it is."""
+        return answer_codec(self._saga.step(event)) is PLAIN or self._made_up(event, "") is not None
+
     def outcome(self, event: str, kind: Kind, outcome: Outcome, *, is_typed: bool = True) -> Outcome:
         """What a step said, as the saga hears it.
 
@@ -97,19 +101,19 @@ class RoundTrip:
         if is_bare(outcome):
             return outcome
         if not is_typed and codec is not PLAIN:
-            codec, outcome = self._made_up(event, codec, outcome)
+            made_up = self._made_up(event, str(outcome.answer))
+            codec, outcome = (PLAIN, outcome) if made_up is None else (codec, made_up)
         try:
             return Done(opened(kept_answer(codec, outcome.answer)))
         except (TypeError, ValueError) as error:
             raise ParticipantError(f"the answer cannot be stored: {error}; {OF_AN_ANSWER}") from error
 
-    def _made_up(self, event: str, codec: Codec, receipt: Done) -> tuple[Codec, Done]:
-        """What a ready model answers, as the type that the step declares; its receipt where nobody can make one up."""
+    def _made_up(self, event: str, receipt: str) -> Done | None:
+        """What a ready model answers, as the type that the step declares; ``None`` where nobody can make one up."""
         try:
-            kind = reduce(operator.or_, self.answer_types(event))
-            return codec, Done(sample_of(kind, str(receipt.answer)))
+            return Done(sample_of(reduce(operator.or_, self.answer_types(event)), receipt))
         except LookupError:
-            return PLAIN, receipt
+            return None
 
 
 round_trip_of = lru_cache(maxsize=1000)(RoundTrip)

@@ -35,11 +35,18 @@ def test_a_ready_model_answers_with_receipts_of_its_own() -> None:
     assert check(Scenario(typed.saga, {}, typed.requests), faults=1).verdict == "holds"
 
 
+def test_a_typed_answer_that_a_later_step_reads_is_simulated() -> None:
+    """Also where what completed is asked again at the end, from what is stored."""
+    case = next(each for each in CASES if each.name.startswith("a later step reads"))
+    assert simulate(case.meant, seeds=20).holds
+
+
 def test_a_later_step_reads_a_ready_models_receipt_as_the_type_that_is_declared() -> None:
     """It is made up, of the receipt's text; where nobody typed it, it is text."""
     later = local("NOTE_WRITTEN", read_charge, pivot=True, entity=lambda buy: buy.who)
     typed, untyped = (Saga("sale", Buy, [card(action), later]) for action in (charge_typed, charge))
     assert check(Scenario(typed, {}, [Buy()]), faults=1).verdict == "holds"
+    assert simulate(Scenario(typed, {}, [Buy()]), seeds=20).holds
     with pytest.raises(CheckFailed, match="'str' object has no"):
         check(Scenario(untyped, {}, [Buy()]), faults=1)
 

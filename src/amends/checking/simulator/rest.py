@@ -64,7 +64,7 @@ def _effects(world: World) -> Iterator[Broken]:
     """What stands of each step outside, by the participants' books."""
     for row in world.view.rows.values():
         for step in world.setting.steps.values():
-            stands = None if step.is_local else world.wire.stands(row.saga_id, step)
+            stands = None if step.is_local or step.asks else world.wire.stands(row.saga_id, step)
             if stands is not None and not _is_right(row, step, stands):
                 yield broken("V03", f"{row.saga_id} is {row.status}, and {step.event} stands {stands} times")
 
@@ -109,8 +109,9 @@ def _entities(world: World) -> Iterator[Broken]:
 def _replayed(world: World, row: SagaRow, step: Step, entity: Any, request: Any) -> Any:
     extra: tuple[Call, ...] = ()
     if takes_call(step.action):
-        answers = world.view.bodies[row.saga_id].get("answers", {})
-        extra = (Call(key_of(row.saga_id, step, Kind.DO), 1, deepcopy(answers)),)
+        codecs, kept = world.setting.form.answers, world.view.bodies[row.saga_id].get("answers", {})
+        answers = {event: codecs[event].decode(text_of(answer)) for event, answer in kept.items()}
+        extra = (Call(key_of(row.saga_id, step, Kind.DO), 1, answers),)
     after = step.action(entity, request, *extra)
     after = after.entity if isinstance(after, Changed) else after
     return None if after is GONE else after

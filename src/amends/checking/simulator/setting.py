@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
 
-from amends.checking.models import KEEPS_INBOX, Model
+from amends.checking.models import KEEPS_INBOX, Books, Model, Reply
 from amends.checking.simulator.coverage import Shape, shape_of
 from amends.checking.simulator.outside import WITHIN_S, as_declared
 from amends.checking.simulator.swarm import HOUR_MS
 from amends.core.audit import GENESIS, Record, chain
 from amends.core.definition import Saga, Step, parallel
-from amends.core.messages import Kind
+from amends.core.messages import Kind, Outcome, Request
 from amends.core.waiting import milliseconds
 from amends.engine.codec import EntityForms, Form
+from amends.engine.round_trip import RoundTrip
 from amends.engine.values import text_of
 from amends.engine.versions import shape_row
 from amends.errors import UnusableInput
@@ -65,7 +66,8 @@ class Setting:
         self.raises: Raises | None = None
         self.steps = {each.event: each for each in self.saga.every_step()}
         self.group_of = {each.event: number for number, group in enumerate(self.saga.groups) for each in group}
-        self.models = _models(scenario)
+        self.trip = RoundTrip(self.saga)
+        self.models = {name: self._typed(model) for name, model in _models(scenario).items()}
         self.asked: Sequence[Any] = scenario.asked or scenario.requests
         self.is_once = bool(scenario.ids) and not scenario.asked
         self.played = self._played()
@@ -103,9 +105,21 @@ class Setting:
     def _played_step(self, step: Step) -> Step:
         if step.is_local:
             return self._flaky(step)
-        if not self.models[step.service].is_ready:
+        if not self.models[step.service].is_ready or self.trip.makes_up(step.event):
             return step
         return replace(step, action=_nobody, probe=step.probe and _nobody)  # receipts are of no type that these declare
+
+    def _typed(self, model: Model) -> Model:
+        """A ready model whose receipts are of the types that steps declare; any other as it is."""
+
+        def replies(books: Books, request: Request, step: Step) -> Iterator[Reply]:
+            def heard(said: Outcome | None) -> Outcome | None:
+                return said and self.trip.outcome(step.event, request.kind, said, is_typed=False)
+
+            for reply in model.replies(books, request, step):
+                yield reply._replace(outcome=heard(reply.outcome), later=heard(reply.later))
+
+        return replace(model, replies=replies) if model.is_ready else model
 
     def _flaky(self, step: Step) -> Step:
         undo = step.undo and self._raising(step, Kind.UNDO, step.undo)
