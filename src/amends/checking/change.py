@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 from amends.checking.differences import by_key
-from amends.checking.values import frozen
+from amends.checking.values import frozen, record
 
 Change = dict[tuple[Hashable, ...], Any]
 """Path of a part, to what became of it: a difference, or the pair of what it was and what it is."""
@@ -74,10 +73,8 @@ def _leaves(path: tuple[Hashable, ...], value: Any) -> Iterator[tuple[tuple[Hash
 
 def _named(value: Any) -> Iterable[tuple[Hashable, Any]] | None:
     """What a value consists of; ``None`` when it is one thing."""
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return zip(value._fields, value, strict=True)
-    if is_dataclass(value) and not isinstance(value, type):
-        return ((each.name, getattr(value, each.name)) for each in fields(value))
+    if (named := record(value)) is not None:
+        return named.items()
     if isinstance(value, Mapping):
         return (((frozen(key),), each) for key, each in value.items())
     if not isinstance(value, tuple | list | AbstractSet):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any, Final, NamedTuple
 
-from amends.checking.values import by_fields, fields_of, same, told
+from amends.checking.values import by_fields, fields_of, record, same, told
 
 NOTHING: Final = "nothing"
 VALUE_LENGTH_MAX: Final = 60
@@ -33,12 +32,10 @@ def differences(before: Any, after: Any) -> tuple[Difference, ...]:
 
 
 def instead(where: str, expected: Any, actual: Any) -> str:
-    """What is otherwise than it is to be, side by side, in a few words."""
-    parts = (
-        f"{f'{where} {each.part}'.rstrip()} is {each.after}, to be {each.before}"
-        for each in differences(expected, actual)
-    )
-    return "; ".join(parts)
+    """What is otherwise than it is to be, side by side, in a few words; without `where`, if that is named already."""
+    found = differences(expected, actual)
+    names = [" ".join(filter(None, (where, each.part, "is"))) for each in found]
+    return "; ".join(f"{name} {each.after}, to be {each.before}" for name, each in zip(names, found, strict=True))
 
 
 def in_words(value: Any) -> str:
@@ -65,10 +62,8 @@ def _parted(value: Any) -> Mapping[Any, Any] | None:
     """A value's parts by name; ``None`` when it has none that a person would tell apart."""
     if isinstance(value, Mapping):
         return value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: getattr(value, each.name) for each in fields(value)}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return dict(zip(value._fields, value, strict=True))
+    if (named := record(value)) is not None:
+        return named
     if isinstance(value, tuple):
         return by_key(value) if value else {}
     return dict(fields_of(value)) if by_fields(value) else None

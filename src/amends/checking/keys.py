@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from amends.checking.values import frozen
+from amends.checking.values import frozen, record
 
 UNDONE: Final = ("/undo", "/undo-late")
 NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -28,10 +27,8 @@ def without_remembered(books: Any, names: Mapping[str, str] = NO_NAMES) -> Hasha
     kind = type(books)
     if isinstance(books, str):
         return names.get(books, books)
-    if is_dataclass(books) and not isinstance(books, type):
-        return (kind, *(without_remembered(getattr(books, each.name), names) for each in fields(books)))
-    if isinstance(books, tuple) and hasattr(books, "_fields"):
-        return (kind, *(without_remembered(part, names) for part in books))
+    if (named := record(books)) is not None:
+        return (kind, *(without_remembered(part, names) for part in named.values()))
     if isinstance(books, tuple | list | AbstractSet):
         return (kind, frozenset(Counter(without_remembered(each, names) for each in _kept(books)).items()))
     if isinstance(books, Mapping):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import chain, combinations, combinations_with_replacement, permutations, product
 from typing import Any, Final, NamedTuple
 
+from amends.checking.countermeasures import COMMUTE, GIVE_OUT_LATE, LOOK_AND_TAKE
 from amends.checking.keys import NO_NAMES, names_in, without_remembered
 from amends.checking.models import Books, Model
 from amends.checking.stage import Stage
@@ -23,7 +24,6 @@ SAGAS_MAX: Final = 5  # 120 orders
 WAYS_MAX: Final = 20_000  # of one comparison; beyond it nothing is said
 AGAIN_MAX: Final = 2  # how often requests arrive a second time, where that may show in the books
 SAID_MAX: Final = 4  # the same of a step that says at_least_once: one for each fault, of which few look at more
-HOLD_FIRST: Final = "Look and take in one step (hold first), or look again where it is taken"
 Ask = tuple[Step, Kind]
 
 
@@ -111,10 +111,10 @@ class Outside:
         saga, event = min(each for each in refused[0] if completed[each[0]])
         text = f"{self.stage.ids[saga]} {event} was done; "
         if all(completed):
-            text += f"one after the other, in whichever order, it would have been refused. {HOLD_FIRST}"
+            text += f"one after the other, in whichever order, it would have been refused. {LOOK_AND_TAKE}"
             return Broken("as if one after the other", text)
         text += "without the sagas that were compensated it would have been refused. "
-        return Broken("no dirty read", f"{text}Hold first: give out only after the pivot what an undo may take back")
+        return Broken("no dirty read", text + GIVE_OUT_LATE)
 
     def _with_what_is_left(self, service: str, books: Books, sagas: list[int]) -> Iterator[Books]:
         """The books, with each part of what compensated sagas leave there on purpose: they may not have come so far."""
@@ -164,9 +164,8 @@ class Outside:
         left = [*self._together(world, service, completed, 0, []).values()]
         expected = " or ".join(dict.fromkeys(map(told, left)))
         text = (
-            f"{service} (outside) has {told(books)}; one after the other, the sagas would leave {expected}. Make "
-            "action and undo commutative (add and subtract); or, if that is the same to you, compare a view: "
-            "adapter(view=...)"
+            f"{service} (outside) has {told(books)}; one after the other, the sagas would leave {expected}. "
+            f"{COMMUTE}; or, if that is the same to you, compare a view: adapter(view=...)"
         )
         return Broken("no lost update", text, (Wrong(service, left[0], books),) if len(left) == 1 else ())
 

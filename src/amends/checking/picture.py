@@ -15,7 +15,7 @@ from amends.checking.explore import Counterexample, Found
 from amends.checking.signs import ARROW, Line, Look, Signs, Span, width_of, wrapped
 from amends.checking.stage import Stage
 from amends.checking.trace import ARRIVED, RECEIVED, Change, Row, changes_between, rows_of, standing
-from amends.checking.world import Broken, World, Wrong
+from amends.checking.world import Broken, World
 from amends.core.messages import Kind
 
 LEFT: Final = 6  # columns before the saga: a margin, the mark of a fault, a number
@@ -194,13 +194,9 @@ def _what_is_left(stage: Stage, first: World, last: World, broken: Broken, signs
         for saga, each, times in standing(stage, last)
         if not each.is_local
     ]
-    amiss = [[Span(where, "strong"), Span(_apart(each))] for where, each in wrong.items()]
+    amiss = [[Span(where, "strong"), Span(instead("", each.expected, each.actual))] for where, each in wrong.items()]
     yield from _block("not as it is to be:", amiss, width)
     yield from _block("beside it, other than at the start:" if wrong else "not as at the start:", told, width)
-
-
-def _apart(wrong: Wrong) -> str:
-    return instead(wrong.where, wrong.expected, wrong.actual).replace(f"{wrong.where} ", "")
 
 
 def _block(title: str, told: Sequence[Sequence[Span]], width: int) -> Iterator[Line]:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from amends.checking.cast import prepared
 from amends.checking.change import Change, amount, change, net
+from amends.checking.countermeasures import COMMUTE, GIVE_OUT_LATE, LOOK_AND_TAKE, READ_AGAIN
 from amends.checking.differences import instead
 from amends.checking.stage import Stage
 from amends.checking.values import frozen
@@ -214,10 +215,7 @@ class Serial:
             before = {event: said for event, said in answers.items() if self._is_before(part.saga, event, each)}
             request = Request(saga_id, each.event, Kind.DO, body, Call(key_of(saga_id, each, Kind.DO), 1, before))
             was = cells[cell]
-            try:
-                cells[cell], said = self._replayed(part, each, was, request)
-            except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
-                said = Refused(f"it raises {type(error).__name__}: {error}")
+            cells[cell], said = self._replayed(part, each, was, request)
             yield Played(part, each, said, change(was, cells[cell]))
             if isinstance(said, Done) and said.answer is not None:
                 answers[each.event] = said.answer
@@ -294,11 +292,8 @@ class Serial:
             cell = self._cell(part.saga, each)
             call = Call(key_of(saga_id, each, part.kind), 1, dict(answers), said.get((part.saga, each.event)))
             was = cells[cell]
-            try:
-                request = Request(saga_id, each.event, part.kind, body, call)
-                cells[cell], told = self._replayed(part, each, was, request)
-            except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
-                told = Refused(str(error))
+            request = Request(saga_id, each.event, part.kind, body, call)
+            cells[cell], told = self._replayed(part, each, was, request)
             if isinstance(told, Done) and told.answer is not None:
                 answers[each.event] = told.answer
             made = change(was, cells[cell])
@@ -307,8 +302,12 @@ class Serial:
             yield Played(part, each, told, made)
 
     def _replayed(self, part: Part, each: Step, entity: Any, request: Request) -> tuple[Any, Outcome]:
-        after, said = replay(each, entity, request)
-        return after, self.stage.trips[part.saga].outcome(each.event, request.kind, said)
+        """What a step makes of an entity, and what it says; whoever raises is taken to refuse, and changes nothing."""
+        try:
+            after, said = replay(each, entity, request)
+            return after, self.stage.trips[part.saga].outcome(each.event, request.kind, said)
+        except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
+            return entity, Refused(f"it raises {type(error).__name__}: {error}")
 
     # What is told ------------------------------------------------------------------------------------------------
 
@@ -325,13 +324,10 @@ class Serial:
         if ended.compensated:
             text = (
                 f"{was}; without the sagas that were compensated it would have been {played.said!r} (tried: {names}). "
-                "Hold first: give out only after the pivot what an undo may take back"
+                f"{GIVE_OUT_LATE}"
             )
             return Broken("no dirty read", text)
-        text = (
-            f"{was}; one after the other it would have been {played.said!r} (tried: {names}). Look and take in one "
-            "step (hold first), or look again where it is taken"
-        )
+        text = f"{was}; one after the other it would have been {played.said!r} (tried: {names}). {LOOK_AND_TAKE}"
         if isinstance(played.said, Done):
             text += f"; where any of several will do, say what is compared: alike={{{event!r}: ...}} in the Scenario"
         return Broken("as if one after the other", text)
@@ -350,14 +346,11 @@ def _lost(ended: Ended, miss: Miss, names: str) -> Broken:
     wrong = tuple(Wrong("/".join(cell), be, ended.cells[cell]) for cell, be in miss.cells.items())
     told = instead(*wrong[0])
     if ended.compensated:
-        text = (
-            f"{told}, by the completed sagas alone (tried: {names or 'none'}). "
-            "Make action and undo commutative (add and subtract), or check a version and read again"
-        )
+        text = f"{told}, by the completed sagas alone (tried: {names or 'none'}). {COMMUTE}, or {READ_AGAIN}"
     else:
         text = (
             f"{told}, had the completed sagas run one after the other (tried: {names}). "
-            "Read and write in one step (hold first), or check a version and read again; where its order does not "
+            f"Read and write in one step (hold first), or {READ_AGAIN}; where its order does not "
             f"matter, say what is compared: alike={{{next(iter(miss.cells))[0]!r}: ...}} in the Scenario"
         )
     return Broken("no lost update", text, wrong)

@@ -92,6 +92,15 @@ def fields_of(value: Any) -> Iterator[tuple[str, Any]]:
         yield from sorted(vars(value).items())
 
 
+def record(value: Any) -> Mapping[str, Any] | None:
+    """The fields of a named tuple or a dataclass, by name and in order; ``None`` of anything else."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return dict(zip(value._fields, value, strict=True))
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return None
+
+
 def _all_of(value: Any) -> tuple[Hashable, ...]:
     """The parts of an object, or, where it has none, itself."""
     kind: Any = type(value)
