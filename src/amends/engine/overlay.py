@@ -141,7 +141,6 @@ class Overlay:
         views: the same, as others than sagas meet them.
         fresh: ids that are taken to be nobody's yet, without a look at the store.
         places: what `places_of` gave before.
-        is_over: whether the batch is committed, or given up.
         pending: what was written by `write` since the last `keep`, to be taken back.
     """
 
@@ -156,7 +155,7 @@ class Overlay:
         self._recorded: set[tuple[str, str]] = set()
         self._relearned: set[str] = set()
         self.places: dict[Form, list[Place]] = {}
-        self.is_over = False
+        self._is_over = False
         self.values = Values(shelf)
         self.sheets = Sheets(self.values)
         self.fresh: set[str] = set()
@@ -164,7 +163,7 @@ class Overlay:
 
     def end(self) -> None:
         """Nothing is read or written here any more: the batch is committed, or given up."""
-        self.is_over = True
+        self._is_over = True
 
     def expect_open(self) -> None:
         """Refuse whoever kept the entities, or the unit of work, of a batch that is over.
@@ -172,7 +171,7 @@ class Overlay:
         Raises:
             ParticipantError: it is.
         """
-        if self.is_over:
+        if self._is_over:
             raise ParticipantError(
                 "this unit of work is over, and nothing that is done in it is stored; read and write within the "
                 "function that it was given to"

@@ -6,8 +6,8 @@ For whoever asks participants without a store, and is to ask them as the engine 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from functools import lru_cache, reduce
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 from amends.core.definition import Saga
@@ -58,7 +58,7 @@ class RoundTrip:
             ParticipantError: it would come back as another one, or not at all.
         """
         remedy = of_a_request(self._saga.request, request)
-        return _there_and_back(self._requests, request, f"{self._saga.name}: the request", remedy)
+        return _there_and_back(partial(_kept, self._requests, request), f"{self._saga.name}: the request", remedy)
 
     def entity(self, service: str, entity_id: Any, entity: Any) -> Any:
         """An entity as the next function gets it; ``None`` of none.
@@ -73,7 +73,8 @@ class RoundTrip:
         if entity is None or service not in self._services:
             return entity
         remedy = f"declare its type as the first parameter of {service}'s functions, or use {PLAIN_IS}"
-        return _there_and_back(self._entities.codec(service), entity, f"the entity {service}/{entity_id}", remedy)
+        codec = self._entities.codec(service)
+        return _there_and_back(partial(_kept, codec, entity), f"the entity {service}/{entity_id}", remedy)
 
     def answer_types(self, event: str) -> Sequence[Any]:
         """The types that a step's answers are read back as; none where they are plain JSON."""
@@ -97,16 +98,13 @@ class RoundTrip:
         """
         if not isinstance(outcome, Done):
             return storable(outcome, event)
-        codec = answer_codec(self._saga.step(event), kind)
         if is_bare(outcome):
             return outcome
+        codec = answer_codec(self._saga.step(event), kind)
         if not is_typed and codec is not PLAIN:
             made_up = self._made_up(event, str(outcome.answer))
             codec, outcome = (PLAIN, outcome) if made_up is None else (codec, made_up)
-        try:
-            return Done(opened(kept_answer(codec, outcome.answer)))
-        except (TypeError, ValueError) as error:
-            raise ParticipantError(f"the answer cannot be stored: {error}; {OF_AN_ANSWER}") from error
+        return Done(_there_and_back(partial(kept_answer, codec, outcome.answer), "the answer", OF_AN_ANSWER))
 
     def _made_up(self, event: str, receipt: str) -> Done | None:
         """What a ready model answers, as the type that the step declares; ``None`` where nobody can make one up."""
@@ -120,8 +118,12 @@ round_trip_of = lru_cache(maxsize=1000)(RoundTrip)
 """The round trip of a definition, made once."""
 
 
-def _there_and_back(codec: Codec, value: Any, what: str, remedy: str) -> Any:
+def _kept(codec: Codec, value: Any) -> Any:
+    return codec.keep(value, text_of(value))
+
+
+def _there_and_back(keep: Callable[[], Any], what: str, remedy: str) -> Any:
     try:
-        return opened(codec.keep(value, text_of(value)))
+        return opened(keep())
     except (TypeError, ValueError) as error:
         raise ParticipantError(f"{what} cannot be stored: {error}; {remedy}") from error

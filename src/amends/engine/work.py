@@ -49,7 +49,6 @@ from amends.engine.hints import answer_codec
 from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
 from amends.engine.values import (
-    PLAIN,
     UTF_8_MAX,
     Sealed,
     encode,
@@ -328,8 +327,8 @@ class Work:
         )
         if isinstance(effects[0], Decline):
             return effects[0]
-        if said.__class__ is Answered and said.outcome.__class__ is Unknown:
-            self._failed(said, run, effects[0])
+        if isinstance(said, Answered) and isinstance(said.outcome, Unknown):
+            self._failed(said, said.outcome, effects[0], run)
         self._note(run, form, effects)
         is_new_end = underway(run.state) is None and underway(live.run.state) is not None
         return self._put(new_row(Live, (form, run, request, started_ms, version, status)), is_new_end=is_new_end)
@@ -583,10 +582,10 @@ class Work:
             )
         return Answered(request.step, request.kind, outcome, request.call.attempt)
 
-    def _failed(self, said: Input, run: Run, effect: Effect) -> None:
-        match effect, said:
-            case Write(changes=(_, *_)), Answered(event, kind, Unknown(error, cause=cause), attempt):
-                self.failed(Failure(run.saga_id, event, kind, attempt or 1, error, cause))
+    def _failed(self, said: Answered, outcome: Unknown, effect: Effect, run: Run) -> None:
+        if isinstance(effect, Write) and effect.changes:
+            attempt = said.attempt or 1
+            self.failed(Failure(run.saga_id, said.step, said.kind, attempt, outcome.error, outcome.cause))
 
     def failed(self, failure: Failure) -> None:
         """Keep what the log is to have: an endless failure is told again, ever more rarely."""
@@ -675,10 +674,9 @@ def _heard(saga: Saga, said: Input) -> Input:
     """What was said, with its answer as it is kept. That an attempt left nothing is the engine's own word by now."""
     if not isinstance(said, Answered | Resolve) or isinstance(said.outcome, Unknown):
         return said
-    asked = next((step for step in saga.every_step() if step.event == said.step), None)
     kind = said.kind if isinstance(said, Answered) else Kind.DO
     try:
-        outcome: Any = heard(said.outcome, said.step, answer_codec(asked, kind) if asked else PLAIN)
+        outcome: Any = heard(said.outcome, said.step, answer_codec(saga.step(said.step), kind))
     except ValueError as error:
         raise RequestRefused(str(error)) from error
     return said if outcome is said.outcome else replace(said, outcome=outcome)
