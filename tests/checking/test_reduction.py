@@ -21,6 +21,7 @@ from amends.errors import DefinitionError
 from amends.scenario import Scenario
 from tests.checking.any_saga import Drawn
 from tests.checking.cases import together
+from tests.checking.cases.case import Case
 from tests.checking.planted.participant_bugs import BUGS
 
 DEFINITIONS = int(os.environ.get("DEFINITIONS", "20"))
@@ -129,7 +130,7 @@ def test_what_holds_holds_all_the_same(bug: object) -> None:
 
 
 @pytest.mark.parametrize("case", [c for c in together.CASES if len(c.buggy.requests) == 2], ids=lambda case: case.name)
-def test_a_case_of_several_sagas_is_found_all_the_same(case: together.Case) -> None:
+def test_a_case_of_several_sagas_is_found_all_the_same(case: Case) -> None:
     """The bug, and that its twin has none."""
     assert compare(case.buggy, 0)
     assert compare(case.twin, 0)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -22,14 +21,6 @@ from amends.stored import (
 )
 from tests.contract.everything import everything
 from tests.contract.rows import START_MS, TICKETS, TRIPS, Writer, block, completed, entity, key, saga, shape
-from tests.contract.subjects import WRITERS, opened
-
-
-@pytest.fixture(params=WRITERS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Return an empty store."""
-    with opened(request.param, tmp_path) as subject:
-        yield subject.store
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,19 +14,11 @@ from amends.engine.tasks import Hear
 from amends.errors import RequestRefused
 from amends.ports import Store
 from amends.stored import ANSWER
-from tests.contract.subjects import WRITERS, opened
 from tests.engine.test_versions import deployed
 from tests.engine.world import Life
 
 seen: list[Any] = []
 """What undo and later steps read."""
-
-
-@pytest.fixture(params=WRITERS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Return an empty store."""
-    with opened(request.param, tmp_path) as subject:
-        yield subject.store
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from itertools import count
@@ -33,7 +33,6 @@ from amends.engine.turn import Turn
 from amends.errors import StoreFull
 from amends.ports import Store
 from amends.stored import COMPLETED, ENTITY, REQUEST, Changes
-from tests.contract.subjects import WRITERS, opened
 from tests.engine.test_shapes import KINDS, MISSING, Fields, array_struct, data_class, named_tuple, struct, typed_dict
 from tests.engine.world import START_MS, Life, records
 
@@ -46,13 +45,6 @@ SWAPPED: Fields = [BOOK[0], BOOK[2], BOOK[1]]
 
 seen: list[Any] = []
 """What the steps were told."""
-
-
-@pytest.fixture(params=WRITERS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Return an empty store."""
-    with opened(request.param, tmp_path) as subject:
-        yield subject.store
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from amends.checking.models import Model, forgets_keys
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import Call, Done, Later, Refused
 from amends.scenario import Scenario
+from tests.checking.cases.case import Case
 
 
 class Order(NamedTuple):
@@ -26,24 +27,6 @@ class Charge(NamedTuple):
     key: str
     cents: int
     back: int = 0
-
-
-class Case(NamedTuple):
-    """A saga with a bug, and its twin.
-
-    Attributes:
-        name: what the author did.
-        buggy: with the bug.
-        twin: without it.
-        rule: the rule that the bug breaks.
-        faults: the bound for both.
-    """
-
-    name: str
-    buggy: Scenario
-    twin: Scenario
-    rule: str
-    faults: int = 1
 
 
 REVERSE = "compensations run in reverse order"

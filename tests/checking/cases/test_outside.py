@@ -8,7 +8,7 @@ from amends.checking.explore import explore
 from amends.core.definition import external
 from amends.core.messages import Done
 from tests.checking.cases import outside, vouchers
-from tests.checking.cases.outside import Case
+from tests.checking.cases.case import Case
 
 CASES = [*outside.CASES, *vouchers.CASES]
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from amends.checking.explore import explore
-from tests.checking.cases.together import CASES, Case
+from tests.checking.cases.case import Case
+from tests.checking.cases.together import CASES
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from amends.checking.explore import explore
-from tests.checking.cases.verdicts import CASES, Case
+from tests.checking.cases.case import Case
+from tests.checking.cases.verdicts import CASES
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

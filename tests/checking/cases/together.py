@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.definition import Saga, Step, local
 from amends.core.messages import Call, Changed, Refused
 from amends.scenario import Scenario
+from tests.checking.cases.case import Case
 
 
 class Order(NamedTuple):
@@ -15,22 +16,6 @@ class Order(NamedTuple):
 
     who: str
     pieces: int = 1
-
-
-class Case(NamedTuple):
-    """A saga with a bug, and its twin.
-
-    Attributes:
-        name: what the author did.
-        buggy: with the bug.
-        twin: without it.
-        rule: the rule that the bug breaks.
-    """
-
-    name: str
-    buggy: Scenario
-    twin: Scenario
-    rule: str
 
 
 UPDATE, DIRTY, ORDERED = "no lost update", "no dirty read", "as if one after the other"

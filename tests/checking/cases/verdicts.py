@@ -11,6 +11,7 @@ from amends.checking.adapters import adapter
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import Call, Done, Refused
 from amends.scenario import Scenario
+from tests.checking.cases.case import Case
 
 
 class Order(NamedTuple):
@@ -25,24 +26,6 @@ class Stock(NamedTuple):
 
     pieces: int = 3
     price: int = 10
-
-
-class Case(NamedTuple):
-    """A saga with a bug, and its twin.
-
-    Attributes:
-        name: what the author did.
-        buggy: with the bug.
-        twin: without it.
-        rule: the rule that the bug breaks.
-        faults: the least number at which it is found.
-    """
-
-    name: str
-    buggy: Scenario
-    twin: Scenario
-    rule: str
-    faults: int
 
 
 STARTED: Final = time.time()

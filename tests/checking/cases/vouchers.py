@@ -9,7 +9,8 @@ from amends.checking.models import Model
 from amends.core.definition import Saga, Step, external
 from amends.core.messages import Call, Done, Refused
 from amends.scenario import Scenario, Under
-from tests.checking.cases.outside import LEFT, PARCEL, Bank, Case, Charge, Order, card, charge, paid
+from tests.checking.cases.case import Case
+from tests.checking.cases.outside import LEFT, PARCEL, Bank, Charge, Order, card, charge, paid
 
 DIRTY, IN_TURN = "no dirty read", "as if one after the other"
 ANN, BOB = Order("ann", 300), Order("bob", 500)
