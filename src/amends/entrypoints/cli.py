@@ -18,7 +18,6 @@ from amends.errors import AmendsError, UnusableInput
 DONE: Final = 0
 BAD_NEWS: Final = 1
 UNUSABLE_INPUT: Final = 2
-CUT_BY_A_LIMIT: Final = 3
 NOBODY_READS: Final = 141  # as a shell tells it: 128 + SIGPIPE
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
