@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import logging
 import os
 import random
@@ -112,6 +113,27 @@ def test_what_is_another_at_each_call_is_named(read: Callable[[], Any], word: st
     assert found is not None
     assert found.broken.rule == "a decider is deterministic"
     assert found.broken.text.endswith(word)
+
+
+def test_what_the_collector_reads_is_not_read_by_a_function() -> None:
+    """Its callbacks, and finalizers, run in the midst of any function: tools measure there how long it takes."""
+    read = []
+
+    def measured(*_: Any) -> None:
+        read.append(time.perf_counter())
+
+    def littering(kept: Shelf, buy: Buy) -> Shelf:
+        circles: list[Any] = [[] for _ in range(3 * gc.get_threshold()[0])]
+        return kept._replace(stock=kept.stock - buy.pieces, price=len(circles) and int(os.urandom(4).hex(), 16))
+
+    gc.callbacks.append(measured)
+    try:
+        found = explore(small(shelf(littering, give_back), ship()), faults=1).counterexample
+    finally:
+        gc.callbacks.remove(measured)
+    assert found is not None
+    assert found.broken.text.endswith("it reads chance (os.urandom)")
+    assert gc.isenabled()
 
 
 def test_who_reads_a_clock_and_does_not_depend_on_it_is_not_broken() -> None:

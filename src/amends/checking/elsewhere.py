@@ -7,6 +7,7 @@ whether its answer depends on them: a line in a log that has the time in it is n
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import random
 import sys
@@ -53,15 +54,20 @@ class Reads:
 def reading(ask: Callable[[], Any]) -> tuple[Any, Reads]:
     """What a function says, and what it read on the way.
 
+    No garbage is collected meanwhile: what finalizers and callbacks of the collector read is not read by the function.
+
     Raises:
         Exception: whatever it raises.
     """
-    reads, before = Reads(), sys.getprofile()
+    reads, before, collects = Reads(), sys.getprofile(), gc.isenabled()
+    gc.disable()
     sys.setprofile(reads.see)
     try:
         return ask(), reads
     finally:
         sys.setprofile(before)
+        if collects:
+            gc.enable()
 
 
 def dependence(ask: Callable[[int], Any], first: Any, reads: Reads) -> str:
