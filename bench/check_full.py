@@ -11,9 +11,9 @@ import sys
 import time
 from typing import Final
 
-from amends.checking.explore import Progress, search
+from amends.checking.explore import ExplorationProgress, search
 from amends.checking.moves import Moves
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.shop.scenarios import TWO_ORDERS_ONE_STOCK
 from bench.measure import machine
 
@@ -28,7 +28,7 @@ class Reports:
     def __init__(self) -> None:
         self.last_s = 0.0
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: ExplorationProgress) -> None:
         """Print, when it is time."""
         if progress.seconds >= self.last_s + REPORT_EVERY_S:
             self.last_s = progress.seconds
@@ -38,7 +38,7 @@ class Reports:
             )
 
 
-def in_words(progress: Progress) -> str:
+def in_words(progress: ExplorationProgress) -> str:
     """Return the counts of a progress."""
     return f"{progress.states:,} worlds, {progress.transitions:,} moves"
 
@@ -52,7 +52,7 @@ def explored(*, reduced: bool) -> bool:
     """Explore, and print what that took; whether everything was looked at and held."""
     print("reduced:" if reduced else "in every order:")
     begin_s = time.process_time()
-    found = search(Moves(Stage(TWO_ORDERS_ONE_STOCK), reduced=reduced), FAULTS, report=Reports())
+    found = search(Moves(WorldLayout(TWO_ORDERS_ONE_STOCK), reduced=reduced), FAULTS, report=Reports())
     seconds = time.process_time() - begin_s
     progress = found.progress
     print(f"  {in_words(progress)}, in {seconds:.0f} s of one core, with at most {memory_gib():.2f} GiB so far")

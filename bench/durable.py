@@ -19,7 +19,7 @@ from typing import Final
 
 import amends
 from amends.engine.blocking import BlockingEngine
-from amends.engine.work import Work
+from amends.engine.unit_of_work import UnitOfWork
 from amends.shop import CHECKOUT
 from amends.shop.inventory import STOCK_SET, Offer
 from amends.shop.payments import CREDIT_LIMIT_SET
@@ -65,14 +65,14 @@ def shop(file: Path) -> Iterator[BlockingEngine]:
         yield engine
 
 
-def _stocked(work: Work) -> None:
+def _stocked(work: UnitOfWork) -> None:
     for number in range(CUSTOMERS):
-        work.carry_out(CREDIT_LIMIT_SET, f"C{number}", 10**12)
+        work.execute(CREDIT_LIMIT_SET, f"C{number}", 10**12)
     for number in range(PRODUCTS):
-        work.carry_out(STOCK_SET, f"P{number}", Offer(STOCK, 1))
+        work.execute(STOCK_SET, f"P{number}", Offer(STOCK, 1))
 
 
-def books(work: Work) -> tuple[int, int]:
+def books(work: UnitOfWork) -> tuple[int, int]:
     """What customers owe, and how many pieces were taken: in a transaction of the engine."""
     accounts = [work.entities["PAYMENT"][f"C{number}"] for number in range(CUSTOMERS)]
     products = [work.entities["INVENTORY"][f"P{number}"] for number in range(PRODUCTS)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from amends.ports import Store
+from amends.storage.ports import Store
 from tests.contract.subjects import WRITERS, opened
 from tools.single_file import write
 

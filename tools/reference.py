@@ -14,7 +14,7 @@ from functools import reduce
 from typing import Any, Final
 
 import amends
-from amends.engine.shell import Engine
+from amends.engine.engine import Engine
 
 WIDTH: Final = 100
 SECTION: Final = re.compile(r"^(?:Args|Attributes):\n(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)

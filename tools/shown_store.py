@@ -17,16 +17,16 @@ from amends import Command, Done, Kind, Refused, Unknown
 from amends.adapters.sqlite.store import SqliteStore
 from amends.bootstrap import records
 from amends.core.messages import Answered, Outcome
-from amends.engine.tasks import Begin, Hear, Order, Task
-from amends.engine.turn import Turner
+from amends.engine.coordinator import Coordinator
+from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas, Task
 from amends.entrypoints.paper import Paper, paper
 from amends.entrypoints.sagas import saga_lines
 from amends.entrypoints.show import story_lines
 from amends.entrypoints.status import status_lines
-from amends.ports import Records
-from amends.seeing.overview import overview
-from amends.seeing.sagas import Search, sagas
-from amends.seeing.story import story
+from amends.storage.ports import Records
+from amends.views.overview import overview
+from amends.views.sagas import Search, sagas
+from amends.views.story import story
 from examples.trip import Places, Trip, trip
 
 BEGIN_MS = 1_795_550_000_000
@@ -43,19 +43,19 @@ def fill(path: Path) -> int:
     """Run four trips; give the time after them."""
     now_ms = BEGIN_MS
     with closing(SqliteStore(path)) as store:
-        turner = Turner(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0])
+        turner = Coordinator(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0])
         for tasks in turns(turner):
             now_ms += STEP_MS
             turner.turn(tasks, now_ms)
     return now_ms + STEP_MS
 
 
-def turns(turner: Turner) -> Iterator[Sequence[Task]]:
+def turns(turner: Coordinator) -> Iterator[Sequence[Task]]:
     """What happens in each turn."""
     places = [("HOTEL", "Ritz"), ("FLIGHT", "LX-8"), ("CAR", "Fiat")]
-    yield [Order(Command("PLACES_ADDED", service, added), entity_id, 9, ()) for service, entity_id in places]
+    yield [ExecuteCommand(Command("PLACES_ADDED", service, added), entity_id, 9, ()) for service, entity_id in places]
     for who in ("Ada", "Bo", "Cy", "Di"):
-        yield [Begin(turner.form_of(trip), [Trip(who, "Ritz", "LX-8", "Fiat", 90_000)])]
+        yield [StartSagas(turner.form_of(trip), [Trip(who, "Ritz", "LX-8", "Fiat", 90_000)])]
     yield [said(1, "MONEY_CHARGED", Done("R1")), said(2, "MONEY_CHARGED", Refused("card declined"))]
     yield [said(3, "MONEY_CHARGED", Unknown("ReadTimeout: no answer")), said(4, "MONEY_CHARGED", Done("R2"))]
     yield [said(1, "MAIL_SENT", Done()), said(4, "MAIL_SENT", Refused("no such address"))]
@@ -64,7 +64,7 @@ def turns(turner: Turner) -> Iterator[Sequence[Task]]:
 
 def said(number: int, step: str, outcome: Outcome) -> Task:
     """A participant's answer."""
-    return Hear(f"{SAGA_ID.partition('-')[0]}-{number}", Answered(step, Kind.DO, outcome, 1))
+    return Deliver(f"{SAGA_ID.partition('-')[0]}-{number}", Answered(step, Kind.DO, outcome, 1))
 
 
 def lines_of(what: str, store: Records, out: Paper, now_ms: int) -> list[Text]:

@@ -47,20 +47,20 @@ if TYPE_CHECKING:
     from amends.core.state import Forward as Forward
     from amends.core.state import NeedsOperator as NeedsOperator
     from amends.core.state import Status as Status
-    from amends.core.step import Run as Run
+    from amends.core.step import SagaInstance as SagaInstance
     from amends.core.step import start as start
     from amends.core.step import step as step
     from amends.core.straight import Entities as Entities
     from amends.core.table import Entry as Entry
     from amends.core.table import Way as Way
     from amends.core.table import first_way as first_way
-    from amends.core.walk import carry_out as carry_out
+    from amends.core.walk import execute as execute
     from amends.core.walk import walk as walk
     from amends.engine.alone import run as run
     from amends.engine.blocking import BlockingEngine as BlockingEngine
+    from amends.engine.engine import Engine as Engine
     from amends.engine.handle import Handle as Handle
     from amends.engine.handle import Result as Result
-    from amends.engine.shell import Engine as Engine
     from amends.errors import AmendsError as AmendsError
     from amends.errors import DefinitionError as DefinitionError
     from amends.errors import EngineMisused as EngineMisused
@@ -91,14 +91,14 @@ _HOMES: Final = {
         "Retry TimedOut Undo Unknown"
     ),
     "amends.core.state": "Abandoned Backward Compensated Completed Debt Forward NeedsOperator Status",
-    "amends.core.step": "Run start step",
+    "amends.core.step": "SagaInstance start step",
     "amends.core.straight": "Entities",
     "amends.core.table": "Entry Way first_way",
-    "amends.core.walk": "carry_out walk",
+    "amends.core.walk": "execute walk",
     "amends.engine.alone": "run",
     "amends.engine.blocking": "BlockingEngine",
     "amends.engine.handle": "Handle Result",
-    "amends.engine.shell": "Engine",
+    "amends.engine.engine": "Engine",
     "amends.errors": (
         "AmendsError DefinitionError EngineMisused EngineStopped KeyReused OperatorNeeded Overloaded ParticipantError "
         "RequestRefused StoreBusy StoreConflict StoreError StoreFailed StoreFull StoreInUse StoreTooBig StoreUnusable "

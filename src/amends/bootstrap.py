@@ -21,12 +21,12 @@ from amends.adapters.sqlite.store import SqliteStore
 from amends.core.definition import Command, Saga, is_duration
 from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
+from amends.engine.engine import Engine
 from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MOST, Limits
 from amends.engine.logger import log
-from amends.engine.shell import Engine
 from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
-from amends.ports import Store
-from amends.stored import Head
+from amends.storage.ports import Store
+from amends.storage.rows import Head
 
 MEMORY: Final = "memory:"
 SQLITE: Final = "sqlite:///"

@@ -30,7 +30,7 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, An
     outcome = yield
     raised = call.excinfo.value if call.excinfo else None
     if raised is not None and _is_answer(raised):
-        outcome.get_result().longrepr = Picture(raised, Crash(f"{type(raised).__name__}: {_in_short(raised)}"))
+        outcome.get_result().longrepr = Picture(raised, SummaryLine(f"{type(raised).__name__}: {_in_short(raised)}"))
 
 
 def _is_answer(raised: BaseException) -> bool:
@@ -46,7 +46,7 @@ def _in_short(raised: Any) -> str:
     return "; ".join(missing) if missing else f"cut by {raised.answer.found.cut_by}"
 
 
-class Crash(NamedTuple):
+class SummaryLine(NamedTuple):
     """What pytest's summary says in one line."""
 
     message: str
@@ -56,7 +56,7 @@ class Picture(NamedTuple):
     """What pytest shows of the failure; the names are those that it looks for."""
 
     raised: Any
-    reprcrash: Crash
+    reprcrash: SummaryLine
 
     def toterminal(self, writer: Any) -> None:
         """Write it, with colours where the terminal has them."""

@@ -57,7 +57,7 @@ from amends.core.messages import (
     Write,
 )
 from amends.core.state import Abandoned, Backward, Compensated, Completed, Forward, NeedsOperator, asked, underway
-from amends.core.step import Run, in_words, start, step
+from amends.core.step import SagaInstance, in_words, start, step
 from amends.engine.round_trip import round_trip_of
 from amends.errors import ParticipantError
 
@@ -185,7 +185,7 @@ class Dialogue:
         transcript: one line for each thing that happened.
     """
 
-    run: Run
+    run: SagaInstance
     now_ms: int = 0
     transcript: tuple[str, ...] = ()
     _out: tuple[Send, ...] = ()
@@ -546,7 +546,7 @@ def _answer(said: Input) -> str:
     return f" with {answer!r}" if answer is not None else ""
 
 
-def _where(run: Run) -> str:
+def _where(run: SagaInstance) -> str:
     at = underway(run.state)
     name = type(run.state).__name__
     if at is None:

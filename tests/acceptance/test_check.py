@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.checking import Answer, Progress, explore
+from amends.checking import CheckResult, ExplorationProgress, explore
 from amends.entrypoints import progress
 from amends.entrypoints.reproducers import write_reproducer
 from tests.acceptance.command import ROOT, Ran, amends, environment, process
@@ -213,7 +213,7 @@ def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_test_of_the_shop_imports_it(tmp_path: Path) -> None:
     """Whose scenarios are in the package."""
     path = tmp_path / "test_found.py"
-    write_reproducer(str(path), "shop", Answer("night", BROKEN, explore(BROKEN, faults=1)))
+    write_reproducer(str(path), "shop", CheckResult("night", BROKEN, explore(BROKEN, faults=1)))
     assert "from amends.shop.scenarios import night\n" in path.read_text("utf-8")
 
 
@@ -275,11 +275,11 @@ def test_a_terminal_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with progress.progress_line("ONE_ORDER") as report:
         assert report
-        report(Progress(10, 5, 20, 0.1))
-        report(Progress(30_000, 5_000, 100_000, 2.0))
+        report(ExplorationProgress(10, 5, 20, 0.1))
+        report(ExplorationProgress(30_000, 5_000, 100_000, 2.0))
     said = capsys.readouterr().err
     assert said == f"{progress.CLEAR}ONE_ORDER: 30 000 worlds, 15 000/s, 5 000 ahead, 2 s{progress.CLEAR}"
-    assert progress.line_of("x", Progress(1, 1, 0, 0.0)) == "x: 1 worlds, 0/s, 1 ahead, 0 s"
+    assert progress.line_of("x", ExplorationProgress(1, 1, 0, 0.0)) == "x: 1 worlds, 0/s, 1 ahead, 0 s"
 
 
 def test_nobody_else_sees_it() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.stored import COMPLETED, FORWARD, NEEDS_OPERATOR
+from amends.storage.rows import COMPLETED, FORWARD, NEEDS_OPERATOR
 from tests.acceptance.command import ROOT, Ran, amends, environment
 from tests.auditing.attacks import VERIFY_AUDIT
 from tests.auditing.history import Copy, opened, waiting, written

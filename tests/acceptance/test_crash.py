@@ -15,7 +15,7 @@ import pytest
 
 from amends.entrypoints import children, crash, demo, rush
 from amends.entrypoints.paper import paper
-from amends.entrypoints.tally import Tally, tally
+from amends.entrypoints.tally import StoreTotals, tally
 from tests.acceptance.command import ROOT, Ran, amends, command_line, environment, process
 from tests.acceptance.test_run import chunk_of
 
@@ -86,7 +86,7 @@ def test_what_it_leaves_is_what_one_run_leaves(orders: Path) -> None:
     file = orders / rush.FILE
     assert process("run", "--json", "--db", orders / rush.STORE, file).out == process("run", "--json", file).out
     seen = tally(orders / rush.STORE, rush.CUSTOMERS, rush.PRODUCTS, rush.ORDERS + 1)
-    assert seen == Tally(6_000, 5_400, 54_000, 54_000, 10_800, 10_800)
+    assert seen == StoreTotals(6_000, 5_400, 54_000, 54_000, 10_800, 10_800)
 
 
 def test_what_has_gone_wrong_is_counted(orders: Path) -> None:

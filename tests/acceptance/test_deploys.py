@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from amends.bootstrap import records
-from amends.stored import EntityRow
+from amends.storage.rows import EntityRow
 
 APP = """
 import sys

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from amends import Retry
-from amends.desk import open_desk
 from amends.entrypoints.books import draw_order
 from amends.entrypoints.paper import paper
 from amends.shop.views import OrderView, StepView
+from amends.storefront import open_desk
 from tests.acceptance.command import amends, batch
-from tests.desk.desks import Closed, refusing_refunds
+from tests.storefront.desks import Closed, refusing_refunds
 
 GOODS = (["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 100, 10])
 WAITS = "waits for an operator: the account is closed"

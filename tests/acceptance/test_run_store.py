@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from amends.desk import open_desk
 from amends.entrypoints.logs import logged_in_lines
+from amends.storefront import open_desk
 from tests.acceptance.command import (
     EXAMPLES,
     Ran,

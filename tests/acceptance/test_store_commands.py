@@ -23,7 +23,7 @@ from amends import open as open_store
 from amends.adapters.clock import DAY_MS, SystemClock
 from amends.adapters.sqlite.mounts import durability_of, kind_of
 from amends.adapters.sqlite.store import SqliteStore
-from amends.stored import ABANDONED, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR
+from amends.storage.rows import ABANDONED, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR
 from tests.acceptance.command import ROOT, Ran, amends, environment, process
 from tests.auditing.history import Copy, waiting, written
 

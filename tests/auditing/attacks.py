@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from amends.core.audit import GENESIS, chain
-from amends.stored import checksum
+from amends.storage.rows import checksum
 from tests.auditing.history import Copy
 from tests.house.source import ROOT
 

@@ -12,8 +12,8 @@ import amends
 from amends import Abandon, Backoff, Command, Done, Later, Refused, Saga, external, local, parallel
 from amends.auditing.chain import head_text
 from amends.bootstrap import records
-from amends.ports import Wanted
-from amends.stored import NEEDS_OPERATOR, SagaRow
+from amends.storage.ports import SagaFilter
+from amends.storage.rows import NEEDS_OPERATOR, SagaRow
 
 QUICK = Backoff(first_s=0.001, cap_s=0.002)
 
@@ -119,4 +119,4 @@ async def sit(path: Path, sitting: int) -> None:
 def waiting(path: Path, status: str) -> list[str]:
     """The ids of the sagas of a status, newest first."""
     with closing(records(path)) as store:
-        return [row.saga_id for row in store.listing(Wanted((status,))) if isinstance(row, SagaRow)]
+        return [row.saga_id for row in store.listing(SagaFilter((status,))) if isinstance(row, SagaRow)]

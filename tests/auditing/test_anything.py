@@ -29,9 +29,9 @@ from amends import (
 )
 from amends.bootstrap import archive, backup, records
 from amends.engine.values import DEPTH_MAX
-from amends.seeing.sagas import SagaView, Search, sagas
-from amends.seeing.story import story
-from amends.stored import checksum
+from amends.storage.rows import checksum
+from amends.views.sagas import SagaView, Search, sagas
+from amends.views.story import story
 from tests.acceptance.command import amends as command
 from tests.auditing.attacks import READ_SAGAS, VERIFY_AUDIT
 

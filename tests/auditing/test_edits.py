@@ -19,7 +19,7 @@ from amends.adapters.sqlite.rows import digest_of
 from amends.auditing.chain import head_of, head_text
 from amends.auditing.verify import verify
 from amends.bootstrap import records
-from amends.stored import checksum
+from amends.storage.rows import checksum
 from tests.auditing.attacks import ATTACKS, VERIFY_AUDIT, Forger
 from tests.auditing.history import Copy, written
 from tests.house.source import ROOT

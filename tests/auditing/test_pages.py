@@ -18,11 +18,11 @@ from amends.adapters.sqlite.opening import PAGE_BYTES
 from amends.adapters.sqlite.store import SqliteStore
 from amends.auditing.verify import verify
 from amends.bootstrap import records
-from amends.engine.tasks import Order
+from amends.engine.tasks import ExecuteCommand
 from amends.errors import AmendsError
-from amends.seeing.overview import overview
-from amends.seeing.sagas import Search, sagas
-from amends.seeing.story import archive_of, story
+from amends.views.overview import overview
+from amends.views.sagas import Search, sagas
+from amends.views.story import archive_of, story
 from tests.engine.world import START_MS, Buy, Life, tickets
 
 AGES = (1, 4, 20, 60)  # commits: the first pages are full after some of them, and become inner ones
@@ -57,7 +57,7 @@ class Aged:
     def _work(self, life: Life, number: int) -> None:
         shows = [f"S{(5 * number + more) % 37}" for more in range(5)]
         turn = life.begin(*(Buy(show, 1) for show in shows), keys=[f"{number}.{show}" for show in shows])
-        life.turn(Order(ADD, shows[0], 9))
+        life.turn(ExecuteCommand(ADD, shows[0], 9))
         for place, asking in enumerate(turn.sends[:4]):
             life.answer(asking, Refused("no" * 99) if place else Done("r" * 99))
 

@@ -18,10 +18,10 @@ from amends.core.audit import Record
 from amends.core.messages import Write
 from amends.core.state import underway
 from amends.engine.codec import body_of, status_of
-from amends.engine.flights import due_of
+from amends.engine.in_flight import due_of
 from amends.engine.recorded import lines_of, records_of
-from amends.seeing.story import steps_of
-from amends.stored import Block, SagaRow
+from amends.storage.rows import Block, SagaRow
+from amends.views.story import steps_of
 from tests.auditing.attacks import VERIFY_AUDIT
 from tests.core.worlds import World, definitions
 

@@ -13,15 +13,15 @@ from amends import Saga, external
 from amends.adapters.memory import MemoryStore
 from amends.auditing.chain import head_of, head_text
 from amends.auditing.findings import Finding, Findings
-from amends.auditing.verify import Progress, verify
+from amends.auditing.verify import VerificationProgress, verify
 from amends.bootstrap import records
 from amends.core.audit import GENESIS, Record, chain
 from amends.core.messages import Answered, Done, Kind
-from amends.engine.tasks import Begin, Hear
-from amends.engine.turn import Turner
+from amends.engine.coordinator import Coordinator
+from amends.engine.tasks import Deliver, StartSagas
 from amends.errors import StoreFailed, UnusableInput
-from amends.ports import Wanted
-from amends.stored import Block, Head, SagaRow, Unreadable
+from amends.storage.ports import SagaFilter
+from amends.storage.rows import Block, Head, SagaRow, Unreadable
 from tests.auditing.history import written
 
 NOW_MS = 1_700_000_000_000
@@ -36,7 +36,7 @@ class Busy(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.is_quiet = False
-        self.turner = Turner(self, [ASKING], now_ms=NOW_MS, prefix="s")
+        self.turner = Coordinator(self, [ASKING], now_ms=NOW_MS, prefix="s")
         self.turns = 0
         self.work()
 
@@ -45,12 +45,12 @@ class Busy(MemoryStore):
         if self.is_quiet:
             return
         tasks: list[Any] = [
-            Hear(f"s-{number}", Answered(f"S{step}_DONE", Kind.DO, Done()))
+            Deliver(f"s-{number}", Answered(f"S{step}_DONE", Kind.DO, Done()))
             for number, begun in enumerate(range(0, self.turns, BETWEEN_STARTS), 1)
             if (step := self.turns - begun - 1) < len(STEPS)
         ]
         if self.turns % BETWEEN_STARTS == 0:
-            tasks.append(Begin(self.turner.form_of(ASKING), ["x"]))
+            tasks.append(StartSagas(self.turner.form_of(ASKING), ["x"]))
         self.turns += 1
         self.turner.turn(tasks, NOW_MS + self.turns)
 
@@ -67,7 +67,7 @@ class Busy(MemoryStore):
             self.work()
         return super().counts()
 
-    def listing(self, wanted: Wanted) -> Iterator[SagaRow]:
+    def listing(self, wanted: SagaFilter) -> Iterator[SagaRow]:
         """Look, while the engine works."""
         self.work()
         yield from list(super().listing(wanted))
@@ -136,7 +136,7 @@ def test_it_says_how_far_it_is() -> None:
     for _ in range(300 * BETWEEN_STARTS):
         store.work()
     store.is_quiet = True
-    reached = list[Progress]()
+    reached = list[VerificationProgress]()
     verdict = verify(store, report=reached.append)
     assert [progress.blocks for progress in reached[:14]] == list(range(64, 900, 64))
     assert [progress.rows for progress in reached[14:]] == [64, 128, 192, 256]
@@ -223,7 +223,7 @@ def test_rows_that_cannot_be_read_are_named() -> None:
     """By the store, or since their body is none."""
 
     class Unread(Busy):
-        def listing(self, wanted: Wanted) -> Iterator[Any]:
+        def listing(self, wanted: SagaFilter) -> Iterator[Any]:
             yield from (self.saga(name) for name in list(self._sagas))
 
         def saga(self, saga_id: str) -> Any:

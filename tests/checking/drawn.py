@@ -6,13 +6,13 @@ import os
 import re
 from pathlib import Path
 
-from amends.checking.explore import Counterexample, Found
+from amends.checking.explore import Counterexample, Exploration
 from amends.checking.world import Move
 
 DRAW = bool(os.environ.get("DRAW"))  # `DRAW=1 make test` writes the files anew
 
 
-def drawn(found: Found) -> str:
+def drawn(found: Exploration) -> str:
     """Return the answer as text, the same to the byte for the same answer."""
     if found.counterexample is None:
         assert found.held, f"cut by {found.cut_by}"

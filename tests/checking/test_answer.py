@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from amends import Scenario
-from amends.checking import Answer, explore
+from amends.checking import CheckResult, explore
 from amends.checking.differences import Difference, differences, in_words
 from amends.checking.document import document_of
-from amends.checking.explore import Counterexample, Found, Progress, Seen
+from amends.checking.explore import Counterexample, Exploration, ExplorationProgress, Seen
 from amends.checking.moves import Moves
 from amends.checking.signs import ASCII, UNICODE, Span, plain, width_of, wrapped
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.trace import rows_of
 from amends.checking.world import Broken
 from tests.checking.drawn import same_as_drawn
@@ -41,9 +41,9 @@ for scenario in (BROKEN, MENDED, seating(give_back_half, sagas=2), seating(rows=
 """
 
 
-def answer(scenario: Scenario, faults: int = 1, **limits: Any) -> Answer:
+def answer(scenario: Scenario, faults: int = 1, **limits: Any) -> CheckResult:
     """Return the answer about a scenario."""
-    return Answer("it", scenario, explore(scenario, faults=faults, **limits))
+    return CheckResult("it", scenario, explore(scenario, faults=faults, **limits))
 
 
 DRAWN = {
@@ -126,7 +126,7 @@ def test_every_kind_of_trouble_has_its_words(unlucky: Unlucky) -> None:
 
 def histories(faults: int) -> Iterator[str]:
     """Yield pictures of histories of a saga, each move of each world once."""
-    moves = Moves(Stage(seating()))
+    moves = Moves(WorldLayout(seating()))
     todo: list[tuple[Any, tuple[Seen, ...]]] = [(moves.stage.first(faults), ())]
     met = set()
     while todo:
@@ -134,8 +134,8 @@ def histories(faults: int) -> Iterator[str]:
         for move, after, _ in moves.after(world):
             longer = (*trace, Seen(move, world, after))
             shown = Counterexample(Broken("none", "none"), longer, ())
-            found = Found(moves, faults, Progress(1, 0, 1, 0), False, "", shown)
-            yield plain(Answer("it", seating(), found).lines(width=200))
+            found = Exploration(moves, faults, ExplorationProgress(1, 0, 1, 0), False, "", shown)
+            yield plain(CheckResult("it", seating(), found).lines(width=200))
             if after not in met:
                 met.add(after)
                 todo.append((after, longer))

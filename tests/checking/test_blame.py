@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from amends import Call, Done, Refused, Saga, Scenario, Step, local
-from amends.checking import Answer, CheckFailed, Model, Reply, adapter, check, explore
+from amends.checking import CheckFailed, CheckResult, Model, SystemReply, adapter, check, explore
 from amends.checking.api import replayed
 from tests.checking.planted.participant_bugs import (
     BANK,
@@ -32,7 +32,7 @@ def boom(*_: Any) -> Any:
     raise KeyError("row 7")
 
 
-def failed(scenario: Scenario, faults: int = 1) -> Answer:
+def failed(scenario: Scenario, faults: int = 1) -> CheckResult:
     """Return the answer of a check that fails, drawn, and shown again by its token."""
     with pytest.raises(CheckFailed) as caught:
         check(scenario, faults=faults)
@@ -46,7 +46,7 @@ def failed(scenario: Scenario, faults: int = 1) -> Answer:
     return answer
 
 
-def rule_and_text(answer: Answer) -> tuple[str, str]:
+def rule_and_text(answer: CheckResult) -> tuple[str, str]:
     """Return what is broken."""
     assert answer.counterexample is not None
     return answer.counterexample.broken[:2]
@@ -60,8 +60,8 @@ def outside(*steps: Step, **models: Model) -> Scenario:
 def raising_model() -> Model:
     """Return a model whose own function raises."""
 
-    def replies(books: Any, request: Any, step: Any) -> Iterator[Reply]:
-        yield Reply(boom(), Done())
+    def replies(books: Any, request: Any, step: Any) -> Iterator[SystemReply]:
+        yield SystemReply(boom(), Done())
 
     return Model("raises", (), replies, None)
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from amends.checking.adapters import adapter
-from amends.checking.explore import Found, explore, search
+from amends.checking.explore import Exploration, explore, search
 from amends.checking.models import (
     Model,
-    Reply,
+    SystemReply,
     answers_later,
     declines,
     forgets_keys,
@@ -24,7 +24,7 @@ from amends.checking.models import (
 )
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.trip import READ_BACK
 from amends.checking.world import Broken, Next, World
 from amends.core.definition import Saga, Step, external, local
@@ -40,7 +40,7 @@ from tests.checking.planted.sagas import SCENARIOS, charge, late, outside, seats
 
 def everything(scenario: Scenario, faults: int) -> Iterator[Next]:
     """Yield every move of every world within a bound, without the explorer's own search."""
-    moves = Moves(Stage(scenario))
+    moves = Moves(WorldLayout(scenario))
     todo = [moves.stage.first(faults)]
     met = set(todo)
     while todo:
@@ -51,7 +51,7 @@ def everything(scenario: Scenario, faults: int) -> Iterator[Next]:
                 todo.append(following.world)
 
 
-def rule_of(found: Found) -> str:
+def rule_of(found: Exploration) -> str:
     """Return the rule that broke."""
     assert found.counterexample is not None, "it held"
     return found.counterexample.broken.rule
@@ -62,7 +62,7 @@ def rule_of(found: Found) -> str:
 
 def shallowest(scenario: Scenario, faults: int) -> int:
     """Return the least number of moves to a broken rule: ever deeper, keeping nothing in mind."""
-    moves = Moves(Stage(scenario, RoundTrip))
+    moves = Moves(WorldLayout(scenario, RoundTrip))
     rest = Rest(moves.stage)
 
     def breaks(world: World, depth: int) -> bool:
@@ -121,8 +121,8 @@ def test_what_never_ends_by_itself_is_found_before_any_fault_is_tried() -> None:
 
 def test_every_world_is_met() -> None:
     """As many as a depth-first walk meets, whatever is left of the faults there."""
-    found = search(Moves(Stage(ONE_ORDER)), 2)
-    met = {following.world for following in everything(ONE_ORDER, 2)} | {Stage(ONE_ORDER).first(2)}
+    found = search(Moves(WorldLayout(ONE_ORDER)), 2)
+    met = {following.world for following in everything(ONE_ORDER, 2)} | {WorldLayout(ONE_ORDER).first(2)}
     assert len({world._replace(faults=0) for world in met}) == found.progress.states
     assert found.progress.frontier == 0
 
@@ -130,7 +130,7 @@ def test_every_world_is_met() -> None:
 def test_faults_are_counted() -> None:
     """A move takes from the world as many faults as it costs, and none takes more than there are."""
     for scenario in (late(), together()):
-        moves = Moves(Stage(scenario))
+        moves = Moves(WorldLayout(scenario))
         todo, met = [moves.stage.first(2)], set()
         while todo:
             world = todo.pop()
@@ -196,7 +196,7 @@ def test_it_reports_on_its_way() -> None:
 def without_names(monkeypatch: pytest.MonkeyPatch, *, symmetry: bool) -> None:
     """Switch the renaming of equal sagas off."""
     if not symmetry:
-        monkeypatch.setattr(Stage, "_all_swaps", lambda _: [])
+        monkeypatch.setattr(WorldLayout, "_all_swaps", lambda _: [])
 
 
 SAME = (Buy("Ann", 1), Buy("Ann", 1))
@@ -232,9 +232,9 @@ def test_sagas_that_are_known_by_name_are_not_equal() -> None:
         return take(kept, buy)
 
     by_key, by_request = small(shelf(take_by_key, give_back), buys=SAME), small(shelf(take, give_back), buys=TWO)
-    assert not Stage(by_key)._swaps
-    assert not Stage(by_request)._swaps
-    assert Stage(small(shelf(take, give_back), buys=SAME))._swaps
+    assert not WorldLayout(by_key)._swaps
+    assert not WorldLayout(by_request)._swaps
+    assert WorldLayout(small(shelf(take, give_back), buys=SAME))._swaps
 
 
 # The rules ----------------------------------------------------------------------------------------------------
@@ -425,7 +425,7 @@ def asked(kind: Kind, answer: Any = None) -> Request:
     return Request("s1", CHARGE.event, kind, "Ann", Call(key, answer=answer))
 
 
-def talk(model: Model, *requests: Request, step: Step = CHARGE) -> list[list[Reply]]:
+def talk(model: Model, *requests: Request, step: Step = CHARGE) -> list[list[SystemReply]]:
     """Return what a model may reply to each of some requests, when it replies with its first possibility before."""
     books, said = model.start, []
     for request in requests:

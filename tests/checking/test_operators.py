@@ -11,7 +11,7 @@ from amends.checking import check
 from amends.checking.answer import CheckFailed
 from amends.checking.explore import explore
 from amends.checking.moves import Moves
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.world import Move
 from amends.core.messages import Call, Done
 from amends.core.state import Abandoned, Compensated, Completed, NeedsOperator
@@ -22,9 +22,9 @@ from tests.checking.cases.outside import ANN, Bank, Order, card, charge, paid
 from tests.checking.planted.sagas import halted, tickets
 
 
-def made(scenario: Scenario, faults: int) -> Iterator[tuple[Stage, Move]]:
+def made(scenario: Scenario, faults: int) -> Iterator[tuple[WorldLayout, Move]]:
     """Every move of a small scenario."""
-    moves = Moves(Stage(scenario))
+    moves = Moves(WorldLayout(scenario))
     first = moves.stage.first(faults)
     seen, todo = {first}, [first]
     while todo:

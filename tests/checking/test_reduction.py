@@ -14,7 +14,7 @@ import pytest
 from amends.checking.explore import search
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.world import Next, World
 from amends.core.messages import Kind
 from amends.errors import DefinitionError
@@ -38,7 +38,7 @@ class Walk:
     """
 
     def __init__(self, scenario: Scenario, faults: int) -> None:
-        self.moves = Moves(Stage(scenario))
+        self.moves = Moves(WorldLayout(scenario))
         self.rest = Rest(self.moves.stage)
         self.faults = faults
         self.todo = [self.moves.stage.first(faults)]
@@ -106,7 +106,7 @@ def compare(scenario: Scenario, faults: int, worlds_max: int = 60_000) -> bool:
     if not walk.ends(worlds_max):
         return False
     least = walk.least
-    found = search(Moves(Stage(scenario), reduced=True), faults)
+    found = search(Moves(WorldLayout(scenario), reduced=True), faults)
     shown = found.counterexample
     assert found.exhausted or shown
     assert (shown is None) == (not least), (shown and shown.broken, least)
@@ -155,7 +155,7 @@ def test_drawn_definitions_are_judged_all_the_same() -> None:
 def test_much_is_left_out() -> None:
     """Or it would not be worth it: of the moves of two sagas with a fault at least half."""
     scenario = together.CASES[0].twin
-    everything, reduced = (search(Moves(Stage(scenario), reduced=each), 1) for each in (False, True))
+    everything, reduced = (search(Moves(WorldLayout(scenario), reduced=each), 1) for each in (False, True))
     assert everything.held
     assert reduced.held
     assert 2 * reduced.progress.transitions < everything.progress.transitions

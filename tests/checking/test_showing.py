@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from amends import Call, Done, Refused, Saga, Scenario, check, external, local
-from amends.checking import Answer, CheckFailed, CheckShowsTooLittle, adapter, explore
+from amends.checking import CheckFailed, CheckResult, CheckShowsTooLittle, adapter, explore
 from amends.errors import UnusableInput
 from tests.checking.planted.participant_bugs import (
     LOOKED_UP,
@@ -130,9 +130,9 @@ def test_it_fails_a_test_and_is_told_after_what_is_broken() -> None:
     """A counterexample comes first, and a search that was cut says nothing of what it would have shown."""
     assert issubclass(CheckShowsTooLittle, CheckFailed)
     broken = small(shelf(take, take), ship())
-    assert Answer("x", broken, explore(broken, faults=1)).verdict == "counterexample"
+    assert CheckResult("x", broken, explore(broken, faults=1)).verdict == "counterexample"
     cut = small(shelf(take, give_back), ship(), kept=EMPTY)
-    assert Answer("x", cut, explore(cut, faults=1, max_states=1)).verdict == "cut"
+    assert CheckResult("x", cut, explore(cut, faults=1, max_states=1)).verdict == "cut"
     plain = small(shelf(take, give_back), card(nothing, nothing), ship(), kept=EMPTY)
     assert not any("CARD_CHARGED" in text for text in missing(plain))
 

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amends.ports import Records, Store, Wanted
-from amends.stored import COMPLETED, FORWARD, NEEDS_OPERATOR, STATUSES, EntityRow, Unreadable
+from amends.storage.ports import Records, SagaFilter, Store
+from amends.storage.rows import COMPLETED, FORWARD, NEEDS_OPERATOR, STATUSES, EntityRow, Unreadable
 from tests.contract.rows import START_MS, TICKETS, TRIPS
 
 NAMES = [*(f"S{i}" for i in range(10)), *(f"E{i}" for i in range(10)), *(f"K{i}" for i in range(10))]
 WANTED = [
-    Wanted(),
-    Wanted(limit=2),
-    Wanted(statuses=[COMPLETED]),
-    Wanted(statuses=[FORWARD, NEEDS_OPERATOR]),
-    Wanted(statuses=STATUSES, limit=3),
-    Wanted(definition="tickets"),
-    Wanted(definition="trips", statuses=[FORWARD]),
-    Wanted(definition="ticket"),
-    Wanted(started_before_ms=START_MS + 3),
-    Wanted(started_before_ms=START_MS + 2, statuses=[FORWARD], definition="tickets"),
-    Wanted(started_before_ms=START_MS),
+    SagaFilter(),
+    SagaFilter(limit=2),
+    SagaFilter(statuses=[COMPLETED]),
+    SagaFilter(statuses=[FORWARD, NEEDS_OPERATOR]),
+    SagaFilter(statuses=STATUSES, limit=3),
+    SagaFilter(definition="tickets"),
+    SagaFilter(definition="trips", statuses=[FORWARD]),
+    SagaFilter(definition="ticket"),
+    SagaFilter(started_before_ms=START_MS + 3),
+    SagaFilter(started_before_ms=START_MS + 2, statuses=[FORWARD], definition="tickets"),
+    SagaFilter(started_before_ms=START_MS),
 ]
 
 

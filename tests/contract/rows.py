@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from amends.core.audit import Record, chain
-from amends.ports import Store
-from amends.stored import (
+from amends.storage.ports import Store
+from amends.storage.rows import (
     COMPLETED,
     FORWARD,
     REQUEST,

@@ -12,7 +12,7 @@ import apsw
 from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
-from amends.ports import Records, Store
+from amends.storage.ports import Records, Store
 
 DAMAGE = {
     "saga": "UPDATE sagas SET body = body || ' ' WHERE id = ?",

@@ -1,4 +1,4 @@
-"""What `amends.ports.Clock` promises."""
+"""What `amends.storage.ports.Clock` promises."""
 
 from __future__ import annotations
 

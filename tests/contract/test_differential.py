@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.errors import StoreConflict
-from amends.ports import Store
-from amends.stored import (
+from amends.storage.ports import Store
+from amends.storage.rows import (
     ABANDONED,
     COMPENSATED,
     COMPLETED,

@@ -1,4 +1,4 @@
-"""What `amends.ports.Records` promises, of everything that reads a store."""
+"""What `amends.storage.ports.Records` promises, of everything that reads a store."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from amends.adapters.sqlite.mounts import durability_of, kind_of
 from amends.core.audit import GENESIS
-from amends.ports import Records, Wanted
-from amends.stored import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, Head, Unreadable
+from amends.storage.ports import Records, SagaFilter
+from amends.storage.rows import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, Head, Unreadable
 from tests.contract.rows import START_MS, TICKETS, TRIPS, Writer, completed, entity, saga
 from tests.contract.subjects import READERS, Subject, opened
 
@@ -34,7 +34,7 @@ def write(subject: Subject) -> Writer:
     return Writer(subject.store)
 
 
-def ids(records: Records, wanted: Wanted) -> list[str]:
+def ids(records: Records, wanted: SagaFilter) -> list[str]:
     """Return the ids of the sagas that are wanted."""
     return [row.name if isinstance(row, Unreadable) else row.saga_id for row in records.listing(wanted)]
 
@@ -42,7 +42,7 @@ def ids(records: Records, wanted: Wanted) -> list[str]:
 def test_of_an_empty_store_nothing_is_read(records: Records) -> None:
     """And its audit begins at the beginning."""
     assert (records.saga("S1"), records.entity("SHOWS", "E1"), records.oldest_waiting_ms()) == (None, None, None)
-    assert [*records.listing(Wanted()), *records.blocks(), *records.blocks_about("S1")] == []
+    assert [*records.listing(SagaFilter()), *records.blocks(), *records.blocks_about("S1")] == []
     assert (dict(records.counts()), list(records.set_aside())) == ({}, [])
     assert records.head() == Head(0, GENESIS, 0)
 
@@ -59,8 +59,8 @@ def test_the_saga_that_was_started_last_is_listed_first(records: Records, write:
     """Whenever it changed."""
     write(saga("S2"), saga("S3"))
     write(saga("S1"), completed(saga("S2")))
-    assert ids(records, Wanted()) == ["S1", "S3", "S2"]
-    assert list(records.listing(Wanted(limit=1))) == [saga("S1")]
+    assert ids(records, SagaFilter()) == ["S1", "S3", "S2"]
+    assert list(records.listing(SagaFilter(limit=1))) == [saga("S1")]
 
 
 def test_sagas_are_listed_by_status_definition_and_time(records: Records, write: Writer) -> None:
@@ -68,22 +68,22 @@ def test_sagas_are_listed_by_status_definition_and_time(records: Records, write:
     statuses = [FORWARD, COMPLETED, BACKWARD, NEEDS_OPERATOR, COMPENSATED, ABANDONED]
     write(*(saga(f"A{i}", status=status, started_ms=START_MS + i) for i, status in enumerate(statuses)))
     write(*(saga(f"B{i}", status=s, started_ms=START_MS + 6, definition=TRIPS) for i, s in enumerate(statuses)))
-    assert ids(records, Wanted(statuses=[COMPLETED])) == ["B1", "A1"]
-    assert ids(records, Wanted(statuses=[NEEDS_OPERATOR, BACKWARD])) == ["B3", "B2", "A3", "A2"]
-    assert ids(records, Wanted(statuses=[COMPLETED, ABANDONED], definition="tickets")) == ["A5", "A1"]
-    assert ids(records, Wanted(definition="trips", limit=2)) == ["B5", "B4"]
-    assert ids(records, Wanted(definition="trip")) == []
-    assert ids(records, Wanted(definition="trips", started_before_ms=START_MS + 6)) == []
-    assert ids(records, Wanted(started_before_ms=START_MS + 2)) == ["A1", "A0"]
-    assert ids(records, Wanted(started_before_ms=START_MS + 2, statuses=[FORWARD])) == ["A0"]
-    assert ids(records, Wanted(started_before_ms=START_MS)) == []
-    assert ids(records, Wanted(started_before_ms=2**60, limit=1)) == ["B5"]
+    assert ids(records, SagaFilter(statuses=[COMPLETED])) == ["B1", "A1"]
+    assert ids(records, SagaFilter(statuses=[NEEDS_OPERATOR, BACKWARD])) == ["B3", "B2", "A3", "A2"]
+    assert ids(records, SagaFilter(statuses=[COMPLETED, ABANDONED], definition="tickets")) == ["A5", "A1"]
+    assert ids(records, SagaFilter(definition="trips", limit=2)) == ["B5", "B4"]
+    assert ids(records, SagaFilter(definition="trip")) == []
+    assert ids(records, SagaFilter(definition="trips", started_before_ms=START_MS + 6)) == []
+    assert ids(records, SagaFilter(started_before_ms=START_MS + 2)) == ["A1", "A0"]
+    assert ids(records, SagaFilter(started_before_ms=START_MS + 2, statuses=[FORWARD])) == ["A0"]
+    assert ids(records, SagaFilter(started_before_ms=START_MS)) == []
+    assert ids(records, SagaFilter(started_before_ms=2**60, limit=1)) == ["B5"]
 
 
 def test_a_listing_goes_on_beside_commits(records: Records, write: Writer) -> None:
     """A long one comes in parts: what is committed meanwhile neither breaks it nor doubles anything."""
     write(*(saga(f"S{i:04}") for i in range(500)))
-    listing = records.listing(Wanted(limit=450))
+    listing = records.listing(SagaFilter(limit=450))
     first = next(listing)
     write(saga("T"), completed(saga("S0400")))
     rest = [row.name if isinstance(row, Unreadable) else row.saga_id for row in listing]

@@ -1,4 +1,4 @@
-"""What `amends.ports.Store` promises, of every store."""
+"""What `amends.storage.ports.Store` promises, of every store."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from amends.errors import StoreConflict
-from amends.ports import Store
-from amends.stored import (
+from amends.storage.ports import Store
+from amends.storage.rows import (
     COMPENSATED,
     COMPLETED,
     ENTITY,

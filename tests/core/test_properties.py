@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from amends.core.decide import WAITS_FOR_ACTION, Answer, Halted, Said, Signal, TryAgain, Wish, decide
+from amends.core.decide import WAITS_FOR_ACTION, AnswerSignal, Halted, ReportedOutcome, Signal, TryAgain, Wish, decide
 from amends.core.definition import Saga
 from amends.core.messages import Kind
 from amends.core.state import (
@@ -90,7 +90,7 @@ def signals(saga: Saga, state: State) -> Iterator[Signal]:
     for member in range(len(at.members) if at else 0):
         yield Halted(member)
         for kind in (Kind.DO, Kind.UNDO, Kind.PROBE):
-            yield from (Answer(member, kind, said) for said in Said)
+            yield from (AnswerSignal(member, kind, said) for said in ReportedOutcome)
         if at:
             yield from (TryAgain(member, kind) for kind in last_asked(saga, at, member))
 
@@ -184,7 +184,12 @@ def test_a_signal_that_was_taken_changes_nothing_the_second_time(saga: Saga) -> 
     """Done and refused are told once; only asking again, and an unknown attempt, can be repeated."""
     for state in reachable(saga):
         for signal in signals(saga, state):
-            if isinstance(signal, Answer) and signal.said in (Said.DONE, Said.CONFIRMED, Said.REFUSED, Said.RULED_OUT):
+            if isinstance(signal, AnswerSignal) and signal.said in (
+                ReportedOutcome.DONE,
+                ReportedOutcome.CONFIRMED,
+                ReportedOutcome.REFUSED,
+                ReportedOutcome.RULED_OUT,
+            ):
                 at, after = underway(state), fold(state, decide(saga, state, signal))
                 then = underway(after)
                 if at and then and at.group == then.group and signal.kind is not Kind.PROBE:

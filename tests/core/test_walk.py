@@ -12,7 +12,7 @@ from amends.core.run import run
 from amends.core.state import Compensated, Completed, NeedsOperator
 from amends.core.step import start, step
 from amends.core.table import first_way
-from amends.core.walk import carry_out, walk
+from amends.core.walk import execute, walk
 from amends.errors import AmendsError, ParticipantError
 
 
@@ -197,26 +197,26 @@ RESTOCK = Command("RESTOCKED", "STOCK", restock)
 def test_a_command_changes_one_entity() -> None:
     """What is no step of a saga: a restock, the next order number."""
     entities: dict[str, dict[str, Any]] = {"STOCK": {}}
-    assert carry_out(entities, RESTOCK, "x", 5) is None
-    assert carry_out(entities, RESTOCK, "x", 5) is None
+    assert execute(entities, RESTOCK, "x", 5) is None
+    assert execute(entities, RESTOCK, "x", 5) is None
     assert entities == {"STOCK": {"x": 10}}
-    assert carry_out(entities, RESTOCK, "x", 2) is None
+    assert execute(entities, RESTOCK, "x", 2) is None
     assert entities == {"STOCK": {"x": 12}}
-    assert carry_out(entities, RESTOCK, "x", 1) is None
+    assert execute(entities, RESTOCK, "x", 1) is None
     assert entities == {"STOCK": {}}
 
 
 def test_a_refused_command_changes_nothing() -> None:
     """The refusal is a value."""
     entities: dict[str, dict[str, Any]] = {"STOCK": {"x": 1}}
-    assert carry_out(entities, RESTOCK, "x", -1) == Refused("below nothing")
+    assert execute(entities, RESTOCK, "x", -1) == Refused("below nothing")
     assert entities == {"STOCK": {"x": 1}}
 
 
 def test_a_command_that_forgets_to_return_is_an_error() -> None:
     """As for a step."""
     with pytest.raises(ParticipantError, match="RESTOCKED: restock gave back None; return the entity"):
-        carry_out({"STOCK": {"x": 1}}, RESTOCK, "x", 0)
+        execute({"STOCK": {"x": 1}}, RESTOCK, "x", 0)
 
 
 def test_what_another_step_wrote_is_read_again() -> None:

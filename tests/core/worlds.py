@@ -57,7 +57,7 @@ from amends.core.state import (
     asked,
     underway,
 )
-from amends.core.step import Run, start, step
+from amends.core.step import SagaInstance, start, step
 
 HOUR_MS = 3_600_000
 SLACK_MS = 600_000  # a system keeps its keys somewhat longer than it says; requests arrive within that time
@@ -216,7 +216,7 @@ class World:
         if is_heard and answer is not None:
             self.answered.setdefault(said.step, answer)
 
-    def check(self, before: Run, said: Input, effects: tuple[Effect, ...]) -> None:
+    def check(self, before: SagaInstance, said: Input, effects: tuple[Effect, ...]) -> None:
         """What must hold after every input."""
         after = self.run
         writes = [effect for effect in effects if isinstance(effect, Write)]
@@ -251,7 +251,7 @@ class World:
         assert bool(after.outstanding()) or isinstance(after.state, Finished | Forward | Backward)
         self.check_books(after)
 
-    def check_books(self, run: Run) -> None:
+    def check_books(self, run: SagaInstance) -> None:
         """The books beside the state fit it."""
         at = underway(run.state)
         assert len(run.waiting) == (len(at.members) if at else 0)

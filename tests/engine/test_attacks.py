@@ -34,7 +34,7 @@ from amends import (
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Resolve
 from amends.engine.blocking import BlockingEngine
-from amends.engine.tasks import Hear, Look, Order, Transact
+from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
 from amends.errors import StoreBusy
 from tests.engine.test_engine import Slow, engine, one, run
 from tests.engine.world import START_MS, Buy, Life, names, nothing, records, tickets
@@ -59,7 +59,7 @@ def test_an_entity_is_deleted_twice_in_one_batch() -> None:
     life.begin("a", "a", "a")
     assert body(store, "SHOP/a") is None
     opened = Command("OPENED", "SHOP", lambda before, size: size)
-    life.turn(Transact(lambda work: work.carry_out(opened, "a", 5)))
+    life.turn(Transact(lambda work: work.execute(opened, "a", 5)))
     life.begin("a", "a", "a")
     assert seen == [None, None, None, 5, None, None]
     assert body(store, "SHOP/a") is None
@@ -99,18 +99,18 @@ def test_a_saga_that_could_not_be_read_goes_on_once_it_can_be() -> None:
     """A request that looks at its values, and refuses some, was deployed by mistake; with the right one all goes on."""
 
     @dataclass(frozen=True)
-    class Order:
+    class ExecuteCommand:
         show: str
         seats: int
 
     @dataclass(frozen=True)
-    class Picky(Order):
+    class Picky(ExecuteCommand):
         def __post_init__(self) -> None:
             raise ValueError("no such show")
 
     store = MemoryStore()
-    honest = Saga("tickets", Order, tickets().steps)
-    Life(store, honest).begin(Order("Hamlet", 2))
+    honest = Saga("tickets", ExecuteCommand, tickets().steps)
+    Life(store, honest).begin(ExecuteCommand("Hamlet", 2))
     wrong = Saga("tickets", Picky, tickets().steps)
     mistaken = Life(store, wrong, prefix="b", now_ms=START_MS + 50)
     mistaken.turn()
@@ -130,7 +130,7 @@ def test_an_entity_has_a_text_for_an_id(wrong: Any) -> None:
     begun = life.begin(Buy("x", 1), Buy("y", 2)).replies[0][0]
     assert "is no id of an entity" in begun.waiting[0].error
     adding = Command("ADDED", "MARKED", lambda before, more: more)
-    reply = life.turn(Transact(lambda work: work.carry_out(adding, wrong, 1))).replies[0]
+    reply = life.turn(Transact(lambda work: work.execute(adding, wrong, 1))).replies[0]
     assert isinstance(reply, ParticipantError)
 
 
@@ -334,7 +334,7 @@ def test_prepare_meets_every_service_by_whatever_it_asks() -> None:
     """Also one of which nothing was loaded yet: by index, by `get`, by `in`."""
     store = MemoryStore()
     opened = Command("OPENED", "SEATS", lambda before, free: free)
-    Life(store, tickets()).turn(Order(opened, "Hamlet", 7))
+    Life(store, tickets()).turn(ExecuteCommand(opened, "Hamlet", 7))
     seen: list[Any] = []
 
     def prepare(entities: Any, saga_id: str, asked: int) -> Any:
@@ -419,7 +419,7 @@ def test_only_the_type_of_the_entity_has_to_be_found() -> None:
 
     saga: Saga = Saga("selling", str, [local("SHOW_SOLD", sell, entity=lambda name: name, pivot=True)])
     Life(store := MemoryStore(), saga).begin("a")
-    (found,) = Life(store, saga, prefix="b").turner.look([Look(lambda work: work.entities["SHOW"]["a"])], START_MS)
+    (found,) = Life(store, saga, prefix="b").turner.look([Read(lambda work: work.entities["SHOW"]["a"])], START_MS)
     assert found == Show(1)
     assert isinstance(found, Show)
 
@@ -471,7 +471,7 @@ def test_a_saga_that_is_due_and_not_there_is_set_aside() -> None:
 
 def test_reads_are_answered_while_there_is_no_space(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kept answer that cannot be written does not keep readers waiting."""
-    monkeypatch.setattr("amends.engine.shell.SPACE_PAUSE_S", 0.01)
+    monkeypatch.setattr("amends.engine.engine.SPACE_PAUSE_S", 0.01)
 
     async def test() -> None:
         store, saga = Slow(), one(nothing)
@@ -479,7 +479,7 @@ def test_reads_are_answered_while_there_is_no_space(monkeypatch: pytest.MonkeyPa
             store.troubles = [StoreFull("no space")] * 200
             with pytest.raises(StoreFull):
                 await running.submit(saga, Buy("x", 1))
-            running._must_be_done(Hear("a-1", Answered("CARD_CHARGED", Kind.DO, Done())))
+            running._must_be_done(Deliver("a-1", Answered("CARD_CHARGED", Kind.DO, Done())))
             assert await running.entity("SEATS", "x") is None
             store.troubles = []
 
@@ -491,5 +491,5 @@ def test_a_verb_for_a_saga_that_is_heard_alone() -> None:
     store = MemoryStore()
     life = Life(store, tickets())
     life.begin(Buy("Hamlet", 2))
-    reply = life.turn(Hear("a-1", Answered("NOBODY", Kind.DO, Done()))).replies[0]
+    reply = life.turn(Deliver("a-1", Answered("NOBODY", Kind.DO, Done()))).replies[0]
     assert isinstance(reply, RequestRefused)

@@ -15,10 +15,10 @@ from amends import Call, Done, Saga, Unknown, external
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request, Send
 from amends.engine.calls import Calls
-from amends.engine.flights import flight_of
+from amends.engine.coordinator import BatchResult
+from amends.engine.in_flight import flight_of
 from amends.engine.places import LATE_MAX
-from amends.engine.tasks import Hear, Task
-from amends.engine.turn import Turn
+from amends.engine.tasks import Deliver, Task
 
 
 class Standing:
@@ -64,9 +64,9 @@ def test_what_waits_for_a_place_and_is_dropped_is_not_sent() -> None:
         calls = Calls({"CARD": silent}, {"CARD": 1}, Standing(), {}, hear)
         step = SALE.step("CARD_CHARGED")
         first, second, third = (asking(saga_id) for saga_id in "abc")
-        calls.take(Turn(None, (), [(step, first), (step, second), (step, third)]))
+        calls.take(BatchResult(None, (), [(step, first), (step, second), (step, third)]))
         await asyncio.sleep(0)  # the first has begun
-        calls.take(Turn(None, (), dropped=[flight_of(second), flight_of(first)]))
+        calls.take(BatchResult(None, (), dropped=[flight_of(second), flight_of(first)]))
         saga_id = await asyncio.wait_for(answered.get(), 5)
         await calls.close()
         return silent.asked, [saga_id]
@@ -81,12 +81,12 @@ async def talked(step: Step, sends: Sequence[Send], limit: int = 1) -> list[tupl
     answered = asyncio.Queue[tuple[str, Answered]]()
 
     def hear(task: Task) -> None:
-        assert isinstance(task, Hear)
+        assert isinstance(task, Deliver)
         assert isinstance(task.said, Answered)
         answered.put_nowait((task.saga_id, task.said))
 
     calls = Calls({}, {step.service: limit}, Standing(), {}, hear)
-    calls.take(Turn(None, (), [(step, send) for send in sends]))
+    calls.take(BatchResult(None, (), [(step, send) for send in sends]))
     try:
         return [await asyncio.wait_for(answered.get(), 5) for _ in sends]
     finally:
@@ -120,9 +120,9 @@ def test_a_call_that_is_over_before_it_began_takes_no_place() -> None:
         calls = Calls({"CARD": Silent()}, {"CARD": 1}, Standing(), {}, lambda task: answered.put_nowait(task.saga_id))
         step = SALE.step("CARD_CHARGED")
         for number in range(LATE_MAX + 10):
-            calls.take(Turn(None, (), [(step, asking(str(number)))]))
-            calls.take(Turn(None, (), dropped=[flight_of(asking(str(number)))]))
-        calls.take(Turn(None, (), [(step, asking("c"))]))
+            calls.take(BatchResult(None, (), [(step, asking(str(number)))]))
+            calls.take(BatchResult(None, (), dropped=[flight_of(asking(str(number)))]))
+        calls.take(BatchResult(None, (), [(step, asking("c"))]))
         assert await asyncio.wait_for(answered.get(), 5) == "c"
         await calls.close()
 
@@ -195,9 +195,9 @@ def test_a_call_that_is_given_up_frees_its_own_participants_place() -> None:
         answered = asyncio.Queue[str]()
         calls = Calls({}, {"CARD": 1, "MAIL": 1}, Standing(), {}, lambda task: answered.put_nowait(task.saga_id))
         mail, card = external("MAIL_SENT", hang, pivot=True), external("CARD_CHARGED", hang, pivot=True)
-        calls.take(Turn(None, (), [(mail, asking("z")), (card, asking("a")), (card, asking("b"))]))
+        calls.take(BatchResult(None, (), [(mail, asking("z")), (card, asking("a")), (card, asking("b"))]))
         assert await asyncio.wait_for(answered.get(), 5) == "z"
-        calls.take(Turn(None, (), dropped=[flight_of(asking("a"))]))
+        calls.take(BatchResult(None, (), dropped=[flight_of(asking("a"))]))
         assert await asyncio.wait_for(answered.get(), 5) == "b"
         await calls.close()
 

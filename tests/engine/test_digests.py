@@ -17,7 +17,7 @@ from amends import Command, KeyReused, Saga, local
 from amends.adapters.memory import MemoryStore
 from amends.engine import tasks
 from amends.engine.digests import digest_by_position, digest_of
-from amends.engine.tasks import Begin, Order
+from amends.engine.tasks import ExecuteCommand, StartSagas
 from amends.errors import RequestRefused
 from tests.engine.world import Life
 
@@ -163,7 +163,7 @@ SHOP = Saga("shop", Line, [local("STORED", lambda _, line: line.pieces, entity=l
 def test_keys_of_an_earlier_version_still_stand_for_their_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which kept a digest of the request as it is stored: of a saga, and of a command."""
     life = Life(MemoryStore(), SHOP)
-    order = Order(SHELVED, "a", Line("book", 1), keys=["k2"])
+    order = ExecuteCommand(SHELVED, "a", Line("book", 1), keys=["k2"])
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "digest_of", digest_by_position)
         (begun,) = life.begin(Line("book", 2), keys=["k1"]).replies
@@ -175,7 +175,7 @@ def test_keys_of_an_earlier_version_still_stand_for_their_requests(monkeypatch: 
     assert life.store.head() == before
     (other,) = life.begin(Line("book", 3), keys=["k1"]).replies
     assert isinstance(other[0], KeyReused)
-    assert isinstance(life.turn(Order(SHELVED, "b", Line("book", 1), keys=["k2"])).replies[0], KeyReused)
+    assert isinstance(life.turn(ExecuteCommand(SHELVED, "b", Line("book", 1), keys=["k2"])).replies[0], KeyReused)
 
 
 def test_a_key_goes_with_the_request_and_not_with_its_order() -> None:
@@ -183,5 +183,5 @@ def test_a_key_goes_with_the_request_and_not_with_its_order() -> None:
     saga = Saga("bag", dict, [local("STORED", lambda _, bag: bag, entity=lambda _: "x", pivot=True)])
     life = Life(MemoryStore(), saga)
     (begun,) = life.begin({"a": 1, "b": 2}, keys=["k"]).replies
-    (again,) = life.turn(Begin(life.turner.form_of(saga), [{"b": 2, "a": 1}], ["k"])).replies
+    (again,) = life.turn(StartSagas(life.turner.form_of(saga), [{"b": 2, "a": 1}], ["k"])).replies
     assert again == [begun[0].saga_id]

@@ -38,7 +38,7 @@ from amends.adapters.memory import MemoryStore
 from amends.engine.blocking import BlockingEngine
 from amends.engine.limits import Limits
 from amends.errors import StoreFailed
-from amends.stored import Changes
+from amends.storage.rows import Changes
 from tests.engine.world import Buy, hold, let_go, nothing, records, tickets
 
 PATIENCE_S = 20.0  # a test that waits longer has failed; none of them asserts a time
@@ -320,7 +320,7 @@ def test_a_full_queue_says_so() -> None:
 
 def test_no_space_refuses_clients_and_keeps_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a participant answered while there was no space is written when there is."""
-    monkeypatch.setattr("amends.engine.shell.SPACE_PAUSE_S", 0.01)
+    monkeypatch.setattr("amends.engine.engine.SPACE_PAUSE_S", 0.01)
 
     async def test() -> None:
         store, released = Slow(), asyncio.Event()

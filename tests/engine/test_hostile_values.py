@@ -368,7 +368,7 @@ def test_a_unit_of_work_is_over_when_its_function_returns() -> None:
         uses: list[Callable[[], Any]] = [
             lambda: work.entities["C"].get("x"),
             lambda: work.entities["C"].update(x=1),
-            lambda: work.carry_out(Command("ORDERED", "C", lambda _, body: body), "x", 1),
+            lambda: work.execute(Command("ORDERED", "C", lambda _, body: body), "x", 1),
             lambda: kept[0]["C"].get("x"),
             lambda: kept[0]["C"].update(x=1),
         ]

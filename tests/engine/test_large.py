@@ -15,10 +15,10 @@ import amends
 from amends import Answered, Done, Handle, Kind, Refused, RequestRefused, Saga, StoreFull, external, local
 from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.store import SqliteStore
-from amends.core.step import Run
-from amends.engine import turn as turns
-from amends.engine.tasks import Begin, Hear, Transact, Unfinished
-from amends.stored import Changes
+from amends.core.step import SagaInstance
+from amends.engine import coordinator as turns
+from amends.engine.tasks import Deliver, StartSagas, Transact, Unfinished
+from amends.storage.rows import Changes
 from tests.engine.test_engine import engine as open_on
 from tests.engine.world import Buy, Life, nothing, records, tickets
 
@@ -76,7 +76,7 @@ def test_answers_and_sends_come_in_order() -> None:
     life = Life(store, counting.saga)
     asked = [text for text in texts(30) for text in (text, "no")]
     turn = life.begin(*asked)
-    assert [type(reply) for reply in turn.replies[0]] == [Run, RequestRefused] * 30
+    assert [type(reply) for reply in turn.replies[0]] == [SagaInstance, RequestRefused] * 30
     assert [send.request.body for _, send in turn.sends] == texts(30)
 
 
@@ -100,7 +100,7 @@ def test_large_answers_are_written_in_parts() -> None:
     asked = [send.request for _, send in life.begin(*[Buy("Hamlet", 0)] * 40).sends]
     before = store.head().number
     answers = [Answered(request.step, Kind.DO, Done("x" * SIZE), 1) for request in asked]
-    turn = life.turn(*(Hear(request.saga_id, said) for request, said in zip(asked, answers, strict=True)))
+    turn = life.turn(*(Deliver(request.saga_id, said) for request, said in zip(asked, answers, strict=True)))
     assert len(turn.ended) == 40
     assert store.head().number >= before + 3
 
@@ -144,8 +144,8 @@ def test_no_space_half_way_is_told_of_the_rest_alone() -> None:
     counting, store = Counting(), Filling()
     replies = Life(store, counting.saga).begin(*texts(40)).replies[0]
     kinds = [type(reply) for reply in replies]
-    started = kinds.count(Run)
-    assert kinds == [Run] * started + [StoreFull] * (40 - started)
+    started = kinds.count(SagaInstance)
+    assert kinds == [SagaInstance] * started + [StoreFull] * (40 - started)
     assert 0 < started < 20
 
 
@@ -164,18 +164,18 @@ def test_what_sqlite_calls_too_big_is_parted(small_rows: SqliteStore, monkeypatc
     life = Life(small_rows, Counting().saga)
     huge = f"huge{'x' * 30 * SIZE}"
     replies = life.begin(*texts(50), huge, *texts(50)).replies[0]
-    assert [number for number, reply in enumerate(replies) if not isinstance(reply, Run)] == [50]
+    assert [number for number, reply in enumerate(replies) if not isinstance(reply, SagaInstance)] == [50]
     with pytest.raises(RequestRefused, match="cannot be stored: a row is longer than SQLite takes"):
         raise replies[50]
     assert small_rows.head().number >= 6
-    assert isinstance(life.begin("last").replies[0][0], Run)
+    assert isinstance(life.begin("last").replies[0][0], SagaInstance)
 
 
 def test_what_is_committed_goes_out_before_the_rest_is_decided() -> None:
     """A turn takes what one commit holds: nobody's request is late because of those behind it."""
     counting, store = Counting(), MemoryStore()
     life = Life(store, counting.saga)
-    begin = Begin(life.turner.form_of(counting.saga), texts(100))
+    begin = StartSagas(life.turner.form_of(counting.saga), texts(100))
     turn = life.turner.turn([begin], life.now_ms + 1)
     (left,) = turn.replies
     assert isinstance(left, Unfinished)

@@ -22,9 +22,9 @@ from amends import (
     local,
 )
 from amends.adapters.memory import MemoryStore
-from amends.engine import shell
+from amends.engine import engine as shell
 from amends.errors import StoreBusy, StoreConflict, StoreFailed, StoreTooBig
-from amends.stored import Changes
+from amends.storage.rows import Changes
 from tests.engine.test_engine import engine as open_on
 from tests.engine.world import Buy, hold
 

@@ -22,7 +22,7 @@ from amends import (
     run,
 )
 from amends.adapters.memory import MemoryStore
-from amends.engine.shapes import Reading, shape_of
+from amends.engine.shapes import ShapeComparison, shape_of
 from amends.errors import RequestRefused
 from tests.engine.test_versions import deployed, paid, shop
 
@@ -112,8 +112,12 @@ def test_a_model_has_a_shape() -> None:
     """So that a deploy which reads it wrong is refused, and one that adds a field with a default is not."""
     more = pydantic.create_model("Buy", who=(str, ...), price=(float, 1.0), tags=(dict[int, set[str]], {}), n=(int, 0))
     less = pydantic.create_model("Buy", who=(str, ...))
-    assert Reading(shape_of(Buy), shape_of(more), "it").faults == []
-    assert Reading(shape_of(Buy), shape_of(less), "it").faults[0].startswith("it.price was stored, and Buy has no such")
+    assert ShapeComparison(shape_of(Buy), shape_of(more), "it").faults == []
+    assert (
+        ShapeComparison(shape_of(Buy), shape_of(less), "it")
+        .faults[0]
+        .startswith("it.price was stored, and Buy has no such")
+    )
     store = MemoryStore()
     (started,) = deployed(store, shop(Buy)).begin(Buy(who="ann")).replies[0]
     (read,) = paid(deployed(store, shop(more)), started.saga_id)

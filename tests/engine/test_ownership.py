@@ -23,7 +23,7 @@ from amends import (
 )
 from amends.adapters.memory import MemoryStore
 from amends.engine.blocking import BlockingEngine
-from amends.engine.tasks import Order, Transact
+from amends.engine.tasks import ExecuteCommand, Transact
 from tests.engine.test_engine import PATIENCE_S, engine, run
 from tests.engine.world import Buy, Life, nothing
 
@@ -170,17 +170,17 @@ def test_what_a_function_did_before_it_refused_or_raised_is_gone(function: Any) 
     store = MemoryStore()
     step = local("SEATS_HELD", function, undo=lambda entity, _: entity, undone="SEATS_FREED", entity=lambda _: "x")
     life = Life(store, Saga("holding", Buy, [step]))
-    life.turn(Order(OPENED, "x", 5))
+    life.turn(ExecuteCommand(OPENED, "x", 5))
     life.begin(Buy("x", 1), Buy("x", 1))
     assert stored(store, "SEATS/x") == OPEN
     order = Command("CHANGED", "SEATS", function)
-    life.turn(Order(order, "x", None))
+    life.turn(ExecuteCommand(order, "x", None))
     seen: list[Any] = []
 
     def transact(work: Any) -> None:
         work.entities["SEATS"]["y"] = {"free": 1}
         try:
-            work.carry_out(order, "x", None)
+            work.execute(order, "x", None)
         except ZeroDivisionError:
             seen.append("raised")
         seen.append(work.entities["SEATS"]["x"])
@@ -206,7 +206,7 @@ def test_what_is_changed_and_not_written_is_not_changed() -> None:
 
     saga = Saga("holding", Buy, [local("SEATS_HELD", hold, entity=lambda _: "x", pivot=True)], prepare=prepare)
     life, asked = Life(store, saga), {"seats": [1]}
-    life.turn(Order(OPENED, "x", 5))
+    life.turn(ExecuteCommand(OPENED, "x", 5))
     life.turn(Transact(lambda work: spoil(work.entities["SEATS"]["x"])))
     assert isinstance(life.begin(asked).ended["a-1"].state, Completed)
     assert asked == {"seats": [1]}
@@ -243,7 +243,7 @@ def test_the_body_of_a_command_stays_the_callers() -> None:
 
     store, body = MemoryStore(), {"size": 3}
     Life(store, Saga("s", Buy, [external("SENT", nothing, pivot=True)])).turn(
-        Order(Command("SET", "SEATS", set_to), "x", body)
+        ExecuteCommand(Command("SET", "SEATS", set_to), "x", body)
     )
     assert body == {"size": 3}
     assert 'SET {\\"size\\":3}' in "".join(block.records for block in store.blocks())

@@ -26,10 +26,10 @@ from amends import (
 )
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Call, Request, Send
-from amends.engine.flights import Asking, Flight, flight_of
+from amends.engine.coordinator import BatchResult
+from amends.engine.in_flight import AttemptId, Outgoing, flight_of
 from amends.engine.places import LATE_MAX, Places
-from amends.engine.tasks import Hear, Placed, Task, Withdrawn
-from amends.engine.turn import Turn
+from amends.engine.tasks import Deliver, ReturnUnsent, SendHeldBack, Task
 from tests.engine.test_engine import PATIENCE_S, engine, run
 from tests.engine.world import Life, names, nothing, records
 
@@ -56,12 +56,12 @@ class Slow(Life):
         """There is a place: it is sent now."""
         self.turner.departed[flight_of(send)] = self.now_ms
 
-    def waits(self, turn: Turn, after_ms: int = 10_000) -> Turn:
+    def waits(self, turn: BatchResult, after_ms: int = 10_000) -> BatchResult:
         """Let the time of what is to be sent pass: it is withdrawn, and waits for a place."""
         ((_, send),) = turn.sends
         recalled = self.turn(after_ms=after_ms).recalled
         assert recalled == [flight_of(send)]
-        held = self.turn(Withdrawn(recalled[0]), after_ms=0)
+        held = self.turn(ReturnUnsent(recalled[0]), after_ms=0)
         assert [flight for _, flight in held.held] == recalled
         return held
 
@@ -78,7 +78,7 @@ def test_waiting_for_a_place_is_not_the_participants_time() -> None:
     assert life.asked()["unsent"]
     assert life.due_ms == life.store.saga("a-1").due_ms  # type: ignore[union-attr]  # it is there
     flight = held.held[0][1]
-    ((_, send),) = life.turn(Placed(flight), after_ms=50 * 60_000).sends
+    ((_, send),) = life.turn(SendHeldBack(flight), after_ms=50 * 60_000).sends
     assert not life.asked()["unsent"]
     life.departs(send)
     life.answer(send, Unknown("no line"))
@@ -118,10 +118,10 @@ def test_who_turns_back_before_it_was_sent_has_nothing_to_undo(is_held: bool) ->
     flight = flight_of(turn.sends[0][1])
     if is_held:
         life.waits(turn)
-    turn = life.turn(Hear("a-1", Cancel("changed my mind")))
+    turn = life.turn(Deliver("a-1", Cancel("changed my mind")))
     if not is_held:
         assert turn.recalled == [flight]
-        turn = life.turn(Withdrawn(flight))
+        turn = life.turn(ReturnUnsent(flight))
     assert isinstance(turn.ended["a-1"].state, Compensated)
     assert turn.sends == []
     assert turn.dropped == [flight]
@@ -136,8 +136,8 @@ def test_who_was_sent_before_is_undone() -> None:
     turn = life.turn(after_ms=100)
     assert names(turn) == ["CARD_CHARGED/do#2"]
     flight = flight_of(turn.sends[0][1])
-    life.turn(Hear("a-1", Cancel()))
-    assert names(life.turn(Withdrawn(flight))) == ["CARD_CHARGED/undo#1"]
+    life.turn(Deliver("a-1", Cancel()))
+    assert names(life.turn(ReturnUnsent(flight))) == ["CARD_CHARGED/undo#1"]
 
 
 def test_waiting_has_a_limit_of_its_own_and_ends_as_a_refusal() -> None:
@@ -150,7 +150,7 @@ def test_waiting_has_a_limit_of_its_own_and_ends_as_a_refusal() -> None:
     assert isinstance(run.state, Compensated)
     assert run.reason == "it was not sent: CARD had no place for it within 60 s"
     assert turn.dropped == [flight]
-    assert life.turn(Placed(flight)).sends == []
+    assert life.turn(SendHeldBack(flight)).sends == []
 
 
 def test_what_cannot_be_refused_waits_on() -> None:
@@ -163,7 +163,7 @@ def test_what_cannot_be_refused_waits_on() -> None:
     for _ in range(3):
         life.turn(after_ms=HOUR_MS)
         assert life.asked()["unsent"]
-    life.turn(Hear("a-1", Cancel()))
+    life.turn(Deliver("a-1", Cancel()))
     turn = life.turn(after_ms=1)
     life = Slow(charging())
     ((_, send),) = life.begin(1).sends
@@ -176,7 +176,7 @@ def test_what_cannot_be_refused_waits_on() -> None:
     for _ in range(3):
         turn = life.turn(after_ms=HOUR_MS)
         assert life.asked()["unsent"]
-    assert names(life.turn(Placed(turn.held[0][1]))) == ["CARD_CHARGED/undo#1"]
+    assert names(life.turn(SendHeldBack(turn.held[0][1]))) == ["CARD_CHARGED/undo#1"]
 
 
 def test_a_key_that_may_be_forgotten_is_not_sent_after_its_wait() -> None:
@@ -186,7 +186,7 @@ def test_a_key_that_may_be_forgotten_is_not_sent_after_its_wait() -> None:
     life.departs(send)
     life.answer(send, Unknown("no line"))
     flight = life.waits(life.turn(after_ms=100)).held[0][1]
-    turn = life.turn(Placed(flight), after_ms=HOUR_MS + 1)
+    turn = life.turn(SendHeldBack(flight), after_ms=HOUR_MS + 1)
     assert names(turn) == ["CARD_CHARGED/undo#1"]
 
 
@@ -202,7 +202,7 @@ def test_a_restart_knows_what_waits_for_a_place() -> None:
     assert [flight[0] for _, flight in turn.held] == ["a-1"]
     assert again.run("a-1").trail == ()
     assert again.asked("a-2")["kind"] is Kind.UNDO
-    ((_, send),) = again.turn(Placed(turn.held[0][1])).sends
+    ((_, send),) = again.turn(SendHeldBack(turn.held[0][1])).sends
     assert again.asked("a-1")["since_ms"] == again.now_ms
     again.departs(send)
     assert names(again.answer(send, Done())) == ["MAIL_SENT/do#1"]
@@ -214,7 +214,7 @@ def test_what_is_withdrawn_or_placed_too_late_changes_nothing() -> None:
     turn = life.begin(1)
     flight = flight_of(turn.sends[0][1])
     blocks = life.store.head().number
-    for late in (Placed(flight), Placed(("a-7", *flight[1:])), Withdrawn((*flight[:3], 7))):
+    for late in (SendHeldBack(flight), SendHeldBack(("a-7", *flight[1:])), ReturnUnsent((*flight[:3], 7))):
         assert life.turn(late).sends == []
     assert life.store.head().number == blocks
 
@@ -330,14 +330,14 @@ class Desk:
     def __init__(self, limit: int) -> None:
         self.started: list[str] = []
         self.told: list[Task] = []
-        self.departed: dict[Flight, int] = {}
+        self.departed: dict[AttemptId, int] = {}
         self.places = Places(limit, self, self.departed, self._start, self.told.append)
 
     def now_ms(self) -> int:
         """Return a time that stands."""
         return 7
 
-    def _start(self, _flight: Flight, asking: Asking) -> None:
+    def _start(self, _flight: AttemptId, asking: Outgoing) -> None:
         self.started.append(asking[1].request.saga_id)
 
     def send(self, *sagas: str, kind: Kind = Kind.DO) -> None:
@@ -354,7 +354,7 @@ def request(saga_id: str, kind: Kind = Kind.DO) -> Send:
     return Send(Request(saga_id, STEP.event, kind, 1, Call(f"{saga_id}/{STEP.event}/do")), 0, 10_000)
 
 
-def flight(saga_id: str, kind: Kind = Kind.DO) -> Flight:
+def flight(saga_id: str, kind: Kind = Kind.DO) -> AttemptId:
     """Return its first attempt."""
     return flight_of(request(saga_id, kind))
 
@@ -366,13 +366,13 @@ def test_who_comes_first_is_first() -> None:
     assert (desk.started, len(desk.places)) == (["a"], 2)
     desk.places.recall(flight("b"))
     desk.places.recall(flight("a"))  # it was sent
-    assert desk.told == [Withdrawn(flight("b"))]
+    assert desk.told == [ReturnUnsent(flight("b"))]
     desk.places.drop(flight("c"))
     desk.places.hold(flight("b"))
     assert desk.told[1:] == []  # there is no place
     desk.places.drop(flight("a"))
     desk.places.fill()
-    assert desk.told[1:] == [Placed(flight("b"))]
+    assert desk.told[1:] == [SendHeldBack(flight("b"))]
     desk.places.hold(flight("b"))
     desk.places.fill()
     assert desk.told[2:] == []
@@ -388,13 +388,13 @@ def test_who_comes_while_others_are_held_is_withdrawn() -> None:
         desk.places.recall(flight(saga_id))
         desk.places.hold(flight(saga_id))
     desk.send("e")
-    assert desk.told[-1] == Withdrawn(flight("e"))
+    assert desk.told[-1] == ReturnUnsent(flight("e"))
     desk.places.hold(flight("e"))
     for saga_id in "bcde":
         desk.places.drop(flight(desk.started[-1]))
         desk.places.fill()
         desk.send(saga_id)
-    placed = [task.flight[0] for task in desk.told if isinstance(task, Placed)]
+    placed = [task.flight[0] for task in desk.told if isinstance(task, SendHeldBack)]
     assert placed == ["b", "c", "d", "e"]
     assert desk.started == ["a", "b", "c", "d", "e"]
 
@@ -426,7 +426,7 @@ def test_who_has_no_place_for_now_is_not_asked_again_and_again() -> None:
         desk.places.hold(flight(saga_id))
     for _ in range(3):
         desk.places.fill()
-    assert desk.told == [Withdrawn(flight("b")), Withdrawn(flight("c"))]
+    assert desk.told == [ReturnUnsent(flight("b")), ReturnUnsent(flight("c"))]
 
 
 def test_places_that_are_closed_send_nothing_more() -> None:
@@ -439,4 +439,4 @@ def test_places_that_are_closed_send_nothing_more() -> None:
     desk.places.drop(flight("a"))
     desk.places.fill()
     assert desk.started == ["a"]
-    assert desk.told == [Withdrawn(flight("b")), Withdrawn(flight("c"))]
+    assert desk.told == [ReturnUnsent(flight("b")), ReturnUnsent(flight("c"))]

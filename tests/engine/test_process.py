@@ -20,7 +20,7 @@ import pytest
 import amends
 from amends import Backoff, Completed, Done, Saga, StoreInUse, StoreUnusable, external, local
 from amends.adapters.memory import MemoryStore
-from amends.engine.shell import TURN_THREAD
+from amends.engine.engine import TURN_THREAD
 from amends.engine.thread import OneThread
 from tests.engine.test_engine import PATIENCE_S, engine, run
 

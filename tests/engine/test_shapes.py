@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amends.engine.shapes import Reading, Shape, by_names, shape_of
+from amends.engine.shapes import Shape, ShapeComparison, by_names, shape_of
 
 MISSING = object()
 Fields = list[tuple[str, Any, Any]]
@@ -70,7 +70,7 @@ BOOK: Fields = [("item", str, MISSING), ("count", int, MISSING), ("price", int, 
 
 def faults(stored: Any, today: Any) -> list[str]:
     """Return what is read wrong."""
-    return [*Reading(shape_of(stored), shape_of(today), "the request").faults]
+    return [*ShapeComparison(shape_of(stored), shape_of(today), "the request").faults]
 
 
 def made(make: Callable[[str, Fields], Any], fields: Fields) -> Any:
@@ -162,12 +162,12 @@ def test_what_is_left_out_stays_left_out(make: Any) -> None:
 def test_what_was_added_keeps_its_default() -> None:
     """Some of what is stored is from before: it is read as it was read until now."""
     old, new = named_tuple("Order", BOOK), named_tuple("Order", [*BOOK, ("note", str, "")])
-    merged = Reading(shape_of(old), shape_of(new), "the request").merged()
-    assert Reading(merged, shape_of(new), "the request").faults == []
+    merged = ShapeComparison(shape_of(old), shape_of(new), "the request").merged()
+    assert ShapeComparison(merged, shape_of(new), "the request").faults == []
     other = named_tuple("Order", [*BOOK, ("note", str, "x")])
-    (fault,) = Reading(merged, shape_of(other), "the request").faults
+    (fault,) = ShapeComparison(merged, shape_of(other), "the request").faults
     assert fault == 'the request.note is left out where it was at its default, which was "", and is "x" now'
-    again = Reading(merged, shape_of(new), "the request").merged()
+    again = ShapeComparison(merged, shape_of(new), "the request").merged()
     assert again == merged
     assert faults(new, other) == []  # where all that is stored has it, no default is read
 

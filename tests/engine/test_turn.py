@@ -28,11 +28,11 @@ from amends import (
 )
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Abandon, Decline
-from amends.engine.tasks import Hear, Order, Transact
+from amends.engine.tasks import Deliver, ExecuteCommand, Transact
 from amends.engine.values import opened_all
 from amends.errors import DefinitionError, KeyReused, RequestRefused, StoreConflict, StoreFailed, StoreFull
-from amends.ports import Wanted
-from amends.stored import WAITS_FOR_OPERATOR, Changes, EntityRow, SagaRow, Unreadable
+from amends.storage.ports import SagaFilter
+from amends.storage.rows import WAITS_FOR_OPERATOR, Changes, EntityRow, SagaRow, Unreadable
 from tests.engine.world import START_MS, Buy, Life, hold, let_go, names, nothing, records, tickets
 
 
@@ -166,7 +166,7 @@ def test_what_cannot_be_stored_fails_alone(wrong: Any) -> None:
     assert "MARKED: the entity" in second.waiting[0].error
     assert "cannot be stored" in second.waiting[0].error
     assert [entity(store, f"MARKED/{seats}") for seats in (1, 13, 3)] == ["1", None, "3"]
-    assert {row.status for row in store.listing(Wanted()) if row.saga_id != second.saga_id} == {"completed"}
+    assert {row.status for row in store.listing(SagaFilter()) if row.saga_id != second.saga_id} == {"completed"}
 
 
 def test_a_request_that_json_cannot_hold_is_refused() -> None:
@@ -237,7 +237,7 @@ def test_a_request_that_its_participant_took_is_waited_for_after_a_restart() -> 
     life.answer(life.begin(Buy("Hamlet", 2)).sends[0], Later(3600))
     second = Life(store, tickets(), prefix="b", now_ms=START_MS + 50)
     assert names(second.turn()) == []
-    turn = second.turn(Hear("a-1", Answered("CARD_CHARGED", Kind.DO, Done())))
+    turn = second.turn(Deliver("a-1", Answered("CARD_CHARGED", Kind.DO, Done())))
     assert isinstance(turn.ended["a-1"].state, Completed)
 
 
@@ -287,7 +287,7 @@ def test_a_saga_of_an_unknown_definition_is_left_alone() -> None:
     stranger = Life(store, other, prefix="b", now_ms=START_MS + 1_000_000)
     assert names(stranger.turn()) == []
     assert list(stranger.turner.strangers().values()) == [1]
-    reply = stranger.turn(Hear("a-1", Cancel())).replies[0]
+    reply = stranger.turn(Deliver("a-1", Cancel())).replies[0]
     assert "was not given to open()" in str(reply)
     assert store.head().number == 1
 
@@ -335,7 +335,7 @@ def test_a_damaged_entity_stops_the_sagas_that_need_it_and_no_others() -> None:
     assert (row.status, row.due_ms) == ("needs operator", WAITS_FOR_OPERATOR)
     assert good.state != bad.state
     store.is_damaged = False
-    assert names(life.turn(Hear(bad.saga_id, Retry("SEATS_HELD")))) == ["CARD_CHARGED/do#1"]
+    assert names(life.turn(Deliver(bad.saga_id, Retry("SEATS_HELD")))) == ["CARD_CHARGED/do#1"]
 
 
 def test_a_damaged_saga_is_set_aside_and_the_rest_runs() -> None:
@@ -349,7 +349,7 @@ def test_a_damaged_saga_is_set_aside_and_the_rest_runs() -> None:
     assert life.run("a-2").waiting[0].attempt == 2
     head = store.head()
     life.turn(after_ms=20_000)
-    assert "cannot be read" in str(life.turn(Hear("a-1", Cancel())).replies[0])
+    assert "cannot be read" in str(life.turn(Deliver("a-1", Cancel())).replies[0])
     assert store.head().number > head.number  # of a-2 alone: nothing is written of a-1 any more
     assert sum("set aside" in line for line in records(store)) == 1
 
@@ -362,12 +362,12 @@ def test_an_operator_resolves_a_refused_undo() -> None:
     store = MemoryStore()
     life = Life(store, tickets())
     asking = life.begin(Buy("Hamlet", 2)).sends[0]
-    assert names(life.turn(Hear("a-1", Cancel("changed my mind")))) == []
+    assert names(life.turn(Deliver("a-1", Cancel("changed my mind")))) == []
     turn = life.answer(asking, Done())
     assert names(turn) == ["CARD_CHARGED/undo#1"]
     parked = life.answer(turn.sends[0], Refused("window closed"))
     assert parked.parked[0].outstanding == ("SEATS_HELD/undo", "CARD_CHARGED/undo")
-    ended = life.turn(Hear("a-1", Resolve("CARD_CHARGED", Done(), why="by hand"))).ended
+    ended = life.turn(Deliver("a-1", Resolve("CARD_CHARGED", Done(), why="by hand"))).ended
     assert isinstance(ended["a-1"].state, Compensated)
     assert entity(store, "SEATS/Hamlet") == "10"
 
@@ -378,7 +378,7 @@ def test_a_verb_that_comes_too_late_is_declined() -> None:
     life = Life(store, tickets())
     life.answer(life.begin(Buy("Hamlet", 2)).sends[0], Done())
     head = store.head()
-    reply = life.turn(Hear("a-1", Cancel())).replies[0]
+    reply = life.turn(Deliver("a-1", Cancel())).replies[0]
     assert isinstance(reply, Decline)
     assert store.head() == head
 
@@ -388,7 +388,7 @@ def test_an_abandoned_saga_keeps_what_is_owed() -> None:
     store = MemoryStore()
     life = Life(store, tickets())
     life.begin(Buy("Hamlet", 2))
-    ended = life.turn(Hear("a-1", Abandon("the shop is closed"))).ended
+    ended = life.turn(Deliver("a-1", Abandon("the shop is closed"))).ended
     assert life.run("a-1").state == ended["a-1"].state == Abandoned(("SEATS_HELD/undo", "CARD_CHARGED/undo"))
 
 
@@ -413,12 +413,12 @@ def test_a_command_is_recorded_and_refused_like_a_step() -> None:
     """One record for a change, none for a refusal; under a key it happens once."""
     store = MemoryStore()
     life = Life(store, tickets())
-    assert life.turn(Order(SEATS_ADDED, "Lear", 5, ["k"])).replies == [None]
-    assert life.turn(Order(SEATS_ADDED, "Lear", 5, ["k"])).replies == [None]
-    assert life.turn(Order(SEATS_ADDED, "Lear", 0)).replies == [Refused("none")]
+    assert life.turn(ExecuteCommand(SEATS_ADDED, "Lear", 5, ["k"])).replies == [None]
+    assert life.turn(ExecuteCommand(SEATS_ADDED, "Lear", 5, ["k"])).replies == [None]
+    assert life.turn(ExecuteCommand(SEATS_ADDED, "Lear", 0)).replies == [Refused("none")]
     assert entity(store, "SEATS/Lear") == "5"
     assert len(records(store)) == 1
-    assert isinstance(life.turn(Order(SEATS_ADDED, "Lear", 6, ["k"])).replies[0], KeyReused)
+    assert isinstance(life.turn(ExecuteCommand(SEATS_ADDED, "Lear", 6, ["k"])).replies[0], KeyReused)
 
 
 def test_a_transaction_that_raises_leaves_nothing() -> None:
@@ -427,11 +427,13 @@ def test_a_transaction_that_raises_leaves_nothing() -> None:
     life = Life(store, tickets())
 
     def half(work: Any) -> None:
-        work.carry_out(SEATS_ADDED, "Lear", 5)
+        work.execute(SEATS_ADDED, "Lear", 5)
         work.start(life.turner.form_of(life.saga), "mine", Buy("Hamlet", 1))
         raise ValueError("changed my mind")
 
-    replies = life.turn(Order(SEATS_ADDED, "Macbeth", 1), Transact(half), Order(SEATS_ADDED, "Macbeth", 1)).replies
+    replies = life.turn(
+        ExecuteCommand(SEATS_ADDED, "Macbeth", 1), Transact(half), ExecuteCommand(SEATS_ADDED, "Macbeth", 1)
+    ).replies
     assert [str(reply) for reply in replies] == ["None", "changed my mind", "None"]
     assert (entity(store, "SEATS/Lear"), entity(store, "SEATS/Macbeth")) == (None, "2")
     assert store.saga("mine") is None
@@ -523,7 +525,7 @@ def test_an_id_that_is_somebodys_already_is_noticed() -> None:
     store = MemoryStore()
     life = Life(store, saga)
     adding = Command("ADDED", "MARKED", lambda before, more: (before or 0) + more)
-    life.turn(Order(adding, "a-1", 40))
+    life.turn(ExecuteCommand(adding, "a-1", 40))
     again = Life(store, saga, now_ms=START_MS + 10)
     again.begin(2)
     assert entity(store, "MARKED/a-1") == "42"
@@ -535,7 +537,7 @@ def test_a_row_is_replaced_by_its_next_version_alone() -> None:
     life = Life(store, tickets())
     asking = life.begin(Buy("Hamlet", 2)).sends[0]
     said = Answered("CARD_CHARGED", Kind.DO, Done(), asking[1].request.call.attempt)
-    life.turn(Hear("a-1", said), Hear("a-1", said), Hear("a-1", said))
+    life.turn(Deliver("a-1", said), Deliver("a-1", said), Deliver("a-1", said))
     row = store.saga("a-1")
     assert isinstance(row, SagaRow)
     assert (row.version, life.run("a-1").number) == (2, 4)

@@ -10,10 +10,10 @@ import pytest
 
 import amends
 from amends import Answered, Call, Changed, DefinitionError, Done, Kind, Later, Refused, Resolve, Saga, external, local
-from amends.engine.tasks import Hear
+from amends.engine.tasks import Deliver
 from amends.errors import RequestRefused
-from amends.ports import Store
-from amends.stored import ANSWER
+from amends.storage.ports import Store
+from amends.storage.rows import ANSWER
 from tests.engine.test_versions import deployed
 from tests.engine.world import Life
 
@@ -119,7 +119,7 @@ PIVOT = external("SHIPPED", ship, pivot=True)
 def paid(life: Life, outcome: Any) -> Any:
     """Start a saga, answer its first step, and return what it is known by then, and the next process knows."""
     (run,) = life.begin("x").replies[0]
-    life.turn(Hear(run.saga_id, Answered("PAID", Kind.DO, outcome)))
+    life.turn(Deliver(run.saga_id, Answered("PAID", Kind.DO, outcome)))
     return deployed(life.store, waiting()).run(run.saga_id).answers.get("PAID")
 
 
@@ -194,7 +194,7 @@ def begun(store: Store, kind: Any, answer: Any = None) -> str:
     life = deployed(store, answering(kind))
     (run,) = life.begin("x").replies[0]
     if answer is not None:
-        life.turn(Hear(run.saga_id, Answered("PAID", Kind.DO, Done(answer))))
+        life.turn(Deliver(run.saga_id, Answered("PAID", Kind.DO, Done(answer))))
     return str(run.saga_id)
 
 
@@ -229,7 +229,7 @@ def test_answers_of_sagas_that_are_over_are_plain_where_the_type_is_another_one_
     """Nobody asks with them any more; they are shown as they are stored."""
     life = deployed(store, answering(Receipt))
     (run,) = life.begin("x").replies[0]
-    life.turn(Hear(run.saga_id, Answered("PAID", Kind.DO, Done(Receipt("r", 5)))))
-    life.turn(Hear(run.saga_id, Answered("SHIPPED", Kind.DO, Done())))
+    life.turn(Deliver(run.saga_id, Answered("PAID", Kind.DO, Done(Receipt("r", 5)))))
+    life.turn(Deliver(run.saga_id, Answered("SHIPPED", Kind.DO, Done())))
     (answer,) = deployed(store, answering(Swapped)).run(run.saga_id).answers.values()
     assert answer.open() == ["r", 5]

@@ -35,7 +35,7 @@ from amends import (
 )
 from amends.adapters.memory import MemoryStore
 from amends.engine.closed import closed
-from amends.engine.tasks import Hear, Look, Order, Transact
+from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
 from amends.engine.values import of_a_request, opened, opened_all
 from tests.engine.test_engine import engine, run
 from tests.engine.world import Life, nothing
@@ -333,7 +333,7 @@ def test_with_a_declared_type_what_is_none_of_it_is_refused(kind: Any, value: An
     assert "KEPT: the entity" in waits.waiting[0].error
     assert "cannot be stored" in waits.waiting[0].error
     assert store.entity("THINGS", "1") is None
-    said = life.turn(Order(Command("SET", "THINGS", keep), "2", 1)).replies[0]
+    said = life.turn(ExecuteCommand(Command("SET", "THINGS", keep), "2", 1)).replies[0]
     assert isinstance(said, ParticipantError)
     assert "SET: the entity" in str(said)
     assert store.entity("THINGS", "2") is None
@@ -403,7 +403,9 @@ def test_a_tuple_in_an_answer_that_nobody_typed_is_a_list_at_once(answer: Any) -
         life.answer(asking, Later(60))
     refused = Answered("SENT", Kind.DO, Refused("no"))
     lives = life, Life(store, saga, prefix="b", now_ms=life.now_ms + 50)
-    ended = [next(iter(each.turn(Hear(f"a-{number}", refused)).ended.values())) for number, each in enumerate(lives, 1)]
+    ended = [
+        next(iter(each.turn(Deliver(f"a-{number}", refused)).ended.values())) for number, each in enumerate(lives, 1)
+    ]
     assert len(heard) >= len(lives)
     assert all(each == told for each in heard)
     assert [opened_all(run.answers) for run in ended] == [{"TAKEN": told}] * 2
@@ -470,10 +472,10 @@ def test_entities_are_read_as_what_a_command_declares_that_nobody_named() -> Non
     life = Life(store, Saga("s", int, [external("SENT", nothing, pivot=True)]))
 
     def both(work: Any) -> Any:
-        work.carry_out(plain, "x", 1)
-        work.carry_out(opened_, "x", 5)
-        work.carry_out(opened_, "y", 5)
+        work.execute(plain, "x", 1)
+        work.execute(opened_, "x", 5)
+        work.execute(opened_, "y", 5)
         return work.entities["HALL"]["x"], work.entities["HALL"]["y"]
 
     assert life.turn(Transact(both)).replies == [(Pair(6, 0.5), Pair(5, 0.5))]
-    assert life.turn(Look(lambda work: work.entities["HALL"]["x"])).replies == [Pair(6, 0.5)]
+    assert life.turn(Read(lambda work: work.entities["HALL"]["x"])).replies == [Pair(6, 0.5)]

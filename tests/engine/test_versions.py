@@ -28,11 +28,11 @@ from amends import (
 )
 from amends.adapters.sqlite.store import SqliteStore
 from amends.engine import versions
-from amends.engine.tasks import Hear, Look, Order
-from amends.engine.turn import Turn
+from amends.engine.coordinator import BatchResult
+from amends.engine.tasks import Deliver, ExecuteCommand, Read
 from amends.errors import StoreFull
-from amends.ports import Store
-from amends.stored import COMPLETED, ENTITY, REQUEST, Changes
+from amends.storage.ports import Store
+from amends.storage.rows import COMPLETED, ENTITY, REQUEST, Changes
 from tests.engine.test_shapes import KINDS, MISSING, Fields, array_struct, data_class, named_tuple, struct, typed_dict
 from tests.engine.world import START_MS, Life, records
 
@@ -76,7 +76,7 @@ def deployed(store: Store, *sagas: Saga, **more: Any) -> Life:
     return Life(store, *sagas, prefix=next(PREFIXES), now_ms=at_ms, **more)
 
 
-def told(turn: Turn) -> list[Any]:
+def told(turn: BatchResult) -> list[Any]:
     """Return the requests that participants are asked with."""
     return [send.request.body for _, send in turn.sends]
 
@@ -90,7 +90,7 @@ def begun(store: Store, order: Any, *values: Any) -> str:
 def paid(life: Life, saga_id: str) -> list[Any]:
     """Answer a saga's first step; return what the second one is asked with."""
     life.turn()
-    return told(life.turn(Hear(saga_id, answered())))
+    return told(life.turn(Deliver(saga_id, answered())))
 
 
 def answered() -> Any:
@@ -159,13 +159,13 @@ def test_an_empty_history_restricts_nobody(store: Store, make: Any, fields: Fiel
     assert list(store.shapes()) == []
     life = deployed(store, shop(old))
     saga_id = str(life.begin(old(item="a", count=2, price=30)).replies[0][0].saga_id)
-    (shipping,) = life.turn(Hear(saga_id, answered())).sends
+    (shipping,) = life.turn(Deliver(saga_id, answered())).sends
     life.answer(shipping, Done())
     assert store.sagas([saga_id])[saga_id].status == COMPLETED  # type: ignore[union-attr]  # it is no damaged row
     life = deployed(store, shop(new))
-    (live,) = life.turn(Look(lambda work: work.saga(saga_id))).replies
+    (live,) = life.turn(Read(lambda work: work.saga(saga_id))).replies
     assert (live.run.saga_id, len(live.run.trail)) == (saga_id, 2)
-    assert [type(reply).__name__ for reply in life.turn(Hear(saga_id, answered())).replies] == ["Run"]
+    assert [type(reply).__name__ for reply in life.turn(Deliver(saga_id, answered())).replies] == ["Run"]
     assert list(store.set_aside()) == []
 
 
@@ -176,7 +176,7 @@ def test_a_compatible_deploy_can_be_taken_back_until_something_is_stored_under_i
     before = state(store)
     life = deployed(store, shop(new))
     assert state(store) == before
-    life.turn(Hear(saga_id, Answered("PAID", Kind.DO, Later(60))))
+    life.turn(Deliver(saga_id, Answered("PAID", Kind.DO, Later(60))))
     assert (store.head() == before[0], list(store.shapes())) == (False, before[1])
     deployed(store, shop(old))
     later = begun(store, new, "b", 1, 1, "x")
@@ -325,13 +325,13 @@ def put_of(kind: Any, service: str = "SHELF") -> Command:
 def stocked(store: Store, kind: Any, *entities: tuple[str, Any]) -> Life:
     """Put entities of a type into a store."""
     life = life_of(store, kind)
-    life.turn(*(Order(put_of(kind), name, entity) for name, entity in entities))
+    life.turn(*(ExecuteCommand(put_of(kind), name, entity) for name, entity in entities))
     return life
 
 
 def entities(life: Life, *names: str) -> list[Any]:
     """Return entities as functions see them."""
-    return list(life.turn(*(Look(partial(_entity, name=name)) for name in names)).replies)
+    return list(life.turn(*(Read(partial(_entity, name=name)) for name in names)).replies)
 
 
 def _entity(work: Any, name: str) -> Any:
@@ -371,7 +371,7 @@ def test_entities_that_would_be_read_wrong_are_refused(store: Store, make: Any, 
     assert state(store) == before
     assert entities(life_of(store, old), "E1") == [old(item="a", count=2, price=30)]
     gone = Command("GONE", "SHELF", lambda _, body: GONE)
-    assert life_of(store, old, None, gone).turn(Order(gone, "E1", None)).replies == [None]
+    assert life_of(store, old, None, gone).turn(ExecuteCommand(gone, "E1", None)).replies == [None]
     life_of(store, new)
 
 
@@ -444,16 +444,16 @@ def test_a_command_that_comes_later_is_looked_at_then(store: Store) -> None:
     """It may say what the entities are that nobody declared; not that they are something else."""
     life = deployed(store, shop(Old))
     put = put_of(Old)
-    assert life.turn(Order(put, "E1", Old("a", 2, 30))).replies == [None]
+    assert life.turn(ExecuteCommand(put, "E1", Old("a", 2, 30))).replies == [None]
     assert [row.kind for row in store.shapes()] == [ENTITY]
     life = deployed(store, shop(Old))
-    (refused,) = life.turn(Order(put_of(New), "E1", New("a", 2, 30))).replies
+    (refused,) = life.turn(ExecuteCommand(put_of(New), "E1", New("a", 2, 30))).replies
     assert isinstance(refused, DefinitionError)
-    assert life.turn(Order(put, "E2", Old("b", 2, 30))).replies == [None]
+    assert life.turn(ExecuteCommand(put, "E2", Old("b", 2, 30))).replies == [None]
     assert entities(life, "E1", "E2") == [Old("a", 2, 30), Old("b", 2, 30)]
     more = named_tuple("Order", MORE)
     life = deployed(store, shop(Old))
-    assert life.turn(Order(put_of(more), "E3", more("c", 1, 1, "x"))).replies == [None]
+    assert life.turn(ExecuteCommand(put_of(more), "E3", more("c", 1, 1, "x"))).replies == [None]
     assert entities(life_of(store, more), "E1", "E3") == [more("a", 2, 30), more("c", 1, 1, "x")]
 
 
@@ -462,7 +462,9 @@ def test_what_was_written_before_a_type_was_learned_is_read_as_that(store: Store
     plain = Command("LOADED", "SHELF", lambda _, body: body)
     life = deployed(store, shop(Old))
     life.turn(
-        Order(plain, "E0", ["z", 1, 1]), Order(plain, "E1", ["a", 2, 30]), Order(put_of(Old), "E2", Old("b", 1, 1))
+        ExecuteCommand(plain, "E0", ["z", 1, 1]),
+        ExecuteCommand(plain, "E1", ["a", 2, 30]),
+        ExecuteCommand(put_of(Old), "E2", Old("b", 1, 1)),
     )
     assert entities(life, "E0", "E1", "E2") == [Old("z", 1, 1), Old("a", 2, 30), Old("b", 1, 1)]
     assert entities(life_of(store, Old), "E1", "E2") == [Old("a", 2, 30), Old("b", 1, 1)]
@@ -480,7 +482,7 @@ def test_of_an_upcaster_that_came_without_its_command_is_told_what_to_do(store: 
     stocked(store, Old, ("E1", Old("a", 2, 30)))
     loaf = Command("PUT", "SHELF", lambda _, body: body)
     life = deployed(store, shop(Old), commands=[loaf])
-    (refused,) = life.turn(Order(put_of(New), "E1", New("a", 2, 30))).replies
+    (refused,) = life.turn(ExecuteCommand(put_of(New), "E1", New("a", 2, 30))).replies
     assert "take the change back" in str(refused)
 
 

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from amends import Answered, Done, Refused, Saga, external, local
 from amends.core.audit import GENESIS, chain
 from amends.core.messages import Outcome, Send
-from amends.core.step import Run
-from amends.engine.flights import Asking, flight_of
-from amends.engine.tasks import Begin, Hear, Task, Unfinished
-from amends.engine.turn import Turn, Turner
+from amends.core.step import SagaInstance
+from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.in_flight import Outgoing, flight_of
+from amends.engine.tasks import Deliver, StartSagas, Task, Unfinished
 from amends.errors import StoreFull
-from amends.ports import Store
+from amends.storage.ports import Store
 
 START_MS = 1_700_000_000_000
 
@@ -62,13 +62,13 @@ class Life:
     def __init__(self, store: Store, *sagas: Saga, prefix: str = "a", now_ms: int = START_MS, **more: Any) -> None:
         self.store = store
         self.now_ms = now_ms
-        self.turner = Turner(store, sagas, now_ms=now_ms, prefix=prefix, **more)
+        self.turner = Coordinator(store, sagas, now_ms=now_ms, prefix=prefix, **more)
         self.saga = sagas[0]
         self.due_ms: int | None = None
         self.turns_more = 0
         self.has_places = True
 
-    def turn(self, *tasks: Task, after_ms: int = 1) -> Turn:
+    def turn(self, *tasks: Task, after_ms: int = 1) -> BatchResult:
         """Take a turn, some time later, and those that follow while something is left of it; give all as one."""
         self.now_ms += after_ms
         turn = self.turner.turn(tasks, self.now_ms)
@@ -77,40 +77,40 @@ class Life:
             try:
                 more = self.turner.turn(left, self.now_ms)
             except StoreFull as full:
-                more = Turn(turn.due_ms, [task.stopped(full) for task in left])
+                more = BatchResult(turn.due_ms, [task.stopped(full) for task in left])
             turn = joined(turn, more)
         self.due_ms = turn.due_ms
         if self.has_places:
             self.turner.departed.update((flight_of(send), self.now_ms) for _, send in turn.sends)
         return turn
 
-    def begin(self, *asked: Any, keys: Sequence[str] = ()) -> Turn:
+    def begin(self, *asked: Any, keys: Sequence[str] = ()) -> BatchResult:
         """Start sagas of the first definition."""
-        return self.turn(Begin(self.turner.form_of(self.saga), asked, keys))
+        return self.turn(StartSagas(self.turner.form_of(self.saga), asked, keys))
 
-    def answer(self, asking: Asking | Send, outcome: Outcome) -> Turn:
+    def answer(self, asking: Outgoing | Send, outcome: Outcome) -> BatchResult:
         """Answer a request."""
         send = asking if isinstance(asking, Send) else asking[1]
         request = send.request
-        return self.turn(Hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))
+        return self.turn(Deliver(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))
 
-    def run(self, saga_id: str) -> Run:
+    def run(self, saga_id: str) -> SagaInstance:
         """Return a saga as its row says it."""
         row = self.store.saga(saga_id)
         assert row is not None
         return self.turner.form_of(self.saga).run_of(row)  # type: ignore[arg-type]  # no row is damaged here
 
 
-def joined(turn: Turn, more: Turn) -> Turn:
+def joined(turn: BatchResult, more: BatchResult) -> BatchResult:
     """Return two turns as one, of which the second carried out what the first had left."""
     done = [reply for reply in turn.replies if not isinstance(reply, Unfinished)]
     mappings: dict[str, Any] = {name: {**getattr(turn, name), **getattr(more, name)} for name in ("ended", "immovable")}
-    lists = set(Turn._fields) - {"due_ms", "replies", *mappings}
+    lists = set(BatchResult._fields) - {"due_ms", "replies", *mappings}
     rest: dict[str, Any] = {name: [*getattr(turn, name), *getattr(more, name)] for name in lists}
     return more._replace(replies=[*done, *more.replies], **mappings, **rest)
 
 
-def names(turn: Turn) -> list[str]:
+def names(turn: BatchResult) -> list[str]:
     """Return what a turn sends, as ``STEP/kind#attempt``."""
     requests = [send.request for _, send in turn.sends]
     return [f"{request.step}/{request.kind.value}#{request.call.attempt}" for request in requests]

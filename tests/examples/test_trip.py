@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import amends
-from amends import Abandoned, Cancel, Compensated, Completed, Done, Refused, Run, run
+from amends import Abandoned, Cancel, Compensated, Completed, Done, Refused, SagaInstance, run
 from amends.testing import Dialogue, do, given, probe, undo
 from examples.trip import Places, Trip, trip
 from tests.house.source import ROOT
@@ -52,7 +52,7 @@ def places(hotel: int = 1, flight: int = 1, car: int = 1) -> dict[str, dict[str,
 
 def travel(
     bank: Bank, offers: dict[str, dict[str, Any]], send: Callable[[str, str], object] | None = None
-) -> tuple[Run, list[str]]:
+) -> tuple[SagaInstance, list[str]]:
     """Run the trip, and return it with the letters that were sent."""
     letters: list[str] = []
     send = send or (lambda _, text: letters.append(text))

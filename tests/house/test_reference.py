@@ -9,7 +9,7 @@ import pytest
 
 from amends.core import definition
 from amends.core.messages import Done, Later, Refused, Unknown, Verb
-from amends.engine.shell import Engine
+from amends.engine.engine import Engine
 from tests.house.source import ROOT
 from tools.reference import named, parameters, told
 

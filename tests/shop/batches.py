@@ -98,7 +98,7 @@ def store_door(folder: Path, opened: ExitStack) -> Door:
         folder: for the files.
         opened: closes them.
     """
-    desk: Any = importlib.import_module("amends.desk")  # it needs packages that the other doors do not
+    desk: Any = importlib.import_module("amends.storefront")  # it needs packages that the other doors do not
     numbers = itertools.count()
 
     def session(*, limits: bool = False) -> Any:

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from amends import Answered, Compensated, Completed, Entities, Refused, Run, Saga, Status, carry_out, start, step
+from amends import Answered, Compensated, Completed, Entities, Refused, Saga, SagaInstance, Status, execute, start, step
 from amends.core.messages import Effect, Request, Send, Unknown
 from amends.core.run import outcome_of
 from amends.shop.checkout import LOGGED_EVENTS, SERVICES
 from amends.shop.inventory import INVENTORY, STOCK_SET, Offer
 from amends.shop.orders import ORDER
-from amends.shop.outside import CHECKOUT_OUTSIDE, CUSTOMER, CUSTOMER_KNOWN, FAILING_OUTSIDE_AT, Outside
+from amends.shop.outside import CHECKOUT_OUTSIDE, CUSTOMER, CUSTOMER_KNOWN, FAILING_OUTSIDE_AT, Providers
 from amends.shop.payments import PAYMENT
 from amends.shop.report import customer_report, product_report
 from amends.shop.shipping import SHIPPING
@@ -30,7 +30,7 @@ class Driver:
         self.heard: asyncio.Queue[Answered] = asyncio.Queue()
         self.calls: set[asyncio.Task[None]] = set()
 
-    async def drive(self, saga_id: str, request: Any) -> Run:
+    async def drive(self, saga_id: str, request: Any) -> SagaInstance:
         """Run a saga until it is final; it may not stop for an operator."""
         self.current, effects = start(self.saga, saga_id, request, now_ms(), self.entities)
         self._send(effects)
@@ -78,10 +78,10 @@ class Driver:
 class OutsideShop:
     """An order system whose PAYMENT and SHIPPING are outside."""
 
-    def __init__(self, outside: Outside) -> None:
+    def __init__(self, outside: Providers) -> None:
         self.outside = outside
         self.entities: dict[str, dict[str, Any]] = {ORDER: {}, INVENTORY: {}, CUSTOMER: {}}
-        self.runs: dict[str, Run] = {}
+        self.runs: dict[str, SagaInstance] = {}
 
     async def process(self, batch: list[Any]) -> dict[str, Any]:
         """Carry out a batch, one order after the other, and report what it named."""
@@ -103,11 +103,11 @@ class OutsideShop:
     def create(self, customer_id: str, credit_limit: int) -> None:
         """Tell PAYMENT, then CUSTOMER."""
         self.outside.set_limit(customer_id, credit_limit)
-        carry_out(self.entities, CUSTOMER_KNOWN, customer_id, None)
+        execute(self.entities, CUSTOMER_KNOWN, customer_id, None)
 
     def add(self, product_id: str, stock: int, price: int) -> None:
         """Set stock and price."""
-        carry_out(self.entities, STOCK_SET, product_id, Offer(stock, price))
+        execute(self.entities, STOCK_SET, product_id, Offer(stock, price))
 
     async def order(self, injected: Mapping[str, int], customer_id: str, product_id: str, quantity: int) -> bool:
         """Place an order and run it to its end, unless it is refused."""
@@ -124,7 +124,9 @@ class OutsideShop:
         self.runs[order_id] = await driver.drive(order_id, purchase)
         return True
 
-    def _report(self, customers: Mapping[str, None], products: Mapping[str, None], runs: list[Run]) -> dict[str, Any]:
+    def _report(
+        self, customers: Mapping[str, None], products: Mapping[str, None], runs: list[SagaInstance]
+    ) -> dict[str, Any]:
         accounts, stocks = self.outside.books.entities[PAYMENT], self.entities[INVENTORY]
         return {
             "customers": {key: customer_report(accounts[key]) for key in customers},
@@ -144,7 +146,7 @@ def injections(batch: list[Any]) -> dict[str, int]:
     return found
 
 
-def order_report(run: Run) -> dict[str, Any]:
+def order_report(run: SagaInstance) -> dict[str, Any]:
     """Return an order's entry, read from its run."""
     _, customer_id, product_id, quantity, total_amount, _ = run.request
     logged = [entry for entry in run.trail if entry.event in LOGGED_EVENTS]
@@ -160,7 +162,7 @@ def order_report(run: Run) -> dict[str, Any]:
     }
 
 
-def log_of(run: Run) -> list[dict[str, Any]]:
+def log_of(run: SagaInstance) -> list[dict[str, Any]]:
     """Return the lines of the saga log that an order leaves."""
     return [
         {

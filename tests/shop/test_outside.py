@@ -39,7 +39,7 @@ from amends.shop.outside import (
     BooksInFile,
     BooksInMemory,
     Fate,
-    Outside,
+    Providers,
     Temper,
 )
 from amends.shop.outside.temper import LATE_MS, SETTLES_MS, TIMEOUT_MS
@@ -76,19 +76,19 @@ def plain(batch: list[Any]) -> list[Any]:
     return [tuple(entry) for entry in batch if is_well_formed(entry) and entry[0] in WITHOUT_QUERIES]
 
 
-def opened(books: Books | None = None, temper: Temper = EVEN, limit: int = 1000) -> Outside:
+def opened(books: Books | None = None, temper: Temper = EVEN, limit: int = 1000) -> Providers:
     """Return services with one account."""
-    outside = Outside(books, temper=temper)
+    outside = Providers(books, temper=temper)
     outside.set_limit("C001", limit)
     return outside
 
 
-def asked(outside: Outside, key: str, attempt: int = 1) -> Awaitable[Done | Refused]:
+def asked(outside: Providers, key: str, attempt: int = 1) -> Awaitable[Done | Refused]:
     """Ask for a part of the order."""
     return outside.ask(ORDER, Call(key, attempt))
 
 
-def say(outside: Outside, *keys: str) -> list[Done | Refused]:
+def say(outside: Providers, *keys: str) -> list[Done | Refused]:
     """Ask one after the other, and return the answers."""
 
     async def all_of_them() -> list[Done | Refused]:
@@ -135,7 +135,7 @@ def test_without_a_temper_orders_go_as_at_home(seed: int) -> None:
     async def compare() -> Counter[str]:
         seen: Counter[str] = Counter()
         for _ in range(40):
-            home, away = Session(), OutsideShop(Outside())
+            home, away = Session(), OutsideShop(Providers())
             for _ in range(rng.randint(1, 3)):
                 draw = crowded_batch if rng.random() < 0.1 else random_batch
                 batch = plain(draw(rng, len(away.runs) + 1))
@@ -190,7 +190,7 @@ def expect_exact(shop: OutsideShop) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_the_services_do_every_saga_ends_and_money_and_stock_are_exact(seed: int) -> None:
     """Answers are lost, effects late and services down, many times; nothing is lost, doubled or left."""
-    shop = OutsideShop(Outside(seed=seed, temper=ROUGH))
+    shop = OutsideShop(Providers(seed=seed, temper=ROUGH))
     at_once(sell(shop, random.Random(f"sell {seed}"), 40))
     expect_exact(shop)
     assert min(shop.outside.seen[fate] for fate in Fate) > 5
@@ -199,7 +199,7 @@ def test_whatever_the_services_do_every_saga_ends_and_money_and_stock_are_exact(
 
 def test_a_payment_that_nobody_answers_is_looked_up_and_given_back() -> None:
     """Services that mostly lose and delay: some payments run out of time after they took effect."""
-    shop = OutsideShop(Outside(temper=Temper(lost=450, late=450)))
+    shop = OutsideShop(Providers(temper=Temper(lost=450, late=450)))
     at_once(sell(shop, random.Random("nobody"), 60))
     expect_exact(shop)
     trails = [[(entry.event, entry.status.value) for entry in run.trail] for run in shop.runs.values()]
@@ -226,7 +226,7 @@ def test_a_saga_goes_the_same_way_twice() -> None:
     """To the millisecond."""
 
     def trails() -> tuple[list[Any], Counter[Fate]]:
-        shop = OutsideShop(Outside(seed=3, temper=ROUGH))
+        shop = OutsideShop(Providers(seed=3, temper=ROUGH))
         at_once(sell(shop, random.Random("twice"), 20))
         return [(key, run.trail, run.reason) for key, run in shop.runs.items()], shop.outside.seen
 
@@ -351,7 +351,7 @@ def test_a_probe_says_what_the_inbox_knows(books: Books) -> None:
 
 def test_undoing_what_nobody_knows_leaves_no_account(books: Books) -> None:
     """An undo without its action, for a customer that has no account, writes the tombstone alone."""
-    outside = Outside(books)
+    outside = Providers(books)
     assert say(outside, GIVE_BACK, PAY) == [Done(), Refused("undone before it came")]
     assert len(books.entities[PAYMENT]) == 0
     assert sorted(books.inbox) == [PAY, GIVE_BACK]
@@ -359,7 +359,7 @@ def test_undoing_what_nobody_knows_leaves_no_account(books: Books) -> None:
 
 def test_what_a_decider_raises_changes_nothing(books: Books) -> None:
     """A payment without an account is an error of the service: its outcome is unknown to the caller."""
-    outside = Outside(books)
+    outside = Providers(books)
     with pytest.raises(TypeError):
         say(outside, PAY)
     assert len(books.inbox) == 0
@@ -466,7 +466,7 @@ def test_books_in_a_file_survive(tmp_path: Path) -> None:
     before = say(opened(first), PAY, SHIP)
     first.close()
     again = BooksInFile(tmp_path / "outside.db")
-    outside = Outside(again)
+    outside = Providers(again)
     assert say(outside, PAY, SHIP) == before == [Done(), Done()]
     assert again.entities[PAYMENT]["C001"] == Account(1000, 300)
     assert again.entities[SHIPPING]["O001"] == 2
@@ -495,7 +495,7 @@ def test_a_kill_takes_nothing_that_was_answered(tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, "-c", DIE, str(path)], check=False, timeout=60)
     assert ran.returncode == -signal.SIGKILL
     books = BooksInFile(path)
-    assert say(Outside(books), PAY) == [Done()]
+    assert say(Providers(books), PAY) == [Done()]
     assert books.entities[PAYMENT]["C001"] == Account(1000, 300)
     books.close()
 
@@ -565,7 +565,7 @@ class OnPaper:
     def __init__(self, books: Paper) -> None:
         entities = {service: dict(rows) for service, rows in books.entities}
         self._kept = BooksInMemory(entities, dict(books.inbox))
-        outside = Outside(self._kept, timers=NoTime())
+        outside = Providers(self._kept, timers=NoTime())
         self.ask, self.look_up = outside.ask, outside.look_up
 
     @property

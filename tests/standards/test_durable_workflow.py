@@ -14,7 +14,7 @@ import pytest
 import amends
 from amends import Call, Compensated, Completed, Done, Refused, Saga, Unknown, external
 from amends.adapters.memory import MemoryStore
-from amends.seeing.story import story
+from amends.views.story import story
 from tests.acceptance.command import amends as command
 from tests.standards.trip import Trip, booking
 

@@ -27,7 +27,7 @@ from amends import (
     external,
 )
 from amends.core.messages import Answered, Decline
-from amends.engine.tasks import Hear
+from amends.engine.tasks import Deliver
 from tests.acceptance.command import ROOT
 from tests.standards.trip import CONFIRMED, HOUR_MS, Trip, book, booking, trip
 
@@ -41,7 +41,7 @@ def undos(sent: Any) -> list[str]:
 
 def canceled(life: Trip) -> Trip:
     """Return it, told to turn back."""
-    life.turn(Hear("a-1", Cancel("changed my mind")))
+    life.turn(Deliver("a-1", Cancel("changed my mind")))
     return life
 
 
@@ -99,7 +99,7 @@ def test_rule_5_at_its_time_limit_a_saga_undoes_and_later_calls_are_refused() ->
     life.say(Done(), "HOTEL_BOOKED/undo", "CAR_BOOKED/undo", "FLIGHT_BOOKED/undo")
     assert isinstance(life.run("a-1").state, Compensated)
     assert "deadline" in life.run("a-1").reason
-    assert isinstance(life.turn(Hear("a-1", Cancel())).replies[0], Decline)
+    assert isinstance(life.turn(Deliver("a-1", Cancel())).replies[0], Decline)
     life.say(Done(), "HOTEL_BOOKED/do")
     assert isinstance(life.run("a-1").state, Compensated)
 
@@ -112,7 +112,7 @@ def test_rule_6_who_has_accepted_is_not_asked_again() -> None:
     for _ in range(10):
         life.turn(after_ms=HOUR_MS // 10)
     assert life.later().sent == []
-    life.turn(Hear("a-1", Answered("FLIGHT_BOOKED", Kind.UNDO, Done())))
+    life.turn(Deliver("a-1", Answered("FLIGHT_BOOKED", Kind.UNDO, Done())))
     assert undos(life.sent) == ["FLIGHT_BOOKED"]
     assert isinstance(life.run("a-1").state, Compensated)
 
@@ -191,7 +191,7 @@ def test_rule_11_a_failure_is_kept_until_somebody_says_that_it_may_be_forgotten(
     assert second.wait() == []
     assert second.run("a-1").outstanding() == ("FLIGHT_BOOKED/undo",)
     assert second.run("a-1").trouble == "window closed"
-    second.turn(Hear("a-1", Abandon("paid by the airline")))
+    second.turn(Deliver("a-1", Abandon("paid by the airline")))
     assert second.run("a-1").state == Abandoned(("FLIGHT_BOOKED/undo",))
 
 
@@ -255,5 +255,5 @@ def test_rule_15_undos_run_in_reverse_each_once_those_behind_it_are_known() -> N
     life.say(Done(), "HOTEL_BOOKED/undo")
     assert undos(life.sent)[-1] == "FLIGHT_BOOKED"
     life.say(Refused("window closed"), "FLIGHT_BOOKED/undo")
-    life.turn(Hear("a-1", Resolve("FLIGHT_BOOKED", Done(), "by hand")))
+    life.turn(Deliver("a-1", Resolve("FLIGHT_BOOKED", Done(), "by hand")))
     assert isinstance(life.run("a-1").state, Compensated)

@@ -8,7 +8,7 @@ from typing import Any
 from amends import Call, Done, Saga, external, local, parallel
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Outcome, Send
-from amends.engine.turn import Turn
+from amends.engine.coordinator import BatchResult
 from tests.engine.world import Life, names
 
 HOUR_MS = 3_600_000
@@ -42,7 +42,7 @@ class Trip(Life):
         self.sent: list[str] = []
         self.asked: dict[str, Send] = {}
 
-    def turn(self, *tasks: Any, after_ms: int = 1) -> Turn:
+    def turn(self, *tasks: Any, after_ms: int = 1) -> BatchResult:
         """Take a turn, and note what it sends."""
         turn = super().turn(*tasks, after_ms=after_ms)
         self.sent += names(turn)

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 
 from amends.core.audit import GENESIS, chain
-from amends.ports import Records
-from amends.stored import FINAL
+from amends.storage.ports import Records
+from amends.storage.rows import FINAL
 from tests.torture.broken import demand
 
 

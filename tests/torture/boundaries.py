@@ -11,14 +11,14 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.store import SqliteStore
-from amends.engine.flights import Asking
-from amends.engine.tasks import Hear
-from amends.engine.turn import Turner
+from amends.engine.coordinator import Coordinator
+from amends.engine.in_flight import Outgoing
+from amends.engine.tasks import Deliver
 from amends.errors import StoreError, StoreUnusable
-from amends.ports import Store
 from amends.shop.inventory import INVENTORY
 from amends.shop.payments import PAYMENT
-from amends.stored import Changes, EntityRow, SagaRow
+from amends.storage.ports import Store
+from amends.storage.rows import Changes, EntityRow, SagaRow
 from tests.torture.broken import BrokenPromise, demand
 from tests.torture.checks import check_rest
 from tests.torture.disk import orders
@@ -69,7 +69,7 @@ class World(Protocol):
 class InMemory:
     """A store in memory. The boundaries are before and after each commit, and before and after each effect outside."""
 
-    def __init__(self, _folder: Path, at_a_time: int = NEVER, make: type[Turner] = Turner) -> None:
+    def __init__(self, _folder: Path, at_a_time: int = NEVER, make: type[Coordinator] = Coordinator) -> None:
         """Build it.
 
         Args:
@@ -225,7 +225,7 @@ class _Outer(Outer):
         self.cancels = 0
         self._cross = cross
 
-    def serve(self, asking: Asking) -> Hear:
+    def serve(self, asking: Outgoing) -> Deliver:
         """Serve a request."""
         self._cross()
         hear = super().serve(asking)

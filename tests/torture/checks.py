@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from amends.auditing.verify import verify
-from amends.ports import Records, Wanted
 from amends.shop.checkout import CHECKOUT
 from amends.shop.inventory import INVENTORY
 from amends.shop.orders import ORDER
@@ -16,7 +15,8 @@ from amends.shop.outside import CHECKOUT_OUTSIDE, Books
 from amends.shop.payments import PAYMENT
 from amends.shop.purchase import Purchase
 from amends.shop.shipping import SHIPPING
-from amends.stored import COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, EntityRow, SagaRow
+from amends.storage.ports import Records, SagaFilter
+from amends.storage.rows import COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, EntityRow, SagaRow
 from tests.torture.audit import told_by
 from tests.torture.broken import demand, some
 from tests.torture.carrier import CANCELED, REFUSED, TAKEN, Carrier
@@ -59,7 +59,7 @@ def check_rest(world: World) -> int:
     Raises:
         BrokenPromise: something does not hold.
     """
-    rows = {row.saga_id: row for row in world.records.listing(Wanted(limit=ALL)) if isinstance(row, SagaRow)}
+    rows = {row.saga_id: row for row in world.records.listing(SagaFilter(limit=ALL)) if isinstance(row, SagaRow)}
     check_sagas(world, rows)
     check_audit(world, rows)
     check_stock(world, rows)

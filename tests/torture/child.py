@@ -21,10 +21,10 @@ from amends.core.messages import Outcome
 from amends.engine.handle import Handle
 from amends.engine.limits import Limits
 from amends.errors import EngineStopped
-from amends.shop.outside import BooksInFile, Outside
+from amends.shop.outside import BooksInFile, Providers
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING
-from amends.stored import FINAL
+from amends.storage.rows import FINAL
 from tests.torture.carrier import Carrier
 from tests.torture.journal import Journal, line_of
 from tests.torture.points import TOLD, Pointed, PointedEngine, PointedStore, Points
@@ -94,7 +94,7 @@ class Child:
         """Live."""
         folder = self._life.folder
         books = BooksInFile(folder / "books.db")
-        outside = Outside(books, seed=self._journal.seed, temper=TEMPER, timers=QuickTimers())
+        outside = Providers(books, seed=self._journal.seed, temper=TEMPER, timers=QuickTimers())
         for name, limit in CUSTOMERS.items():  # PAYMENT first: the order of amends.shop.outside.checkout
             outside.set_limit(name, limit)
         carrier = Carrier(folder / "carrier.txt", self._points.reach)

@@ -19,9 +19,9 @@ from amends import AmendsError, Handle, RequestRefused, Saga
 from amends.adapters.clock import SystemClock
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Outcome
-from amends.engine import shell
+from amends.engine import engine as shell
+from amends.engine.engine import Engine
 from amends.engine.limits import Limits
-from amends.engine.shell import Engine
 from amends.errors import EngineStopped, StoreError, StoreFull, StoreUnusable
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING

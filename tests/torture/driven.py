@@ -15,16 +15,16 @@ from amends import Answered, Cancel, RequestRefused
 from amends.core.audit import GENESIS
 from amends.core.messages import Kind
 from amends.core.run import outcome_of
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.engine.codec import status_of
-from amends.engine.flights import Asking
-from amends.engine.tasks import Begin, Hear, Order, Task
-from amends.engine.turn import Turner
+from amends.engine.coordinator import Coordinator
+from amends.engine.in_flight import Outgoing
+from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas, Task
 from amends.engine.values import storable
-from amends.ports import Store
-from amends.shop.outside import BooksInMemory, Outside
+from amends.shop.outside import BooksInMemory, Providers
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING
+from amends.storage.ports import Store
 from tests.torture.broken import BrokenPromise, demand
 from tests.torture.carrier import TOLD, Carrier
 from tests.torture.checks import World
@@ -76,7 +76,7 @@ class Outer:
 
     def __init__(self, seed: int) -> None:
         self.now_ms = START_MS
-        self.outside = Outside(BooksInMemory(), timers=NoTime())
+        self.outside = Providers(BooksInMemory(), timers=NoTime())
         for name, limit in CUSTOMERS.items():
             self.outside.set_limit(name, limit)
         self.carrier = Carrier(None)
@@ -111,14 +111,14 @@ class Outer:
         if is_new and one.command is RESTOCKED:
             self.restocked[one.entity_id] += one.asked
 
-    def serve(self, asking: Asking) -> Hear:
+    def serve(self, asking: Outgoing) -> Deliver:
         """Let a participant do what it is asked, and give its answer."""
         step, request = asking[0], asking[1].request
         client = {PAYMENT: self.outside, SHIPPING: self.outside, CARRIER: self.carrier}[step.service]
         function = step.function(request.kind)
         assert function is not None, "only what a step has is asked"
         said = storable(outcome_of(at_once(function(client, request.body, request.call)), request), request.step)
-        return Hear(request.saga_id, Answered(request.step, request.kind, said, request.call.attempt))
+        return Deliver(request.saga_id, Answered(request.step, request.kind, said, request.call.attempt))
 
     def world(self, store: Store) -> World:
         """Return everything that is looked at when it is at rest."""
@@ -135,7 +135,9 @@ class Wish(NamedTuple):
 class Process:
     """One process: a turner on a store, until something ends it."""
 
-    def __init__(self, store: Store, outer: Outer, chance: random.Random, make: type[Turner] = Turner) -> None:
+    def __init__(
+        self, store: Store, outer: Outer, chance: random.Random, make: type[Coordinator] = Coordinator
+    ) -> None:
         """Start.
 
         Args:
@@ -150,7 +152,7 @@ class Process:
         self._outer = outer
         self._chance = chance
         self._turner = make(store, SAGAS.values(), COMMANDS, now_ms=outer.now_ms, prefix=f"l{outer.lives}")
-        self._sent: list[Asking] = []
+        self._sent: list[Outgoing] = []
         self._wishes: list[Wish] = []
 
     def work(self, turns: int) -> None:
@@ -187,10 +189,10 @@ class Process:
         for asked in waiting:
             first = asked[0]
             if first.command is not None:
-                task: Task = Order(first.command, first.entity_id, first.asked, [first.key])
+                task: Task = ExecuteCommand(first.command, first.entity_id, first.asked, [first.key])
             else:
                 form = self._turner.form_of(SAGAS[first.kind])
-                task = Begin(form, [one.asked for one in asked], [one.key for one in asked])
+                task = StartSagas(form, [one.asked for one in asked], [one.key for one in asked])
             self._wishes.append(Wish(task, partial(self._answered, asked)))
 
     def _serve(self, count: int, lost: float) -> None:
@@ -207,7 +209,7 @@ class Process:
         for saga_id in self._outer.carrier.untold():
             if self._chance.random() < share:
                 said = Answered("CARRIER_BOOKED", Kind.DO, self._outer.carrier.answer_of(saga_id))
-                self._wishes.append(Wish(Hear(saga_id, said), partial(self._told, saga_id)))
+                self._wishes.append(Wish(Deliver(saga_id, said), partial(self._told, saga_id)))
 
     def _turn(self) -> int | None:
         """Take a turn, and let everybody know what came back."""
@@ -234,20 +236,20 @@ class Process:
             elif isinstance(begun, RequestRefused):
                 self._outer.answer(one, "refused", str(begun))
             else:
-                saga_id = begun.saga_id if isinstance(begun, Run) else begun
+                saga_id = begun.saga_id if isinstance(begun, SagaInstance) else begun
                 self._outer.answer(one, "saga", saga_id)
                 self._cancel(saga_id)
 
     def _cancel(self, saga_id: str) -> None:
         if self._chance.random() < self._outer.cancels:
-            self._wishes.append(Wish(Hear(saga_id, Cancel("changed my mind")), self._canceled))
+            self._wishes.append(Wish(Deliver(saga_id, Cancel("changed my mind")), self._canceled))
 
     def _canceled(self, reply: Any) -> None:
-        if isinstance(reply, Run):
+        if isinstance(reply, SagaInstance):
             self._outer.canceled.add(reply.saga_id)
 
     def _told(self, saga_id: str, reply: Any) -> None:
-        demand(isinstance(reply, Run), f"the answer to parcel {saga_id} was refused: {reply}")
+        demand(isinstance(reply, SagaInstance), f"the answer to parcel {saga_id} was refused: {reply}")
         self._outer.heard.add(f"{saga_id}/CARRIER_BOOKED/do")
         if TOLD not in self._outer.carrier.book_of[saga_id]:
             self._outer.carrier.book_of[saga_id].append(TOLD)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from amends.core.messages import Answered, Kind, Refused, TimedOut
-from amends.core.step import Run
-from amends.engine import turn
-from amends.engine.flights import Asking, Flights
-from amends.engine.turn import Turner
-from amends.stored import Changes
+from amends.core.step import SagaInstance
+from amends.engine import coordinator as turn
+from amends.engine.coordinator import Coordinator
+from amends.engine.in_flight import InFlight, Outgoing
+from amends.storage.rows import Changes
 from tests.torture import boundaries, kill, power
 from tests.torture.boundaries import InMemory
 from tests.torture.broken import BrokenPromise, demand
@@ -77,14 +77,14 @@ STORES: Final = (NeverSynced, SyncedAtCheckpoints, WithoutKeys, WithoutEntities,
 # Found by crashes at boundaries ---------------------------------------------------------------------------------------
 
 
-class SendsFirst(Turner):
+class SendsFirst(Coordinator):
     """Asks participants what it has not committed yet.
 
     Attributes:
         serve: how they are asked.
     """
 
-    serve: Callable[[Asking], object]
+    serve: Callable[[Outgoing], object]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -156,14 +156,14 @@ def written_behind(life: Life, journal: Journal, pipe: int) -> None:
     asyncio.run(ChildOfWrittenBehind(life, journal, pipe).live())
 
 
-class SilenceIsNo(Flights):
+class SilenceIsNo(InFlight):
     """A probe whose time came while a process before this one was there, and that nobody answered, found nothing."""
 
-    def settling(self, run: Run) -> Run:
+    def settling(self, run: SagaInstance) -> SagaInstance:
         """Hold no probe back, so that it counts as lost."""
         return run
 
-    def lost(self, run: Run) -> list[Any]:
+    def lost(self, run: SagaInstance) -> list[Any]:
         """Take what is lost of probes for a no."""
         return [_refused(said) if said.kind is Kind.PROBE else said for said in super().lost(run)]
 

@@ -16,9 +16,9 @@ import apsw
 
 from amends.adapters.sqlite.queries import QUERIES
 from amends.adapters.sqlite.store import SqliteStore
-from amends.engine.shell import Engine, Waiting
-from amends.engine.turn import Turn
-from amends.stored import Changes
+from amends.engine.coordinator import BatchResult
+from amends.engine.engine import Engine, QueuedTask
+from amends.storage.rows import Changes
 
 STATEMENTS: Final = (
     "begin",
@@ -141,13 +141,13 @@ class PointedEngine(Engine):
 
     points: Points
 
-    def _give_back(self, batch: Any, turn: Turn) -> None:
+    def _give_back(self, batch: Any, turn: BatchResult) -> None:
         if turn.sends:
             self.points.reach("committed, not sent")
         super()._give_back(batch, turn)
         self.points.reach("sent and told")
 
-    def _put(self, waiting: Waiting) -> None:
+    def _put(self, waiting: QueuedTask) -> None:
         if waiting.reply is None:
             self.points.reach("an answer is in hand")
         super()._put(waiting)

@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 import apsw
 
 from amends.adapters.sqlite.store import SqliteStore
-from amends.engine.turn import Turner
+from amends.engine.coordinator import Coordinator
 from amends.errors import StoreError, StoreUnusable
-from amends.stored import Changes
+from amends.storage.rows import Changes
 from tests.torture.broken import BrokenPromise, demand
 from tests.torture.checks import check_rest
 from tests.torture.disks import QuietDisk
@@ -77,7 +77,9 @@ class Machine:
         cuts: how often it did; likewise `opening`, `unsure` and `survived`, see `Cuts`.
     """
 
-    def __init__(self, folder: Path, seed: int, open_store: Open = Watched, make: type[Turner] = Turner) -> None:
+    def __init__(
+        self, folder: Path, seed: int, open_store: Open = Watched, make: type[Coordinator] = Coordinator
+    ) -> None:
         """Build it.
 
         Args:
@@ -147,7 +149,9 @@ class Machine:
         demand(found == "ok", f"integrity_check: {found}")
 
 
-def run(folder: Path, seed: int, cuts: int, say: Say, open_store: Open = Watched, make: type[Turner] = Turner) -> Cuts:
+def run(
+    folder: Path, seed: int, cuts: int, say: Say, open_store: Open = Watched, make: type[Coordinator] = Coordinator
+) -> Cuts:
     """Cut the power so often, on one disk after the other.
 
     Raises:

@@ -14,10 +14,10 @@ from amends import Completed, Done, EngineStopped, StoreFull
 from amends.adapters.clock import SystemClock
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Call
+from amends.engine.engine import Engine
 from amends.engine.limits import Limits
-from amends.engine.shell import Engine
 from amends.errors import StoreFailed
-from amends.stored import Changes
+from amends.storage.rows import Changes
 from tests.engine.world import Buy, hold, let_go, nothing
 
 PATIENCE_S = 20.0

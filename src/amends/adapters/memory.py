@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from amends.errors import StoreConflict
-from amends.ports import Wanted
-from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
+from amends.storage.ports import SagaFilter
+from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
 
 DURABILITY: Final = "none: in memory"
 
@@ -40,7 +40,7 @@ class MemoryStore:
         """One entity; ``None`` when there is none."""
         return self._entities.get((service, entity_id))
 
-    def listing(self, wanted: Wanted) -> Iterator[SagaRow]:
+    def listing(self, wanted: SagaFilter) -> Iterator[SagaRow]:
         """The sagas that are wanted, the one that started last first."""
         found = (row for row in reversed(self._sagas.values()) if _is_wanted(row, wanted))
         return iter(list(islice(found, wanted.limit)))
@@ -98,14 +98,14 @@ class MemoryStore:
         return [self._shapes[key] for key in sorted(self._shapes)]
 
     def entities(self, service: str, first: str = "") -> Iterator[EntityRow]:
-        """The entities of a service, those that no longer exist among them; see `amends.ports.Store.entities`."""
+        """The entities of a service, those that ended among them; see `amends.storage.ports.Store.entities`."""
         found = sorted(name for name in self._entities if name[0] == service and name[1] >= first)
         return (self._entities[name] for name in found)
 
     def due(
         self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
     ) -> list[tuple[int, str]]:
-        """Which sagas move by themselves next, as (due time, saga id); see `amends.ports.Store.due`."""
+        """Which sagas move by themselves next, as (due time, saga id); see `amends.storage.ports.Store.due`."""
         waiting = (self._waiting.get(definition, {}) for definition in set(definitions))
         found = ((due_ms, saga_id) for ids in waiting for saga_id, due_ms in ids.items() if due_ms <= until_ms)
         return heapq.nsmallest(limit, (entry for entry in found if entry > after))
@@ -196,7 +196,7 @@ def _entity_name(row: EntityRow) -> tuple[str, str]:
     return row.service, row.entity_id
 
 
-def _is_wanted(row: SagaRow, wanted: Wanted) -> bool:
+def _is_wanted(row: SagaRow, wanted: SagaFilter) -> bool:
     return (
         (not wanted.statuses or row.status in wanted.statuses)
         and (not wanted.definition or row.definition.startswith(f"{wanted.definition}/"))

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from amends.auditing.findings import Finding
 from amends.core.audit import GENESIS, HEAD_BYTES, chain
 from amends.errors import UnusableInput
-from amends.stored import Block, Head
+from amends.storage.rows import Block, Head
 
 HEX_DIGITS: Final = 2 * HEAD_BYTES
 WRITTEN: Final = re.compile(rf"(?:(\d{{1,18}}):)?([0-9a-f]{{{HEX_DIGITS}}})")

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from amends.auditing.told import STARTED, Told
+from amends.auditing.told import STARTED, RecordedSaga
 from amends.engine.codec import Body, body_of_row
 from amends.engine.recorded import Stand, owed_in
-from amends.stored import SagaRow, Unreadable
+from amends.storage.rows import SagaRow, Unreadable
 
 UNDONE: Final = " undone"
 NO_ROW: Final = "it has records, and no row"
@@ -17,7 +17,7 @@ NO_RECORDS: Final = "it has a row, and no records"
 NAMES: Final = ("status", "number of its last record", "version", "start", "last change", "is over")
 
 
-def fault_of(row: SagaRow | Unreadable | None, told: Told | None) -> str:
+def fault_of(row: SagaRow | Unreadable | None, told: RecordedSaga | None) -> str:
     """What is wrong with a saga, in words; empty when nothing is.
 
     Args:
@@ -37,7 +37,7 @@ def fault_of(row: SagaRow | Unreadable | None, told: Told | None) -> str:
     return "; ".join(_differences(row, body, told))
 
 
-def _differences(row: SagaRow, body: Body, told: Told) -> Iterator[str]:
+def _differences(row: SagaRow, body: Body, told: RecordedSaga) -> Iterator[str]:
     stand = told.stand
     is_over = bool(stand.end) and not owed_in(stand.trail)
     there = (row.status, body.number, row.version, row.started_ms, row.changed_ms, row.due_ms is None)

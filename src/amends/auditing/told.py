@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 from amends.auditing.findings import Finding
 from amends.engine.recorded import ARCHIVED, START, Recorded, Stand
-from amends.stored import Block
+from amends.storage.rows import Block
 
 STARTED: Final = "started "
 
 
-class Told(NamedTuple):
+class RecordedSaga(NamedTuple):
     """What the records tell of a saga.
 
     Attributes:
@@ -48,8 +48,8 @@ class Tale:
     """
 
     def __init__(self) -> None:
-        self.sagas: dict[str, Told] = {}
-        self.archived: dict[str, Told] = {}
+        self.sagas: dict[str, RecordedSaga] = {}
+        self.archived: dict[str, RecordedSaga] = {}
         self.entities: dict[str, None] = {}
         self.records = 0
         self._definitions: dict[str, str] = {}
@@ -90,14 +90,14 @@ class Tale:
         """(definition, status) to how many sagas."""
         return Counter((told.definition, told.stand.status) for told in self.sagas.values())
 
-    def _after(self, before: Told | None, record: Recorded, block: int) -> Told:
+    def _after(self, before: RecordedSaga | None, record: Recorded, block: int) -> RecordedSaga:
         at_ms, cause = record.at_ms, record.cause
         if before is None:
             definition = self._definition_of(cause)
             stand = START.after(record.changes)
-            return Told(stand, record.number, 1, block, at_ms, at_ms, definition, hash(cause))
+            return RecordedSaga(stand, record.number, 1, block, at_ms, at_ms, definition, hash(cause))
         stand, _, version, last, started_ms, _, definition, first = before
-        return Told(
+        return RecordedSaga(
             stand.after(record.changes), record.number, version + (last != block), block, started_ms, at_ms,
             definition, first,
         )  # fmt: skip
@@ -110,6 +110,6 @@ class Tale:
         return self._definitions.setdefault(definition, definition)
 
 
-def _out_of_order(record: Recorded, before: Told | None, block: int) -> Finding:
+def _out_of_order(record: Recorded, before: RecordedSaga | None, block: int) -> Finding:
     after = f"record {before.number}" if before else "nothing"
     return Finding(f"saga {record.subject}", f"after {after} comes record {record.number}, in block {block}")

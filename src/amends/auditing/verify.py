@@ -14,8 +14,8 @@ from amends.auditing.rows import NO_ROW, fault_of
 from amends.auditing.told import Tale
 from amends.engine.recorded import lines_of, readable_of, records_of
 from amends.errors import StoreError
-from amends.ports import Records, Wanted
-from amends.stored import Block, Head, SagaRow, Unreadable
+from amends.storage.ports import Records, SagaFilter
+from amends.storage.rows import Block, Head, SagaRow, Unreadable
 
 ALL: Final = 2**62
 ROUNDS: Final = 20  # in which a saga that an engine is just working at is looked at again
@@ -24,7 +24,7 @@ REPORT_EVERY: Final = 64  # blocks, or rows
 KINDS: Final = {"saga", "entity", "key", "shape", "block"}
 
 
-class Progress(NamedTuple):
+class VerificationProgress(NamedTuple):
     """How far a verification is.
 
     Attributes:
@@ -59,10 +59,10 @@ class Verdict(NamedTuple):
     findings: Findings
     head: Head
     is_whole: bool
-    reached: Progress
+    reached: VerificationProgress
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[VerificationProgress], None]
 
 
 def verify(
@@ -147,7 +147,7 @@ class Verification:
         """
         left = dict(self._tale.archived)
         for archive in archives:
-            for row in archive.listing(Wanted(limit=ALL)):
+            for row in archive.listing(SagaFilter(limit=ALL)):
                 name = _name_of(row)
                 left.pop(name, None)
                 if fault := fault_of(row, self._tale.archived.get(name) or self._tale.sagas.get(name)):
@@ -194,7 +194,7 @@ class Verification:
         """Compare each saga's row with its records; what does not agree is looked at again, as an engine may run."""
         known, doubtful = len(self._tale.sagas), dict[str, None]()
         met = 0
-        for row in self._records.listing(Wanted(limit=ALL)):
+        for row in self._records.listing(SagaFilter(limit=ALL)):
             name = _name_of(row)
             told = self._tale.sagas.get(name)
             met += told is not None
@@ -242,8 +242,8 @@ class Verification:
                 words = f"{key[0]} {key[1]} is {counts.get(key, 0)}, the records tell {told[key]}"
                 self.findings.add("counts", words)
 
-    def _reached(self) -> Progress:
-        return Progress(
+    def _reached(self) -> VerificationProgress:
+        return VerificationProgress(
             self._blocks, max(self._of_blocks, self._blocks), self._tale.records, self._rows,
             len(self._tale.sagas), time.monotonic() - self._begun, self._records_s,
         )  # fmt: skip

@@ -11,11 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from amends.checking.adapters import adapter
-from amends.checking.answer import Answer, CheckCut, CheckFailed, CheckShowsTooLittle
-from amends.checking.explore import Counterexample, Found, Progress, explore
+from amends.checking.answer import CheckCut, CheckFailed, CheckResult, CheckShowsTooLittle
+from amends.checking.explore import Counterexample, Exploration, ExplorationProgress, explore
 from amends.checking.models import (
     Model,
-    Reply,
+    SystemReply,
     answers_later,
     declines,
     forgets_keys,
@@ -38,18 +38,18 @@ _LAZY: Final = {  # they need the engine, and it needs a package
     "simulate": "amends.checking.simulator.api",
 }
 __all__ = [
-    "Answer",
     "CheckCut",
     "CheckFailed",
+    "CheckResult",
     "CheckShowsTooLittle",
     "Counterexample",
-    "Found",
+    "Exploration",
+    "ExplorationProgress",
     "Model",
-    "Progress",
-    "Reply",
     "Scenario",
     "Simulated",
     "SimulationFailed",
+    "SystemReply",
     "Under",
     "adapter",
     "answers_later",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from amends.checking.blame import name_of, what_was_raised
 from amends.checking.clients import books_before_each_call
 from amends.checking.keys import without_remembered
-from amends.checking.models import Books, Model, Reply
+from amends.checking.models import Books, Model, SystemReply
 from amends.checking.values import frozen
 from amends.checking.world import short
 from amends.core.definition import Step
@@ -75,7 +75,7 @@ class _Acting:
     view: Callable[[Books], Any] | None
     later: Answers | None
 
-    def replies(self, books: Books, request: Request, step: Step) -> Iterator[Reply]:
+    def replies(self, books: Books, request: Request, step: Step) -> Iterator[SystemReply]:
         """Everything that may come of a request."""
         for client in self.clients:
             for reply in _at_each_attempt(client, books, request, step):
@@ -86,7 +86,7 @@ class _Acting:
                 else:
                     yield reply
 
-    def _postponed(self, client: Client, reply: Reply, request: Request, step: Step) -> Iterator[Reply]:
+    def _postponed(self, client: Client, reply: SystemReply, request: Request, step: Step) -> Iterator[SystemReply]:
         if self.later is None:
             yield reply._replace(later=_found(client, reply.books, request, step))
             return
@@ -109,7 +109,7 @@ class _Acting:
         return frozen(self.view(books)) if self.view else without_remembered(books)
 
 
-def _at_each_attempt(client: Client, books: Books, request: Request, step: Step) -> Iterator[Reply]:
+def _at_each_attempt(client: Client, books: Books, request: Request, step: Step) -> Iterator[SystemReply]:
     """What a client comes to at the first attempt; and at a later one, where the function does something else then."""
     yield from _acted(client, books, request, step)
     first = _last(client, books, request, step)
@@ -126,11 +126,11 @@ def _at(request: Request, attempt: int) -> Request:
     return replace(request, call=replace(request.call, attempt=attempt))
 
 
-def _same(one: Reply, other: Reply) -> bool:
+def _same(one: SystemReply, other: SystemReply) -> bool:
     return frozen(one[:2]) == frozen(other[:2])
 
 
-def _acted(client: Client, books: Books, request: Request, step: Step) -> Iterator[Reply]:
+def _acted(client: Client, books: Books, request: Request, step: Step) -> Iterator[SystemReply]:
     """What one client comes to: as the function ends, and cut off between any two of its calls."""
     acting, function = client(books), step.function(request.kind)
     assert function is not None, "only what a step has is asked"
@@ -138,14 +138,14 @@ def _acted(client: Client, books: Books, request: Request, step: Step) -> Iterat
         outcome, raised = _called(function, acting, request)
     after, name = acting.books, name_of(function)
     said = f"raised {raised}" if raised else f"answers {short(outcome)}"
-    yield Reply(after, outcome, f"{name}() {said}", raised=raised)
+    yield SystemReply(after, outcome, f"{name}() {said}", raised=raised)
     ends = (frozen(books), frozen(after))
     for key, between in {frozen(each): each for each in passed}.items():
         if key not in ends:
-            yield Reply(between, None, f"{name}() is cut off between two of its calls", is_fault=True)
+            yield SystemReply(between, None, f"{name}() is cut off between two of its calls", is_fault=True)
 
 
-def _last(client: Client, books: Books, request: Request, step: Step) -> Reply:
+def _last(client: Client, books: Books, request: Request, step: Step) -> SystemReply:
     return next(_acted(client, books, request, step))
 
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from amends.checking.blame import name_of
-from amends.checking.explore import Counterexample, Found, counterexample
-from amends.checking.ran import Asked
+from amends.checking.explore import Counterexample, Exploration, counterexample
+from amends.checking.ran import DeciderCall
 from amends.checking.suspects import is_suspect
 from amends.checking.values import same, told
 from amends.checking.world import Broken, World
@@ -36,7 +36,7 @@ class Afresh(NamedTuple):
     not_asked: Mapping[str, str]
 
 
-def ask_afresh(asked: list[Asked]) -> Afresh:
+def ask_afresh(asked: list[DeciderCall]) -> Afresh:
     """Ask again for everything that was asked here, once."""
     not_asked: dict[str, str] = {}
     suspects = [each for each in asked if is_suspect(each.function, each.given)]
@@ -54,7 +54,7 @@ def ask_afresh(asked: list[Asked]) -> Afresh:
     return Afresh(None, not_asked)
 
 
-def _pickled(each: Asked, not_asked: dict[str, str]) -> bytes | None:
+def _pickled(each: DeciderCall, not_asked: dict[str, str]) -> bytes | None:
     try:
         return pickle.dumps((each.function, each.given))
     except Exception:  # noqa: BLE001 - a function inside another, a value that cannot be sent
@@ -87,14 +87,14 @@ def _said(calls: list[bytes], files: Mapping[str, str], not_asked: dict[str, str
             yield False, f"{type(error).__name__}: {error}"
 
 
-def _files(asked: list[Asked]) -> dict[str, str]:
+def _files(asked: list[DeciderCall]) -> dict[str, str]:
     """The files of the functions' modules: one that a command loaded from a path is found by its name nowhere."""
     homes = dict.fromkeys(each.function.__module__ for each in asked)
     files = ((name, getattr(sys.modules.get(name), "__file__", None)) for name in homes)
     return {name: file for name, file in files if file}
 
 
-def asked_afresh(found: Found) -> Found:
+def asked_afresh(found: Exploration) -> Exploration:
     """What was found, and, where all of it held, whether every function answers the same in a new process."""
     if not found.held:
         return found
@@ -103,7 +103,7 @@ def asked_afresh(found: Found) -> Found:
     return replace(found, counterexample=shown, not_asked_afresh=not_asked)
 
 
-def _shown(found: Found, broken: Broken) -> Counterexample:
+def _shown(found: Exploration, broken: Broken) -> Counterexample:
     """The way to where the function is asked first."""
     first = found.moves.stage.first(found.faults)
     ways: list[tuple[World, tuple[int, ...]]] = [(first, ())]

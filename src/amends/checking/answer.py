@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from amends.checking.bound import bound_of
-from amends.checking.explore import Counterexample, Found
+from amends.checking.explore import Counterexample, Exploration
 from amends.checking.picture import draw_bound, draw_counterexample
 from amends.checking.showing import missing
 from amends.checking.signs import UNICODE, WIDTH, Line, Signs, plain
@@ -19,7 +19,7 @@ Verdict = Literal["holds", "counterexample", "cut", "shows too little"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class CheckResult:
     """The answer about one scenario; as text, it is the picture that people see.
 
     Attributes:
@@ -30,7 +30,7 @@ class Answer:
 
     name: str
     scenario: Scenario
-    found: Found
+    found: Exploration
 
     @property
     def verdict(self) -> Verdict:
@@ -90,7 +90,7 @@ class CheckFailed(AmendsError, AssertionError):
         answer: with the counterexample.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: CheckResult) -> None:
         super().__init__(answer)
         self.answer = answer
 

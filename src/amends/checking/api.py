@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from amends.checking.afresh import asked_afresh
-from amends.checking.answer import Answer, CheckCut, CheckFailed, CheckShowsTooLittle
-from amends.checking.explore import STATES_MAX, Found, Progress, explore
+from amends.checking.answer import CheckCut, CheckFailed, CheckResult, CheckShowsTooLittle
+from amends.checking.explore import STATES_MAX, Exploration, ExplorationProgress, explore
 from amends.checking.models import Model
 from amends.checking.token import REPLAY, follow, read_token
 from amends.checking.usable import refuse_unusable
@@ -31,7 +31,7 @@ def check(
     name: str = "",
     replay: str = "",
     operators: bool | None = None,
-) -> Answer:
+) -> CheckResult:
     """Look at everything that can happen to a saga within a bound, and raise when something is not put back.
 
     Args:
@@ -67,7 +67,7 @@ def check(
         bound = default_faults(scenario) if faults is None else faults
         explored = explore(scenario, faults=bound, max_states=max_states, timeout_s=timeout_s, trip=RoundTrip)
         found = asked_afresh(explored)
-    answer = Answer(name, scenario, found)
+    answer = CheckResult(name, scenario, found)
     if answer.verdict == "counterexample":
         raise CheckFailed(answer)
     if answer.verdict == "cut":
@@ -103,7 +103,7 @@ def scenario_of(
     return Scenario(what, given or {}, requests or (), models or {}, never)
 
 
-def replayed(scenario: Scenario, text: str) -> Found | None:
+def replayed(scenario: Scenario, text: str) -> Exploration | None:
     """What the way of a token finds; ``None`` when nothing is broken at its end any more.
 
     Raises:
@@ -114,10 +114,10 @@ def replayed(scenario: Scenario, text: str) -> Found | None:
     if shown is None:
         return None
     length = len(token.moves)
-    return Found(moves, token.faults, Progress(length + 1, 0, length, 0.0), False, REPLAY, shown)
+    return Exploration(moves, token.faults, ExplorationProgress(length + 1, 0, length, 0.0), False, REPLAY, shown)
 
 
-def _replayed(scenario: Scenario, text: str) -> Found | None:
+def _replayed(scenario: Scenario, text: str) -> Exploration | None:
     try:
         return replayed(scenario, text)
     except UnusableInput:

@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Final
 
 from amends.checking.differences import in_words
-from amends.checking.explore import Found
+from amends.checking.explore import Exploration
 from amends.checking.showing import did_not_run, reaches
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.core.definition import Step
 from amends.core.state import Compensated, Completed
 
@@ -25,7 +25,7 @@ OPERATORS: Final = "operators' verbs"
 NOTHING_NOT_VARIED: Final = "nothing that a decider could read: clock, chance, attempt, hash seed and globals were"
 
 
-def bound_of(found: Found) -> tuple[tuple[str, str], ...]:
+def bound_of(found: Exploration) -> tuple[tuple[str, str], ...]:
     """The lines that a green answer has: what each is about, and its text."""
     stage = found.moves.stage
     return (
@@ -38,13 +38,13 @@ def bound_of(found: Found) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _not_covered(stage: Stage) -> Iterator[str]:
+def _not_covered(stage: WorldLayout) -> Iterator[str]:
     yield from NOT_COVERED
     if not stage.scenario.operators:
         yield OPERATORS
 
 
-def _not_varied(found: Found, stage: Stage) -> Iterator[str]:
+def _not_varied(found: Exploration, stage: WorldLayout) -> Iterator[str]:
     """What was the same at both calls of a function, though it may be another one in production."""
     if found.not_asked_afresh is None:
         yield "hash seed and globals"
@@ -59,7 +59,7 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}".replace(",", " ")
 
 
-def _explored(found: Found, stage: Stage) -> str:
+def _explored(found: Exploration, stage: WorldLayout) -> str:
     progress = found.progress
     sagas, steps = counted(len(stage.ids), "saga"), counted(len(stage.steps), "step")
     size = f"{sagas} of {steps}, from {_entities(stage)}, at most {counted(found.faults, 'fault')}"
@@ -68,19 +68,19 @@ def _explored(found: Found, stage: Stage) -> str:
     return "; ".join([f"{size}: {met}, {how}", *(_one_sided(stage) if found.exhausted else ())])
 
 
-def _one_sided(stage: Stage) -> Iterator[str]:
+def _one_sided(stage: WorldLayout) -> Iterator[str]:
     """What no saga ever did: a scenario in which nothing completes, or nothing is undone, shows little."""
     for end, words in ((Completed, "completed"), (Compensated, "was compensated")):
         if not reaches(stage, end):
             yield f"NO SAGA EVER {words.upper()}"
 
 
-def _entities(stage: Stage) -> str:
+def _entities(stage: WorldLayout) -> str:
     count = sum(len(owned) for owned in stage.scenario.given.values())
     return f"{count} {'entity' if count == 1 else 'entities'}"
 
 
-def _on_purpose(stage: Stage) -> Iterator[str]:
+def _on_purpose(stage: WorldLayout) -> Iterator[str]:
     for each in stage.steps:
         if each.leaves:
             left = dict.fromkeys(_left_by(stage, each))
@@ -91,7 +91,7 @@ def _on_purpose(stage: Stage) -> Iterator[str]:
             yield f"{each.event} may happen more than once"
 
 
-def _left_by(stage: Stage, each: Step) -> Iterator[str]:
+def _left_by(stage: WorldLayout, each: Step) -> Iterator[str]:
     assert each.leaves is not None, "asked of a step that leaves something"
     for saga, request in enumerate(stage.requests):
         if cell := stage.cell_of.get((saga, each.event)):
@@ -99,5 +99,5 @@ def _left_by(stage: Stage, each: Step) -> Iterator[str]:
                 yield f"{'/'.join(cell)} {in_words(each.leaves(None, request))}"
 
 
-def _models(stage: Stage) -> Iterator[str]:
+def _models(stage: WorldLayout) -> Iterator[str]:
     return (f"{service} {model.name}" for service, model in stage.models.items())

@@ -12,7 +12,7 @@ from amends.errors import UnusableInput
 from amends.scenario import Given, Scenario, Under
 
 
-class Started(NamedTuple):
+class RunningSaga(NamedTuple):
     """A saga that runs.
 
     Attributes:
@@ -26,7 +26,7 @@ class Started(NamedTuple):
     request: Any
 
 
-def cast_of(scenario: Scenario) -> tuple[Started, ...]:
+def cast_of(scenario: Scenario) -> tuple[RunningSaga, ...]:
     """Everything that runs: a saga for each request, or for what each client asks; and each command, as one step alone.
 
     Raises:
@@ -35,7 +35,7 @@ def cast_of(scenario: Scenario) -> tuple[Started, ...]:
     requests = scenario.requests or (_prepared(scenario) if scenario.saga.prepare else [])
     ids = tuple(scenario.ids) or tuple(f"s{number}" for number in range(1, len(requests) + 1))
     named = [each if isinstance(each, Under) else Under(scenario.saga, each) for each in requests]
-    sagas = [Started(name, each.saga, each.request) for name, each in zip(ids, named, strict=True)]
+    sagas = [RunningSaga(name, each.saga, each.request) for name, each in zip(ids, named, strict=True)]
     return (*sagas, *_commands(scenario))
 
 
@@ -74,9 +74,9 @@ def _prepared(scenario: Scenario) -> list[Any]:
     return built
 
 
-def _commands(scenario: Scenario) -> Iterator[Started]:
+def _commands(scenario: Scenario) -> Iterator[RunningSaga]:
     for number, (command, entity_id, body) in enumerate(scenario.commands, start=1):
-        yield Started(f"c{number}", _alone(command, entity_id, type(body)), body)
+        yield RunningSaga(f"c{number}", _alone(command, entity_id, type(body)), body)
 
 
 def _alone(command: Command, entity_id: str, body: type) -> Saga:

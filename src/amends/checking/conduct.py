@@ -36,14 +36,14 @@ from amends.core.state import (
     underway,
     word_for,
 )
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.core.waiting import HOUR_MS, milliseconds
 
 UNDER_WAY: Final = (Status.SENT, Status.RESENT)
 DOUBTFUL: Final = (Status.RESENT, Status.UNKNOWN, Status.PROBING)
 
 
-class Turn(NamedTuple):
+class CoordinatorStep(NamedTuple):
     """One step that the coordinator took.
 
     Attributes:
@@ -56,10 +56,10 @@ class Turn(NamedTuple):
         now: where it is on its way then.
     """
 
-    before: Run
+    before: SagaInstance
     said: Input
     now_ms: int
-    after: Run
+    after: SagaInstance
     sends: tuple[Send, ...]
     was: Underway | None
     now: Underway | None
@@ -75,19 +75,21 @@ class Turn(NamedTuple):
         return isinstance(self.said, Answered) and isinstance(self.said.outcome, Refused)
 
 
-def misconduct(before: Run, said: Input, now_ms: int, after: Run, effects: tuple[Effect, ...]) -> Broken | None:
+def misconduct(
+    before: SagaInstance, said: Input, now_ms: int, after: SagaInstance, effects: tuple[Effect, ...]
+) -> Broken | None:
     """The first rule that a step of the coordinator breaks."""
     sends = tuple(effect for effect in effects if isinstance(effect, Send))
-    turn = Turn(before, said, now_ms, after, sends, underway(before.state), underway(after.state))
+    turn = CoordinatorStep(before, said, now_ms, after, sends, underway(before.state), underway(after.state))
     return next((broken for rule in RULES for broken in rule(turn)), None)
 
 
-def _final_is_final(turn: Turn) -> Iterator[Broken]:
+def _final_is_final(turn: CoordinatorStep) -> Iterator[Broken]:
     if turn.was is None and (turn.after.state != turn.before.state or turn.sends):
         yield Broken("final is final", f"{turn.before.saga_id} had ended and went on")
 
 
-def _stays_on_its_way_back(turn: Turn) -> Iterator[Broken]:
+def _stays_on_its_way_back(turn: CoordinatorStep) -> Iterator[Broken]:
     name = turn.before.saga_id
     if isinstance(turn.was, Backward) and isinstance(turn.now, Forward):
         yield Broken("a saga that goes back stays on its way back", f"{name} went forward again")
@@ -101,7 +103,7 @@ def _stays_on_its_way_back(turn: Turn) -> Iterator[Broken]:
         yield Broken("nothing ends going back", f"{name} went back, and {word_for(turn.said)} ended that")
 
 
-def _only_forward_from_the_pivot(turn: Turn) -> Iterator[Broken]:
+def _only_forward_from_the_pivot(turn: CoordinatorStep) -> Iterator[Broken]:
     name, was, pivot = turn.before.saga_id, turn.was, turn.saga.pivot
     if isinstance(was, Forward) and isinstance(turn.now, Backward | None):
         may_have_happened = was.group > pivot or (was.group == pivot and not turn.is_refusal)
@@ -113,12 +115,12 @@ def _only_forward_from_the_pivot(turn: Turn) -> Iterator[Broken]:
             yield Broken("from the pivot on only forward", f"{name} asked to undo {event}, which has no undo")
 
 
-def _is_told_so(turn: Turn) -> bool:
+def _is_told_so(turn: CoordinatorStep) -> bool:
     """Whether an operator says that the pivot did not happen."""
     return isinstance(turn.said, Resolve) and isinstance(turn.said.outcome, Refused)
 
 
-def _doubt_stays(turn: Turn) -> Iterator[Broken]:
+def _doubt_stays(turn: CoordinatorStep) -> Iterator[Broken]:
     """A refusal that follows an unknown attempt proves nothing, unless the participant remembers refusals."""
     said, was, now = turn.said, turn.was, turn.now
     if was is None or was.group > turn.saga.pivot or not (turn.is_refusal and isinstance(said, Answered)):
@@ -132,7 +134,7 @@ def _doubt_stays(turn: Turn) -> Iterator[Broken]:
             yield Broken("a refusal after an unknown attempt proves nothing", text)
 
 
-def _key_stays(turn: Turn) -> Iterator[Broken]:
+def _key_stays(turn: CoordinatorStep) -> Iterator[Broken]:
     for send in turn.sends:
         request = send.request
         key = f"{turn.before.saga_id}/{request.step}/{'undo' if request.kind is Kind.UNDO else 'do'}"
@@ -141,7 +143,7 @@ def _key_stays(turn: Turn) -> Iterator[Broken]:
             yield Broken("the key is the same at every attempt", text)
 
 
-def _group_is_undone_together(turn: Turn) -> Iterator[Broken]:
+def _group_is_undone_together(turn: CoordinatorStep) -> Iterator[Broken]:
     if isinstance(turn.now, Backward) and not {*UNDER_WAY}.isdisjoint(turn.now.members):
         for send in turn.sends:
             if send.request.kind is not Kind.DO:
@@ -149,7 +151,7 @@ def _group_is_undone_together(turn: Turn) -> Iterator[Broken]:
                 yield Broken("a group is undone together", text)
 
 
-def _probe_waits(turn: Turn) -> Iterator[Broken]:
+def _probe_waits(turn: CoordinatorStep) -> Iterator[Broken]:
     for send in turn.sends:
         each = turn.saga.step(send.request.step)
         if send.request.kind is Kind.PROBE and send.at_ms < milliseconds(each.settles_within_s or 0):
@@ -157,7 +159,7 @@ def _probe_waits(turn: Turn) -> Iterator[Broken]:
             yield Broken("a probe waits until its action has settled", text)
 
 
-def _key_is_alive(turn: Turn) -> Iterator[Broken]:
+def _key_is_alive(turn: CoordinatorStep) -> Iterator[Broken]:
     """What is asked again, is asked within the life of its key."""
     for send in turn.sends:
         each, kind = turn.saga.step(send.request.step), send.request.kind
@@ -168,14 +170,14 @@ def _key_is_alive(turn: Turn) -> Iterator[Broken]:
             yield Broken("nothing is sent again with a dead key", text)
 
 
-def _operator_is_needed(turn: Turn) -> Iterator[Broken]:
+def _operator_is_needed(turn: CoordinatorStep) -> Iterator[Broken]:
     is_asked = isinstance(turn.after.state, NeedsOperator) and not isinstance(turn.before.state, NeedsOperator)
     if is_asked and not isinstance(turn.said, Halt) and not _is_hopeless(turn):
         text = f"{turn.before.saga_id} waits for an operator, though it could go on by itself"
         yield Broken("an operator is asked only when needed", text)
 
 
-def _is_hopeless(turn: Turn) -> bool:
+def _is_hopeless(turn: CoordinatorStep) -> bool:
     """Whether what was said leaves no way on: a refused undo, a refusal behind the pivot, a dead key."""
     said, was = turn.said, turn.was
     if was is None or not isinstance(said, Answered | TimedOut):
@@ -190,7 +192,7 @@ def _is_hopeless(turn: Turn) -> bool:
     return _cannot_go_on(turn, was, each)
 
 
-def _cannot_go_on(turn: Turn, was: Underway, each: Step) -> bool:
+def _cannot_go_on(turn: CoordinatorStep, was: Underway, each: Step) -> bool:
     """From the pivot on."""
     if was.group > turn.saga.pivot and turn.is_refusal:
         return True

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from amends.checking.conduct import misconduct
 from amends.checking.operators import verbs
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.values import frozen
 from amends.checking.world import Broken, Message, Move, Next, What, World, add, put, short
 from amends.core.messages import Answered, Cancel, DeadlinePassed, Halt, Input, Resolve, TimedOut, Unknown
@@ -30,7 +30,7 @@ class Stepped(NamedTuple):
 class Coordinator:
     """The moves of the coordinator."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: WorldLayout) -> None:
         self.stage = stage
         self._stepped: dict[tuple[int, int, int, Hashable], Stepped] = {}
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from amends.checking.answer import Answer
-from amends.checking.explore import Counterexample, Found
+from amends.checking.answer import CheckResult
+from amends.checking.explore import Counterexample, Exploration
 from amends.checking.showing import did_not_run, reaches
-from amends.checking.trace import Change, Row, changes_between, rows_of, standing
+from amends.checking.trace import Change, TraceLine, changes_between, rows_of, standing
 from amends.checking.values import told
 from amends.core.state import Compensated, Completed
 
 FORM: Final = 1
 
 
-def document_of(answer: Answer) -> dict[str, Any]:
+def document_of(answer: CheckResult) -> dict[str, Any]:
     """One scenario's answer. It has no times, so that the same input gives the same bytes."""
     found, bound = answer.found, dict(answer.bound())
     saga = answer.scenario.saga
@@ -50,7 +50,7 @@ def document_of(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _counterexample(found: Found, shown: Counterexample, answer: Answer) -> dict[str, Any]:
+def _counterexample(found: Exploration, shown: Counterexample, answer: CheckResult) -> dict[str, Any]:
     stage = found.moves.stage
     first = stage.first(found.faults)
     last = shown.trace[-1].after if shown.trace else first
@@ -68,7 +68,7 @@ def _counterexample(found: Found, shown: Counterexample, answer: Answer) -> dict
     }
 
 
-def _move(row: Row) -> dict[str, Any]:
+def _move(row: TraceLine) -> dict[str, Any]:
     return {
         "number": row.number,
         "what": row.move.what,

@@ -18,7 +18,7 @@ from amends.checking.circles import circle_from
 from amends.checking.met import NUMBER, Met
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.trip import AsItIs, Trip
 from amends.checking.world import Broken, Move, Next, World
 from amends.core.definition import Saga
@@ -32,7 +32,7 @@ worlds that it took to find some way."""
 LOOK_EVERY: Final = 2048  # worlds between two looks at the clock and the progress
 
 
-class Progress(NamedTuple):
+class ExplorationProgress(NamedTuple):
     """How far an exploration is.
 
     Attributes:
@@ -72,7 +72,7 @@ class Counterexample:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Exploration:
     """What an exploration found.
 
     Attributes:
@@ -87,7 +87,7 @@ class Found:
 
     moves: Moves
     faults: int
-    progress: Progress
+    progress: ExplorationProgress
     exhausted: bool
     cut_by: str
     counterexample: Counterexample | None
@@ -105,9 +105,9 @@ def explore(
     faults: int = 2,
     max_states: int = STATES_MAX,
     timeout_s: float | None = None,
-    report: Callable[[Progress], None] | None = None,
+    report: Callable[[ExplorationProgress], None] | None = None,
     trip: Callable[[Saga], Trip] = AsItIs,
-) -> Found:
+) -> Exploration:
     """Look at every world that can be reached, or at one that stands for it (docs/adr/0017).
 
     Args:
@@ -122,12 +122,12 @@ def explore(
     Returns:
         What was found: the first counterexample, or how far it held.
     """
-    found = search(Moves(Stage(scenario, trip), reduced=True), faults, max_states, timeout_s, report)
+    found = search(Moves(WorldLayout(scenario, trip), reduced=True), faults, max_states, timeout_s, report)
     if found.counterexample is None:
         return found
     least = sum(seen.move.cost for seen in found.counterexample.trace)
     enough = min(max_states, SHORTEST_WORLDS + SHORTEST_TIMES * found.progress.states)
-    shortest = search(Moves(Stage(scenario, trip)), least, enough, timeout_s, report)
+    shortest = search(Moves(WorldLayout(scenario, trip)), least, enough, timeout_s, report)
     return replace(shortest, faults=faults) if shortest.counterexample else found
 
 
@@ -136,8 +136,8 @@ def search(
     faults: int,
     max_states: int = STATES_MAX,
     timeout_s: float | None = None,
-    report: Callable[[Progress], None] | None = None,
-) -> Found:
+    report: Callable[[ExplorationProgress], None] | None = None,
+) -> Exploration:
     """Look once at every world that some moves reach, as `explore` does with the moves of a scenario."""
     return _Search(moves, faults, max_states, timeout_s, report).search()
 
@@ -184,7 +184,7 @@ class _Search:
         faults: int,
         max_states: int,
         timeout_s: float | None,
-        report: Callable[[Progress], None] | None,
+        report: Callable[[ExplorationProgress], None] | None,
     ) -> None:
         self.moves = moves
         self.rest = Rest(moves.stage)
@@ -201,7 +201,7 @@ class _Search:
         self.looked_at = 0
         self.transitions = 0
 
-    def search(self) -> Found:
+    def search(self) -> Exploration:
         self._meet(self.first, -1, -1, 0)
         for left in range(self.faults, -1, -1):
             free = Free()
@@ -270,13 +270,13 @@ class _Search:
             return f"--timeout {self.timeout_s:g}"
         return f"--max-states {self.max_states}" if progress.states >= self.max_states else ""
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> ExplorationProgress:
         seconds = time.monotonic() - self.begun
-        return Progress(len(self.met), len(self.met) - self.looked_at, self.transitions, seconds)
+        return ExplorationProgress(len(self.met), len(self.met) - self.looked_at, self.transitions, seconds)
 
-    def _found(self, cut_by: str, counterexample: Counterexample | None) -> Found:
+    def _found(self, cut_by: str, counterexample: Counterexample | None) -> Exploration:
         exhausted = self.looked_at == len(self.met) and not cut_by
-        return Found(self.moves, self.faults, self._progress(), exhausted, cut_by, counterexample)
+        return Exploration(self.moves, self.faults, self._progress(), exhausted, cut_by, counterexample)
 
     def _never_ends(self, free: Free) -> Counterexample | None:
         """The nearest of the worlds just looked at from which no rest can be reached without a fault."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from amends.checking.coordinator import SOON_MS, Stepped
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.world import World
 from amends.core.messages import Answered, Input, Kind, Unknown
 from amends.core.state import Backward, Finished, NeedsOperator, asked, underway
@@ -54,7 +54,7 @@ class About(NamedTuple):
 class Independent:
     """Finds what comes first in a world."""
 
-    def __init__(self, stage: Stage, step_of: StepOf) -> None:
+    def __init__(self, stage: WorldLayout, step_of: StepOf) -> None:
         self.stage = stage
         self.step_of = step_of
         self.spots = self._all_spots()

@@ -1,6 +1,6 @@
 """Models of the world outside, to explore an external step with: pure deciders that keep books.
 
-A model says everything that its system may do with a request, each possibility as a `Reply`. That the wire loses,
+A model says everything that its system may do with a request, each possibility as a `SystemReply`. That the wire loses,
 doubles and delays is no model's business: the explorer does that to every request and every answer.
 """
 
@@ -20,7 +20,7 @@ Books = Any
 """What a model keeps; any hashable value."""
 
 
-class Reply(NamedTuple):
+class SystemReply(NamedTuple):
     """One thing that an outside system may do with a request.
 
     Attributes:
@@ -64,7 +64,7 @@ class Model:
 
     name: str
     start: Books
-    replies: Callable[[Books, Request, Step], Iterator[Reply]]
+    replies: Callable[[Books, Request, Step], Iterator[SystemReply]]
     standing: Callable[[Books], tuple[str, ...]] | None
     view: Callable[[Books], Any] | None = None
     runs_functions: bool = False
@@ -120,12 +120,14 @@ def forgets_keys(after_h: float = KEY_LIVES_H) -> Model:
         after_h: how long a key is honoured for certain. Hours; by default a day.
     """
 
-    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[SystemReply]:
         yield from by_key(books, request, step)
         effect = find(books, request)
         if request.kind is Kind.DO and effect.done and model.outlives_keys(step):
             forgotten = put(books, effect._replace(done=effect.done + 1))
-            yield Reply(forgotten, Done(_receipt(effect)), "had forgotten the key and did it again", is_fault=True)
+            yield SystemReply(
+                forgotten, Done(_receipt(effect)), "had forgotten the key and did it again", is_fault=True
+            )
 
     model = Model("forgets keys after a while", (), replies, standing, key_lives_h=after_h, keyed=True)
     return model
@@ -134,12 +136,12 @@ def forgets_keys(after_h: float = KEY_LIVES_H) -> Model:
 def keeps_inbox() -> Model:
     """A participant behind our inbox rule (`amends.core.inbox`): an undo whose action never came leaves a tombstone."""
 
-    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[SystemReply]:
         effect = find(books, request)
         if request.kind is Kind.UNDO and not effect.done:
-            yield Reply(put(books, effect._replace(refused=True)), Done(), "has nothing to undo, and never will")
+            yield SystemReply(put(books, effect._replace(refused=True)), Done(), "has nothing to undo, and never will")
         elif request.kind is Kind.UNDO and effect.done > effect.undone:
-            yield Reply(put(books, effect._replace(undone=effect.undone + 1)), Done(), "undid it")
+            yield SystemReply(put(books, effect._replace(undone=effect.undone + 1)), Done(), "undid it")
         else:
             yield from by_key(books, request, step)
 
@@ -154,11 +156,11 @@ def declines(provider: Model | None = None) -> Model:
     """
     base = provider or honours_keys()
 
-    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[SystemReply]:
         yield from base.replies(books, request, step)
         effect = find(books, request)
         if request.kind is Kind.DO and not effect.done and not effect.refused:
-            yield Reply(put(books, effect._replace(refused=True)), Refused("declined"), "declined")
+            yield SystemReply(put(books, effect._replace(refused=True)), Refused("declined"), "declined")
 
     return replace(base, name=f"{base.name}, and declines", replies=replies)
 
@@ -171,7 +173,7 @@ def answers_later(provider: Model | None = None) -> Model:
     """
     base = provider or honours_keys()
 
-    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[SystemReply]:
         for reply in base.replies(books, request, step):
             yield reply
             if request.kind is Kind.DO and isinstance(reply.outcome, Done):
@@ -188,7 +190,7 @@ def loses_replies(provider: Model | None = None) -> Model:
     """
     base = provider or honours_keys()
 
-    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[SystemReply]:
         for reply in base.replies(books, request, step):
             yield reply
             yield reply._replace(outcome=None, note=f"{reply.note}, and lost the reply", is_fault=True)
@@ -199,36 +201,36 @@ def loses_replies(provider: Model | None = None) -> Model:
 def without_keys() -> Model:
     """A provider that does everything that it is asked, each time again."""
 
-    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[SystemReply]:
         effect = find(books, request)
         if request.kind is Kind.DO and effect.done:
             again = effect._replace(done=effect.done + 1)
-            yield Reply(put(books, again), Done(_receipt(again)), "did it again")
+            yield SystemReply(put(books, again), Done(_receipt(again)), "did it again")
         else:
             yield from by_key(books, request, step)
 
     return Model("knows no keys", (), replies, standing, keyed=True)
 
 
-def by_key(books: tuple[Effect, ...], request: Request, _: Step) -> Iterator[Reply]:
+def by_key(books: tuple[Effect, ...], request: Request, _: Step) -> Iterator[SystemReply]:
     """What a provider does that honours keys: one reply."""
     effect = find(books, request)
     match request.kind:
         case Kind.PROBE:
             found = Done(_receipt(effect)) if effect.done else Refused("nothing is known of this key")
-            yield Reply(books, found, "found it" if effect.done else "found nothing")
+            yield SystemReply(books, found, "found it" if effect.done else "found nothing")
         case Kind.DO if effect.refused:
-            yield Reply(books, Refused("declined"), "declined before")
+            yield SystemReply(books, Refused("declined"), "declined before")
         case Kind.DO if effect.done:
-            yield Reply(books, Done(_receipt(effect)), "knew the key")
+            yield SystemReply(books, Done(_receipt(effect)), "knew the key")
         case Kind.DO:
-            yield Reply(put(books, effect._replace(done=1)), Done(_receipt(effect)), "did it")
+            yield SystemReply(put(books, effect._replace(done=1)), Done(_receipt(effect)), "did it")
         case Kind.UNDO if request.call.answer is None:
-            yield Reply(books, Done(), "was told of nothing to undo")
+            yield SystemReply(books, Done(), "was told of nothing to undo")
         case Kind.UNDO if effect.done > effect.undone:
-            yield Reply(put(books, effect._replace(undone=effect.undone + 1)), Done(), "undid it")
+            yield SystemReply(put(books, effect._replace(undone=effect.undone + 1)), Done(), "undid it")
         case Kind.UNDO:
-            yield Reply(books, Done(), "had undone it")
+            yield SystemReply(books, Done(), "had undone it")
 
 
 def find(books: tuple[Effect, ...], request: Request) -> Effect:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from amends.checking.coordinator import Coordinator
 from amends.checking.independent import Independent
-from amends.checking.participants import Participants
-from amends.checking.stage import Stage
+from amends.checking.participants import ParticipantMoves
+from amends.checking.stage import WorldLayout
 from amends.checking.world import Message, Move, Next, What, World, add
 from amends.core.messages import Kind
 
@@ -26,10 +26,10 @@ class Moves:
         reduced: leave out what comes to the same in another order; without it, everything that can happen does.
     """
 
-    def __init__(self, stage: Stage, *, reduced: bool = False) -> None:
+    def __init__(self, stage: WorldLayout, *, reduced: bool = False) -> None:
         self.stage = stage
         self.coordinator = Coordinator(stage)
-        self.participants = Participants(stage)
+        self.participants = ParticipantMoves(stage)
         self.independent = Independent(stage, self.coordinator.stepped) if reduced else None
 
     def after(self, world: World) -> Iterator[Next]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.world import World, short
 from amends.core.definition import Step
 from amends.core.messages import Abandon, Call, Compensate, Done, Kind, Refused, Request, Resolve, Retry, Verb
@@ -16,7 +16,7 @@ from amends.core.state import NeedsOperator, Status
 from amends.core.walk import key_of
 
 
-def verbs(stage: Stage, world: World, saga: int) -> Iterator[tuple[Verb, str, Kind, str]]:
+def verbs(stage: WorldLayout, world: World, saga: int) -> Iterator[tuple[Verb, str, Kind, str]]:
     """Each verb that an operator may say now, with the step that it is about, what was asked of it, and a note."""
     run = stage.run(world, saga)
     if not isinstance(run.state, NeedsOperator):
@@ -32,7 +32,7 @@ def verbs(stage: Stage, world: World, saga: int) -> Iterator[tuple[Verb, str, Ki
     yield Abandon(), "", Kind.DO, "gives it up"
 
 
-def _certain(stage: Stage, world: World, saga: int, each: Step, kind: Kind) -> Done | Refused | None:
+def _certain(stage: WorldLayout, world: World, saga: int, each: Step, kind: Kind) -> Done | Refused | None:
     """What became of the action, or the undo, that a step is stuck at; ``None`` while nobody can know."""
     flying = (stage.messages[number] for number in world.flight)
     if any((other.saga, other.step) == (saga, each.event) and other.outcome is None for other in flying):
@@ -45,7 +45,7 @@ def _certain(stage: Stage, world: World, saga: int, each: Step, kind: Kind) -> D
     return _answer(stage, world, saga, each) if stands else Refused("it did not happen")
 
 
-def _answer(stage: Stage, world: World, saga: int, each: Step) -> Done | Refused | None:
+def _answer(stage: WorldLayout, world: World, saga: int, each: Step) -> Done | Refused | None:
     """What an action that took effect answered, by who was asked."""
     if each.is_local:
         answers = dict(stage.inbox(world, saga, each.event).answers)

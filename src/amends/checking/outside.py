@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.checking.countermeasures import COMMUTE, GIVE_OUT_LATE, LOOK_AND_TAKE
 from amends.checking.keys import NO_NAMES, names_in, without_remembered
 from amends.checking.models import Books, Model
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.values import by_fields, frozen, told
 from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step
@@ -27,7 +27,7 @@ SAID_MAX: Final = 4  # the same of a step that says at_least_once: one for each 
 Ask = tuple[Step, Kind]
 
 
-class Told(NamedTuple):
+class OutsideAnswer(NamedTuple):
     """Books on a way, and what was answered on it: saga and step to answer."""
 
     books: Books
@@ -40,10 +40,10 @@ class Told(NamedTuple):
         return {text: name for (saga, e), said in self.answers.items() for text, name in names_in(said, f"{saga}/{e}")}
 
 
-class Outside:
+class OutsideSystems:
     """The rules for the books of a scenario's systems outside."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: WorldLayout) -> None:
         self.stage = stage
         self._known: dict[Hashable, Broken | None] = {}
         self._compared = [service for service, model in stage.models.items() if _is_compared(model)]
@@ -130,7 +130,7 @@ class Outside:
         """An undo takes back what its own action did, and nothing else."""
         for saga in range(len(world.runs)):
             heard = self.stage.run(world, saga).answers
-            way = Told(self.stage.models[service].start, {})
+            way = OutsideAnswer(self.stage.models[service].start, {})
             for each in self._steps(saga, service):
                 before = way.books
                 done = next(self._asked(world, saga, (each, Kind.DO), way), None)
@@ -213,7 +213,7 @@ class Outside:
         asked: dict[int, list[list[Ask]]],
         again: int,
         may_come_again: Callable[[Ask], bool] = lambda _: True,
-    ) -> Iterator[Told]:
+    ) -> Iterator[OutsideAnswer]:
         """Everything that may become of the books, in each order of the sagas."""
         if len(asked) > SAGAS_MAX:
             return
@@ -222,9 +222,9 @@ class Outside:
                 by_saga = [[(saga, ask) for ask in each] for saga, each in zip(order, chosen, strict=True)]
                 for asks in _at_a_time(by_saga):
                     for each in _repeated(asks, again, may_come_again):
-                        yield from self._through(world, Told(self.stage.models[service].start, {}), each)
+                        yield from self._through(world, OutsideAnswer(self.stage.models[service].start, {}), each)
 
-    def _through(self, world: World, way: Told, asks: list[tuple[int, Ask]]) -> Iterator[Told]:
+    def _through(self, world: World, way: OutsideAnswer, asks: list[tuple[int, Ask]]) -> Iterator[OutsideAnswer]:
         if not asks:
             yield way
             return
@@ -235,7 +235,7 @@ class Outside:
         for after in self._asked(world, saga, (each, kind), way):
             yield from self._through(world, after, others)
 
-    def _asked(self, world: World, saga: int, ask: Ask, way: Told) -> Iterator[Told]:
+    def _asked(self, world: World, saga: int, ask: Ask, way: OutsideAnswer) -> Iterator[OutsideAnswer]:
         """What may come of one request, but for faults."""
         each, kind = ask
         name, place = self.stage.ids[saga], self.stage.groups_of[saga]
@@ -249,9 +249,9 @@ class Outside:
             if reply.is_fault or reply.attempt > 1 or not isinstance(said, Done | Refused):
                 continue
             if isinstance(said, Refused):
-                yield Told(reply.books, way.answers, way.refused | {(saga, each.event)})
+                yield OutsideAnswer(reply.books, way.answers, way.refused | {(saga, each.event)})
             elif kind is Kind.DO:
-                yield Told(reply.books, {**way.answers, (saga, each.event): said.answer}, way.refused)
+                yield OutsideAnswer(reply.books, {**way.answers, (saga, each.event): said.answer}, way.refused)
             else:
                 yield way._replace(books=reply.books)
 
@@ -262,7 +262,7 @@ class Outside:
         """What to take for the texts that were answered to the sagas that count."""
         runs = (saga for saga, counts in enumerate(counted) if counts)
         said = {(saga, event): one for saga in runs for event, one in self.stage.run(world, saga).answers.items()}
-        return Told(None, said).names
+        return OutsideAnswer(None, said).names
 
     def _seen(self, service: str, books: Books, names: Mapping[str, str] = NO_NAMES) -> Hashable:
         view = self.stage.models[service].view

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from amends.checking.blame import Raised, blaming, name_of, what_was_raised
 from amends.checking.elsewhere import Reads, dependence, reading
-from amends.checking.models import Reply, is_receipt
-from amends.checking.ran import Asked
-from amends.checking.stage import Stage
+from amends.checking.models import SystemReply, is_receipt
+from amends.checking.ran import DeciderCall
+from amends.checking.stage import WorldLayout
 from amends.checking.trip import READ_BACK
 from amends.checking.unrun import answer_of, slip_of
 from amends.checking.values import frozen, same, told
@@ -48,10 +48,10 @@ class Replied(NamedTuple):
     attempt: int
 
 
-class Participants:
+class ParticipantMoves:
     """The moves of participants."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: WorldLayout) -> None:
         self.stage = stage
         self._received: dict[tuple[int, int, int], tuple[int, int, int, Broken | None]] = {}
         self._replied: dict[tuple[int, int], list[Replied]] = {}
@@ -121,7 +121,7 @@ class Participants:
             return self.stage.inboxes.number(inbox), kept, -1, Broken("a decider raises", text)
         if calls:
             self.stage.ran.note(message.step, message.kind)
-            self.stage.ran.calls.append(Asked(_name(each, message.kind), *calls[0]))
+            self.stage.ran.calls.append(DeciderCall(_name(each, message.kind), *calls[0]))
         broken = _impure(each, (entity, request), handed, (after, answer), again[1:], reads)
         if broken is None and calls:
             asked_again = partial(_at_attempt, before, entity, request, watched)
@@ -256,7 +256,7 @@ class Participants:
             yield Replied(books, (), "raises", False, raised.broken, 1)
 
     def _replied_with(
-        self, reply: Reply, each: Step, message: Message, wrong: Broken | None, *, is_typed: bool
+        self, reply: SystemReply, each: Step, message: Message, wrong: Broken | None, *, is_typed: bool
     ) -> Replied:
         outcomes = [outcome for outcome in (reply.outcome, reply.later) if outcome is not None]
         said = [message._replace(call=None, outcome=outcome) for outcome in outcomes]
@@ -301,7 +301,7 @@ def _watched(function: Callable[..., Any], calls: list[Any]) -> Callable[..., An
     return watching
 
 
-def _answering(reply: Reply, own: Done[Any]) -> Reply:
+def _answering(reply: SystemReply, own: Done[Any]) -> SystemReply:
     """What a ready model does with a question, with the rate that is asked for in place of a receipt."""
     outcome, later = (own if isinstance(each, Done) else each for each in (reply.outcome, reply.later))
     return reply._replace(outcome=outcome, later=later)

@@ -11,10 +11,10 @@ from typing import Final
 
 from amends.checking.bound import counted
 from amends.checking.differences import Difference, instead
-from amends.checking.explore import Counterexample, Found
+from amends.checking.explore import Counterexample, Exploration
 from amends.checking.signs import ARROW, Line, Look, Signs, Span, width_of, wrapped
-from amends.checking.stage import Stage
-from amends.checking.trace import ARRIVED, RECEIVED, Change, Row, changes_between, rows_of, standing
+from amends.checking.stage import WorldLayout
+from amends.checking.trace import ARRIVED, RECEIVED, Change, TraceLine, changes_between, rows_of, standing
 from amends.checking.world import Broken, World
 from amends.core.messages import Kind
 
@@ -34,7 +34,7 @@ WORDS_FOR: Final = {
 BECOMES_LOOK: Final[dict[str, Look]] = {"completed": "done", "compensated": "undone", "turns back": "undone"}
 
 
-def draw_counterexample(found: Found, shown: Counterexample, signs: Signs, width: int) -> Iterator[Line]:
+def draw_counterexample(found: Exploration, shown: Counterexample, signs: Signs, width: int) -> Iterator[Line]:
     """The lines of a counterexample: the timeline, the rule that is broken, what is not as before."""
     stage, first = found.moves.stage, found.moves.stage.first(found.faults)
     last = shown.trace[-1].after if shown.trace else first
@@ -48,7 +48,7 @@ def draw_counterexample(found: Found, shown: Counterexample, signs: Signs, width
 
 
 def draw_bound(
-    found: Found, bound: Sequence[tuple[str, str]], missing: Sequence[str], signs: Signs, width: int
+    found: Exploration, bound: Sequence[tuple[str, str]], missing: Sequence[str], signs: Signs, width: int
 ) -> Iterator[Line]:
     """The lines of an answer without a counterexample: the verdict, what is missing, and its bound."""
     name = found.moves.stage.saga.name
@@ -70,7 +70,7 @@ def draw_bound(
 class Timeline:
     """The rows of a counterexample, each thing in its column."""
 
-    def __init__(self, stage: Stage, signs: Signs, width: int) -> None:
+    def __init__(self, stage: WorldLayout, signs: Signs, width: int) -> None:
         self.signs = signs
         self.width = width
         self.saga = max(map(width_of, stage.ids)) + 2 if len(stage.ids) > 1 else 0
@@ -79,7 +79,7 @@ class Timeline:
         self.right = self.wire + ARROW + 2
         self.has_room = width - self.right >= RIGHT_MIN
 
-    def lines(self, rows: Sequence[Row]) -> Iterator[Line]:
+    def lines(self, rows: Sequence[TraceLine]) -> Iterator[Line]:
         """All of them."""
         if self.has_room:
             lanes = f"{'the saga asks':{self.wire - LEFT}}{'the wire':{ARROW + 2}}who is asked"
@@ -89,7 +89,7 @@ class Timeline:
             for name, words in row.became:
                 yield from self._turn(name, words)
 
-    def _move(self, row: Row) -> Iterator[Line]:
+    def _move(self, row: TraceLine) -> Iterator[Line]:
         kind = row.move.kind.value if row.move.step else ""
         left: Line = (
             Span(f" {self.signs.fault if row.move.cost else ' '}", "refused"),
@@ -118,7 +118,7 @@ class Timeline:
         yield from wrapped([said], lane, LEFT + self.saga + 2, self.width)
 
 
-def _arrow(row: Row, signs: Signs) -> Span:
+def _arrow(row: TraceLine, signs: Signs) -> Span:
     is_request = row.move.what in RECEIVED
     if row.move.what.startswith("lost"):
         return Span(signs.to_lost if is_request else signs.back_lost, "refused")
@@ -129,7 +129,7 @@ def _arrow(row: Row, signs: Signs) -> Span:
     return Span(signs.to if is_request else signs.back, "undone" if row.move.kind is Kind.UNDO else "done")
 
 
-def _words(row: Row, signs: Signs) -> Iterator[list[Span]]:
+def _words(row: TraceLine, signs: Signs) -> Iterator[list[Span]]:
     """What happened, in words: a list for each line of its own."""
     changes = [[*_change(change, signs, named=change.where != row.where)] for change in row.changes]
     first = [*_what(row)]
@@ -142,7 +142,7 @@ def _words(row: Row, signs: Signs) -> Iterator[list[Span]]:
     yield from changes
 
 
-def _what(row: Row) -> Iterator[Span]:
+def _what(row: TraceLine) -> Iterator[Span]:
     what = row.move.what
     if row.is_late:
         yield Span("late:", "unknown")
@@ -155,7 +155,7 @@ def _what(row: Row) -> Iterator[Span]:
         yield from _who_said(row)
 
 
-def _who_said(row: Row) -> Iterator[Span]:
+def _who_said(row: TraceLine) -> Iterator[Span]:
     if row.where:
         yield Span(row.where, "strong")
     if row.said:
@@ -181,7 +181,9 @@ def _verdict(sign: str, words: str, look: Look, width: int) -> Iterator[Line]:
     return wrapped([Span(words, look)], (Span(sign, look),), INDENT, width)
 
 
-def _what_is_left(stage: Stage, first: World, last: World, broken: Broken, signs: Signs, width: int) -> Iterator[Line]:
+def _what_is_left(
+    stage: WorldLayout, first: World, last: World, broken: Broken, signs: Signs, width: int
+) -> Iterator[Line]:
     """What differs from the start, and which effects stand outside; what is wrong stands apart.
 
     Among several sagas most of what differs is as it is to be.
@@ -212,7 +214,7 @@ def _purpose(change: Change) -> Iterator[Span]:
         yield Span("(left on purpose)", "faint")
 
 
-def _found_by(found: Found, shown: Counterexample) -> str:
+def _found_by(found: Exploration, shown: Counterexample) -> str:
     spent = sum(seen.move.cost for seen in shown.trace)
     size = f"{counted(len(shown.trace), 'move')}, {counted(spent, 'fault')}"
     if found.cut_by:

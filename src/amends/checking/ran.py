@@ -11,7 +11,7 @@ from amends.core.messages import Kind
 
 
 @dataclass(slots=True)
-class Tally:
+class CallCounts:
     """How often a function was asked something else.
 
     Attributes:
@@ -25,7 +25,7 @@ class Tally:
     text: str = ""
 
 
-class Asked(NamedTuple):
+class DeciderCall(NamedTuple):
     """One call of a decider.
 
     Attributes:
@@ -45,12 +45,12 @@ class Ran:
     """What ran, by step and what was asked."""
 
     def __init__(self) -> None:
-        self.tallies: dict[tuple[str, Kind], Tally] = {}
-        self.calls: list[Asked] = []
+        self.tallies: dict[tuple[str, Kind], CallCounts] = {}
+        self.calls: list[DeciderCall] = []
 
     def note(self, step: str, kind: Kind, raised: str = "") -> None:
         """A step's function was asked; `raised` says what it raised."""
-        tally = self.tallies.setdefault((step, kind), Tally())
+        tally = self.tallies.setdefault((step, kind), CallCounts())
         tally.asked += 1
         if raised:
             tally.raised += 1

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 from amends.checking.blame import Raised, blaming, name_of
-from amends.checking.outside import Outside
+from amends.checking.outside import OutsideSystems
 from amends.checking.serial import Serial
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.trip import READ_BACK
 from amends.checking.values import by_fields, frozen, same, told
 from amends.checking.world import Broken, World, Wrong
@@ -19,12 +19,12 @@ from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsO
 class Rest:
     """The rules for worlds of a scenario."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: WorldLayout) -> None:
         self.stage = stage
         self.scenario = stage.scenario
         self.start = stage.first(0)
         self.serial = Serial(stage)
-        self.outside = Outside(stage)
+        self.outside = OutsideSystems(stage)
         self._never: dict[tuple[tuple[int, ...], tuple[int, ...]], Broken | None] = {}
 
     def broken(self, world: World) -> Broken | None:

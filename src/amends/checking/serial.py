@@ -15,7 +15,7 @@ from amends.checking.cast import prepared
 from amends.checking.change import Change, amount, change, net
 from amends.checking.countermeasures import COMMUTE, GIVE_OUT_LATE, LOOK_AND_TAKE, READ_AGAIN
 from amends.checking.differences import instead
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.values import frozen
 from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step, takes_call
@@ -42,7 +42,7 @@ class Part(NamedTuple):
     whole: bool = True
 
 
-class Played(NamedTuple):
+class SerialStep(NamedTuple):
     """A step, carried out in an order.
 
     Attributes:
@@ -58,7 +58,7 @@ class Played(NamedTuple):
     changed: Change
 
 
-class Ended(NamedTuple):
+class SagaEnds(NamedTuple):
     """How sagas ended: what an order of them has to explain.
 
     Attributes:
@@ -85,7 +85,7 @@ class Miss(NamedTuple):
     """
 
     order: tuple[int, ...]
-    at: tuple[Played, Any] | None = None
+    at: tuple[SerialStep, Any] | None = None
     cells: Cells = MappingProxyType({})
     unstarted: Refused | None = None
 
@@ -93,7 +93,7 @@ class Miss(NamedTuple):
 class Serial:
     """Looks for an order of whole sagas that explains how a world at rest came about."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: WorldLayout) -> None:
         self.stage = stage
         self.alike = stage.scenario.alike
         self.start: Cells = dict(zip(stage.cells, stage.given, strict=True))
@@ -111,7 +111,7 @@ class Serial:
             self._known[key] = self._look(self._ended(world, completed))
         return self._known[key]
 
-    def _ended(self, world: World, completed: list[bool]) -> Ended:
+    def _ended(self, world: World, completed: list[bool]) -> SagaEnds:
         stage, sagas = self.stage, range(len(completed))
         done: dict[int, tuple[Step, ...]] = {}
         answers: dict[int, dict[str, Any]] = {}
@@ -123,9 +123,9 @@ class Serial:
             elif acted := tuple(each for each in stage.local_steps[saga] if inboxes[each.event].done):
                 done[saga] = acted
         cells = {cell: stage.entities[number] for cell, number in zip(stage.cells, world.cells, strict=True)}
-        return Ended(tuple(saga for saga in sagas if completed[saga]), done, answers, cells)
+        return SagaEnds(tuple(saga for saga in sagas if completed[saga]), done, answers, cells)
 
-    def _look(self, ended: Ended) -> Broken | None:
+    def _look(self, ended: SagaEnds) -> Broken | None:
         miss = self._nearest(ended)
         if miss is None or self._is_exchange(ended):
             return None
@@ -134,7 +134,7 @@ class Serial:
             miss = written if written and written.cells else miss
         return self._told(ended, miss)
 
-    def _nearest(self, ended: Ended, *, whatever_they_read: bool = False) -> Miss | None:
+    def _nearest(self, ended: SagaEnds, *, whatever_they_read: bool = False) -> Miss | None:
         """What the best order misses; ``None`` when one misses nothing."""
         nearest = Miss(())
         for order in islice(permutations([*map(Part, ended.completed), *self._that_leave(ended)]), ORDERS_MAX):
@@ -145,13 +145,13 @@ class Serial:
                 nearest = max(nearest, miss, key=_how_near)
         return nearest
 
-    def _that_leave(self, ended: Ended) -> Iterator[Part]:
+    def _that_leave(self, ended: SagaEnds) -> Iterator[Part]:
         """The compensated sagas that left something on purpose."""
         for saga, done in ended.compensated.items():
             if any(each.leaves for each in done):
                 yield Part(saga, Kind.UNDO, whole=False)
 
-    def _missed(self, order: list[tuple[Part, tuple[Step, ...]]], ended: Ended, *, strictly: bool) -> Miss | None:
+    def _missed(self, order: list[tuple[Part, tuple[Step, ...]]], ended: SagaEnds, *, strictly: bool) -> Miss | None:
         """What an order misses, carried out in one way; ``None`` when it explains everything."""
         cells, names = dict(self.start), tuple(part.saga for part, _ in order if part.whole)
         for part, steps in order:
@@ -206,7 +206,7 @@ class Serial:
 
     def _carried_out(
         self, part: Part, steps: tuple[Step, ...], cells: dict[Cell, Any], known: Mapping[str, Any]
-    ) -> Iterator[Played]:
+    ) -> Iterator[SerialStep]:
         """Carry out a completed saga on entities, step by step; what is outside answers as it did."""
         saga_id, body = self.stage.ids[part.saga], self.stage.requests[part.saga]
         answers = {event: said for event, said in known.items() if not self.stage.steps_of[part.saga][event].is_local}
@@ -216,14 +216,14 @@ class Serial:
             request = Request(saga_id, each.event, Kind.DO, body, Call(key_of(saga_id, each, Kind.DO), 1, before))
             was = cells[cell]
             cells[cell], said = self._replayed(part, each, was, request)
-            yield Played(part, each, said, change(was, cells[cell]))
+            yield SerialStep(part, each, said, change(was, cells[cell]))
             if isinstance(said, Done) and said.answer is not None:
                 answers[each.event] = said.answer
 
     def _is_before(self, saga: int, event: str, each: Step) -> bool:
         return self.stage.groups_of[saga][event] < self.stage.groups_of[saga][each.event]
 
-    def _differs(self, played: Played, known: Mapping[str, Any]) -> bool:
+    def _differs(self, played: SerialStep, known: Mapping[str, Any]) -> bool:
         event, said = played.step.event, played.said
         return isinstance(said, Refused) or not self._are_alike(event, said.answer, known.get(event))
 
@@ -235,7 +235,7 @@ class Serial:
 
     # What was held meanwhile ------------------------------------------------------------------------------------
 
-    def _is_exchange(self, ended: Ended) -> bool:
+    def _is_exchange(self, ended: SagaEnds) -> bool:
         """Whether sagas that were compensated only held for a while what others then did without.
 
         Who finds the first seat held takes the second. That is rightful when it would have completed anyway and took
@@ -246,7 +246,7 @@ class Serial:
         in_order = (order for order in islice(orders, ORDERS_MAX) if _acts_before_it_undoes(order))
         return bool(ended.completed and halves) and any(self._explains(order, ended) for order in in_order)
 
-    def _explains(self, order: tuple[Part, ...], ended: Ended) -> bool:
+    def _explains(self, order: tuple[Part, ...], ended: SagaEnds) -> bool:
         cells = dict(self.start)
         played = self._all_played(order, ended, cells)
         without = self._all_played(tuple(part for part in order if part.whole), ended, dict(self.start))
@@ -258,17 +258,17 @@ class Serial:
             and all(_is_given_back(play, played) for play in played.values() if play.part.kind is Kind.UNDO)
         )
 
-    def _took_as_much(self, played: Played, without: Played, ended: Ended) -> bool:
+    def _took_as_much(self, played: SerialStep, without: SerialStep, ended: SagaEnds) -> bool:
         known = ended.answers[played.part.saga]
         if self._differs(played, known) or amount(played.changed) != amount(without.changed):
             return False
         return not self._differs(without, known) or played.changed != without.changed
 
     def _all_played(
-        self, order: tuple[Part, ...], ended: Ended, cells: dict[Cell, Any]
-    ) -> dict[tuple[Part, str], Played] | None:
+        self, order: tuple[Part, ...], ended: SagaEnds, cells: dict[Cell, Any]
+    ) -> dict[tuple[Part, str], SerialStep] | None:
         """Each step of an order, the first way that it may take; ``None`` when one is refused."""
-        played: dict[tuple[Part, str], Played] = {}
+        played: dict[tuple[Part, str], SerialStep] = {}
         said: dict[tuple[int, str], Any] = {}
         for part in order:
             if part.whole:
@@ -284,7 +284,7 @@ class Serial:
 
     def _half(
         self, part: Part, done: tuple[Step, ...], cells: dict[Cell, Any], said: Mapping[tuple[int, str], Any]
-    ) -> Iterator[Played]:
+    ) -> Iterator[SerialStep]:
         """All actions, or all undos, of a compensated saga."""
         saga_id, body = self.stage.ids[part.saga], self.stage.requests[part.saga]
         answers: dict[str, Any] = {}
@@ -299,7 +299,7 @@ class Serial:
             made = change(was, cells[cell])
             if part.kind is Kind.UNDO and each.leaves:  # what it leaves on purpose, it need not give back
                 made = net(change(each.leaves(was, body), was), made)
-            yield Played(part, each, told, made)
+            yield SerialStep(part, each, told, made)
 
     def _replayed(self, part: Part, each: Step, entity: Any, request: Request) -> tuple[Any, Outcome]:
         """What a step makes of an entity, and what it says; whoever raises is taken to refuse, and changes nothing."""
@@ -311,7 +311,7 @@ class Serial:
 
     # What is told ------------------------------------------------------------------------------------------------
 
-    def _told(self, ended: Ended, miss: Miss) -> Broken:
+    def _told(self, ended: SagaEnds, miss: Miss) -> Broken:
         names = ", then ".join(self.stage.ids[saga] for saga in miss.order)
         if miss.cells:
             return _lost(ended, miss, names)
@@ -342,7 +342,7 @@ def _prepared_before(name: str, refused: Refused, names: str) -> Broken:
     return Broken("as if one after the other", text)
 
 
-def _lost(ended: Ended, miss: Miss, names: str) -> Broken:
+def _lost(ended: SagaEnds, miss: Miss, names: str) -> Broken:
     wrong = tuple(Wrong("/".join(cell), be, ended.cells[cell]) for cell, be in miss.cells.items())
     told = instead(*wrong[0])
     if ended.compensated:
@@ -366,7 +366,7 @@ def _acts_before_it_undoes(order: tuple[Part, ...]) -> bool:
     return all(at > place[part._replace(kind=Kind.DO)] for part, at in place.items() if part.kind is Kind.UNDO)
 
 
-def _is_given_back(undone: Played, played: Mapping[tuple[Part, str], Played]) -> bool:
+def _is_given_back(undone: SerialStep, played: Mapping[tuple[Part, str], SerialStep]) -> bool:
     did = played[undone.part._replace(kind=Kind.DO), undone.step.event]
     return not net(did.changed, undone.changed)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from amends.checking.blame import name_of
-from amends.checking.explore import Found
+from amends.checking.explore import Exploration
 from amends.checking.participants import OWN_REASON
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.core.definition import Saga, Step
 from amends.core.inbox import TOMBSTONE
 from amends.core.messages import Kind, Refused
@@ -20,7 +20,7 @@ INSTEAD_MAX: Final = 3  # of what happened in place of an end: more is not read
 KINDS: Final = (Kind.DO, Kind.UNDO, Kind.PROBE)
 
 
-def missing(found: Found) -> tuple[str, ...]:
+def missing(found: Exploration) -> tuple[str, ...]:
     """What a search that held would have had to show, and did not: each in a line, with what happened in its place.
 
     Nothing where the scenario says that it is meant (`Scenario.not_shown`), or where the definition has no such thing;
@@ -32,7 +32,7 @@ def missing(found: Found) -> tuple[str, ...]:
     return tuple(text for name, text in _all_missing(found, stage) if name not in meant)
 
 
-def did_not_run(stage: Stage) -> Iterator[str]:
+def did_not_run(stage: WorldLayout) -> Iterator[str]:
     """The functions of the definition that did not run: a model stands for them, or nothing asked."""
     for each in stage.steps:
         is_modelled = not each.is_local and not stage.models[each.service].runs_functions
@@ -52,12 +52,12 @@ def known_names(sagas: Iterable[Saga]) -> tuple[str, ...]:
     return COMPLETED, COMPENSATED, *dict.fromkeys(functions)
 
 
-def reaches(stage: Stage, end: type) -> bool:
+def reaches(stage: WorldLayout, end: type) -> bool:
     """Whether a saga came to an end of that kind in any world."""
     return any(isinstance(stage.runs[number].state, end) for number in range(len(stage.runs)))
 
 
-def _all_missing(found: Found, stage: Stage) -> Iterator[tuple[str, str]]:
+def _all_missing(found: Exploration, stage: WorldLayout) -> Iterator[tuple[str, str]]:
     if not reaches(stage, Completed):
         yield COMPLETED, f"no saga ever completes{_instead(stage)}"
     if not reaches(stage, Compensated) and any(each.undo for each in stage.steps):
@@ -70,17 +70,17 @@ def _all_missing(found: Found, stage: Stage) -> Iterator[tuple[str, str]]:
                     yield _named(each, kind), f"{_named(each, kind)} ({name_of(function)}) is never asked"
 
 
-def _ran(stage: Stage, each: Step, kind: Kind) -> bool:
+def _ran(stage: WorldLayout, each: Step, kind: Kind) -> bool:
     return (each.event, kind) in stage.ran.tallies
 
 
-def _is_seldom_asked(stage: Stage, each: Step, kind: Kind) -> bool:
+def _is_seldom_asked(stage: WorldLayout, each: Step, kind: Kind) -> bool:
     """Whether it is a probe from the pivot on: asked where nothing else can tell alone (docs/rules.md, R7 and R14)."""
     before = (member for saga in stage.sagas for group in saga.groups[: saga.pivot] for member in group)
     return kind is Kind.PROBE and all(each is not member for member in before)
 
 
-def _instead(stage: Stage) -> str:
+def _instead(stage: WorldLayout) -> str:
     """What was raised or refused, so that nothing went on."""
     said = [*_raised(stage), *_refused(stage)]
     told = [*dict.fromkeys(said)]
@@ -88,13 +88,13 @@ def _instead(stage: Stage) -> str:
     return f"; instead, {'; '.join(told[:INSTEAD_MAX])}{more}" if told else ""
 
 
-def _raised(stage: Stage) -> Iterator[str]:
+def _raised(stage: WorldLayout) -> Iterator[str]:
     return (
         f"{step}/{kind.value} raised {tally.text}" for (step, kind), tally in stage.ran.tallies.items() if tally.text
     )
 
 
-def _refused(stage: Stage) -> Iterator[str]:
+def _refused(stage: WorldLayout) -> Iterator[str]:
     """What functions and models refused by themselves."""
     for said in map(stage.messages.__getitem__, range(len(stage.messages))):
         if isinstance(said.outcome, Refused) and said.kind is Kind.DO and said.outcome not in (OWN_REASON, TOMBSTONE):

@@ -18,13 +18,13 @@ from amends.checking.values import frozen, told
 from amends.checking.world import Broken, Inbox, Interned, Message, World, add
 from amends.core.definition import Saga, Step, takes_call
 from amends.core.messages import Call, Effect, Kind, Request, Send
-from amends.core.step import Run, start
+from amends.core.step import SagaInstance, start
 from amends.core.walk import key_of
 from amends.errors import ParticipantError
 from amends.scenario import Scenario
 
 
-class Stage:
+class WorldLayout:
     """Who plays, where each stands in a `World`, and what its numbers mean."""
 
     def __init__(self, scenario: Scenario, trip: Callable[[Saga], Trip] = AsItIs) -> None:
@@ -45,7 +45,7 @@ class Stage:
             self._read_back(trip.request, started.request) for trip, started in zip(self.trips, cast, strict=True)
         )
         self.ids = tuple(started.saga_id for started in cast)
-        self.runs: Interned[Run] = Interned()
+        self.runs: Interned[SagaInstance] = Interned()
         self.messages: Interned[Message] = Interned()
         self.entities: Interned[Any] = Interned()
         self.inboxes: Interned[Inbox] = Interned()
@@ -191,7 +191,7 @@ class Stage:
                 kept[key] = entity
         return owned
 
-    def run(self, world: World, saga: int) -> Run:
+    def run(self, world: World, saga: int) -> SagaInstance:
         """The run of a saga in a world."""
         return self.runs[world.runs[saga]]
 
@@ -237,7 +237,7 @@ class Stage:
         call = replace(message.call, key=key_of(saga_id, each, message.kind))
         return Request(saga_id, each.event, message.kind, self.requests[message.saga], call)
 
-    def kept(self, run: Run) -> int:
+    def kept(self, run: SagaInstance) -> int:
         """The run without what no decision depends on: times, attempts, trail, the order in which answers came."""
         waiting = tuple(
             each._replace(attempt=1, since_ms=0, acted_ms=0, at_ms=0, due_ms=0, error="") for each in run.waiting

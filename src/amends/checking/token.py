@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from amends.checking.afresh import ask_afresh
 from amends.checking.circles import circle_from
-from amends.checking.explore import Counterexample, Found, Seen
+from amends.checking.explore import Counterexample, Exploration, Seen
 from amends.checking.moves import Moves
 from amends.checking.rest import Rest
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.trip import Trip
 from amends.checking.word import bytes_of, word_of
 from amends.checking.world import Broken, Move, World
@@ -31,7 +31,7 @@ OPERATORS: Final = 1 << 15  # in the two bytes of the faults
 REPLAY: Final = "--replay"  # what cut the search: there was none
 
 
-class Token(NamedTuple):
+class TraceToken(NamedTuple):
     """What a token holds.
 
     Attributes:
@@ -49,7 +49,7 @@ class Token(NamedTuple):
     operators: bool = False
 
 
-def token_of(name: str, found: Found) -> str:
+def token_of(name: str, found: Exploration) -> str:
     """The token of a counterexample."""
     assert found.counterexample is not None, "only a counterexample has a token"
     head = bytes.fromhex(found.moves.stage.saga.fingerprint) + _digest(name, NAME)
@@ -58,7 +58,7 @@ def token_of(name: str, found: Found) -> str:
     return word_of(FORM, head + faults.to_bytes(2, "big") + moves)
 
 
-def read_token(text: str) -> Token:
+def read_token(text: str) -> TraceToken:
     """The token that a text is.
 
     Raises:
@@ -72,15 +72,15 @@ def read_token(text: str) -> Token:
     moves = tuple(data[at : at + MOVE] for at in range(head, len(data), MOVE))
     faults = int.from_bytes(data[FINGERPRINT + NAME : head], "big")
     name = data[FINGERPRINT : FINGERPRINT + NAME]
-    return Token(data[:FINGERPRINT].hex(), name, faults & ~OPERATORS, moves, bool(faults & OPERATORS))
+    return TraceToken(data[:FINGERPRINT].hex(), name, faults & ~OPERATORS, moves, bool(faults & OPERATORS))
 
 
-def is_about(token: Token, name: str) -> bool:
+def is_about(token: TraceToken, name: str) -> bool:
     """Whether a token is about the scenario of that name."""
     return token.name == _digest(name, NAME)
 
 
-def follow(scenario: Scenario, token: Token, trip: Callable[[Saga], Trip]) -> tuple[Moves, Counterexample | None]:
+def follow(scenario: Scenario, token: TraceToken, trip: Callable[[Saga], Trip]) -> tuple[Moves, Counterexample | None]:
     """Go the way of a token, and see whether a rule is still broken at its end.
 
     Args:
@@ -100,7 +100,7 @@ def follow(scenario: Scenario, token: Token, trip: Callable[[Saga], Trip]) -> tu
             f"the token is about saga {saga.name} as it was, {token.fingerprint}; its definition changed since, to "
             f"{saga.fingerprint}: check it anew"
         )
-    way = _Way(Moves(Stage(replace(scenario, operators=token.operators), trip)), token)
+    way = _Way(Moves(WorldLayout(replace(scenario, operators=token.operators), trip)), token)
     shown = way.go()
     if shown is None and way.longest < len(token.moves):
         raise UnusableInput(
@@ -113,7 +113,7 @@ def follow(scenario: Scenario, token: Token, trip: Callable[[Saga], Trip]) -> tu
 class _Way:
     """The way of a token: at each world every move of the digest is tried, since two may share one."""
 
-    def __init__(self, moves: Moves, token: Token) -> None:
+    def __init__(self, moves: Moves, token: TraceToken) -> None:
         self.moves = moves
         self.rest = Rest(moves.stage)
         self.token = token

@@ -12,7 +12,7 @@ from amends.checking.blame import Raised
 from amends.checking.differences import Difference, differences
 from amends.checking.explore import Counterexample, Seen
 from amends.checking.models import Effect
-from amends.checking.stage import Stage
+from amends.checking.stage import WorldLayout
 from amends.checking.values import same
 from amends.checking.world import Message, Move, World, short
 from amends.core.definition import Saga, Step
@@ -41,7 +41,7 @@ class Change(NamedTuple):
     on_purpose: bool = False
 
 
-class Row(NamedTuple):
+class TraceLine(NamedTuple):
     """One move, told.
 
     Attributes:
@@ -67,7 +67,7 @@ class Row(NamedTuple):
     became: tuple[tuple[str, str], ...]
 
 
-def rows_of(stage: Stage, counterexample: Counterexample) -> tuple[Row, ...]:
+def rows_of(stage: WorldLayout, counterexample: Counterexample) -> tuple[TraceLine, ...]:
     """The rows of a counterexample, in order."""
     late: Counter[int] = Counter()
     rows = []
@@ -82,7 +82,7 @@ def rows_of(stage: Stage, counterexample: Counterexample) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def changes_between(stage: Stage, before: World, after: World) -> Iterator[Change]:
+def changes_between(stage: WorldLayout, before: World, after: World) -> Iterator[Change]:
     """Which entities and books differ between two worlds; of ready models' books, nothing (see `standing`)."""
     for place, cell in enumerate(stage.cells):
         was, now = stage.entities[before.cells[place]], stage.entities[after.cells[place]]
@@ -94,7 +94,7 @@ def changes_between(stage: Stage, before: World, after: World) -> Iterator[Chang
             yield Change(service, differences(was, now))
 
 
-def standing(stage: Stage, world: World) -> Iterator[tuple[str, Step, int]]:
+def standing(stage: WorldLayout, world: World) -> Iterator[tuple[str, Step, int]]:
     """Each effect that stands, by the participants' own books: saga, step, how often."""
     for saga, name in enumerate(stage.ids):
         for each in stage.steps_of[saga].values():
@@ -103,11 +103,11 @@ def standing(stage: Stage, world: World) -> Iterator[tuple[str, Step, int]]:
                     yield name, each, times
 
 
-def _row(stage: Stage, number: int, seen: Seen, arrived: int | None, is_late: bool) -> Row:
+def _row(stage: WorldLayout, number: int, seen: Seen, arrived: int | None, is_late: bool) -> TraceLine:
     move = seen.move
     message = None if arrived is None else stage.messages[arrived]
     waited = move.what in ("times out", "gives up")
-    return Row(
+    return TraceLine(
         number,
         move,
         stage.ids[move.saga],
@@ -120,7 +120,7 @@ def _row(stage: Stage, number: int, seen: Seen, arrived: int | None, is_late: bo
     )
 
 
-def _consumed(stage: Stage, seen: Seen) -> int | None:
+def _consumed(stage: WorldLayout, seen: Seen) -> int | None:
     """The number of the message that a move took from the wire."""
     move, is_request = seen.move, seen.move.what in RECEIVED
     if not is_request and move.what not in ARRIVED:
@@ -135,7 +135,7 @@ def _consumed(stage: Stage, seen: Seen) -> int | None:
     return next(iter(gone), about[0])  # nothing is gone when a double is on its way
 
 
-def _all_late(stage: Stage, before: World, move: Move) -> Counter[int]:
+def _all_late(stage: WorldLayout, before: World, move: Move) -> Counter[int]:
     """What was on its way when somebody stopped waiting for it."""
     everything = move.what in ("crash", "cancel", "deadline") or move.aside.startswith("crashed")
     about = [
@@ -147,14 +147,14 @@ def _all_late(stage: Stage, before: World, move: Move) -> Counter[int]:
     return Counter(about)
 
 
-def _where(stage: Stage, move: Move) -> str:
+def _where(stage: WorldLayout, move: Move) -> str:
     each = stage.steps_of[move.saga][move.step]
     if each.entity is None:
         return each.service
     return "/".join(stage.cell_of.get((move.saga, move.step), (each.service,)))
 
 
-def _said(stage: Stage, seen: Seen, message: Message | None) -> str:
+def _said(stage: WorldLayout, seen: Seen, message: Message | None) -> str:
     move = seen.move
     if move.what == "acts":
         return _acted(stage, seen)
@@ -167,7 +167,7 @@ def _said(stage: Stage, seen: Seen, message: Message | None) -> str:
     return move.note
 
 
-def _acted(stage: Stage, seen: Seen) -> str:
+def _acted(stage: WorldLayout, seen: Seen) -> str:
     """What a local participant did, beside the change that is seen anyway."""
     move = seen.move
     before = stage.inbox(seen.before, move.saga, move.step)
@@ -181,7 +181,7 @@ def _acted(stage: Stage, seen: Seen) -> str:
     return f"refused: {TOMBSTONE.reason}" if move.note.endswith(TOMBSTONE.reason) else move.note
 
 
-def _flying(stage: Stage, seen: Seen) -> str:
+def _flying(stage: WorldLayout, seen: Seen) -> str:
     """What of a request is still on its way when its wait ends."""
     about = [stage.messages[number] for number in seen.before.flight]
     mine = [message for message in about if message[:3] == (seen.move.saga, seen.move.step, seen.move.kind)]
@@ -190,7 +190,7 @@ def _flying(stage: Stage, seen: Seen) -> str:
     return "request" if any(message.outcome is None for message in mine) else "answer"
 
 
-def _became(stage: Stage, seen: Seen) -> Iterator[tuple[str, str]]:
+def _became(stage: WorldLayout, seen: Seen) -> Iterator[tuple[str, str]]:
     for saga, name in enumerate(stage.ids):
         before, after = stage.run(seen.before, saga).state, stage.run(seen.after, saga).state
         if words := _turn(stage.sagas[saga], before, after):
@@ -207,7 +207,7 @@ def _turn(saga: Saga, before: State, after: State) -> str:
     return word_for(after) if not any(asked(after)) else ""
 
 
-def _is_left(stage: Stage, cell: tuple[str, str], before: Any, after: Any) -> bool:
+def _is_left(stage: WorldLayout, cell: tuple[str, str], before: Any, after: Any) -> bool:
     for saga, request in enumerate(stage.requests):
         for each in stage.local_steps[saga]:
             if each.leaves and stage.cell_of.get((saga, each.event)) == cell:

@@ -35,7 +35,7 @@ from amends.core.state import (
 )
 
 
-class Said(Word):
+class ReportedOutcome(Word):
     """What a signal says of a request's outcome."""
 
     DONE = "done"
@@ -47,12 +47,12 @@ class Said(Word):
     EXPIRED = "expired"  # unknown, and the time for further attempts, or the key's life, is over
 
 
-class Answer(NamedTuple):
+class AnswerSignal(NamedTuple):
     """A signal: what became of the request that a member of the current group was asked."""
 
     member: int
     kind: Kind
-    said: Said
+    said: ReportedOutcome
 
 
 class TryAgain(NamedTuple):
@@ -76,11 +76,11 @@ class Wish(Word):
     GIVE_UP = "give up"  # an operator abandons the saga
 
 
-Signal = Answer | TryAgain | Halted | Wish
+Signal = AnswerSignal | TryAgain | Halted | Wish
 
 WAITS_FOR_ACTION = {Status.SENT, Status.RESENT}
 NOTHING_LEFT = {Status.REFUSED, Status.UNDONE}
-YES = {Said.DONE, Said.CONFIRMED}
+YES = {ReportedOutcome.DONE, ReportedOutcome.CONFIRMED}
 ASKED_AGAIN: dict[tuple[type[Underway], Kind], dict[Status, Status]] = {
     (Forward, Kind.DO): dict.fromkeys((Status.SENT, Status.RESENT, Status.STUCK), Status.RESENT),
     (Forward, Kind.PROBE): dict.fromkeys((Status.PROBING, Status.STUCK), Status.PROBING),
@@ -123,7 +123,7 @@ def can_turn_back(saga: Saga, state: State) -> bool:
 
 def _react(saga: Saga, at: Underway, signal: Signal) -> Iterator[Change]:
     match signal:
-        case Answer(member, kind, said):
+        case AnswerSignal(member, kind, said):
             step, status = saga.groups[at.group][member], at.members[member]
             marked = _ANSWERS[kind](saga, at, step, status, said)
             if marked is not None:
@@ -138,19 +138,19 @@ def _react(saga: Saga, at: Underway, signal: Signal) -> Iterator[Change]:
             yield Ended(Abandoned(outstanding(saga, at)))
 
 
-def _acted(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> Status | None:
+def _acted(saga: Saga, at: Underway, step: Step, status: Status, said: ReportedOutcome) -> Status | None:
     """An answer to the action, also one that comes late."""
     # Going back it can be the undo that is stuck: there an operator's word alone is certain to be about the action.
-    heard = isinstance(at, Forward) or said in (Said.CONFIRMED, Said.RULED_OUT)
+    heard = isinstance(at, Forward) or said in (ReportedOutcome.CONFIRMED, ReportedOutcome.RULED_OUT)
     open_question = status in (*WAITS_FOR_ACTION, Status.UNKNOWN, Status.PROBING) or (status is Status.STUCK and heard)
     if said in YES:
         return Status.DONE if open_question else None
-    if said in (Said.REFUSED, Said.RULED_OUT):
-        certain = said is Said.RULED_OUT or status is Status.SENT or step.remembers_refusals
+    if said in (ReportedOutcome.REFUSED, ReportedOutcome.RULED_OUT):
+        certain = said is ReportedOutcome.RULED_OUT or status is Status.SENT or step.remembers_refusals
         return _refused(saga, at, step, status, certain) if open_question else None
-    if said is Said.FAILED or status not in WAITS_FOR_ACTION:
+    if said is ReportedOutcome.FAILED or status not in WAITS_FOR_ACTION:
         return status if status in WAITS_FOR_ACTION else None
-    return Status.RESENT if said is Said.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)
+    return Status.RESENT if said is ReportedOutcome.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)
 
 
 def _refused(saga: Saga, at: Underway, step: Step, status: Status, certain: bool) -> Status | None:
@@ -168,25 +168,25 @@ def _gave_up(saga: Saga, at: Underway, step: Step) -> Status:
     return Status.PROBING if step.probe else Status.STUCK
 
 
-def _probed(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> Status | None:
+def _probed(saga: Saga, at: Underway, step: Step, status: Status, said: ReportedOutcome) -> Status | None:
     """An answer to a probe; its ``REFUSED`` says that the action did not happen and no longer can."""
     if status is not Status.PROBING:
         return None
     if said in YES:
         return Status.DONE
-    if said in (Said.UNKNOWN, Said.EXPIRED):
+    if said in (ReportedOutcome.UNKNOWN, ReportedOutcome.EXPIRED):
         return Status.PROBING
     must_happen = isinstance(at, Forward) and at.group > saga.pivot
     return Status.RESENT if must_happen else Status.REFUSED
 
 
-def _undone(saga: Saga, at: Underway, step: Step, status: Status, said: Said) -> Status | None:
+def _undone(saga: Saga, at: Underway, step: Step, status: Status, said: ReportedOutcome) -> Status | None:
     """An answer to a compensation."""
     if isinstance(at, Forward) or status not in (Status.UNDOING, Status.STUCK):
         return None
     if said in YES or status is Status.STUCK:
         return Status.UNDONE if said in YES else None
-    return Status.UNDOING if said in (Said.UNKNOWN, Said.FAILED) else Status.STUCK
+    return Status.UNDOING if said in (ReportedOutcome.UNKNOWN, ReportedOutcome.FAILED) else Status.STUCK
 
 
 _ANSWERS = {Kind.DO: _acted, Kind.PROBE: _probed, Kind.UNDO: _undone, Kind.UNDO_LATE: lambda *_: None}

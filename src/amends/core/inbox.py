@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from amends.core.definition import Step, takes_call
 from amends.core.messages import Done, Kind, Refused, Request
-from amends.core.walk import key_of, put
+from amends.core.walk import apply_result, key_of
 
 Inbox = Mapping[str, Done | Refused]
 """Idempotency key to the first answer. Only the keys of the request's own step are looked at, so a slice serves."""
@@ -62,5 +62,5 @@ def _apply(step: Step, entity: Any, request: Request) -> tuple[Any, Done | Refus
     if isinstance(after, Refused):
         return entity, after
     owned = {"": entity}
-    answer = put(owned, "", after, step.event, function)
+    answer = apply_result(owned, "", after, step.event, function)
     return owned.get(""), Done(answer)

@@ -300,7 +300,8 @@ class Request:
 class Send(NamedTuple):
     """Ask a participant at `at_ms`, and only once the saga that says so is stored.
 
-    A `Send` that is held back until its time is dropped when the saga no longer wants it by then: see `Run.wants`.
+    A `Send` that is held back until its time is dropped when the saga no longer wants it by then:
+    see `SagaInstance.wants`.
 
     Attributes:
         request: what to ask.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from amends.core.definition import Saga, is_duration
 from amends.core.messages import Answered, Done, Effect, Kind, Later, Outcome, Refused, Request, Send, Unknown
-from amends.core.step import Run, start, step
+from amends.core.step import SagaInstance, start, step
 from amends.core.straight import Entities
 from amends.errors import ParticipantError, UnusableInput
 
@@ -27,7 +27,7 @@ def run(
     entities: Entities | None = None,
     clients: Mapping[str, Any] | None = None,
     horizon_ms: int = HORIZON_MS,
-) -> Run:
+) -> SagaInstance:
     """Run a saga to its end, or as far as it gets.
 
     Args:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from amends.core.debts import contradiction, owed_of, undo_was_asked
-from amends.core.decide import Answer, Halted, Said, Signal, TryAgain, Wish, can_turn_back
+from amends.core.decide import AnswerSignal, Halted, ReportedOutcome, Signal, TryAgain, Wish, can_turn_back
 from amends.core.definition import Saga, Step
 from amends.core.messages import (
     NO_ANSWERS,
@@ -59,16 +59,16 @@ from amends.core.state import (
     word_for,
 )
 from amends.core.straight import Entities
-from amends.core.table import Entry, Story, Way, node
+from amends.core.table import Entry, TransitionPath, Way, node
 from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
 from amends.core.walk import call_of, key_of, walk
 
-CERTAIN: Final = {Done: Said.CONFIRMED, Refused: Said.RULED_OUT}
+CERTAIN: Final = {Done: ReportedOutcome.CONFIRMED, Refused: ReportedOutcome.RULED_OUT}
 made: Final[Any] = tuple.__new__  # a NamedTuple of all its fields; its own constructor takes twice the time
-TAKEN_BACK: Final = {Said.UNKNOWN: Said.FAILED, Said.EXPIRED: Said.REFUSED}
+TAKEN_BACK: Final = {ReportedOutcome.UNKNOWN: ReportedOutcome.FAILED, ReportedOutcome.EXPIRED: ReportedOutcome.REFUSED}
 
 
-class Run(NamedTuple):
+class SagaInstance(NamedTuple):
     """One run of a saga: its state, and what travels beside it.
 
     Attributes:
@@ -142,7 +142,7 @@ class Run(NamedTuple):
         return outstanding(self.saga, self.state)
 
 
-Moved = tuple[Run, tuple[Effect, ...]]
+Moved = tuple[SagaInstance, tuple[Effect, ...]]
 """The run after an input, and what is to be done, in order."""
 
 
@@ -161,11 +161,13 @@ def start(saga: Saga, saga_id: str, request: Any, now_ms: int = 0, entities: Ent
     """
     first = node(saga)
     deadline_ms = None if saga.deadline_s is None else now_ms + milliseconds(saga.deadline_s)
-    fresh: Run = made(Run, (saga, saga_id, request, first.state, NO_ANSWERS, (), (), "", "", deadline_ms, 0))
+    fresh: SagaInstance = made(
+        SagaInstance, (saga, saga_id, request, first.state, NO_ANSWERS, (), (), "", "", deadline_ms, 0)
+    )
     return _moved(fresh, first.follow(Wish.BEGIN), None, now_ms, entities)
 
 
-def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -> Moved:
+def step(run: SagaInstance, said: Input, now_ms: int, entities: Entities | None = None) -> Moved:
     """The saga after an input, and what is to be done, in this order, once the saga is stored.
 
     Args:
@@ -198,7 +200,7 @@ def step(run: Run, said: Input, now_ms: int, entities: Entities | None = None) -
 # From an input to a signal ------------------------------------------------------------------------------------
 
 
-def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
+def _signal(run: SagaInstance, said: Input, now_ms: int) -> Signal | None:
     """The signal that an input is in this state; ``None`` when it is about no step of the current group."""
     if isinstance(said, Abandon):
         return Wish.GIVE_UP
@@ -210,12 +212,14 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     last = run.waiting[member]
     match said:
         case Answered(_, kind, Done() | Refused() as outcome):
-            return Answer(member, kind, Said.DONE if isinstance(outcome, Done) else Said.REFUSED)
+            return AnswerSignal(
+                member, kind, ReportedOutcome.DONE if isinstance(outcome, Done) else ReportedOutcome.REFUSED
+            )
         case Answered(_, kind, _, attempt) | TimedOut(_, kind, attempt):
             counts = attempt in (None, last.attempt)  # it says nothing of another attempt
             doubt = _unknown(run, member, kind, now_ms)
             is_taken_back = isinstance(said, Answered) and getattr(said.outcome, "taken_back", False)
-            return Answer(member, kind, TAKEN_BACK[doubt] if is_taken_back else doubt) if counts else None
+            return AnswerSignal(member, kind, TAKEN_BACK[doubt] if is_taken_back else doubt) if counts else None
         case Halt():
             return Halted(member)
         case Retry():
@@ -223,31 +227,31 @@ def _signal(run: Run, said: Input, now_ms: int) -> Signal | None:
     is_looked_for = last.kind is Kind.PROBE and (member, last.kind) not in asked(run.state)
     kind = Kind.DO if is_looked_for else last.kind  # the action got stuck while it was looked for
     word = CERTAIN.get(type(said.outcome))  # type: ignore[union-attr]  # `Undo` is no state's matter
-    return Answer(member, kind, word) if word else None
+    return AnswerSignal(member, kind, word) if word else None
 
 
-def _unknown(run: Run, member: int, kind: Kind, now_ms: int) -> Said:
+def _unknown(run: SagaInstance, member: int, kind: Kind, now_ms: int) -> ReportedOutcome:
     """Whether there can be another attempt."""
     step, last = member_of(run.saga, run.state, member), run.waiting[member]
     again_ms = _again_ms(run, step, kind, last, now_ms)
-    return Said.EXPIRED if is_over(run.saga, _group(run), step, last, again_ms) else Said.UNKNOWN
+    return ReportedOutcome.EXPIRED if is_over(run.saga, _group(run), step, last, again_ms) else ReportedOutcome.UNKNOWN
 
 
-def _again_ms(run: Run, step: Step, kind: Kind, last: Waiting, now_ms: int) -> int:
+def _again_ms(run: SagaInstance, step: Step, kind: Kind, last: Waiting, now_ms: int) -> int:
     return now_ms + pause_ms(step.backoff, key_of(run.saga_id, step, kind), last.attempt + 1)
 
 
-def _group(run: Run) -> int:
+def _group(run: SagaInstance) -> int:
     at = underway(run.state)
     return at.group if at else -1
 
 
-def _member(run: Run, event: str) -> int | None:
+def _member(run: SagaInstance, event: str) -> int | None:
     group = run.saga.groups[_group(run)] if underway(run.state) else ()
     return next((member for member, step in enumerate(group) if step.event == event), None)
 
 
-def _why_not(run: Run, verb: Verb) -> str:
+def _why_not(run: SagaInstance, verb: Verb) -> str:
     at = underway(run.state)
     if at is None:
         return f"too late: the saga is {word_for(run.state)}"
@@ -263,7 +267,7 @@ def _why_not(run: Run, verb: Verb) -> str:
 # The books beside the state -----------------------------------------------------------------------------------
 
 
-def _informed(run: Run, said: Input, signal: Signal | None) -> Run:
+def _informed(run: SagaInstance, said: Input, signal: Signal | None) -> SagaInstance:
     """The run with the answer of an action that an input brings; the first one counts (docs/promises.md, P5)."""
     if (answer := getattr(getattr(said, "outcome", None), "answer", None)) is not None:
         kind, event = getattr(said if isinstance(said, Answered) else signal, "kind", Kind.UNDO), said.step  # type: ignore[union-attr]  # it is about a step
@@ -304,7 +308,7 @@ def in_words(said: Input | None) -> str:
     return f"{about}: {more}" if more else about
 
 
-def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> Moved:
+def _postponed(run: SagaInstance, said: Answered, later: Later, now_ms: int) -> Moved:
     """The participant took the request and answers later: wait for that, without sending again."""
     member, waiting = _member(run, said.step), list(run.waiting)
     if member is not None and (member, said.kind) in asked(run.state):
@@ -314,7 +318,7 @@ def _postponed(run: Run, said: Answered, later: Later, now_ms: int) -> Moved:
     return _recorded(run._replace(waiting=tuple(waiting)), said)
 
 
-def _recorded(run: Run, said: Input) -> Moved:
+def _recorded(run: SagaInstance, said: Input) -> Moved:
     """An input that changes no state."""
     return run._replace(number=run.number + 1), (Write(run.saga_id, run.number + 1, in_words(said), ()),)
 
@@ -327,7 +331,7 @@ def _noted(moved: Moved, event: str, debt: Debt, *more: Effect) -> Moved:
     return run._replace(trail=trail), (told, *others, *more)
 
 
-def _contradicted(run: Run, said: Answered, moved: Moved) -> Moved:
+def _contradicted(run: SagaInstance, said: Answered, moved: Moved) -> Moved:
     """What an answer leaves that changed nothing: where it contradicts what is known, an operator is told."""
     words = contradiction(run.saga, run.state, run.trail, said)
     told = (Contradicted(run.saga_id, words),) if words else ()
@@ -338,7 +342,7 @@ def _contradicted(run: Run, said: Answered, moved: Moved) -> Moved:
     return _noted(moved, said.step, Debt.OWED, *told)
 
 
-def _settles(run: Run, said: Input) -> bool:
+def _settles(run: SagaInstance, said: Input) -> bool:
     """Whether an input says that what is owed of a step is given back."""
     if not isinstance(said, Answered | Resolve) or not isinstance(said.outcome, Done) or said.step not in run.owed():
         return False
@@ -346,7 +350,7 @@ def _settles(run: Run, said: Input) -> bool:
     return kind is Kind.UNDO_LATE or (kind is Kind.UNDO and not undo_was_asked(run.saga, run.state, run.trail, step))
 
 
-def _undone_late(run: Run, said: Undo, now_ms: int) -> Moved:
+def _undone_late(run: SagaInstance, said: Undo, now_ms: int) -> Moved:
     """Ask a participant to give back what is owed, under a key that it has not been asked by."""
     if said.step not in run.owed():
         return run, (Decline(run.saga_id, said, f"nothing of {said.step} is owed"),)
@@ -362,7 +366,7 @@ def _undone_late(run: Run, said: Undo, now_ms: int) -> Moved:
     return after, (*effects, Send(request, now_ms, now_ms + milliseconds(step.timeout_s)))
 
 
-def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entities | None) -> Moved:
+def _moved(run: SagaInstance, path: Way, said: Input | None, now_ms: int, entities: Entities | None) -> Moved:
     """The run after a way through the table, and after the local steps that follow from it; and the effects."""
     answers, reason, trouble, dropped = run.answers, run.reason, "", False
     if goes_back(path.node.state) and not goes_back(run.state):
@@ -386,7 +390,7 @@ def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entit
     trail, number = run.trail + story.entries, run.number + 1
     saga, saga_id, request, _, _, _, _, _, _, deadline_ms, _ = run
     values = saga, saga_id, request, after.state, answers, waiting, trail, reason, trouble, deadline_ms, number
-    new: Run = made(Run, values)
+    new: SagaInstance = made(SagaInstance, values)
     write: Write = made(Write, (saga_id, number, in_words(said), story.words))
     if at is None:
         return new, (write, End(saga_id)) if story.changes else (write,)
@@ -394,11 +398,11 @@ def _moved(run: Run, path: Way, said: Input | None, now_ms: int, entities: Entit
     return new, (write, *_unanswered(new, run.waiting), *alert)
 
 
-def _got_stuck(story: Story) -> bool:
+def _got_stuck(story: TransitionPath) -> bool:
     return any(isinstance(change, Marked) and change.status is Status.STUCK for change in story.changes)
 
 
-def _asked_now(run: Run, story: Story, said: Input | None, now_ms: int) -> tuple[Waiting, ...]:
+def _asked_now(run: SagaInstance, story: TransitionPath, said: Input | None, now_ms: int) -> tuple[Waiting, ...]:
     """What each member of the group that a story leads to waits for."""
     group, waiting = _group(run), dict(enumerate(run.waiting))
     for change in story.changes:
@@ -415,7 +419,11 @@ def _unsent(at: Backward, before: Sequence[Waiting], now: Sequence[Waiting], now
     for member, kind in asked(at):
         last = now[member]
         if kind is Kind.DO and (last.unsent or last.at_ms > now_ms or _is_new(last, before)):
-            yield Answer(member, kind, Said.RULED_OUT if at.members[member] is Status.SENT else Said.UNKNOWN)
+            yield AnswerSignal(
+                member,
+                kind,
+                ReportedOutcome.RULED_OUT if at.members[member] is Status.SENT else ReportedOutcome.UNKNOWN,
+            )
 
 
 def _is_new(waiting: Waiting, before: Sequence[Waiting]) -> bool:
@@ -423,14 +431,14 @@ def _is_new(waiting: Waiting, before: Sequence[Waiting]) -> bool:
     return all(waiting is not other for other in before)
 
 
-def _ask(run: Run, step: Step, kind: Kind, last: Waiting | None, said: Input | None, now_ms: int) -> Waiting:
+def _ask(run: SagaInstance, step: Step, kind: Kind, last: Waiting | None, said: Input | None, now_ms: int) -> Waiting:
     if last is None or last.kind is not kind:
         return ask(step, kind, last, now_ms, "")
     at_ms = now_ms if isinstance(said, Retry) else _again_ms(run, step, kind, last, now_ms)
     return ask(step, kind, last, at_ms, reason_of(said))
 
 
-def _unanswered(run: Run, before: Sequence[Waiting] = ()) -> Iterator[Send]:
+def _unanswered(run: SagaInstance, before: Sequence[Waiting] = ()) -> Iterator[Send]:
     """The requests that are asked and not answered, but for those that were waited for before."""
     for member, kind in asked(run.state):
         waiting = run.waiting[member]

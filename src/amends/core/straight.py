@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final, cast
 
-from amends.core.decide import Said
+from amends.core.decide import ReportedOutcome
 from amends.core.messages import Changed, Done, Gone, Later, Refused, Unknown
 from amends.core.table import LocalAsk, Way
 
@@ -37,7 +37,7 @@ def _written(path: Way) -> Straight:
     known: dict[str, str] = {}
     while path.ask and not path.ask.takes_call:
         lines += _written_step(path, path.ask, names, known)
-        path = path.done or path.follow(Said.DONE)
+        path = path.done or path.follow(ReportedOutcome.DONE)
     names["end"] = path
     text = "\n    ".join([*lines, "return end, NOTHING_SAID"])
     exec(compile(text, f"<straight way of {path.node.saga.name}>", "exec"), names)  # noqa: S102 - our own text

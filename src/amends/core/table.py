@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from amends.core.decide import Answer, Said, Signal, Wish, decide
+from amends.core.decide import AnswerSignal, ReportedOutcome, Signal, Wish, decide
 from amends.core.definition import Saga, Step, takes_call
 from amends.core.messages import Kind
 from amends.core.state import Change, Debt, Ended, Marked, State, Status, asked, begin, evolve, member_of, word_for
@@ -54,7 +54,7 @@ class LocalAsk(NamedTuple):
     member: int
 
 
-class Story(NamedTuple):
+class TransitionPath(NamedTuple):
     """What happened between two nodes.
 
     Attributes:
@@ -67,15 +67,15 @@ class Story(NamedTuple):
     entries: tuple[Entry, ...] = ()
     words: tuple[str, ...] = ()
 
-    def then(self, later: Story) -> Story:
+    def then(self, later: TransitionPath) -> TransitionPath:
         """Both, one after the other."""
-        return Story(self.changes + later.changes, self.entries + later.entries, self.words + later.words)
+        return TransitionPath(self.changes + later.changes, self.entries + later.entries, self.words + later.words)
 
 
-NOTHING: Final = Story()
+NOTHING: Final = TransitionPath()
 
 
-class Node:
+class TableNode:
     """A state with the ways that lead out of it: one entry of the table for each signal.
 
     Attributes:
@@ -117,7 +117,7 @@ class Way:
 
     __slots__ = ("ask", "done", "node", "refused", "story", "straight")
 
-    def __init__(self, at: Node, story: Story) -> None:
+    def __init__(self, at: TableNode, story: TransitionPath) -> None:
         self.node = at
         self.story = story
         self.ask = next(_local_asks(at), None)
@@ -125,11 +125,11 @@ class Way:
         self.refused: Way | None = None
         self.straight: Callable[[Any, Any], tuple[Way, Any]] | None = None
 
-    def follow(self, said: Said) -> Way:
+    def follow(self, said: ReportedOutcome) -> Way:
         """The way after the local participant answered ``DONE`` or ``REFUSED``."""
         assert self.ask is not None, "who was not asked does not answer"
-        onward = self.then(self.node.follow(Answer(self.ask.member, self.ask.kind, said)))
-        if said is Said.DONE:
+        onward = self.then(self.node.follow(AnswerSignal(self.ask.member, self.ask.kind, said)))
+        if said is ReportedOutcome.DONE:
             self.done = onward
         else:
             self.refused = onward
@@ -140,11 +140,11 @@ class Way:
         return Way(later.node, self.story.then(later.story))
 
 
-def node(saga: Saga, state: State | None = None) -> Node:
+def node(saga: Saga, state: State | None = None) -> TableNode:
     """The saga's node of that state; by default the one before anything was asked."""
-    found: Node | None = saga.compiled.get(state)
+    found: TableNode | None = saga.compiled.get(state)
     if found is None:
-        found = saga.compiled[state] = Node(saga, state or begin(saga))
+        found = saga.compiled[state] = TableNode(saga, state or begin(saga))
     return found
 
 
@@ -153,7 +153,7 @@ def first_way(saga: Saga) -> Way:
     return node(saga).follow(Wish.BEGIN)
 
 
-def _decided(source: Node, signal: Signal) -> Way:
+def _decided(source: TableNode, signal: Signal) -> Way:
     saga, state = source.saga, source.state
     changes = decide(saga, state, signal)
     entries, words = [], []
@@ -162,7 +162,7 @@ def _decided(source: Node, signal: Signal) -> Way:
             entries.append(_entry(saga, state, change))
         words.append(_words(saga, state, change))
         state = evolve(state, change)
-    return Way(node(saga, state), Story(changes, tuple(entries), tuple(words)))
+    return Way(node(saga, state), TransitionPath(changes, tuple(entries), tuple(words)))
 
 
 def _entry(saga: Saga, state: State, change: Marked) -> Entry:
@@ -179,7 +179,7 @@ def _words(saga: Saga, state: State, change: Change) -> str:
     return f"{word_for(change.at)} at {where}"
 
 
-def _local_asks(at: Node) -> Iterator[LocalAsk]:
+def _local_asks(at: TableNode) -> Iterator[LocalAsk]:
     for member, kind in asked(at.state):
         step = member_of(at.saga, at.state, member)
         function = step.function(kind)

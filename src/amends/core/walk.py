@@ -9,7 +9,7 @@ from collections.abc import Mapping, MutableMapping
 from itertools import takewhile
 from typing import Any
 
-from amends.core.decide import Said
+from amends.core.decide import ReportedOutcome
 from amends.core.definition import Command, Saga, Step
 from amends.core.messages import GONE, NO_ANSWERS, Call, Changed, Kind, Refused, worded
 from amends.core.state import goes_back
@@ -49,17 +49,17 @@ def walk(
             call = call_of(path.node.saga, saga_id, ask.step, ask.kind, answers, reason=reason)
             after = ask.function(owned.get(entity_id), request, call)
         if isinstance(after, Refused):
-            path = path.refused or path.follow(Said.REFUSED)
+            path = path.refused or path.follow(ReportedOutcome.REFUSED)
             why = worded(after.reason) or f"{ask.step.event}/{ask.kind.value} refused"
             if ask.kind is Kind.DO and goes_back(path.node.state):
                 reason = reason or why  # another of the group may have refused before
             else:
                 trouble = why
         else:
-            answer = put(owned, entity_id, after, ask.step.event, ask.function)
+            answer = apply_result(owned, entity_id, after, ask.step.event, ask.function)
             if answer is not None and ask.kind is Kind.DO:
                 answers = {**answers, ask.step.event: answer}
-            path = path.done or path.follow(Said.DONE)
+            path = path.done or path.follow(ReportedOutcome.DONE)
     return path, answers, reason, trouble
 
 
@@ -86,7 +86,7 @@ def call_of(
     return Call(key_of(saga_id, step, kind), attempt, heard, answer, "" if kind is Kind.DO else reason)
 
 
-def put(owned: MutableMapping[str, Any], entity_id: str, after: Any, what: str, function: Any) -> Any:
+def apply_result(owned: MutableMapping[str, Any], entity_id: str, after: Any, what: str, function: Any) -> Any:
     """Write what a pure function gave back, anything but `Refused`, and give its answer.
 
     Args:
@@ -114,7 +114,7 @@ def put(owned: MutableMapping[str, Any], entity_id: str, after: Any, what: str, 
     return answer
 
 
-def carry_out(entities: Entities, order: Command, entity_id: str, body: Any) -> Refused | None:
+def execute(entities: Entities, order: Command, entity_id: str, body: Any) -> Refused | None:
     """Carry out a command on its entity.
 
     Args:
@@ -133,7 +133,7 @@ def carry_out(entities: Entities, order: Command, entity_id: str, body: Any) -> 
     after = order.apply(owned.get(entity_id), body)
     if isinstance(after, Refused):
         return after
-    put(owned, entity_id, after, order.event, order.apply)
+    apply_result(owned, entity_id, after, order.event, order.apply)
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from amends.engine.logger import log
-from amends.ports import Clock
+from amends.storage.ports import Clock
 
 AGAIN_MS: Final = 60_000  # until it is said again; twice as long every time
 BLOCKED: Final = (

@@ -15,7 +15,7 @@ from amends.core.definition import Saga, Step, parallel
 from amends.core.messages import Call, Changed, Done, Kind
 from amends.core.run import HORIZON_MS
 from amends.core.run import run as carried_out
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.core.straight import SPECIAL, Entities
 from amends.engine.round_trip import RoundTrip, round_trip_of
 from amends.engine.values import own
@@ -31,7 +31,7 @@ def run(
     entities: Entities | None = None,
     clients: Mapping[str, Any] | None = None,
     horizon_ms: int = HORIZON_MS,
-) -> Run:
+) -> SagaInstance:
     """Run a saga to its end, or as far as it gets.
 
     Participants are asked as the engine asks them: with a copy of what would be read back from a store. A value that

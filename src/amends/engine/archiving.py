@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from amends.core.messages import worded
 from amends.engine.blocks import block_after
 from amends.engine.recorded import ARCHIVED
-from amends.stored import Changes, Head, KeyRow, SagaRow
+from amends.storage.rows import Changes, Head, KeyRow, SagaRow
 
 
 def departure(sagas: Sequence[SagaRow], keys: Sequence[KeyRow], into: str, head: Head, now_ms: int) -> Changes:

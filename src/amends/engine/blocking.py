@@ -14,19 +14,19 @@ from typing import Any, Self, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
-from amends.core.step import Run
-from amends.engine.handle import Result, Started
+from amends.core.step import SagaInstance
+from amends.engine.engine import CLOSED, OTHER_PROCESS, TURN_THREAD, Engine
+from amends.engine.handle import Result, StartedSaga
 from amends.engine.logger import log
-from amends.engine.shell import CLOSED, OTHER_PROCESS, TURN_THREAD, Engine
 from amends.engine.thread import NoThread, begin
-from amends.engine.work import Work
+from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import AmendsError, EngineMisused, EngineStopped, ParticipantError
 from amends.generic import Wanted
 
 Answer = TypeVar("Answer")
 
 
-class BlockingHandle(Started["BlockingEngine"]):
+class BlockingHandle(StartedSaga["BlockingEngine"]):
     """A saga whose start is on stable storage.
 
     Attributes:
@@ -41,7 +41,7 @@ class BlockingHandle(Started["BlockingEngine"]):
 
 
 class BlockingEngine:
-    """`amends.engine.shell.Engine`, method by method, for use inside ``with``. Any thread may call it."""
+    """`amends.engine.engine.Engine`, method by method, for use inside ``with``. Any thread may call it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -116,7 +116,7 @@ class BlockingEngine:
         """See `Engine.carry_out`."""
         return self._do(self._engine.carry_out(command, entity_id, body, key=key))
 
-    def transact(self, function: Callable[[Work], Any], keys: Sequence[str] = ()) -> Any:
+    def transact(self, function: Callable[[UnitOfWork], Any], keys: Sequence[str] = ()) -> Any:
         """See `Engine.transact`."""
         return self._do(self._engine.transact(function, keys))
 
@@ -124,7 +124,7 @@ class BlockingEngine:
         """See `Engine.entity`."""
         return self._do(self._engine.entity(service, entity_id))
 
-    def _handle(self, begun: Run | str) -> BlockingHandle:
+    def _handle(self, begun: SagaInstance | str) -> BlockingHandle:
         return BlockingHandle(begun, self)
 
     def _serve(self) -> None:

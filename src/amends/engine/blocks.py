@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from amends.core.audit import Record, chain
-from amends.stored import Block, Head
+from amends.storage.rows import Block, Head
 
 
 def block_after(

@@ -21,16 +21,16 @@ from typing import Any, Final
 from amends.core.definition import Step
 from amends.core.messages import Answered, Outcome, Request, Send, Unknown
 from amends.core.run import outcome_of
+from amends.engine.coordinator import BatchResult
 from amends.engine.exceptions import is_interrupt, raised
-from amends.engine.flights import Asking, Flight
 from amends.engine.hints import answer_codec
+from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.logger import log
 from amends.engine.places import LATE_MAX, Places
-from amends.engine.tasks import Hear, Task
+from amends.engine.tasks import Deliver, Task
 from amends.engine.thread import NoThread, begin
-from amends.engine.turn import Turn
 from amends.engine.values import storable
-from amends.ports import Clock
+from amends.storage.ports import Clock
 
 CONCURRENCY: Final = 64  # calls of one participant at a time, unless told otherwise
 LOOK_S: Final = 0.02  # how often the end of the engine looks whether all calls are over
@@ -50,7 +50,7 @@ class Calls:
         clients: Mapping[str, Any],
         concurrency: Mapping[str, int],
         clock: Clock,
-        departed: dict[Flight, int],
+        departed: dict[AttemptId, int],
         tell: Callable[[Task], None],
     ) -> None:
         """Nothing is called yet.
@@ -59,7 +59,7 @@ class Calls:
             clients: by service; what a participant's function gets first; ``None`` where there is none.
             concurrency: by service, how many calls at a time; `CONCURRENCY` where there is none.
             clock: the engine's.
-            departed: when each attempt was really sent; see `amends.engine.flights.Flights`.
+            departed: when each attempt was really sent; see `amends.engine.in_flight.InFlight`.
             tell: is told what is to be committed: answers, and who found a place, or none.
         """
         self._clients = clients
@@ -71,7 +71,7 @@ class Calls:
         self._is_open = True
         self._hurries = asyncio.Event()
 
-    def take(self, turn: Turn) -> None:
+    def take(self, turn: BatchResult) -> None:
         """Do about requests what is to be done after a turn."""
         for flight in turn.dropped:
             self.drop(flight)
@@ -83,7 +83,7 @@ class Calls:
         for step, send in turn.sends:
             self._lane_of(step).places.send((step, send))
 
-    def drop(self, flight: Flight) -> None:
+    def drop(self, flight: AttemptId) -> None:
         """Give the place of an attempt free that nobody waits for any more."""
         for lane in self._lanes.values():
             if lane.drop(flight):
@@ -142,18 +142,18 @@ class Lane:
     """
 
     def __init__(
-        self, client: Any, limit: int, clock: Clock, departed: dict[Flight, int], tell: Callable[[Task], None]
+        self, client: Any, limit: int, clock: Clock, departed: dict[AttemptId, int], tell: Callable[[Task], None]
     ) -> None:
         self.places = Places(limit, clock, departed, self._start, tell)
         self._client = client
         self._tell = tell
-        self._calls: dict[Flight, asyncio.Task[None]] = {}  # that are within their time
+        self._calls: dict[AttemptId, asyncio.Task[None]] = {}  # that are within their time
         self._late: dict[asyncio.Task[None], None] = {}  # that nobody waits for any more
         self._ended: dict[asyncio.Task[None], None] = {}  # that we cancelled, and that have not come to an end yet
         self._orphans = 0  # threads whose call was cancelled: a thread cannot be ended
         self._blocked: Counter[str] = Counter()
 
-    def drop(self, flight: Flight) -> bool:
+    def drop(self, flight: AttemptId) -> bool:
         """Give the place of an attempt free; one that waits for a place is not sent. Whether it is one of these."""
         if not self.places.drop(flight):
             return False
@@ -175,7 +175,7 @@ class Lane:
         self.places.late = len(self._late) + len(self._ended) + self._orphans
         self.places.fill()
 
-    def _start(self, flight: Flight, asking: Asking) -> None:
+    def _start(self, flight: AttemptId, asking: Outgoing) -> None:
         self._calls[flight] = asyncio.create_task(self._call(flight, *asking))
 
     def _end(self, call: asyncio.Task[None]) -> None:
@@ -188,7 +188,7 @@ class Lane:
         self._orphans -= 1
         self._fill()
 
-    async def _call(self, flight: Flight, step: Step, send: Send) -> None:
+    async def _call(self, flight: AttemptId, step: Step, send: Send) -> None:
         request, call = send.request, asyncio.current_task()
         assert call is not None, "it runs"
         try:
@@ -197,10 +197,10 @@ class Lane:
             if is_current(call):
                 self._over(flight, call)
             raise
-        self._tell(Hear(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))
+        self._tell(Deliver(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))
         self._over(flight, call)
 
-    def _over(self, flight: Flight, call: asyncio.Task[None]) -> None:
+    def _over(self, flight: AttemptId, call: asyncio.Task[None]) -> None:
         """However a call ends, it gives its place back."""
         if self._calls.get(flight) is call:
             del self._calls[flight]

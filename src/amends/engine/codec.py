@@ -27,13 +27,13 @@ from amends.core.state import (
     Status,
     underway,
 )
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.core.table import Entry
 from amends.core.waiting import Waiting
 from amends.engine.closed import Touched, all_closed
 from amends.engine.hints import answer_codec, entity_types
 from amends.engine.values import PLAIN, Codec, Sealed, codec_of, json_of
-from amends.stored import (
+from amends.storage.rows import (
     ABANDONED,
     BACKWARD,
     COMPENSATED,
@@ -55,7 +55,7 @@ _STATUSES: Final[dict[type[State], str]] = {
 PHASES: Final[dict[str, type[Forward | Backward]]] = {FORWARD: Forward, BACKWARD: Backward}
 
 
-class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+class StoredRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a member of the current group was asked last; see `amends.core.waiting.Waiting`."""
 
     service: str
@@ -92,7 +92,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     phase: str = ""
     group: int = 0
     members: dict[str, Status] = {}
-    waiting: dict[str, Asked] = {}
+    waiting: dict[str, StoredRequest] = {}
     answers: dict[str, Any] = {}
     reason: str = ""
     outstanding: list[str] = []
@@ -103,7 +103,7 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
 _BODY: Final = msgspec.json.Decoder(Body)
 
 
-class Form:
+class SagaCodec:
     """A definition, with what is needed to store its sagas and read them back.
 
     Attributes:
@@ -196,14 +196,14 @@ class Form:
                 raise
             return PLAIN.kept(answer, text)
 
-    def run_of(self, row: SagaRow) -> Run:
+    def run_of(self, row: SagaRow) -> SagaInstance:
         """A saga, read back.
 
         Raises:
             msgspec.DecodeError, KeyError, ValueError: the row is not what was written.
         """
         body = _BODY.decode(row.body)
-        return Run(
+        return SagaInstance(
             self.saga,
             row.saga_id,
             self._request_of_run(row),
@@ -226,7 +226,7 @@ def _quiet(saga: Saga) -> Iterator[str]:
             yield f"forward at {', '.join(step.event for step in group)}"
 
 
-def body_of(run: Run) -> str:
+def body_of(run: SagaInstance) -> str:
     """The body of a saga's row.
 
     Raises:
@@ -246,7 +246,8 @@ def body_of(run: Run) -> str:
             group=at.group if at else 0,
             members={step.event: status for step, status in zip(steps, at.members, strict=True)} if at else {},
             waiting={
-                step.event: Asked(step.service, *waiting) for step, waiting in zip(steps, run.waiting, strict=False)
+                step.event: StoredRequest(step.service, *waiting)
+                for step, waiting in zip(steps, run.waiting, strict=False)
             },
             answers={event: _embedded(answer) for event, answer in run.answers.items()},
             reason=run.reason,
@@ -316,7 +317,7 @@ def _state_of(status: str, body: Body) -> State:
     return NeedsOperator(at) if status == NEEDS_OPERATOR else at
 
 
-def _waiting_of(asked: Asked) -> Waiting:
+def _waiting_of(asked: StoredRequest) -> Waiting:
     _service, *values = msgspec.structs.astuple(asked)
     return Waiting(*values)
 
@@ -328,7 +329,7 @@ def _nothing(_service: str) -> None:
 Look = Callable[[Sequence[Touched]], bool]
 
 
-class EntityForms:
+class EntityCodecs:
     """How the entities of each service are read back: as what the first parameters of its functions are declared.
 
     Attributes:
@@ -339,7 +340,7 @@ class EntityForms:
     def __init__(self) -> None:
         self._types: dict[str, set[Any]] = {}
         self._codecs: dict[str, Codec] = {}
-        self.looks: dict[Form, Look] = {}
+        self.looks: dict[SagaCodec, Look] = {}
         self.on_other: Callable[[str], None] = _nothing
 
     def learn_saga(self, saga: Saga) -> None:
@@ -402,10 +403,10 @@ class EntityForms:
             codec = self._codecs[service] = codec_of(kind, f"the entities of {service}, {kind},")
         return codec
 
-    def look_of(self, form: Form) -> Look:
+    def look_of(self, form: SagaCodec) -> Look:
         """Whether what a saga's steps left of their entities is closed, but where each write is looked at by itself.
 
-        What it gives takes for each of `Form.asks` the entity that was touched.
+        What it gives takes for each of `SagaCodec.asks` the entity that was touched.
         """
         codecs = [self.codec(service) for service, _ in form.asks]
         look = self.looks[form] = all_closed([None if codec.is_ever_open else codec.kind for codec in codecs])

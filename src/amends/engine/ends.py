@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from amends.core.messages import Park
 from amends.core.state import NeedsOperator
-from amends.core.step import Run
+from amends.core.step import SagaInstance
+from amends.engine.coordinator import BatchResult
 from amends.engine.handle import Result, result_of
-from amends.engine.turn import Turn
-from amends.engine.work import set_aside
+from amends.engine.unit_of_work import set_aside
 from amends.errors import OperatorNeeded
 
 Waiter = asyncio.Future[Result]
@@ -40,7 +40,7 @@ class Ends:
         """All who wait."""
         return [waiter for waiters in self._waiters.values() for waiter in waiters]
 
-    def tell(self, turn: Turn) -> None:
+    def tell(self, turn: BatchResult) -> None:
         """Tell whom a turn concerns."""
         if not self._waiters:
             return
@@ -66,7 +66,7 @@ def fail(waiter: asyncio.Future[Result], error: Exception) -> None:
     waiter.exception()
 
 
-def end_of(run: Run) -> Result | None:
+def end_of(run: SagaInstance) -> Result | None:
     """How a saga ended; ``None`` while it goes on.
 
     Raises:

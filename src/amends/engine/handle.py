@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, get_args
 
 from amends.core.state import Finished
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.engine.overlay import new_row
 from amends.engine.values import opened_all
 
@@ -36,7 +36,7 @@ class Result(NamedTuple):
     owed: tuple[str, ...] = ()
 
 
-class Started(Generic[Door]):
+class StartedSaga(Generic[Door]):
     """A saga whose start is on stable storage, and how it ended if it had by then; nothing else of it is kept.
 
     Attributes:
@@ -45,7 +45,7 @@ class Started(Generic[Door]):
 
     __slots__ = ("_engine", "_result", "saga_id")
 
-    def __init__(self, begun: Run | str, engine: Door) -> None:
+    def __init__(self, begun: SagaInstance | str, engine: Door) -> None:
         """Keep what is known.
 
         Args:
@@ -70,7 +70,7 @@ class Waits(Protocol):
         ...
 
 
-class Handle(Started[Waits]):
+class Handle(StartedSaga[Waits]):
     """A saga whose start is on stable storage.
 
     Attributes:
@@ -92,13 +92,13 @@ class Handle(Started[Waits]):
         return self._ended() or await self._engine.result(self.saga_id, timeout)
 
 
-def result_of(run: Run) -> Result | None:
+def result_of(run: SagaInstance) -> Result | None:
     """How a run ended; ``None`` while it has not."""
     kept = _kept(run)
     return None if kept is None else _owned(kept)
 
 
-def _kept(run: Run) -> Result | None:
+def _kept(run: SagaInstance) -> Result | None:
     if not isinstance(run.state, FINISHED):
         return None
     result: Result = new_row(Result, (run.saga_id, run.state, run.reason, run.answers, run.trouble, run.owed()))

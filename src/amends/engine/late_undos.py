@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from amends.core.messages import Answered, Kind, Later, Outcome, Undo, Verb
-from amends.engine.tasks import Hear, Task
+from amends.engine.tasks import Deliver, Task
 
 Undone = asyncio.Future[Outcome]
 
@@ -34,7 +34,7 @@ class LateUndos:
         if not self._waiting:
             return
         match task:
-            case Hear(saga_id, Answered(event, Kind.UNDO_LATE, outcome)) if not isinstance(outcome, Later):
+            case Deliver(saga_id, Answered(event, Kind.UNDO_LATE, outcome)) if not isinstance(outcome, Later):
                 for saga, step, undone in self._waiting:
                     if (saga, step) == (saga_id, event) and not undone.done():
                         undone.set_result(outcome)

@@ -8,7 +8,7 @@ from amends.core.debts import undo_was_asked
 from amends.core.definition import DURATION_MAX, is_duration
 from amends.core.messages import Done, Kind, Later, Outcome, Refused, Resolve, Verb
 from amends.core.state import Abandoned, Debt, Forward, underway, word_for
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.engine.values import shown
 from amends.errors import RequestRefused
 
@@ -68,7 +68,7 @@ def _refuse_no_text(said: object, *names: str) -> None:
             raise RequestRefused(f"{type(said).__name__}: {name} is {shown(words)}; give text, a str itself")
 
 
-def refuse_unasked(run: Run, event: str, kind: Kind) -> None:
+def refuse_unasked(run: SagaInstance, event: str, kind: Kind) -> None:
     """Refuse the answer to what was not asked, so that whoever brings it does not take it for taken.
 
     Raises:
@@ -84,7 +84,7 @@ def refuse_unasked(run: Run, event: str, kind: Kind) -> None:
     raise RequestRefused(f"{what} was never asked, and will not be: the saga is {word_for(run.state)}")
 
 
-def _was_asked(run: Run, event: str, kind: Kind) -> bool:
+def _was_asked(run: SagaInstance, event: str, kind: Kind) -> bool:
     """Whether a step was asked that; of one that was under way when an operator gave up, whether it may have been."""
     told = {entry.status for entry in run.trail if entry.event == event}
     at = underway(run.state)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, M
 from typing import Any, Final, NamedTuple
 
 from amends.core.definition import A_NAME, is_name
-from amends.engine.codec import EntityForms, Form
+from amends.engine.codec import EntityCodecs, SagaCodec
 from amends.engine.entities import Entities, entities_of, kept_text, put, raw, settle
 from amends.engine.values import Codec, Sealed, encode, shown
 from amends.errors import AmendsError, ParticipantError
-from amends.stored import EntityRow, Unreadable
+from amends.storage.rows import EntityRow, Unreadable
 
 new_row: Final[Any] = tuple.__new__
 """Makes a NamedTuple of all its fields, ``new_row(EntityRow, (...))``; its own constructor takes twice the time."""
@@ -36,7 +36,7 @@ class EntityDamaged(AmendsError):
         self.row = row
 
 
-class Kept(NamedTuple):
+class StoredEntity(NamedTuple):
     """An entity as it is stored.
 
     Attributes:
@@ -48,10 +48,10 @@ class Kept(NamedTuple):
     version: int
 
 
-class Shelf:
+class EntityCache:
     """The entities as the last commit left them; those that were used lately are at hand."""
 
-    def __init__(self, entity: Callable[[str, str], EntityRow | Unreadable | None], forms: EntityForms) -> None:
+    def __init__(self, entity: Callable[[str, str], EntityRow | Unreadable | None], forms: EntityCodecs) -> None:
         """Hold none yet.
 
         Args:
@@ -60,9 +60,9 @@ class Shelf:
         """
         self._entity = entity
         self._forms = forms
-        self._kept: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
+        self._kept: defaultdict[str, dict[str, StoredEntity]] = defaultdict(dict)
 
-    def get(self, service: str, entity_id: str) -> Kept:
+    def get(self, service: str, entity_id: str) -> StoredEntity:
         """An entity.
 
         Raises:
@@ -82,7 +82,7 @@ class Shelf:
         """Read the entities of a service anew: they are of other types than was known."""
         self._kept.pop(service, None)
 
-    def put(self, service: str, entities: dict[str, Kept]) -> None:
+    def put(self, service: str, entities: dict[str, StoredEntity]) -> None:
         """Take over what was committed."""
         kept = self._kept[service]
         kept.update(entities)
@@ -94,27 +94,27 @@ class Shelf:
         """Forget everything, so that it is read anew."""
         self._kept.clear()
 
-    def _read(self, service: str, entity_id: str) -> Kept:
+    def _read(self, service: str, entity_id: str) -> StoredEntity:
         row = self._entity(service, entity_id)
         if row is None:
-            return Kept(None, 0)
+            return StoredEntity(None, 0)
         if isinstance(row, Unreadable):
             raise EntityDamaged(row)
         if row.body is None:
-            return Kept(None, row.version)
+            return StoredEntity(None, row.version)
         try:
-            return Kept(self.codec(service).read(row.body), row.version)
+            return StoredEntity(self.codec(service).read(row.body), row.version)
         except ValueError as error:  # msgspec.DecodeError is one: the text is not what its functions take
             raise EntityDamaged(Unreadable("entity", f"{service}/{entity_id}", str(error))) from error
 
 
-NEVER: Final = Kept(None, 0)
+NEVER: Final = StoredEntity(None, 0)
 
 Touched = tuple[Entities, str, Any]
 """An entity that may be about to change: its service's entities, its id, and what is kept of it so far."""
 
 
-class Sheet(NamedTuple):
+class ServiceEntities(NamedTuple):
     """The entities of one service in one batch, by id.
 
     Attributes:
@@ -124,12 +124,12 @@ class Sheet(NamedTuple):
     """
 
     values: Entities
-    stored: dict[str, Kept]
+    stored: dict[str, StoredEntity]
     touched: dict[str, None]
 
 
-Place = tuple[Callable[[Any], str], Entities, dict[str, Kept], dict[str, None]]
-"""From a request to the id of an entity, and what is known of its service in one batch; see `Sheet`."""
+Place = tuple[Callable[[Any], str], Entities, dict[str, StoredEntity], dict[str, None]]
+"""From a request to the id of an entity, and what is known of its service in one batch; see `ServiceEntities`."""
 
 
 class Overlay:
@@ -144,7 +144,7 @@ class Overlay:
         pending: what was written by `write` since the last `keep`, to be taken back.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: EntityCache) -> None:
         """Hold nothing yet.
 
         Args:
@@ -154,12 +154,12 @@ class Overlay:
         self.pending: list[Touched] = []
         self._recorded: set[tuple[str, str]] = set()
         self._relearned: set[str] = set()
-        self.places: dict[Form, list[Place]] = {}
+        self.places: dict[SagaCodec, list[Place]] = {}
         self._is_over = False
         self.values = Values(shelf)
-        self.sheets = Sheets(self.values)
+        self.sheets = EntitiesByService(self.values)
         self.fresh: set[str] = set()
-        self.views = Views(self)
+        self.views = EntityMaps(self)
 
     def end(self) -> None:
         """Nothing is read or written here any more: the batch is committed, or given up."""
@@ -177,7 +177,7 @@ class Overlay:
                 "function that it was given to"
             )
 
-    def places_of(self, form: Form) -> list[Place]:
+    def places_of(self, form: SagaCodec) -> list[Place]:
         """Where in this batch the entities are that the local steps of a definition are about."""
         places = self.places[form] = [self.place(*ask) for ask in form.asks]
         return places
@@ -286,7 +286,7 @@ class Overlay:
         self.restore(reversed(self.pending))
         self.pending.clear()
 
-    def rows(self, over: Collection[str] = ()) -> Iterator[tuple[str, list[EntityRow], dict[str, Kept]]]:
+    def rows(self, over: Collection[str] = ()) -> Iterator[tuple[str, list[EntityRow], dict[str, StoredEntity]]]:
         """For each service the rows of the entities that are not as they were, and what is stored once they are.
 
         Args:
@@ -296,7 +296,7 @@ class Overlay:
             TypeError, ValueError: an entity that JSON cannot hold.
         """
         for service, (values, stored, touched) in self.sheets.items():
-            rows, kept = list[EntityRow](), dict[str, Kept]()
+            rows, kept = list[EntityRow](), dict[str, StoredEntity]()
             is_other = service in self._relearned
             for entity_id in touched:
                 value, at = raw(values, entity_id), stored.get(entity_id, NEVER)
@@ -311,14 +311,14 @@ class Overlay:
                 if is_other and body is not None:  # it may have been kept as of another type
                     value = self._shelf.codec(service).read(body)
                 if entity_id not in over:
-                    kept[entity_id] = new_row(Kept, (value, version))
+                    kept[entity_id] = new_row(StoredEntity, (value, version))
             yield service, rows, kept
 
 
 class Values(dict[str, Entities]):
     """Service to the entities that were looked at in one batch, as the functions of sagas meet them."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: EntityCache) -> None:
         super().__init__()
         self._shelf = shelf
 
@@ -327,30 +327,30 @@ class Values(dict[str, Entities]):
         return entities
 
 
-class Sheets(dict[str, Sheet]):
+class EntitiesByService(dict[str, ServiceEntities]):
     """Service to its entities in one batch; a service that was not met before has none yet."""
 
     def __init__(self, values: Mapping[str, Entities]) -> None:
         super().__init__()
         self._values = values
 
-    def __missing__(self, service: str) -> Sheet:
-        sheet = self[service] = Sheet(self._values[service], {}, {})
+    def __missing__(self, service: str) -> ServiceEntities:
+        sheet = self[service] = ServiceEntities(self._values[service], {}, {})
         return sheet
 
 
-class Views(Mapping[str, "Owned"]):
+class EntityMaps(Mapping[str, "EntityMap"]):
     """The entities as a command, `Saga.prepare` or an embedder meets them: service, then id, to entity."""
 
     def __init__(self, overlay: Overlay) -> None:
         self._overlay = overlay
-        self._owned: dict[str, Owned] = {}
+        self._owned: dict[str, EntityMap] = {}
 
-    def __getitem__(self, service: str) -> Owned:
+    def __getitem__(self, service: str) -> EntityMap:
         if service.__class__ is not str or (owned := self._owned.get(service)) is None:
             if not is_name(service):
                 raise ParticipantError(f"{shown(service)} is no service; its name is {A_NAME}")
-            owned = self._owned[service] = Owned(self._overlay, service)
+            owned = self._owned[service] = EntityMap(self._overlay, service)
         return owned
 
     def __iter__(self) -> Iterator[str]:
@@ -360,7 +360,7 @@ class Views(Mapping[str, "Owned"]):
         return len(self._owned)
 
 
-class Owned(MutableMapping[str, Any]):
+class EntityMap(MutableMapping[str, Any]):
     """The entities of one service in one batch, by id. They can be looked up, not listed."""
 
     __slots__ = ("_overlay", "_service", "_values")

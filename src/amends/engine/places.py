@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import Final
 
 from amends.core.messages import Kind
-from amends.engine.flights import Asking, Flight, flight_of
-from amends.engine.tasks import Placed, Task, Withdrawn
-from amends.ports import Clock
+from amends.engine.in_flight import AttemptId, Outgoing, flight_of
+from amends.engine.tasks import ReturnUnsent, SendHeldBack, Task
+from amends.storage.ports import Clock
 
 LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
 ACTION: Final = Kind.DO.value
@@ -36,9 +36,9 @@ class Line:
     """
 
     def __init__(self, reserve: int) -> None:
-        self.ready: OrderedDict[Flight, Asking] = OrderedDict()
-        self.held: OrderedDict[Flight, None] = OrderedDict()
-        self.coming: dict[Flight, None] = {}
+        self.ready: OrderedDict[AttemptId, Outgoing] = OrderedDict()
+        self.held: OrderedDict[AttemptId, None] = OrderedDict()
+        self.coming: dict[AttemptId, None] = {}
         self.reserve = reserve
 
 
@@ -49,8 +49,8 @@ class Places:
         self,
         limit: int,
         clock: Clock,
-        departed: dict[Flight, int],
-        start: Callable[[Flight, Asking], None],
+        departed: dict[AttemptId, int],
+        start: Callable[[AttemptId, Outgoing], None],
         tell: Callable[[Task], None],
     ) -> None:
         """All are free.
@@ -58,7 +58,7 @@ class Places:
         Args:
             limit: how many there are.
             clock: the engine's.
-            departed: when each attempt was really sent; see `amends.engine.flights.Flights`.
+            departed: when each attempt was really sent; see `amends.engine.in_flight.InFlight`.
             start: sends a request, now.
             tell: is told what is to be committed.
         """
@@ -68,10 +68,10 @@ class Places:
         self._start = start
         self._tell = tell
         self._amends, self._actions = self._lines = Line(max(1, limit // SHARE)), Line(0)
-        self._withdrawn: dict[Flight, None] = {}
-        self._known: set[Flight] = set()
+        self._withdrawn: dict[AttemptId, None] = {}
+        self._known: set[AttemptId] = set()
         self._is_open = True
-        self.calls: dict[Flight, None] = {}
+        self.calls: dict[AttemptId, None] = {}
         self.late = 0
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class Places:
         """Whether calls that are over their time, and do not end, take every place, while somebody waits for one."""
         return self.late >= LATE_MAX and len(self.calls) + self.late >= self._limit + LATE_MAX and len(self) > 0
 
-    def send(self, asking: Asking) -> None:
+    def send(self, asking: Outgoing) -> None:
         """Send a request as soon as there is a place for it; those that wait for one are before it."""
         flight = flight_of(asking[1])
         line = self._line_of(flight)
@@ -94,13 +94,13 @@ class Places:
             self.recall(flight)
         self.fill()
 
-    def recall(self, flight: Flight) -> None:
+    def recall(self, flight: AttemptId) -> None:
         """Do not send a request, if that was not done yet."""
         if self._line_of(flight).ready.pop(flight, None) is not None:
             self._withdrawn[flight] = None
-            self._tell(Withdrawn(flight))
+            self._tell(ReturnUnsent(flight))
 
-    def hold(self, flight: Flight) -> None:
+    def hold(self, flight: AttemptId) -> None:
         """Let a request wait for a place: its saga's row says that it was not sent."""
         line = self._line_of(flight)
         self._known.add(flight)
@@ -109,7 +109,7 @@ class Places:
             line.held.setdefault(flight)
         self.fill()
 
-    def drop(self, flight: Flight) -> bool:
+    def drop(self, flight: AttemptId) -> bool:
         """Nobody waits for an attempt any more: if it has a place here, that is free. Whether it is one of these."""
         if flight not in self._known:
             return False
@@ -149,7 +149,7 @@ class Places:
             while line.held and self._is_open and self._is_next(line):
                 flight, _ = line.held.popitem(last=False)
                 line.coming[flight] = None
-                self._tell(Placed(flight))
+                self._tell(SendHeldBack(flight))
 
     def _has_place(self, line: Line) -> bool:
         taken = len(self.calls)
@@ -160,5 +160,5 @@ class Places:
         taken = len(self.calls) + sum(len(each.ready) + len(each.coming) for each in self._lines)
         return taken < self._limit and taken + self.late < self._limit + LATE_MAX + line.reserve
 
-    def _line_of(self, flight: Flight) -> Line:
+    def _line_of(self, flight: AttemptId) -> Line:
         return self._actions if flight[2] == ACTION else self._amends

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from amends.core.definition import MOVES
-from amends.stored import BACKWARD, FINAL, FORWARD, NEEDS_OPERATOR, Block
+from amends.storage.rows import BACKWARD, FINAL, FORWARD, NEEDS_OPERATOR, Block
 
 ARCHIVED: Final = "archived in "
 """Begins the cause of a saga's very last record, which is not numbered: it left for another file."""
@@ -88,7 +88,7 @@ class Stand:
 
     @property
     def status(self) -> str:
-        """One of `amends.stored.STATUSES`."""
+        """One of `amends.storage.rows.STATUSES`."""
         return self.end or (NEEDS_OPERATOR if "stuck" in self.members.values() else self.phase)
 
     def after(self, changes: tuple[str, ...]) -> Stand:

@@ -12,7 +12,7 @@ from typing import Any
 
 from amends.core.definition import Saga
 from amends.core.messages import Done, Kind, Outcome
-from amends.engine.codec import EntityForms
+from amends.engine.codec import EntityCodecs
 from amends.engine.hints import answer_codec, answer_types
 from amends.engine.overlay import NO_ID, is_id
 from amends.engine.samples import sample_of
@@ -44,7 +44,7 @@ class RoundTrip:
         """
         self._saga = saga
         self._requests = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request!r},")
-        self._entities = EntityForms()
+        self._entities = EntityCodecs()
         self._entities.learn_saga(saga)
         self._entities.check()
         self._services = frozenset(self._entities.services())

@@ -30,11 +30,11 @@ LIMITS: Final = {
 NATIVE: Final = frozenset(("any", "none", "bool", "int", "float", "str"))  # read back as they are where no type is told
 
 
-class Node(msgspec.Struct, frozen=True, tag_field="is", omit_defaults=True):
+class TypeNode(msgspec.Struct, frozen=True, tag_field="is", omit_defaults=True):
     """A type; each kind of it is a class of its own."""
 
 
-class Plain(Node, frozen=True, tag="plain"):
+class Plain(TypeNode, frozen=True, tag="plain"):
     """A value without parts, or one that is not looked into.
 
     Attributes:
@@ -46,20 +46,20 @@ class Plain(Node, frozen=True, tag="plain"):
     limits: dict[str, Any] = {}
 
 
-class Choice(Node, frozen=True, tag="choice"):
+class Choice(TypeNode, frozen=True, tag="choice"):
     """One of some values: a ``Literal``."""
 
     values: tuple[int | str | None, ...]
 
 
-class Members(Node, frozen=True, tag="enum"):
+class Members(TypeNode, frozen=True, tag="enum"):
     """A member of an enumeration: its name to what is stored."""
 
     name: str
     members: dict[str, int | str]
 
 
-class Many(Node, frozen=True, tag="many"):
+class Many(TypeNode, frozen=True, tag="many"):
     """Any number of values of one type: a list, a set, a tuple of any length."""
 
     name: str
@@ -67,13 +67,13 @@ class Many(Node, frozen=True, tag="many"):
     limits: dict[str, Any] = {}
 
 
-class Row(Node, frozen=True, tag="row"):
+class TupleType(TypeNode, frozen=True, tag="row"):
     """A tuple of so many values."""
 
     items: tuple[AnyNode, ...]
 
 
-class Pairs(Node, frozen=True, tag="pairs"):
+class Pairs(TypeNode, frozen=True, tag="pairs"):
     """A dict."""
 
     key: AnyNode
@@ -81,19 +81,19 @@ class Pairs(Node, frozen=True, tag="pairs"):
     limits: dict[str, Any] = {}
 
 
-class OneOf(Node, frozen=True, tag="one of"):
+class OneOf(TypeNode, frozen=True, tag="one of"):
     """A union."""
 
     members: tuple[AnyNode, ...]
 
 
-class Named(Node, frozen=True, tag="record"):
+class NamedType(TypeNode, frozen=True, tag="record"):
     """A record; `Shape.records` has it."""
 
     name: str
 
 
-AnyNode = Plain | Choice | Members | Many | Row | Pairs | OneOf | Named
+AnyNode = Plain | Choice | Members | Many | TupleType | Pairs | OneOf | NamedType
 
 
 class Field(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -114,7 +114,7 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True):
     is_omitted: bool = False
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class RecordType(msgspec.Struct, frozen=True, omit_defaults=True):
     """A class with fields.
 
     Attributes:
@@ -142,7 +142,7 @@ class Shape(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     root: AnyNode
-    records: dict[str, Record] = {}
+    records: dict[str, RecordType] = {}
 
 
 @lru_cache(maxsize=1000)  # a simulation opens engines all the time, on the same types
@@ -161,7 +161,7 @@ class _Reader:
     """
 
     def __init__(self) -> None:
-        self.records: dict[str, Record] = {}
+        self.records: dict[str, RecordType] = {}
         self._names: dict[Any, str] = {}
 
     def node(self, info: Any) -> AnyNode:
@@ -172,11 +172,11 @@ class _Reader:
         if isinstance(info, inspect.UnionType):
             return OneOf(tuple(sorted(map(self.node, info.types), key=json_of)))
         if isinstance(info, inspect.TupleType):
-            return Row(tuple(map(self.node, info.item_types)))
+            return TupleType(tuple(map(self.node, info.item_types)))
         if hasattr(info, "fields"):
-            return Named(self._record(info))
+            return NamedType(self._record(info))
         if isinstance(info, inspect.CustomType) and is_model(info.cls):
-            return Named(self._model(info.cls))
+            return NamedType(self._model(info.cls))
         if hasattr(info, "key_type"):
             return Pairs(self.node(info.key_type), self.node(info.value_type), limits)
         if hasattr(info, "item_type"):
@@ -195,7 +195,7 @@ class _Reader:
         if name is None:
             name = self._named(kind)
             fields = kind.__pydantic_fields__.items()
-            self.records[name] = Record(tuple(self._field_of_model(name, field) for name, field in fields))
+            self.records[name] = RecordType(tuple(self._field_of_model(name, field) for name, field in fields))
         return name
 
     def _field_of_model(self, name: str, field: Any) -> Field:
@@ -212,7 +212,7 @@ class _Reader:
             by_position = isinstance(info, inspect.NamedTupleType) or getattr(info, "array_like", False)
             omits = getattr(getattr(info.cls, "__struct_config__", None), "omit_defaults", False)
             fields = tuple(self._field(field, omits) for field in info.fields)
-            self.records[name] = Record(fields, by_position, tag)
+            self.records[name] = RecordType(fields, by_position, tag)
         return name
 
     def _field(self, field: Any, omits: bool) -> Field:
@@ -261,7 +261,7 @@ def _written(default: Any) -> str:
 # What was stored as one shape, read as another -------------------------------------------------------------------
 
 
-class Reading:
+class ShapeComparison:
     """Whether what was stored as one shape is read right as another.
 
     Attributes:
@@ -302,7 +302,7 @@ class Reading:
                     yield from self._faults(member, today, at)
             case _, OneOf():
                 yield from self._faults_of_member(stored, today, at)
-            case Named(), Named():
+            case NamedType(), NamedType():
                 yield from self._faults_of_record(stored.name, today.name, at)
             case Members(), Members():
                 yield from _faults_of_members(stored, today, at)
@@ -337,14 +337,14 @@ class Reading:
                     yield f"{at}.{field.name} is new in {today}, and nothing stored has it: give it a default"
                 self._left_out.add((today, field.name))
 
-    def _moved(self, old: Record, new: Record, at: str) -> Iterator[str]:
+    def _moved(self, old: RecordType, new: RecordType, at: str) -> Iterator[str]:
         """Fields that are not where they were."""
         names, before = [field.name for field in new.fields], [field.name for field in old.fields]
         if names[: len(before)] != before and set(before) <= set(names):
             was, now = ", ".join(before), ", ".join(names)
             yield f"{at} is stored by the order of its fields, which was {was}, and is {now} now"
 
-    def _faults_of_field(self, record: str, field: Field, new: Record, at: str) -> Iterator[str]:
+    def _faults_of_field(self, record: str, field: Field, new: RecordType, at: str) -> Iterator[str]:
         name, today = f"{at}.{field.name}", new.field(field.name)
         if today is None:
             has = ", ".join(sorted(field.name for field in new.fields)) or "none"
@@ -368,7 +368,7 @@ def _parts(stored: AnyNode, today: AnyNode, at: str) -> list[tuple[AnyNode, AnyN
             return [(stored.item, today.item, f"{at}[]")]
         case Pairs(), Pairs() if _is_looser(stored.limits, today.limits):
             return [(stored.key, today.key, f"a key of {at}"), (stored.item, today.item, f"{at}[]")]
-        case Row(), Row() if len(stored.items) == len(today.items):
+        case TupleType(), TupleType() if len(stored.items) == len(today.items):
             pairs = enumerate(zip(stored.items, today.items, strict=True))
             return [(*pair, f"{at}[{place}]") for place, pair in pairs]
     return None
@@ -425,7 +425,7 @@ def words(node: AnyNode) -> str:
             return " or ".join(map(words, members))
         case Many(name, item):
             return f"a {name} of {words(item)}"
-        case Row(items):
+        case TupleType(items):
             return f"a tuple of {', '.join(map(words, items))}"
         case Pairs(key, item):
             return f"a dict of {words(key)} to {words(item)}"
@@ -451,11 +451,11 @@ def by_names(shape: Shape, value: Any) -> Any:
 
 def _by_names(shape: Shape, node: AnyNode, value: Any) -> Any:
     match node:
-        case Named(name):
+        case NamedType(name):
             return _record_by_names(shape, shape.records[name], value)
         case Many(_, item) if isinstance(value, list):
             return [_by_names(shape, item, one) for one in value]
-        case Row(items) if isinstance(value, list):
+        case TupleType(items) if isinstance(value, list):
             return [_by_names(shape, *pair) for pair in zip(items, value, strict=False)]
         case Pairs(_, item) if isinstance(value, dict):
             return {key: _by_names(shape, item, one) for key, one in value.items()}
@@ -466,15 +466,17 @@ def _by_names(shape: Shape, node: AnyNode, value: Any) -> Any:
 
 
 def _may_hold(shape: Shape, node: AnyNode, value: Any) -> bool:
-    if not isinstance(node, Named):
-        return isinstance(value, dict if isinstance(node, Pairs) else list if isinstance(node, Many | Row) else ())
+    if not isinstance(node, NamedType):
+        return isinstance(
+            value, dict if isinstance(node, Pairs) else list if isinstance(node, Many | TupleType) else ()
+        )
     record = shape.records[node.name]
     if record.by_position:
         return isinstance(value, list) and (record.tag is None or value[:1] == [record.tag[1]])
     return isinstance(value, dict) and (record.tag is None or value.get(record.tag[0]) == record.tag[1])
 
 
-def _record_by_names(shape: Shape, record: Record, value: Any) -> dict[str, Any]:
+def _record_by_names(shape: Shape, record: RecordType, value: Any) -> dict[str, Any]:
     if record.by_position:
         given = value[record.tag is not None :]
         value = {field.name: one for field, one in zip(record.fields, given, strict=False)}

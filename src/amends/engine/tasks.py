@@ -13,16 +13,16 @@ import msgspec
 
 from amends.core.definition import Command
 from amends.core.messages import Answered, Decline, Input, Refused, worded
-from amends.core.step import Run
-from amends.engine.codec import Form
+from amends.core.step import SagaInstance
+from amends.engine.codec import SagaCodec
 from amends.engine.digests import digest_by_position, digest_of
 from amends.engine.entities import Unstorable
 from amends.engine.exceptions import answerable
-from amends.engine.flights import Flight
+from amends.engine.in_flight import AttemptId
 from amends.engine.outside import refuse_unasked
-from amends.engine.stirring import place, stir, withdraw
+from amends.engine.unit_of_work import UnitOfWork
 from amends.engine.values import are_flat, shown
-from amends.engine.work import Work
+from amends.engine.waking import return_unsent, send_held_back, wake
 from amends.errors import ParticipantError, RequestRefused
 
 SAGA: Final = "saga"
@@ -52,7 +52,7 @@ class Task(Protocol):
         """Whether it does several things which stand or fall together."""
         ...
 
-    def carry_out(self, work: Work) -> Any:
+    def carry_out(self, work: UnitOfWork) -> Any:
         """Do it, and give the answer.
 
         Raises:
@@ -105,7 +105,7 @@ class _Single:
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class StartSagas:
     """Start sagas of one definition.
 
     Attributes:
@@ -118,7 +118,7 @@ class Begin:
     saga_id: ClassVar[str] = ""
     is_whole: ClassVar[bool] = False
 
-    form: Form
+    form: SagaCodec
     asked: Sequence[Any]
     keys: Sequence[str] = ()
     before: Sequence[Any] = ()
@@ -128,8 +128,8 @@ class Begin:
         """How many sagas."""
         return len(self.asked)
 
-    def carry_out(self, work: Work) -> list[Any]:
-        """For each a `Run`, the id of the saga that its key started before, or the exception that refused it."""
+    def carry_out(self, work: UnitOfWork) -> list[Any]:
+        """For each a `SagaInstance`, the id of the saga that its key started before, or what refused it."""
         begun, is_flat = [*self.before], self.form.saga.prepare is not None and are_flat(self.asked)
         for done, (asked, key) in enumerate(zip_longest(self.asked, self.keys)):
             work.refuse_if_full(done)
@@ -147,7 +147,7 @@ class Begin:
     def parts(self) -> Sequence[Task]:
         """One saga each."""
         keys: Sequence[Sequence[str]] = [[key] for key in self.keys] or [()] * len(self.asked)
-        return [Begin(self.form, [asked], key) for asked, key in zip(self.asked, keys, strict=True)]
+        return [StartSagas(self.form, [asked], key) for asked, key in zip(self.asked, keys, strict=True)]
 
     def joined(self, answers: Sequence[Any]) -> Any:
         """One list."""
@@ -162,7 +162,9 @@ class Begin:
         return [*self.before, *[error] * len(self.asked)] if self.before else error
 
 
-def _begun(work: Work, form: Form, asked: Any, key: str, *, is_flat: bool) -> Run | str | RequestRefused:
+def _begun(
+    work: UnitOfWork, form: SagaCodec, asked: Any, key: str, *, is_flat: bool
+) -> SagaInstance | str | RequestRefused:
     """Where a new saga stands, the id of the one that the key started before, or why none was started."""
     digest = digest_of(form.saga.name, asked)
     answer = work.recall(key, digest, partial(digest_by_position, form.saga.name, asked))
@@ -182,7 +184,7 @@ def _begun(work: Work, form: Form, asked: Any, key: str, *, is_flat: bool) -> Ru
 
 
 @dataclass(frozen=True, slots=True)
-class Hear(_Single):
+class Deliver(_Single):
     """Hand an input to a saga.
 
     Attributes:
@@ -193,7 +195,7 @@ class Hear(_Single):
     saga_id: str
     said: Input
 
-    def carry_out(self, work: Work) -> Run | Decline:
+    def carry_out(self, work: UnitOfWork) -> SagaInstance | Decline:
         """Where the saga then stands; `Decline` when it is a verb that cannot be taken now.
 
         Raises:
@@ -209,47 +211,47 @@ class Hear(_Single):
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawn(_Single):
+class ReturnUnsent(_Single):
     """An attempt that was to be sent is not: it found no place at its participant, or is not wanted any more.
 
     Attributes:
         flight: which.
     """
 
-    flight: Flight
+    flight: AttemptId
 
     @property
     def saga_id(self) -> str:
         """Whose it is."""
         return self.flight[0]
 
-    def carry_out(self, work: Work) -> None:
-        """See `amends.engine.stirring.withdraw`."""
-        withdraw(work, self.flight)
+    def carry_out(self, work: UnitOfWork) -> None:
+        """See `amends.engine.waking.return_unsent`."""
+        return_unsent(work, self.flight)
 
 
 @dataclass(frozen=True, slots=True)
-class Placed(_Single):
+class SendHeldBack(_Single):
     """There is a place at its participant for an attempt that waits for one.
 
     Attributes:
         flight: which.
     """
 
-    flight: Flight
+    flight: AttemptId
 
     @property
     def saga_id(self) -> str:
         """Whose it is."""
         return self.flight[0]
 
-    def carry_out(self, work: Work) -> None:
-        """See `amends.engine.stirring.place`."""
-        place(work, self.flight)
+    def carry_out(self, work: UnitOfWork) -> None:
+        """See `amends.engine.waking.send_held_back`."""
+        send_held_back(work, self.flight)
 
 
 @dataclass(frozen=True, slots=True)
-class Stir(_Single):
+class Wake(_Single):
     """Look whether a saga is to move by itself.
 
     Attributes:
@@ -260,13 +262,13 @@ class Stir(_Single):
     saga_id: str
     due_ms: int
 
-    def carry_out(self, work: Work) -> None:
-        """See `amends.engine.stirring.stir`."""
-        stir(work, self.saga_id, self.due_ms)
+    def carry_out(self, work: UnitOfWork) -> None:
+        """See `amends.engine.waking.wake`."""
+        wake(work, self.saga_id, self.due_ms)
 
 
 @dataclass(frozen=True, slots=True)
-class Order(_Single):
+class ExecuteCommand(_Single):
     """Carry out a command.
 
     Attributes:
@@ -283,7 +285,7 @@ class Order(_Single):
     body: Any
     keys: Sequence[str] = ()
 
-    def carry_out(self, work: Work) -> Refused | None:
+    def carry_out(self, work: UnitOfWork) -> Refused | None:
         """`Refused` when the participant refused.
 
         Raises:
@@ -291,14 +293,14 @@ class Order(_Single):
             Exception: whatever the command's function raises.
         """
         if not self.keys:
-            return work.carry_out(self.command, self.entity_id, self.body)
+            return work.execute(self.command, self.entity_id, self.body)
         key, name = self.keys[0], f"{self.command.event} of {self.command.service}/{self.entity_id}"
         digest = digest_of(name, self.body)
         answer = work.recall(key, digest, partial(digest_by_position, name, self.body))
         if answer is not None:
             reason = msgspec.json.decode(answer)[REFUSED]
             return None if reason is None else Refused(reason)
-        refused = work.carry_out(self.command, self.entity_id, self.body)
+        refused = work.execute(self.command, self.entity_id, self.body)
         reason = worded(refused.reason) if refused else None
         work.remember(key, digest, {REFUSED: reason})
         if refused:
@@ -313,10 +315,10 @@ class Transact(_Single):
     saga_id: ClassVar[str] = ""
     is_whole: ClassVar[bool] = True
 
-    function: Callable[[Work], Any]
+    function: Callable[[UnitOfWork], Any]
     keys: Sequence[str] = ()
 
-    def carry_out(self, work: Work) -> Any:
+    def carry_out(self, work: UnitOfWork) -> Any:
         """What the function gave back.
 
         Raises:
@@ -328,7 +330,7 @@ class Transact(_Single):
         except Unstorable as error:
             raise ParticipantError(f"a transaction: {error}") from error
 
-    def _answer(self, work: Work) -> Any:
+    def _answer(self, work: UnitOfWork) -> Any:
         answer = self.function(work)
         if inspect.isawaitable(answer) or isinstance(answer, AsyncGenerator | Generator | BaseException):
             raise ParticipantError(
@@ -340,13 +342,13 @@ class Transact(_Single):
 
 
 @dataclass(frozen=True, slots=True)
-class Look(_Single):
+class Read(_Single):
     """Look at what the last commit left; nothing is written."""
 
     saga_id: ClassVar[str] = ""
 
-    function: Callable[[Work], Any]
+    function: Callable[[UnitOfWork], Any]
 
-    def carry_out(self, work: Work) -> Any:
+    def carry_out(self, work: UnitOfWork) -> Any:
         """What the function gave back."""
         return self.function(work)

@@ -14,13 +14,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.engine.blocks import block_after
-from amends.engine.codec import EntityForms, Form
+from amends.engine.codec import EntityCodecs, SagaCodec
 from amends.engine.exceptions import is_interrupt, raised
-from amends.engine.shapes import Reading, Shape, by_names, shape_of
+from amends.engine.shapes import Shape, ShapeComparison, by_names, shape_of
 from amends.engine.values import Codec, json_of, shown, text_of
 from amends.errors import DefinitionError
-from amends.ports import Store
-from amends.stored import (
+from amends.storage.ports import Store
+from amends.storage.rows import (
     ANSWER,
     ENTITY,
     REQUEST,
@@ -101,7 +101,7 @@ def _entity_row(service: str, stored: EntityShape) -> ShapeRow:
 class Versions:
     """As what requests and entities are stored, and what has to be written of that."""
 
-    def __init__(self, store: Store, entity_forms: EntityForms, upcasts: Mapping[str, Upcast]) -> None:
+    def __init__(self, store: Store, entity_forms: EntityCodecs, upcasts: Mapping[str, Upcast]) -> None:
         """Read what is known.
 
         Args:
@@ -125,7 +125,7 @@ class Versions:
             else:
                 self._entities[row.name] = _ENTITIES.decode(row.shape)
 
-    def take_over(self, forms: Iterable[Form], head: Head, now_ms: int) -> Head:
+    def take_over(self, forms: Iterable[SagaCodec], head: Head, now_ms: int) -> Head:
         """Look at all that is stored, and bring it to where today's code reads it; see `rewrite`.
 
         Raises:
@@ -147,7 +147,7 @@ class Versions:
 
     # Looking -------------------------------------------------------------------------------------------------
 
-    def check_requests(self, form: Form) -> None:
+    def check_requests(self, form: SagaCodec) -> None:
         """Look whether the requests of a definition's sagas that are not final are read right.
 
         Raises:
@@ -172,7 +172,7 @@ class Versions:
         if saga_id and not stored:
             self._taken.append(self._unwritten.pop((REQUEST, form.definition)))
 
-    def check_answers(self, form: Form) -> None:
+    def check_answers(self, form: SagaCodec) -> None:
         """Look whether the answers of a definition's sagas that are not final are read right.
 
         A saga that has not heard the answer yet counts too: it may hear it under this code, and nobody could tell then
@@ -196,7 +196,7 @@ class Versions:
             self._check_plain(form)
             self._taken += (self._unwritten.pop((ANSWER, row.name)) for row in new)
 
-    def _check_eras(self, form: Form, event: str, eras: Iterable[Era]) -> None:
+    def _check_eras(self, form: SagaCodec, event: str, eras: Iterable[Era]) -> None:
         """Leave the answers of an era to sagas that are over: they are read as plain JSON.
 
         Raises:
@@ -209,7 +209,7 @@ class Versions:
                     what = f"saga {form.saga.name!r}, version {form.saga.version}: {row.saga_id}, which is under way"
                     raise DefinitionError(f"{what}: {era.fault}; {OF_AN_ANSWER}")
 
-    def _check_plain(self, form: Form) -> None:
+    def _check_plain(self, form: SagaCodec) -> None:
         """Look whether what was stored as plain JSON is read as what is declared now.
 
         Raises:
@@ -237,7 +237,7 @@ class Versions:
             self._taken.append(row)
         elif stored is None:
             self._unwritten[ENTITY, service] = row
-        elif stored.becomes is None and not (reading := Reading(stored.shape, today, service)).faults:
+        elif stored.becomes is None and not (reading := ShapeComparison(stored.shape, today, service)).faults:
             merged = EntityShape(reading.merged())
             if merged != stored:
                 self._unwritten[ENTITY, service] = _entity_row(service, merged)
@@ -268,7 +268,7 @@ class Versions:
                 "to the end; open the store with that code again, and then with this one"
             )
         if service not in self._upcasts:
-            faults = Reading(stored.shape, today, service).faults
+            faults = ShapeComparison(stored.shape, today, service).faults
             fault = faults[0] if faults else "they are being upcast"
             raise DefinitionError(f"the entities of {service}: {fault}; {OF_AN_ENTITY.format(service)}")
         for row in self._existing(service, stored.first):
@@ -393,14 +393,14 @@ def _eras(stored: list[tuple[int, Shape]], today: Shape, what: str) -> Iterator[
 
 def _faults(shape: Shape, between: list[Shape], today: Shape, what: str) -> Iterator[str]:
     """What would be read wrong; also where it was read otherwise, by a default, since it was stored."""
-    yield from Reading(shape, today, what).faults
+    yield from ShapeComparison(shape, today, what).faults
     for later in between:
-        reading = Reading(shape, later, what)
+        reading = ShapeComparison(shape, later, what)
         if not reading.faults:
-            yield from Reading(reading.merged(), today, what).defaults
+            yield from ShapeComparison(reading.merged(), today, what).defaults
 
 
-def _request_of(form: Form, era: Era, text: str) -> Any:
+def _request_of(form: SagaCodec, era: Era, text: str) -> Any:
     """A request of an era, as one of today's type.
 
     Raises:

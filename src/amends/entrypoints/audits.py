@@ -16,7 +16,7 @@ import msgspec
 from rich.text import Text
 
 from amends.auditing.chain import head_of, head_text
-from amends.auditing.verify import Progress, Verdict, verify
+from amends.auditing.verify import Verdict, VerificationProgress, verify
 from amends.bootstrap import records
 from amends.engine.recorded import Recorded, lines_of, records_of
 from amends.entrypoints.documents import write_document
@@ -24,7 +24,7 @@ from amends.entrypoints.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.progress import status_line
 from amends.entrypoints.words import counted, grouped, moment, one_line
 from amends.errors import UnusableInput
-from amends.stored import Block
+from amends.storage.rows import Block
 
 HELD: Final = 0
 BROKEN: Final = 1
@@ -148,7 +148,7 @@ def _opened(output: str) -> Iterator[BinaryIO]:
     part.replace(path)
 
 
-def _line_of(db: str, reached: Progress) -> str:
+def _line_of(db: str, reached: VerificationProgress) -> str:
     each_second = int(reached.records / reached.records_s) if reached.records_s else 0
     of_blocks = f"{grouped(reached.blocks)} of {counted(reached.of_blocks, 'block')}"
     rows = f", {grouped(reached.rows)} of {counted(reached.of_rows, 'row')}" if reached.rows else ""
@@ -182,7 +182,7 @@ def _verdict_words(verdict: Verdict) -> str:
     return "all is as it was written"
 
 
-def _looked_at(reached: Progress) -> str:
+def _looked_at(reached: VerificationProgress) -> str:
     things = ((reached.blocks, "block"), (reached.records, "record"), (reached.rows, "saga"))
     return ", ".join(counted(number, what) for number, what in things)
 

@@ -30,7 +30,7 @@ LONE_SURROGATE: Final = re.compile(  # RFC 8259, section 8.2: what readers make 
 WORD: Final = re.compile(rb"[-+.\w]{1,20}|.", re.DOTALL)
 
 
-class Batch(NamedTuple):
+class OperationFile(NamedTuple):
     """The operations of one file.
 
     Attributes:
@@ -75,7 +75,7 @@ class Source(NamedTuple):
         raise UnusableInput(f"{self.name}: line {line}, column {column}: {what}")
 
 
-def read_batch(file: str) -> Batch:
+def read_batch(file: str) -> OperationFile:
     """Read a file of operations.
 
     Args:
@@ -96,11 +96,11 @@ def read_batch(file: str) -> Batch:
     return _read(name, data)
 
 
-def _read(name: str, data: bytes) -> Batch:
+def _read(name: str, data: bytes) -> OperationFile:
     return batch_of(name, data)._replace(digest=hashlib.blake2b(data).digest())
 
 
-def batch_of(name: str, data: bytes) -> Batch:
+def batch_of(name: str, data: bytes) -> OperationFile:
     """The batch that a file's bytes hold.
 
     Args:
@@ -115,15 +115,15 @@ def batch_of(name: str, data: bytes) -> Batch:
     if not lines:
         raise UnusableInput(f"{name}: it is empty; give a list of operations, [] for none")
     if len(lines) > 1 and _is_a_list(lines[0]):
-        return Batch(name, [_decoded(line) for line in lines], tuple(line.line for line in lines))
+        return OperationFile(name, [_decoded(line) for line in lines], tuple(line.line for line in lines))
     found = _decoded(Source(name, data))
     if isinstance(found, dict):
         found = found.get("operations")
     if not isinstance(found, list):
         raise UnusableInput(f'{name}: no list of operations, nor an object that has one as "operations"')
     if len(lines) == 1 and found and isinstance(found[0], str):
-        return Batch(name, [found], (lines[0].line,))
-    return Batch(name, found)
+        return OperationFile(name, [found], (lines[0].line,))
+    return OperationFile(name, found)
 
 
 def _check_text(source: Source) -> None:

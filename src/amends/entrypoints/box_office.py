@@ -11,7 +11,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from amends import check, run
-from amends.checking import Answer, CheckFailed
+from amends.checking import CheckFailed, CheckResult
 from amends.entrypoints import tickets as shown
 from amends.entrypoints.bank import Bank, Charge
 from amends.entrypoints.paint import paint
@@ -67,7 +67,7 @@ def _show_code(out: Paper, source: str) -> None:
     out.write(code)
 
 
-def _checked(out: Paper, **more: Any) -> Answer:
+def _checked(out: Paper, **more: Any) -> CheckResult:
     """Check the ticket saga, and say by which call."""
     words = ", ".join(f"{name}={getattr(value, '__name__', value)}" for name, value in more.items())
     out.write(Text(f"check(one_sale(tickets({words})), faults={FAULTS})", "cyan"), "")
@@ -77,7 +77,7 @@ def _checked(out: Paper, **more: Any) -> Answer:
         return failed.answer
 
 
-def _sum_of(out: Paper, answer: Answer) -> Text:
+def _sum_of(out: Paper, answer: CheckResult) -> Text:
     """What the counterexample leaves, by the books of the bank and the entities: money, and a ticket or none."""
     found = answer.found
     assert found.counterexample is not None, "the saga without a probe has one"

@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from rich.text import Text
 
-from amends.checking import Answer, explore
+from amends.checking import CheckResult, explore
 from amends.checking.afresh import asked_afresh
 from amends.checking.api import default_faults, replayed
 from amends.checking.blame import place_of, what_was_raised
 from amends.checking.document import FORM, document_of
-from amends.checking.explore import Found
+from amends.checking.explore import Exploration
 from amends.checking.token import is_about, read_token
 from amends.checking.usable import refuse_unusable
 from amends.engine.round_trip import RoundTrip
@@ -34,7 +34,7 @@ COUNTEREXAMPLE: Final = 1
 NO_ANSWER: Final = 3
 
 
-class Wanted(NamedTuple):
+class CheckOptions(NamedTuple):
     """What is asked of a check.
 
     Attributes:
@@ -58,7 +58,7 @@ class Wanted(NamedTuple):
     operators: bool = False
 
 
-def check_definition(wanted: Wanted) -> int:
+def check_definition(wanted: CheckOptions) -> int:
     """Check a definition, and show the answers as they come.
 
     Returns:
@@ -85,17 +85,17 @@ def check_definition(wanted: Wanted) -> int:
     return HELD if all(answer.verdict == "holds" for answer in answers) else NO_ANSWER
 
 
-def _answers(wanted: Wanted, scenarios: Mapping[str, Scenario]) -> Iterator[Answer]:
+def _answers(wanted: CheckOptions, scenarios: Mapping[str, Scenario]) -> Iterator[CheckResult]:
     for name, scenario in scenarios.items():
         with blaming(name):
             found = replayed(scenario, wanted.replay) if wanted.replay else _explored(wanted, name, scenario)
         if found is None:
             sys.stderr.write(f"amends: {name}: followed to its end, nothing is broken there any more\n")
         else:
-            yield Answer(name, scenario, found)
+            yield CheckResult(name, scenario, found)
 
 
-def _explored(wanted: Wanted, name: str, scenario: Scenario) -> Found:
+def _explored(wanted: CheckOptions, name: str, scenario: Scenario) -> Exploration:
     limits: dict[str, Any] = {} if wanted.max_states is None else {"max_states": wanted.max_states}
     faults = default_faults(scenario) if wanted.faults is None else wanted.faults
     with progress_line(name) as report:
@@ -124,13 +124,13 @@ def _meant(scenarios: Mapping[str, Scenario], text: str) -> dict[str, Scenario]:
     return meant
 
 
-Show = Callable[[Iterator[Answer]], list[Answer]]
+Show = Callable[[Iterator[CheckResult]], list[CheckResult]]
 
 
-def _drawing(wanted: Wanted) -> Show:
+def _drawing(wanted: CheckOptions) -> Show:
     out = paper()
 
-    def show(answers: Iterator[Answer]) -> list[Answer]:
+    def show(answers: Iterator[CheckResult]) -> list[CheckResult]:
         shown = []
         for answer in answers:
             is_named = wanted.definition.endswith(f":{answer.name}")
@@ -144,13 +144,13 @@ def _drawing(wanted: Wanted) -> Show:
     return show
 
 
-def _say_how_to_see_it_again(out: Paper, wanted: Wanted, answer: Answer) -> None:
+def _say_how_to_see_it_again(out: Paper, wanted: CheckOptions, answer: CheckResult) -> None:
     if answer.token and not wanted.replay:
         out.write(Text(f"   amends check {wanted.definition} --replay {answer.token}", FAINT))
 
 
-def _printing(wanted: Wanted) -> Show:
-    def show(answers: Iterator[Answer]) -> list[Answer]:
+def _printing(wanted: CheckOptions) -> Show:
+    def show(answers: Iterator[CheckResult]) -> list[CheckResult]:
         begun = time.monotonic()
         shown = [*answers]
         document = {

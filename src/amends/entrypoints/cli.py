@@ -24,7 +24,7 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """What a wrong call of the command raises; Typer brings it in from a different place in each of its releases."""
 
 
-class Door(TyperGroup):
+class CommandGroup(TyperGroup):
     """The one place where what went wrong becomes a line on standard error and an exit code."""
 
     def main(self, args: Sequence[str] | None = None, *_: object, **__: object) -> NoReturn:
@@ -75,7 +75,7 @@ def _stop_writing() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class Format(StrEnum):
+class ChartFormat(StrEnum):
     """How a diagram is written."""
 
     terminal = "terminal"
@@ -83,7 +83,7 @@ class Format(StrEnum):
     svg = "svg"
 
 
-class Participants(StrEnum):
+class ParticipantMode(StrEnum):
     """Where PAYMENT and SHIPPING are."""
 
     local = "local"
@@ -91,7 +91,7 @@ class Participants(StrEnum):
 
 
 app = typer.Typer(
-    cls=Door,
+    cls=CommandGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -156,8 +156,8 @@ def run(
     ] = False,
     db: Annotated[str, typer.Option("--db", metavar="FILE", help="Keep all of it in this store.")] = "",
     participants: Annotated[
-        Participants, typer.Option("--participants", help="Where PAYMENT and SHIPPING are: here, or outside.")
-    ] = Participants.local,
+        ParticipantMode, typer.Option("--participants", help="Where PAYMENT and SHIPPING are: here, or outside.")
+    ] = ParticipantMode.local,
     again: Annotated[bool, typer.Option("--again", help="With --db: run the files anew.")] = False,
     all_remarks: Annotated[
         bool, typer.Option("--all-remarks", help="Say every refusal and note; by default 20 of each in a file.")
@@ -190,12 +190,12 @@ def run(
       4  done, but for orders that wait for an operator: each is named
     """
     from amends.entrypoints.databases import path_of
-    from amends.entrypoints.runs import Wanted, run_files
+    from amends.entrypoints.runs import RunOptions, run_files
 
     if not files:
         raise UnusableInput("run: name a file of operations, or - for standard input. See: amends run --help")
-    simulated = participants is Participants.simulated
-    raise typer.Exit(run_files(files, Wanted(as_json, limits, path_of(db), simulated, again, all_remarks)))
+    simulated = participants is ParticipantMode.simulated
+    raise typer.Exit(run_files(files, RunOptions(as_json, limits, path_of(db), simulated, again, all_remarks)))
 
 
 @app.command()
@@ -266,9 +266,9 @@ def check(
          too little: no saga completes, none is compensated, a function is
          never asked
     """
-    from amends.entrypoints.checks import Wanted, check_definition
+    from amends.entrypoints.checks import CheckOptions, check_definition
 
-    wanted = Wanted(definition, faults, max_states, timeout, as_json, pytest, replay, operators)
+    wanted = CheckOptions(definition, faults, max_states, timeout, as_json, pytest, replay, operators)
     raise typer.Exit(check_definition(wanted))
 
 
@@ -292,8 +292,8 @@ def graph(
         str, typer.Argument(metavar="DEFINITION", help="shop, module:name or path.py:name.", show_default=False)
     ],
     output: Annotated[
-        Format, typer.Option("--format", "-f", help="How to draw it.", case_sensitive=False)
-    ] = Format.terminal,
+        ChartFormat, typer.Option("--format", "-f", help="How to draw it.", case_sensitive=False)
+    ] = ChartFormat.terminal,
 ) -> None:
     """Draw a saga from its definition: the way on, the pivot, the way back.
 

@@ -53,7 +53,7 @@ def simulate(  # noqa: PLR0913, PLR0917 - an option each
       1  a rule was broken, or something rare never happened
       2  it could not be loaded
     """
-    from amends.entrypoints.simulations import Wanted, simulate_definition
+    from amends.entrypoints.simulations import SimulationOptions, simulate_definition
 
-    wanted = Wanted(definition, seeds, first, seed, processes, as_json, pytest, replay, whole)
+    wanted = SimulationOptions(definition, seeds, first, seed, processes, as_json, pytest, replay, whole)
     raise typer.Exit(simulate_definition(wanted))

@@ -26,7 +26,7 @@ class SagaStatus(StrEnum):
     owed = "owed"
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """How records are exported."""
 
     jsonl = "jsonl"
@@ -210,7 +210,9 @@ def head(db: Db = "") -> None:
 @audit.command()
 def export(
     db: Db = "",
-    form: Annotated[Format, typer.Option("--format", help="One JSON object a line, or a table.")] = Format.jsonl,
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="One JSON object a line, or a table.")
+    ] = ExportFormat.jsonl,
     output: Annotated[
         str, typer.Option("--output", metavar="FILE", help="Where to; else standard output.", show_default=False)
     ] = "",

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from amends.seeing.overview import Overview
-from amends.seeing.sagas import SagaView
-from amends.seeing.story import Story
-from amends.stored import Unreadable
+from amends.storage.rows import Unreadable
+from amends.views.overview import Overview
+from amends.views.sagas import SagaView
+from amends.views.story import SagaStory
 
 FORM: Final = 1
 """Changes when a key changes its meaning or is gone; new keys may come without."""
@@ -30,7 +30,7 @@ def saga_document(saga: SagaView | Unreadable) -> dict[str, Any]:
     return values | {"request": _json(saga.request)}
 
 
-def story_document(story: Story) -> dict[str, Any]:
+def story_document(story: SagaStory) -> dict[str, Any]:
     """A saga, with its steps and all its records."""
     return {
         "saga": saga_document(story.saga),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amends.engine.shell import FAILED, PARKED
+from amends.engine.engine import FAILED, PARKED
 
 
 class OneLine(logging.Handler):

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.text import Text
 
-from amends.checking.answer import Answer
+from amends.checking.answer import CheckResult
 from amends.checking.signs import ASCII, UNICODE, Line
 from amends.entrypoints.paper import FAINT, STYLES, Paper
 from amends.entrypoints.paper import UNICODE as UNICODE_MARKS
@@ -15,7 +15,7 @@ from amends.entrypoints.paper import UNICODE as UNICODE_MARKS
 LOOKS: Final = {**STYLES, "": "", "faint": FAINT, "strong": "bold", "saga": "cyan"}
 
 
-def paint(out: Paper, answer: Answer) -> None:
+def paint(out: Paper, answer: CheckResult) -> None:
     """Write an answer."""
     out.write(*painted(answer.lines(UNICODE if out.marks == UNICODE_MARKS else ASCII, out.width)))
 

@@ -11,7 +11,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from amends.checking import Progress
+    from amends.checking import ExplorationProgress
 
 FROM_S: Final = 0.3  # what is over by then needs no line
 EVERY_S: Final = 0.1  # nobody reads faster
@@ -64,7 +64,7 @@ def status_line(
 
 
 @contextmanager
-def progress_line(name: str) -> Iterator[Callable[[Progress], None] | None]:
+def progress_line(name: str) -> Iterator[Callable[[ExplorationProgress], None] | None]:
     """What a search reports to; see `status_line`.
 
     Args:
@@ -74,7 +74,7 @@ def progress_line(name: str) -> Iterator[Callable[[Progress], None] | None]:
         yield report
 
 
-def line_of(name: str, progress: Progress) -> str:
+def line_of(name: str, progress: ExplorationProgress) -> str:
     """The line of a search."""
     each_second = int(progress.states / progress.seconds) if progress.seconds else 0
     numbers = f"{progress.states:,} worlds, {each_second:,}/s, {progress.frontier:,} ahead".replace(",", " ")

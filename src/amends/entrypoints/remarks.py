@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from reprlib import Repr
 from typing import Any, Final
 
-from amends.entrypoints.batches import Batch
+from amends.entrypoints.batches import OperationFile
 from amends.entrypoints.words import grouped
 from amends.shop import Remark
 
@@ -16,7 +16,9 @@ SHORT: Final = Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 
 
-def lines_of(batch: Batch, refusals: Sequence[Remark], notes: Sequence[Remark], most: int = SAID_MAX) -> Iterator[str]:
+def lines_of(
+    batch: OperationFile, refusals: Sequence[Remark], notes: Sequence[Remark], most: int = SAID_MAX
+) -> Iterator[str]:
     """The lines for a batch: file, place, operation, value, rule; then how many more there are of a kind.
 
     Args:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from amends.checking import Answer
+from amends.checking import CheckResult
 from amends.checking.signs import ASCII, plain
 from amends.checking.simulator.answer import Simulated
 from amends.entrypoints.definitions import SCENARIOS_OF_THE_SHOP, SHOP, parted
@@ -41,7 +41,7 @@ def test_{name}_holds_when_simulated() -> None:
 SEEDS: Final = 200  # that a test plays once it is green: a second or two
 
 
-def write_reproducer(file: str, definition: str, answer: Answer) -> str:
+def write_reproducer(file: str, definition: str, answer: CheckResult) -> str:
     """Write the test, and give a line that says so.
 
     Args:
@@ -93,7 +93,7 @@ def _written(file: str, text: str, command: str) -> str:
     return f"amends: wrote {file}; it is red until the saga is mended: pytest {file}"
 
 
-def _test(path: Path, definition: str, answer: Answer) -> str:
+def _test(path: Path, definition: str, answer: CheckResult) -> str:
     assert answer.counterexample is not None, "only a counterexample is reproduced"
     picture = _quoted(plain(answer.lines(ASCII)))
     return TEST.format(

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from amends.entrypoints.batches import Batch, read_batch
+from amends.entrypoints.batches import OperationFile, read_batch
 from amends.entrypoints.parked import Look, Parked
 from amends.entrypoints.remarks import SAID_MAX, lines_of
 from amends.errors import UnusableInput
@@ -23,10 +23,10 @@ LONG: Final = 50_000  # operations; fewer are done before a bar can be read
 LONG_IN_A_STORE: Final = 5_000
 LONG_OUTSIDE: Final = 50
 
-Show = Callable[[Session, Batch, Report], None]
+Show = Callable[[Session, OperationFile, Report], None]
 
 
-class Wanted(NamedTuple):
+class RunOptions(NamedTuple):
     """How files are to be run.
 
     Attributes:
@@ -51,7 +51,7 @@ class Wanted(NamedTuple):
         return LONG_OUTSIDE if self.simulated else LONG_IN_A_STORE if self.db else LONG
 
 
-class Door(NamedTuple):
+class Destination(NamedTuple):
     """Where batches go.
 
     Attributes:
@@ -65,7 +65,7 @@ class Door(NamedTuple):
     parked: Look = lambda _: {}
 
 
-def run_files(files: Sequence[str], wanted: Wanted) -> int:
+def run_files(files: Sequence[str], wanted: RunOptions) -> int:
     """Run files of operations and show what came of it.
 
     All are read before the first is run, so that a file that cannot be used leaves nothing half done.
@@ -101,19 +101,19 @@ def run_files(files: Sequence[str], wanted: Wanted) -> int:
 
 
 @contextmanager
-def _door(batches: Sequence[Batch], wanted: Wanted) -> Iterator[Door]:
+def _door(batches: Sequence[OperationFile], wanted: RunOptions) -> Iterator[Destination]:
     if not wanted.db and not wanted.simulated:
-        yield Door(Session(limits=wanted.limits))
+        yield Destination(Session(limits=wanted.limits))
         return
-    from amends.desk import contents_id, open_desk
     from amends.entrypoints.logs import logged_in_lines
+    from amends.storefront import contents_id, open_desk
 
     with logged_in_lines(), open_desk(wanted.db, simulated=wanted.simulated, limits=wanted.limits) as desk:
         files_id = contents_id(batch.digest for batch in batches)
-        yield Door(desk.session, desk.run_of(files_id, again=wanted.again) if wanted.db else "", desk.parked)
+        yield Destination(desk.session, desk.run_of(files_id, again=wanted.again) if wanted.db else "", desk.parked)
 
 
-def _remarks(session: Session, batch: Batch, wanted: Wanted) -> Iterator[str]:
+def _remarks(session: Session, batch: OperationFile, wanted: RunOptions) -> Iterator[str]:
     most = len(batch.operations) + 1 if wanted.all_remarks else SAID_MAX
     yield from lines_of(batch, session.refusals, session.notes, most)
     if session.known:
@@ -129,7 +129,7 @@ def _say(lines: Iterable[str]) -> None:
 def _printing(several: bool) -> Show:
     """One document a line; with lines of its own when it is the only one."""
 
-    def show(_: Session, __: Batch, report: Report) -> None:
+    def show(_: Session, __: OperationFile, report: Report) -> None:
         document = msgspec.json.encode(report)
         _write((document if several else msgspec.json.format(document)) + b"\n")
 
@@ -150,7 +150,7 @@ def _drawing(several: bool) -> Show:
 
     out = paper()
 
-    def show(session: Session, batch: Batch, _: Report) -> None:
+    def show(session: Session, batch: OperationFile, _: Report) -> None:
         if several:
             out.title(batch.name)
         draw_batch(out, batch_view(session.named))

@@ -16,10 +16,19 @@ from amends.entrypoints.paper import FAINT, STYLES, Marks, Paper, paper
 from amends.entrypoints.tables import table
 from amends.entrypoints.variants import explained
 from amends.entrypoints.words import SECOND_MS, counted, one_line, span, span_of
-from amends.ports import Records
-from amends.seeing.sagas import WAITING, Question, SagaView, Search, sagas
-from amends.seeing.trouble import owed
-from amends.stored import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, STATUSES, Unreadable
+from amends.storage.ports import Records
+from amends.storage.rows import (
+    ABANDONED,
+    BACKWARD,
+    COMPENSATED,
+    COMPLETED,
+    FORWARD,
+    NEEDS_OPERATOR,
+    STATUSES,
+    Unreadable,
+)
+from amends.views.sagas import WAITING, Question, SagaView, Search, sagas
+from amends.views.trouble import owed
 
 NAMES: Final = {**{status.replace(" ", "-"): (status,) for status in STATUSES}, "waiting": WAITING}
 """What ``--status`` takes, and `OWED`, which goes with any of them."""

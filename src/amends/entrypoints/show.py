@@ -18,9 +18,9 @@ from amends.entrypoints.timeline import draw_timeline
 from amends.entrypoints.variants import explained
 from amends.entrypoints.words import moment, one_line, span
 from amends.errors import UnusableInput
-from amends.seeing.sagas import SagaView
-from amends.seeing.story import Story, archive_of, story
-from amends.stored import NEEDS_OPERATOR, Unreadable
+from amends.storage.rows import NEEDS_OPERATOR, Unreadable
+from amends.views.sagas import SagaView
+from amends.views.story import SagaStory, archive_of, story
 
 SEEN: Final = 0
 DAMAGED: Final = 1
@@ -52,7 +52,7 @@ def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
     return DAMAGED if isinstance(told.saga, Unreadable) or told.missing else SEEN
 
 
-def story_lines(out: Paper, told: Story, now_ms: int) -> Iterator[Text]:
+def story_lines(out: Paper, told: SagaStory, now_ms: int) -> Iterator[Text]:
     """A saga's lines: heading, timeline, where it stands, every record."""
     saga = told.saga
     reason, trouble = _why(saga)
@@ -115,7 +115,7 @@ def _fact(label: str, value: str | Text) -> Text:
     return Text.assemble((f" {label:{LABEL}}", FAINT), value)
 
 
-def _log(out: Paper, told: Story) -> Iterator[Text]:
+def _log(out: Paper, told: SagaStory) -> Iterator[Text]:
     if not told.records and not told.missing:
         yield Text(" its records are in the audit of the store that it left", FAINT)
     first_ms = told.records[0][1].at_ms if told.records else 0

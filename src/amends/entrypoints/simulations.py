@@ -13,7 +13,7 @@ from amends.checking.signs import ASCII
 from amends.checking.signs import UNICODE as SIGNS
 from amends.checking.simulator.answer import Simulated
 from amends.checking.simulator.api import of_failure, replayed
-from amends.checking.simulator.runs import Found, Reached, simulated
+from amends.checking.simulator.runs import Reached, SimulationResult, simulated
 from amends.checking.simulator.schedule import by_seed
 from amends.checking.simulator.setting import Setting
 from amends.checking.usable import refuse_unusable
@@ -30,7 +30,7 @@ NOT_SEEN: Final = 1  # a run that never got where bugs are has shown nothing
 FORM: Final = 1
 
 
-class Wanted(NamedTuple):
+class SimulationOptions(NamedTuple):
     """What is asked of a simulation.
 
     Attributes:
@@ -56,7 +56,7 @@ class Wanted(NamedTuple):
     whole: bool = False
 
 
-def simulate_definition(wanted: Wanted) -> int:
+def simulate_definition(wanted: SimulationOptions) -> int:
     """Simulate a definition in all its scenarios, and show the answer.
 
     Returns:
@@ -83,12 +83,12 @@ def simulate_definition(wanted: Wanted) -> int:
     return {"holds": HELD, "broken": BROKEN, "not seen": NOT_SEEN}[answer.verdict]
 
 
-def _replayed(settings: list[Setting], token: str) -> Found | None:
+def _replayed(settings: list[Setting], token: str) -> SimulationResult | None:
     failure = replayed(settings, token)
     return of_failure(failure) if failure else None
 
 
-def _found(settings: list[Setting], wanted: Wanted) -> Found:
+def _found(settings: list[Setting], wanted: SimulationOptions) -> SimulationResult:
     processes = wanted.processes or os.cpu_count() or 1
     with status_line(_words) as report:
         return simulated(settings, wanted.seeds, wanted.first, processes, report)
@@ -112,7 +112,7 @@ def _tell(settings: list[Setting], seed: int) -> int:
     return code
 
 
-def _draw(wanted: Wanted, answer: Simulated) -> None:
+def _draw(wanted: SimulationOptions, answer: Simulated) -> None:
     out = paper()
     out.title(wanted.definition)
     out.write(*painted(answer.lines(SIGNS if out.marks == UNICODE else ASCII, out.width, whole=wanted.whole)))
@@ -120,7 +120,7 @@ def _draw(wanted: Wanted, answer: Simulated) -> None:
         out.write(Text(f"   amends simulate {wanted.definition} --replay {answer.token}", FAINT))
 
 
-def _print(wanted: Wanted, answer: Simulated) -> None:
+def _print(wanted: SimulationOptions, answer: Simulated) -> None:
     document = {"form": FORM, "definition": wanted.definition, **_document(answer)}
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
 

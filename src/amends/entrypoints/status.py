@@ -17,8 +17,8 @@ from amends.entrypoints.sagas import status_text
 from amends.entrypoints.tables import Rows, table
 from amends.entrypoints.variants import explained
 from amends.entrypoints.words import counted, grouped, moment, one_line, span
-from amends.seeing.overview import Overview, overview
-from amends.seeing.rates import Rates
+from amends.views.overview import Overview, overview
+from amends.views.rates import Rates
 
 NAMED_MAX: Final = 10  # sagas or rows that are named; --json names more
 TEXT_MAX: Final = 200

@@ -10,16 +10,16 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from amends.bootstrap import records
-from amends.ports import Records, Wanted
 from amends.shop.inventory import INVENTORY, Product
 from amends.shop.payments import PAYMENT, Account
 from amends.shop.purchase import Purchase
-from amends.stored import COMPLETED, EntityRow, SagaRow
+from amends.storage.ports import Records, SagaFilter
+from amends.storage.rows import COMPLETED, EntityRow, SagaRow
 
 Entity = TypeVar("Entity")
 
 
-class Tally(NamedTuple):
+class StoreTotals(NamedTuple):
     """What a store of orders holds.
 
     Attributes:
@@ -39,7 +39,7 @@ class Tally(NamedTuple):
     gone: int
 
 
-def tally(path: Path, customers: Iterable[str], products: Iterable[str], most: int) -> Tally:
+def tally(path: Path, customers: Iterable[str], products: Iterable[str], most: int) -> StoreTotals:
     """Count what a store holds.
 
     Args:
@@ -52,11 +52,11 @@ def tally(path: Path, customers: Iterable[str], products: Iterable[str], most: i
         StoreUnusable: the store cannot be used.
     """
     with closing(records(path)) as store:
-        rows = [row for row in store.listing(Wanted(limit=most)) if isinstance(row, SagaRow)]
+        rows = [row for row in store.listing(SagaFilter(limit=most)) if isinstance(row, SagaRow)]
         accounts = [*_entities(store, PAYMENT, customers, Account)]
         stocks = [*_entities(store, INVENTORY, products, Product)]
     shipped = [msgspec.json.decode(row.request, type=Purchase) for row in rows if row.status == COMPLETED]
-    return Tally(
+    return StoreTotals(
         len(rows),
         len(shipped),
         sum(order.total_amount for order in shipped),

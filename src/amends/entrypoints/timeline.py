@@ -15,8 +15,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from amends.entrypoints.paper import FAINT, STYLES, Marks, Paper
-from amends.seeing.story import UNDONE, StepSeen
 from amends.shop.views import StepView
+from amends.views.story import UNDONE, StepSeen
 
 INDENT: Final = 1
 GAP_MIN: Final = 3  # room for one mark with a space on both sides

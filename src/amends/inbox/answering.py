@@ -12,7 +12,7 @@ from amends.core.walk import key_of
 from amends.errors import ParticipantError
 from amends.inbox.database import Database, commits_each_statement
 from amends.inbox.kinds import database_of
-from amends.inbox.rows import Row, as_read, claim, write
+from amends.inbox.rows import InboxRow, as_read, claim, write
 
 Effect = Callable[[Any], Done | Refused | None]
 """From the action's answer (of an action itself: ``None``) to what it says."""
@@ -86,7 +86,7 @@ def _answered(connection: Any, call: Call, kind: Kind, effect: Effect) -> Done |
     inbox = {key: said for key, said in zip(keys, row, strict=True) if said is not None}
     after, _entity, answer = receive(inbox, None, Request(saga_id, event, kind, None, call), step)
     if after is not inbox:
-        write(database, saga_id, event, Row(*map(after.get, keys)))
+        write(database, saga_id, event, InboxRow(*map(after.get, keys)))
     return answer
 
 

@@ -28,7 +28,7 @@ READ: Final = _sql("read")
 WRITE: Final = _sql("write")
 
 
-class Row(NamedTuple):
+class InboxRow(NamedTuple):
     """What a step has answered.
 
     Attributes:
@@ -52,7 +52,7 @@ def create_table(connection: Any) -> None:
     database_of(connection).execute(TABLE, {})
 
 
-def claim(database: Database, saga_id: str, step: str) -> Row:
+def claim(database: Database, saga_id: str, step: str) -> InboxRow:
     """Take the row of a step, until the transaction ends; wait for whoever has it.
 
     Returns:
@@ -60,10 +60,10 @@ def claim(database: Database, saga_id: str, step: str) -> Row:
     """
     values = {"saga": saga_id, "step": step}
     database.execute(CLAIM, values)
-    return Row(*map(_read, database.row(READ, values)))
+    return InboxRow(*map(_read, database.row(READ, values)))
 
 
-def write(database: Database, saga_id: str, step: str, row: Row) -> None:
+def write(database: Database, saga_id: str, step: str, row: InboxRow) -> None:
     """Write the row of a step that is claimed."""
     texts = dict(zip(("do_answer", "undo_answer"), map(_written, row), strict=True))
     database.execute(WRITE, {"saga": saga_id, "step": step, **texts})

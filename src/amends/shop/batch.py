@@ -30,7 +30,7 @@ from amends.shop.operations import (
 from amends.shop.orders import NUMBERING, NUMBERS_TAKEN, ORDER, order_id_of
 from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT, Account
 from amends.shop.report import Report, Row, customer_report, log_report, order_report, product_report
-from amends.shop.unit import CREATED, NAMED, NOTED, REFUSED, Reply, Unit, Upshot
+from amends.shop.unit import CREATED, NAMED, NOTED, REFUSED, StoredReply, Unit, Upshot
 
 CUSTOMERS_MAX: Final = 20  # newly created in one call of the function (contract, "Operations")
 PRODUCTS_MAX: Final = 50
@@ -39,15 +39,15 @@ ORDERS_MAX: Final = 100
 QUANTITY_PLACE: Final = 3  # in a purchase, and in an order's row
 NO_ROW: Final[Row] = ("", "", "", 0, 0, False, "", "")  # of an order that was asked for, until it is looked up
 
-IS_NAMED: Final = Reply(NAMED)
-IS_CREATED: Final = Reply(CREATED)
-IS_UNKNOWN: Final = Reply(NOTED, 1, "nothing has this id (yet)")
+IS_NAMED: Final = StoredReply(NAMED)
+IS_CREATED: Final = StoredReply(CREATED)
+IS_UNKNOWN: Final = StoredReply(NOTED, 1, "nothing has this id (yet)")
 
 Operation = Any
 """A tuple that `is_well_formed`."""
 
 
-class Named(NamedTuple):
+class NamedEntities(NamedTuple):
     """What a batch named, as it stands at the batch's end, each in the order of first naming."""
 
     customers: dict[str, Account]
@@ -110,7 +110,7 @@ class Batch:
         """
         return [f"{name}/{index}" for index in self._indexes[self.done : self.done + size]] if name else []
 
-    def carried_out(self, unit: Unit, size: int) -> Piece:
+    def carried_out(self, unit: Unit, size: int) -> Chunk:
         """Carry out the next operations on a unit of work; the batch itself is as before, until it learns of them.
 
         Of operations that were answered before, the piece has the answers, and goes no further.
@@ -119,18 +119,18 @@ class Batch:
             unit: read and written.
             size: how many operations at most.
         """
-        piece = Piece(self, unit)
+        piece = Chunk(self, unit)
         if not piece.answers:
             self._carry_out(piece, unit, size)
         piece.waits_for = unit.waits_for
         return piece
 
-    def learn(self, piece: Piece) -> None:
+    def learn(self, piece: Chunk) -> None:
         """Take over what became of the next operations, once that is kept."""
         orders, customers, products = self._orders, self._customers, self._products
         self.placed.update(piece.placed)
         for number, answer in enumerate(piece.answers, self.done):
-            if isinstance(answer, Reply):
+            if isinstance(answer, StoredReply):
                 self._learn_reply(number, answer)
             else:
                 orders[answer[0]] = answer
@@ -148,18 +148,18 @@ class Batch:
         self.refusals.sort(key=_by_index)
         self.notes.sort(key=_by_index)
 
-    def named(self, unit: Unit) -> Named:
+    def named(self, unit: Unit) -> NamedEntities:
         """What the batch named, as it stands now."""
         accounts, products = unit.entities[PAYMENT], unit.entities[INVENTORY]
         for order_id in self._queried:
             self._orders[order_id] = unit.order(order_id)  # type: ignore[assignment]  # none ever goes
-        return Named(
+        return NamedEntities(
             {key: accounts[key] for key in self._customers},
             {key: products[key] for key in self._products},
             self._orders,
         )
 
-    def report(self, named: Named) -> Report:
+    def report(self, named: NamedEntities) -> Report:
         """The report."""
         return {
             "customers": {key: customer_report(account) for key, account in named.customers.items()},
@@ -188,17 +188,17 @@ class Batch:
             step = SERVICES.index(service)
             self.injected[order_id] = min(step, self.injected.get(order_id, step))
 
-    def _carry_out(self, piece: Piece, unit: Unit, size: int) -> None:
+    def _carry_out(self, piece: Chunk, unit: Unit, size: int) -> None:
         answers = piece.answers
         for entry in self._accepted[self.done : self.done + size]:
             answers.append(CARRY_OUT[entry[0]](piece, entry))
             if unit.waits_for:
                 break
         if piece.placed:
-            unit.carry_out(NUMBERS_TAKEN, NUMBERING, len(piece.placed))
+            unit.execute(NUMBERS_TAKEN, NUMBERING, len(piece.placed))
         unit.keep(answers, piece.placed)
 
-    def _learn_reply(self, number: int, reply: Reply) -> None:
+    def _learn_reply(self, number: int, reply: StoredReply) -> None:
         kind, place_of_value, rule = reply
         entry = self._accepted[number]
         name = entry[0]
@@ -216,7 +216,7 @@ class Batch:
             self._orders.setdefault(entry[1], NO_ROW)
 
 
-class Piece:
+class Chunk:
     """Some operations of a batch, carried out on one unit of work.
 
     Attributes:
@@ -240,7 +240,9 @@ class Piece:
         """
         self.answers: list[Upshot] = [*unit.answered]
         self.known = len(self.answers)
-        self.placed: dict[str, Row] = {answer[0]: answer for answer in self.answers if not isinstance(answer, Reply)}
+        self.placed: dict[str, Row] = {
+            answer[0]: answer for answer in self.answers if not isinstance(answer, StoredReply)
+        }
         self.waits_for = ""
         self._unit = unit
         self._entities = unit.entities
@@ -260,9 +262,9 @@ class Piece:
         order_id = order_id_of(number)
         purchase = place(self._entities, order_id, entry)
         if isinstance(purchase, Refused):
-            return Reply(REFUSED, 1 if entry[1] not in self._accounts else 2, purchase.reason)
+            return StoredReply(REFUSED, 1 if entry[1] not in self._accounts else 2, purchase.reason)
         if number > self._number_max:
-            return Reply(REFUSED, 2, f"one call places {ORDERS_MAX} orders at most")
+            return StoredReply(REFUSED, 2, f"one call places {ORDERS_MAX} orders at most")
         self._number = number
         row = self.placed[order_id] = self._unit.start(purchase, self._injected.get(order_id) if entry[3] else None)
         return row
@@ -272,9 +274,9 @@ class Piece:
         _, customer_id, credit_limit = entry
         is_new = customer_id not in self._accounts
         if is_new and self._limits and self._customers_created == CUSTOMERS_MAX:
-            return Reply(REFUSED, 1, f"one call creates {CUSTOMERS_MAX} customers at most")
+            return StoredReply(REFUSED, 1, f"one call creates {CUSTOMERS_MAX} customers at most")
         self._customers_created += is_new
-        self._unit.carry_out(CREDIT_LIMIT_SET, customer_id, credit_limit)
+        self._unit.execute(CREDIT_LIMIT_SET, customer_id, credit_limit)
         return IS_CREATED if is_new else IS_NAMED
 
     def add_product(self, entry: Operation) -> Upshot:
@@ -282,9 +284,9 @@ class Piece:
         _, product_id, stock, price = entry
         is_new = product_id not in self._products
         if is_new and self._limits and self._products_created == PRODUCTS_MAX:
-            return Reply(REFUSED, 1, f"one call creates {PRODUCTS_MAX} products at most")
+            return StoredReply(REFUSED, 1, f"one call creates {PRODUCTS_MAX} products at most")
         self._products_created += is_new
-        self._unit.carry_out(STOCK_SET, product_id, Offer(stock, price))
+        self._unit.execute(STOCK_SET, product_id, Offer(stock, price))
         return IS_CREATED if is_new else IS_NAMED
 
     def query_customer(self, entry: Operation) -> Upshot:
@@ -305,11 +307,11 @@ def _by_index(remark: Remark) -> int:
     return remark.index
 
 
-CARRY_OUT: Final[dict[str, Callable[[Piece, Operation], Upshot]]] = {
-    PLACE_ORDER: Piece.place_order,
-    CREATE_CUSTOMER: Piece.create_customer,
-    ADD_PRODUCT: Piece.add_product,
-    QUERY_CUSTOMER: Piece.query_customer,
-    QUERY_PRODUCT: Piece.query_product,
-    QUERY_ORDER: Piece.query_order,
+CARRY_OUT: Final[dict[str, Callable[[Chunk, Operation], Upshot]]] = {
+    PLACE_ORDER: Chunk.place_order,
+    CREATE_CUSTOMER: Chunk.create_customer,
+    ADD_PRODUCT: Chunk.add_product,
+    QUERY_CUSTOMER: Chunk.query_customer,
+    QUERY_PRODUCT: Chunk.query_product,
+    QUERY_ORDER: Chunk.query_order,
 }

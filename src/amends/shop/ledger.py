@@ -9,7 +9,7 @@ from typing import Any, Final
 from amends.core.definition import Command
 from amends.core.straight import Entities
 from amends.core.table import first_way
-from amends.core.walk import carry_out, walk
+from amends.core.walk import execute, walk
 from amends.shop.checkout import CHECKOUT, FAILING_AT, SERVICES
 from amends.shop.history import History
 from amends.shop.orders import NUMBERING, ORDER
@@ -72,9 +72,9 @@ class MemoryUnit:
         self.placed: dict[str, Row] = {}
         self._sagas = sagas
 
-    def carry_out(self, order: Command, entity_id: str, body: Any) -> object:
+    def execute(self, order: Command, entity_id: str, body: Any) -> object:
         """Carry out a command on its entity."""
-        return carry_out(self.entities, order, entity_id, body)
+        return execute(self.entities, order, entity_id, body)
 
     def start(self, purchase: Purchase, failing: int | None) -> Row:
         """Run an order's saga to its end."""

@@ -83,7 +83,7 @@ class Telling(NamedTuple):
     log: tuple[LogEntry, ...]
 
 
-class Placed(NamedTuple):
+class PlacedOrder(NamedTuple):
     """An order's saga, as a session knows it.
 
     Attributes:
@@ -104,10 +104,10 @@ A plain tuple of strings and numbers, which the garbage collector does not keep 
 """
 
 
-def placed_of(row: Row) -> Placed:
+def placed_of(row: Row) -> PlacedOrder:
     """What a row says."""
     trail, reason = row[-2:]
-    return Placed(Purchase(*row[:-2]), TELLINGS[trail], reason)
+    return PlacedOrder(Purchase(*row[:-2]), TELLINGS[trail], reason)
 
 
 def customer_report(account: Account) -> CustomerReport:

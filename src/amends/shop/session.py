@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from amends.shop.batch import Batch, Named
+from amends.shop.batch import Batch, NamedEntities
 from amends.shop.ledger import MemoryLedger
 from amends.shop.operations import Remark, read
-from amends.shop.report import Placed, Report, placed_of
+from amends.shop.report import PlacedOrder, Report, placed_of
 from amends.shop.unit import Ledger
 
 
@@ -48,7 +48,7 @@ class Session:
         """
         self.refusals: tuple[Remark, ...] = ()
         self.notes: tuple[Remark, ...] = ()
-        self.named = Named({}, {}, {})
+        self.named = NamedEntities({}, {}, {})
         self.known = 0
         self._limits = limits
         self._ledger = MemoryLedger() if ledger is None else ledger
@@ -58,7 +58,7 @@ class Session:
         """What the services keep: service, then id, to entity. To be looked at, not to be changed."""
         return self._ledger.entities
 
-    def placed(self, order_id: str) -> Placed:
+    def placed(self, order_id: str) -> PlacedOrder:
         """An order's saga.
 
         Raises:

@@ -1,6 +1,6 @@
 """The small unit of work that a session needs, and the ledger that gives it out.
 
-Two dicts serve (`amends.shop.ledger`); the engine's unit of work does, too (`amends.desk`). A session does not know
+Two dicts serve (`amends.shop.ledger`); so does that of the engine (`amends.storefront`). A session does not know
 which it has: docs/adr/0013-one-session-on-two-units-of-work.md.
 """
 
@@ -22,7 +22,7 @@ REFUSED: Final = "refused"
 NOTED: Final = "noted"
 
 
-class Reply(NamedTuple):
+class StoredReply(NamedTuple):
     """What became of an operation that placed no order; plain values, which can be kept.
 
     Attributes:
@@ -36,7 +36,7 @@ class Reply(NamedTuple):
     rule: str = ""
 
 
-Upshot = Row | Reply
+Upshot = Row | StoredReply
 """What became of an operation: the row of the order that it placed, or a reply."""
 
 
@@ -59,7 +59,7 @@ class Unit(Protocol):
         """What the first of the operations that this unit is for were answered by a process before this one."""
         ...
 
-    def carry_out(self, order: Command, entity_id: str, body: Any, /) -> object:
+    def execute(self, order: Command, entity_id: str, body: Any, /) -> object:
         """Carry out a command on its entity."""
         ...
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from amends.core.definition import Step
 from amends.core.state import Debt, Status
-from amends.shop.batch import Named
+from amends.shop.batch import NamedEntities
 from amends.shop.checkout import TABLE
 from amends.shop.inventory import Product
 from amends.shop.payments import Account
-from amends.shop.report import Placed, placed_of
+from amends.shop.report import PlacedOrder, placed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class BatchView:
     products: tuple[ProductView, ...]
 
 
-def batch_view(named: Named) -> BatchView:
+def batch_view(named: NamedEntities) -> BatchView:
     """What a batch named, for people.
 
     Args:
@@ -101,7 +101,7 @@ def batch_view(named: Named) -> BatchView:
     )
 
 
-def order_view(placed: Placed) -> OrderView:
+def order_view(placed: PlacedOrder) -> OrderView:
     """An order, read from its saga."""
     asked = placed.purchase
     steps = timeline(TABLE, placed.told.entries)

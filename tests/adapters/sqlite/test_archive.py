@@ -15,8 +15,8 @@ from amends.adapters.sqlite.mounts import durability_of, kind_of
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.errors import AmendsError, StoreConflict, StoreUnusable
-from amends.ports import Records, Wanted
-from amends.stored import COMPENSATED, COMPLETED, SagaRow
+from amends.storage.ports import Records, SagaFilter
+from amends.storage.rows import COMPENSATED, COMPLETED, SagaRow
 from tests.adapters.sqlite.work import check_chain
 from tests.contract.rows import START_MS, TICKETS, Writer, key, saga
 from tests.contract.subjects import damage
@@ -59,7 +59,7 @@ def archive_all(file: Path, into: Path, page: int = 4) -> int:
 
 def sagas_of(records: Records) -> dict[str, SagaRow]:
     """Return all the sagas of a store, each of which can be read."""
-    rows = list(records.listing(Wanted(limit=1_000)))
+    rows = list(records.listing(SagaFilter(limit=1_000)))
     assert all(isinstance(row, SagaRow) for row in rows)
     return {row.saga_id: row for row in rows if isinstance(row, SagaRow)}
 

@@ -13,7 +13,7 @@ from amends.adapters.sqlite.backup import backup
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.errors import StoreFailed, StoreFull, StoreUnusable
-from amends.stored import FORWARD
+from amends.storage.rows import FORWARD
 from tests.adapters.sqlite.work import Work, check
 from tests.contract.rows import TICKETS, Writer, saga
 from tests.contract.subjects import damage

@@ -17,7 +17,7 @@ from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.rows import digest_of
 from amends.adapters.sqlite.store import SqliteStore
 from amends.errors import StoreConflict
-from amends.stored import KeyRow
+from amends.storage.rows import KeyRow
 from tests.contract.rows import Writer, key
 
 UNSORTED_MAX = 5

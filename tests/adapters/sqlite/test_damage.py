@@ -20,8 +20,8 @@ from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.audit import chain
 from amends.errors import StoreFailed, StoreUnusable
-from amends.ports import Store, Wanted
-from amends.stored import Block, Unreadable
+from amends.storage.ports import SagaFilter, Store
+from amends.storage.rows import Block, Unreadable
 from tests.adapters.sqlite.work import Work, check, keys_sorted_in_early
 from tests.contract.everything import everything
 from tests.contract.rows import Writer, entity, key, saga
@@ -213,7 +213,7 @@ def test_an_unreadable_row_hinders_no_other(tmp_path: Path, kind: str) -> None:
         assert {name: row for name, row in after.items() if row != before[name]} == {
             (kind, "S1"): Unreadable(kind, "S/S1" if kind == "entity" else "S1", _why(kind))
         }
-        listed = list(store.listing(Wanted()))
+        listed = list(store.listing(SagaFilter()))
         assert [row for row in listed if not isinstance(row, Unreadable)] == [
             before["saga", f"S{i}"] for i in (2, 1, 0) if (kind, i) != ("saga", 1)
         ]

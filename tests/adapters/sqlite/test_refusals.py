@@ -115,7 +115,7 @@ def test_an_error_in_a_commit_writes_nothing(
         write = Writer(store)
         changes = write.changes(saga("S1"))
         with monkeypatch.context() as patch:
-            patch.setattr(database.Database, "write", _raising(error))
+            patch.setattr(database.Connection, "write", _raising(error))
             with pytest.raises(GOES_ON.get(error, StoreFailed)):
                 store.commit(changes)
         assert not connection(store).in_transaction
@@ -128,7 +128,7 @@ def test_an_error_in_a_commit_writes_nothing(
 
 
 def _raising(error: type[apsw.Error]) -> object:
-    def write(self: database.Database, name: str, rows: object) -> int:
+    def write(self: database.Connection, name: str, rows: object) -> int:
         connection = self._connection
         connection.execute("INSERT INTO counts VALUES ('x', 'y', 1)")
         raise error("planted")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from amends.adapters.sqlite.rows import entity_of, key_of, saga_of
-from amends.stored import Unreadable, checksum
+from amends.storage.rows import Unreadable, checksum
 from tests.contract.rows import entity, key, saga
 
 ROWS: list[tuple[Any, Any]] = [

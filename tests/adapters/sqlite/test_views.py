@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from amends.adapters.sqlite.store import SqliteStore
-from amends.stored import WAITS_FOR_OPERATOR
+from amends.storage.rows import WAITS_FOR_OPERATOR
 from tests.contract.rows import TICKETS, TRIPS, Writer, completed, entity, saga
 
 

@@ -13,8 +13,8 @@ from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite import client_keys
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.audit import GENESIS, chain
-from amends.ports import Store
-from amends.stored import Changes, EntityRow, KeyRow, SagaRow
+from amends.storage.ports import Store
+from amends.storage.rows import Changes, EntityRow, KeyRow, SagaRow
 from tests.contract.everything import everything
 from tests.contract.rows import START_MS, TICKETS, Writer, completed, entity, key, saga, shape
 

@@ -8,7 +8,7 @@ from itertools import cycle
 from typing import Any, Final, NamedTuple
 
 from amends.checking.adapters import adapter
-from amends.checking.models import Model, Reply, answers_later, forgets_keys, honours_keys, without_keys
+from amends.checking.models import Model, SystemReply, answers_later, forgets_keys, honours_keys, without_keys
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Refused, Request
 from amends.scenario import Scenario
@@ -464,7 +464,7 @@ def mail(**options: Any) -> Step:
 def lags() -> Model:
     """A provider whose list of charges lags: it may not show one yet."""
 
-    def replies(books: Any, request: Request, step: Step) -> Iterator[Reply]:
+    def replies(books: Any, request: Request, step: Step) -> Iterator[SystemReply]:
         for reply in honours_keys().replies(books, request, step):
             yield reply
             if request.kind is Kind.PROBE and isinstance(reply.outcome, Done):
@@ -473,7 +473,7 @@ def lags() -> Model:
     return Model("lags behind", (), replies, honours_keys().standing)
 
 
-def replace_outcome(reply: Reply) -> Reply:
+def replace_outcome(reply: SystemReply) -> SystemReply:
     """The same, with nothing found."""
     return reply._replace(outcome=Refused("nothing is known of this key"), note="did not show it yet")
 

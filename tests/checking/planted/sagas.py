@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from amends.checking.models import Effect, Model, Reply, answers_later, declines, forgets_keys, honours_keys, standing
+from amends.checking.models import (
+    Effect,
+    Model,
+    SystemReply,
+    answers_later,
+    declines,
+    forgets_keys,
+    honours_keys,
+    standing,
+)
 from amends.core.definition import Saga, Step, external, local, parallel
 from amends.core.messages import Call, Changed, Kind, Refused, Request
 from amends.scenario import Scenario
@@ -122,10 +131,10 @@ def pays_without_probe() -> Scenario:
 def pays_and_sends() -> Scenario:
     """Behind the pivot something is sent; that it may be refused is its fault, and an operator's business."""
 
-    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[SystemReply]:
         yield from honours_keys().replies(books, request, step)
         if request.kind is Kind.DO and not books:
-            yield Reply(books, Refused("full"), "declined", is_fault=True)
+            yield SystemReply(books, Refused("full"), "declined", is_fault=True)
 
     sent = external("MAIL_SENT", outside, probe=outside, settles_within_s=60)
     return of(seats(), ticket(), sent, models={"MAIL": Model("may be full", (), replies, standing)})
@@ -134,10 +143,10 @@ def pays_and_sends() -> Scenario:
 def cannot_undo() -> Scenario:
     """A card whose provider may refuse to pay back; that is its fault, and an operator's business."""
 
-    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[Reply]:
+    def replies(books: tuple[Effect, ...], request: Request, step: Step) -> Iterator[SystemReply]:
         yield from declines().replies(books, request, step)
         if request.kind is Kind.UNDO:
-            yield Reply(books, Refused("closed"), "refused to pay back", is_fault=True)
+            yield SystemReply(books, Refused("closed"), "refused to pay back", is_fault=True)
 
     return of(seats(), charge(), ticket(), models={"CARD": Model("may be closed", (), replies, standing)})
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from amends.checking.simulator.schedule import Played, by_list
+from amends.checking.simulator.schedule import ScheduleResult, by_list
 from amends.checking.simulator.setting import Setting
 from tests.checking.simulator.sagas import SCENARIOS
 
 CALM = {("clients", 0): 1, ("client 1", 1): 1, ("client 2", 1): 1}  # two clients; both have a key
 
 
-def crashes(played: Played) -> int:
+def crashes(played: ScheduleResult) -> int:
     """Return how many processes crashed."""
     return sum(times for what, times in played.seen.items() if what.startswith("crash ") and what != RECOVERING)
 

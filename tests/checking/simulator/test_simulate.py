@@ -12,9 +12,9 @@ from amends.checking import Simulated, SimulationFailed, simulate
 from amends.checking.simulator import coverage
 from amends.checking.simulator.answer import telling
 from amends.checking.simulator.api import replayed
-from amends.checking.simulator.chance import Listed, Recorded, Seeded
+from amends.checking.simulator.chance import Listed, RecordedChance, Seeded
 from amends.checking.simulator.coverage import SOMETIMES, never_seen
-from amends.checking.simulator.runs import Found, simulated
+from amends.checking.simulator.runs import SimulationResult, simulated
 from amends.checking.simulator.schedule import by_list, by_seed, draws_of
 from amends.checking.simulator.setting import Setting
 from amends.checking.simulator.token import FORM, read_token, token_of
@@ -26,21 +26,21 @@ SEEDS = 170  # in each of six scenarios: enough to see everything in one of them
 
 
 @pytest.fixture(scope="module")
-def runs() -> dict[str, tuple[Setting, Found]]:
+def runs() -> dict[str, tuple[Setting, SimulationResult]]:
     """Return what the same seeds come to in each scenario."""
     settings = {name: Setting(name, scenario) for name, scenario in SCENARIOS.items()}
     return {name: (setting, simulated([setting], SEEDS)) for name, setting in settings.items()}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_it_holds(name: str, runs: dict[str, tuple[Setting, Found]]) -> None:
+def test_it_holds(name: str, runs: dict[str, tuple[Setting, SimulationResult]]) -> None:
     """Every rule, in every schedule."""
     setting, found = runs[name]
     assert found.failure is None, str(Simulated(name, [setting], found))
     assert found.schedules == SEEDS
 
 
-def test_everything_rare_was_seen(runs: dict[str, tuple[Setting, Found]]) -> None:
+def test_everything_rare_was_seen(runs: dict[str, tuple[Setting, SimulationResult]]) -> None:
     """In one scenario or another; what nobody ever sees is not tested."""
     seen = {name for _, found in runs.values() for name, times in found.seen.items() if times}
     assert not SOMETIMES.keys() - seen
@@ -169,8 +169,8 @@ def test_a_list_plays_what_its_seed_played(name: str) -> None:
         assert by_list(setting, draws_of(setting, seed), traced=True) == played
 
 
-def _sources() -> Iterator[Listed | Recorded | Seeded]:
-    recorded = Recorded(7)
+def _sources() -> Iterator[Listed | RecordedChance | Seeded]:
+    recorded = RecordedChance(7)
     yield from (Seeded(7), recorded)
     yield Listed(recorded.draws)
 

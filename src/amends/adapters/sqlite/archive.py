@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 
 import apsw
 
-from amends.adapters.sqlite.database import Database, onward
+from amends.adapters.sqlite.database import Connection, onward
 from amends.adapters.sqlite.opening import checked_path, open_reader
-from amends.adapters.sqlite.reading import Reading
+from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.rows import key_of, text_of
 from amends.adapters.sqlite.store import SqliteStore
 from amends.errors import StoreUnusable
-from amends.stored import KeyRow, SagaRow
+from amends.storage.rows import KeyRow, SagaRow
 
 PAGE: Final = 500  # sagas: a commit of some milliseconds
 KEYS_PAGE: Final = 5_000
@@ -64,7 +64,7 @@ def archived(
     if here == there:
         raise StoreUnusable(f"{here}: a store is no archive of itself")
     with (
-        closing(Database(open_reader(here))) as database,
+        closing(Connection(open_reader(here))) as database,
         closing(SqliteStore(there)) as archive,
         closing(apsw.Connection("")) as keys,  # a file without a name, which is gone when it is closed
     ):
@@ -75,8 +75,8 @@ def archived(
             yield found
 
 
-def _ended(database: Database, before_ms: int, page: int) -> Iterator[list[SagaRow]]:
-    reading, after = Reading(database), 0
+def _ended(database: Connection, before_ms: int, page: int) -> Iterator[list[SagaRow]]:
+    reading, after = RecordReader(database), 0
     while True:
         with database.snapshot():
             found = database.rows("ended_before", (after, before_ms, page))
@@ -88,7 +88,7 @@ def _ended(database: Database, before_ms: int, page: int) -> Iterator[list[SagaR
         after = onward(after, found[-1][0])
 
 
-def _learn_keys(database: Database, keys: apsw.Connection) -> None:
+def _learn_keys(database: Connection, keys: apsw.Connection) -> None:
     """Note which client keys started which saga: a store has no index of that, for nobody else asks."""
     keys.execute("CREATE TABLE started (saga TEXT, row INTEGER, name TEXT)").fetchall()
     after = 0
@@ -99,7 +99,7 @@ def _learn_keys(database: Database, keys: apsw.Connection) -> None:
     keys.execute("CREATE INDEX by_saga ON started (saga)").fetchall()
 
 
-def _keys_of(database: Database, keys: apsw.Connection, sagas: list[SagaRow]) -> list[KeyRow]:
+def _keys_of(database: Connection, keys: apsw.Connection, sagas: list[SagaRow]) -> list[KeyRow]:
     names = json.dumps([row.saga_id for row in sagas])
     found = keys.execute("SELECT row, name FROM json_each(?) CROSS JOIN started ON saga = value", (names,))
     started = {int(row): str(key) for row, key in found}

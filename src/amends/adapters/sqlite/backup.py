@@ -15,7 +15,7 @@ from amends.adapters.sqlite.opening import check_log, check_writable, checked_pa
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.errors import StoreFailed, StoreUnusable
-from amends.stored import Head
+from amends.storage.rows import Head
 
 STEP_PAGES: Final = 1_000  # 8 MB: some milliseconds, after which the progress is told, or the copy is given up
 

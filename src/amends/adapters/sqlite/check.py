@@ -9,21 +9,21 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from amends.adapters.sqlite.database import Database, onward
+from amends.adapters.sqlite.database import Connection, onward
 from amends.adapters.sqlite.migrations import additions
-from amends.adapters.sqlite.reading import NEXT, Reading
+from amends.adapters.sqlite.reading import NEXT, RecordReader
 from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, key_of, text_of
 from amends.core.audit import chain
 from amends.errors import StoreFailed
-from amends.ports import Wanted
-from amends.stored import KeyRow, Unreadable
+from amends.storage.ports import SagaFilter
+from amends.storage.rows import KeyRow, Unreadable
 
 ALL: Final = 2**62
 PAGE: Final = 500
 FIRST: Final = json.JSONDecoder().raw_decode  # a value at a place of a text: the subject is the first of a list
 
 
-def problems(database: Database, reading: Reading, *, with_sagas: bool = True) -> Iterator[str]:
+def problems(database: Connection, reading: RecordReader, *, with_sagas: bool = True) -> Iterator[str]:
     """What is wrong, a line each; nothing when all is well.
 
     An engine may write meanwhile. It takes some seconds for each million rows, and what SQLite looks at by itself it
@@ -37,7 +37,7 @@ def problems(database: Database, reading: Reading, *, with_sagas: bool = True) -
     try:
         yield from (text_of(row[0]) for row in database.rows("integrity_check") if row != ("ok",))
         yield from additions(database.rows("made"))
-        rows = reading.listing(Wanted(limit=ALL)) if with_sagas else ()
+        rows = reading.listing(SagaFilter(limit=ALL)) if with_sagas else ()
         yield from (_line(row) for row in rows if isinstance(row, Unreadable))
         yield from map(_line, _entities(database, reading))
         yield from map(_line, reading.damaged_shapes())
@@ -53,14 +53,14 @@ def _line(row: Unreadable) -> str:
     return f"{row.kind} {row.name}: {row.why}"
 
 
-def _entities(database: Database, reading: Reading) -> Iterator[Unreadable]:
+def _entities(database: Connection, reading: RecordReader) -> Iterator[Unreadable]:
     first = b""
     while (service := database.rows("next_service", (first,))[0][0]) is not None:
         yield from (row for row in reading.entities_of(service) if isinstance(row, Unreadable))
         first = onward(first, service + NEXT)
 
 
-def _keys(database: Database) -> Iterator[Unreadable]:
+def _keys(database: Connection) -> Iterator[Unreadable]:
     after = 0
     while found := database.rows("key_page", (after, PAGE)):
         facts = {row: facts for row, *facts in found}
@@ -74,7 +74,7 @@ def _keys(database: Database) -> Iterator[Unreadable]:
         after = onward(after, found[-1][0])
 
 
-def _blocks(database: Database, reading: Reading) -> Iterator[str]:
+def _blocks(database: Connection, reading: RecordReader) -> Iterator[str]:
     subjects = list[tuple[str, int]]()
     for block in reading.blocks():
         lines = block.records.split("\n") if block.records else []
@@ -87,7 +87,7 @@ def _blocks(database: Database, reading: Reading) -> Iterator[str]:
     yield from _unfound(database, subjects)
 
 
-def _unfound(database: Database, subjects: list[tuple[str, int]]) -> Iterator[str]:
+def _unfound(database: Connection, subjects: list[tuple[str, int]]) -> Iterator[str]:
     for subject, block in database.rows("unfound", (json.dumps(subjects),)):
         yield f"block {block}: it is not found by {text_of(subject)}"
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
-from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.database import Connection
 from amends.adapters.sqlite.rows import NOT_UTF_8, WRONG_CHECKSUM, Values, digest_of, key_of
 from amends.errors import StoreConflict
-from amends.stored import KeyRow, Unreadable, checksum
+from amends.storage.rows import KeyRow, Unreadable, checksum
 
 SLICES: Final = 64
 SLICE_BITS: Final = 26  # of the 32 of a digest
@@ -25,7 +25,7 @@ Digests = dict[int, tuple[int, ...]]  # digest to the rows of its keys: one, but
 class ClientKeys:
     """What the keys of clients stand for. The only user of their tables."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connection) -> None:
         """Read which keys are not sorted in.
 
         Raises:

@@ -39,7 +39,7 @@ def onward(before: Place, reached: Place) -> Place:
     return reached
 
 
-class Database:
+class Connection:
     """One connection, used by one thread at a time."""
 
     def __init__(self, connection: apsw.Connection, files: Files | None = None) -> None:

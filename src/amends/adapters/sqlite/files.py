@@ -41,7 +41,7 @@ ADVICE: Final = {
 }
 
 
-class Look(NamedTuple):
+class FileState(NamedTuple):
     """How the bytes of a store look from outside.
 
     Attributes:
@@ -142,7 +142,7 @@ class Files:
         advice = ADVICE[path.removeprefix(str(self._database))]
         return f"{path}: {what}, while the engine runs, which writes no more; {advice}"
 
-    def _fault_inside(self, now: Look) -> str:
+    def _fault_inside(self, now: FileState) -> str:
         """Whether bytes changed of which SQLite's shared memory knows nothing, and nobody takes in the log just now."""
         before, self._look = self._look, now
         if now.told or not self._looks_closer:
@@ -164,5 +164,5 @@ def _name_of(file: os.stat_result) -> tuple[int, int]:
     return file.st_dev, file.st_ino
 
 
-def _seen(database: os.stat_result, log: os.stat_result, told: bytes) -> Look:
-    return Look(told, database.st_mtime_ns, database.st_size, log.st_size)
+def _seen(database: os.stat_result, log: os.stat_result, told: bytes) -> FileState:
+    return FileState(told, database.st_mtime_ns, database.st_size, log.st_size)

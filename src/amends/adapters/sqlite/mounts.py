@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from amends.ports import REDUCED
+from amends.storage.ports import REDUCED
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
 """Of Linux (proc_pid_mountinfo(5)): the fifth field is where it is mounted; the first one behind a lone ``-`` the kind

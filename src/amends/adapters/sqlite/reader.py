@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 
 from amends.adapters.sqlite.check import problems
-from amends.adapters.sqlite.database import Database
+from amends.adapters.sqlite.database import Connection
 from amends.adapters.sqlite.opening import checked_path, open_reader
-from amends.adapters.sqlite.reading import Reading
+from amends.adapters.sqlite.reading import RecordReader
 
 
 class SqliteReader:
-    """See `amends.ports.Records`, whose promises these are: the methods are `Reading`'s."""
+    """See `amends.storage.ports.Records`, whose promises these are: the methods are `RecordReader`'s."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open a store that an engine has opened before.
@@ -23,8 +23,8 @@ class SqliteReader:
         Raises:
             StoreUnusable: there is no store that this version can read; one line says why.
         """
-        self._database = Database(open_reader(checked_path(path)))
-        reading = Reading(self._database)
+        self._database = Connection(open_reader(checked_path(path)))
+        reading = RecordReader(self._database)
         self.saga, self.entity, self.listing = reading.saga, reading.entity, reading.listing
         self.counts, self.set_aside = reading.counts, reading.set_aside
         self.oldest_waiting_ms, self.due = reading.oldest_waiting_ms, reading.due

@@ -8,7 +8,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any, Final, TypeGuard
 
-from amends.adapters.sqlite.database import Database, onward
+from amends.adapters.sqlite.database import Connection, onward
 from amends.adapters.sqlite.rows import (
     NOT_FOUND,
     block_of,
@@ -20,8 +20,8 @@ from amends.adapters.sqlite.rows import (
     unreadable_of,
 )
 from amends.errors import StoreFailed
-from amends.ports import Wanted
-from amends.stored import (
+from amends.storage.ports import SagaFilter
+from amends.storage.rows import (
     BACKWARD,
     COMPLETED,
     FORWARD,
@@ -41,13 +41,13 @@ NEXT: Final = b"\0"  # behind a name it makes the next one in order
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 
 
-class Reading:
-    """The methods of `amends.ports.Records`, and the reading ones of `amends.ports.Store`.
+class RecordReader:
+    """The methods of `amends.storage.ports.Records`, and the reading ones of `amends.storage.ports.Store`.
 
     Each query is a transaction of its own, and short: whoever reads on never keeps the log from being taken in.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connection) -> None:
         self._database = database
 
     def saga(self, saga_id: str) -> SagaRow | Unreadable | None:
@@ -67,7 +67,7 @@ class Reading:
         return entity_of(f"{service}/{entity_id}", found[0]) if found else None
 
     def entities(self, service: str, first: str = "") -> Iterator[EntityRow | Unreadable]:
-        """The entities of a service, those that no longer exist among them; see `amends.ports.Store.entities`."""
+        """The entities of a service, those that ended among them; see `amends.storage.ports.Store.entities`."""
         return self.entities_of(service.encode(), first.encode())
 
     def entities_of(self, service: bytes, first: bytes = b"") -> Iterator[EntityRow | Unreadable]:
@@ -97,7 +97,7 @@ class Reading:
     def due(
         self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
     ) -> list[tuple[int, str]]:
-        """Which sagas move by themselves next, as (due time, saga id); see `amends.ports.Store.due`."""
+        """Which sagas move by themselves next, as (due time, saga id); see `amends.storage.ports.Store.due`."""
         pages = [self._database.rows("due", (definition, *after, until_ms, limit)) for definition in set(definitions)]
         readable = ([entry for row in page if (entry := _due_of(row))] for page in pages)
         found = list(islice(merge(*readable), limit))
@@ -105,7 +105,7 @@ class Reading:
             onward(after, found[-1])
         return found
 
-    def listing(self, wanted: Wanted) -> Iterator[SagaRow | Unreadable]:
+    def listing(self, wanted: SagaFilter) -> Iterator[SagaRow | Unreadable]:
         """The sagas that are wanted, the one that started last first."""
         query = "listing_not_completed" if wanted.statuses and COMPLETED not in wanted.statuses else "listing"
         statuses = json.dumps(list(wanted.statuses))

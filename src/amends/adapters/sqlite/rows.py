@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from amends.core.audit import HEAD_BYTES
-from amends.stored import Block, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable, checksum
+from amends.storage.rows import Block, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable, checksum
 
 Row = TypeVar("Row", SagaRow, EntityRow, KeyRow, ShapeRow)
 Values = tuple[Any, ...]

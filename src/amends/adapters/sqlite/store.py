@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from amends.adapters.sqlite.client_keys import ClientKeys
-from amends.adapters.sqlite.database import Database, close
+from amends.adapters.sqlite.database import Connection, close
 from amends.adapters.sqlite.files import Files
 from amends.adapters.sqlite.lock import EngineLock
 from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
-from amends.adapters.sqlite.reading import Reading
+from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.rows import block_values
 from amends.errors import StoreConflict, StoreError, StoreFull, StoreUnusable
-from amends.stored import Block, Changes, EntityRow, KeyRow, SagaRow, checksums
+from amends.storage.rows import Block, Changes, EntityRow, KeyRow, SagaRow, checksums
 
 Row = TypeVar("Row", SagaRow, EntityRow)
 
@@ -27,7 +27,7 @@ NO_BLOCK: Final = 0
 
 
 class SqliteStore:
-    """An SQLite file. Its promises are those of `amends.ports.Store`; what may be read of it is `Reading`'s."""
+    """An SQLite file. Its promises are those of `amends.storage.ports.Store`; `RecordReader` reads it."""
 
     def __init__(self, path: str | os.PathLike[str], vfs: str = "") -> None:
         """Open a store; make it, or bring it up to date, where that is needed.
@@ -46,7 +46,7 @@ class SqliteStore:
             opened.callback(self._lock.release)
             connection = open_writer(file, vfs)
             opened.callback(close, connection)
-            self._database = Database(connection, None if vfs else _files_of(file))
+            self._database = Connection(connection, None if vfs else _files_of(file))
             opened.callback(self._database.close)
             reading = self._checked(file, FULL if vfs else durability_of(kind_of(file), is_alone=is_alone(file)))
             opened.pop_all()
@@ -59,7 +59,7 @@ class SqliteStore:
         self.durability, self.warning = reading.durability, reading.warning
 
     def commit(self, changes: Changes) -> None:
-        """Write all of it, or nothing; see `amends.ports.Store.commit`."""
+        """Write all of it, or nothing; see `amends.storage.ports.Store.commit`."""
         try:
             with self._database.transaction():
                 self._write(changes)
@@ -88,7 +88,7 @@ class SqliteStore:
         self._client_keys.settle()
 
     def warn(self, of: str) -> None:
-        """Tell other processes what is wrong with the engine; see `amends.ports.Store.warn`."""
+        """Tell other processes what is wrong with the engine; see `amends.storage.ports.Store.warn`."""
         with self._database.transaction():
             self._database.write("put_in_force", [("warning", of)])
 
@@ -97,9 +97,9 @@ class SqliteStore:
         self._database.close()
         self._lock.release()
 
-    def _checked(self, file: Path, durability: str) -> Reading:
+    def _checked(self, file: Path, durability: str) -> RecordReader:
         """Check what every decision rests on, and say to other processes what this one runs with."""
-        reading, in_force = Reading(self._database), {"durability": durability, "warning": ""}
+        reading, in_force = RecordReader(self._database), {"durability": durability, "warning": ""}
         try:
             reading.head()
             reading.shapes()

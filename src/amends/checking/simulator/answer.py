@@ -10,7 +10,7 @@ from typing import Final, Literal
 from amends.checking.bound import counted
 from amends.checking.signs import UNICODE, WIDTH, Line, Signs, Span, plain, wrapped
 from amends.checking.simulator.coverage import ENOUGH, never_seen, out_of_reach
-from amends.checking.simulator.runs import Failure, Found
+from amends.checking.simulator.runs import BrokenSchedule, SimulationResult
 from amends.checking.simulator.setting import Setting
 from amends.checking.simulator.token import token_of
 from amends.errors import AmendsError
@@ -46,7 +46,7 @@ class Simulated:
 
     name: str
     settings: Sequence[Setting]
-    found: Found
+    found: SimulationResult
 
     @property
     def holds(self) -> bool:
@@ -61,7 +61,7 @@ class Simulated:
         return "not seen" if self.missing and self.is_judged else "holds"
 
     @property
-    def failure(self) -> Failure | None:
+    def failure(self) -> BrokenSchedule | None:
         """The first schedule in which a rule breaks, shrunk."""
         return self.found.failure
 
@@ -118,7 +118,7 @@ class SimulationFailed(AmendsError, AssertionError):
         return f"{self.answer.name}\n\n{self.answer}"
 
 
-def _broken(failure: Failure, setting: Setting, signs: Signs, width: int, *, whole: bool) -> Iterator[Line]:
+def _broken(failure: BrokenSchedule, setting: Setting, signs: Signs, width: int, *, whole: bool) -> Iterator[Line]:
     for line in failure.trace if whole else telling(failure.trace, failure.broken.text):
         yield (Span(line),)
     yield ()

@@ -9,7 +9,7 @@ from typing import Any
 from amends.checking.api import scenario_of
 from amends.checking.models import Model
 from amends.checking.simulator.answer import Simulated, SimulationFailed
-from amends.checking.simulator.runs import Failure, Found, of_list, simulated
+from amends.checking.simulator.runs import BrokenSchedule, SimulationResult, of_list, simulated
 from amends.checking.simulator.setting import Setting
 from amends.checking.simulator.token import read_token
 from amends.checking.usable import refuse_unusable
@@ -64,12 +64,12 @@ def simulate(
     return answer
 
 
-def of_failure(failure: Failure) -> Found:
+def of_failure(failure: BrokenSchedule) -> SimulationResult:
     """What a run came to that played one listed schedule alone."""
-    return Found(failure.seed, 1, 1, 0, 0, Counter(), "", 0.0, failure)
+    return SimulationResult(failure.seed, 1, 1, 0, 0, Counter(), "", 0.0, failure)
 
 
-def replayed(settings: Sequence[Setting], text: str) -> Failure | None:
+def replayed(settings: Sequence[Setting], text: str) -> BrokenSchedule | None:
     """What the schedule of a token comes to; ``None`` when nothing is broken in it any more.
 
     Raises:
@@ -85,7 +85,7 @@ def replayed(settings: Sequence[Setting], text: str) -> Failure | None:
     return of_list(settings, place, token.draws)
 
 
-def _replayed(settings: Sequence[Setting], text: str) -> Failure | None:
+def _replayed(settings: Sequence[Setting], text: str) -> BrokenSchedule | None:
     try:
         return replayed(settings, text)
     except UnusableInput:

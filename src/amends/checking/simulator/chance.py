@@ -74,7 +74,7 @@ class Seeded:
         """See `Chance.calm`."""
 
 
-class Recorded:
+class RecordedChance:
     """Chance from a seed, written down: the same draws as `Seeded`.
 
     Attributes:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from amends.core.messages import Cancel, Decline
-from amends.core.step import Run
-from amends.engine.tasks import Begin, Hear
+from amends.core.step import SagaInstance
+from amends.engine.tasks import Deliver, StartSagas
 from amends.errors import EngineStopped, KeyReused, RequestRefused, StoreFull
 
 if TYPE_CHECKING:
-    from amends.checking.simulator.world import World
+    from amends.checking.simulator.world import SimulatedWorld
 
 AGAIN_MS: Final = 500
 PATIENCE_MS: Final = (1, 20, 2_000, 15_000, 60_000)
@@ -46,7 +46,7 @@ class Client:
 class Clients:
     """All of them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         setting, chance, swarm = world.setting, world.chance, world.swarm
         count = 1 + chance.below("clients", swarm.sagas)
@@ -77,7 +77,7 @@ class Clients:
         if client.was_stopped:
             world.saw("a key asked again after a crash")
         client.waiting += 1
-        task = Begin(
+        task = StartSagas(
             world.host.turner.form_of(world.setting.played), [client.asked], [client.key] if client.key else ()
         )
         world.host.ask(task, lambda answer: self._answered(client, answer))
@@ -96,7 +96,7 @@ class Clients:
             self._told(client, answer[0])
 
     def _told(self, client: Client, said: Any) -> None:
-        world, answer = self._world, said.saga_id if isinstance(said, Run) else said
+        world, answer = self._world, said.saga_id if isinstance(said, SagaInstance) else said
         self._tell(client, f"is answered {answer}")
         if isinstance(answer, Exception) and not isinstance(answer, RequestRefused):
             world.broke("P16", f"a client was answered {type(answer).__name__}: {answer}")
@@ -112,7 +112,7 @@ class Clients:
 
     def _cancel(self, client: Client) -> None:
         self._tell(client, f"cancels {client.saga_id}")
-        task = Hear(client.saga_id, Cancel("changed my mind"))
+        task = Deliver(client.saga_id, Cancel("changed my mind"))
         self._world.host.ask(task, lambda answer: self._canceled(client, answer))
 
     def _canceled(self, client: Client, answer: Any) -> None:
@@ -124,7 +124,7 @@ class Clients:
         elif isinstance(answer, Decline):
             self._tell(client, f"is told: {answer.reason}")
             world.saw("cancel too late")
-        elif isinstance(answer, Run):
+        elif isinstance(answer, SagaInstance):
             self._tell(client, "is told: canceled")
             world.saw("cancel taken")
             world.journal.cancels[client.saga_id] = None
@@ -138,7 +138,7 @@ class Clients:
             return
         first = world.journal.by_key.get(client.key)
         self._tell(client, f"asks for {other} under {client.key}")
-        task = Begin(world.host.turner.form_of(world.setting.played), [other], [client.key])
+        task = StartSagas(world.host.turner.form_of(world.setting.played), [other], [client.key])
         if first is not None and other != client.asked:
             world.host.ask(task, lambda answer: self._refused(client, answer))
 

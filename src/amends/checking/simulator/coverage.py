@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 from amends.core.definition import Saga
 
 Reach = Sequence[str]
-"""The fields of `Shape` that have to be true."""
+"""The fields of `ReachableParts` that have to be true."""
 
 
-class Shape(NamedTuple):
+class ReachableParts(NamedTuple):
     """What a definition can come to.
 
     Attributes:
@@ -46,19 +46,19 @@ class Shape(NamedTuple):
     inbox: bool
 
 
-def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool, inbox: bool) -> Shape:
+def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool, inbox: bool) -> ReachableParts:
     """The shape of a definition.
 
     Args:
         saga: the definition.
         moody: whether an outside system may refuse to undo, or to go on behind the pivot.
-        doubled: see `Shape`.
-        choice: see `Shape`.
-        inbox: see `Shape`.
+        doubled: see `ReachableParts`.
+        choice: see `ReachableParts`.
+        inbox: see `ReachableParts`.
     """
     steps = [(number, step) for number, group in enumerate(saga.groups) for step in group]
     outside = [(number, step) for number, step in steps if not step.is_local]
-    return Shape(
+    return ReachableParts(
         local=len(outside) < len(steps),
         outside=bool(outside),
         undone_outside=any(number < saga.pivot for number, _ in outside),
@@ -88,7 +88,7 @@ WHY: Final[Mapping[str, str]] = {
     "moody": "no model answers later",
     "inbox": "no model keeps our inbox",
 }
-"""What is said of a definition, or of its scenarios, that is not of a shape; by field of `Shape`."""
+"""What is said of a definition, or of its scenarios, that is not of a shape; by field of `ReachableParts`."""
 
 SOMETIMES: Final[Mapping[str, Reach]] = {
     "a saga completed": (),
@@ -149,7 +149,7 @@ NEEDS: Final[Mapping[str, str]] = {
 OFTEN: Final = 100
 
 
-def never_seen(shapes: Iterable[Shape], seen: Mapping[str, int]) -> list[str]:
+def never_seen(shapes: Iterable[ReachableParts], seen: Mapping[str, int]) -> list[str]:
     """What can be come to, and was not.
 
     Args:
@@ -161,7 +161,7 @@ def never_seen(shapes: Iterable[Shape], seen: Mapping[str, int]) -> list[str]:
     return [name for name in names if not seen.get(name) and not _lacks(name, seen)]
 
 
-def out_of_reach(shapes: Iterable[Shape], seen: Mapping[str, int]) -> dict[str, list[str]]:
+def out_of_reach(shapes: Iterable[ReachableParts], seen: Mapping[str, int]) -> dict[str, list[str]]:
     """What was not to be seen: why, to which rare things.
 
     Args:
@@ -178,7 +178,7 @@ def out_of_reach(shapes: Iterable[Shape], seen: Mapping[str, int]) -> dict[str, 
     return found
 
 
-def _is_reached(shape: Shape, reach: Reach) -> bool:
+def _is_reached(shape: ReachableParts, reach: Reach) -> bool:
     return all(getattr(shape, field) for field in reach)
 
 

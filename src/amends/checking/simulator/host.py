@@ -1,7 +1,7 @@
-"""The engine's process: what `amends.engine.shell` does with asyncio, done with the simulated world.
+"""The engine's process: what `amends.engine.engine` does with asyncio, done with the simulated world.
 
 It takes one turn at a time on what was queued meanwhile, sends and answers once that is committed, and can crash
-between any two of these. `Turner` is the engine's own.
+between any two of these. `Coordinator` is the engine's own.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from amends.checking.simulator.storage import DISK_FAILED, Crash
+from amends.checking.simulator.storage import DISK_FAILED, ProcessKilled
 from amends.checking.simulator.told import ASKED_BY, FINAL
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request
-from amends.engine.flights import Asking, Flight
+from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.places import Places
-from amends.engine.tasks import Hear, Task, Unfinished
-from amends.engine.turn import Turn, Turner
+from amends.engine.tasks import Deliver, Task, Unfinished
 from amends.errors import EngineStopped, StoreFailed, StoreFull
 
 if TYPE_CHECKING:
-    from amends.checking.simulator.world import World
+    from amends.checking.simulator.world import SimulatedWorld
 
 PAUSE_MS: Final = 1  # between two turns: what a commit takes
 SPACE_PAUSE_MS: Final = 1000  # as the shell waits on a full disk
@@ -49,14 +49,14 @@ class Host:
         turner: the engine's loop.
     """
 
-    def __init__(self, world: World, life: int, clock_error_ms: int) -> None:
+    def __init__(self, world: SimulatedWorld, life: int, clock_error_ms: int) -> None:
         self.world = world
         self.life = life
         self.is_up = True
         self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
         self._born_ms = world.now_ms
         self._start_ms = max(world.now_ms + clock_error_ms, world.store.head().at_ms)  # as `SystemClock` does it
-        self.turner = Turner(world.store, [world.setting.played], now_ms=self._start_ms, prefix=f"e{life}")
+        self.turner = Coordinator(world.store, [world.setting.played], now_ms=self._start_ms, prefix=f"e{life}")
         self._queue: list[Queued] = []
         self._turn_at_ms = -1
         self._turns = 0
@@ -82,7 +82,7 @@ class Host:
         if self.until_crash:
             self.until_crash -= 1
             if not self.until_crash:
-                raise Crash(where)
+                raise ProcessKilled(where)
 
     # What comes in --------------------------------------------------------------------------------------------
 
@@ -95,18 +95,18 @@ class Host:
         self._queue.append(Queued(task, reply))
         self._wake(PAUSE_MS)
 
-    def hear(self, saga_id: str, said: Answered, flight: Flight, service: str) -> None:
+    def hear(self, saga_id: str, said: Answered, flight: AttemptId, service: str) -> None:
         """A call comes back."""
         if not self.is_up:
             self.world.saw("an answer to a process that is gone")
             return
         try:
             self.io("when an answer arrives")
-        except Crash as crash:
+        except ProcessKilled as crash:
             self._die(crash)
             return
         self.world.sightings.of_answer(saga_id, said)
-        self.ask(Hear(saga_id, said), None)
+        self.ask(Deliver(saga_id, said), None)
         self._places[service].calls.pop(flight, None)
         self._places[service].fill()
 
@@ -125,7 +125,7 @@ class Host:
         batch, self._queue = self._queue, []
         try:
             self._take(batch)
-        except Crash as crash:
+        except ProcessKilled as crash:
             self._die(crash, batch)
         except StoreFailed as failed:
             if str(failed) != DISK_FAILED:
@@ -155,7 +155,7 @@ class Host:
             self._wake(max(turn.due_ms - self.now_ms(), PAUSE_MS))
         self._give_back(batch, turn)
 
-    def _put_back(self, batch: list[Queued], turn: Turn) -> tuple[list[Queued], Turn]:
+    def _put_back(self, batch: list[Queued], turn: BatchResult) -> tuple[list[Queued], BatchResult]:
         """What a turn left is first in the next one. Gives what it carried out."""
         pairs = list(zip(batch, turn.replies, strict=True))
         left = [queued._replace(task=answer.task) for queued, answer in pairs if isinstance(answer, Unfinished)]
@@ -165,10 +165,10 @@ class Host:
         done = [(queued, answer) for queued, answer in pairs if not isinstance(answer, Unfinished)]
         return [queued for queued, _ in done], turn._replace(replies=[answer for _, answer in done])
 
-    def _must_record(self, batch: list[Queued], turn: Turn) -> None:
+    def _must_record(self, batch: list[Queued], turn: BatchResult) -> None:
         for queued, answer in zip(batch, turn.replies, strict=True):
             task = queued.task
-            if isinstance(task, Hear) and isinstance(task.said, Answered):
+            if isinstance(task, Deliver) and isinstance(task.said, Answered):
                 self.world.sightings.must_be_recorded(task.saga_id, task.said, answer)
 
     def _must_have_looked(self) -> None:
@@ -184,7 +184,7 @@ class Host:
                 if is_asked and not self.world.setting.steps[event].is_local and asked["at_ms"] <= self._start_ms:
                     self.world.broke("P2", f"{saga_id} waits for {event}, which a process before asked")
 
-    def _must_not_spin(self, batch: list[Queued], turn: Turn, last: int) -> None:
+    def _must_not_spin(self, batch: list[Queued], turn: BatchResult, last: int) -> None:
         """A process whose turns change nothing, and which wants the next one at once, keeps a processor busy."""
         is_idle = not batch and self.world.view.block.number == last
         at_once = turn.due_ms is not None and turn.due_ms <= self.now_ms()
@@ -192,7 +192,7 @@ class Host:
         if self._idle > IDLE_MAX:
             self.world.broke("P16", f"it takes one turn after the other, and nothing changes; due at {turn.due_ms}")
 
-    def _give_back(self, batch: list[Queued], turn: Turn) -> None:
+    def _give_back(self, batch: list[Queued], turn: BatchResult) -> None:
         for flight in turn.dropped:
             for places in self._places.values():
                 places.drop(flight)
@@ -220,7 +220,7 @@ class Host:
             assert queued.reply is not None, "only who asked is answered"
             queued.reply(answer)
 
-    def _send(self, turn: Turn) -> None:
+    def _send(self, turn: BatchResult) -> None:
         if len(turn.sends) > 1:
             self.world.saw("two sends in one turn")
         for number, (step, send) in enumerate(turn.sends):
@@ -241,7 +241,7 @@ class Host:
             self._places[step.service] = places
         return places
 
-    def _start(self, _flight: Flight, asking: Asking) -> None:
+    def _start(self, _flight: AttemptId, asking: Outgoing) -> None:
         if len(self._places_of(asking[0]).calls) > 1:
             self.world.saw("calls of one participant together")
         self._must_not_be_for_nothing(asking[1].request)

@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from amends.checking.simulator.told import FINAL, Told
+from amends.checking.simulator.told import FINAL, SagaFollower
 from amends.checking.simulator.view import Commit
 from amends.checking.world import Broken
 from amends.engine.recorded import owed_in
-from amends.stored import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow
+from amends.storage.rows import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow
 
 WORDS: Final = {
     "V01": "what was answered is stored",
@@ -114,15 +114,15 @@ def _state_is_told(commit: Commit) -> Iterator[Broken]:
             yield broken("V13", f"{text} with {told.members}")
 
 
-def _status(told: Told) -> str:
+def _status(told: SagaFollower) -> str:
     return NEEDS_OPERATOR if told.is_stuck() else told.phase
 
 
-def _where(told: Told) -> tuple[str, dict[str, str]]:
+def _where(told: SagaFollower) -> tuple[str, dict[str, str]]:
     return ("", {}) if told.phase in FINAL else (told.phase, told.script.normal(told.members))
 
 
-def _stored(told: Told, body: Any) -> tuple[str, dict[str, str]]:
+def _stored(told: SagaFollower, body: Any) -> tuple[str, dict[str, str]]:
     return body.get("phase", ""), told.script.normal(body.get("members", {}))
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from amends.checking.simulator.told import STUCK
 from amends.core.messages import Abandon, Compensate, Kind, Resolve, Retry, Verb
-from amends.engine.tasks import Hear
-from amends.stored import NEEDS_OPERATOR
+from amends.engine.tasks import Deliver
+from amends.storage.rows import NEEDS_OPERATOR
 
 if TYPE_CHECKING:
-    from amends.checking.simulator.world import World
+    from amends.checking.simulator.world import SimulatedWorld
 
 ARRIVES_MS: Final = (10_000, 1_000, 300_000, 3_600_000)
 PATIENCE: Final = 6  # times that something is tried before a saga is abandoned
@@ -24,7 +24,7 @@ VERBS: Final = 5
 class Operators:
     """All of them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self._called: dict[str, None] = {}
         self._tried: Counter[str] = Counter()
@@ -47,7 +47,7 @@ class Operators:
         verb = self._verb(saga_id)
         self._tried[saga_id] += 1
         world.tell("operator", f"{saga_id}: {verb}")
-        world.host.ask(Hear(saga_id, verb), lambda _: self._after(saga_id))
+        world.host.ask(Deliver(saga_id, verb), lambda _: self._after(saga_id))
 
     def _after(self, saga_id: str) -> None:
         """Come again where that did not help."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from amends.checking.models import Books, Effect, Model, Reply, by_key, find, put, standing
+from amends.checking.models import Books, Effect, Model, SystemReply, by_key, find, put, standing
 from amends.core.definition import Step
 from amends.core.messages import Done, Kind, Later, Refused, Request
 
@@ -21,22 +21,22 @@ def as_declared() -> Model:
     return Model("as declared: honours keys, declines, answers later, refuses an undo for now", (), _replies, standing)
 
 
-def _replies(books: Books, request: Request, step: Step) -> Iterator[Reply]:
+def _replies(books: Books, request: Request, step: Step) -> Iterator[SystemReply]:
     for reply in by_key(books, request, step):
         yield reply
         if request.kind is not Kind.PROBE:
-            yield Reply(reply.books, Later(WITHIN_S), "took it, and answers later", later=reply.outcome)
+            yield SystemReply(reply.books, Later(WITHIN_S), "took it, and answers later", later=reply.outcome)
     yield from _moods(books, find(books, request), request, step)
 
 
-def _moods(books: Books, effect: Effect, request: Request, step: Step) -> Iterator[Reply]:
+def _moods(books: Books, effect: Effect, request: Request, step: Step) -> Iterator[SystemReply]:
     if request.kind is Kind.UNDO and effect.done > effect.undone:
-        yield Reply(books, Refused("not now"), "refused to undo it")
+        yield SystemReply(books, Refused("not now"), "refused to undo it")
     if request.kind is not Kind.DO:
         return
     if not effect.done and not effect.refused:
         kept = put(books, effect._replace(refused=True)) if step.remembers_refusals else books
-        yield Reply(kept, Refused("declined"), "declined")
+        yield SystemReply(kept, Refused("declined"), "declined")
     if effect.done and step.at_least_once:
         again = effect._replace(done=effect.done + 1)
-        yield Reply(put(books, again), Done(f"receipt of {effect.key}"), "did it again")
+        yield SystemReply(put(books, again), Done(f"receipt of {effect.key}"), "did it again")

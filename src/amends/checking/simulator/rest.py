@@ -13,19 +13,19 @@ from amends.core.definition import Step, takes_call
 from amends.core.messages import GONE, Call, Changed, Kind, Refused
 from amends.core.walk import key_of
 from amends.engine.values import text_of
-from amends.stored import ABANDONED, COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, SagaRow
+from amends.storage.rows import ABANDONED, COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, SagaRow
 
 if TYPE_CHECKING:
-    from amends.checking.simulator.world import World
+    from amends.checking.simulator.world import SimulatedWorld
 
 
-def first_broken_at_rest(world: World) -> Broken | None:
+def first_broken_at_rest(world: SimulatedWorld) -> Broken | None:
     """The first rule that a world at rest breaks."""
     rules = (_all_ended, _counted, _promises_kept, _one_saga_each, _effects, _entities, _nothing_held)
     return next((found for rule in rules for found in rule(world)), None)
 
 
-def _all_ended(world: World) -> Iterator[Broken]:
+def _all_ended(world: SimulatedWorld) -> Iterator[Broken]:
     for row in world.view.rows.values():
         if row.status not in FINAL:
             yield broken("V09", f"{row.saga_id} is {row.status}, and nothing moves any more: {row.body}")
@@ -33,13 +33,13 @@ def _all_ended(world: World) -> Iterator[Broken]:
         yield broken("V17", f"{waiting[0][1]} is due, and has ended")
 
 
-def _counted(world: World) -> Iterator[Broken]:
+def _counted(world: SimulatedWorld) -> Iterator[Broken]:
     counted = Counter((row.definition, row.status) for row in world.view.rows.values())
     if world.store.counts() != counted:
         yield broken("V13", f"{dict(world.store.counts())} are counted, and there are {dict(counted)}")
 
 
-def _promises_kept(world: World) -> Iterator[Broken]:
+def _promises_kept(world: SimulatedWorld) -> Iterator[Broken]:
     journal, rows = world.journal, world.view.rows
     for saga_id in journal.promised:
         if world.store.saga(saga_id) is None:
@@ -52,7 +52,7 @@ def _promises_kept(world: World) -> Iterator[Broken]:
             yield broken("V07", f"{saga_id} was canceled, and is {rows[saga_id].status}")
 
 
-def _one_saga_each(world: World) -> Iterator[Broken]:
+def _one_saga_each(world: SimulatedWorld) -> Iterator[Broken]:
     journal, stored = world.journal, world.view.rows
     asked = len(journal.promised)
     if not asked <= len(stored) <= asked + journal.strays:
@@ -60,7 +60,7 @@ def _one_saga_each(world: World) -> Iterator[Broken]:
         yield broken("V16", text)
 
 
-def _effects(world: World) -> Iterator[Broken]:
+def _effects(world: SimulatedWorld) -> Iterator[Broken]:
     """What stands of each step outside, by the participants' books."""
     for row in world.view.rows.values():
         for step in world.setting.steps.values():
@@ -75,7 +75,7 @@ def _is_right(row: SagaRow, step: Step, stands: int) -> bool:
     return row.status == ABANDONED or stands == 0 or step.at_least_once
 
 
-def _entities(world: World) -> Iterator[Broken]:
+def _entities(world: SimulatedWorld) -> Iterator[Broken]:
     """Only what completed sagas did, in the order in which it took effect, and what compensated ones leave."""
     setting, rows = world.setting, world.view.rows
     if any(row.status == ABANDONED for row in rows.values()):
@@ -106,7 +106,7 @@ def _entities(world: World) -> Iterator[Broken]:
             yield broken("V12", f"{'/'.join(cell)} is {found}; by the completed sagas alone it would be {text}")
 
 
-def _replayed(world: World, row: SagaRow, step: Step, entity: Any, request: Any) -> Any:
+def _replayed(world: SimulatedWorld, row: SagaRow, step: Step, entity: Any, request: Any) -> Any:
     extra: tuple[Call, ...] = ()
     if takes_call(step.action):
         codecs, kept = world.setting.form.answers, world.view.bodies[row.saga_id].get("answers", {})
@@ -117,7 +117,7 @@ def _replayed(world: World, row: SagaRow, step: Step, entity: Any, request: Any)
     return None if after is GONE else after
 
 
-def _nothing_held(world: World) -> Iterator[Broken]:
+def _nothing_held(world: SimulatedWorld) -> Iterator[Broken]:
     for row in world.view.rows.values():
         for step in world.setting.steps.values():
             if not step.holds or step.entity is None or row.status == ABANDONED:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from amends.checking.simulator.chance import Draws
 from amends.checking.simulator.invariants import broken
-from amends.checking.simulator.schedule import Played, by_list, by_seed, draws_of
+from amends.checking.simulator.schedule import ScheduleResult, by_list, by_seed, draws_of
 from amends.checking.simulator.setting import Setting
 from amends.checking.simulator.shrink import shrunk
 from amends.checking.world import Broken
@@ -21,7 +21,7 @@ CHUNK: Final = 50  # seeds that a process takes at a time
 AGAIN_EVERY: Final = 50  # one schedule of so many is played twice, to see that it is the same
 
 
-class Failure(NamedTuple):
+class BrokenSchedule(NamedTuple):
     """A schedule in which a rule breaks.
 
     Attributes:
@@ -55,7 +55,7 @@ class Reached(NamedTuple):
     seconds: float
 
 
-class Found(NamedTuple):
+class SimulationResult(NamedTuple):
     """What a run came to.
 
     Attributes:
@@ -78,7 +78,7 @@ class Found(NamedTuple):
     seen: Counter[str]
     digest: str
     seconds: float
-    failure: Failure | None
+    failure: BrokenSchedule | None
 
 
 class Chunk(NamedTuple):
@@ -107,7 +107,7 @@ def simulated(
     first: int = 1,
     processes: int = 1,
     report: Callable[[Reached], None] | None = None,
-) -> Found:
+) -> SimulationResult:
     """Play the schedules of some seeds, up to the first in which a rule breaks.
 
     Args:
@@ -132,7 +132,7 @@ def simulated(
                 break
     failure = _failure(settings, *failed) if failed else None
     seconds = time.monotonic() - begun
-    return Found(first, seeds, schedules, sagas, moments, seen, digest.hexdigest(), seconds, failure)
+    return SimulationResult(first, seeds, schedules, sagas, moments, seen, digest.hexdigest(), seconds, failure)
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def _chunk(settings: Sequence[Setting], part: range) -> Chunk:
     return Chunk(schedules, sagas, moments, seen, digest.digest(), None)
 
 
-def _differs(setting: Setting, seed: int, played: Played) -> Broken | None:
+def _differs(setting: Setting, seed: int, played: ScheduleResult) -> Broken | None:
     if seed % AGAIN_EVERY:
         return None
     again = by_seed(setting, seed)
@@ -176,20 +176,22 @@ def _differs(setting: Setting, seed: int, played: Played) -> Broken | None:
     return broken("V20", f"seed {seed} was played twice, and came to something else")
 
 
-def _failure(settings: Sequence[Setting], seed: int, place: int, wrong: Broken) -> Failure:
+def _failure(settings: Sequence[Setting], seed: int, place: int, wrong: Broken) -> BrokenSchedule:
     draws = draws_of(settings[place], seed)
     small = by_list(settings[place], draws)
     drawn = len(draws)
     if small.broken is not None and small.broken.rule == wrong.rule:
         draws = shrunk(settings[place], draws, wrong.rule)
-    return of_list(settings, place, draws, seed, drawn) or Failure(
+    return of_list(settings, place, draws, seed, drawn) or BrokenSchedule(
         place, seed, drawn, wrong, draws, by_seed(settings[place], seed, traced=True).trace
     )
 
 
-def of_list(settings: Sequence[Setting], place: int, draws: Draws, seed: int = 0, drawn: int = 0) -> Failure | None:
+def of_list(
+    settings: Sequence[Setting], place: int, draws: Draws, seed: int = 0, drawn: int = 0
+) -> BrokenSchedule | None:
     """What a listed schedule comes to; ``None`` when nothing is broken in it any more."""
     played = by_list(settings[place], draws, traced=True)
     if played.broken is None:
         return None
-    return Failure(place, seed, drawn or len(draws), played.broken, draws, played.trace)
+    return BrokenSchedule(place, seed, drawn or len(draws), played.broken, draws, played.trace)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from amends.checking.simulator.chance import Chance, Draws, Listed, Recorded, Seeded
+from amends.checking.simulator.chance import Chance, Draws, Listed, RecordedChance, Seeded
 from amends.checking.simulator.setting import Setting
-from amends.checking.simulator.world import World
+from amends.checking.simulator.world import SimulatedWorld
 from amends.checking.world import Broken
 
 
-class Played(NamedTuple):
+class ScheduleResult(NamedTuple):
     """What became of a schedule.
 
     Attributes:
@@ -31,26 +31,26 @@ class Played(NamedTuple):
     trace: Sequence[str] = ()
 
 
-def by_seed(setting: Setting, seed: int, *, traced: bool = False) -> Played:
+def by_seed(setting: Setting, seed: int, *, traced: bool = False) -> ScheduleResult:
     """Play the schedule of a seed."""
     return play(setting, Seeded(seed), traced=traced)
 
 
-def by_list(setting: Setting, draws: Draws, *, traced: bool = False) -> Played:
+def by_list(setting: Setting, draws: Draws, *, traced: bool = False) -> ScheduleResult:
     """Play a schedule in which happens what is listed, and nothing else."""
     return play(setting, Listed(draws), traced=traced)
 
 
 def draws_of(setting: Setting, seed: int) -> Draws:
     """What happens in the schedule of a seed, as a list."""
-    chance = Recorded(seed)
+    chance = RecordedChance(seed)
     play(setting, chance)
     return chance.draws
 
 
-def play(setting: Setting, chance: Chance, *, traced: bool = False) -> Played:
+def play(setting: Setting, chance: Chance, *, traced: bool = False) -> ScheduleResult:
     """Play a schedule."""
-    world = World(setting, chance, traced=traced)
+    world = SimulatedWorld(setting, chance, traced=traced)
     world.play()
     head = world.store.head().head
-    return Played(world.broken, world.seen, head, len(world.view.rows), world.moments, world.trace or ())
+    return ScheduleResult(world.broken, world.seen, head, len(world.view.rows), world.moments, world.trace or ())

@@ -7,21 +7,21 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
 
-from amends.checking.models import KEEPS_INBOX, Books, Model, Reply
-from amends.checking.simulator.coverage import Shape, shape_of
+from amends.checking.models import KEEPS_INBOX, Books, Model, SystemReply
+from amends.checking.simulator.coverage import ReachableParts, shape_of
 from amends.checking.simulator.outside import WITHIN_S, as_declared
 from amends.checking.simulator.swarm import HOUR_MS
 from amends.core.audit import GENESIS, Record, chain
 from amends.core.definition import Saga, Step, parallel
 from amends.core.messages import Kind, Outcome, Request
 from amends.core.waiting import milliseconds
-from amends.engine.codec import EntityForms, Form
+from amends.engine.codec import EntityCodecs, SagaCodec
 from amends.engine.round_trip import RoundTrip
 from amends.engine.values import text_of
 from amends.engine.versions import shape_row
 from amends.errors import UnusableInput
 from amends.scenario import Scenario, Under
-from amends.stored import Block, Changes, EntityRow
+from amends.storage.rows import Block, Changes, EntityRow
 
 EPOCH_MS: Final = 1_700_000_000_000  # when every schedule begins: some moment of November 2023
 GIVEN: Final = "given"
@@ -71,10 +71,10 @@ class Setting:
         self.asked: Sequence[Any] = scenario.asked or scenario.requests
         self.is_once = bool(scenario.ids) and not scenario.asked
         self.played = self._played()
-        self.forms = EntityForms()
+        self.forms = EntityCodecs()
         self.forms.learn_saga(self.saga)
         self.first = _first(scenario, self.forms)
-        self.form = Form(self.played)
+        self.form = SagaCodec(self.played)
         asked = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
         self.deciders = dict(enumerate(asked, 1))
         self.heals_within_ms = HOUR_MS + sum(_longest_ms(each) for each in self.steps.values())
@@ -89,7 +89,7 @@ class Setting:
         lifetime_s = (step.key_lives_h or 0) * HOUR_S
         return milliseconds(max(ATTEMPTS_MAX * step.backoff.cap_s, lifetime_s + step.backoff.cap_s * TRIES))
 
-    def shape(self) -> Shape:
+    def shape(self) -> ReachableParts:
         """What the definition can come to."""
         doubled = any(self.takes_doubles(step) for step in self.steps.values() if not step.is_local)
         choice = len(self.asked) > 1 and not self.is_once
@@ -112,7 +112,7 @@ class Setting:
     def _typed(self, model: Model) -> Model:
         """A ready model whose receipts are of the types that steps declare; any other as it is."""
 
-        def replies(books: Books, request: Request, step: Step) -> Iterator[Reply]:
+        def replies(books: Books, request: Request, step: Step) -> Iterator[SystemReply]:
             def heard(said: Outcome | None) -> Outcome | None:
                 return said and self.trip.outcome(step.event, request.kind, said, is_typed=False)
 
@@ -144,7 +144,7 @@ def _models(scenario: Scenario) -> dict[str, Model]:
     return {service: scenario.models.get(service) or as_declared() for service in services}
 
 
-def _first(scenario: Scenario, forms: EntityForms) -> Changes | None:
+def _first(scenario: Scenario, forms: EntityCodecs) -> Changes | None:
     rows = [
         EntityRow(service, key, text_of(entity), 1)
         for service, owned in scenario.given.items()

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Final
 
-from amends.checking.simulator.told import ASKED_BY, BACKWARD, FINAL, FORWARD, Told
-from amends.checking.simulator.view import Commit, Said
+from amends.checking.simulator.told import ASKED_BY, BACKWARD, FINAL, FORWARD, SagaFollower
+from amends.checking.simulator.view import Commit, ReadRecord
 from amends.checking.values import frozen
 from amends.core.messages import Answered, Done, Kind, Refused, Send
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.engine.codec import status_of
-from amends.stored import NEEDS_OPERATOR
+from amends.storage.rows import NEEDS_OPERATOR
 
 if TYPE_CHECKING:
-    from amends.checking.simulator.world import World
+    from amends.checking.simulator.world import SimulatedWorld
 
 CRASHES: Final = {
     "before a commit": "crash before a commit",
@@ -37,7 +37,7 @@ class Sightings:
         recorded: saga and cause of every record that this turn has written.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self.was_full = False
         self.recorded: set[tuple[str, str]] = set()
@@ -66,7 +66,7 @@ class Sightings:
         if (saga_id, cause) not in self.recorded:
             self._world.broke("P5", f"{saga_id}: {cause}, of which there is no record: {answer}")
 
-    def _of_record(self, record: Said) -> None:
+    def _of_record(self, record: ReadRecord) -> None:
         self.recorded.add((record.subject, record.cause.partition(":")[0]))
         saw, words = self._world.saw, record.cause.split(":")[0].split(" ")
         if record.changes and record.changes[-1] in ENDS:
@@ -94,7 +94,7 @@ class Sightings:
         else:
             self._is_phase(send, told)
 
-    def _is_phase(self, send: Send, told: Told) -> None:
+    def _is_phase(self, send: Send, told: SagaFollower) -> None:
         wrong = {Kind.DO: BACKWARD, Kind.UNDO: FORWARD}.get(send.request.kind)
         if told.phase == wrong:
             self._world.broke("V07", f"{send.request.call.key} is sent, and the saga goes {told.phase}")
@@ -120,13 +120,13 @@ class Sightings:
         elif said.kind is Kind.PROBE and status == "probing" and isinstance(said.outcome, Done | Refused):
             saw(f"a probe found {'it' if isinstance(said.outcome, Done) else 'nothing'}")
 
-    def _of_success(self, told: Told, said: Answered, status: str | None) -> None:
+    def _of_success(self, told: SagaFollower, said: Answered, status: str | None) -> None:
         if told.turned_back and said.step not in told.standing:
             self._world.saw("late success while going back")
         elif status == "resent":
             self._world.saw("timeout, then success")
 
-    def of_end(self, saga_id: str, run: Run) -> None:
+    def of_end(self, saga_id: str, run: SagaInstance) -> None:
         """Whoever waits for a saga is told its end."""
         status = status_of(run.state)
         first = self._world.journal.ended.setdefault(saga_id, status)

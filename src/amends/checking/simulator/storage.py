@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from amends.adapters.memory import MemoryStore
 from amends.errors import StoreFailed, StoreFull
-from amends.stored import Changes
+from amends.storage.rows import Changes
 
 DISK_FAILED: Final = "the disk failed"
 FULL: Final = 1
@@ -15,7 +15,7 @@ FAILED_BEFORE: Final = 2
 FAILED_AFTER: Final = 3
 
 
-class Crash(BaseException):
+class ProcessKilled(BaseException):
     """The process is gone; nothing that it could still catch."""
 
 
@@ -23,7 +23,7 @@ class Hooks(NamedTuple):
     """What a store tells the world, and asks of it.
 
     Attributes:
-        io: told before something that a crash can come before; raises `Crash` when one does.
+        io: told before something that a crash can come before; raises `ProcessKilled` when one does.
         fate: `FULL`, `FAILED_BEFORE`, `FAILED_AFTER`, or 0 when a commit goes well.
         committed: told what has just been written.
         failed: told that a commit failed, and whether it is written.
@@ -47,7 +47,7 @@ class FailingStore(MemoryStore):
         self.hooks: Hooks | None = None
 
     def commit(self, changes: Changes) -> None:
-        """See `amends.ports.Store.commit`."""
+        """See `amends.storage.ports.Store.commit`."""
         if self.hooks is None:
             super().commit(changes)
             return

@@ -15,7 +15,7 @@ FORM: Final = "amends-s1-"  # the digit is the version of the form
 SIZE_MAX: Final = 1_000_000  # bytes, unpacked; a shrunk schedule has some hundred
 
 
-class Token(NamedTuple):
+class ScheduleToken(NamedTuple):
     """What a token holds.
 
     Attributes:
@@ -38,7 +38,7 @@ def token_of(setting: Setting, draws: Draws) -> str:
     return word_of(FORM, zlib.compress(text.encode(), 9))
 
 
-def read_token(text: str) -> Token:
+def read_token(text: str) -> ScheduleToken:
     """The token that a text is.
 
     Raises:
@@ -50,4 +50,4 @@ def read_token(text: str) -> Token:
         draws = {(label, int(place)): int(drawn) for label, draws in labels.items() for place, drawn in draws.items()}
     except (AttributeError, TypeError, ValueError, zlib.error) as error:
         raise UnusableInput(f"{word[:40]!r} is no token of a schedule; one begins with {FORM}") from error
-    return Token(str(fingerprint), str(name), draws)
+    return ScheduleToken(str(fingerprint), str(name), draws)

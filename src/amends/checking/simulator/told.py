@@ -44,7 +44,7 @@ class Script:
         return {event: SAME.get(status, status) if event in self.local else status for event, status in members.items()}
 
 
-class Told:
+class SagaFollower:
     """One saga, record by record.
 
     Attributes:

@@ -8,14 +8,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.checking.simulator.setting import Setting
-from amends.checking.simulator.told import Script, Told
+from amends.checking.simulator.told import SagaFollower, Script
 from amends.core.audit import GENESIS
-from amends.stored import Block, Changes, KeyRow, SagaRow
+from amends.storage.rows import Block, Changes, KeyRow, SagaRow
 
 DECODE: Final = msgspec.json.Decoder().decode
 
 
-class Said(NamedTuple):
+class ReadRecord(NamedTuple):
     """One audit record, read back; see `amends.core.audit.Record`."""
 
     subject: str
@@ -37,7 +37,7 @@ class Commit(NamedTuple):
     """
 
     changes: Changes
-    said: list[Said]
+    said: list[ReadRecord]
     before: View
     bodies: Mapping[str, Any]
     wrong: list[tuple[str, str, str]]
@@ -64,7 +64,7 @@ class View:
         self.setting = setting
         self.rows: dict[str, SagaRow] = {}
         self.bodies: dict[str, Any] = {}
-        self.told: dict[str, Told] = {}
+        self.told: dict[str, SagaFollower] = {}
         self.entities: dict[str, dict[str, Any]] = {step.service: {} for step in setting.steps.values()}
         self.texts: dict[tuple[str, str], str | None] = {}
         self.entity_versions: dict[tuple[str, str], int] = {}
@@ -76,7 +76,7 @@ class View:
 
     def read(self, changes: Changes) -> Commit:
         """Read a commit."""
-        said = [Said(*DECODE(line)) for line in changes.block.records.split("\n")]
+        said = [ReadRecord(*DECODE(line)) for line in changes.block.records.split("\n")]
         wrong: list[tuple[str, str, str]] = []
         for record in said:
             if record.number:
@@ -101,11 +101,11 @@ class View:
             self.keys[key.key] = key
         self.block = changes.block
 
-    def _hear(self, record: Said) -> list[tuple[str, str, str]]:
+    def _hear(self, record: ReadRecord) -> list[tuple[str, str, str]]:
         saga_id = record.subject
         told = self.told.get(saga_id)
         if told is None:
-            told = self.told[saga_id] = Told(self._script)
+            told = self.told[saga_id] = SagaFollower(self._script)
         wrong = [(saga_id, rule, text) for rule, text in told.hear(record.changes)]
         if record.number != told.number + 1:
             wrong.append((saga_id, "V10", f"record {record.number} follows record {told.number}"))

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from amends.checking.models import KEEPS_INBOX, Effect, Reply, put
+from amends.checking.models import KEEPS_INBOX, Effect, SystemReply, put
 from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS
 from amends.core.definition import Step
 from amends.core.messages import Answered, Call, Done, Kind, Outcome, Refused, Request, Send, Unknown
 from amends.core.waiting import milliseconds
 from amends.core.walk import key_of
-from amends.engine.flights import flight_of
-from amends.engine.tasks import Hear
+from amends.engine.in_flight import flight_of
+from amends.engine.tasks import Deliver
 from amends.errors import AmendsError, EngineStopped
 
 if TYPE_CHECKING:
     from amends.checking.simulator.host import Host
-    from amends.checking.simulator.world import World
+    from amends.checking.simulator.world import SimulatedWorld
 
 QUICK_MS: Final = 20
 DOWN_MS: Final = (10_000, 2 * MINUTE_MS, HOUR_MS, 30 * HOUR_MS)
@@ -40,7 +40,7 @@ class Wire:
         flying: idempotency key and kind to how many requests are on their way.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         self._world = world
         self.flying: Counter[tuple[str, Kind]] = Counter()
         self._books: dict[str, Any] = {name: model.start for name, model in world.setting.models.items()}
@@ -133,7 +133,7 @@ class Wire:
         if fate == REPEATED:
             self._returns(host, step, send, outcome, QUICK_MS + world.chance.below(label, 1000))
 
-    def _reply(self, request: Request, step: Step, label: str) -> Reply:
+    def _reply(self, request: Request, step: Step, label: str) -> SystemReply:
         world, books = self._world, self._books[step.service]
         replies = world.setting.models[step.service].replies(books, request, step)
         if world.chance.hit(label, world.swarm.whim):
@@ -141,7 +141,7 @@ class Wire:
             return possible[world.chance.below(label, len(possible))]
         return next(replies)
 
-    def _meet_tombstones(self, request: Request, step: Step, reply: Reply) -> None:
+    def _meet_tombstones(self, request: Request, step: Step, reply: SystemReply) -> None:
         if self._world.setting.models[step.service].name != KEEPS_INBOX:
             return
         action = key_of(request.saga_id, step, Kind.DO)
@@ -152,7 +152,7 @@ class Wire:
                 self._world.broke("V05", f"{request.saga_id}: {step.event} took effect after it was undone")
             self._world.saw("a late action met its tombstone")
 
-    def _take_effect(self, request: Request, step: Step, reply: Reply) -> None:
+    def _take_effect(self, request: Request, step: Step, reply: SystemReply) -> None:
         service = step.service
         if reply.books is self._books[service] or reply.books == self._books[service]:
             return
@@ -212,7 +212,7 @@ class Wire:
 
         if world.host.is_up:
             world.sightings.of_answer(saga_id, said)
-        world.host.ask(Hear(saga_id, said), reply)
+        world.host.ask(Deliver(saga_id, said), reply)
 
     # What an operator does ------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ from amends.checking.simulator.wire import Wire
 from amends.checking.world import Broken
 from amends.core.definition import Step
 from amends.core.messages import Kind
-from amends.stored import FINAL, NEEDS_OPERATOR, Changes, SagaRow
+from amends.storage.rows import FINAL, NEEDS_OPERATOR, Changes, SagaRow
 
 MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
 AWAY_MS: Final = (1, 10, 200, 5_000)
@@ -43,7 +43,7 @@ class Decider(Exception):
     """A local decider has a bug, or a bad day."""
 
 
-class World:
+class SimulatedWorld:
     """One schedule.
 
     Attributes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from amends.core.decide import Answer, Said, decide
+from amends.core.decide import AnswerSignal, ReportedOutcome, decide
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
 from amends.core.state import Backward, Forward, NeedsOperator, State, Status, evolve
@@ -28,7 +28,7 @@ Target = int | Beyond
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class ChartGroup:
     """A group of steps in a chart.
 
     Attributes:
@@ -61,7 +61,7 @@ class Chart:
     """
 
     saga: Saga
-    stages: tuple[Stage, ...]
+    stages: tuple[ChartGroup, ...]
 
     @property
     def title(self) -> str:
@@ -84,7 +84,7 @@ def kind_of(step: Step) -> str:
     return ", ".join(words)
 
 
-def note_on(stage: Stage) -> str:
+def note_on(stage: ChartGroup) -> str:
     """What is special about a group, in a few words."""
     if stage.behind:
         return "tried until done"
@@ -103,23 +103,25 @@ def legend_of(chart: Chart) -> list[str]:
     ]
 
 
-def _stage(saga: Saga, number: int, group: tuple[Step, ...]) -> Stage:
+def _stage(saga: Saga, number: int, group: tuple[Step, ...]) -> ChartGroup:
     is_outside = not all(step.is_local for step in group)
     has_an_end = number < saga.pivot or any(step.key_lives_h for step in group)  # else it is asked again for ever
-    return Stage(
+    return ChartGroup(
         group,
         pivot=number == saga.pivot,
         behind=number > saga.pivot,
-        refused=_target(saga, number, Said.REFUSED),
-        unknown=_target(saga, number, Said.EXPIRED if has_an_end else Said.UNKNOWN) if is_outside else None,
+        refused=_target(saga, number, ReportedOutcome.REFUSED),
+        unknown=_target(saga, number, ReportedOutcome.EXPIRED if has_an_end else ReportedOutcome.UNKNOWN)
+        if is_outside
+        else None,
     )
 
 
-def _target(saga: Saga, number: int, said: Said) -> Target:
+def _target(saga: Saga, number: int, said: ReportedOutcome) -> Target:
     """Where it leads when all members of a group are done but the first, and that says something else."""
     members = len(saga.groups[number])
     state: State = Forward(number, (Status.SENT,) + (Status.DONE,) * (members - 1))
-    for change in decide(saga, state, Answer(0, Kind.DO, said)):
+    for change in decide(saga, state, AnswerSignal(0, Kind.DO, said)):
         state = evolve(state, change)
     if isinstance(state, Backward):
         return state.group

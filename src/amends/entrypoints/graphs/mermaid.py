@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from amends.entrypoints.graphs.chart import UNASKED, Beyond, Chart, Stage, Target, kind_of, note_on
+from amends.entrypoints.graphs.chart import UNASKED, Beyond, Chart, ChartGroup, Target, kind_of, note_on
 
 PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ,.:()-")
 CLASSES: Final = (
@@ -36,7 +36,7 @@ def _lines(chart: Chart) -> Iterator[str]:
     yield from CLASSES
 
 
-def _ways_back(number: int, stage: Stage) -> Iterator[str]:
+def _ways_back(number: int, stage: ChartGroup) -> Iterator[str]:
     if stage.turns_back:
         yield from _box("undo", number, stage, [_label(step.undone or UNASKED, step.service) for step in stage.steps])
         yield f"{_id('undo', number)} --> " + (_id("undo", number - 1) if number else "compensated")
@@ -55,7 +55,7 @@ def _end(number: int, to: Target) -> str:
     return _id("undo", to) if isinstance(to, int) else _id("do", number)
 
 
-def _box(way: str, number: int, stage: Stage, labels: list[str]) -> Iterator[str]:
+def _box(way: str, number: int, stage: ChartGroup, labels: list[str]) -> Iterator[str]:
     """A group: its step, or a frame around its steps."""
     name = _id(way, number)
     style = ":::undo" if way == "undo" else ":::pivot" if stage.pivot else ""

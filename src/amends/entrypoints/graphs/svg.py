@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len
 
 from amends.core.definition import Step
-from amends.entrypoints.graphs.chart import UNASKED, Beyond, Chart, Stage, kind_of, legend_of, note_on
+from amends.entrypoints.graphs.chart import UNASKED, Beyond, Chart, ChartGroup, kind_of, legend_of, note_on
 
 EDGE: Final = 24
 BOX_HEIGHT: Final = 46
@@ -183,7 +183,7 @@ def _about(step: Step) -> str:
     return f"{step.service}: {kind_of(step)}"
 
 
-def _height(stage: Stage) -> int:
+def _height(stage: ChartGroup) -> int:
     return len(stage.steps) * (BOX_HEIGHT + STEP_GAP) - STEP_GAP
 
 

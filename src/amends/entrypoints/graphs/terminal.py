@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len
 from rich.text import Text
 
-from amends.entrypoints.graphs.chart import Chart, Stage, kind_of, legend_of, note_on
+from amends.entrypoints.graphs.chart import Chart, ChartGroup, kind_of, legend_of, note_on
 from amends.entrypoints.paper import FAINT, STYLES, UNICODE, Paper
 
 BACK_GAP: Final = 4
@@ -56,7 +56,7 @@ def _lines(chart: Chart, rails: Rails, columns: tuple[int, int, int]) -> Iterato
     yield Text(f" {rails.on} completed", STYLES["done"])
 
 
-def _stage_lines(stage: Stage, rails: Rails, columns: tuple[int, int, int]) -> Iterator[Text]:
+def _stage_lines(stage: ChartGroup, rails: Rails, columns: tuple[int, int, int]) -> Iterator[Text]:
     event, service, back = columns
     for number, step in enumerate(stage.steps):
         rail = _rail(stage, number, rails)
@@ -71,7 +71,7 @@ def _stage_lines(stage: Stage, rails: Rails, columns: tuple[int, int, int]) -> I
         yield line
 
 
-def _rail(stage: Stage, number: int, rails: Rails) -> str:
+def _rail(stage: ChartGroup, number: int, rails: Rails) -> str:
     if len(stage.steps) == 1:
         return rails.pivot if stage.pivot else rails.station
     if number == 0:

@@ -10,7 +10,7 @@ from amends.shop.outside.bookfile import BooksInFile
 from amends.shop.outside.books import Books, BooksInMemory
 from amends.shop.outside.checkout import CHECKOUT_OUTSIDE, CUSTOMER, CUSTOMER_KNOWN, FAILING_OUTSIDE_AT
 from amends.shop.outside.scenarios import ONE_ORDER_OUTSIDE
-from amends.shop.outside.service import Outside
+from amends.shop.outside.service import Providers
 from amends.shop.outside.temper import EVEN, Fate, Temper
 from amends.shop.outside.timers import LoopTimers, Timers
 
@@ -26,7 +26,7 @@ __all__ = [
     "BooksInMemory",
     "Fate",
     "LoopTimers",
-    "Outside",
+    "Providers",
     "Temper",
     "Timers",
 ]

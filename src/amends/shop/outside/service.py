@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from amends.core.inbox import receive
 from amends.core.messages import Call, Done, Kind, Refused, Request
-from amends.core.walk import carry_out
+from amends.core.walk import execute
 from amends.shop.checkout import CHECKOUT
 from amends.shop.outside.books import Books, BooksInMemory
 from amends.shop.outside.temper import EVEN, SETTLES_MS, Fate, Temper
@@ -20,7 +20,7 @@ from amends.shop.payments import CREDIT_LIMIT_SET
 from amends.shop.purchase import Purchase
 
 
-class Outside:
+class Providers:
     """PAYMENT and SHIPPING, as somebody else runs them: the client of both for `CHECKOUT_OUTSIDE`.
 
     Attributes:
@@ -57,7 +57,7 @@ class Outside:
             credit_limit: 1 to 1 000 000.
         """
         with self.books.transaction():
-            carry_out(self.books.entities, CREDIT_LIMIT_SET, customer_id, credit_limit)
+            execute(self.books.entities, CREDIT_LIMIT_SET, customer_id, credit_limit)
 
     async def ask(self, purchase: Purchase, call: Call) -> Done | Refused:
         """Do or undo a part of an order, once for each key.

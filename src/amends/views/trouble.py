@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from amends.ports import Records, Wanted
-from amends.seeing.sagas import FAILING_AFTER_MS, WAITING, SagaView, view_of
-from amends.stored import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, Unreadable
+from amends.storage.ports import Records, SagaFilter
+from amends.storage.rows import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, Unreadable
+from amends.views.sagas import FAILING_AFTER_MS, WAITING, SagaView, view_of
 
 LOOKED_AT_MAX: Final = 20_000  # sagas that are read for it: a second or two
 
@@ -29,7 +29,7 @@ class Stuck(NamedTuple):
 
 def stuck(records: Records, limit: int) -> list[Stuck]:
     """The sagas that wait for an operator, the one that started last first, at most `limit`."""
-    rows = islice(records.listing(Wanted((NEEDS_OPERATOR,), limit=limit)), limit)
+    rows = islice(records.listing(SagaFilter((NEEDS_OPERATOR,), limit=limit)), limit)
     return [_stuck(view_of(row)) for row in rows]
 
 
@@ -64,7 +64,7 @@ def failing(records: Records, now_ms: int) -> list[Failing]:
 
     Of very many sagas that wait, the `LOOKED_AT_MAX` that started last are looked at.
     """
-    rows = records.listing(Wanted(WAITING, started_before_ms=now_ms - FAILING_AFTER_MS, limit=LOOKED_AT_MAX))
+    rows = records.listing(SagaFilter(WAITING, started_before_ms=now_ms - FAILING_AFTER_MS, limit=LOOKED_AT_MAX))
     views = [view for row in rows if isinstance(view := view_of(row), SagaView)]
     found = [
         Failing(view.saga_id, asked.step, asked.kind, asked.attempt, asked.since_ms, asked.error)
@@ -79,7 +79,10 @@ def owed(records: Records) -> Sequence[SagaView]:
     """The sagas of which something is owed, also of those that ended long ago, the one that started last first."""
     definitions = {definition for definition, _ in records.counts()}
     ended = records.due(definitions, WAITS_FOR_OPERATOR, LOOKED_AT_MAX, (WAITS_FOR_OPERATOR - 1, ""))
-    rows = [*(records.saga(saga_id) for _, saga_id in ended), *records.listing(Wanted(WAITING, limit=LOOKED_AT_MAX))]
+    rows = [
+        *(records.saga(saga_id) for _, saga_id in ended),
+        *records.listing(SagaFilter(WAITING, limit=LOOKED_AT_MAX)),
+    ]
     views = (view_of(row) for row in rows if row is not None)
     found = {view.saga_id: view for view in views if isinstance(view, SagaView) and view.owed}
     return sorted(found.values(), key=lambda view: view.started_ms, reverse=True)

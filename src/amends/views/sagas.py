@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.core.state import ASKED, Status
-from amends.engine.codec import Asked, Body, body_of_row
+from amends.engine.codec import Body, StoredRequest, body_of_row
 from amends.engine.recorded import owed_in
-from amends.ports import Records, Wanted
-from amends.stored import BACKWARD, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
+from amends.storage.ports import Records, SagaFilter
+from amends.storage.rows import BACKWARD, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
 
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 """The statuses of sagas that are not final."""
@@ -66,7 +66,7 @@ class SagaView:
         name: of its definition.
         version: of its definition.
         fingerprint: of its definition.
-        status: one of `amends.stored.STATUSES`.
+        status: one of `amends.storage.rows.STATUSES`.
         request: JSON.
         started_ms: when it was started, milliseconds since 1970 (UTC).
         changed_ms: when it changed last.
@@ -138,7 +138,7 @@ class Search(NamedTuple):
 def sagas(records: Records, search: Search) -> Iterator[SagaView | Unreadable]:
     """The sagas that are looked for, newest first. Rows that cannot be read are among them, with their reason."""
     statuses = search.statuses or (WAITING if search.service else ())
-    wanted = Wanted(statuses, search.name, search.started_before_ms, ALL)
+    wanted = SagaFilter(statuses, search.name, search.started_before_ms, ALL)
     rows = takewhile(lambda row: _is_from(row, search.started_from_ms), records.listing(wanted))
     found = (view for row in rows if _asks(view := view_of(row), search.service))
     return islice(found, search.limit)
@@ -170,7 +170,7 @@ def _questions(body: Body) -> Iterator[Question]:
             yield _question(step, asked, is_stuck=status is Status.STUCK)
 
 
-def _question(step: str, asked: Asked, *, is_stuck: bool) -> Question:
+def _question(step: str, asked: StoredRequest, *, is_stuck: bool) -> Question:
     return Question(
         step, asked.kind.value, asked.service, asked.attempt, asked.at_ms, asked.due_ms, asked.error, asked.taken,
         asked.unsent, is_stuck, asked.since_ms,

@@ -12,10 +12,10 @@ from amends import Answered, Done, Kind, Refused, Saga, Undo, Unknown, external
 from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
-from amends.engine.tasks import Hear
-from amends.ports import Store
-from amends.seeing.overview import overview
-from amends.seeing.trouble import failing, owed
+from amends.engine.tasks import Deliver
+from amends.storage.ports import Store
+from amends.views.overview import overview
+from amends.views.trouble import failing, owed
 from tests.acceptance.command import amends
 from tests.engine.world import START_MS, Life, nothing
 
@@ -37,7 +37,7 @@ def troubled(store: Store) -> Life:
     (sending,) = life.answer(paying, Done()).sends
     (other,) = life.begin(2).sends
     life.answer(other, Refused("no money"))
-    life.turn(Hear("a-2", Answered("PAID", Kind.DO, Done("receipt 7"))))
+    life.turn(Deliver("a-2", Answered("PAID", Kind.DO, Done("receipt 7"))))
     while life.now_ms < START_MS + 7 * MINUTE_MS:
         for asking in life.turn(after_ms=1000).sends:
             sending = asking
@@ -73,7 +73,7 @@ def test_what_is_owed_is_found_however_long_ago_its_saga_ended(store: Store) -> 
             ("PAID",),
             {"PAID": "receipt 7"},
         )
-        (asking,) = life.turn(Hear("a-2", Undo("PAID"))).sends
+        (asking,) = life.turn(Deliver("a-2", Undo("PAID"))).sends
         life.answer(asking, Done())
         assert not owed(store)
 

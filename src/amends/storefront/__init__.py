@@ -5,8 +5,8 @@ Who is where: the unit of work on an engine's in `ledger`, what runs are called 
 
 from __future__ import annotations
 
-from amends.desk.ledger import EngineLedger
-from amends.desk.opening import Desk, open_desk
-from amends.desk.runs import contents_id
+from amends.storefront.ledger import EngineLedger
+from amends.storefront.opening import Desk, open_desk
+from amends.storefront.runs import contents_id
 
 __all__ = ["Desk", "EngineLedger", "contents_id", "open_desk"]

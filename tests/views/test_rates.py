@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.adapters.memory import MemoryStore
-from amends.seeing import rates as module
-from amends.seeing.rates import MINUTE_MS, Rates, rates
-from amends.stored import Block, Head
+from amends.storage.rows import Block, Head
+from amends.views import rates as module
+from amends.views.rates import MINUTE_MS, Rates, rates
 
 NOW_MS = 1_700_000_000_000
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from amends import Compensated, Completed, Run
-from amends.desk.ledger import row_of
+from amends import Compensated, Completed, SagaInstance
 from amends.shop import CHECKOUT, Session
 from amends.shop.inventory import INVENTORY
 from amends.shop.payments import PAYMENT
 from amends.shop.purchase import Purchase
 from amends.shop.views import batch_view
-from tests.desk.desks import KINDS, desk_of
+from amends.storefront.ledger import row_of
 from tests.shop.batches import crowded_batch, random_batch, text_of
+from tests.storefront.desks import KINDS, desk_of
 
 SEEDS = range(4)
 PIECES = (1, 2, 3, 7, 1000)
@@ -102,5 +102,5 @@ def test_an_order_is_written_once_for_each_batch_of_numbers(tmp_path: Path) -> N
 def test_an_order_that_arrived_has_no_reason() -> None:
     """Whatever stood in its way until an operator came."""
     purchase = Purchase("O001", "C001", "P001", 1, 9, short=False)
-    assert row_of(Run(CHECKOUT, "O001", purchase, Completed(), reason="it was stuck"))[-1] == ""
-    assert row_of(Run(CHECKOUT, "O001", purchase, Compensated(), reason="refused"))[-1] == "refused"
+    assert row_of(SagaInstance(CHECKOUT, "O001", purchase, Completed(), reason="it was stuck"))[-1] == ""
+    assert row_of(SagaInstance(CHECKOUT, "O001", purchase, Compensated(), reason="refused"))[-1] == "refused"

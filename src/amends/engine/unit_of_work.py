@@ -39,15 +39,15 @@ from amends.core.messages import (
     worded,
 )
 from amends.core.state import underway
-from amends.core.step import Run, start, step
-from amends.core.walk import carry_out, put
-from amends.engine.codec import EntityForms, Form, body_of, status_of
+from amends.core.step import SagaInstance, start, step
+from amends.core.walk import apply_result, execute
+from amends.engine.codec import EntityCodecs, SagaCodec, body_of, status_of
 from amends.engine.entities import Unstorable, kept_text, raw, settle
 from amends.engine.exceptions import complaint, is_interrupt, raised
-from amends.engine.flights import Asking, Flight, Flights, asked_of, due_of, flight_of
 from amends.engine.hints import answer_codec
+from amends.engine.in_flight import AttemptId, InFlight, Outgoing, asked_of, due_of, flight_of
 from amends.engine.limits import VALUE_BYTES_MAX
-from amends.engine.overlay import EntityDamaged, Kept, Overlay, Shelf, Touched, new_row
+from amends.engine.overlay import EntityCache, EntityDamaged, Overlay, StoredEntity, Touched, new_row
 from amends.engine.values import (
     UTF_8_MAX,
     Sealed,
@@ -65,7 +65,7 @@ from amends.engine.values import (
     text_of,
 )
 from amends.errors import KeyReused, ParticipantError, RequestRefused
-from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
+from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
 
 TURN_BYTES_MAX: Final = 64 * 2**20
 """What one commit holds, unless it is about one saga or command alone: characters of records and rows.
@@ -90,7 +90,7 @@ class TurnFull(Exception):
         self.done = done
 
 
-class Live(NamedTuple):
+class LoadedSaga(NamedTuple):
     """A saga at hand.
 
     Attributes:
@@ -102,15 +102,15 @@ class Live(NamedTuple):
         status: of its row; empty before the first commit.
     """
 
-    form: Form
-    run: Run
+    form: SagaCodec
+    run: SagaInstance
     request: str
     started_ms: int
     version: int = 0
     status: str = ""
 
 
-class Failure(NamedTuple):
+class FailedAttempt(NamedTuple):
     """An attempt whose outcome is unknown, for the log: the first one of a request, and then ever rarer ones.
 
     Attributes:
@@ -144,17 +144,17 @@ class Wares(NamedTuple):
         value_bytes_max: of one request, answer, entity or command's body.
     """
 
-    shelf: Shelf
-    flights: Flights
-    saga: Callable[[str], Live | Unreadable | None]
+    shelf: EntityCache
+    flights: InFlight
+    saga: Callable[[str], LoadedSaga | Unreadable | None]
     new_id: Callable[[], str]
-    entity_forms: EntityForms
+    entity_forms: EntityCodecs
     aside: Collection[tuple[str, str]]
     immovable: Mapping[str, str]
     value_bytes_max: int = VALUE_BYTES_MAX
 
 
-class Work:
+class UnitOfWork:
     """What one batch has decided so far.
 
     Attributes:
@@ -200,20 +200,20 @@ class Work:
         self.now_ms = now_ms
         self.overlay = Overlay(wares.shelf)
         self.entities = self.overlay.views
-        self.sagas: dict[str, Live] = {}
-        self.ended: dict[str, Run] = {}
+        self.sagas: dict[str, LoadedSaga] = {}
+        self.ended: dict[str, SagaInstance] = {}
         self.parked: list[Park] = []
         self.contradicted: list[Contradicted] = []
-        self.failures: list[Failure] = []
-        self.asked: dict[Flight, Send] = {}
-        self.late_undos: list[Asking] = []
+        self.failures: list[FailedAttempt] = []
+        self.asked: dict[AttemptId, Send] = {}
+        self.late_undos: list[Outgoing] = []
         self.keys: dict[str, KeyRow] = {}
         self.set_aside: dict[tuple[str, str], Unreadable] = {}
         self.immovable: dict[str, str] = {}
         self.flights = wares.flights
         self._wares = wares
         self._known = known
-        self._looked_at: dict[str, Live] = {}
+        self._looked_at: dict[str, LoadedSaga] = {}
         self._started = 0
         self._bytes_max = bytes_max
         self._value_bytes_max = wares.value_bytes_max
@@ -223,7 +223,7 @@ class Work:
 
     # Sagas ----------------------------------------------------------------------------------------------------
 
-    def saga(self, saga_id: str) -> Live | Unreadable | None:
+    def saga(self, saga_id: str) -> LoadedSaga | Unreadable | None:
         """A saga as this batch sees it; ``None`` when there is none."""
         live = self.sagas.get(saga_id) or self._looked_at.get(saga_id) or self._wares.saga(saga_id)
         if isinstance(live, Unreadable):
@@ -233,7 +233,7 @@ class Work:
             self._size += len(live.request)
         return live
 
-    def found(self, saga_id: str) -> Live:
+    def found(self, saga_id: str) -> LoadedSaga:
         """A saga as this batch sees it.
 
         Raises:
@@ -246,7 +246,7 @@ class Work:
             raise RequestRefused(f"saga {saga_id!r} cannot be read: {live.why}")
         return live
 
-    def standing(self, saga_id: str) -> Run:
+    def standing(self, saga_id: str) -> SagaInstance:
         """Where a saga stands that somebody waits for.
 
         Raises:
@@ -257,11 +257,11 @@ class Work:
             raise set_aside(saga_id, self._wares.immovable[saga_id])
         return run
 
-    def runs(self) -> Iterator[Run]:
+    def runs(self) -> Iterator[SagaInstance]:
         """The sagas that this batch looked at, as they stand now."""
         return (live.run for live in {**self._looked_at, **self.sagas}.values())
 
-    def begin(self, form: Form, asked: Any, *, is_flat: bool = False) -> Run:
+    def begin(self, form: SagaCodec, asked: Any, *, is_flat: bool = False) -> SagaInstance:
         """Start a saga, and carry it as far as it gets without asking anybody outside.
 
         Args:
@@ -287,7 +287,7 @@ class Work:
             raise RequestRefused(worded(request.reason))
         return self._started_as(form, saga_id, request)
 
-    def start(self, form: Form, saga_id: str, request: Any) -> Run:
+    def start(self, form: SagaCodec, saga_id: str, request: Any) -> SagaInstance:
         """Start a saga of a given id, and carry it as far as it gets without asking anybody outside.
 
         Raises:
@@ -297,7 +297,7 @@ class Work:
             raise RequestRefused(f"{shown(saga_id)} is no id of a saga: give printable text without '/'")
         return self._started_as(form, saga_id, request)
 
-    def _started_as(self, form: Form, saga_id: str, request: Any) -> Run:
+    def _started_as(self, form: SagaCodec, saga_id: str, request: Any) -> SagaInstance:
         if saga_id in self.sagas or (not self._trusts_fresh and self.saga(saga_id) is not None):
             raise RequestRefused(f"there is a saga {saga_id!r} already")
         text, request = _kept(form, request, self._value_bytes_max)
@@ -306,10 +306,10 @@ class Work:
         run, effects = self._stepped(form, request, (), partial(start, form.saga, saga_id, request, self.now_ms))
         self._started += 1
         self._note(run, form, effects, f" {form.definition} {text}")
-        live: Live = new_row(Live, (form, run, text, self.now_ms, 0, ""))
+        live: LoadedSaga = new_row(LoadedSaga, (form, run, text, self.now_ms, 0, ""))
         return self._put(live, is_new_end=underway(run.state) is None)
 
-    def hear(self, live: Live, said: Input) -> Run | Decline:
+    def hear(self, live: LoadedSaga, said: Input) -> SagaInstance | Decline:
         """Hand an input to a saga; `Decline` when it is a verb that cannot be taken now.
 
         Raises:
@@ -331,9 +331,9 @@ class Work:
             self._failed(said, said.outcome, effects[0], run)
         self._note(run, form, effects)
         is_new_end = underway(run.state) is None and underway(live.run.state) is not None
-        return self._put(new_row(Live, (form, run, request, started_ms, version, status)), is_new_end=is_new_end)
+        return self._put(new_row(LoadedSaga, (form, run, request, started_ms, version, status)), is_new_end=is_new_end)
 
-    def go_on(self, live: Live) -> Live:
+    def go_on(self, live: LoadedSaga) -> LoadedSaga:
         """Ask the participants that we keep whose time has come."""
         run, effects = self._asked(live.form, live.run, ())
         if effects:
@@ -341,7 +341,7 @@ class Work:
             self._put(live._replace(run=run), is_new_end=underway(run.state) is None)
         return self.sagas.get(run.saga_id, live)
 
-    def rewrite(self, live: Live, run: Run, cause: str) -> Live:
+    def rewrite(self, live: LoadedSaga, run: SagaInstance, cause: str) -> LoadedSaga:
         """Store a saga whose times alone are other ones."""
         run = run._replace(number=run.number + 1)
         self.record(run.saga_id, run.number, cause)
@@ -350,7 +350,7 @@ class Work:
 
     # Everything else ------------------------------------------------------------------------------------------
 
-    def carry_out(self, order: Command, entity_id: str, body: Any) -> Refused | None:
+    def execute(self, order: Command, entity_id: str, body: Any) -> Refused | None:
         """Carry out a command on its entity, and record it; `Refused` when the participant refused.
 
         Raises:
@@ -361,7 +361,7 @@ class Work:
             self.overlay.relearn(order.service)
         asked = _text(body, order.event, self._value_bytes_max)
         try:
-            refused = carry_out(self.entities, order, entity_id, _own(body, order.event))
+            refused = execute(self.entities, order, entity_id, _own(body, order.event))
             if refused is not None:
                 return Refused(worded(refused.reason))
             after = kept_text(raw(self.overlay.values[order.service], entity_id))
@@ -465,7 +465,7 @@ class Work:
         """Whether there is nothing to commit."""
         return not (self._records or self.keys or self.set_aside)
 
-    def changes(self, head: Head) -> tuple[Changes, dict[str, dict[str, Kept]], dict[str, Live | None]]:
+    def changes(self, head: Head) -> tuple[Changes, dict[str, dict[str, StoredEntity]], dict[str, LoadedSaga | None]]:
         """What is to be committed after a head, and what entities and sagas are once it is.
 
         Returns:
@@ -476,7 +476,7 @@ class Work:
             TurnFull: it is more than one commit holds.
         """
         counts = Counter[tuple[str, str]]()
-        sagas, lives, rows_max = list[SagaRow](), dict[str, Live | None](), ROWS_FACTOR * self._bytes_max
+        sagas, lives, rows_max = list[SagaRow](), dict[str, LoadedSaga | None](), ROWS_FACTOR * self._bytes_max
         size, size_max = self._size, self._value_bytes_max // UTF_8_MAX
         for live in self.sagas.values():
             row = _row_of(live, self.now_ms)
@@ -489,14 +489,14 @@ class Work:
                 refuse_large_answers(live.run.answers.values(), self._value_bytes_max)
             form, run, request, started_ms, _, before = live
             if due_ms is not None:
-                lives[row.saga_id] = new_row(Live, (form, run, request, started_ms, version, status))
+                lives[row.saga_id] = new_row(LoadedSaga, (form, run, request, started_ms, version, status))
             elif before:
                 lives[row.saga_id] = None
             if before:
                 counts[form.definition, before] -= 1
         self._size = size
         counts.update(map(_KIND, sagas))
-        entities, kept = list[EntityRow](), dict[str, dict[str, Kept]]()
+        entities, kept = list[EntityRow](), dict[str, dict[str, StoredEntity]]()
         for service, rows, stored in self.overlay.rows(self.overlay.fresh & self.ended.keys()):
             entities += rows
             size = sum(map(len, filter(None, map(_BODY, rows))))
@@ -519,8 +519,12 @@ class Work:
     # Inside ---------------------------------------------------------------------------------------------------
 
     def _stepped(
-        self, form: Form, request: Any, given: Sequence[Any], take: Callable[[Any], tuple[Run, tuple[Effect, ...]]]
-    ) -> tuple[Run, Sequence[Effect]]:
+        self,
+        form: SagaCodec,
+        request: Any,
+        given: Sequence[Any],
+        take: Callable[[Any], tuple[SagaInstance, tuple[Effect, ...]]],
+    ) -> tuple[SagaInstance, Sequence[Effect]]:
         """Take a step with the entities at hand; where that is not safe, or a participant raises, one at a time.
 
         It is safe where the request, the answers given and those that come are closed: what one participant does to
@@ -547,7 +551,9 @@ class Work:
         self.overlay.restore(touched)
         return self._asked(form, *take(None))
 
-    def _asked(self, form: Form, run: Run, effects: Sequence[Effect]) -> tuple[Run, Sequence[Effect]]:
+    def _asked(
+        self, form: SagaCodec, run: SagaInstance, effects: Sequence[Effect]
+    ) -> tuple[SagaInstance, Sequence[Effect]]:
         """Ask the participants that we keep, each request by itself, and each once."""
         tried: set[tuple[str, Kind]] = set()
         while request := next(self._local_requests(form, run, tried), None):
@@ -556,7 +562,7 @@ class Work:
             effects = (*effects, *more)
         return run, effects
 
-    def _local_requests(self, form: Form, run: Run, tried: set[tuple[str, Kind]]) -> Iterator[Request]:
+    def _local_requests(self, form: SagaCodec, run: SagaInstance, tried: set[tuple[str, Kind]]) -> Iterator[Request]:
         for send in run.requests():
             request = send.request
             is_new = (request.step, request.kind) not in tried
@@ -578,16 +584,16 @@ class Work:
             self.overlay.restore(touched)
             outcome = Unknown(raised(error), taken_back=True, cause=error)
             self.failed(
-                Failure(request.saga_id, request.step, request.kind, request.call.attempt, outcome.error, error)
+                FailedAttempt(request.saga_id, request.step, request.kind, request.call.attempt, outcome.error, error)
             )
         return Answered(request.step, request.kind, outcome, request.call.attempt)
 
-    def _failed(self, said: Answered, outcome: Unknown, effect: Effect, run: Run) -> None:
+    def _failed(self, said: Answered, outcome: Unknown, effect: Effect, run: SagaInstance) -> None:
         if isinstance(effect, Write) and effect.changes:
             attempt = said.attempt or 1
-            self.failed(Failure(run.saga_id, said.step, said.kind, attempt, outcome.error, outcome.cause))
+            self.failed(FailedAttempt(run.saga_id, said.step, said.kind, attempt, outcome.error, outcome.cause))
 
-    def failed(self, failure: Failure) -> None:
+    def failed(self, failure: FailedAttempt) -> None:
         """Keep what the log is to have: an endless failure is told again, ever more rarely."""
         if failure.attempt & (failure.attempt - 1) == 0:
             self.failures.append(failure)
@@ -603,7 +609,7 @@ class Work:
             return storable(after, asked.event)
         codec = answer_codec(asked, request.kind)
         try:
-            answer = put(owned, entity_id, after, asked.event, function)
+            answer = apply_result(owned, entity_id, after, asked.event, function)
             settle(owned, entity_id)
             if self._is_careful:
                 self._refuse_large_entity(f"{asked.service}/{entity_id}", kept_text(raw(owned, entity_id)))
@@ -644,7 +650,7 @@ class Work:
                 return replace(said, outcome=Unknown(str(error), cause=error))
         return replace(said, why=worded(said.why)) if isinstance(said, Verb) else said
 
-    def _note(self, run: Run, form: Form, effects: Sequence[Effect], more: str = "") -> None:
+    def _note(self, run: SagaInstance, form: SagaCodec, effects: Sequence[Effect], more: str = "") -> None:
         waits_inside = any(step.is_local for step, _, _ in asked_of(run)) if run.waiting and form.asks else False
         for effect in effects:
             if isinstance(effect, Write):
@@ -652,7 +658,7 @@ class Work:
                 self._record(effect.saga_id, effect.number, effect.cause + more, changes)
                 more = ""
             elif isinstance(effect, End):
-                pass  # most effects but the record are one: `Begin` and `hear` see it by themselves
+                pass  # most effects but the record are one: `StartSagas` and `hear` see it by themselves
             elif isinstance(effect, Send) and effect.request.kind is Kind.UNDO_LATE:
                 self.late_undos.append((run.saga.step(effect.request.step), effect))
             elif isinstance(effect, Send):
@@ -662,7 +668,7 @@ class Work:
             elif isinstance(effect, Contradicted):
                 self.contradicted.append(effect)
 
-    def _put(self, live: Live, *, is_new_end: bool) -> Run:
+    def _put(self, live: LoadedSaga, *, is_new_end: bool) -> SagaInstance:
         run = live.run
         self.sagas[run.saga_id] = live
         if is_new_end:
@@ -702,7 +708,7 @@ def _text(given: Any, what: str, most: int) -> str:
         return text
 
 
-def _kept(form: Form, request: Any, most: int) -> tuple[str, Any]:
+def _kept(form: SagaCodec, request: Any, most: int) -> tuple[str, Any]:
     """A request as JSON, and as it is kept."""
     is_closed = form.request.is_closed(request)
     try:
@@ -719,7 +725,7 @@ def _kept(form: Form, request: Any, most: int) -> tuple[str, Any]:
     return text, kept
 
 
-def _what(form: Form) -> str:
+def _what(form: SagaCodec) -> str:
     return f"{form.saga.name}: the request{' that prepare gave' if form.saga.prepare else ''}"
 
 
@@ -734,7 +740,7 @@ _KIND: Final[Callable[[SagaRow], tuple[str, str]]] = attrgetter("definition", "s
 _BODY: Final[Callable[[EntityRow], str | None]] = attrgetter("body")
 
 
-def _row_of(live: Live, now_ms: int) -> SagaRow:
+def _row_of(live: LoadedSaga, now_ms: int) -> SagaRow:
     form, run, request, started_ms, version, _ = live
     status = status_of(run.state)
     due_ms = due_of(run, now_ms)

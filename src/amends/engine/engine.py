@@ -22,10 +22,11 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from amends.core.definition import DURATION_MAX, Command, Saga
 from amends.core.messages import Answered, Decline, Done, Kind, Outcome, Refused, Resolve, Undo, Verb
-from amends.core.step import Run, in_words
+from amends.core.step import SagaInstance, in_words
 from amends.engine.alarm import Alarm
 from amends.engine.calls import Calls
-from amends.engine.codec import Form
+from amends.engine.codec import SagaCodec
+from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.ends import Ends, end_of
 from amends.engine.exceptions import raised
 from amends.engine.handle import Handle, Result
@@ -35,12 +36,11 @@ from amends.engine.logger import log
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.overlay import NO_ID, is_id
 from amends.engine.stalls import Watch
-from amends.engine.tasks import Begin, Hear, Look, Order, Task, Transact, Unfinished
+from amends.engine.tasks import Deliver, ExecuteCommand, Read, StartSagas, Task, Transact, Unfinished
 from amends.engine.thread import OneThread, settle
-from amends.engine.turn import Turn, Turner
+from amends.engine.unit_of_work import UnitOfWork
 from amends.engine.values import from_outside, shown
 from amends.engine.versions import NO_UPCASTS, Upcast
-from amends.engine.work import Work
 from amends.errors import (
     AmendsError,
     EngineMisused,
@@ -53,7 +53,7 @@ from amends.errors import (
     StoreFull,
 )
 from amends.generic import Wanted
-from amends.ports import REDUCED, Clock, Store
+from amends.storage.ports import REDUCED, Clock, Store
 
 BATCH_MAX: Final = 3000  # sagas, commands or inputs in a turn: some 75 ms; a hot entity is read and written once in it
 KEY_LENGTH_MAX: Final = 255  # of a client key; a longer one is no name (Idempotency-Key header, IETF draft-07)
@@ -82,7 +82,7 @@ Held = TypeVar("Held")
 Found = TypeVar("Found")
 
 
-class Waiting(NamedTuple):
+class QueuedTask(NamedTuple):
     """A task in the queue.
 
     Attributes:
@@ -117,7 +117,7 @@ class Engine:
         self._clients = clients
         self._limits = limits
         self._upcasts = upcasts
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[QueuedTask] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
         self._ends = Ends()
@@ -235,7 +235,7 @@ class Engine:
         if (durability := self._store.durability()).startswith(REDUCED):
             log.warning("what is answered may be lost: durability is %s", durability)
         self._clock = self._open_clock(self._store.head().at_ms)
-        self._turner = Turner(
+        self._turner = Coordinator(
             self._store,
             self._sagas,
             self._commands,
@@ -266,7 +266,9 @@ class Engine:
         """
         return await self.begin(saga, asked, key, self._handle)
 
-    async def begin(self, saga: Saga, asked: Any, key: str | None, handle: Callable[[Run | str], Held]) -> Held:
+    async def begin(
+        self, saga: Saga, asked: Any, key: str | None, handle: Callable[[SagaInstance | str], Held]
+    ) -> Held:
         """`submit`, for another door to the engine.
 
         Args:
@@ -277,7 +279,7 @@ class Engine:
         """
         form = self._form_of(saga)
         self._expect_places(saga)
-        (begun,) = await self._call(Begin(form, [asked], _keys(key)))
+        (begun,) = await self._call(StartSagas(form, [asked], _keys(key)))
         if isinstance(begun, Exception):
             raise begun
         return handle(begun)
@@ -304,7 +306,7 @@ class Engine:
         return await self.begin_many(saga, asked, keys, self._handle)
 
     async def begin_many(
-        self, saga: Saga, asked: Sequence[Any], keys: Sequence[str] | None, handle: Callable[[Run | str], Held]
+        self, saga: Saga, asked: Sequence[Any], keys: Sequence[str] | None, handle: Callable[[SagaInstance | str], Held]
     ) -> list[Held | AmendsError]:
         """`submit_many`, for another door to the engine; see `begin`."""
         form, requests = self._form_of(saga), _listed(asked, "requests")
@@ -334,13 +336,13 @@ class Engine:
         refused.__cause__ = error
         return refused
 
-    async def _begun(self, form: Form, asked: list[Any], keys: list[Any], *, waits: bool) -> list[Any]:
+    async def _begun(self, form: SagaCodec, asked: list[Any], keys: list[Any], *, waits: bool) -> list[Any]:
         """Start some sagas, but for those whose keys are none: for each where it stands, its id, or why not."""
         names = [_key_or_fault(key) for key in keys]
         faults = {place: fault for place, fault in enumerate(names) if isinstance(fault, RequestRefused)}
         for place in reversed(faults):
             del asked[place], names[place]
-        begun = await self._call(Begin(form, asked, names), waits=waits) if asked else []
+        begun = await self._call(StartSagas(form, asked, names), waits=waits) if asked else []
         for place, fault in faults.items():
             begun.insert(place, fault)
         return begun
@@ -358,7 +360,7 @@ class Engine:
         """
         saga_id, event, kind = request_of(_name(key))
         refuse_no_outcome(outcome)
-        await self._call(Hear(saga_id, Answered(event, kind, _storable(outcome, event))))
+        await self._call(Deliver(saga_id, Answered(event, kind, _storable(outcome, event))))
 
     async def tell(self, saga_id: str, verb: Verb) -> None:
         """Hand a verb to a saga: a client's `Cancel`, an operator's `Retry`, `Resolve`, `Undo` or `Abandon`.
@@ -379,13 +381,13 @@ class Engine:
             verb = replace(verb, outcome=_storable(verb.outcome, verb.step))
         saga_id = _name(saga_id)
         with self._late_undos.waiter(saga_id, verb) as undone:
-            said = await self._call(Hear(saga_id, verb))
+            said = await self._call(Deliver(saga_id, verb))
             if isinstance(said, Decline):
                 raise RequestRefused(f"saga {saga_id!r}: {said.reason}")
             if isinstance(verb, Undo):
                 await self._late_undo(said, verb.step, undone)
 
-    async def _late_undo(self, run: Run, event: str, undone: asyncio.Future[Outcome]) -> None:
+    async def _late_undo(self, run: SagaInstance, event: str, undone: asyncio.Future[Outcome]) -> None:
         """Wait until what is owed of a step is undone.
 
         Raises:
@@ -416,10 +418,10 @@ class Engine:
         """
         if not isinstance(command, Command):
             raise RequestRefused(f"{shown(command)} is no Command")
-        refused: Refused | None = await self._call(Order(command, _id(entity_id), body, _keys(key)))
+        refused: Refused | None = await self._call(ExecuteCommand(command, _id(entity_id), body, _keys(key)))
         return refused
 
-    async def transact(self, function: Callable[[Work], Any], keys: Sequence[str] = ()) -> Any:
+    async def transact(self, function: Callable[[UnitOfWork], Any], keys: Sequence[str] = ()) -> Any:
         """Run a function on a unit of work; whatever it does there is one transaction. For embedders.
 
         Args:
@@ -445,7 +447,7 @@ class Engine:
             entity_id: which of its entities.
         """
         owner, name = _id(service), _id(entity_id)
-        return await self._call(Look(lambda work: work.entities[owner].get(name)), waits=True)
+        return await self._call(Read(lambda work: work.entities[owner].get(name)), waits=True)
 
     async def result(self, saga_id: str, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
         """Wait for the end of a saga.
@@ -466,8 +468,8 @@ class Engine:
         until = None if timeout is None else self._loop.time() + patience_s  # without a limit there is no timer to set
         with self._ends.waiter(saga_id) as waiter:
             try:
-                look = self._call(Look(lambda work: work.standing(saga_id)), waits=True)
-                run: Run = await _by(until and max(until, self._loop.time() + LOOK_S), look)
+                look = self._call(Read(lambda work: work.standing(saga_id)), waits=True)
+                run: SagaInstance = await _by(until and max(until, self._loop.time() + LOOK_S), look)
                 ended = end_of(run)
                 return await _by(until, waiter) if ended is None else ended
             except OperatorNeeded:
@@ -475,12 +477,12 @@ class Engine:
             except TimeoutError as error:
                 raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
 
-    def _form_of(self, saga: Saga) -> Form:
+    def _form_of(self, saga: Saga) -> SagaCodec:
         if self._stopped is not None:
             raise EngineStopped(str(self._stopped))
         return self._turner.form_of(saga)
 
-    def _handle(self, begun: Run | str) -> Handle:
+    def _handle(self, begun: SagaInstance | str) -> Handle:
         return Handle(begun, self)
 
     # The queue ------------------------------------------------------------------------------------------------
@@ -520,23 +522,23 @@ class Engine:
                 f"{self._queued} requests are waiting, which is as many as the engine takes; try again later"
             )
         reply = asyncio.get_running_loop().create_future()
-        self._put(Waiting(task, reply))
+        self._put(QueuedTask(task, reply))
         answer = await reply
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def _put(self, waiting: Waiting) -> None:
+    def _put(self, waiting: QueuedTask) -> None:
         self._queue.append(waiting)
         self._queued += waiting.task.size
         self._wake.set()
 
     def _must_be_done(self, task: Task) -> None:
         """An answer came, or somebody found a place, or none: it must not be lost."""
-        self._put(Waiting(task, None))
+        self._put(QueuedTask(task, None))
 
-    def _gathered(self) -> list[Waiting]:
-        batch: list[Waiting] = []
+    def _gathered(self) -> list[QueuedTask]:
+        batch: list[QueuedTask] = []
         size = 0
         while self._queue and (not batch or size + self._queue[0].task.size <= BATCH_MAX):
             batch.append(self._queue.popleft())
@@ -562,7 +564,7 @@ class Engine:
         else:
             self._refuse(EngineStopped(str(self._stopped)))
 
-    async def _take(self, batch: list[Waiting]) -> None:
+    async def _take(self, batch: list[QueuedTask]) -> None:
         tasks = [waiting.task for waiting in batch]
         try:
             with self._watch:
@@ -583,7 +585,7 @@ class Engine:
             with contextlib.suppress(StoreFull, StoreBusy):  # the log has it
                 await self._in_thread(self._store.warn, warning)
 
-    def _turn(self, tasks: Sequence[Task]) -> Turn:
+    def _turn(self, tasks: Sequence[Task]) -> BatchResult:
         """Take a turn without the garbage collector, which would look at every saga of it several times.
 
         What a turn makes is freed by reference counts; the collector goes on where it was right after.
@@ -608,7 +610,7 @@ class Engine:
     def _is_due(self) -> bool:
         return self._due_ms is not None and self._due_ms <= self._clock.now_ms()
 
-    def _give_back(self, batch: Sequence[Waiting], turn: Turn) -> None:
+    def _give_back(self, batch: Sequence[QueuedTask], turn: BatchResult) -> None:
         self._calls.take(turn)
         for failure in turn.failures:
             saga_id, step, kind, attempt, error, cause = failure
@@ -618,7 +620,7 @@ class Engine:
         self._ends.tell(turn)
         for saga_id, words in turn.contradicted:
             log.error(CONTRADICTED, saga_id, words)
-        left: list[Waiting] = []
+        left: list[QueuedTask] = []
         for waiting, answer in zip(batch, turn.replies, strict=True):
             if isinstance(answer, Unfinished):
                 left.append(waiting._replace(task=answer.task))
@@ -628,7 +630,7 @@ class Engine:
         self._queue.extendleft(reversed(left))
         self._queued += sum(waiting.task.size for waiting in left)
 
-    def _reply(self, waiting: Waiting, answer: Any) -> None:
+    def _reply(self, waiting: QueuedTask, answer: Any) -> None:
         if waiting.reply is not None:
             if not waiting.reply.done():
                 waiting.reply.set_result(answer)
@@ -637,12 +639,12 @@ class Engine:
         elif isinstance(answer, Exception):
             log.warning("%s", raised(answer))
 
-    async def _wait_for_space(self, batch: Sequence[Waiting], full: StoreFull | StoreBusy) -> None:
+    async def _wait_for_space(self, batch: Sequence[QueuedTask], full: StoreFull | StoreBusy) -> None:
         """Refuse what clients ask; keep what participants answered until it can be written."""
         kept = [waiting for waiting in batch if waiting.reply is None]
-        looks = [waiting for waiting in batch if isinstance(waiting.task, Look)]
+        looks = [waiting for waiting in batch if isinstance(waiting.task, Read)]
         for waiting in batch:
-            if not isinstance(waiting.task, Look) and waiting.reply is not None and not waiting.reply.done():
+            if not isinstance(waiting.task, Read) and waiting.reply is not None and not waiting.reply.done():
                 waiting.reply.set_result(waiting.task.stopped(full))
         seen = await self._in_thread(self._turner.look, [waiting.task for waiting in looks], self._clock.now_ms())
         for waiting, answer in zip(looks, seen, strict=True):

@@ -1,7 +1,7 @@
 """One turn of the loop, sans I/O but for its store: tasks in; decided on overlays; committed; then what is to be sent.
 
 Nothing is decided on what is not committed, and nothing goes out before it is: a turn gives its answers and its
-requests back only once the store has them. Whoever drives it (`amends.engine.shell` with asyncio, the simulator with a
+requests back only once the store has them. Whoever drives it (`amends.engine.engine` with asyncio, the simulator with a
 world of its own) hands in time, and says what came back.
 """
 
@@ -15,16 +15,16 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.core.definition import Command, Saga, Step
 from amends.core.messages import Contradicted, Park, Send
-from amends.core.step import Run
-from amends.engine.codec import EntityForms, Form
+from amends.core.step import SagaInstance
+from amends.engine.codec import EntityCodecs, SagaCodec
 from amends.engine.exceptions import answerable, raised
-from amends.engine.flights import Asking, Flight, Flights
+from amends.engine.in_flight import AttemptId, InFlight, Outgoing
 from amends.engine.limits import VALUE_BYTES_MAX
-from amends.engine.overlay import Kept, Shelf
-from amends.engine.tasks import Begin, Stir, Task, Unfinished
+from amends.engine.overlay import EntityCache, StoredEntity
+from amends.engine.tasks import StartSagas, Task, Unfinished, Wake
+from amends.engine.unit_of_work import TURN_BYTES_MAX, FailedAttempt, LoadedSaga, TurnFull, UnitOfWork, Wares
 from amends.engine.values import opened_request, shown
 from amends.engine.versions import NO_UPCASTS, Upcast, Versions
-from amends.engine.work import TURN_BYTES_MAX, Failure, Live, TurnFull, Wares, Work
 from amends.errors import (
     DefinitionError,
     RequestRefused,
@@ -34,8 +34,8 @@ from amends.errors import (
     StoreFailed,
     StoreTooBig,
 )
-from amends.ports import Store
-from amends.stored import FINAL, WAITS_FOR_OPERATOR, Changes, Head, SagaRow, Unreadable
+from amends.storage.ports import Store
+from amends.storage.rows import FINAL, WAITS_FOR_OPERATOR, Changes, Head, SagaRow, Unreadable
 
 LIVES_BYTES_MAX: Final = 4 * TURN_BYTES_MAX  # of the requests of these
 ROWS_PAGE: Final = 100  # sagas that are read at once, before it is looked how large they are
@@ -47,7 +47,7 @@ CONFLICTS_MAX: Final = 3  # times that a batch is decided again because another 
 Found = TypeVar("Found")
 
 
-class Turn(NamedTuple):
+class BatchResult(NamedTuple):
     """What became of a turn.
 
     Attributes:
@@ -57,8 +57,8 @@ class Turn(NamedTuple):
             the next turn begins with what is left of it.
         sends: requests that are now to be sent, in order.
         dropped: attempts that nobody waits for any more.
-        recalled: attempts that are not to be sent any more, if they were not yet: `Withdrawn` says which were not.
-        held: attempts that wait for a place at their participants: `Placed` says when there is one.
+        recalled: attempts that are not to be sent any more, if they were not yet: `ReturnUnsent` says which were not.
+        held: attempts that wait for a place at their participants: `PlacedOrder` says when there is one.
         ended: sagas that became final, by id.
         parked: sagas that now wait for an operator.
         failures: attempts that failed, for the log.
@@ -68,13 +68,13 @@ class Turn(NamedTuple):
 
     due_ms: int | None
     replies: Sequence[Any]
-    sends: Sequence[Asking] = ()
-    dropped: Sequence[Flight] = ()
-    recalled: Sequence[Flight] = ()
-    held: Sequence[tuple[Step, Flight]] = ()
-    ended: Mapping[str, Run] = {}
+    sends: Sequence[Outgoing] = ()
+    dropped: Sequence[AttemptId] = ()
+    recalled: Sequence[AttemptId] = ()
+    held: Sequence[tuple[Step, AttemptId]] = ()
+    ended: Mapping[str, SagaInstance] = {}
     parked: Sequence[Park] = ()
-    failures: Sequence[Failure] = ()
+    failures: Sequence[FailedAttempt] = ()
     immovable: Mapping[str, str] = {}
     contradicted: Sequence[Contradicted] = ()
 
@@ -86,7 +86,7 @@ class _Spoilt(Exception):
         self.error = error
 
 
-class Turner:
+class Coordinator:
     """Takes turns on a store."""
 
     def __init__(
@@ -119,23 +119,23 @@ class Turner:
         self._store = store
         self._head = store.head()
         self._since_ms = max(now_ms, self._head.at_ms)
-        self._entity_forms = EntityForms()
+        self._entity_forms = EntityCodecs()
         self._forms = self._learned(sagas, commands)
         self._by_definition = {form.definition: form for form in self._forms.values()}
         self._versions = Versions(store, self._entity_forms, upcasts)
         self._head = self._versions.take_over(self._forms.values(), self._head, self._since_ms)
-        self._lives: dict[str, Live] = {}
+        self._lives: dict[str, LoadedSaga] = {}
         self._lives_size = 0
         self._resumed: tuple[int, str] | None = (0, "")
         self._immovable: dict[str, str] = {}
         self._trouble: StoreError | None = None
         self._due_ms = 0  # no saga is due before it; the first one may be later
         self._rows: dict[str, SagaRow | Unreadable] = {}
-        self._flights = Flights(self._since_ms)
+        self._flights = InFlight(self._since_ms)
         ids = (f"{prefix}-{number}" for number in count(1))
         self._aside = {(row.kind, row.name) for row in store.set_aside()}
         self._wares = Wares(
-            Shelf(partial(self._met, store.entity), self._entity_forms),
+            EntityCache(partial(self._met, store.entity), self._entity_forms),
             self._flights,
             partial(self._met, self._live),
             lambda: next(ids),
@@ -146,11 +146,11 @@ class Turner:
         )
 
     @property
-    def departed(self) -> dict[Flight, int]:
+    def departed(self) -> dict[AttemptId, int]:
         """When each attempt under way was really sent: whoever sends them writes it, and removes what was dropped."""
         return self._flights.departed
 
-    def form_of(self, saga: Any) -> Form:
+    def form_of(self, saga: Any) -> SagaCodec:
         """How a definition is stored.
 
         Raises:
@@ -179,7 +179,7 @@ class Turner:
 
     # A turn ---------------------------------------------------------------------------------------------------
 
-    def turn(self, tasks: Sequence[Task], now_ms: int) -> Turn:
+    def turn(self, tasks: Sequence[Task], now_ms: int) -> BatchResult:
         """Carry out some tasks in one transaction, and look at the sagas whose time has come.
 
         Args:
@@ -193,7 +193,7 @@ class Turner:
         now_ms = max(now_ms, self._since_ms + 1, self._head.at_ms)
         is_due = self._due_ms <= now_ms
         page = self._to_resume()
-        stirs = [Stir(saga_id, due_ms) for due_ms, saga_id in (page or (self._due(now_ms, DUE_MAX) if is_due else ()))]
+        stirs = [Wake(saga_id, due_ms) for due_ms, saga_id in (page or (self._due(now_ms, DUE_MAX) if is_due else ()))]
         turn = self._decided([*stirs, *tasks], now_ms)
         stirred = sum(not isinstance(reply, Unfinished) for reply in turn.replies[: len(stirs)])
         self._resumed = page[stirred - 1] if len(page) == DUE_MAX or stirred < len(page) else None
@@ -204,7 +204,7 @@ class Turner:
 
     def look(self, tasks: Sequence[Task], now_ms: int) -> list[Any]:
         """Carry out tasks that only look, while nothing can be written."""
-        work = Work(self._wares, max(now_ms, self._head.at_ms), {})
+        work = UnitOfWork(self._wares, max(now_ms, self._head.at_ms), {})
         return [self._carried_out(place, task, work) for place, task in enumerate(tasks)]
 
     def _next_due_ms(self, now_ms: int) -> int:
@@ -232,7 +232,7 @@ class Turner:
                 return found[:limit]
             after = page[-1]
 
-    def _decided(self, tasks: Sequence[Task], now_ms: int) -> Turn:
+    def _decided(self, tasks: Sequence[Task], now_ms: int) -> BatchResult:
         spoilt: dict[int, Exception] = {}
         conflicts = 0
         while conflicts < CONFLICTS_MAX:
@@ -255,11 +255,13 @@ class Turner:
         *,
         trusts_fresh: bool,
         is_careful: bool = False,
-    ) -> Turn:
+    ) -> BatchResult:
         self._rows = self._read({task.saga_id for task in tasks} - self._lives.keys() - {""})
         known = self._store.keys([key for task in tasks for key in task.keys])
         bytes_max = TURN_BYTES_MAX if sum(task.size for task in tasks) > 1 else sys.maxsize
-        work = Work(self._wares, now_ms, known, trusts_fresh=trusts_fresh, is_careful=is_careful, bytes_max=bytes_max)
+        work = UnitOfWork(
+            self._wares, now_ms, known, trusts_fresh=trusts_fresh, is_careful=is_careful, bytes_max=bytes_max
+        )
         replies: list[Any] = []
         try:
             for place, task in enumerate(tasks):
@@ -285,10 +287,10 @@ class Turner:
         sends = [*traffic.sends, *work.late_undos]
         owned = [(step, _owned(send)) for step, send in sends]
         traffic = traffic._replace(sends=owned)
-        turn = Turn(None, replies, *traffic, work.ended, work.parked, work.failures, work.immovable)
+        turn = BatchResult(None, replies, *traffic, work.ended, work.parked, work.failures, work.immovable)
         return turn._replace(contradicted=work.contradicted)
 
-    def _carried_out(self, place: int, task: Task, work: Work) -> Any:
+    def _carried_out(self, place: int, task: Task, work: UnitOfWork) -> Any:
         try:
             if place:
                 work.refuse_if_full()
@@ -300,11 +302,13 @@ class Turner:
             if task.is_whole:
                 raise _Spoilt(place, error) from raising
             work.overlay.take_back()
-            if isinstance(task, Stir):
+            if isinstance(task, Wake):
                 work.put_aside(Unreadable("saga", task.saga_id, raised(error)))
             return error
 
-    def _committed(self, work: Work) -> tuple[Changes, dict[str, dict[str, Kept]], dict[str, Live | None]]:
+    def _committed(
+        self, work: UnitOfWork
+    ) -> tuple[Changes, dict[str, dict[str, StoredEntity]], dict[str, LoadedSaga | None]]:
         changes, kept, lives = work.changes(self._head)
         if shapes := self._versions.to_write(changes, kept):
             changes = changes._replace(shapes=shapes)
@@ -313,7 +317,7 @@ class Turner:
         return changes, kept, lives
 
     def _take_over(
-        self, written: Changes, entities: Mapping[str, dict[str, Kept]], lives: Mapping[str, Live | None]
+        self, written: Changes, entities: Mapping[str, dict[str, StoredEntity]], lives: Mapping[str, LoadedSaga | None]
     ) -> None:
         """What is committed is what the next turn decides on."""
         self._head = Head(written.block.number, written.block.head, written.block.at_ms)
@@ -336,7 +340,7 @@ class Turner:
 
     def _apart(
         self, tasks: Sequence[Task], now_ms: int, error: Exception, decided: int = 0, *, is_careful: bool = False
-    ) -> Turn:
+    ) -> BatchResult:
         """It cannot be stored, or not at once: carry out the first half, and leave the rest to the turns that follow.
 
         So the part that is the reason is found by halving, and what is committed goes out before anything else is done.
@@ -355,23 +359,23 @@ class Turner:
         answers = iter([reply for reply in turn.replies if not isinstance(reply, Unfinished)])
         return turn._replace(replies=[task.joined([*islice(answers, task.size)]) for task in tasks])
 
-    def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> Turn:
+    def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> BatchResult:
         """What one task leads to cannot be stored.
 
         A saga starts, or hears it, all the same, and its participants are asked one by one: the one that left what
         cannot be stored has changed nothing, as if it had raised. Where that does not help, the saga is set aside.
         """
         refused = RequestRefused(f"what it leads to cannot be stored: {error}")
-        if (task.saga_id or isinstance(task, Begin)) and not is_careful:
+        if (task.saga_id or isinstance(task, StartSagas)) and not is_careful:
             return self._taken([task], now_ms, {}, trusts_fresh=False, is_careful=True)
-        if isinstance(task, Stir):
-            work = Work(self._wares, now_ms, {})
+        if isinstance(task, Wake):
+            work = UnitOfWork(self._wares, now_ms, {})
             work.put_aside(Unreadable("saga", task.saga_id, str(refused)))
             if not work.is_empty():
                 self._take_over(*self._committed(work))
             self._immovable |= work.immovable
-            return Turn(None, [task.joined([refused])], immovable=work.immovable)
-        return Turn(None, [task.joined([refused])])
+            return BatchResult(None, [task.joined([refused])], immovable=work.immovable)
+        return BatchResult(None, [task.joined([refused])])
 
     # What is at hand ------------------------------------------------------------------------------------------
 
@@ -386,7 +390,7 @@ class Turner:
                 break
         return found
 
-    def _live(self, saga_id: str) -> Live | Unreadable | None:
+    def _live(self, saga_id: str) -> LoadedSaga | Unreadable | None:
         """A saga as the last commit left it.
 
         Raises:
@@ -402,7 +406,7 @@ class Turner:
         if form is None:
             raise RequestRefused(f"saga {saga_id!r} runs under {row.definition}, which was not given to open()")
         try:
-            return Live(form, form.run_of(row), row.request, row.started_ms, row.version, row.status)
+            return LoadedSaga(form, form.run_of(row), row.request, row.started_ms, row.version, row.status)
         except (LookupError, TypeError, ValueError) as error:
             return Unreadable("saga", saga_id, raised(error))
 
@@ -421,8 +425,8 @@ class Turner:
         self._head = self._store.head()
         self._due_ms = 0
 
-    def _learned(self, sagas: Iterable[Saga], commands: Iterable[Command]) -> dict[int, Form]:
-        forms: dict[int, Form] = {}
+    def _learned(self, sagas: Iterable[Saga], commands: Iterable[Command]) -> dict[int, SagaCodec]:
+        forms: dict[int, SagaCodec] = {}
         named: dict[tuple[str, int, str], Saga] = {}
         for saga in sagas:
             if named.setdefault((saga.name, saga.version, saga.fingerprint), saga) is not saga:
@@ -430,7 +434,7 @@ class Turner:
                     f"saga {saga.name!r}: version {saga.version} is given twice; count its versions up"
                 )
             self._entity_forms.learn_saga(saga)
-            forms[id(saga)] = Form(saga)
+            forms[id(saga)] = SagaCodec(saga)
         for command in commands:
             self._entity_forms.learn_command(command)
         self._entity_forms.check()

@@ -12,8 +12,8 @@ import pytest
 from amends.errors import KeyReused, RequestRefused
 from amends.shop import Session
 from amends.shop.inventory import INVENTORY
-from tests.desk.desks import DURABLE, Broken, assert_sound, breaking, change, desk_of
 from tests.shop.batches import random_batch, text_of
+from tests.storefront.desks import DURABLE, Broken, assert_sound, breaking, change, desk_of
 
 BATCH = [
     ["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 20, 100], ["QUERY_ORDER", "O001"],

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Refused, TimedOut, Unknown
 from amends.core.state import Backward, Forward, Status, asked, member_of, underway
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.core.waiting import HOUR_MS, Waiting, key_is_dead, milliseconds, sent
-from amends.engine.flights import Flight, asked_of, flight_of
-from amends.engine.work import Failure, Live, Work
-from amends.stored import Unreadable
+from amends.engine.in_flight import AttemptId, asked_of, flight_of
+from amends.engine.unit_of_work import FailedAttempt, LoadedSaga, UnitOfWork
+from amends.storage.rows import Unreadable
 
 
 class Attempt(NamedTuple):
@@ -28,13 +28,13 @@ class Attempt(NamedTuple):
         waiting: its times.
     """
 
-    live: Live
+    live: LoadedSaga
     step: Step
     member: int
     waiting: Waiting
 
 
-def stir(work: Work, saga_id: str, due_ms: int) -> None:
+def wake(work: UnitOfWork, saga_id: str, due_ms: int) -> None:
     """Let a saga move by itself as far as the time allows.
 
     Participants that we keep are asked again whose time has come. A request of a process before this one, which may or
@@ -59,14 +59,14 @@ def stir(work: Work, saga_id: str, due_ms: int) -> None:
         work.hear(work.sagas.get(saga_id, live), said)
     for said in overdue:
         if isinstance(said, TimedOut) and said.attempt is not None:
-            work.failed(Failure(saga_id, said.step, said.kind, said.attempt, "no answer came in time"))
+            work.failed(FailedAttempt(saga_id, said.step, said.kind, said.attempt, "no answer came in time"))
     for flight in work.flights.waiting_until(live.run, work.now_ms):
         _wait_longer(work, flight)
     if due_ms <= work.now_ms and saga_id not in work.sagas:
         _goes_out(work, live, due_ms)
 
 
-def withdraw(work: Work, flight: Flight) -> None:
+def return_unsent(work: UnitOfWork, flight: AttemptId) -> None:
     """An attempt was not sent, for want of a place: it waits for one, or is not wanted any more."""
     found = _found(work, flight)
     if found is None or found.waiting.unsent:
@@ -83,7 +83,7 @@ def withdraw(work: Work, flight: Flight) -> None:
     _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), "waits for a place")
 
 
-def place(work: Work, flight: Flight) -> None:
+def send_held_back(work: UnitOfWork, flight: AttemptId) -> None:
     """There is a place for an attempt that waits for one: it goes out, while its key is not forgotten."""
     found = _found(work, flight)
     if found is None or not found.waiting.unsent:
@@ -96,7 +96,7 @@ def place(work: Work, flight: Flight) -> None:
     work.asked[flight] = next(send for send in run.requests() if flight_of(send) == flight)
 
 
-def _counted_from_its_sending(work: Work, live: Live) -> Live:
+def _counted_from_its_sending(work: UnitOfWork, live: LoadedSaga) -> LoadedSaga:
     """The saga, with what was sent later than its row says counted from then, where it would be over otherwise."""
     if not any(isinstance(said, TimedOut) for said in live.run.overdue(work.now_ms)):
         return live
@@ -104,7 +104,7 @@ def _counted_from_its_sending(work: Work, live: Live) -> Live:
     return live if run is live.run else work.rewrite(live, run, "sent late, for want of a place")
 
 
-def _wait_longer(work: Work, flight: Flight) -> None:
+def _wait_longer(work: UnitOfWork, flight: AttemptId) -> None:
     """What waited for a place as long as it may counts as refused, where that is a way on; else it waits on."""
     found = _found(work, flight)
     if found is None:
@@ -130,7 +130,7 @@ def _may_be_refused(attempt: Attempt) -> bool:
     return _was_never_sent(attempt) and isinstance(at, Forward) and at.group <= run.saga.pivot
 
 
-def _found(work: Work, flight: Flight) -> Attempt | None:
+def _found(work: UnitOfWork, flight: AttemptId) -> Attempt | None:
     """An attempt; ``None`` when nobody waits for it any more."""
     live = work.saga(flight[0])
     if live is None or isinstance(live, Unreadable):
@@ -143,7 +143,7 @@ def _found(work: Work, flight: Flight) -> Attempt | None:
     return None
 
 
-def _retime(work: Work, attempt: Attempt, waiting: Waiting, cause: str) -> Run:
+def _retime(work: UnitOfWork, attempt: Attempt, waiting: Waiting, cause: str) -> SagaInstance:
     """Store an attempt whose times alone are other ones."""
     live, step, member, _ = attempt
     waiting_for = (*live.run.waiting[:member], waiting, *live.run.waiting[member + 1 :])
@@ -151,7 +151,7 @@ def _retime(work: Work, attempt: Attempt, waiting: Waiting, cause: str) -> Run:
     return work.rewrite(live, run, f"{step.event}/{waiting.kind.value} {cause}").run
 
 
-def _goes_out(work: Work, live: Live, due_ms: int) -> None:
+def _goes_out(work: UnitOfWork, live: LoadedSaga, due_ms: int) -> None:
     """A request goes out that was held back: from now on its saga is due when it is given up, and not at once."""
     held = [f"{step.event}/{kind.value}" for step, kind, waiting in asked_of(live.run) if waiting.at_ms == due_ms]
     if held:  # else it was to be sent by now, and was not: it is recalled

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from amends.engine.blocking import BlockingEngine
-from amends.engine.work import Work
+from amends.engine.unit_of_work import UnitOfWork
 
 ID_BYTES: Final = 16  # nobody makes two lists of files with one hash by chance
 DIGEST: Final = "a run of files"
@@ -54,7 +54,7 @@ def current_run(engine: BlockingEngine, files_id: str, *, again: bool) -> str:
         first += LOOKED_UP - 1  # from the last one on, which may be the one
 
 
-def _found(work: Work, *, names: list[str], again: bool) -> str:
+def _found(work: UnitOfWork, *, names: list[str], again: bool) -> str:
     """The run, if it is among these names; else empty."""
     known = [work.recall(name, DIGEST) is not None for name in names]
     runs = known.index(False) if False in known else len(names)

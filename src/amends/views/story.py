@@ -17,9 +17,9 @@ from amends.engine.recorded import (
     lines_of,
     readable_of,
 )
-from amends.ports import Records
-from amends.seeing.sagas import SagaView, view_of
-from amends.stored import FINAL, Block, Unreadable
+from amends.storage.ports import Records
+from amends.storage.rows import FINAL, Block, Unreadable
+from amends.views.sagas import SagaView, view_of
 
 UNDONE: Final = "undone"
 ASKED_AGAIN: Final = {"resent": "sent"}
@@ -43,7 +43,7 @@ class StepSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class SagaStory:
     """A saga and what happened to it.
 
     Attributes:
@@ -59,7 +59,7 @@ class Story:
     missing: tuple[tuple[int, int], ...]
 
 
-def story(records: Records, saga_id: str) -> Story | None:
+def story(records: Records, saga_id: str) -> SagaStory | None:
     """The story of a saga; ``None`` when there is no such saga."""
     row = records.saga(saga_id)
     if row is None:
@@ -70,7 +70,9 @@ def story(records: Records, saga_id: str) -> Story | None:
     changes = [words for _, record in told for words in record.changes]
     is_archive = next(iter(records.blocks()), None) is None  # whose records are in the store that it left
     trail, last = ((), 0) if isinstance(view, Unreadable) else (view.trail, 0 if is_archive else view.number)
-    return Story(view, tuple(steps_of(changes, trail)), told, tuple(_gaps([record.number for _, record in told], last)))
+    return SagaStory(
+        view, tuple(steps_of(changes, trail)), told, tuple(_gaps([record.number for _, record in told], last))
+    )
 
 
 def archive_of(records: Records, saga_id: str) -> str:

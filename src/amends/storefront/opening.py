@@ -11,10 +11,8 @@ import msgspec
 
 from amends import bootstrap
 from amends.core.messages import Verb
-from amends.desk.ledger import OPERATIONS_MAX, EngineLedger
-from amends.desk.runs import current_run
 from amends.engine.blocking import BlockingEngine
-from amends.engine.work import Work
+from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import UnusableInput
 from amends.shop import CHECKOUT, Session
 from amends.shop.checkout import FAILING_AT
@@ -27,11 +25,13 @@ from amends.shop.outside import (
     FAILING_OUTSIDE_AT,
     BooksInFile,
     BooksInMemory,
-    Outside,
+    Providers,
     Temper,
 )
 from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
 from amends.shop.shipping import SHIPPING
+from amends.storefront.ledger import OPERATIONS_MAX, EngineLedger
+from amends.storefront.runs import current_run
 
 COMMANDS: Final = (CREDIT_LIMIT_SET, STOCK_SET, NUMBERS_TAKEN, CUSTOMER_KNOWN)
 OUTSIDE_SUFFIX: Final = "-outside"
@@ -54,7 +54,7 @@ class Desk:
         self._ledger = ledger
 
     def run_of(self, files_id: str, *, again: bool) -> str:
-        """The name of the run of some files that is to go on; see `amends.desk.runs.current_run`."""
+        """The name of the run of some files that is to go on; see `amends.storefront.runs.current_run`."""
         return current_run(self._engine, files_id, again=again)
 
     def parked(self, order_ids: Iterable[str]) -> Mapping[str, str]:
@@ -62,7 +62,7 @@ class Desk:
         return self._ledger.parked(order_ids)
 
     def tell(self, order_id: str, verb: Verb) -> None:
-        """Hand an operator's decision to an order; see `amends.engine.shell.Engine.tell`.
+        """Hand an operator's decision to an order; see `amends.engine.engine.Engine.tell`.
 
         Raises:
             RequestRefused: there is no such order, or it cannot take this now; the message says why.
@@ -100,13 +100,13 @@ def open_desk(
 
 
 @contextmanager
-def _opened(path: str, temper: Temper | None) -> Iterator[tuple[BlockingEngine, Outside | None]]:
+def _opened(path: str, temper: Temper | None) -> Iterator[tuple[BlockingEngine, Providers | None]]:
     if temper is None:
         with bootstrap.open(_url(path), sagas=(CHECKOUT, *FAILING_AT), commands=COMMANDS) as engine:
             yield engine, None
         return
     with _books(path) as books:
-        outside = Outside(books, temper=temper)
+        outside = Providers(books, temper=temper)
         clients = dict.fromkeys((PAYMENT, SHIPPING), outside)
         sagas = (CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT)
         with bootstrap.open(_url(path), sagas=sagas, commands=COMMANDS, clients=clients) as engine:
@@ -137,7 +137,7 @@ def _settle_kind(engine: BlockingEngine, path: str, kind: str) -> None:
         raise UnusableInput(f"{path}: the orders of this store go to {before} participants: --participants {before}")
 
 
-def _kind_of(work: Work, kind: str) -> str:
+def _kind_of(work: UnitOfWork, kind: str) -> str:
     """The kind that a store has; of a new one, from now on, the kind that is given."""
     known = work.recall(KIND_KEY, KIND_DIGEST)
     if known is None:

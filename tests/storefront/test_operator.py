@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from amends import Abandon, Retry
-from amends.desk import Desk, open_desk
 from amends.errors import RequestRefused
 from amends.shop import Session
 from amends.shop.outside import Temper
-from tests.desk.desks import AT_ONCE, Closed, assert_sound, refusing_refunds
+from amends.storefront import Desk, open_desk
+from tests.storefront.desks import AT_ONCE, Closed, assert_sound, refusing_refunds
 
 BATCH = [
     ["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 20, 100],

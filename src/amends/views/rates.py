@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from amends.engine.recorded import lines_of
-from amends.ports import Records
-from amends.stored import Head
+from amends.storage.ports import Records
+from amends.storage.rows import Head
 
 MINUTE_MS: Final = 60_000
 BLOCKS_MAX: Final = 5_000  # that are read for it: less than a second, however small they are

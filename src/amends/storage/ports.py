@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from amends.stored import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
+from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
 
 REDUCED: Final = "reduced: "
 """How a durability begins that is less than was asked for (P15)."""
@@ -22,7 +22,7 @@ class Clock(Protocol):
         ...
 
 
-class Wanted(NamedTuple):
+class SagaFilter(NamedTuple):
     """Which sagas to list.
 
     Attributes:
@@ -49,7 +49,7 @@ class Records(Protocol):
         """One entity; ``None`` when there is none."""
         ...
 
-    def listing(self, wanted: Wanted) -> Iterator[SagaRow | Unreadable]:
+    def listing(self, wanted: SagaFilter) -> Iterator[SagaRow | Unreadable]:
         """The sagas that are wanted, the one that was committed last for the first time first."""
         ...
 

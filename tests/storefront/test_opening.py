@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from amends.desk import contents_id, open_desk
-from amends.desk.opening import OUTSIDE_SUFFIX
-from amends.desk.runs import LOOKED_UP, run_name
 from amends.errors import RequestRefused, StoreUnusable, UnusableInput
 from amends.shop.checkout import CHECKOUT, FAILING_AT
 from amends.shop.outside import CHECKOUT_OUTSIDE, FAILING_OUTSIDE_AT
-from tests.desk.desks import DURABLE, change, desk_of
+from amends.storefront import contents_id, open_desk
+from amends.storefront.opening import OUTSIDE_SUFFIX
+from amends.storefront.runs import LOOKED_UP, run_name
+from tests.storefront.desks import DURABLE, change, desk_of
 
 FILES = contents_id([b"one", b"two"])
 

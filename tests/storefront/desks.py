@@ -12,13 +12,13 @@ import pytest
 
 from amends import Call, Kind, Refused, bootstrap
 from amends.core.audit import GENESIS, chain
-from amends.desk import Desk, open_desk
-from amends.ports import Wanted
 from amends.shop import Session
-from amends.shop.outside import BooksInFile, Outside, Temper
+from amends.shop.outside import BooksInFile, Providers, Temper
 from amends.shop.payments import PAYMENT, Account
 from amends.shop.purchase import Purchase
 from amends.shop.unit import Given, Ledger
+from amends.storage.ports import SagaFilter
+from amends.storefront import Desk, open_desk
 
 KINDS = ("local in memory", "local in a file", "simulated in memory", "simulated in a file")
 DURABLE = ("local in a file", "simulated in a file")
@@ -50,14 +50,14 @@ class Closed:
 def refusing_refunds(monkeypatch: pytest.MonkeyPatch) -> type[Closed]:
     """Have the services outside refuse to undo anything, so that an order which turns back waits for an operator."""
     monkeypatch.setattr(Closed, "is_mended", False)
-    ask: Any = Outside.ask
+    ask: Any = Providers.ask
 
-    async def refusing(self: Outside, purchase: Purchase, call: Call) -> Any:
+    async def refusing(self: Providers, purchase: Purchase, call: Call) -> Any:
         if call.key.endswith(Kind.UNDO.value) and not Closed.is_mended:
             return Refused(Closed.why)
         return await ask(self, purchase, call)
 
-    monkeypatch.setattr(Outside, "ask", refusing)
+    monkeypatch.setattr(Providers, "ask", refusing)
     return Closed
 
 
@@ -108,7 +108,7 @@ def assert_sound(folder: Path, orders: int) -> None:
             head = chain(head, (line.encode() for line in block.records.splitlines()))
             assert block.head == head
         assert records.head().head == head
-        sagas = [*records.listing(Wanted(limit=1_000_000))]
+        sagas = [*records.listing(SagaFilter(limit=1_000_000))]
         assert len(sagas) == len({row.saga_id for row in sagas}) == orders
         assert {row.status for row in sagas} <= {"completed", "compensated"}
 

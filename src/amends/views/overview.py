@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from amends.errors import StoreError
-from amends.ports import Records
-from amends.seeing.rates import Rates, rates
-from amends.seeing.sagas import SagaView
-from amends.seeing.trouble import Failing, Stuck, failing, owed, stuck
-from amends.stored import Head, Unreadable
+from amends.storage.ports import Records
+from amends.storage.rows import Head, Unreadable
+from amends.views.rates import Rates, rates
+from amends.views.sagas import SagaView
+from amends.views.trouble import Failing, Stuck, failing, owed, stuck
 
 NAMED_MAX: Final = 100  # sagas that wait for an operator, by name; the counts say how many there are
 

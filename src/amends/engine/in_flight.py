@@ -8,18 +8,18 @@ from typing import Final, NamedTuple
 from amends.core.definition import Step
 from amends.core.messages import Input, Kind, Send, TimedOut
 from amends.core.state import Backward, Completed, asked, underway
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.core.waiting import Waiting, milliseconds, sent
-from amends.stored import WAITS_FOR_OPERATOR
+from amends.storage.rows import WAITS_FOR_OPERATOR
 
-Flight = tuple[str, str, str, int]
+AttemptId = tuple[str, str, str, int]
 """One attempt of one request: saga id, step, kind, attempt."""
 
-Asking = tuple[Step, Send]
+Outgoing = tuple[Step, Send]
 """A request that is to be sent, and the step that it is about."""
 
 
-NONE: Final[tuple[Flight, ...]] = ()
+NONE: Final[tuple[AttemptId, ...]] = ()
 TOLERATED: Final = 10  # of an attempt's time one part in so many may pass before it is sent, and needs no mention
 
 
@@ -33,13 +33,13 @@ class Traffic(NamedTuple):
         held: attempts that wait for a place, as their sagas' rows say.
     """
 
-    sends: list[Asking]
-    dropped: list[Flight]
-    recalled: list[Flight]
-    held: list[tuple[Step, Flight]]
+    sends: list[Outgoing]
+    dropped: list[AttemptId]
+    recalled: list[AttemptId]
+    held: list[tuple[Step, AttemptId]]
 
 
-class Flights:
+class InFlight:
     """The attempts that this process knows of.
 
     Attributes:
@@ -53,10 +53,10 @@ class Flights:
             since_ms: when this process took over. What was to be sent by then may have been sent by another one.
         """
         self._since_ms = since_ms
-        self._flights: dict[str, tuple[Flight, ...]] = {}  # in order, so that all that follows is (promise P17)
-        self.departed: dict[Flight, int] = {}
+        self._flights: dict[str, tuple[AttemptId, ...]] = {}  # in order, so that all that follows is (promise P17)
+        self.departed: dict[AttemptId, int] = {}
 
-    def lost(self, run: Run) -> list[TimedOut]:
+    def lost(self, run: SagaInstance) -> list[TimedOut]:
         """Requests that a process before this one may have sent, and to which nobody can hear the answer any more.
 
         What a participant took is not among them: its answer comes from outside. Nor is what waits for a place.
@@ -72,7 +72,7 @@ class Flights:
             and _flight(run, step, kind, waiting) not in known
         ]
 
-    def overdue(self, run: Run, now_ms: int) -> list[Input]:
+    def overdue(self, run: SagaInstance, now_ms: int) -> list[Input]:
         """What the clock hands in by itself: nothing of an attempt that was not sent, whose time has not begun."""
         known = self._flights.get(run.saga_id, NONE)
         flights = {(step.event, kind): (_flight(run, step, kind, last), last) for step, kind, last in asked_of(run)}
@@ -85,7 +85,7 @@ class Flights:
 
         return [said for said in run.overdue(now_ms) if is_sent(said)]
 
-    def waiting_until(self, run: Run, now_ms: int) -> list[Flight]:
+    def waiting_until(self, run: SagaInstance, now_ms: int) -> list[AttemptId]:
         """The attempts that have waited for a place for as long as they may without a word."""
         return [
             _flight(run, step, kind, waiting)
@@ -93,7 +93,7 @@ class Flights:
             if waiting.unsent and waiting.due_ms <= now_ms
         ]
 
-    def as_sent(self, run: Run) -> Run:
+    def as_sent(self, run: SagaInstance) -> SagaInstance:
         """The run, with the times of attempts that had to wait for a place counted from when they were really sent."""
         at = underway(run.state)
         if at is None or not self.departed:
@@ -102,13 +102,13 @@ class Flights:
         waiting = tuple(self._as_sent(run, *pair) for pair in zip(steps, run.waiting, strict=False))
         return run if waiting == run.waiting else run._replace(waiting=waiting)
 
-    def _as_sent(self, run: Run, step: Step, waiting: Waiting) -> Waiting:
+    def _as_sent(self, run: SagaInstance, step: Step, waiting: Waiting) -> Waiting:
         at_ms = self.departed.get(_flight(run, step, waiting.kind, waiting))
         if at_ms is None or waiting.taken or (at_ms - waiting.at_ms) * TOLERATED <= waiting.due_ms - waiting.at_ms:
             return waiting
         return sent(step, waiting, at_ms)
 
-    def settling(self, run: Run) -> Run:
+    def settling(self, run: SagaInstance) -> SagaInstance:
         """The run, with what a process before this one sent taken for sent until this one took over, and not before.
 
         It was; and by how much the clock of that process differed from ours, nobody knows. So what a request may still
@@ -119,7 +119,7 @@ class Flights:
         waiting = tuple(_settling(*pair, self._since_ms) for pair in zip(steps, run.waiting, strict=False))
         return run if waiting == run.waiting else run._replace(waiting=waiting)
 
-    def take_off(self, runs: Iterable[Run], asked: Mapping[Flight, Send], now_ms: int) -> Traffic:
+    def take_off(self, runs: Iterable[SagaInstance], asked: Mapping[AttemptId, Send], now_ms: int) -> Traffic:
         """What is to be done about requests now that these runs are committed.
 
         Args:
@@ -138,8 +138,13 @@ class Flights:
         return traffic
 
     def _after(
-        self, run: Run, before: Sequence[Flight], asked: Mapping[Flight, Send], now_ms: int, traffic: Traffic
-    ) -> Iterator[Flight]:
+        self,
+        run: SagaInstance,
+        before: Sequence[AttemptId],
+        asked: Mapping[AttemptId, Send],
+        now_ms: int,
+        traffic: Traffic,
+    ) -> Iterator[AttemptId]:
         goes_back = isinstance(underway(run.state), Backward)
         for step, kind, waiting in asked_of(run):
             flight, is_futile = _flight(run, step, kind, waiting), goes_back and kind is Kind.DO
@@ -171,13 +176,13 @@ def _settling(step: Step, waiting: Waiting, since_ms: int) -> Waiting:
     return waiting._replace(acted_ms=since_ms, at_ms=at_ms, due_ms=at_ms + milliseconds(step.timeout_s))
 
 
-def _held_back(run: Run, flight: Flight) -> Send | None:
+def _held_back(run: SagaInstance, flight: AttemptId) -> Send | None:
     """A request whose time has come; ``None`` when it is not wanted any more."""
     sends = (send for send in run.requests() if flight_of(send) == flight and run.wants(send))
     return next(sends, None)
 
 
-def asked_of(run: Run) -> Iterator[tuple[Step, Kind, Waiting]]:
+def asked_of(run: SagaInstance) -> Iterator[tuple[Step, Kind, Waiting]]:
     """What a run waits for: step, what it was asked, and the attempt's times."""
     at = underway(run.state)
     for member, kind in asked(run.state):
@@ -185,7 +190,7 @@ def asked_of(run: Run) -> Iterator[tuple[Step, Kind, Waiting]]:
         yield run.saga.groups[at.group][member], kind, run.waiting[member]
 
 
-def due_of(run: Run, now_ms: int) -> int | None:
+def due_of(run: SagaInstance, now_ms: int) -> int | None:
     """When a saga is to be looked at again: a request's time to be sent, or to be given up, or its deadline.
 
     Returns:
@@ -205,11 +210,11 @@ def due_of(run: Run, now_ms: int) -> int | None:
     return min(held + ([] if due_ms is None else [due_ms]), default=WAITS_FOR_OPERATOR)
 
 
-def _flight(run: Run, step: Step, kind: Kind, waiting: Waiting) -> Flight:
+def _flight(run: SagaInstance, step: Step, kind: Kind, waiting: Waiting) -> AttemptId:
     return run.saga_id, step.event, kind._value_, waiting.attempt  # as `value`, without a descriptor's detour
 
 
-def flight_of(send: Send) -> Flight:
+def flight_of(send: Send) -> AttemptId:
     """The attempt that a request is sent as."""
     request = send.request
     return request.saga_id, request.step, request.kind.value, request.call.attempt

@@ -16,28 +16,28 @@ import msgspec
 from amends.core.definition import Command
 from amends.core.messages import Refused
 from amends.core.state import Completed, NeedsOperator, Status, Underway
-from amends.core.step import Run
+from amends.core.step import SagaInstance
 from amends.engine.blocking import BlockingEngine
-from amends.engine.codec import Form
-from amends.engine.work import Work
+from amends.engine.codec import SagaCodec
+from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import AmendsError, RequestRefused
 from amends.shop.checkout import CHECKOUT, FAILING_AT, SERVICES
 from amends.shop.inventory import INVENTORY
 from amends.shop.orders import ORDER, number_of, order_id_of
-from amends.shop.outside import CHECKOUT_OUTSIDE, CUSTOMER, CUSTOMER_KNOWN, FAILING_OUTSIDE_AT, Outside
+from amends.shop.outside import CHECKOUT_OUTSIDE, CUSTOMER, CUSTOMER_KNOWN, FAILING_OUTSIDE_AT, Providers
 from amends.shop.payments import PAYMENT
 from amends.shop.purchase import Purchase
 from amends.shop.report import Row, trail_name
 from amends.shop.shipping import SHIPPING
-from amends.shop.unit import Given, Reply, Upshot
-from amends.stored import Unreadable
+from amends.shop.unit import Given, StoredReply, Upshot
+from amends.storage.rows import Unreadable
 
 OPERATIONS_MAX: Final = 1000  # in one transaction: what a kill takes back is done again in a tenth of a second
 LOOK_S: Final = 0.2  # how often it is looked whether an order that does not end waits for an operator
-DIGEST: Final = "an operation of a batch"  # what is asked under a key is told by the key: see `amends.desk.runs`
+DIGEST: Final = "an operation of a batch"  # what is asked under a key is told by the key: see `amends.storefront.runs`
 
-AT_HOME: Final = tuple(Form(saga) for saga in (CHECKOUT, *FAILING_AT))
-AWAY: Final = tuple(Form(saga) for saga in (CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT))
+AT_HOME: Final = tuple(SagaCodec(saga) for saga in (CHECKOUT, *FAILING_AT))
+AWAY: Final = tuple(SagaCodec(saga) for saga in (CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT))
 """How orders are stored: those without an injected failure first, then those that fail at each of `SERVICES`."""
 
 
@@ -73,12 +73,12 @@ class EngineLedger:
     """
 
     def __init__(
-        self, engine: BlockingEngine, outside: Outside | None = None, *, piece_max: int = OPERATIONS_MAX
+        self, engine: BlockingEngine, outside: Providers | None = None, *, piece_max: int = OPERATIONS_MAX
     ) -> None:
         """Use an engine.
 
         Args:
-            engine: open; it was given the definitions and commands of `amends.desk.opening`.
+            engine: open; it was given the definitions and commands of `amends.storefront.opening`.
             outside: the services outside that orders go to; ``None`` when all four services are kept here.
             piece_max: how many operations are one transaction, >= 1.
         """
@@ -104,7 +104,9 @@ class EngineLedger:
     def parked(self, order_ids: Iterable[str]) -> dict[str, str]:
         """Which of these orders wait for an operator, and why."""
         ids = [*order_ids]
-        runs: list[Run | None] = self._engine.transact(lambda work: [run_of(work, order_id) for order_id in ids])
+        runs: list[SagaInstance | None] = self._engine.transact(
+            lambda work: [run_of(work, order_id) for order_id in ids]
+        )
         return {run.saga_id: run.trouble for run in runs if run and isinstance(run.state, NeedsOperator)}
 
     def _is_over(self, order_id: str) -> bool:
@@ -117,7 +119,7 @@ class EngineLedger:
             return True
         return True
 
-    def _unit(self, work: Work, keys: Sequence[str]) -> WorkUnit:
+    def _unit(self, work: UnitOfWork, keys: Sequence[str]) -> WorkUnit:
         return WorkUnit(work, keys) if self._outside is None else OutsideUnit(work, keys, self._outside)
 
     def _entity(self, service: str, entity_id: str) -> Any:
@@ -135,7 +137,7 @@ class WorkUnit:
 
     forms = AT_HOME
 
-    def __init__(self, work: Work, keys: Sequence[str]) -> None:
+    def __init__(self, work: UnitOfWork, keys: Sequence[str]) -> None:
         """Look up what was answered before.
 
         Args:
@@ -148,9 +150,9 @@ class WorkUnit:
         self._keys = keys
         self.answered = [*self._recalled()]
 
-    def carry_out(self, order: Command, entity_id: str, body: Any) -> Refused | None:
+    def execute(self, order: Command, entity_id: str, body: Any) -> Refused | None:
         """Carry out a command on its entity."""
-        return self._work.carry_out(order, entity_id, body)
+        return self._work.execute(order, entity_id, body)
 
     def start(self, purchase: Purchase, failing: int | None) -> Row:
         """Start an order's saga, and carry it as far as it gets."""
@@ -167,9 +169,9 @@ class WorkUnit:
     def keep(self, answers: Sequence[Upshot], placed: Mapping[str, Row]) -> None:  # noqa: ARG002 - they are kept already
         """Remember the answers, for good: also when an order has left for an archive it is not placed again."""
         for key, answer in zip(self._keys, answers, strict=False):
-            self._work.remember(key, DIGEST, answer if isinstance(answer, Reply) else answer[0])
+            self._work.remember(key, DIGEST, answer if isinstance(answer, StoredReply) else answer[0])
 
-    def _last(self, run: Run) -> Row:
+    def _last(self, run: SagaInstance) -> Row:
         """The row of the order that was placed last: one that is under way has to end first."""
         if isinstance(run.state, Underway):
             self.waits_for = run.saga_id
@@ -183,11 +185,11 @@ class WorkUnit:
         texts = [self._work.recall(key, DIGEST) for key in self._keys]
         for text in takewhile(bool, texts):
             known = msgspec.json.decode(text)  # type: ignore[arg-type]  # it is there
-            yield Reply(*known) if isinstance(known, list) else self._last(self._recalled_order(known))
+            yield StoredReply(*known) if isinstance(known, list) else self._last(self._recalled_order(known))
             if self.waits_for:
                 return
 
-    def _recalled_order(self, order_id: str) -> Run:
+    def _recalled_order(self, order_id: str) -> SagaInstance:
         run = run_of(self._work, order_id)
         if run is None:
             raise RequestRefused(f"order {order_id} was placed before, and is no longer in the store")
@@ -199,7 +201,7 @@ class OutsideUnit(WorkUnit):
 
     forms = AWAY
 
-    def __init__(self, work: Work, keys: Sequence[str], outside: Outside) -> None:
+    def __init__(self, work: UnitOfWork, keys: Sequence[str], outside: Providers) -> None:
         """As `WorkUnit`.
 
         Args:
@@ -217,15 +219,15 @@ class OutsideUnit(WorkUnit):
             SHIPPING: outside.books.entities[SHIPPING],
         }
 
-    def carry_out(self, order: Command, entity_id: str, body: Any) -> Refused | None:
+    def execute(self, order: Command, entity_id: str, body: Any) -> Refused | None:
         """Carry out a command; a credit limit is set where the account is: see `amends.shop.outside.checkout`."""
         if order.service != PAYMENT:
-            return super().carry_out(order, entity_id, body)
+            return super().execute(order, entity_id, body)
         self._outside.set_limit(entity_id, body)
-        return super().carry_out(CUSTOMER_KNOWN, entity_id, None)
+        return super().execute(CUSTOMER_KNOWN, entity_id, None)
 
 
-def run_of(work: Work, order_id: str) -> Run | None:
+def run_of(work: UnitOfWork, order_id: str) -> SagaInstance | None:
     """An order's run; ``None`` when there is none of this id.
 
     Raises:
@@ -237,7 +239,7 @@ def run_of(work: Work, order_id: str) -> Run | None:
     return None if live is None else live.run
 
 
-def row_of(run: Run) -> Row:
+def row_of(run: SagaInstance) -> Row:
     """An order's run, as a session keeps it."""
     # What went wrong on a way that arrived is no news.
     reason = "" if isinstance(run.state, Completed) else run.reason or run.trouble
