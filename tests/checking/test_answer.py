@@ -31,11 +31,11 @@ from tests.house.source import ROOT
 PICTURES = Path(__file__).parent / "pictures"
 SAY = """
 import json, sys
-from amends.checking import Answer, explore
+from amends.checking import CheckResult, explore
 from amends.checking.document import document_of
 from tests.checking.sales import BROKEN, MENDED, seating, give_back_half
 for scenario in (BROKEN, MENDED, seating(give_back_half, sagas=2), seating(rows=2, sagas=2)):
-    answer = Answer("it", scenario, explore(scenario, faults=1))
+    answer = CheckResult("it", scenario, explore(scenario, faults=1))
     print(json.dumps(document_of(answer)))
     print(answer)
 """

@@ -165,7 +165,7 @@ def test_an_empty_history_restricts_nobody(store: Store, make: Any, fields: Fiel
     life = deployed(store, shop(new))
     (live,) = life.turn(Read(lambda work: work.saga(saga_id))).replies
     assert (live.run.saga_id, len(live.run.trail)) == (saga_id, 2)
-    assert [type(reply).__name__ for reply in life.turn(Deliver(saga_id, answered())).replies] == ["Run"]
+    assert [type(reply).__name__ for reply in life.turn(Deliver(saga_id, answered())).replies] == ["SagaInstance"]
     assert list(store.set_aside()) == []
 
 

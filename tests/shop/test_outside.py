@@ -477,10 +477,10 @@ def test_books_in_a_file_survive(tmp_path: Path) -> None:
 
 DIE = """
 import asyncio, os, signal, sys
-from amends.shop.outside import BooksInFile, Outside
+from amends.shop.outside import BooksInFile, Providers
 from tests.shop.test_outside import ORDER, PAY
 from amends import Call
-outside = Outside(BooksInFile(sys.argv[1]))
+outside = Providers(BooksInFile(sys.argv[1]))
 outside.set_limit("C001", 1000)
 asyncio.run(outside.ask(ORDER, Call(PAY)))
 with outside.books.transaction():

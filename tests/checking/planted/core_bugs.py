@@ -28,9 +28,9 @@ class Bug(NamedTuple):
 
 
 START_UNDOING = "yield Marked(member, Status.PROBING if step.probe else Status.UNDOING)"
-GAVE_UP = "if said is Said.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)"
-PROBE_SAID = "if said in (Said.UNKNOWN, Said.EXPIRED):\n        return Status.PROBING"
-UNDO_SAID = "return Status.UNDOING if said in (Said.UNKNOWN, Said.FAILED) else Status.STUCK"
+GAVE_UP = "if said is ReportedOutcome.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)"
+PROBE_SAID = "if said in (ReportedOutcome.UNKNOWN, ReportedOutcome.EXPIRED):\n        return Status.PROBING"
+UNDO_SAID = "return Status.UNDOING if said in (ReportedOutcome.UNKNOWN, ReportedOutcome.FAILED) else Status.STUCK"
 KNOWN = "if key in inbox:"
 UNDOES = "elif isinstance(acted, Done):\n        call = replace(request.call, answer=deepcopy(acted.answer))"
 STUCK_BEHIND = "return Status.STUCK if status is not Status.STUCK else None"
@@ -62,9 +62,9 @@ BUGS: Final = [
         "if any(status not in NOTHING_LEFT", "if any(status not in {*NOTHING_LEFT, Status.UNDOING}",
         "order", 1, LEFT),
     Bug("an undo without an answer counts as done", "decide", UNDO_SAID,
-        "return Status.UNDONE if said is Said.UNKNOWN else Status.STUCK", "order", 2, LEFT),
+        "return Status.UNDONE if said is ReportedOutcome.UNKNOWN else Status.STUCK", "order", 2, LEFT),
     Bug("a refused undo counts as done", "decide", UNDO_SAID,
-        "return Status.UNDOING if said is Said.UNKNOWN else Status.UNDONE", "cannot_undo", 2, REVERSE),
+        "return Status.UNDOING if said is ReportedOutcome.UNKNOWN else Status.UNDONE", "cannot_undo", 2, REVERSE),
     Bug("retries of an undo are capped", "waiting", "waiting.kind is Kind.DO and group < saga.pivot",
         "group < saga.pivot", "order", 2, NEEDLESS),
     Bug("retries behind the pivot are capped", "waiting", "waiting.kind is Kind.DO and group < saga.pivot",
@@ -79,7 +79,7 @@ BUGS: Final = [
         "                if marked is Status.DONE and isinstance(at, Backward) and len(at.members) == 1:\n"
         "                    yield Entered(Forward(at.group, (Status.DONE,)))\n", "tickets", 1, BACKWARD),
     Bug("a refusal after an unknown attempt is taken for certain", "decide",
-        "said is Said.RULED_OUT or status is Status.SENT or step.remembers_refusals", "True",
+        "said is ReportedOutcome.RULED_OUT or status is Status.SENT or step.remembers_refusals", "True",
         "declined", 1, "a refusal after an unknown attempt proves nothing"),
     Bug("an unknown pivot is undone", "decide", "at.group < saga.pivot:\n        return Status.UNKNOWN",
         "at.group <= saga.pivot:\n        return Status.UNKNOWN", "pays", 1, FORWARD),
@@ -123,7 +123,7 @@ BUGS: Final = [
     Bug("a saga that is given up forgets what it owes", "decide", "Ended(Abandoned(outstanding(saga, at)))",
         "Ended(Abandoned(()))", "halted", 1, "an operator is told what is owed"),
     Bug("the table mixes up the members of a group", "table", "way = self._ways.get(signal)",
-        "signal = signal._replace(member=0) if isinstance(signal, Answer) else signal\n"
+        "signal = signal._replace(member=0) if isinstance(signal, AnswerSignal) else signal\n"
         "        way = self._ways.get(signal)", "together", 0, "every saga ends"),
     # --- what a participant keeps ---
     Bug("the inbox forgets to drop duplicates", "inbox", KNOWN, "if False:", "order", 1, TWICE),

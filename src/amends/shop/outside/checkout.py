@@ -4,7 +4,7 @@ What a step asks of a service outside is the request of the saga under its key; 
 (`amends.shop.outside.service`). The local steps are those of `CHECKOUT`, themselves.
 
 Where a customer lives: the account is PAYMENT's, so it is outside, and CREATE_CUSTOMER has to reach it there
-(`Outside.set_limit`). An order of a customer that does not exist takes no number, so `place_outside` has to know who
+(`Providers.set_limit`). An order of a customer that does not exist takes no number, so `place_outside` has to know who
 exists, at once and without asking anybody: that, and nothing else, is kept here, as CUSTOMER's (`CUSTOMER_KNOWN`).
 Whoever takes in a customer tells PAYMENT first and CUSTOMER then. After a crash between the two the account is there,
 and nobody orders from it; the other way round there would be orders that PAYMENT cannot serve. Told again, both end

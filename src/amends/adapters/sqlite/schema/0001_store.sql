@@ -1,7 +1,7 @@
 -- Version 1: sagas, entities, client keys, the audit, and what is known of them.
 --
 -- Every table is STRICT. Long texts are the last columns, so that what is looked for is found without reading them.
--- `checksum` is a CRC-32 over all other values of the row (amends.stored.checksum).
+-- `checksum` is a CRC-32 over all other values of the row (amends.storage.rows.checksum).
 
 -- In the order in which they were started: the row id is that order.
 CREATE TABLE sagas (
