@@ -18,10 +18,10 @@ from typing import Any, Final
 from amends import Scenario, check
 from amends.checking import CheckFailed
 from amends.core.messages import Kind
-from amends.entrypoints import rush
-from amends.entrypoints.children import printed
-from amends.entrypoints.definitions import load_scenarios
-from amends.entrypoints.tickets import one_sale, tickets
+from amends.entrypoints.cli.definitions import load_scenarios
+from amends.entrypoints.demo import rush
+from amends.entrypoints.demo.children import printed
+from amends.entrypoints.demo.tickets import one_sale, tickets
 
 
 def show_counterexample() -> None:

@@ -19,10 +19,10 @@ from amends.bootstrap import records
 from amends.core.messages import Answered, Outcome
 from amends.engine.coordinator import Coordinator
 from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas, Task
-from amends.entrypoints.paper import Paper, paper
-from amends.entrypoints.sagas import saga_lines
-from amends.entrypoints.show import story_lines
-from amends.entrypoints.status import status_lines
+from amends.entrypoints.cli.store.sagas import saga_lines
+from amends.entrypoints.cli.store.show import story_lines
+from amends.entrypoints.cli.store.status import status_lines
+from amends.entrypoints.drawing.paper import Paper, paper
 from amends.storage.ports import Records
 from amends.views.overview import overview
 from amends.views.sagas import Search, sagas

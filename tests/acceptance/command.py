@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from typer.testing import CliRunner
 
-from amends.entrypoints.cli import app
+from amends.entrypoints.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = [ROOT / "examples" / f"example-{number}.json" for number in (1, 2)]

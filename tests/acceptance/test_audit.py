@@ -157,7 +157,8 @@ def test_damage_of_any_row_is_found(copies: Sequence[Copy], tmp_path: Path) -> N
 def test_a_terminal_sees_how_far_it_is(copies: Sequence[Copy], monkeypatch: pytest.MonkeyPatch) -> None:
     """On one line of standard error, which is gone at the end."""
     program = (
-        "import sys; from amends.entrypoints import progress, cli; from amends.auditing import verify;"
+        "from amends.auditing import verify; from amends.entrypoints import cli;"
+        "from amends.entrypoints.drawing import progress;"
         "progress.FROM_S = progress.EVERY_S = 0; verify.REPORT_EVERY = 1; cli.main()"
     )
     terminal, its_other_end = os.openpty()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends import UnusableInput
-from amends.entrypoints.batches import batch_of
+from amends.entrypoints.cli.run.batches import batch_of
 from tests.acceptance.command import amends
 
 A = '["CREATE_CUSTOMER", "C001", 1000]'

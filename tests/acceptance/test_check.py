@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from amends.checking import CheckResult, ExplorationProgress, explore
-from amends.entrypoints import progress
-from amends.entrypoints.reproducers import write_reproducer
+from amends.entrypoints.cli.check.reproducers import write_reproducer
+from amends.entrypoints.drawing import progress
 from tests.acceptance.command import ROOT, Ran, amends, environment, process
 from tests.checking.sales import BROKEN
 from tests.house.interpreters import interpreters
@@ -20,7 +20,7 @@ from tests.house.interpreters import interpreters
 TRIP = f"{ROOT / 'examples' / 'trip.py'}:trip"
 SALE = """
 from amends import Scenario
-from amends.entrypoints.tickets import find, one_sale, tickets
+from amends.entrypoints.demo.tickets import find, one_sale, tickets
 
 broken = tickets()
 night = one_sale(broken)
@@ -175,7 +175,7 @@ def test_a_counterexample_that_is_mended_is_said_to_be(sale: Path) -> None:
     """The way is still there, and ends well."""
     token = token_of(sale, "broken")
     generous = "night = replace(one_sale(broken), models={'CARD': adapter(Bank, standing=lambda books: ())})"
-    modules = {"dataclasses": "replace", "amends.checking": "adapter", "amends.entrypoints.bank": "Bank"}
+    modules = {"dataclasses": "replace", "amends.checking": "adapter", "amends.entrypoints.demo.bank": "Bank"}
     head = "\n".join(f"from {module} import {name}" for module, name in modules.items())
     sale.write_text(head + SALE.replace("night = one_sale(broken)", generous))
     ran = check(sale, "broken", "--replay", token)

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from amends.entrypoints import children, crash, demo, rush
-from amends.entrypoints.paper import paper
-from amends.entrypoints.tally import StoreTotals, tally
+from amends.entrypoints.demo import children, crash, rush
+from amends.entrypoints.demo import tour as demo
+from amends.entrypoints.demo.tally import StoreTotals, tally
+from amends.entrypoints.drawing.paper import paper
 from tests.acceptance.command import ROOT, Ran, amends, command_line, environment, process
 from tests.acceptance.test_run import chunk_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.entrypoints.databases import path_of
+from amends.entrypoints.cli.databases import path_of
 from amends.errors import UnusableInput
 from tests.acceptance.command import EXAMPLES, Ran, amends
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from amends.entrypoints import bank, demo, tickets
+from amends.entrypoints.demo import bank, tickets
+from amends.entrypoints.demo import tour as demo
 from tests.acceptance.command import amends, assert_drawn_as, process
 
 BY_CHANCE = re.compile(  # how far the process that was killed had come

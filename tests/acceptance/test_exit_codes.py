@@ -137,6 +137,6 @@ def test_alone_it_shows_its_help() -> None:
 
 def test_help_imports_nothing_that_it_does_not_need() -> None:
     """The library for reading JSON is for `run`, the one for drawing for what is drawn."""
-    program = "import sys; from amends.entrypoints.cli import app; print({'msgspec', 'rich'} & set(sys.modules))"
+    program = "import sys; from amends.entrypoints.cli.app import app; print({'msgspec', 'rich'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from amends import Saga, local
-from amends.entrypoints.graphs.chart import Beyond, chart_of
-from amends.entrypoints.graphs.mermaid import mermaid
-from amends.entrypoints.graphs.svg import svg
+from amends.entrypoints.drawing.graphs.chart import Beyond, chart_of
+from amends.entrypoints.drawing.graphs.mermaid import mermaid
+from amends.entrypoints.drawing.graphs.svg import svg
 from tests.acceptance.command import amends, assert_drawn_as, process
 from tests.acceptance.sagas import BOOKING, LINGERING, TRICKY, keep
 

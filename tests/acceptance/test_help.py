@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from amends.entrypoints.cli import app
+from amends.entrypoints.cli.app import app
 from tests.acceptance.command import ROOT, amends
 from tools.docs import SHOWN, documents, renewed
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from amends import __version__
-from amends.entrypoints.starter import project_files
+from amends.entrypoints.cli.starter import project_files
 from tests.acceptance.command import ROOT, Ran, amends, environment, process
 
 

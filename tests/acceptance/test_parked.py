@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from amends import Retry
-from amends.entrypoints.books import draw_order
-from amends.entrypoints.paper import paper
+from amends.entrypoints.drawing.books import draw_order
+from amends.entrypoints.drawing.paper import paper
 from amends.shop.views import OrderView, StepView
 from amends.storefront import open_desk
 from tests.acceptance.command import amends, batch

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.entrypoints.logs import logged_in_lines
+from amends.entrypoints.cli.run.logs import logged_in_lines
 from amends.storefront import open_desk
 from tests.acceptance.command import (
     EXAMPLES,

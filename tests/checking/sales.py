@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from amends import Call, Done, Refused, Saga, Scenario, external, local
 from amends.checking import honours_keys
-from amends.entrypoints.tickets import find, one_sale, tickets
+from amends.entrypoints.demo.tickets import find, one_sale, tickets
 
 BROKEN = one_sale(tickets())
 MENDED = one_sale(tickets(probe=find, settles_within_s=60))

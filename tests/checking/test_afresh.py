@@ -9,7 +9,7 @@ import pytest
 from amends import check
 from amends.checking import CheckFailed
 from amends.checking.api import replayed
-from amends.entrypoints.definitions import load_scenarios
+from amends.entrypoints.cli.definitions import load_scenarios
 from tests.checking.planted.participant_bugs import Buy, Shelf, give_back, shelf, ship, small, take
 
 BY_PATH = """

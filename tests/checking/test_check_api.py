@@ -15,7 +15,7 @@ from amends import Call, Done, Saga, Scenario, UnusableInput, check, checking, e
 from amends.checking import CheckCut, CheckFailed, adapter, honours_keys
 from amends.checking.api import replayed
 from amends.checking.token import FORM, is_about, read_token
-from amends.entrypoints.tickets import tickets
+from amends.entrypoints.demo.tickets import tickets
 from amends.shop.scenarios import ONE_ORDER
 from tests.checking.cases.outside import card, paid
 from tests.checking.sales import BROKEN, MENDED, Row, Seat, give_back_half, seating

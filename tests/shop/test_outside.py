@@ -25,7 +25,7 @@ import pytest
 from amends import Call, Compensated, Completed, Done, Refused, Scenario, UnusableInput, check
 from amends.checking import adapter, explore
 from amends.engine.round_trip import RoundTrip
-from amends.entrypoints.definitions import load_scenarios
+from amends.entrypoints.cli.definitions import load_scenarios
 from amends.shop import CHECKOUT, Session
 from amends.shop.checkout import SERVICES
 from amends.shop.inventory import INVENTORY

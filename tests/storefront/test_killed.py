@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from amends.entrypoints.batches import batch_of
-from amends.entrypoints.remarks import lines_of
+from amends.entrypoints.cli.run.batches import batch_of
+from amends.entrypoints.cli.run.remarks import lines_of
 from amends.errors import StoreError, StoreUnusable
 from amends.shop import Session
 from amends.shop.inventory import INVENTORY

@@ -1,0 +1,1 @@
+"""``amends run``: files of operations, each read as a batch and run through one session."""

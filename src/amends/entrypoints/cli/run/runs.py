@@ -1,0 +1,176 @@
+"""``amends run``: files of operations, each a batch of one session, in order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+import msgspec
+
+from amends.entrypoints.cli.run.batches import OperationFile, read_batch
+from amends.entrypoints.cli.run.parked import Look, Parked
+from amends.entrypoints.cli.run.remarks import SAID_MAX, lines_of
+from amends.errors import UnusableInput
+from amends.shop import Report, Session
+
+DONE: Final = 0
+WAITING: Final = 4
+
+LONG: Final = 50_000  # operations; fewer are done before a bar can be read
+LONG_IN_A_STORE: Final = 5_000
+LONG_OUTSIDE: Final = 50
+
+Show = Callable[[Session, OperationFile, Report], None]
+
+
+class RunOptions(NamedTuple):
+    """How files are to be run.
+
+    Attributes:
+        as_json: print reports for programs, in place of drawings for people.
+        limits: each batch has the three count limits of the function.
+        db: path of the store; empty for none, so that nothing outlives the run.
+        simulated: PAYMENT and SHIPPING are simulated services outside.
+        again: run them anew, also when the store knows a run of them.
+        all_remarks: say every refusal and note.
+    """
+
+    as_json: bool = False
+    limits: bool = False
+    db: str = ""
+    simulated: bool = False
+    again: bool = False
+    all_remarks: bool = False
+
+    @property
+    def long(self) -> int:
+        """How many operations take so long that a bar helps."""
+        return LONG_OUTSIDE if self.simulated else LONG_IN_A_STORE if self.db else LONG
+
+
+class Destination(NamedTuple):
+    """Where batches go.
+
+    Attributes:
+        session: takes them.
+        run: the name of this run of the files; empty where nothing is remembered.
+        parked: tells which of some orders wait for an operator.
+    """
+
+    session: Session
+    run: str = ""
+    parked: Look = lambda _: {}
+
+
+def run_files(files: Sequence[str], wanted: RunOptions) -> int:
+    """Run files of operations and show what came of it.
+
+    All are read before the first is run, so that a file that cannot be used leaves nothing half done.
+
+    Args:
+        files: paths; ``-`` for standard input.
+        wanted: how.
+
+    Returns:
+        The exit code: `WAITING` when an order waits for an operator.
+
+    Raises:
+        UnusableInput: a file cannot be read, or holds no operations; or the store cannot be used.
+        AmendsError: the store failed on the way; what is done is kept.
+    """
+    if wanted.again and not wanted.db:
+        raise UnusableInput("run: --again needs --db FILE; without a store every run begins anew")
+    batches = [read_batch(file) for file in files]
+    several = len(batches) > 1
+    show = _printing(several) if wanted.as_json else _drawing(several)
+    *done, total = accumulate((len(batch.operations) for batch in batches), initial=0)
+    with _door(batches, wanted) as (session, run, look):
+        parked = Parked(look, wanted.db)
+        for number, (batch, before) in enumerate(zip(batches, done, strict=True), 1):
+            with _bar(before, total, wanted.long) as reached:
+                report = session.process(batch.operations, key=f"{run}/{number}" if run else "", done=reached)
+            show(session, batch, report)
+            sys.stdout.flush()  # remarks follow what they are about, where both go to one terminal
+            _say(_remarks(session, batch, wanted))
+            _say(parked.lines_of(batch.name, report))
+    _say(parked.end())
+    return WAITING if parked.orders else DONE
+
+
+@contextmanager
+def _door(batches: Sequence[OperationFile], wanted: RunOptions) -> Iterator[Destination]:
+    if not wanted.db and not wanted.simulated:
+        yield Destination(Session(limits=wanted.limits))
+        return
+    from amends.entrypoints.cli.run.logs import logged_in_lines
+    from amends.storefront import contents_id, open_desk
+
+    with logged_in_lines(), open_desk(wanted.db, simulated=wanted.simulated, limits=wanted.limits) as desk:
+        files_id = contents_id(batch.digest for batch in batches)
+        yield Destination(desk.session, desk.run_of(files_id, again=wanted.again) if wanted.db else "", desk.parked)
+
+
+def _remarks(session: Session, batch: OperationFile, wanted: RunOptions) -> Iterator[str]:
+    most = len(batch.operations) + 1 if wanted.all_remarks else SAID_MAX
+    yield from lines_of(batch, session.refusals, session.notes, most)
+    if session.known:
+        done = f"{session.known} operations had been carried out before, and were not again"
+        yield f"{batch.name}: note: {done}; --again runs the files anew"
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
+
+
+def _printing(several: bool) -> Show:
+    """One document a line; with lines of its own when it is the only one."""
+
+    def show(_: Session, __: OperationFile, report: Report) -> None:
+        document = msgspec.json.encode(report)
+        _write((document if several else msgspec.json.format(document)) + b"\n")
+
+    return show
+
+
+def _write(document: bytes) -> None:
+    """All of it: with ``python -u``, one call writes a part when the reader is slow or gone."""
+    rest = memoryview(document)
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+
+
+def _drawing(several: bool) -> Show:
+    from amends.entrypoints.drawing.books import draw_batch
+    from amends.entrypoints.drawing.paper import paper
+    from amends.shop.views import batch_view
+
+    out = paper()
+
+    def show(session: Session, batch: OperationFile, _: Report) -> None:
+        if several:
+            out.title(batch.name)
+        draw_batch(out, batch_view(session.named))
+
+    return show
+
+
+@contextmanager
+def _bar(before: int, total: int, long: int) -> Iterator[Callable[[int], object] | None]:
+    """On a long way, and where a terminal looks on, how far it is: what to tell how many of a batch are carried out.
+
+    Until it is told, it only says that it goes on.
+    """
+    if total < long or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn(f"{{task.completed}} of {total} operations"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("", total=total if before else None, completed=before)
+        yield lambda done: progress.update(task, total=total, completed=before + done)

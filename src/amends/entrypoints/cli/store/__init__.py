@@ -1,0 +1,1 @@
+"""The commands that read a store file: list, show, verify, back up and archive."""

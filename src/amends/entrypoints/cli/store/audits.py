@@ -1,0 +1,203 @@
+"""``amends audit``: verifying a store, its head, and its records for others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+from rich.text import Text
+
+from amends.auditing.chain import head_of, head_text
+from amends.auditing.verify import Verdict, VerificationProgress, verify
+from amends.bootstrap import records
+from amends.engine.recorded import Recorded, lines_of, records_of
+from amends.entrypoints.cli.store.documents import write_document
+from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
+from amends.entrypoints.drawing.progress import status_line
+from amends.entrypoints.drawing.words import counted, grouped, moment, one_line
+from amends.errors import UnusableInput
+from amends.storage.rows import Block
+
+HELD: Final = 0
+BROKEN: Final = 1
+SHOWN_MAX: Final = 20  # findings on paper; --json has more
+TEXT_MAX: Final = 500
+COLUMNS: Final = ("block", "subject", "number", "at", "cause", "changes")
+
+Encode = Callable[[Block, list[Recorded]], bytes]
+
+
+def verify_store(db: str, head: str, archives: Sequence[str], *, as_json: bool) -> int:
+    """Verify a store, with the archives that its sagas left for, and show what is wrong with it.
+
+    Returns:
+        The exit code: 1 when anything is.
+
+    Raises:
+        UnusableInput: the store or the head cannot be used.
+    """
+    kept = head_of(head) if head else None
+    with ExitStack() as stack:
+        # What the storage does to one reader does not keep the other from looking.
+        store, other, *more = [stack.enter_context(closing(records(path))) for path in (db, db, *archives)]
+        report = stack.enter_context(status_line(partial(_line_of, db)))
+        problems = other.problems(with_sagas=False)
+        verdict = verify(store, kept, archives=more, problems=problems, report=report)
+    if as_json:
+        write_document(_document(verdict))
+    else:
+        out = paper()
+        out.write(*_lines(out, verdict, with_head=bool(head)))
+    return BROKEN if len(verdict.findings) else HELD
+
+
+def print_head(db: str) -> None:
+    """Print where the audit ends."""
+    with closing(records(db)) as store:
+        sys.stdout.write(f"{head_text(store.head())}\n")
+
+
+def export_records(db: str, form: str, output: str) -> int:
+    """Write every record.
+
+    Returns:
+        The exit code: 1 when a block cannot be read.
+
+    Raises:
+        UnusableInput: the store cannot be used, or there is something at `output`.
+    """
+    encode = _as_csv if form == "csv" else _as_lines
+    progress = status_line(partial(_export_line, db))
+    with closing(records(db)) as store, _opened(output) as file, progress as report:
+        _write(file, _csv([COLUMNS]) if form == "csv" else b"")
+        return _export(store.blocks(), encode, file, report)
+
+
+def _export(blocks: Iterable[Block], encode: Encode, file: BinaryIO, report: Callable[[int], None] | None) -> int:
+    code = HELD
+    for block in blocks:
+        try:
+            _write(file, encode(block, records_of(lines_of(block))))
+        except msgspec.DecodeError as error:
+            sys.stderr.write(f"amends: block {block.number}: a record cannot be read: {error}\n")
+            code = BROKEN
+        if report and not block.number % 100:
+            report(block.number)
+    return code
+
+
+def _export_line(db: str, number: int) -> str:
+    return f"{db}: {counted(number, 'block')}"
+
+
+def _as_lines(block: Block, of_block: list[Recorded]) -> bytes:
+    return b"".join(
+        msgspec.json.encode(
+            {
+                "block": block.number, "subject": record.subject, "number": record.number, "at_ms": record.at_ms,
+                "cause": record.cause, "changes": record.changes,
+            }
+        )
+        + b"\n"
+        for record in of_block
+    )  # fmt: skip
+
+
+def _as_csv(block: Block, of_block: list[Recorded]) -> bytes:
+    return _csv(
+        (block.number, record.subject, record.number, moment(record.at_ms), record.cause, "; ".join(record.changes))
+        for record in of_block
+    )
+
+
+def _csv(rows: Iterable[tuple[object, ...]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _write(file: BinaryIO, content: bytes) -> None:
+    """All of it: with ``python -u``, one call writes a part when the reader is slow or gone."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+@contextmanager
+def _opened(output: str) -> Iterator[BinaryIO]:
+    """Where the records go; a file of its own has its name only once it is whole."""
+    if not output:
+        yield sys.stdout.buffer
+        return
+    path, part = Path(output), Path(f"{output}.part")
+    if os.path.lexists(path):
+        raise UnusableInput(f"{output}: it is there already, and is left alone")
+    try:
+        with part.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise UnusableInput(f"{output}: cannot be written: {error.strerror}") from error
+    part.replace(path)
+
+
+def _line_of(db: str, reached: VerificationProgress) -> str:
+    each_second = int(reached.records / reached.records_s) if reached.records_s else 0
+    of_blocks = f"{grouped(reached.blocks)} of {counted(reached.of_blocks, 'block')}"
+    rows = f", {grouped(reached.rows)} of {counted(reached.of_rows, 'row')}" if reached.rows else ""
+    return f"{db}: {of_blocks}, {counted(reached.records, 'record')}, {grouped(each_second)}/s{rows}"
+
+
+def _lines(out: Paper, verdict: Verdict, *, with_head: bool) -> Iterator[Text]:
+    found, reached = verdict.findings, verdict.reached
+    for finding in [*found][:SHOWN_MAX]:
+        words = f"{one_line(finding.where, TEXT_MAX)}: {one_line(finding.what, TEXT_MAX)}"
+        yield Text.assemble((f" {out.marks.refused} ", STYLES["refused"]), words)
+    if len(found) > SHOWN_MAX:
+        yield Text(f"   {out.marks.more} {grouped(len(found) - SHOWN_MAX)} more; --json shows them", FAINT)
+    if len(found):
+        yield Text()
+    verdict_words = _verdict_words(verdict)
+    mark = "refused" if len(found) else "done"
+    yield Text.assemble((f" {getattr(out.marks, mark)} ", STYLES[mark]), verdict_words)
+    yield Text()
+    yield Text.assemble(("   looked at    ", FAINT), _looked_at(reached))
+    yield Text.assemble(("   head         ", FAINT), head_text(verdict.head))
+    if not with_head:
+        yield Text("   not covered  without an older head: that the file was cut, put back or built anew", FAINT)
+
+
+def _verdict_words(verdict: Verdict) -> str:
+    if not verdict.is_whole:
+        return "the storage failed; what comes after was not looked at"
+    if len(verdict.findings):
+        return f"{counted(len(verdict.findings), 'fault')}: not all is as it was written"
+    return "all is as it was written"
+
+
+def _looked_at(reached: VerificationProgress) -> str:
+    things = ((reached.blocks, "block"), (reached.records, "record"), (reached.rows, "saga"))
+    return ", ".join(counted(number, what) for number, what in things)
+
+
+def _document(verdict: Verdict) -> dict[str, object]:
+    reached = verdict.reached
+    return {
+        "verdict": "broken" if len(verdict.findings) else "held",
+        "whole": verdict.is_whole,
+        "findings": [finding._asdict() for finding in verdict.findings],
+        "findings_beyond": verdict.findings.beyond,
+        "head": head_text(verdict.head),
+        "blocks": reached.blocks,
+        "records": reached.records,
+        "sagas": reached.rows,
+        "seconds": round(reached.seconds, 3),
+        "records_seconds": round(reached.records_s, 3),
+    }

@@ -1,0 +1,233 @@
+"""The commands that look at a store file; see `amends.entrypoints.cli.app`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+from amends.entrypoints.cli.databases import Db, named, path_of
+
+USAGE: Final = 2
+AsJson = Annotated[bool, typer.Option("--json", help="Print a document for programs.")]
+
+
+class SagaStatus(StrEnum):
+    """What ``--status`` takes."""
+
+    forward = "forward"
+    backward = "backward"
+    needs_operator = "needs-operator"
+    completed = "completed"
+    compensated = "compensated"
+    abandoned = "abandoned"
+    waiting = "waiting"
+    owed = "owed"
+
+
+class ExportFormat(StrEnum):
+    """How records are exported."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+def sagas(
+    db: Db = "",
+    statuses: Annotated[
+        list[SagaStatus] | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            show_default=False,
+            help="Of this one: forward, backward, needs-operator, which all are waiting; completed, compensated, "
+            "abandoned; owed, of which something is. May be given several times.",
+        ),
+    ] = None,
+    definition: Annotated[
+        str, typer.Option("--saga", metavar="NAME", help="Of the definition of this name.", show_default=False)
+    ] = "",
+    service: Annotated[
+        str, typer.Option("--service", metavar="NAME", help="That now ask this service.", show_default=False)
+    ] = "",
+    older: Annotated[
+        str, typer.Option("--older", metavar="AGE", help="Started longer ago: 90s, 15m, 2h, 3d.", show_default=False)
+    ] = "",
+    newer: Annotated[str, typer.Option("--newer", metavar="AGE", help="Started since then.", show_default=False)] = "",
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="Show the newest N of them, no more.")
+    ] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List sagas, the newest first, with what they wait for.
+
+    An order that INJECT_FAILURE makes fail has a definition of its own, such
+    as "checkout failing at SHIPPING".
+
+    [bold]Examples[/]
+      [cyan]amends sagas --db shop.db[/]
+      [cyan]amends sagas --status needs-operator[/]
+      [cyan]amends sagas --service CARD --older 15m --json[/]
+    """
+    from amends.entrypoints.cli.store.sagas import list_sagas, now, search_for
+
+    now_ms = now()
+    search = search_for(statuses or (), definition, service, older, newer, limit, now_ms)
+    list_sagas(named(db), search, now_ms, as_json=as_json)
+
+
+def show(
+    saga_id: Annotated[str, typer.Argument(metavar="SAGA_ID", help="Of the saga.", show_default=False)],
+    db: Db = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show one saga: how far it got, what it waits for, everything that was recorded of it.
+
+    [bold]Examples[/]
+      [cyan]amends show 3f8q2k1z-17 --db shop.db[/]
+
+    [bold]Exit codes[/]
+      0  it is shown
+      1  its row, or a record of it, is damaged
+      2  there is no such saga, or no store
+    """
+    from amends.entrypoints.cli.store.sagas import now
+    from amends.entrypoints.cli.store.show import show_saga
+
+    raise typer.Exit(show_saga(named(db), saga_id, now(), as_json=as_json))
+
+
+def status(db: Db = "", as_json: AsJson = False) -> None:
+    """Say how a store does: how many sagas, how fast, who waits, what is damaged.
+
+    [bold]Examples[/]
+      [cyan]amends status --db shop.db[/]
+      [cyan]watch amends status[/]
+    """
+    from amends.entrypoints.cli.store.sagas import now
+    from amends.entrypoints.cli.store.status import show_status
+
+    show_status(named(db), now(), as_json=as_json)
+
+
+def backup(
+    target: Annotated[str, typer.Argument(metavar="FILE", help="The copy; there must be nothing yet.")],
+    db: Db = "",
+) -> None:
+    """Copy a store, also while an engine runs on it: a whole store, as it stood at one moment.
+
+    It prints where the audit of the copy ends.
+
+    [bold]Examples[/]
+      [cyan]amends backup /mnt/elsewhere/shop-monday.db --db shop.db[/]
+    """
+    from amends.entrypoints.cli.store.copies import back_up
+
+    back_up(named(db), path_of(target))
+
+
+def archive(
+    before: Annotated[str, typer.Option("--before", metavar="WHEN", help="Ended before: 2026-01-31, or an age: 90d.")],
+    into: Annotated[str, typer.Option("--to", metavar="FILE", help="The archive; it is made when it is not there.")],
+    db: Db = "",
+) -> None:
+    """Move sagas that ended long ago into another file. No engine may run on the store meanwhile.
+
+    Their records stay in the store's audit, which verifies the archive, too.
+
+    [bold]Examples[/]
+      [cyan]amends archive --before 90d --to old.db --db shop.db[/]
+      [cyan]amends audit verify --db shop.db --archive old.db[/]
+    """
+    from amends.entrypoints.cli.store.copies import move
+
+    move(named(db), path_of(into), before)
+
+
+COMMANDS: Final = (sagas, show, status, backup, archive)
+
+audit = typer.Typer(rich_markup_mode="rich")
+
+
+@audit.callback(invoke_without_command=True)
+def of_audit(context: typer.Context) -> None:
+    """Verify, anchor and export the audit.
+
+    [bold]Examples[/]
+      [cyan]amends audit verify --db shop.db[/]
+      [cyan]amends audit head >> /mnt/elsewhere/heads[/]
+      [cyan]amends audit export | grep CARD_CHARGED[/]
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(USAGE)
+
+
+@audit.command()
+def verify(
+    db: Db = "",
+    head: Annotated[
+        str, typer.Option("--head", metavar="HEAD", help="An older head, kept elsewhere.", show_default=False)
+    ] = "",
+    archives: Annotated[
+        list[str] | None,
+        typer.Option("--archive", metavar="FILE", help="Its archive; may be given several times.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify every block, record and row of a store, from the first to the last.
+
+    A changed, removed, inserted or moved record is found. With a head that
+    was kept elsewhere, so is a file that was cut, put back or built anew.
+
+    [bold]Examples[/]
+      [cyan]amends audit verify --db shop.db[/]
+      [cyan]amends audit verify --head 1204:6f1c...[/]
+
+    [bold]Exit codes[/]
+      0  all is as it was written
+      1  something is not: each line says where and what
+      2  no store, or no head
+    """
+    from amends.entrypoints.cli.store.audits import verify_store
+
+    raise typer.Exit(verify_store(named(db), head, [*map(path_of, archives or ())], as_json=as_json))
+
+
+@audit.command()
+def head(db: Db = "") -> None:
+    """Print where the audit ends, to keep it where nobody who writes the file can change it.
+
+    [bold]Examples[/]
+      [cyan]amends audit head --db shop.db >> /mnt/elsewhere/heads[/]
+    """
+    from amends.entrypoints.cli.store.audits import print_head
+
+    print_head(named(db))
+
+
+@audit.command()
+def export(
+    db: Db = "",
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="One JSON object a line, or a table.")
+    ] = ExportFormat.jsonl,
+    output: Annotated[
+        str, typer.Option("--output", metavar="FILE", help="Where to; else standard output.", show_default=False)
+    ] = "",
+) -> None:
+    """Write every record of the audit.
+
+    [bold]Examples[/]
+      [cyan]amends audit export --db shop.db | grep CARD_CHARGED[/]
+      [cyan]amends audit export --format csv --output audit.csv[/]
+
+    [bold]Exit codes[/]
+      0  all of it is written
+      1  a block cannot be read; the others are written
+      2  no store, or the file is there already
+    """
+    from amends.entrypoints.cli.store.audits import export_records
+
+    raise typer.Exit(export_records(named(db), form, output))

@@ -1,0 +1,138 @@
+"""``amends sagas``: which sagas there are, and what they wait for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Final
+
+from rich.text import Text
+
+from amends.bootstrap import records
+from amends.entrypoints.cli.store.documents import saga_document, write_document
+from amends.entrypoints.cli.store.variants import explained
+from amends.entrypoints.drawing.paper import FAINT, STYLES, Marks, Paper, paper
+from amends.entrypoints.drawing.tables import table
+from amends.entrypoints.drawing.words import SECOND_MS, counted, one_line, span, span_of
+from amends.storage.ports import Records
+from amends.storage.rows import (
+    ABANDONED,
+    BACKWARD,
+    COMPENSATED,
+    COMPLETED,
+    FORWARD,
+    NEEDS_OPERATOR,
+    STATUSES,
+    Unreadable,
+)
+from amends.views.sagas import WAITING, Question, SagaView, Search, sagas
+from amends.views.trouble import owed
+
+NAMES: Final = {**{status.replace(" ", "-"): (status,) for status in STATUSES}, "waiting": WAITING}
+"""What ``--status`` takes, and `OWED`, which goes with any of them."""
+OWED: Final = "owed"
+STATUS_STYLES: Final = {
+    FORWARD: "bold blue", BACKWARD: "bold yellow", NEEDS_OPERATOR: "bold red", COMPLETED: "bold green",
+    COMPENSATED: "bold yellow", ABANDONED: "bold magenta",
+}  # fmt: skip
+REASON_MAX: Final = 200  # characters of a reason or an error in a list; `amends show` has more
+TITLES: Final = ("saga", "definition", "status", ">started", "now")
+
+
+def search_for(
+    statuses: Sequence[str], name: str, service: str, older: str, newer: str, limit: int, now_ms: int
+) -> Search:
+    """What the options ask for.
+
+    Raises:
+        UnusableInput: an age is none.
+    """
+    wanted = dict.fromkeys(status for text in statuses for status in NAMES.get(text, ()))
+    before_ms = now_ms - span_of(older) if older else None
+    from_ms = now_ms - span_of(newer) if newer else None
+    return Search(tuple(wanted), name, service, before_ms, from_ms, limit, OWED in statuses)
+
+
+def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
+    """Show the sagas that are looked for.
+
+    Raises:
+        UnusableInput: the store cannot be used.
+    """
+    with closing(records(db)) as store:
+        found = _owed_of(store, search) if search.is_owed else list(sagas(store, search))
+    if as_json:
+        write_document({"sagas": [saga_document(saga) for saga in found]})
+        return
+    out = paper()
+    out.write(*saga_lines(out, found, now_ms))
+    if len(found) == search.limit:
+        sys.stderr.write(f"amends: only the newest {counted(len(found), 'saga')}; --limit N shows N of them\n")
+
+
+def _owed_of(store: Records, search: Search) -> Sequence[SagaView | Unreadable]:
+    return [saga for saga in owed(store) if search.has(saga)][: search.limit]
+
+
+def saga_lines(out: Paper, found: Sequence[SagaView | Unreadable], now_ms: int) -> list[Text]:
+    """A line for each saga."""
+    rows = [_row(out.marks, saga, now_ms) for saga in found]
+    notes = explained(saga.name for saga in found)
+    return [*table(TITLES, rows), *(Text(f"\n{note}", FAINT) for note in notes)] or [Text("no saga is like that")]
+
+
+def now() -> int:
+    """Milliseconds since 1970 (UTC)."""
+    return time.time_ns() // (SECOND_MS * SECOND_MS)
+
+
+def status_text(status: str) -> Text:
+    """A status in its colour."""
+    return Text(one_line(status, REASON_MAX), STATUS_STYLES.get(status, ""))
+
+
+def question_text(marks: Marks, question: Question, now_ms: int) -> Text:
+    """What somebody is being asked, which attempt it is, and until when."""
+    look = "stuck" if question.is_stuck else {"do": "sent", "undo": "undoing"}.get(question.kind, "probing")
+    words = f"{question.step}/{question.kind}"
+    if question.attempt > 1:
+        words += f", attempt {question.attempt}"
+    if question.is_failing(now_ms):
+        words += f", failing for {span(now_ms - question.since_ms)}"
+    error = f": {one_line(question.error, REASON_MAX)}" if question.error else ""
+    until = "" if question.is_stuck else f", {_until(question, now_ms)}"
+    return Text.assemble((getattr(marks, look), STYLES[look]), f" {words}", (f"{until}{error}", FAINT))
+
+
+def _until(question: Question, now_ms: int) -> str:
+    if question.sent_ms > now_ms:
+        return f"in {span(question.sent_ms - now_ms)}"
+    left = f"for {span(question.due_ms - now_ms)} more" if question.due_ms > now_ms else "overdue"
+    if question.is_unsent:
+        return f"waits for a place, {left}"
+    return f"taken, {left}" if question.is_taken else left
+
+
+def _row(marks: Marks, saga: SagaView | Unreadable, now_ms: int) -> tuple[Text, ...]:
+    if isinstance(saga, Unreadable):
+        name, why = one_line(saga.name, REASON_MAX), one_line(saga.why, REASON_MAX)
+        return Text(name, "bold"), Text(), Text("unreadable", STYLES["refused"]), Text(), Text(why, STYLES["refused"])
+    return (
+        Text(one_line(saga.saga_id, REASON_MAX), "bold"),
+        Text(one_line(f"{saga.name} {saga.version}", REASON_MAX)),
+        status_text(saga.status),
+        Text(f"{span(now_ms - saga.started_ms)} ago"),
+        _now(marks, saga, now_ms),
+    )
+
+
+def _now(marks: Marks, saga: SagaView, now_ms: int) -> Text:
+    parts = [question_text(marks, question, now_ms) for question in saga.questions]
+    trouble = saga.trouble if saga.status == NEEDS_OPERATOR else ""
+    turned_back = f"turned back: {saga.reason}" if saga.reason and trouble else saga.reason
+    parts += [Text(one_line(why, REASON_MAX), STYLES["refused"]) for why in (trouble, turned_back) if why]
+    if saga.owed:
+        parts.append(Text(f"owed: {one_line(', '.join(saga.owed), REASON_MAX)}", STYLES["refused"]))
+    return Text("; ").join(parts)

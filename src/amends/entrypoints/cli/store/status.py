@@ -1,0 +1,117 @@
+"""``amends status``: how a whole store does, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Final
+
+from rich.text import Text
+
+from amends.adapters.clock import AHEAD_MS
+from amends.auditing.chain import head_text
+from amends.bootstrap import records
+from amends.entrypoints.cli.store.documents import overview_document, write_document
+from amends.entrypoints.cli.store.sagas import status_text
+from amends.entrypoints.cli.store.variants import explained
+from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
+from amends.entrypoints.drawing.tables import Rows, table
+from amends.entrypoints.drawing.words import counted, grouped, moment, one_line, span
+from amends.views.overview import Overview, overview
+from amends.views.rates import Rates
+
+NAMED_MAX: Final = 10  # sagas or rows that are named; --json names more
+TEXT_MAX: Final = 200
+LABEL: Final = 16
+EXACT: Final = 10  # below it a rate has a decimal
+
+
+def show_status(db: str, now_ms: int, *, as_json: bool) -> None:
+    """Show how a store does.
+
+    Raises:
+        UnusableInput: the store cannot be used.
+    """
+    with closing(records(db)) as store:
+        seen = overview(store, now_ms)
+    if as_json:
+        write_document(overview_document(seen))
+    else:
+        out = paper()
+        out.write(*status_lines(out, seen, now_ms))
+
+
+def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
+    """The lines of an overview."""
+    yield from _counts(seen)
+    yield Text()
+    if seen.rates:
+        yield from _rates(seen.rates)
+    if seen.oldest_waiting_ms is not None:
+        waits = f"started {moment(seen.oldest_waiting_ms)}, {span(now_ms - seen.oldest_waiting_ms)} ago"
+        yield _fact("oldest waiting", waits)
+    stuck = [f"{' '.join((saga.saga_id, *saga.outstanding))}: {saga.why}" for saga in seen.for_operator]
+    yield from _named("for an operator", stuck, out)
+    yield from _failing(seen, out, now_ms)
+    yield from _named("owed", [f"{saga.saga_id}: {', '.join(saga.owed)}" for saga in seen.owed], out)
+    yield from _named("set aside", [f"{kind} {name}: {why}" for kind, name, why in seen.set_aside], out)
+    if seen.warning:
+        yield _fact("warning", Text(one_line(seen.warning, TEXT_MAX), STYLES["refused"]))
+    yield _fact("durability", seen.durability)
+    if seen.ahead_ms > AHEAD_MS:
+        ahead = f"the store's times are {span(seen.ahead_ms)} ahead of this machine's clock"
+        yield _fact("clock", Text(ahead, STYLES["refused"]))
+    head = seen.head
+    if head is None:
+        yield _fact("audit", Text("its last block is not what was written", STYLES["refused"]))
+    else:
+        last = f", the last {moment(head.at_ms)}" if head.number else ""
+        yield _fact("audit", f"{counted(head.number, 'block')}{last}")
+        yield _fact("head", head_text(head))
+
+
+def _failing(seen: Overview, out: Paper, now_ms: int) -> Iterator[Text]:
+    if seen.failing:
+        oldest = span(now_ms - seen.failing[0].since_ms)
+        yield _fact(
+            "failing", Text(f"{counted(len(seen.failing), 'step')}, the oldest for {oldest}", STYLES["refused"])
+        )
+    names = [f"{saga_id} {step}/{kind}: {error}" for saga_id, step, kind, _, _, error in seen.failing]
+    yield from _named("", names, out)
+
+
+def _counts(seen: Overview) -> Iterator[Text]:
+    rows: Rows = [
+        (Text(one_line(definition, TEXT_MAX)), status_text(status), Text(grouped(sagas)))
+        for (definition, status), sagas in sorted(seen.counts.items())
+    ]
+    yield from table(("definition", "status", ">sagas"), rows)
+    yield from (Text(note, FAINT) for note in explained(definition for definition, _ in seen.counts))
+    if not rows:
+        yield Text("no sagas")
+
+
+def _rates(rates: Rates) -> Iterator[Text]:
+    over = f"over the last {span(rates.span_ms)}" if rates.commits else "nothing in the last minute"
+    if not rates.commits:
+        yield _fact("rate", over)
+        return
+    started, ended = rates.per_minute(rates.started), rates.per_minute(rates.ended)
+    yield _fact("rate", f"{_number(started)} started, {_number(ended)} ended a minute, {over}")
+    written, commits = rates.per_second(rates.records), rates.per_second(rates.commits)
+    yield _fact("", f"{_number(written)} records, {_number(commits)} commits a second")
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if value < EXACT else grouped(round(value))
+
+
+def _named(label: str, names: list[str], out: Paper) -> Iterator[Text]:
+    for number, name in enumerate(names[:NAMED_MAX]):
+        yield _fact("" if number else label, Text(one_line(name, TEXT_MAX), STYLES["refused"]))
+    if len(names) > NAMED_MAX:
+        yield _fact("", Text(f"{out.marks.more} more", FAINT))
+
+
+def _fact(label: str, value: str | Text) -> Text:
+    return Text.assemble((f"{label:{LABEL}}", FAINT), value)
