@@ -7,7 +7,7 @@ from statistics import median
 
 from tests.house.source import AMENDS, body_lines, code_lines, functions, modules
 
-CORE_LINES_MAX = 1345
+CORE_LINES_MAX = 1355
 FUNCTION_LINES_MEDIAN_MAX = 8
 FUNCTION_LINES_MAX = 60
 

@@ -18,8 +18,9 @@ from amends.checking.differences import instead
 from amends.checking.stage import WorldLayout
 from amends.checking.values import frozen
 from amends.checking.world import Broken, World, Wrong
-from amends.core.definition import Step, takes_call
-from amends.core.messages import Call, Changed, Done, Gone, Kind, Outcome, Refused, Request
+from amends.core.definition import Step
+from amends.core.messages import Call, Done, Kind, Outcome, Refused, Request
+from amends.core.participant import apply_step
 from amends.core.walk import key_of
 from amends.errors import UnusableInput
 
@@ -304,7 +305,7 @@ class Serial:
     def _replayed(self, part: Part, each: Step, entity: Any, request: Request) -> tuple[Any, Outcome]:
         """What a step makes of an entity, and what it says; whoever raises is taken to refuse, and changes nothing."""
         try:
-            after, said = replay(each, entity, request)
+            after, said = apply_step(each, request.kind, entity, request.body, request.call)
             return after, self.stage.trips[part.saga].outcome(each.event, request.kind, said)
         except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
             return entity, Refused(f"it raises {type(error).__name__}: {error}")
@@ -374,20 +375,3 @@ def _is_given_back(undone: SerialStep, played: Mapping[tuple[Part, str], SerialS
 def _answer(answers: Mapping[str, Any]) -> Any:
     said = answers.get(Kind.DO.value)
     return said.answer if isinstance(said, Done) else None
-
-
-def replay(each: Step, entity: Any, request: Request) -> tuple[Any, Done | Refused]:
-    """What an action, or an undo, makes of an entity, and its answer.
-
-    Raises:
-        Exception: whatever the function raises.
-    """
-    function = each.function(request.kind)
-    assert function is not None, "only what took effect and was undone is"
-    extra = (request.call,) if takes_call(function) else ()
-    after = function(entity, request.body, *extra)
-    if isinstance(after, Refused):
-        return entity, after
-    if isinstance(after, Changed):
-        return after.entity, Done(after.answer)
-    return (None if isinstance(after, Gone) else after), Done()

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, Generic
 
 from amends.core.messages import Call, Changed, Done, Kind, Refused
@@ -297,6 +298,7 @@ class Saga(Generic[Body, Asked_contra]):
         return replace(self, steps=[parallel(*group) for group in groups])
 
 
+@lru_cache(maxsize=1024)  # a signature takes 10 us to read; more functions than this no process calls in turn
 def takes_call(function: Callable[..., Any]) -> bool:
     """Whether a local function has a third parameter, for the `Call`."""
     return accepts(function, WITH_CALL)

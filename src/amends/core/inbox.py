@@ -10,15 +10,15 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final
 
-from amends.core.definition import Step, takes_call
+from amends.core.definition import Step
 from amends.core.messages import Done, Kind, Refused, Request
-from amends.core.walk import apply_result, key_of
+from amends.core.participant import NO_ANSWER, apply_step
+from amends.core.walk import key_of
 
 Inbox = Mapping[str, Done | Refused]
 """Idempotency key to the first answer. Only the keys of the request's own step are looked at, so a slice serves."""
 
 TOMBSTONE: Final = Refused("undone before it came")
-NOTHING_TO_UNDO: Final[Done | Refused] = Done()
 
 
 def receive(inbox: Inbox, entity: Any, request: Request, step: Step) -> tuple[Inbox, Any, Done | Refused]:
@@ -45,22 +45,10 @@ def receive(inbox: Inbox, entity: Any, request: Request, step: Step) -> tuple[In
     if key in inbox:
         return inbox, entity, inbox[key]
     acted = inbox.get(do_key)
-    after, answer = entity, NOTHING_TO_UNDO
-    if request.kind is Kind.DO:
-        after, answer = (entity, TOMBSTONE) if undo_key in inbox else _apply(step, entity, request)
+    after, answer = entity, TOMBSTONE if request.kind is Kind.DO else NO_ANSWER
+    if request.kind is Kind.DO and undo_key not in inbox:
+        after, answer = apply_step(step, Kind.DO, entity, request.body, request.call)
     elif isinstance(acted, Done):
         call = replace(request.call, answer=deepcopy(acted.answer))  # who is given it may change it
-        after, answer = _apply(step, entity, replace(request, call=call))
+        after, answer = apply_step(step, Kind.UNDO, entity, request.body, call)
     return {**inbox, key: answer}, after, answer
-
-
-def _apply(step: Step, entity: Any, request: Request) -> tuple[Any, Done | Refused]:
-    function = step.function(request.kind)
-    assert function is not None, "only a step with an undo is undone"
-    extra = (request.call,) if takes_call(function) else ()
-    after = function(entity, request.body, *extra)
-    if isinstance(after, Refused):
-        return entity, after
-    owned = {"": entity}
-    answer = apply_result(owned, "", after, step.event, function)
-    return owned.get(""), Done(answer)

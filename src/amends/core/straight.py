@@ -9,39 +9,37 @@ docs/adr/0006-straight-ways.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from amends.core.decide import ReportedOutcome
-from amends.core.messages import Changed, Done, Gone, Later, Refused, Unknown
+from amends.core.definition import takes_call
+from amends.core.participant import SPECIAL, Applied, read_result
 from amends.core.table import LocalAsk, Way
 
 Entities = Mapping[str, MutableMapping[str, Any]]
 """The unit of work: service, then id, to entity. A dict of dicts serves; an adapter's overlay can."""
 
-Straight = Callable[[Any, Entities], tuple[Way, Any]]
-"""From request and entities to the path on which the way ended, and what was answered there, if anything was."""
+Straight = Callable[[Any, Entities], tuple[Way, Applied | None]]
+"""From request and entities to the path on which the way ended, and what the participant there made of it.
 
-SPECIAL: Final = frozenset((Refused, Changed, Gone, type(None), Done, Unknown, Later))
-NOTHING_SAID: Final = object()
+``None`` in the second place: no participant is asked there, or it was not called yet.
+"""
 
 
 def straight(path: Way) -> Straight:
-    """The straight way from a path on; written at the first call and remembered on the path."""
-    path.straight = path.straight or _written(path)
-    return path.straight
-
-
-def _written(path: Way) -> Straight:
-    names: dict[str, Any] = {"SPECIAL": SPECIAL, "NOTHING_SAID": NOTHING_SAID}
+    """Write the straight way from a path on, and remember it on the path."""
+    first = path
+    names: dict[str, Any] = {"SPECIAL": SPECIAL, "read_result": read_result}
     lines = ["def straight(request, entities):"]
     known: dict[str, str] = {}
-    while path.ask and not path.ask.takes_call:
+    while path.ask and not takes_call(path.ask.function):
         lines += _written_step(path, path.ask, names, known)
         path = path.done or path.follow(ReportedOutcome.DONE)
     names["end"] = path
-    text = "\n    ".join([*lines, "return end, NOTHING_SAID"])
+    text = "\n    ".join([*lines, "return end, None"])
     exec(compile(text, f"<straight way of {path.node.saga.name}>", "exec"), names)  # noqa: S102 - our own text
-    return cast("Straight", names["straight"])
+    first.straight = names["straight"]
+    return cast("Straight", first.straight)
 
 
 def _written_step(path: Way, ask: LocalAsk, names: dict[str, Any], known: dict[str, str]) -> list[str]:
@@ -63,6 +61,6 @@ def _written_step(path: Way, ask: LocalAsk, names: dict[str, Any], known: dict[s
         f"entity = {owned}.get({key})",
         f"after = function{step}(entity, request)",
         "if (after.__class__ is not entity.__class__ or after is None) and after.__class__ in SPECIAL:",
-        f"    return path{step}, after",
+        f"    return path{step}, read_result(function{step}, {ask.step.event!r}, entity, after)",
         f"{owned}[{key}] = after",
     ]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from amends.core.decide import AnswerSignal, ReportedOutcome, Signal, Wish, decide
-from amends.core.definition import Saga, Step, takes_call
+from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
 from amends.core.state import Change, Debt, Ended, Marked, State, Status, asked, begin, evolve, member_of, word_for
 
@@ -39,7 +39,6 @@ class LocalAsk(NamedTuple):
         service: who keeps the entity.
         entity: from the request to its id.
         function: the pure function, action or undo.
-        takes_call: whether it has a third parameter.
         step: the step.
         kind: `Kind.DO` or `Kind.UNDO`.
         member: the step's place in its group.
@@ -48,7 +47,6 @@ class LocalAsk(NamedTuple):
     service: str
     entity: Callable[[Any], str]
     function: Callable[..., Any]
-    takes_call: bool
     step: Step
     kind: Kind
     member: int
@@ -184,4 +182,4 @@ def _local_asks(at: TableNode) -> Iterator[LocalAsk]:
         step = member_of(at.saga, at.state, member)
         function = step.function(kind)
         if step.entity is not None and function is not None:
-            yield LocalAsk(step.service, step.entity, function, takes_call(function), step, kind, member)
+            yield LocalAsk(step.service, step.entity, function, step, kind, member)

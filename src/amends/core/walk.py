@@ -5,17 +5,17 @@ Nothing is sent, so nothing can come twice: what guards a local step is that sag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from itertools import takewhile
 from typing import Any
 
 from amends.core.decide import ReportedOutcome
 from amends.core.definition import Command, Saga, Step
-from amends.core.messages import GONE, NO_ANSWERS, Call, Changed, Kind, Refused, worded
+from amends.core.messages import NO_ANSWERS, Call, Kind, Refused, worded
+from amends.core.participant import apply_step, put_entity, read_result
 from amends.core.state import goes_back
-from amends.core.straight import NOTHING_SAID, SPECIAL, Entities, straight
+from amends.core.straight import Entities, straight
 from amends.core.table import Way
-from amends.errors import ParticipantError
 
 
 def walk(
@@ -41,24 +41,25 @@ def walk(
     """
     trouble = ""
     while path.ask:
-        path, after = (path.straight or straight(path))(request, entities)
+        path, applied = (path.straight or straight(path))(request, entities)
         if (ask := path.ask) is None:
             break
-        owned, entity_id = entities[ask.service], ask.entity(request)
-        if after is NOTHING_SAID:
+        owned, entity_id, event = entities[ask.service], ask.entity(request), ask.step.event
+        if applied is None:
             call = call_of(path.node.saga, saga_id, ask.step, ask.kind, answers, reason=reason)
-            after = ask.function(owned.get(entity_id), request, call)
-        if isinstance(after, Refused):
+            applied = apply_step(ask.step, ask.kind, owned.get(entity_id), request, call)
+        after, outcome = applied
+        if isinstance(outcome, Refused):
             path = path.refused or path.follow(ReportedOutcome.REFUSED)
-            why = worded(after.reason) or f"{ask.step.event}/{ask.kind.value} refused"
+            why = worded(outcome.reason) or f"{event}/{ask.kind.value} refused"
             if ask.kind is Kind.DO and goes_back(path.node.state):
                 reason = reason or why  # another of the group may have refused before
             else:
                 trouble = why
         else:
-            answer = apply_result(owned, entity_id, after, ask.step.event, ask.function)
-            if answer is not None and ask.kind is Kind.DO:
-                answers = {**answers, ask.step.event: answer}
+            put_entity(owned, entity_id, after)
+            if outcome.answer is not None and ask.kind is Kind.DO:
+                answers = {**answers, event: outcome.answer}
             path = path.done or path.follow(ReportedOutcome.DONE)
     return path, answers, reason, trouble
 
@@ -86,34 +87,6 @@ def call_of(
     return Call(key_of(saga_id, step, kind), attempt, heard, answer, "" if kind is Kind.DO else reason)
 
 
-def apply_result(owned: MutableMapping[str, Any], entity_id: str, after: Any, what: str, function: Any) -> Any:
-    """Write what a pure function gave back, anything but `Refused`, and give its answer.
-
-    Args:
-        owned: the entities of the service.
-        entity_id: which one.
-        after: the entity, `Changed` or `GONE`.
-        what: step or command, for the error.
-        function: the function, for the error.
-
-    Raises:
-        ParticipantError: `after` is no entity.
-    """
-    answer = None
-    if isinstance(after, Changed):
-        after, answer = after.entity, after.answer
-    if after is GONE:
-        owned.pop(entity_id, None)
-    elif after.__class__ in SPECIAL:
-        name = getattr(function, "__name__", repr(function))
-        raise ParticipantError(
-            f"{what}: {name} gave back {after!r}; return the entity, Changed(entity, answer), GONE or Refused(reason)"
-        )
-    else:
-        owned[entity_id] = after
-    return answer
-
-
 def execute(entities: Entities, order: Command, entity_id: str, body: Any) -> Refused | None:
     """Carry out a command on its entity.
 
@@ -130,10 +103,11 @@ def execute(entities: Entities, order: Command, entity_id: str, body: Any) -> Re
         ParticipantError: the function gave back what none may.
     """
     owned = entities[order.service]
-    after = order.apply(owned.get(entity_id), body)
-    if isinstance(after, Refused):
-        return after
-    apply_result(owned, entity_id, after, order.event, order.apply)
+    before = owned.get(entity_id)
+    after, outcome = read_result(order.apply, order.event, before, order.apply(before, body))
+    if isinstance(outcome, Refused):
+        return outcome
+    put_entity(owned, entity_id, after)
     return None
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from amends.core.definition import Saga, Step, parallel
 from amends.core.messages import Call, Changed, Done, Kind
+from amends.core.participant import SPECIAL
 from amends.core.run import HORIZON_MS
 from amends.core.run import run as carried_out
 from amends.core.step import SagaInstance
-from amends.core.straight import SPECIAL, Entities
+from amends.core.straight import Entities
 from amends.engine.round_trip import RoundTrip, round_trip_of
 from amends.engine.values import own
 from amends.errors import ParticipantError

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from amends.core.audit import chain
-from amends.core.definition import Command, Saga, Step, takes_call
+from amends.core.definition import Command, Saga, Step
 from amends.core.messages import (
     Answered,
     Contradicted,
@@ -38,9 +38,10 @@ from amends.core.messages import (
     Write,
     worded,
 )
+from amends.core.participant import apply_step, put_entity
 from amends.core.state import underway
 from amends.core.step import SagaInstance, start, step
-from amends.core.walk import apply_result, execute
+from amends.core.walk import execute
 from amends.engine.codec import EntityCodecs, SagaCodec, body_of, status_of
 from amends.engine.entities import Unstorable, kept_text, raw, settle
 from amends.engine.exceptions import complaint, is_interrupt, raised
@@ -599,23 +600,20 @@ class UnitOfWork:
             self.failures.append(failure)
 
     def _outcome(self, asked: Step, request: Request, touched: Touched) -> Outcome:
-        function = asked.function(request.kind)
-        assert function is not None, "only what a step has is asked"
         owned, entity_id, _ = touched
         request = opened_request(request)
-        extra = (request.call,) if takes_call(function) else ()
-        after = function(owned.get(entity_id), request.body, *extra)
-        if isinstance(after, Refused):
-            return storable(after, asked.event)
+        after, outcome = apply_step(asked, request.kind, owned.get(entity_id), request.body, request.call)
+        if isinstance(outcome, Refused):
+            return storable(outcome, asked.event)
         codec = answer_codec(asked, request.kind)
         try:
-            answer = apply_result(owned, entity_id, after, asked.event, function)
+            put_entity(owned, entity_id, after)
             settle(owned, entity_id)
             if self._is_careful:
                 self._refuse_large_entity(f"{asked.service}/{entity_id}", kept_text(raw(owned, entity_id)))
         except Unstorable as error:
             raise ParticipantError(f"{asked.event}: {error}") from error
-        done = storable(Done(answer), asked.event, codec)
+        done = storable(outcome, asked.event, codec)
         self._refuse_large_answer(done, asked.event)
         return done
 

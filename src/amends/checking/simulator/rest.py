@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from amends.checking.simulator.invariants import broken
 from amends.checking.world import Broken
-from amends.core.definition import Step, takes_call
-from amends.core.messages import GONE, Call, Changed, Kind, Refused
+from amends.core.definition import Step
+from amends.core.messages import Call, Kind, Refused
+from amends.core.participant import Applied, apply_step
 from amends.core.walk import key_of
 from amends.engine.values import text_of
 from amends.storage.rows import ABANDONED, COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, SagaRow
@@ -91,9 +92,9 @@ def _entities(world: SimulatedWorld) -> Iterator[Broken]:
         assert step.entity is not None, "what is in the history is local"
         cell = (step.service, step.entity(request))
         if row.status == COMPLETED:
-            after = _replayed(world, row, step, entities.get(cell), request)
-            if isinstance(after, Refused):
-                reason = f"would be refused without the sagas that were compensated: {after.reason}"
+            after, outcome = _replayed(world, row, step, entities.get(cell), request)
+            if isinstance(outcome, Refused):
+                reason = f"would be refused without the sagas that were compensated: {outcome.reason}"
                 yield broken("V12", f"{saga_id}: {event} {reason}")
                 return
             entities[cell] = after
@@ -106,15 +107,11 @@ def _entities(world: SimulatedWorld) -> Iterator[Broken]:
             yield broken("V12", f"{'/'.join(cell)} is {found}; by the completed sagas alone it would be {text}")
 
 
-def _replayed(world: SimulatedWorld, row: SagaRow, step: Step, entity: Any, request: Any) -> Any:
-    extra: tuple[Call, ...] = ()
-    if takes_call(step.action):
-        codecs, kept = world.setting.form.answers, world.view.bodies[row.saga_id].get("answers", {})
-        answers = {event: codecs[event].decode(text_of(answer)) for event, answer in kept.items()}
-        extra = (Call(key_of(row.saga_id, step, Kind.DO), 1, answers),)
-    after = step.action(entity, request, *extra)
-    after = after.entity if isinstance(after, Changed) else after
-    return None if after is GONE else after
+def _replayed(world: SimulatedWorld, row: SagaRow, step: Step, entity: Any, request: Any) -> Applied:
+    codecs, kept = world.setting.form.answers, world.view.bodies[row.saga_id].get("answers", {})
+    answers = {event: codecs[event].decode(text_of(answer)) for event, answer in kept.items()}
+    call = Call(key_of(row.saga_id, step, Kind.DO), 1, answers)
+    return apply_step(step, Kind.DO, entity, request, call)
 
 
 def _nothing_held(world: SimulatedWorld) -> Iterator[Broken]:
