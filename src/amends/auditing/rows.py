@@ -7,8 +7,8 @@ from itertools import zip_longest
 from typing import Final
 
 from amends.auditing.told import STARTED, RecordedSaga
-from amends.engine.codec import Body, body_of_row
 from amends.engine.recorded import Stand, owed_in
+from amends.storage.bodies import Body, body_of_row
 from amends.storage.rows import SagaRow, Unreadable
 
 UNDONE: Final = " undone"

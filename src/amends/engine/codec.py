@@ -14,7 +14,6 @@ from typing import Any, Final
 import msgspec
 
 from amends.core.definition import Command, Saga
-from amends.core.messages import Kind
 from amends.core.state import (
     Abandoned,
     Backward,
@@ -33,6 +32,7 @@ from amends.core.waiting import Waiting
 from amends.engine.closed import Touched, all_closed
 from amends.engine.hints import answer_codec, entity_types
 from amends.engine.values import PLAIN, Codec, Sealed, codec_of, json_of
+from amends.storage.bodies import Body, StoredRequest, body_of_row
 from amends.storage.rows import (
     ABANDONED,
     BACKWARD,
@@ -53,54 +53,6 @@ _STATUSES: Final[dict[type[State], str]] = {
     Abandoned: ABANDONED,
 }
 PHASES: Final[dict[str, type[Forward | Backward]]] = {FORWARD: Forward, BACKWARD: Backward}
-
-
-class StoredRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a member of the current group was asked last; see `amends.core.waiting.Waiting`."""
-
-    service: str
-    kind: Kind
-    attempt: int
-    since_ms: int
-    acted_ms: int
-    at_ms: int
-    due_ms: int
-    error: str = ""
-    taken: bool = False
-    unsent: bool = False
-
-
-class Body(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What travels beside a saga's request.
-
-    Attributes:
-        trail: the outcomes so far, in order, as ``EVENT status``.
-        number: of the last audit record.
-        phase: ``forward`` or ``backward``; empty once it is final.
-        group: number of the current group.
-        members: step of the current group to its status.
-        waiting: step to what it was asked; of the steps that were asked at all.
-        answers: step to what it answered, of those that answered anything.
-        reason: why it turned back.
-        trouble: why it waits for an operator, or waited last.
-        outstanding: what is owed, where the saga goes back, waits for an operator or was abandoned.
-        deadline_ms: of the whole saga.
-    """
-
-    trail: list[str]
-    number: int
-    phase: str = ""
-    group: int = 0
-    members: dict[str, Status] = {}
-    waiting: dict[str, StoredRequest] = {}
-    answers: dict[str, Any] = {}
-    reason: str = ""
-    outstanding: list[str] = []
-    deadline_ms: int | None = None
-    trouble: str = ""
-
-
-_BODY: Final = msgspec.json.Decoder(Body)
 
 
 class SagaCodec:
@@ -202,7 +154,7 @@ class SagaCodec:
         Raises:
             msgspec.DecodeError, KeyError, ValueError: the row is not what was written.
         """
-        body = _BODY.decode(row.body)
+        body = body_of_row(row)
         return SagaInstance(
             self.saga,
             row.saga_id,
@@ -285,18 +237,6 @@ PHRASES_MAX: Final = 1000
 def status_of(state: State) -> str:
     """The status of a saga's row."""
     return _STATUSES[type(state)]
-
-
-def body_of_row(row: SagaRow) -> Body:
-    """What a row says without its definition.
-
-    Raises:
-        msgspec.DecodeError: the row is not what was written.
-    """
-    try:
-        return _BODY.decode(row.body)
-    except RecursionError as error:  # lists in lists, from a time when any number was taken
-        raise msgspec.DecodeError("it is nested too deep to be read") from error
 
 
 def _trail(entries: Iterable[Entry]) -> list[str]:

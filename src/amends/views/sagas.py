@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.core.state import ASKED, Status
-from amends.engine.codec import Body, StoredRequest, body_of_row
 from amends.engine.recorded import owed_in
+from amends.storage.bodies import Body, StoredRequest, body_of_row
 from amends.storage.ports import Records, SagaFilter
 from amends.storage.rows import BACKWARD, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
 
