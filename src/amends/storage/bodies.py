@@ -8,7 +8,7 @@ import msgspec
 
 from amends.core.messages import Kind
 from amends.core.state import Status
-from amends.storage.rows import SagaRow
+from amends.storage.rows import NEEDS_OPERATOR, SagaRow
 
 
 class StoredRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -75,10 +75,16 @@ _BODY: Final = msgspec.json.Decoder(Body)
 def body_of_row(row: SagaRow) -> Body:
     """The body of a saga's row.
 
+    Bodies from before version 4 of the schema say why a saga waits for an operator as its reason, over the one why it
+    turned back.
+
     Raises:
         msgspec.DecodeError: the row is not what was written.
     """
     try:
-        return _BODY.decode(row.body)
+        body = _BODY.decode(row.body)
     except RecursionError as error:  # lists in lists, from a time when any number was taken
         raise msgspec.DecodeError("it is nested too deep to be read") from error
+    if row.status == NEEDS_OPERATOR and not body.trouble:
+        return msgspec.structs.replace(body, trouble=body.reason)
+    return body
