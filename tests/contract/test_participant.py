@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from amends import GONE, Call, Changed, Kind, Refused, Request, Saga, Scenario, local, receive, run
+from amends import GONE, Call, Changed, Kind, Refused, Request, Saga, Scenario, local, run
 from amends.adapters.memory import MemoryStore
 from amends.checking import check, simulate
 from amends.core.definition import Command
+from amends.core.inbox import receive
 from amends.core.participant import apply_step, read_result
 from amends.core.walk import execute
 from tests.engine.world import Life

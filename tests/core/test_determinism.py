@@ -10,8 +10,10 @@ from tests.house.source import ROOT
 
 SCRIPT = """
 import random
-from amends import *
+from amends import Saga, external, parallel
 from amends.core.audit import GENESIS, Record, chain
+from amends.core.messages import *
+from amends.core.step import start, step
 
 def f(client, request, call): ...
 

@@ -12,7 +12,6 @@ import pytest
 
 from amends import (
     GONE,
-    Answered,
     Backoff,
     Changed,
     Command,
@@ -32,7 +31,7 @@ from amends import (
     local,
 )
 from amends.adapters.memory import MemoryStore
-from amends.core.messages import Resolve
+from amends.core.messages import Answered, Resolve
 from amends.engine.blocking import BlockingEngine
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
 from amends.errors import StoreBusy

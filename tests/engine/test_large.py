@@ -12,9 +12,10 @@ import apsw
 import pytest
 
 import amends
-from amends import Answered, Done, Handle, Kind, Refused, RequestRefused, Saga, StoreFull, external, local
+from amends import Done, Handle, Kind, Refused, RequestRefused, Saga, StoreFull, external, local
 from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.store import SqliteStore
+from amends.core.messages import Answered
 from amends.core.step import SagaInstance
 from amends.engine import coordinator as turns
 from amends.engine.tasks import Deliver, StartSagas, Transact, Unfinished

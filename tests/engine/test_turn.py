@@ -8,7 +8,6 @@ import pytest
 
 from amends import (
     Abandoned,
-    Answered,
     Backoff,
     Cancel,
     Command,
@@ -27,7 +26,7 @@ from amends import (
     local,
 )
 from amends.adapters.memory import MemoryStore
-from amends.core.messages import Abandon, Decline
+from amends.core.messages import Abandon, Answered, Decline
 from amends.engine.tasks import Deliver, ExecuteCommand, Transact
 from amends.engine.values import opened_all
 from amends.errors import DefinitionError, KeyReused, RequestRefused, StoreConflict, StoreFailed, StoreFull

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import amends
-from amends import Answered, Call, Changed, DefinitionError, Done, Kind, Later, Refused, Resolve, Saga, external, local
+from amends import Call, Changed, DefinitionError, Done, Kind, Later, Refused, Resolve, Saga, external, local
+from amends.core.messages import Answered
 from amends.engine.tasks import Deliver
 from amends.errors import RequestRefused
 from amends.storage.ports import Store

@@ -18,7 +18,6 @@ import pytest
 
 from amends import (
     GONE,
-    Answered,
     Backoff,
     Call,
     Changed,
@@ -34,6 +33,7 @@ from amends import (
     local,
 )
 from amends.adapters.memory import MemoryStore
+from amends.core.messages import Answered
 from amends.engine.closed import closed
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
 from amends.engine.values import of_a_request, opened, opened_all

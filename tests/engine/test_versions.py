@@ -13,20 +13,9 @@ import apsw
 import pytest
 
 import amends
-from amends import (
-    GONE,
-    Answered,
-    Command,
-    DefinitionError,
-    Done,
-    Kind,
-    Later,
-    Saga,
-    StoreUnusable,
-    UnusableInput,
-    external,
-)
+from amends import GONE, Command, DefinitionError, Done, Kind, Later, Saga, StoreUnusable, UnusableInput, external
 from amends.adapters.sqlite.store import SqliteStore
+from amends.core.messages import Answered
 from amends.engine import versions
 from amends.engine.coordinator import BatchResult
 from amends.engine.tasks import Deliver, ExecuteCommand, Read

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-from amends import Answered, Done, Refused, Saga, external, local
+from amends import Done, Refused, Saga, external, local
 from amends.core.audit import GENESIS, chain
-from amends.core.messages import Outcome, Send
+from amends.core.messages import Answered, Outcome, Send
 from amends.core.step import SagaInstance
 from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.in_flight import Outgoing, flight_of

@@ -22,6 +22,7 @@ MAY_IMPORT = {  # of our own packages, beside itself
     "core": {"declared", "errors", "generic"},
     "shop": {"core", "errors", "scenario"},
 }
+RUNTIME_OF_THE_SHOP = {"Debt", "Entities", "Entry", "Way", "execute", "first_way", "receive", "walk"}  # not public
 BANNED_MODULES = {
     "asyncio",
     "datetime",
@@ -93,10 +94,16 @@ def test_imports_run_one_way(package: str) -> None:
 
 
 @pytest.mark.parametrize("path", modules("shop"), ids=ids)
-def test_the_shop_uses_public_names_alone(path: Path) -> None:
-    """The shop is a user like any other: what it needs of the core, `amends` exports."""
+def test_the_shop_uses_public_names(path: Path) -> None:
+    """The shop is a user like any other, but where it is a runtime of its own for sagas: one in memory, in one call."""
     borrowed = {name for module, name in imports(path) if module.startswith(("amends.core", "amends.errors"))}
-    assert borrowed <= set(amends.__all__)
+    assert borrowed <= {*amends.__all__, *RUNTIME_OF_THE_SHOP}
+
+
+def test_what_the_shop_borrows_is_used() -> None:
+    """The list of what it may take from inside does not outlive its use."""
+    borrowed = {name for path in modules("shop") for _, name in imports(path)}
+    assert borrowed >= RUNTIME_OF_THE_SHOP
 
 
 @pytest.mark.parametrize("path", modules("core"), ids=ids)

@@ -9,9 +9,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from amends import Answered, Compensated, Completed, Entities, Refused, Saga, SagaInstance, Status, execute, start, step
-from amends.core.messages import Effect, Request, Send, Unknown
+from amends import Compensated, Completed, Refused, Saga, SagaInstance, Status
+from amends.core.messages import Answered, Effect, Request, Send, Unknown
 from amends.core.run import outcome_of
+from amends.core.step import start, step
+from amends.core.straight import Entities
+from amends.core.walk import execute
 from amends.shop.checkout import LOGGED_EVENTS, SERVICES
 from amends.shop.inventory import INVENTORY, STOCK_SET, Offer
 from amends.shop.orders import ORDER

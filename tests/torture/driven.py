@@ -11,9 +11,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
-from amends import Answered, Cancel, RequestRefused
+from amends import Cancel, RequestRefused
 from amends.core.audit import GENESIS
-from amends.core.messages import Kind
+from amends.core.messages import Answered, Kind
 from amends.core.run import outcome_of
 from amends.core.step import SagaInstance
 from amends.engine.codec import status_of

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from amends import Answered, Done, Kind, Refused, Saga, Undo, Unknown, external
+from amends import Done, Kind, Refused, Saga, Undo, Unknown, external
 from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
+from amends.core.messages import Answered
 from amends.engine.tasks import Deliver
 from amends.storage.ports import Store
 from amends.views.overview import overview
