@@ -75,8 +75,7 @@ _BODY: Final = msgspec.json.Decoder(Body)
 def body_of_row(row: SagaRow) -> Body:
     """The body of a saga's row.
 
-    Bodies from before version 4 of the schema say why a saga waits for an operator as its reason, over the one why it
-    turned back.
+    Earlier versions wrote why a saga waits for an operator as its reason, over the one why it turned back.
 
     Raises:
         msgspec.DecodeError: the row is not what was written.
