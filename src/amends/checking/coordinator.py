@@ -27,7 +27,7 @@ class Stepped(NamedTuple):
     broken: Broken | None
 
 
-class Coordinator:
+class CoordinatorMoves:
     """The moves of the coordinator."""
 
     def __init__(self, stage: WorldLayout) -> None:

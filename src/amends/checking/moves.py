@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from amends.checking.coordinator import Coordinator
+from amends.checking.coordinator import CoordinatorMoves
 from amends.checking.independent import Independent
 from amends.checking.participants import ParticipantMoves
 from amends.checking.stage import WorldLayout
@@ -28,7 +28,7 @@ class Moves:
 
     def __init__(self, stage: WorldLayout, *, reduced: bool = False) -> None:
         self.stage = stage
-        self.coordinator = Coordinator(stage)
+        self.coordinator = CoordinatorMoves(stage)
         self.participants = ParticipantMoves(stage)
         self.independent = Independent(stage, self.coordinator.stepped) if reduced else None
 

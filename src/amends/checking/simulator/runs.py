@@ -81,7 +81,7 @@ class SimulationResult(NamedTuple):
     failure: BrokenSchedule | None
 
 
-class Chunk(NamedTuple):
+class PlayedSeeds(NamedTuple):
     """Some seeds, played.
 
     Attributes:
@@ -136,7 +136,7 @@ def simulated(
 
 
 @contextmanager
-def _chunks(settings: Sequence[Setting], parts: Sequence[range], processes: int) -> Iterator[Iterable[Chunk]]:
+def _chunks(settings: Sequence[Setting], parts: Sequence[range], processes: int) -> Iterator[Iterable[PlayedSeeds]]:
     """The chunks in the order of their seeds, however many processes play them."""
     if processes < 2 or "fork" not in multiprocessing.get_all_start_methods():  # noqa: PLR2004 - this one is one
         yield (_chunk(settings, part) for part in parts)
@@ -150,11 +150,11 @@ def _chunks(settings: Sequence[Setting], parts: Sequence[range], processes: int)
 _PLAYED: list[Sequence[Setting]] = []
 
 
-def _chunk_of_fork(part: range) -> Chunk:
+def _chunk_of_fork(part: range) -> PlayedSeeds:
     return _chunk(_PLAYED[-1], part)
 
 
-def _chunk(settings: Sequence[Setting], part: range) -> Chunk:
+def _chunk(settings: Sequence[Setting], part: range) -> PlayedSeeds:
     schedules, sagas, moments, seen, digest = 0, 0, 0, Counter[str](), hashlib.sha256()
     for seed in part:
         for place, setting in enumerate(settings):
@@ -163,8 +163,8 @@ def _chunk(settings: Sequence[Setting], part: range) -> Chunk:
             seen.update(played.seen)
             digest.update(played.head)
             if wrong := played.broken or _differs(setting, seed, played):
-                return Chunk(schedules, sagas, moments, seen, digest.digest(), (seed, place, wrong))
-    return Chunk(schedules, sagas, moments, seen, digest.digest(), None)
+                return PlayedSeeds(schedules, sagas, moments, seen, digest.digest(), (seed, place, wrong))
+    return PlayedSeeds(schedules, sagas, moments, seen, digest.digest(), None)
 
 
 def _differs(setting: Setting, seed: int, played: ScheduleResult) -> Broken | None:
