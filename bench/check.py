@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from amends.checking.explore import search
-from amends.checking.moves import Moves
-from amends.checking.stage import WorldLayout
+from amends.checking.layout import WorldLayout
+from amends.checking.successors import Successors
 from amends.scenario import Scenario
 from amends.shop.scenarios import ONE_ORDER, TWO_ORDERS_ONE_STOCK
 
@@ -27,7 +27,7 @@ def check_lines() -> Iterator[str]:
 
 def _line(name: str, scenario: Scenario, faults: int, *, reduced: bool) -> str:
     begin_s = time.process_time()
-    found = search(Moves(WorldLayout(scenario), reduced=reduced), faults)
+    found = search(Successors(WorldLayout(scenario), reduced=reduced), faults)
     seconds = time.process_time() - begin_s
     assert found.held, name
     states, _, transitions, _ = found.progress

@@ -12,8 +12,8 @@ import time
 from typing import Final
 
 from amends.checking.explore import ExplorationProgress, search
-from amends.checking.moves import Moves
-from amends.checking.stage import WorldLayout
+from amends.checking.layout import WorldLayout
+from amends.checking.successors import Successors
 from amends.shop.scenarios import TWO_ORDERS_ONE_STOCK
 from bench.measure import machine
 
@@ -52,7 +52,7 @@ def explored(*, reduced: bool) -> bool:
     """Explore, and print what that took; whether everything was looked at and held."""
     print("reduced:" if reduced else "in every order:")
     begin_s = time.process_time()
-    found = search(Moves(WorldLayout(TWO_ORDERS_ONE_STOCK), reduced=reduced), FAULTS, report=Reports())
+    found = search(Successors(WorldLayout(TWO_ORDERS_ONE_STOCK), reduced=reduced), FAULTS, report=Reports())
     seconds = time.process_time() - begin_s
     progress = found.progress
     print(f"  {in_words(progress)}, in {seconds:.0f} s of one core, with at most {memory_gib():.2f} GiB so far")

@@ -17,7 +17,7 @@ def drawn(found: Exploration) -> str:
     if found.counterexample is None:
         assert found.held, f"cut by {found.cut_by}"
         return f"holds with up to {counted(found.faults)}\n"
-    return text_of(found.counterexample, found.moves.stage.ids)
+    return text_of(found.counterexample, found.moves.layout.ids)
 
 
 def counted(faults: int) -> str:

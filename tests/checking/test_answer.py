@@ -18,9 +18,9 @@ from amends.checking import CheckResult, explore
 from amends.checking.differences import Difference, differences, in_words
 from amends.checking.document import document_of
 from amends.checking.explore import Counterexample, Exploration, ExplorationProgress, Seen
-from amends.checking.moves import Moves
+from amends.checking.layout import WorldLayout
 from amends.checking.signs import ASCII, UNICODE, Span, plain, width_of, wrapped
-from amends.checking.stage import WorldLayout
+from amends.checking.successors import Successors
 from amends.checking.trace import rows_of
 from amends.checking.world import Broken
 from tests.checking.drawn import same_as_drawn
@@ -79,7 +79,7 @@ def test_the_timeline_tells_who_asked_whom_and_what_went_wrong() -> None:
     """Row by row, as facts."""
     shown = answer(BROKEN)
     assert shown.counterexample
-    rows = rows_of(shown.found.moves.stage, shown.counterexample)
+    rows = rows_of(shown.found.moves.layout, shown.counterexample)
     assert [(row.move.what, row.move.cost) for row in rows] == [
         ("acts outside", 0),
         ("lost answer", 1),
@@ -126,8 +126,8 @@ def test_every_kind_of_trouble_has_its_words(unlucky: Unlucky) -> None:
 
 def histories(faults: int) -> Iterator[str]:
     """Yield pictures of histories of a saga, each move of each world once."""
-    moves = Moves(WorldLayout(seating()))
-    todo: list[tuple[Any, tuple[Seen, ...]]] = [(moves.stage.first(faults), ())]
+    moves = Successors(WorldLayout(seating()))
+    todo: list[tuple[Any, tuple[Seen, ...]]] = [(moves.layout.first(faults), ())]
     met = set()
     while todo:
         world, trace = todo.pop(0)

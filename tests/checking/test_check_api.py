@@ -14,7 +14,7 @@ import amends
 from amends import Call, Done, Saga, Scenario, UnusableInput, check, checking, external
 from amends.checking import CheckCut, CheckFailed, adapter, honours_keys
 from amends.checking.api import replayed
-from amends.checking.token import FORM, is_about, read_token
+from amends.checking.replay_token import FORM, is_about, read_token
 from amends.entrypoints.demo.tickets import tickets
 from amends.shop.scenarios import ONE_ORDER
 from tests.checking.cases.outside import card, paid

@@ -15,8 +15,8 @@ from tests.house.source import ROOT
 SCRIPT = """
 import hashlib
 from amends.checking.explore import explore
-from amends.checking.moves import Moves
-from amends.checking.stage import WorldLayout
+from amends.checking.successors import Moves
+from amends.checking.layout import WorldLayout
 from amends.shop.scenarios import ONE_ORDER, TWO_ORDERS_ONE_STOCK
 from tests.checking.drawn import drawn
 from tests.checking.planted.participant_bugs import BUGS
@@ -31,7 +31,7 @@ for scenario, faults in looked_at:
     found = explore(scenario, faults=faults)
     for world in (seen.after for seen in (found.counterexample.trace if found.counterexample else ())):
         head.update(repr(tuple(world)).encode())
-    todo, met = [moves.stage.first(faults)], {}
+    todo, met = [moves.layout.first(faults)], {}
     while todo and len(met) < 3000:
         for move, world, broken in moves.after(todo.pop()):
             if world not in met:

@@ -12,6 +12,7 @@ import pytest
 
 from amends.checking.adapters import adapter
 from amends.checking.explore import Exploration, explore, search
+from amends.checking.layout import WorldLayout
 from amends.checking.models import (
     Model,
     SystemReply,
@@ -22,10 +23,9 @@ from amends.checking.models import (
     loses_replies,
     without_keys,
 )
-from amends.checking.moves import Moves
+from amends.checking.read_back import READ_BACK
 from amends.checking.rest import Rest
-from amends.checking.stage import WorldLayout
-from amends.checking.trip import READ_BACK
+from amends.checking.successors import Successors
 from amends.checking.world import Broken, Next, World
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Later, Refused, Request, Unknown
@@ -40,8 +40,8 @@ from tests.checking.planted.sagas import SCENARIOS, charge, late, outside, seats
 
 def everything(scenario: Scenario, faults: int) -> Iterator[Next]:
     """Yield every move of every world within a bound, without the explorer's own search."""
-    moves = Moves(WorldLayout(scenario))
-    todo = [moves.stage.first(faults)]
+    moves = Successors(WorldLayout(scenario))
+    todo = [moves.layout.first(faults)]
     met = set(todo)
     while todo:
         for following in moves.after(todo.pop()):
@@ -62,15 +62,15 @@ def rule_of(found: Exploration) -> str:
 
 def shallowest(scenario: Scenario, faults: int) -> int:
     """Return the least number of moves to a broken rule: ever deeper, keeping nothing in mind."""
-    moves = Moves(WorldLayout(scenario, RoundTrip))
-    rest = Rest(moves.stage)
+    moves = Successors(WorldLayout(scenario, RoundTrip))
+    rest = Rest(moves.layout)
 
     def breaks(world: World, depth: int) -> bool:
         if rest.broken(world):
             return True
         return depth > 0 and any(broken or breaks(after, depth - 1) for _, after, broken in moves.after(world))
 
-    return next(depth for depth in range(20) if breaks(moves.stage.first(faults), depth))
+    return next(depth for depth in range(20) if breaks(moves.layout.first(faults), depth))
 
 
 OF_MORE_THAN_ONE_WORLD = ("every saga ends", "a function does not always raise")
@@ -87,7 +87,7 @@ SMALL = [
 @pytest.mark.parametrize("bug", SMALL, ids=lambda bug: bug.name)
 def test_the_first_counterexample_is_a_shortest_one(bug: participant_bugs.Bug) -> None:
     """A search that only goes deeper and deeper, and keeps nothing in mind, finds none that is shorter."""
-    found = explore(bug.written, faults=bug.faults, trip=RoundTrip).counterexample
+    found = explore(bug.written, faults=bug.faults, read_back=RoundTrip).counterexample
     assert found is not None
     assert len(found.trace) == shallowest(bug.written, bug.faults)
 
@@ -121,7 +121,7 @@ def test_what_never_ends_by_itself_is_found_before_any_fault_is_tried() -> None:
 
 def test_every_world_is_met() -> None:
     """As many as a depth-first walk meets, whatever is left of the faults there."""
-    found = search(Moves(WorldLayout(ONE_ORDER)), 2)
+    found = search(Successors(WorldLayout(ONE_ORDER)), 2)
     met = {following.world for following in everything(ONE_ORDER, 2)} | {WorldLayout(ONE_ORDER).first(2)}
     assert len({world._replace(faults=0) for world in met}) == found.progress.states
     assert found.progress.frontier == 0
@@ -130,8 +130,8 @@ def test_every_world_is_met() -> None:
 def test_faults_are_counted() -> None:
     """A move takes from the world as many faults as it costs, and none takes more than there are."""
     for scenario in (late(), together()):
-        moves = Moves(WorldLayout(scenario))
-        todo, met = [moves.stage.first(2)], set()
+        moves = Successors(WorldLayout(scenario))
+        todo, met = [moves.layout.first(2)], set()
         while todo:
             world = todo.pop()
             for move, after, _ in moves.after(world):
@@ -146,7 +146,7 @@ def test_a_trace_has_the_faults_that_were_allowed() -> None:
     found = explore(SCENARIOS["tickets"](), faults=2, max_states=200)
     assert found.counterexample is None
     for bug in BUGS:
-        counterexample = explore(bug.written, faults=bug.faults, trip=RoundTrip).counterexample
+        counterexample = explore(bug.written, faults=bug.faults, read_back=RoundTrip).counterexample
         assert counterexample is not None
         assert sum(seen.move.cost for seen in counterexample.trace) <= bug.faults
         worlds = [(seen.before, seen.after) for seen in counterexample.trace]

@@ -10,8 +10,8 @@ import pytest
 from amends.checking import check
 from amends.checking.answer import CheckFailed
 from amends.checking.explore import explore
-from amends.checking.moves import Moves
-from amends.checking.stage import WorldLayout
+from amends.checking.layout import WorldLayout
+from amends.checking.successors import Successors
 from amends.checking.world import Move
 from amends.core.messages import Call, Done
 from amends.core.state import Abandoned, Compensated, Completed, NeedsOperator
@@ -24,12 +24,12 @@ from tests.checking.planted.sagas import halted, tickets
 
 def made(scenario: Scenario, faults: int) -> Iterator[tuple[WorldLayout, Move]]:
     """Every move of a small scenario."""
-    moves = Moves(WorldLayout(scenario))
-    first = moves.stage.first(faults)
+    moves = Successors(WorldLayout(scenario))
+    first = moves.layout.first(faults)
     seen, todo = {first}, [first]
     while todo:
         for move, after, _ in moves.after(todo.pop()):
-            yield moves.stage, move
+            yield moves.layout, move
             if after not in seen:
                 seen.add(after)
                 todo.append(after)
@@ -51,8 +51,8 @@ def test_every_verb_is_said() -> None:
 @pytest.mark.parametrize(("scenario", "faults"), [(ONE_ORDER, 2), (TWO_ORDERS_ONE_STOCK, 1), (ada, 1)])
 def test_what_we_ship_holds_with_operators(scenario: Scenario, faults: int) -> None:
     """The order saga, alone and with another, and the trip; every end is come to."""
-    stage = check(scenario, faults=faults, operators=True).found.moves.stage
-    seen = {type(stage.runs[number].state) for number in range(len(stage.runs))}
+    layout = check(scenario, faults=faults, operators=True).found.moves.layout
+    seen = {type(layout.runs[number].state) for number in range(len(layout.runs))}
     assert {Completed, Compensated, Abandoned, NeedsOperator} <= seen
 
 

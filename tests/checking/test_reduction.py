@@ -12,9 +12,9 @@ from typing import TypeVar
 import pytest
 
 from amends.checking.explore import search
-from amends.checking.moves import Moves
+from amends.checking.layout import WorldLayout
 from amends.checking.rest import Rest
-from amends.checking.stage import WorldLayout
+from amends.checking.successors import Successors
 from amends.checking.world import Next, World
 from amends.core.messages import Kind
 from amends.errors import DefinitionError
@@ -38,10 +38,10 @@ class Walk:
     """
 
     def __init__(self, scenario: Scenario, faults: int) -> None:
-        self.moves = Moves(WorldLayout(scenario))
-        self.rest = Rest(self.moves.stage)
+        self.moves = Successors(WorldLayout(scenario))
+        self.rest = Rest(self.moves.layout)
         self.faults = faults
-        self.todo = [self.moves.stage.first(faults)]
+        self.todo = [self.moves.layout.first(faults)]
         self.met = {*self.todo}
         self.free: dict[World, list[World]] = {}
         self.asked: dict[tuple[str, Kind], int] = {}
@@ -60,7 +60,7 @@ class Walk:
             note(self.least, NEVER_ENDS, self.faults - world.faults)
         if not self.least:  # told of when nothing else is
             for (event, kind), spent in self.asked.items():
-                if broken := self.moves.stage.ran.broken(event, kind):
+                if broken := self.moves.layout.coverage.broken(event, kind):
                     note(self.least, broken.rule, spent)
         return not self.todo
 
@@ -106,7 +106,7 @@ def compare(scenario: Scenario, faults: int, worlds_max: int = 60_000) -> bool:
     if not walk.ends(worlds_max):
         return False
     least = walk.least
-    found = search(Moves(WorldLayout(scenario), reduced=True), faults)
+    found = search(Successors(WorldLayout(scenario), reduced=True), faults)
     shown = found.counterexample
     assert found.exhausted or shown
     assert (shown is None) == (not least), (shown and shown.broken, least)
@@ -155,7 +155,7 @@ def test_drawn_definitions_are_judged_all_the_same() -> None:
 def test_much_is_left_out() -> None:
     """Or it would not be worth it: of the moves of two sagas with a fault at least half."""
     scenario = together.CASES[0].twin
-    everything, reduced = (search(Moves(WorldLayout(scenario), reduced=each), 1) for each in (False, True))
+    everything, reduced = (search(Successors(WorldLayout(scenario), reduced=each), 1) for each in (False, True))
     assert everything.held
     assert reduced.held
     assert 2 * reduced.progress.transitions < everything.progress.transitions

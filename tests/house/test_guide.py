@@ -21,7 +21,7 @@ from tests.house.source import ROOT, modules, tree
 
 GUIDE: Final = (ROOT / "docs" / "checking.md").read_text("utf-8")
 SIMULATING: Final = (ROOT / "docs" / "simulating.md").read_text("utf-8")
-TELLING: Final = {"Broken", "blaming"}  # who names a rule, first of all
+TELLING: Final = {"Broken", "breaks_rule"}  # who names a rule, first of all
 
 
 def rows(heading: str, guide: str = GUIDE) -> list[str]:
@@ -47,8 +47,8 @@ def rules_of(path: Path) -> Iterator[str]:
                     yield name
                 case ast.JoinedStr([ast.Constant("never: "), *_]):
                     yield "never: NAME"
-                case ast.Name("rule"):  # what `blaming` was given, which is looked at where it is
-                    assert path.name == "blame.py"
+                case ast.Name("rule"):  # what `breaks_rule` was given, which is looked at where it is
+                    assert path.name == "exceptions.py"
                 case ast.Name(constant):
                     yield getattr(import_module(f"amends.checking.{path.stem}"), constant)
                 case other:

@@ -613,9 +613,9 @@ def test_it_holds_with_the_services_themselves(limit: int, orders: int, faults: 
         },
         ids=TWO_ORDERS_ONE_STOCK.ids[:orders],
     )
-    found = explore(scenario, faults=faults, trip=RoundTrip)
+    found = explore(scenario, faults=faults, read_back=RoundTrip)
     assert found.held
-    stage = found.moves.stage
+    stage = found.moves.layout
     seen = {type(run.state) for run in map(stage.runs.__getitem__, range(len(stage.runs)))}
     assert seen & {Completed, Compensated} == ends
 

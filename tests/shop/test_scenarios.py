@@ -43,7 +43,7 @@ def test_two_orders_hold(scenario: Scenario) -> None:
 )
 def test_they_compete(scenario: Scenario, reason: str) -> None:
     """One of them may be refused for what the other has; either may complete."""
-    stage = explore(scenario, faults=0).moves.stage
+    stage = explore(scenario, faults=0).moves.layout
     said = {message.outcome for message in map(stage.messages.__getitem__, range(len(stage.messages)))}
     assert Refused(reason) in said
     ended = {type(run.state) for run in map(stage.runs.__getitem__, range(len(stage.runs)))}

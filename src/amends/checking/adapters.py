@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from amends.checking.blame import name_of, what_was_raised
 from amends.checking.clients import books_before_each_call
+from amends.checking.exceptions import name_of, what_was_raised
 from amends.checking.keys import without_remembered
 from amends.checking.models import Books, Model, SystemReply
 from amends.checking.values import frozen

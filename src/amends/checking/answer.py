@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from amends.checking.bound import bound_of
+from amends.checking.coverage_gaps import missing
 from amends.checking.explore import Counterexample, Exploration
 from amends.checking.picture import draw_bound, draw_counterexample
-from amends.checking.showing import missing
+from amends.checking.replay_token import token_of
 from amends.checking.signs import UNICODE, WIDTH, Line, Signs, plain
-from amends.checking.token import token_of
 from amends.errors import AmendsError
 from amends.scenario import Scenario
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from amends.checking.afresh import asked_afresh
+from amends.checking.another_process import checked_in_another_process
 from amends.checking.answer import CheckCut, CheckFailed, CheckResult, CheckShowsTooLittle
 from amends.checking.explore import STATES_MAX, Exploration, ExplorationProgress, explore
 from amends.checking.models import Model
-from amends.checking.token import REPLAY, follow, read_token
+from amends.checking.replay_token import REPLAY, follow, read_token
 from amends.checking.usable import refuse_unusable
 from amends.core.definition import Saga
 from amends.engine.round_trip import RoundTrip
@@ -65,8 +65,8 @@ def check(
     found = _replayed(scenario, replay) if replay else None
     if found is None:
         bound = default_faults(scenario) if faults is None else faults
-        explored = explore(scenario, faults=bound, max_states=max_states, timeout_s=timeout_s, trip=RoundTrip)
-        found = asked_afresh(explored)
+        explored = explore(scenario, faults=bound, max_states=max_states, timeout_s=timeout_s, read_back=RoundTrip)
+        found = checked_in_another_process(explored)
     answer = CheckResult(name, scenario, found)
     if answer.verdict == "counterexample":
         raise CheckFailed(answer)

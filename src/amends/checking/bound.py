@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from amends.checking.coverage_gaps import did_not_run, reaches
 from amends.checking.differences import in_words
 from amends.checking.explore import Exploration
-from amends.checking.showing import did_not_run, reaches
-from amends.checking.stage import WorldLayout
+from amends.checking.layout import WorldLayout
 from amends.core.definition import Step
 from amends.core.state import Compensated, Completed
 
@@ -27,30 +27,30 @@ NOTHING_NOT_VARIED: Final = "nothing that a decider could read: clock, chance, a
 
 def bound_of(found: Exploration) -> tuple[tuple[str, str], ...]:
     """The lines that a green answer has: what each is about, and its text."""
-    stage = found.moves.stage
+    layout = found.moves.layout
     return (
-        ("explored", _explored(found, stage)),
-        ("on purpose", "; ".join(_on_purpose(stage)) or "nothing is left, and nothing happens more than once"),
-        ("models", "; ".join(_models(stage)) or "none: every step is local"),
-        ("did not run", "; ".join(did_not_run(stage)) or "nothing: every function of the definition was under test"),
-        ("not varied", "; ".join(_not_varied(found, stage)) or NOTHING_NOT_VARIED),
-        ("not covered", "; ".join(_not_covered(stage))),
+        ("explored", _explored(found, layout)),
+        ("on purpose", "; ".join(_on_purpose(layout)) or "nothing is left, and nothing happens more than once"),
+        ("models", "; ".join(_models(layout)) or "none: every step is local"),
+        ("did not run", "; ".join(did_not_run(layout)) or "nothing: every function of the definition was under test"),
+        ("not varied", "; ".join(_not_varied(found, layout)) or NOTHING_NOT_VARIED),
+        ("not covered", "; ".join(_not_covered(layout))),
     )
 
 
-def _not_covered(stage: WorldLayout) -> Iterator[str]:
+def _not_covered(layout: WorldLayout) -> Iterator[str]:
     yield from NOT_COVERED
-    if not stage.scenario.operators:
+    if not layout.scenario.operators:
         yield OPERATORS
 
 
-def _not_varied(found: Exploration, stage: WorldLayout) -> Iterator[str]:
+def _not_varied(found: Exploration, layout: WorldLayout) -> Iterator[str]:
     """What was the same at both calls of a function, though it may be another one in production."""
     if found.not_asked_afresh is None:
         yield "hash seed and globals"
     for name, why in (found.not_asked_afresh or {}).items():
         yield f"hash seed and globals of {name}: {why}"
-    if any(model.runs_functions for model in stage.models.values()):
+    if any(model.runs_functions for model in layout.models.values()):
         yield "clock, chance, hash seed and globals of functions outside"
 
 
@@ -59,45 +59,45 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}".replace(",", " ")
 
 
-def _explored(found: Exploration, stage: WorldLayout) -> str:
+def _explored(found: Exploration, layout: WorldLayout) -> str:
     progress = found.progress
-    sagas, steps = counted(len(stage.ids), "saga"), counted(len(stage.steps), "step")
-    size = f"{sagas} of {steps}, from {_entities(stage)}, at most {counted(found.faults, 'fault')}"
+    sagas, steps = counted(len(layout.ids), "saga"), counted(len(layout.steps), "step")
+    size = f"{sagas} of {steps}, from {_entities(layout)}, at most {counted(found.faults, 'fault')}"
     met = f"{counted(progress.states, 'world')} (kept by full value), {counted(progress.transitions, 'transition')}"
     how = "all that can be reached" if found.exhausted else f"cut by {found.cut_by}" if found.cut_by else "so far"
-    return "; ".join([f"{size}: {met}, {how}", *(_one_sided(stage) if found.exhausted else ())])
+    return "; ".join([f"{size}: {met}, {how}", *(_one_sided(layout) if found.exhausted else ())])
 
 
-def _one_sided(stage: WorldLayout) -> Iterator[str]:
+def _one_sided(layout: WorldLayout) -> Iterator[str]:
     """What no saga ever did: a scenario in which nothing completes, or nothing is undone, shows little."""
     for end, words in ((Completed, "completed"), (Compensated, "was compensated")):
-        if not reaches(stage, end):
+        if not reaches(layout, end):
             yield f"NO SAGA EVER {words.upper()}"
 
 
-def _entities(stage: WorldLayout) -> str:
-    count = sum(len(owned) for owned in stage.scenario.given.values())
+def _entities(layout: WorldLayout) -> str:
+    count = sum(len(owned) for owned in layout.scenario.given.values())
     return f"{count} {'entity' if count == 1 else 'entities'}"
 
 
-def _on_purpose(stage: WorldLayout) -> Iterator[str]:
-    for each in stage.steps:
+def _on_purpose(layout: WorldLayout) -> Iterator[str]:
+    for each in layout.steps:
         if each.leaves:
-            left = dict.fromkeys(_left_by(stage, each))
+            left = dict.fromkeys(_left_by(layout, each))
             yield f"{each.event} leaves {', '.join(left)}" if left else f"{each.event} leaves a part"
-        if each in stage.questions:
+        if each in layout.questions:
             yield f"{each.event} only asks"
         if each.at_least_once:
             yield f"{each.event} may happen more than once"
 
 
-def _left_by(stage: WorldLayout, each: Step) -> Iterator[str]:
+def _left_by(layout: WorldLayout, each: Step) -> Iterator[str]:
     assert each.leaves is not None, "asked of a step that leaves something"
-    for saga, request in enumerate(stage.requests):
-        if cell := stage.cell_of.get((saga, each.event)):
+    for saga, request in enumerate(layout.requests):
+        if cell := layout.cell_of.get((saga, each.event)):
             with suppress(Exception):  # one that needs the entity leaves what nobody can say beforehand
                 yield f"{'/'.join(cell)} {in_words(each.leaves(None, request))}"
 
 
-def _models(stage: WorldLayout) -> Iterator[str]:
-    return (f"{service} {model.name}" for service, model in stage.models.items())
+def _models(layout: WorldLayout) -> Iterator[str]:
+    return (f"{service} {model.name}" for service, model in layout.models.items())

@@ -1,4 +1,4 @@
-"""Run as a process of its own by `amends.checking.afresh`: asks each function again, and says what it answers.
+"""Run as a process of its own by `amends.checking.another_process`: asks each function again, and says what it answers.
 
 It reads where modules are found, by path and by file, and the calls from standard input, and writes the answers to
 standard output: both pickled, by the parent that trusts it and is trusted.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Final, NamedTuple
 
-from amends.checking.conduct import misconduct
+from amends.checking.coordinator_rules import broken_rules
+from amends.checking.layout import WorldLayout
 from amends.checking.operators import verbs
-from amends.checking.stage import WorldLayout
 from amends.checking.values import frozen
 from amends.checking.world import Broken, Message, Move, Next, What, World, add, put, short
 from amends.core.messages import Answered, Cancel, DeadlinePassed, Halt, Input, Resolve, TimedOut, Unknown
@@ -30,8 +30,8 @@ class Stepped(NamedTuple):
 class CoordinatorMoves:
     """The moves of the coordinator."""
 
-    def __init__(self, stage: WorldLayout) -> None:
-        self.stage = stage
+    def __init__(self, layout: WorldLayout) -> None:
+        self.layout = layout
         self._stepped: dict[tuple[int, int, int, Hashable], Stepped] = {}
 
     def heard(self, world: World, message: Message, number: int) -> Iterator[Next]:
@@ -46,11 +46,11 @@ class CoordinatorMoves:
 
     def clock(self, world: World, saga: int) -> Iterator[Next]:
         """A request's time runs out: for nothing when neither it nor an answer is on its way, else it was slow."""
-        run = self.stage.run(world, saga)
+        run = self.layout.run(world, saga)
         at = underway(run.state)
         if at is None:
             return
-        flying = {other[:3] for other in map(self.stage.messages.__getitem__, world.flight)}
+        flying = {other[:3] for other in map(self.layout.messages.__getitem__, world.flight)}
         for member, kind in asked(run.state):
             event = run.saga.groups[at.group][member].event
             cost = int((saga, event, kind) in flying)
@@ -66,7 +66,7 @@ class CoordinatorMoves:
 
     def operator(self, world: World, saga: int) -> Iterator[Next]:
         """An operator says something to a saga that waits for one."""
-        for verb, event, kind, note in verbs(self.stage, world, saga):
+        for verb, event, kind, note in verbs(self.layout, world, saga):
             run, _, broken = self.stepped(saga, world.runs[saga], verb, SOON_MS)
             if broken or run != world.runs[saga]:
                 move = Move("operator", saga, event, kind, f"an operator {note}")
@@ -74,7 +74,7 @@ class CoordinatorMoves:
 
     def halts(self, world: World, saga: int) -> Iterator[Next]:
         """A step can be neither asked nor heard any more, as one whose entity cannot be read."""
-        run, less = self.stage.run(world, saga), world._replace(faults=world.faults - 1)
+        run, less = self.layout.run(world, saga), world._replace(faults=world.faults - 1)
         if at := underway(run.state):
             for member, kind in asked(run.state):
                 event = run.saga.groups[at.group][member].event
@@ -95,7 +95,7 @@ class CoordinatorMoves:
         yield Next(move, moved._replace(flight=add(world.flight, sends)), broken)
         if world.faults and broken is None:
             for count in range(len(sends)):
-                unsent = self.stage.messages[sends[count]]
+                unsent = self.layout.messages[sends[count]]
                 crashed = moved._replace(flight=add(world.flight, sends[:count]))
                 aside = f"crashed before it sent {unsent.step}/{unsent.kind.value}"
                 yield self.recovered(crashed, move._replace(aside=aside, cost=move.cost + 1))
@@ -104,7 +104,7 @@ class CoordinatorMoves:
         """The coordinator starts again: what was stored is left, and every request counts as timed out."""
         world = world._replace(faults=world.faults - 1)
         for saga in range(len(world.runs)):
-            run = self.stage.run(world, saga)
+            run = self.layout.run(world, saga)
             at = underway(run.state)
             for member, kind in [*asked(run.state)]:
                 assert at is not None, "who is asked is under way"
@@ -121,9 +121,9 @@ class CoordinatorMoves:
         key = (saga, run, now_ms, about if number is None else number)
         stepped = self._stepped.get(key)
         if stepped is None:
-            before = self.stage.runs[run]._replace(saga_id=self.stage.ids[saga])
+            before = self.layout.runs[run]._replace(saga_id=self.layout.ids[saga])
             after, effects = step(before, said, now_ms)
-            sends = tuple(self.stage.sent(saga, effects))
-            stepped = Stepped(self.stage.kept(after), sends, misconduct(before, said, now_ms, after, effects))
+            sends = tuple(self.layout.sent(saga, effects))
+            stepped = Stepped(self.layout.kept(after), sends, broken_rules(before, said, now_ms, after, effects))
             self._stepped[key] = stepped
         return stepped

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from amends.checking.answer import CheckResult
+from amends.checking.coverage_gaps import did_not_run, reaches
 from amends.checking.explore import Counterexample, Exploration
-from amends.checking.showing import did_not_run, reaches
 from amends.checking.trace import Change, TraceLine, changes_between, rows_of, standing
 from amends.checking.values import told
 from amends.core.state import Compensated, Completed
@@ -24,9 +24,9 @@ def document_of(answer: CheckResult) -> dict[str, Any]:
         "verdict": answer.verdict,
         "missing": [*answer.missing],
         "bound": {
-            "steps": len(found.moves.stage.steps),
-            "sagas": len(found.moves.stage.ids),
-            "requests": [told(request) for request in found.moves.stage.requests],
+            "steps": len(found.moves.layout.steps),
+            "sagas": len(found.moves.layout.ids),
+            "requests": [told(request) for request in found.moves.layout.requests],
             "entities": {
                 f"{service}/{key}": told(entity)
                 for service, owned in answer.scenario.given.items()
@@ -38,11 +38,11 @@ def document_of(answer: CheckResult) -> dict[str, Any]:
             "exhausted": found.exhausted,
             "cut_by": found.cut_by,
             "visited": "full value",
-            "completes": reaches(found.moves.stage, Completed),
-            "compensates": reaches(found.moves.stage, Compensated),
+            "completes": reaches(found.moves.layout, Completed),
+            "compensates": reaches(found.moves.layout, Compensated),
             "on_purpose": bound["on purpose"],
-            "models": {service: model.name for service, model in found.moves.stage.models.items()},
-            "did_not_run": [*did_not_run(found.moves.stage)],
+            "models": {service: model.name for service, model in found.moves.layout.models.items()},
+            "did_not_run": [*did_not_run(found.moves.layout)],
             "not_varied": bound["not varied"].split("; "),
             "not_covered": bound["not covered"].split("; "),
         },
@@ -51,18 +51,18 @@ def document_of(answer: CheckResult) -> dict[str, Any]:
 
 
 def _counterexample(found: Exploration, shown: Counterexample, answer: CheckResult) -> dict[str, Any]:
-    stage = found.moves.stage
-    first = stage.first(found.faults)
+    layout = found.moves.layout
+    first = layout.first(found.faults)
     last = shown.trace[-1].after if shown.trace else first
     return {
         "rule": shown.broken.rule,
         "text": shown.broken.text,
         "faults": sum(seen.move.cost for seen in shown.trace),
-        "moves": [_move(row) for row in rows_of(stage, shown)],
-        "not_as_at_the_start": [_change(change) for change in changes_between(stage, first, last)],
+        "moves": [_move(row) for row in rows_of(layout, shown)],
+        "not_as_at_the_start": [_change(change) for change in changes_between(layout, first, last)],
         "standing": [
             {"saga": saga, "step": each.event, "times": times, "outside": not each.is_local}
-            for saga, each, times in standing(stage, last)
+            for saga, each, times in standing(layout, last)
         ],
         "token": answer.token,
     }

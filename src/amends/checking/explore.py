@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from sys import maxsize
 from typing import Final, NamedTuple
 
-from amends.checking.circles import circle_from
-from amends.checking.met import NUMBER, Met
-from amends.checking.moves import Moves
+from amends.checking.layout import WorldLayout
+from amends.checking.livelock import livelock_from
+from amends.checking.read_back import AsItIs, ReadBack
 from amends.checking.rest import Rest
-from amends.checking.stage import WorldLayout
-from amends.checking.trip import AsItIs, Trip
+from amends.checking.successors import Successors
+from amends.checking.visited import NUMBER, VisitedWorlds
 from amends.checking.world import Broken, Move, Next, World
 from amends.core.definition import Saga
 from amends.scenario import Scenario
@@ -63,7 +63,7 @@ class Counterexample:
     Attributes:
         broken: the rule, and how.
         trace: the moves that lead there.
-        places: which of the moves each was, in the order of `Moves.after` on this stage.
+        places: which of the moves each was, in the order of `Successors.after` on this stage.
     """
 
     broken: Broken
@@ -85,7 +85,7 @@ class Exploration:
         not_asked_afresh: functions that were not asked again in a new process, to why not; ``None`` when none was.
     """
 
-    moves: Moves
+    moves: Successors
     faults: int
     progress: ExplorationProgress
     exhausted: bool
@@ -106,7 +106,7 @@ def explore(
     max_states: int = STATES_MAX,
     timeout_s: float | None = None,
     report: Callable[[ExplorationProgress], None] | None = None,
-    trip: Callable[[Saga], Trip] = AsItIs,
+    read_back: Callable[[Saga], ReadBack] = AsItIs,
 ) -> Exploration:
     """Look at every world that can be reached, or at one that stands for it (docs/adr/0017).
 
@@ -116,23 +116,23 @@ def explore(
         max_states: stop after so many distinct worlds.
         timeout_s: stop after so many seconds; ``None`` for never.
         report: called now and then.
-        trip: what is read back of what a definition stores. `check` gives the engine's; by default values stay as they
-            are, which needs no package, and finds nothing that is lost on the way.
+        read_back: what is read back of what a definition stores. `check` gives the engine's; by default values stay as
+            they are, which needs no package, and finds nothing that is lost on the way.
 
     Returns:
         What was found: the first counterexample, or how far it held.
     """
-    found = search(Moves(WorldLayout(scenario, trip), reduced=True), faults, max_states, timeout_s, report)
+    found = search(Successors(WorldLayout(scenario, read_back), reduced=True), faults, max_states, timeout_s, report)
     if found.counterexample is None:
         return found
     least = sum(seen.move.cost for seen in found.counterexample.trace)
     enough = min(max_states, SHORTEST_WORLDS + SHORTEST_TIMES * found.progress.states)
-    shortest = search(Moves(WorldLayout(scenario, trip)), least, enough, timeout_s, report)
+    shortest = search(Successors(WorldLayout(scenario, read_back)), least, enough, timeout_s, report)
     return replace(shortest, faults=faults) if shortest.counterexample else found
 
 
 def search(
-    moves: Moves,
+    moves: Successors,
     faults: int,
     max_states: int = STATES_MAX,
     timeout_s: float | None = None,
@@ -180,21 +180,21 @@ class ByMove(NamedTuple):
 class _Search:
     def __init__(
         self,
-        moves: Moves,
+        moves: Successors,
         faults: int,
         max_states: int,
         timeout_s: float | None,
         report: Callable[[ExplorationProgress], None] | None,
     ) -> None:
         self.moves = moves
-        self.rest = Rest(moves.stage)
+        self.rest = Rest(moves.layout)
         self.faults = faults
         self.max_states = max_states
         self.timeout_s = timeout_s
         self.report = report
         self.begun = time.monotonic()
-        self.first = moves.stage.first(faults)
-        self.met = Met(self.first)
+        self.first = moves.layout.first(faults)
+        self.met = VisitedWorlds(self.first)
         self.ends = bytearray()  # for each world met, whether it is known that a rest can be reached from it for free
         self.to_look_at: list[list[array[int]]] = [[] for _ in range(faults + 1)]  # by faults left, then by moves
         self.broken = [ByMove()] * (faults + 1)  # by faults left
@@ -228,7 +228,7 @@ class _Search:
             self.to_look_at[left][moves] = array(NUMBER)
 
     def _meet(self, world: World, parent: int, place: int, moves: int) -> int:
-        number, is_nearer = self.met.meet(world, self.moves.stage.canonical(world), parent, place, moves)
+        number, is_nearer = self.met.meet(world, self.moves.layout.canonical(world), parent, place, moves)
         if number == len(self.ends):
             self.ends.append(0)
         if is_nearer:
@@ -294,18 +294,18 @@ class _Search:
         if not stuck:
             return None
         number = free.looked_at[stuck[0]]
-        circle = circle_from(self.moves, self.met[number])
+        circle = livelock_from(self.moves, self.met[number])
         return self._way_to(number, circle.broken(), *circle.places)
 
     def _raises_whenever_asked(self) -> Counterexample | None:
         """The first time that a function was asked which raised at every time."""
-        ran = self.moves.stage.ran
-        if (broken := ran.broken()) is None:
+        coverage = self.moves.layout.coverage
+        if (broken := coverage.broken()) is None:
             return None
         nearest = sorted(range(len(self.met)), key=lambda number: (-self.met.left[number], self.met.moves[number]))
         for number in nearest:
             for place, (move, _, _) in enumerate(self.moves.after(self.met[number])):
-                if move.what == "acts outside" and ran.broken(move.step, move.kind):
+                if move.what == "acts outside" and coverage.broken(move.step, move.kind):
                     return self._way_to(number, broken, place)
         return None
 
@@ -318,7 +318,7 @@ class _Search:
         return counterexample(self.moves, self.first, tuple(reversed(places)), broken)
 
 
-def counterexample(moves: Moves, first: World, places: tuple[int, ...], broken: Broken) -> Counterexample:
+def counterexample(moves: Successors, first: World, places: tuple[int, ...], broken: Broken) -> Counterexample:
     """The trace that some moves lead along."""
     trace, world = [], first
     for place in places:
@@ -328,7 +328,7 @@ def counterexample(moves: Moves, first: World, places: tuple[int, ...], broken: 
     return Counterexample(broken, tuple(trace), places)
 
 
-def _nth(moves: Moves, world: World, place: int) -> Next:
+def _nth(moves: Successors, world: World, place: int) -> Next:
     for number, following in enumerate(moves.after(world)):
         if number == place:
             return following

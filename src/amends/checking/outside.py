@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from amends.checking.countermeasures import COMMUTE, GIVE_OUT_LATE, LOOK_AND_TAKE
 from amends.checking.keys import NO_NAMES, names_in, without_remembered
+from amends.checking.layout import WorldLayout
 from amends.checking.models import Books, Model
-from amends.checking.stage import WorldLayout
 from amends.checking.values import by_fields, frozen, told
 from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step
@@ -43,15 +43,15 @@ class OutsideAnswer(NamedTuple):
 class OutsideSystems:
     """The rules for the books of a scenario's systems outside."""
 
-    def __init__(self, stage: WorldLayout) -> None:
-        self.stage = stage
+    def __init__(self, layout: WorldLayout) -> None:
+        self.layout = layout
         self._known: dict[Hashable, Broken | None] = {}
-        self._compared = [service for service, model in stage.models.items() if _is_compared(model)]
+        self._compared = [service for service, model in layout.models.items() if _is_compared(model)]
 
     def broken(self, world: World, completed: list[bool]) -> Broken | None:
         """The first rule that the books of a world break, in which all sagas have ended."""
         for service in self._compared:
-            key = (service, world.runs, world.books[self.stage.book_at[service]])
+            key = (service, world.runs, world.books[self.layout.book_at[service]])
             if key not in self._known:
                 self._known[key] = self._look(world, service, completed)
             if found := self._known[key]:
@@ -59,7 +59,7 @@ class OutsideSystems:
         return None
 
     def _look(self, world: World, service: str, completed: list[bool]) -> Broken | None:
-        model, books = self.stage.models[service], self.stage.books[world.books[self.stage.book_at[service]]]
+        model, books = self.layout.models[service], self.layout.books[world.books[self.layout.book_at[service]]]
         if model.view is None and model.standing is not None:
             return self._wrong_together(world, service, completed, books) if len(completed) > 1 else None
         broken = self._wrong(world, service, completed, books)
@@ -79,7 +79,7 @@ class OutsideSystems:
             return None
         expected = " or ".join(dict.fromkeys(map(told, possible.values())))
         why = ", by the completed sagas alone" if any(completed) else ""
-        is_said = self.stage.models[service].view is not None
+        is_said = self.layout.models[service].view is not None
         remedy = "" if is_said else "; where that is as it should be, say what counts: adapter(standing=...), or view="
         text = f"{service} (outside) has {told(books)}; it was to have {expected}{why}{by_fields(books)}{remedy}"
         wrong = (Wrong(service, next(iter(possible.values())), books),) if len(possible) == 1 else ()
@@ -109,7 +109,7 @@ class OutsideSystems:
         if not refused:
             return None  # more orders than are looked at, or no answer in any
         saga, event = min(each for each in refused[0] if completed[each[0]])
-        text = f"{self.stage.ids[saga]} {event} was done; "
+        text = f"{self.layout.ids[saga]} {event} was done; "
         if all(completed):
             text += f"one after the other, in whichever order, it would have been refused. {LOOK_AND_TAKE}"
             return Broken("as if one after the other", text)
@@ -123,14 +123,14 @@ class OutsideSystems:
             after = books
             for saga, each in some:
                 assert each.leaves is not None, "only such a step is among them"
-                after = each.leaves(after, self.stage.requests[saga])
+                after = each.leaves(after, self.layout.requests[saga])
             yield after
 
     def _wrong_undo(self, world: World, service: str) -> Broken | None:
         """An undo takes back what its own action did, and nothing else."""
         for saga in range(len(world.runs)):
-            heard = self.stage.run(world, saga).answers
-            way = OutsideAnswer(self.stage.models[service].start, {})
+            heard = self.layout.run(world, saga).answers
+            way = OutsideAnswer(self.layout.models[service].start, {})
             for each in self._steps(saga, service):
                 before = way.books
                 done = next(self._asked(world, saga, (each, Kind.DO), way), None)
@@ -139,7 +139,7 @@ class OutsideSystems:
                 if done.answers[saga, each.event] is not None and each.event not in heard:
                     break  # it never came so far: another world shows it
                 undone = next(self._asked(world, saga, (each, Kind.UNDO), done), None) if each.undo else None
-                expected = each.leaves(before, self.stage.requests[saga]) if each.leaves else before
+                expected = each.leaves(before, self.layout.requests[saga]) if each.leaves else before
                 if undone and self._seen(service, undone.books) != self._seen(service, expected):
                     text = (
                         f"{service} (outside) has {told(undone.books)} once {each.event} is done and undone; it was to "
@@ -191,7 +191,7 @@ class OutsideSystems:
 
     def _back(self, saga: int, service: str) -> list[list[Ask]]:
         """What a compensated saga may have asked for: everything up to a step, and all of it back."""
-        definition, before = self.stage.sagas[saga], list[Step]()
+        definition, before = self.layout.sagas[saga], list[Step]()
         ways: list[list[Ask]] = [[]]
         for group in definition.groups[: definition.pivot + 1]:
             here = [each for each in group if each.service == service]
@@ -222,7 +222,7 @@ class OutsideSystems:
                 by_saga = [[(saga, ask) for ask in each] for saga, each in zip(order, chosen, strict=True)]
                 for asks in _at_a_time(by_saga):
                     for each in _repeated(asks, again, may_come_again):
-                        yield from self._through(world, OutsideAnswer(self.stage.models[service].start, {}), each)
+                        yield from self._through(world, OutsideAnswer(self.layout.models[service].start, {}), each)
 
     def _through(self, world: World, way: OutsideAnswer, asks: list[tuple[int, Ask]]) -> Iterator[OutsideAnswer]:
         if not asks:
@@ -238,14 +238,14 @@ class OutsideSystems:
     def _asked(self, world: World, saga: int, ask: Ask, way: OutsideAnswer) -> Iterator[OutsideAnswer]:
         """What may come of one request, but for faults."""
         each, kind = ask
-        name, place = self.stage.ids[saga], self.stage.groups_of[saga]
-        known = {**self.stage.run(world, saga).answers, **{e: a for (s, e), a in way.answers.items() if s == saga}}
+        name, place = self.layout.ids[saga], self.layout.groups_of[saga]
+        known = {**self.layout.run(world, saga).answers, **{e: a for (s, e), a in way.answers.items() if s == saga}}
         before = {event: answer for event, answer in known.items() if place[event] < place[each.event]}
         answer = way.answers.get((saga, each.event)) if kind is Kind.UNDO else None
         call = Call(key_of(name, each, kind), 1, before, answer)
-        request = Request(name, each.event, kind, self.stage.requests[saga], call)
-        for reply in self.stage.models[each.service].replies(way.books, request, each):
-            said = self.stage.trips[saga].outcome(each.event, kind, reply.later or reply.outcome or Unknown())
+        request = Request(name, each.event, kind, self.layout.requests[saga], call)
+        for reply in self.layout.models[each.service].replies(way.books, request, each):
+            said = self.layout.read_backs[saga].outcome(each.event, kind, reply.later or reply.outcome or Unknown())
             if reply.is_fault or reply.attempt > 1 or not isinstance(said, Done | Refused):
                 continue
             if isinstance(said, Refused):
@@ -256,16 +256,16 @@ class OutsideSystems:
                 yield way._replace(books=reply.books)
 
     def _steps(self, saga: int, service: str) -> list[Step]:
-        return [each for each in self.stage.steps_of[saga].values() if each.service == service and not each.is_local]
+        return [each for each in self.layout.steps_of[saga].values() if each.service == service and not each.is_local]
 
     def _names(self, world: World, counted: list[bool]) -> dict[str, str]:
         """What to take for the texts that were answered to the sagas that count."""
         runs = (saga for saga, counts in enumerate(counted) if counts)
-        said = {(saga, event): one for saga in runs for event, one in self.stage.run(world, saga).answers.items()}
+        said = {(saga, event): one for saga in runs for event, one in self.layout.run(world, saga).answers.items()}
         return OutsideAnswer(None, said).names
 
     def _seen(self, service: str, books: Books, names: Mapping[str, str] = NO_NAMES) -> Hashable:
-        view = self.stage.models[service].view
+        view = self.layout.models[service].view
         return frozen(view(books)) if view else without_remembered(books, names)
 
 

@@ -12,8 +12,8 @@ from typing import Final
 from amends.checking.bound import counted
 from amends.checking.differences import Difference, instead
 from amends.checking.explore import Counterexample, Exploration
+from amends.checking.layout import WorldLayout
 from amends.checking.signs import ARROW, Line, Look, Signs, Span, width_of, wrapped
-from amends.checking.stage import WorldLayout
 from amends.checking.trace import ARRIVED, RECEIVED, Change, TraceLine, changes_between, rows_of, standing
 from amends.checking.world import Broken, World
 from amends.core.messages import Kind
@@ -36,13 +36,13 @@ BECOMES_LOOK: Final[dict[str, Look]] = {"completed": "done", "compensated": "und
 
 def draw_counterexample(found: Exploration, shown: Counterexample, signs: Signs, width: int) -> Iterator[Line]:
     """The lines of a counterexample: the timeline, the rule that is broken, what is not as before."""
-    stage, first = found.moves.stage, found.moves.stage.first(found.faults)
+    layout, first = found.moves.layout, found.moves.layout.first(found.faults)
     last = shown.trace[-1].after if shown.trace else first
-    yield from Timeline(stage, signs, width).lines(rows_of(stage, shown))
+    yield from Timeline(layout, signs, width).lines(rows_of(layout, shown))
     yield ()
     yield from _verdict(f" {signs.refused} ", f"broken: {shown.broken.rule}", "refused", width)
     yield from wrapped([Span(shown.broken.text)], (Span(" " * INDENT),), INDENT, width)
-    yield from _what_is_left(stage, first, last, shown.broken, signs, width)
+    yield from _what_is_left(layout, first, last, shown.broken, signs, width)
     yield ()
     yield from wrapped([Span(_found_by(found, shown), "faint")], (Span(" " * INDENT),), INDENT, width)
 
@@ -51,7 +51,7 @@ def draw_bound(
     found: Exploration, bound: Sequence[tuple[str, str]], missing: Sequence[str], signs: Signs, width: int
 ) -> Iterator[Line]:
     """The lines of an answer without a counterexample: the verdict, what is missing, and its bound."""
-    name = found.moves.stage.saga.name
+    name = found.moves.layout.saga.name
     if missing:
         yield from _verdict(f" {signs.cut} ", f"{name} holds, but this scenario shows too little", "unknown", width)
         for text in missing:
@@ -70,11 +70,11 @@ def draw_bound(
 class Timeline:
     """The rows of a counterexample, each thing in its column."""
 
-    def __init__(self, stage: WorldLayout, signs: Signs, width: int) -> None:
+    def __init__(self, layout: WorldLayout, signs: Signs, width: int) -> None:
         self.signs = signs
         self.width = width
-        self.saga = max(map(width_of, stage.ids)) + 2 if len(stage.ids) > 1 else 0
-        self.step = max(width_of(each.event) for each in stage.steps) + 2
+        self.saga = max(map(width_of, layout.ids)) + 2 if len(layout.ids) > 1 else 0
+        self.step = max(width_of(each.event) for each in layout.steps) + 2
         self.wire = LEFT + self.saga + self.step + KIND
         self.right = self.wire + ARROW + 2
         self.has_room = width - self.right >= RIGHT_MIN
@@ -182,18 +182,18 @@ def _verdict(sign: str, words: str, look: Look, width: int) -> Iterator[Line]:
 
 
 def _what_is_left(
-    stage: WorldLayout, first: World, last: World, broken: Broken, signs: Signs, width: int
+    layout: WorldLayout, first: World, last: World, broken: Broken, signs: Signs, width: int
 ) -> Iterator[Line]:
     """What differs from the start, and which effects stand outside; what is wrong stands apart.
 
     Among several sagas most of what differs is as it is to be.
     """
-    wrong = {each.where: each for each in broken.wrong} if len(stage.ids) > 1 else {}
-    changes = [change for change in changes_between(stage, first, last) if change.where not in wrong]
+    wrong = {each.where: each for each in broken.wrong} if len(layout.ids) > 1 else {}
+    changes = [change for change in changes_between(layout, first, last) if change.where not in wrong]
     told = [[*_change(change, signs, named=True), *_purpose(change)] for change in changes]
     told += [
         [Span(each.service, "strong"), Span(f"{each.event} of {saga} stands{f' {times} times' * (times > 1)}")]
-        for saga, each, times in standing(stage, last)
+        for saga, each, times in standing(layout, last)
         if not each.is_local
     ]
     amiss = [[Span(where, "strong"), Span(instead("", each.expected, each.actual))] for where, each in wrong.items()]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 
-from amends.checking.blame import Raised, blaming, name_of
+from amends.checking.exceptions import Raised, breaks_rule, name_of
+from amends.checking.layout import WorldLayout
 from amends.checking.outside import OutsideSystems
+from amends.checking.read_back import READ_BACK
 from amends.checking.serial import Serial
-from amends.checking.stage import WorldLayout
-from amends.checking.trip import READ_BACK
 from amends.checking.values import by_fields, frozen, same, told
 from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step
@@ -19,18 +19,18 @@ from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsO
 class Rest:
     """The rules for worlds of a scenario."""
 
-    def __init__(self, stage: WorldLayout) -> None:
-        self.stage = stage
-        self.scenario = stage.scenario
-        self.start = stage.first(0)
-        self.serial = Serial(stage)
-        self.outside = OutsideSystems(stage)
+    def __init__(self, layout: WorldLayout) -> None:
+        self.layout = layout
+        self.scenario = layout.scenario
+        self.start = layout.first(0)
+        self.serial = Serial(layout)
+        self.outside = OutsideSystems(layout)
         self._never: dict[tuple[tuple[int, ...], tuple[int, ...]], Broken | None] = {}
 
     def broken(self, world: World) -> Broken | None:
         """The first rule that a world breaks; that a function of the scenario raises breaks one, too."""
-        if self.stage.unreadable:
-            return Broken(READ_BACK, self.stage.unreadable[0])
+        if self.layout.unreadable:
+            return Broken(READ_BACK, self.layout.unreadable[0])
         try:
             if self.scenario.never and (broken := self._forbidden(world)):
                 return broken
@@ -40,7 +40,7 @@ class Rest:
 
     def is_at_rest(self, world: World) -> bool:
         """Whether nothing is on its way and nobody waits for an answer."""
-        return not world.flight and not any(any(asked(self.stage.runs[run].state)) for run in world.runs)
+        return not world.flight and not any(any(asked(self.layout.runs[run].state)) for run in world.runs)
 
     def _forbidden(self, world: World) -> Broken | None:
         seen = world.cells, world.books
@@ -49,10 +49,10 @@ class Rest:
         return self._never[seen]
 
     def _first_forbidden(self, cells: tuple[int, ...], books: tuple[int, ...]) -> Broken | None:
-        view = self.stage.view(cells, books)
+        view = self.layout.view(cells, books)
         for rule in self.scenario.never:
             name, handed = name_of(rule), deepcopy(view)
-            with blaming(f"never: {name}", name, f"asked with {told(view)}"):
+            with breaks_rule(f"never: {name}", name, f"asked with {told(view)}"):
                 wrong = rule(handed)
             if wrong:
                 return Broken(f"never: {name}", wrong if isinstance(wrong, str) else f"{name} is true")
@@ -62,9 +62,9 @@ class Rest:
         return None
 
     def _at_rest(self, world: World) -> Broken | None:
-        states = [self.stage.runs[run].state for run in world.runs]
+        states = [self.layout.runs[run].state for run in world.runs]
         for saga, state in enumerate(states):
-            name = self.stage.ids[saga]
+            name = self.layout.ids[saga]
             if isinstance(state, NeedsOperator):
                 if broken := self._untold(world, saga):
                     return broken
@@ -82,64 +82,64 @@ class Rest:
         completed = [isinstance(state, Completed) for state in states]
         if broken := self._wrong_entities(world, completed):
             return broken
-        with blaming("all or nothing is left", "a function of the world outside (leaves=, view=, a model)"):
+        with breaks_rule("all or nothing is left", "a function of the world outside (leaves=, view=, a model)"):
             return self.outside.broken(world, completed)
 
     def _untold(self, world: World, saga: int) -> Broken | None:
         """An operator is told all that is owed: what stands is to be undone, or what does not is to be done."""
-        run = self.stage.run(world, saga)
+        run = self.layout.run(world, saga)
         at = underway(run.state)
         owed = run.outstanding()
         forward = isinstance(at, Forward) and at.group >= run.saga.pivot
         forward = forward or (at is None and any(name.endswith("/do") for name in owed))
-        for each in self.stage.steps_of[saga].values():
-            stands, name = self.stage.stands(world, saga, each), f"{each.event}/{'do' if forward else 'undo'}"
+        for each in self.layout.steps_of[saga].values():
+            stands, name = self.layout.stands(world, saga, each), f"{each.event}/{'do' if forward else 'undo'}"
             if stands is not None and (stands == 0 if forward else stands > 0) and name not in owed:
-                text = f"{self.stage.ids[saga]} is left to an operator, who is told of {owed}, and not of {name}"
+                text = f"{self.layout.ids[saga]} is left to an operator, who is told of {owed}, and not of {name}"
                 return Broken("an operator is told what is owed", text)
         return None
 
     def _wrong_effects(self, world: World, saga: int, *, completed: bool) -> Broken | None:
         """All or nothing: what stands of each step, by the participants' books, not by ours."""
-        name, ended = self.stage.ids[saga], "completed" if completed else "compensated"
-        for each in self.stage.steps_of[saga].values():
-            stands = self.stage.stands(world, saga, each)
+        name, ended = self.layout.ids[saga], "completed" if completed else "compensated"
+        for each in self.layout.steps_of[saga].values():
+            stands = self.layout.stands(world, saga, each)
             enough = stands is not None and stands >= 1 if each.at_least_once else stands == 1
             if stands is not None and not (enough if completed else stands == 0):
                 text = f"{name} {ended}, and {each.event} stands {stands} times"
-                text += "" if completed else self.stage.unheard(world, saga, each)
+                text += "" if completed else self.layout.unheard(world, saga, each)
                 return Broken("all or nothing is left", text)
         return None
 
     def _wrong_entities(self, world: World, completed: list[bool]) -> Broken | None:
         if len(completed) > 1 and (broken := self.serial.broken(world, completed)):
             return broken
-        for place, cell in enumerate(self.stage.cells):
+        for place, cell in enumerate(self.layout.cells):
             found = self._wrong_alone(world, place, cell, completed[0]) if len(completed) == 1 else None
             if found := found or self._still_held(world, place, cell):
                 return found
         return None
 
     def _steps_on(self, saga: int, cell: tuple[str, str]) -> Iterator[Step]:
-        return (each for each in self.stage.local_steps[saga] if self.stage.cell_of.get((saga, each.event)) == cell)
+        return (each for each in self.layout.local_steps[saga] if self.layout.cell_of.get((saga, each.event)) == cell)
 
     def _wrong_alone(self, world: World, place: int, cell: tuple[str, str], completed: bool) -> Broken | None:
         """A saga that ran alone and was compensated: everything is as before, but for what is left on purpose."""
         if completed:
             return None
-        before, after = self.stage.entities[self.start.cells[place]], self.stage.entities[world.cells[place]]
+        before, after = self.layout.entities[self.start.cells[place]], self.layout.entities[world.cells[place]]
         expected = before
         for each in self._steps_on(0, cell):
-            if each.leaves and self.stage.inbox(world, 0, each.event).done:
-                with blaming("what is compensated is as before", f"{each.event}'s leaves=", f"of {told(expected)}"):
-                    expected = each.leaves(deepcopy(expected), self.stage.requests[0])
+            if each.leaves and self.layout.inbox(world, 0, each.event).done:
+                with breaks_rule("what is compensated is as before", f"{each.event}'s leaves=", f"of {told(expected)}"):
+                    expected = each.leaves(deepcopy(expected), self.layout.requests[0])
         if same(after, expected):
             return None
         text = f"{_at(cell)} is {told(after)}; it was to be {told(expected)}{by_fields(after)}"
         return Broken("what is compensated is as before", text, (Wrong("/".join(cell), expected, after),))
 
     def _still_held(self, world: World, place: int, cell: tuple[str, str]) -> Broken | None:
-        before, after = self.stage.entities[self.start.cells[place]], self.stage.entities[world.cells[place]]
+        before, after = self.layout.entities[self.start.cells[place]], self.layout.entities[world.cells[place]]
         for saga in range(len(world.runs)):
             for each in self._steps_on(saga, cell):
                 for name in each.holds:

@@ -11,11 +11,11 @@ from itertools import islice, permutations, product
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from amends.checking.cast import prepared
 from amends.checking.change import Change, amount, change, net
 from amends.checking.countermeasures import COMMUTE, GIVE_OUT_LATE, LOOK_AND_TAKE, READ_AGAIN
 from amends.checking.differences import instead
-from amends.checking.stage import WorldLayout
+from amends.checking.layout import WorldLayout
+from amends.checking.running_sagas import prepared
 from amends.checking.values import frozen
 from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step
@@ -94,10 +94,10 @@ class Miss(NamedTuple):
 class Serial:
     """Looks for an order of whole sagas that explains how a world at rest came about."""
 
-    def __init__(self, stage: WorldLayout) -> None:
-        self.stage = stage
-        self.alike = stage.scenario.alike
-        self.start: Cells = dict(zip(stage.cells, stage.given, strict=True))
+    def __init__(self, layout: WorldLayout) -> None:
+        self.layout = layout
+        self.alike = layout.scenario.alike
+        self.start: Cells = dict(zip(layout.cells, layout.given, strict=True))
         self._known: dict[Any, Broken | None] = {}
 
     def broken(self, world: World, completed: list[bool]) -> Broken | None:
@@ -113,17 +113,17 @@ class Serial:
         return self._known[key]
 
     def _ended(self, world: World, completed: list[bool]) -> SagaEnds:
-        stage, sagas = self.stage, range(len(completed))
+        layout, sagas = self.layout, range(len(completed))
         done: dict[int, tuple[Step, ...]] = {}
         answers: dict[int, dict[str, Any]] = {}
         for saga in sagas:
-            inboxes = {each.event: stage.inbox(world, saga, each.event) for each in stage.local_steps[saga]}
+            inboxes = {each.event: layout.inbox(world, saga, each.event) for each in layout.local_steps[saga]}
             if completed[saga]:
-                answers[saga] = dict(stage.run(world, saga).answers)
+                answers[saga] = dict(layout.run(world, saga).answers)
                 answers[saga] |= {event: _answer(dict(kept.answers)) for event, kept in inboxes.items()}
-            elif acted := tuple(each for each in stage.local_steps[saga] if inboxes[each.event].done):
+            elif acted := tuple(each for each in layout.local_steps[saga] if inboxes[each.event].done):
                 done[saga] = acted
-        cells = {cell: stage.entities[number] for cell, number in zip(stage.cells, world.cells, strict=True)}
+        cells = {cell: layout.entities[number] for cell, number in zip(layout.cells, world.cells, strict=True)}
         return SagaEnds(tuple(saga for saga in sagas if completed[saga]), done, answers, cells)
 
     def _look(self, ended: SagaEnds) -> Broken | None:
@@ -170,7 +170,7 @@ class Serial:
 
     def _unstarted(self, saga: int, cells: Cells) -> Refused | None:
         """Why its `prepare` would not start a saga on other entities; ``None`` when it would, or there is none."""
-        scenario = self.stage.scenario
+        scenario = self.layout.scenario
         if scenario.requests or saga >= len(scenario.asked):
             return None
         entities: dict[str, dict[str, Any]] = {}
@@ -189,28 +189,28 @@ class Serial:
         if not part.whole:
             return iter([()])
         ways = []
-        for group in self.stage.sagas[part.saga].groups:
+        for group in self.layout.sagas[part.saga].groups:
             members = [each for each in group if each.is_local]
             cells = {self._cell(part.saga, each) for each in members}
             ways.append([*permutations(members)] if len(cells) < len(members) else [tuple(members)])
         return (tuple(each for group in way for each in group) for way in product(*ways))
 
     def _leave(self, saga: int, done: tuple[Step, ...], cells: dict[Cell, Any]) -> None:
-        body = self.stage.requests[saga]
+        body = self.layout.requests[saga]
         for each in done:
             if each.leaves:
                 cell = self._cell(saga, each)
                 cells[cell] = each.leaves(cells[cell], body)
 
     def _cell(self, saga: int, each: Step) -> Cell:
-        return self.stage.cell_of[saga, each.event]
+        return self.layout.cell_of[saga, each.event]
 
     def _carried_out(
         self, part: Part, steps: tuple[Step, ...], cells: dict[Cell, Any], known: Mapping[str, Any]
     ) -> Iterator[SerialStep]:
         """Carry out a completed saga on entities, step by step; what is outside answers as it did."""
-        saga_id, body = self.stage.ids[part.saga], self.stage.requests[part.saga]
-        answers = {event: said for event, said in known.items() if not self.stage.steps_of[part.saga][event].is_local}
+        saga_id, body = self.layout.ids[part.saga], self.layout.requests[part.saga]
+        answers = {event: said for event, said in known.items() if not self.layout.steps_of[part.saga][event].is_local}
         for each in steps:
             cell = self._cell(part.saga, each)
             before = {event: said for event, said in answers.items() if self._is_before(part.saga, event, each)}
@@ -222,7 +222,7 @@ class Serial:
                 answers[each.event] = said.answer
 
     def _is_before(self, saga: int, event: str, each: Step) -> bool:
-        return self.stage.groups_of[saga][event] < self.stage.groups_of[saga][each.event]
+        return self.layout.groups_of[saga][event] < self.layout.groups_of[saga][each.event]
 
     def _differs(self, played: SerialStep, known: Mapping[str, Any]) -> bool:
         event, said = played.step.event, played.said
@@ -287,7 +287,7 @@ class Serial:
         self, part: Part, done: tuple[Step, ...], cells: dict[Cell, Any], said: Mapping[tuple[int, str], Any]
     ) -> Iterator[SerialStep]:
         """All actions, or all undos, of a compensated saga."""
-        saga_id, body = self.stage.ids[part.saga], self.stage.requests[part.saga]
+        saga_id, body = self.layout.ids[part.saga], self.layout.requests[part.saga]
         answers: dict[str, Any] = {}
         for each in done if part.kind is Kind.DO else reversed(done):
             cell = self._cell(part.saga, each)
@@ -306,21 +306,21 @@ class Serial:
         """What a step makes of an entity, and what it says; whoever raises is taken to refuse, and changes nothing."""
         try:
             after, said = apply_step(each, request.kind, entity, request.body, request.call)
-            return after, self.stage.trips[part.saga].outcome(each.event, request.kind, said)
+            return after, self.layout.read_backs[part.saga].outcome(each.event, request.kind, said)
         except Exception as error:  # noqa: BLE001 - a user's decider, asked with what it never expected
             return entity, Refused(f"it raises {type(error).__name__}: {error}")
 
     # What is told ------------------------------------------------------------------------------------------------
 
     def _told(self, ended: SagaEnds, miss: Miss) -> Broken:
-        names = ", then ".join(self.stage.ids[saga] for saga in miss.order)
+        names = ", then ".join(self.layout.ids[saga] for saga in miss.order)
         if miss.cells:
             return _lost(ended, miss, names)
         if miss.unstarted:
-            return _prepared_before(self.stage.ids[miss.order[-1]], miss.unstarted, names)
+            return _prepared_before(self.layout.ids[miss.order[-1]], miss.unstarted, names)
         assert miss.at is not None, "an order that misses nothing explains the world"
         played, given = miss.at
-        name, event = self.stage.ids[played.part.saga], played.step.event
+        name, event = self.layout.ids[played.part.saga], played.step.event
         was = f"{name} {event} was answered {Done(given)!r}"
         if ended.compensated:
             text = (

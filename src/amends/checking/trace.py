@@ -8,11 +8,11 @@ from contextlib import suppress
 from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
-from amends.checking.blame import Raised
 from amends.checking.differences import Difference, differences
+from amends.checking.exceptions import Raised
 from amends.checking.explore import Counterexample, Seen
+from amends.checking.layout import WorldLayout
 from amends.checking.models import Effect
-from amends.checking.stage import WorldLayout
 from amends.checking.values import same
 from amends.checking.world import Message, Move, World, short
 from amends.core.definition import Saga, Step
@@ -67,60 +67,60 @@ class TraceLine(NamedTuple):
     became: tuple[tuple[str, str], ...]
 
 
-def rows_of(stage: WorldLayout, counterexample: Counterexample) -> tuple[TraceLine, ...]:
+def rows_of(layout: WorldLayout, counterexample: Counterexample) -> tuple[TraceLine, ...]:
     """The rows of a counterexample, in order."""
     late: Counter[int] = Counter()
     rows = []
     for number, seen in enumerate(counterexample.trace, 1):
-        arrived = _consumed(stage, seen)
+        arrived = _consumed(layout, seen)
         is_late = arrived is not None and late[arrived] > 0
         if arrived is not None and is_late:
             late[arrived] -= 1
-        rows.append(_row(stage, number, seen, arrived, is_late))
+        rows.append(_row(layout, number, seen, arrived, is_late))
         if seen.move.what in TROUBLE or seen.move.aside.startswith("crashed"):
-            late = _all_late(stage, seen.before, seen.move)
+            late = _all_late(layout, seen.before, seen.move)
     return tuple(rows)
 
 
-def changes_between(stage: WorldLayout, before: World, after: World) -> Iterator[Change]:
+def changes_between(layout: WorldLayout, before: World, after: World) -> Iterator[Change]:
     """Which entities and books differ between two worlds; of ready models' books, nothing (see `standing`)."""
-    for place, cell in enumerate(stage.cells):
-        was, now = stage.entities[before.cells[place]], stage.entities[after.cells[place]]
+    for place, cell in enumerate(layout.cells):
+        was, now = layout.entities[before.cells[place]], layout.entities[after.cells[place]]
         if not same(was, now):
-            yield Change("/".join(cell), differences(was, now), _is_left(stage, cell, was, now))
-    for place, service in enumerate(stage.models):
-        was, now = stage.books[before.books[place]], stage.books[after.books[place]]
+            yield Change("/".join(cell), differences(was, now), _is_left(layout, cell, was, now))
+    for place, service in enumerate(layout.models):
+        was, now = layout.books[before.books[place]], layout.books[after.books[place]]
         if not same(was, now) and not _is_ready(now):
             yield Change(service, differences(was, now))
 
 
-def standing(stage: WorldLayout, world: World) -> Iterator[tuple[str, Step, int]]:
+def standing(layout: WorldLayout, world: World) -> Iterator[tuple[str, Step, int]]:
     """Each effect that stands, by the participants' own books: saga, step, how often."""
-    for saga, name in enumerate(stage.ids):
-        for each in stage.steps_of[saga].values():
+    for saga, name in enumerate(layout.ids):
+        for each in layout.steps_of[saga].values():
             with suppress(Raised):  # which is told as what is broken
-                if times := stage.stands(world, saga, each):
+                if times := layout.stands(world, saga, each):
                     yield name, each, times
 
 
-def _row(stage: WorldLayout, number: int, seen: Seen, arrived: int | None, is_late: bool) -> TraceLine:
+def _row(layout: WorldLayout, number: int, seen: Seen, arrived: int | None, is_late: bool) -> TraceLine:
     move = seen.move
-    message = None if arrived is None else stage.messages[arrived]
+    message = None if arrived is None else layout.messages[arrived]
     waited = move.what in ("times out", "gives up")
     return TraceLine(
         number,
         move,
-        stage.ids[move.saga],
-        _where(stage, move) if message and message.outcome is None else "",
-        _said(stage, seen, message),
+        layout.ids[move.saga],
+        _where(layout, move) if message and message.outcome is None else "",
+        _said(layout, seen, message),
         is_late,
-        _flying(stage, seen) if waited else "",
-        tuple(changes_between(stage, seen.before, seen.after)),
-        tuple(_became(stage, seen)),
+        _flying(layout, seen) if waited else "",
+        tuple(changes_between(layout, seen.before, seen.after)),
+        tuple(_became(layout, seen)),
     )
 
 
-def _consumed(stage: WorldLayout, seen: Seen) -> int | None:
+def _consumed(layout: WorldLayout, seen: Seen) -> int | None:
     """The number of the message that a move took from the wire."""
     move, is_request = seen.move, seen.move.what in RECEIVED
     if not is_request and move.what not in ARRIVED:
@@ -128,36 +128,36 @@ def _consumed(stage: WorldLayout, seen: Seen) -> int | None:
     about = [
         number
         for number in seen.before.flight
-        if stage.messages[number][:3] == (move.saga, move.step, move.kind)
-        and (stage.messages[number].outcome is None) == is_request
+        if layout.messages[number][:3] == (move.saga, move.step, move.kind)
+        and (layout.messages[number].outcome is None) == is_request
     ]
     gone = Counter(about) - Counter(seen.after.flight)
     return next(iter(gone), about[0])  # nothing is gone when a double is on its way
 
 
-def _all_late(stage: WorldLayout, before: World, move: Move) -> Counter[int]:
+def _all_late(layout: WorldLayout, before: World, move: Move) -> Counter[int]:
     """What was on its way when somebody stopped waiting for it."""
     everything = move.what in ("crash", "cancel", "deadline") or move.aside.startswith("crashed")
     about = [
         number
         for number in before.flight
-        if stage.messages[number].saga == move.saga
-        and (everything or stage.messages[number][1:3] == (move.step, move.kind))
+        if layout.messages[number].saga == move.saga
+        and (everything or layout.messages[number][1:3] == (move.step, move.kind))
     ]
     return Counter(about)
 
 
-def _where(stage: WorldLayout, move: Move) -> str:
-    each = stage.steps_of[move.saga][move.step]
+def _where(layout: WorldLayout, move: Move) -> str:
+    each = layout.steps_of[move.saga][move.step]
     if each.entity is None:
         return each.service
-    return "/".join(stage.cell_of.get((move.saga, move.step), (each.service,)))
+    return "/".join(layout.cell_of.get((move.saga, move.step), (each.service,)))
 
 
-def _said(stage: WorldLayout, seen: Seen, message: Message | None) -> str:
+def _said(layout: WorldLayout, seen: Seen, message: Message | None) -> str:
     move = seen.move
     if move.what == "acts":
-        return _acted(stage, seen)
+        return _acted(layout, seen)
     if move.what == "fails":
         return "fails before anything happened"
     if move.what == "refuses":
@@ -167,11 +167,11 @@ def _said(stage: WorldLayout, seen: Seen, message: Message | None) -> str:
     return move.note
 
 
-def _acted(stage: WorldLayout, seen: Seen) -> str:
+def _acted(layout: WorldLayout, seen: Seen) -> str:
     """What a local participant did, beside the change that is seen anyway."""
     move = seen.move
-    before = stage.inbox(seen.before, move.saga, move.step)
-    after = stage.inbox(seen.after, move.saga, move.step)
+    before = layout.inbox(seen.before, move.saga, move.step)
+    after = layout.inbox(seen.after, move.saga, move.step)
     if before.answers == after.answers:
         return f"knew the request, and answers again: {move.note}" if after.answers else move.note
     if after.done + after.undone > before.done + before.undone:
@@ -181,19 +181,19 @@ def _acted(stage: WorldLayout, seen: Seen) -> str:
     return f"refused: {TOMBSTONE.reason}" if move.note.endswith(TOMBSTONE.reason) else move.note
 
 
-def _flying(stage: WorldLayout, seen: Seen) -> str:
+def _flying(layout: WorldLayout, seen: Seen) -> str:
     """What of a request is still on its way when its wait ends."""
-    about = [stage.messages[number] for number in seen.before.flight]
+    about = [layout.messages[number] for number in seen.before.flight]
     mine = [message for message in about if message[:3] == (seen.move.saga, seen.move.step, seen.move.kind)]
     if not mine:
         return ""
     return "request" if any(message.outcome is None for message in mine) else "answer"
 
 
-def _became(stage: WorldLayout, seen: Seen) -> Iterator[tuple[str, str]]:
-    for saga, name in enumerate(stage.ids):
-        before, after = stage.run(seen.before, saga).state, stage.run(seen.after, saga).state
-        if words := _turn(stage.sagas[saga], before, after):
+def _became(layout: WorldLayout, seen: Seen) -> Iterator[tuple[str, str]]:
+    for saga, name in enumerate(layout.ids):
+        before, after = layout.run(seen.before, saga).state, layout.run(seen.after, saga).state
+        if words := _turn(layout.sagas[saga], before, after):
             yield name, words
 
 
@@ -207,10 +207,10 @@ def _turn(saga: Saga, before: State, after: State) -> str:
     return word_for(after) if not any(asked(after)) else ""
 
 
-def _is_left(stage: WorldLayout, cell: tuple[str, str], before: Any, after: Any) -> bool:
-    for saga, request in enumerate(stage.requests):
-        for each in stage.local_steps[saga]:
-            if each.leaves and stage.cell_of.get((saga, each.event)) == cell:
+def _is_left(layout: WorldLayout, cell: tuple[str, str], before: Any, after: Any) -> bool:
+    for saga, request in enumerate(layout.requests):
+        for each in layout.local_steps[saga]:
+            if each.leaves and layout.cell_of.get((saga, each.event)) == cell:
                 with suppress(Exception):  # which is told as what is broken
                     return same(each.leaves(deepcopy(before), request), after)
     return False

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from amends.checking.cast import definitions_of
+from amends.checking.coverage_gaps import known_names
 from amends.checking.models import Model
-from amends.checking.showing import known_names
+from amends.checking.running_sagas import definitions_of
 from amends.errors import UnusableInput
 from amends.scenario import Scenario
 

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from amends import GONE, Call, Changed, Done, Refused, Saga, Scenario, external, local
 from amends.checking import adapter
-from amends.checking.trip import READ_BACK
+from amends.checking.read_back import READ_BACK
 from amends.core.messages import Gone
 
 

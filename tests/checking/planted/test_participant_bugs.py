@@ -23,7 +23,7 @@ def file_of(name: str) -> Path:
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_bug_in_a_participant_is_found(bug: Bug) -> None:
     """It breaks the rule that says so, with as few faults as it can, and its shortest trace is the one on file."""
-    found = explore(bug.written, faults=bug.faults, trip=RoundTrip)
+    found = explore(bug.written, faults=bug.faults, read_back=RoundTrip)
     assert found.counterexample is not None
     assert found.counterexample.broken.rule == bug.rule
     assert sum(seen.move.cost for seen in found.counterexample.trace) == bug.faults
@@ -33,14 +33,14 @@ def test_a_bug_in_a_participant_is_found(bug: Bug) -> None:
 @pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.faults], ids=lambda bug: bug.name)
 def test_with_fewer_faults_it_hides(bug: Bug) -> None:
     """It takes that many faults: this is why nobody saw it."""
-    assert explore(bug.written, faults=bug.faults - 1, trip=RoundTrip).held
+    assert explore(bug.written, faults=bug.faults - 1, read_back=RoundTrip).held
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_as_it_was_meant_it_holds(bug: Bug) -> None:
     """The same saga without the bug, with two faults; with one where two sagas run at the same time."""
     faults = 2 if len(bug.meant.requests) == 1 else 1
-    assert explore(bug.meant, faults=faults, trip=RoundTrip).held
+    assert explore(bug.meant, faults=faults, read_back=RoundTrip).held
 
 
 def test_each_file_belongs_to_a_bug() -> None:

@@ -14,10 +14,10 @@ from amends.checking.simulator.answer import telling
 from amends.checking.simulator.api import replayed
 from amends.checking.simulator.chance import Listed, RecordedChance, Seeded
 from amends.checking.simulator.coverage import SOMETIMES, never_seen
+from amends.checking.simulator.replay_token import FORM, read_token, token_of
 from amends.checking.simulator.runs import SimulationResult, simulated
 from amends.checking.simulator.schedule import by_list, by_seed, draws_of
 from amends.checking.simulator.setting import Setting
-from amends.checking.simulator.token import FORM, read_token, token_of
 from amends.errors import UnusableInput
 from examples.tickets import ada
 from tests.checking.simulator.sagas import BROKEN, JOBS, SCENARIOS, SHELF, together

@@ -9,9 +9,9 @@ from typing import Any
 from amends.checking.api import scenario_of
 from amends.checking.models import Model
 from amends.checking.simulator.answer import Simulated, SimulationFailed
+from amends.checking.simulator.replay_token import read_token
 from amends.checking.simulator.runs import BrokenSchedule, SimulationResult, of_list, simulated
 from amends.checking.simulator.setting import Setting
-from amends.checking.simulator.token import read_token
 from amends.checking.usable import refuse_unusable
 from amends.core.definition import Saga
 from amends.errors import UnusableInput

@@ -81,7 +81,7 @@ def _sum_of(out: Paper, answer: CheckResult) -> Text:
     """What the counterexample leaves, by the books of the bank and the entities: money, and a ticket or none."""
     found = answer.found
     assert found.counterexample is not None, "the saga without a probe has one"
-    stage, last = found.moves.stage, found.counterexample.trace[-1].after
+    stage, last = found.moves.layout, found.counterexample.trace[-1].after
     books: tuple[Charge, ...] = stage.books[last.books[stage.book_at["CARD"]]]
     has_ticket = bool(stage.view(last.cells, last.books)["TICKET"])
     taken = sum(one.cents for one in books) / 100

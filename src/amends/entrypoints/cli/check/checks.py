@@ -13,12 +13,12 @@ import msgspec
 from rich.text import Text
 
 from amends.checking import CheckResult, explore
-from amends.checking.afresh import asked_afresh
+from amends.checking.another_process import checked_in_another_process
 from amends.checking.api import default_faults, replayed
-from amends.checking.blame import place_of, what_was_raised
 from amends.checking.document import FORM, document_of
+from amends.checking.exceptions import place_of, what_was_raised
 from amends.checking.explore import Exploration
-from amends.checking.token import is_about, read_token
+from amends.checking.replay_token import is_about, read_token
 from amends.checking.usable import refuse_unusable
 from amends.engine.round_trip import RoundTrip
 from amends.entrypoints.cli.check.reproducers import write_reproducer
@@ -99,8 +99,10 @@ def _explored(wanted: CheckOptions, name: str, scenario: Scenario) -> Exploratio
     limits: dict[str, Any] = {} if wanted.max_states is None else {"max_states": wanted.max_states}
     faults = default_faults(scenario) if wanted.faults is None else wanted.faults
     with progress_line(name) as report:
-        found = explore(scenario, faults=faults, timeout_s=wanted.timeout_s, report=report, trip=RoundTrip, **limits)
-    return asked_afresh(found)
+        found = explore(
+            scenario, faults=faults, timeout_s=wanted.timeout_s, report=report, read_back=RoundTrip, **limits
+        )
+    return checked_in_another_process(found)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
-from amends.checking.blame import what_was_raised
+from amends.checking.exceptions import what_was_raised
 from amends.checking.values import same, told
 
 LATER_S: Final = 34_340_677  # 397 days, 11 hours and some: another year, month, weekday, day, hour and minute

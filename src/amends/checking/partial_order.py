@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from amends.checking.coordinator import SOON_MS, Stepped
-from amends.checking.stage import WorldLayout
+from amends.checking.layout import WorldLayout
 from amends.checking.world import World
 from amends.core.messages import Answered, Input, Kind, Unknown
 from amends.core.state import Backward, Finished, NeedsOperator, asked, underway
@@ -54,8 +54,8 @@ class About(NamedTuple):
 class Independent:
     """Finds what comes first in a world."""
 
-    def __init__(self, stage: WorldLayout, step_of: StepOf) -> None:
-        self.stage = stage
+    def __init__(self, layout: WorldLayout, step_of: StepOf) -> None:
+        self.layout = layout
         self.step_of = step_of
         self.spots = self._all_spots()
         self._about: dict[int, About] = {}
@@ -86,17 +86,17 @@ class Independent:
         """What each step of each saga touches; the same number for what is the same."""
         numbers: dict[object, int] = {}
         spots = {}
-        for saga in range(len(self.stage.ids)):
-            for each in self.stage.steps_of[saga].values():
-                place: object = self.stage.cell_of.get((saga, each.event), (each.service,))
-                if not each.is_local and self.stage.models[each.service].keyed:
+        for saga in range(len(self.layout.ids)):
+            for each in self.layout.steps_of[saga].values():
+                place: object = self.layout.cell_of.get((saga, each.event), (each.service,))
+                if not each.is_local and self.layout.models[each.service].keyed:
                     place = (saga, each.event)
                 spots[saga, each.event] = numbers.setdefault(place, len(numbers))
         return spots
 
     def _of(self, number: int) -> About:
         if number not in self._about:
-            message = self.stage.messages[number]
+            message = self.layout.messages[number]
             saga, step = message.saga, message.step
             is_request = message.outcome is None
             self._about[number] = About(
@@ -104,42 +104,42 @@ class Independent:
                 step,
                 message.kind,
                 self.spots[saga, step] if is_request else NOWHERE,
-                self.stage.inbox_at.get((saga, step), NOWHERE) if is_request else NOWHERE,
+                self.layout.inbox_at.get((saga, step), NOWHERE) if is_request else NOWHERE,
             )
         return self._about[number]
 
     def _changes_nothing(self, world: World, about: About) -> bool:
         """Whether a message changes nothing but what is on its way, whenever it arrives."""
         if about.spot == NOWHERE:
-            return isinstance(self.stage.runs[world.runs[about.saga]].state, Finished)
+            return isinstance(self.layout.runs[world.runs[about.saga]].state, Finished)
         if about.inbox == NOWHERE:
             return False
-        answers = self.stage.inboxes[world.inboxes[about.inbox]].answers
+        answers = self.layout.inboxes[world.inboxes[about.inbox]].answers
         return any(name == about.kind.value for name, _ in answers)
 
     def _is_met_by_none(self, world: World, number: int, about: About, flight: list[tuple[int, About]]) -> bool:
         """Whether nothing else can touch what a request does before it arrives: its own saga waits for it."""
-        if self.stage.scenario.never or not self._waits_for(world, about):
+        if self.layout.scenario.never or not self._waits_for(world, about):
             return False
         for other_number, other in flight:
             if other_number != number and other.saga == about.saga:
                 same_step, other_group = other.step == about.step, self._group(other) != self._group(about)
                 if same_step or (other.spot != NOWHERE and (other_group or other.spot == about.spot)):
                     return False
-        group = self.stage.sagas[about.saga].groups[self._group(about)]
+        group = self.layout.sagas[about.saga].groups[self._group(about)]
         shared = sum(self.spots[about.saga, each.event] == about.spot for each in group) > 1
         return not shared and not self._is_contended(world, about.saga, about.spot, flight)
 
     def _waits_for(self, world: World, about: About) -> bool:
-        state = self.stage.runs[world.runs[about.saga]].state
+        state = self.layout.runs[world.runs[about.saga]].state
         at = underway(state)
         if at is None or at.group != self._group(about):
             return False
-        group = self.stage.sagas[about.saga].groups[at.group]
+        group = self.layout.sagas[about.saga].groups[at.group]
         return any(group[member].event == about.step and kind is about.kind for member, kind in asked(state))
 
     def _group(self, about: About) -> int:
-        return self.stage.groups_of[about.saga][about.step]
+        return self.layout.groups_of[about.saga][about.step]
 
     def _is_contended(self, world: World, saga: int, spot: int, flight: list[tuple[int, About]]) -> bool:
         """Whether another saga may still touch a spot."""
@@ -151,13 +151,13 @@ class Independent:
         """What the requests of a saga touch that it may still send."""
         key = (saga, run)
         if key not in self._reached:
-            state = self.stage.runs[run].state
-            at, groups = underway(state), self.stage.sagas[saga].groups
+            state = self.layout.runs[run].state
+            at, groups = underway(state), self.layout.sagas[saga].groups
             if at is None:
                 groups = ()
             elif isinstance(at, Backward):
                 groups = groups[: at.group + 1]
-            elif at.group > self.stage.sagas[saga].pivot:
+            elif at.group > self.layout.sagas[saga].pivot:
                 groups = groups[at.group :]
             self._reached[key] = frozenset(self.spots[saga, each.event] for group in groups for each in group)
         return self._reached[key]
@@ -167,13 +167,13 @@ class Independent:
         run = world.runs[saga]
         mine = [(number, about) for number, about in flight if about.saga == saga]
         spots = [about.spot for _, about in mine if about.spot != NOWHERE]
-        if spots and (self.stage.scenario.never or any(self._is_contended(world, saga, s, flight) for s in spots)):
+        if spots and (self.layout.scenario.never or any(self._is_contended(world, saga, s, flight) for s in spots)):
             return None
         numbers = tuple(number for number, _ in mine)
         flying = {(about.step, about.kind) for _, about in mine}
-        at = underway(self.stage.runs[run].state)
-        group = self.stage.sagas[saga].groups[at.group] if at else ()
-        waits = [(group[member].event, kind) for member, kind in asked(self.stage.runs[run].state)]
+        at = underway(self.layout.runs[run].state)
+        group = self.layout.sagas[saga].groups[at.group] if at else ()
+        waits = [(group[member].event, kind) for member, kind in asked(self.layout.runs[run].state)]
         if not flying.issuperset(waits):
             return First(numbers, saga)
         if not numbers:
@@ -185,7 +185,7 @@ class Independent:
 
     def _is_told(self, run: int) -> bool:
         """Whether an operator may say something to a saga, whatever else it hears."""
-        return bool(self.stage.scenario.operators) and isinstance(self.stage.runs[run].state, NeedsOperator)
+        return bool(self.layout.scenario.operators) and isinstance(self.layout.runs[run].state, NeedsOperator)
 
     def _comes_to(self, saga: int, run: int, answers: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
         """The run, and what it sends, when some answers were heard, if that is the same in every order.
@@ -200,7 +200,7 @@ class Independent:
     def _heard_in_any_order(self, saga: int, run: int, answers: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
         ends = []
         for place, number in enumerate(answers):
-            message = self.stage.messages[number]
+            message = self.layout.messages[number]
             assert message.outcome is not None, "an answer has an outcome"
             if isinstance(message.outcome, Unknown):  # it may come at either of two times
                 return None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from amends.checking.moves import Moves
+from amends.checking.successors import Successors
 from amends.checking.world import Broken, Move, World
 
 RULE: Final = "every saga ends"
 ASKED: Final = ("acts", "acts outside")
 
 
-class Circle(NamedTuple):
+class Livelock(NamedTuple):
     """A way on from a world, up to one that was met before.
 
     Attributes:
-        places: which of the moves each was, in the order of `Moves.after`.
+        places: which of the moves each was, in the order of `Successors.after`.
         moves: those that are made again and again.
     """
 
@@ -32,7 +32,7 @@ class Circle(NamedTuple):
         return Broken(RULE, f"{text}: {asked}" if asked else text)
 
 
-def circle_from(moves: Moves, world: World) -> Circle:
+def livelock_from(moves: Successors, world: World) -> Livelock:
     """Go on from a world, without a fault, until it comes round."""
     places: list[int] = []
     made: list[Move] = []
@@ -41,10 +41,10 @@ def circle_from(moves: Moves, world: World) -> Circle:
         free = ((place, each) for place, each in enumerate(moves.after(world)) if each.move.cost == 0)
         place, following = next(free, (-1, None))
         if following is None:
-            return Circle(tuple(places), ())
+            return Livelock(tuple(places), ())
         places.append(place)
         made.append(following.move)
         world = following.world
         if world in met:
-            return Circle(tuple(places), tuple(made[met[world] :]))
+            return Livelock(tuple(places), tuple(made[met[world] :]))
         met[world] = len(made)

@@ -15,7 +15,7 @@ READ_BACK: Final = "what is stored is read back as it was"
 """The rule that a value breaks which would come back as another one."""
 
 
-class Trip(Protocol):
+class ReadBack(Protocol):
     """There and back: what the values of a definition become.
 
     Each raises `ParticipantError` where a value would come back as another one, or not at all, with what to do.
@@ -48,7 +48,7 @@ class AsItIs:
         """The same."""
         return request
 
-    def entity(self, service: str, entity_id: Any, entity: Any) -> Any:  # noqa: ARG002 - as a `Trip` has it
+    def entity(self, service: str, entity_id: Any, entity: Any) -> Any:  # noqa: ARG002 - as a `ReadBack` has it
         """The same."""
         return entity
 

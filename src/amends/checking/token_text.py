@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 
 
-def word_of(form: str, data: bytes) -> str:
+def token_text(form: str, data: bytes) -> str:
     """The word: the form, then base64 in letters that a shell and an address leave alone, without padding."""
     return form + base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def bytes_of(form: str, word: str) -> bytes:
+def token_bytes(form: str, word: str) -> bytes:
     """The bytes that a word stands for; none when it is no word of that form."""
     body = word.removeprefix(form)
     if body == word:

@@ -26,7 +26,7 @@ class RunningSaga(NamedTuple):
     request: Any
 
 
-def cast_of(scenario: Scenario) -> tuple[RunningSaga, ...]:
+def running_sagas(scenario: Scenario) -> tuple[RunningSaga, ...]:
     """Everything that runs: a saga for each request, or for what each client asks; and each command, as one step alone.
 
     Raises:

@@ -20,7 +20,7 @@ NAMES: Final = frozenset(("set", "frozenset", "hash", "id", "globals", "vars", "
 STEADY: Final = (*WHOLE, Gone, FunctionType, BuiltinFunctionType, ModuleType)
 
 
-def is_suspect(function: Callable[..., Any], given: tuple[Any, ...]) -> bool:
+def may_depend_on_process(function: Callable[..., Any], given: tuple[Any, ...]) -> bool:
     """Whether a function might answer something else in another process."""
     return _reads_what_changes(function, set()) or any(map(_has_a_set, given))
 

@@ -66,7 +66,9 @@ def test_no_saga_completes_since_a_function_raises() -> None:
     buys = (Buy("Ann"), Buy("Bob"))
     scenario = small(shelf(take, give_back), card(charged_but_ann, refunded, **LOOKED_UP), ship(), buys=buys, CARD=bank)
     told = missing(scenario, 0)[0]
-    assert told.startswith("no saga ever completes; instead, CARD_CHARGED/do raised KeyError: 'Ann' (test_showing.py:")
+    assert told.startswith(
+        "no saga ever completes; instead, CARD_CHARGED/do raised KeyError: 'Ann' (test_coverage_gaps.py:"
+    )
     assert "CARD_CHARGED/do was refused: no money" in told
 
 

@@ -1,6 +1,6 @@
 """Asks functions again in one new process: with another hash seed, and with globals as they are at the start.
 
-Only those that might answer something else there (`amends.checking.suspects`): most checks need no process.
+Only those that might answer something else there (`amends.checking.process_dependence`): most checks need no process.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from amends.checking.blame import name_of
+from amends.checking.exceptions import name_of
 from amends.checking.explore import Counterexample, Exploration, counterexample
-from amends.checking.ran import DeciderCall
-from amends.checking.suspects import is_suspect
+from amends.checking.function_coverage import DeciderCall
+from amends.checking.process_dependence import may_depend_on_process
 from amends.checking.values import same, told
 from amends.checking.world import Broken, World
 
@@ -24,7 +24,7 @@ LIMIT_S: Final = 60.0  # for all calls together, of which each took microseconds
 RULE: Final = "what differs between two calls does not matter"
 
 
-class Afresh(NamedTuple):
+class AnswersOfAnotherProcess(NamedTuple):
     """What came of it.
 
     Attributes:
@@ -36,10 +36,10 @@ class Afresh(NamedTuple):
     not_asked: Mapping[str, str]
 
 
-def ask_afresh(asked: list[DeciderCall]) -> Afresh:
+def ask_another_process(asked: list[DeciderCall]) -> AnswersOfAnotherProcess:
     """Ask again for everything that was asked here, once."""
     not_asked: dict[str, str] = {}
-    suspects = [each for each in asked if is_suspect(each.function, each.given)]
+    suspects = [each for each in asked if may_depend_on_process(each.function, each.given)]
     calls = [(each, call) for each in suspects if (call := _pickled(each, not_asked)) is not None]
     answers = _said([call for _, call in calls], _files(suspects), not_asked)
     for (each, _), (could, said) in zip(calls, answers, strict=False):
@@ -50,8 +50,8 @@ def ask_afresh(asked: list[DeciderCall]) -> Afresh:
                 f"{each.name} gave {told(each.said)}, and in a new process {told(said)}: it depends on the order of a "
                 "set, on a hash, or on what earlier calls left in a global"
             )
-            return Afresh(Broken(RULE, text), not_asked)
-    return Afresh(None, not_asked)
+            return AnswersOfAnotherProcess(Broken(RULE, text), not_asked)
+    return AnswersOfAnotherProcess(None, not_asked)
 
 
 def _pickled(each: DeciderCall, not_asked: dict[str, str]) -> bytes | None:
@@ -68,7 +68,7 @@ def _said(calls: list[bytes], files: Mapping[str, str], not_asked: dict[str, str
         return
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     try:
-        ran = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "amends.checking.child"],
             input=pickle.dumps((sys.path, files, calls)),
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -76,7 +76,7 @@ def _said(calls: list[bytes], files: Mapping[str, str], not_asked: dict[str, str
             timeout=LIMIT_S,
             check=True,
         )
-        answers = pickle.loads(ran.stdout)  # noqa: S301 - from our own child
+        answers = pickle.loads(done.stdout)  # noqa: S301 - from our own child
     except (OSError, subprocess.SubprocessError, pickle.PickleError, EOFError) as error:
         not_asked["every function"] = f"the new process ended with {type(error).__name__}"
         return
@@ -94,18 +94,18 @@ def _files(asked: list[DeciderCall]) -> dict[str, str]:
     return {name: file for name, file in files if file}
 
 
-def asked_afresh(found: Exploration) -> Exploration:
+def checked_in_another_process(found: Exploration) -> Exploration:
     """What was found, and, where all of it held, whether every function answers the same in a new process."""
     if not found.held:
         return found
-    broken, not_asked = ask_afresh(found.moves.stage.ran.calls)
+    broken, not_asked = ask_another_process(found.moves.layout.coverage.calls)
     shown = _shown(found, broken) if broken else None
     return replace(found, counterexample=shown, not_asked_afresh=not_asked)
 
 
 def _shown(found: Exploration, broken: Broken) -> Counterexample:
     """The way to where the function is asked first."""
-    first = found.moves.stage.first(found.faults)
+    first = found.moves.layout.first(found.faults)
     ways: list[tuple[World, tuple[int, ...]]] = [(first, ())]
     met = {first}
     for world, places in ways:  # it grows

@@ -15,7 +15,7 @@ from amends.checking.world import World
 NUMBER: Final = "I"  # four bytes: tables have fewer than 4 294 967 296 values
 
 
-class Met:
+class VisitedWorlds:
     """Worlds by number, and how each was first come to.
 
     Attributes:

@@ -75,7 +75,7 @@ class CoordinatorStep(NamedTuple):
         return isinstance(self.said, Answered) and isinstance(self.said.outcome, Refused)
 
 
-def misconduct(
+def broken_rules(
     before: SagaInstance, said: Input, now_ms: int, after: SagaInstance, effects: tuple[Effect, ...]
 ) -> Broken | None:
     """The first rule that a step of the coordinator breaks."""

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from amends.checking.afresh import ask_afresh
-from amends.checking.circles import circle_from
+from amends.checking.another_process import ask_another_process
 from amends.checking.explore import Counterexample, Exploration, Seen
-from amends.checking.moves import Moves
+from amends.checking.layout import WorldLayout
+from amends.checking.livelock import livelock_from
+from amends.checking.read_back import ReadBack
 from amends.checking.rest import Rest
-from amends.checking.stage import WorldLayout
-from amends.checking.trip import Trip
-from amends.checking.word import bytes_of, word_of
+from amends.checking.successors import Successors
+from amends.checking.token_text import token_bytes, token_text
 from amends.checking.world import Broken, Move, World
 from amends.core.definition import Saga
 from amends.errors import UnusableInput
@@ -52,10 +52,10 @@ class TraceToken(NamedTuple):
 def token_of(name: str, found: Exploration) -> str:
     """The token of a counterexample."""
     assert found.counterexample is not None, "only a counterexample has a token"
-    head = bytes.fromhex(found.moves.stage.saga.fingerprint) + _digest(name, NAME)
+    head = bytes.fromhex(found.moves.layout.saga.fingerprint) + _digest(name, NAME)
     moves = b"".join(_digest_of(seen.move) for seen in found.counterexample.trace)
-    faults = found.faults | OPERATORS * found.moves.stage.scenario.operators
-    return word_of(FORM, head + faults.to_bytes(2, "big") + moves)
+    faults = found.faults | OPERATORS * found.moves.layout.scenario.operators
+    return token_text(FORM, head + faults.to_bytes(2, "big") + moves)
 
 
 def read_token(text: str) -> TraceToken:
@@ -65,7 +65,7 @@ def read_token(text: str) -> TraceToken:
         UnusableInput: it is none.
     """
     word = text.strip()
-    data = bytes_of(FORM, word)
+    data = token_bytes(FORM, word)
     head = FINGERPRINT + NAME + 2
     if len(data) < head or (len(data) - head) % MOVE:
         raise UnusableInput(f"{word[:40]!r} is no token; one begins with {FORM}")
@@ -80,13 +80,15 @@ def is_about(token: TraceToken, name: str) -> bool:
     return token.name == _digest(name, NAME)
 
 
-def follow(scenario: Scenario, token: TraceToken, trip: Callable[[Saga], Trip]) -> tuple[Moves, Counterexample | None]:
+def follow(
+    scenario: Scenario, token: TraceToken, read_back: Callable[[Saga], ReadBack]
+) -> tuple[Successors, Counterexample | None]:
     """Go the way of a token, and see whether a rule is still broken at its end.
 
     Args:
         scenario: that the token is about.
         token: the way.
-        trip: as for `amends.checking.explore`.
+        read_back: as for `amends.checking.explore`.
 
     Returns:
         The relation, and the counterexample; ``None`` when nothing is broken there any more.
@@ -100,7 +102,7 @@ def follow(scenario: Scenario, token: TraceToken, trip: Callable[[Saga], Trip]) 
             f"the token is about saga {saga.name} as it was, {token.fingerprint}; its definition changed since, to "
             f"{saga.fingerprint}: check it anew"
         )
-    way = _Way(Moves(WorldLayout(replace(scenario, operators=token.operators), trip)), token)
+    way = _Way(Successors(WorldLayout(replace(scenario, operators=token.operators), read_back)), token)
     shown = way.go()
     if shown is None and way.longest < len(token.moves):
         raise UnusableInput(
@@ -113,16 +115,16 @@ def follow(scenario: Scenario, token: TraceToken, trip: Callable[[Saga], Trip]) 
 class _Way:
     """The way of a token: at each world every move of the digest is tried, since two may share one."""
 
-    def __init__(self, moves: Moves, token: TraceToken) -> None:
+    def __init__(self, moves: Successors, token: TraceToken) -> None:
         self.moves = moves
-        self.rest = Rest(moves.stage)
+        self.rest = Rest(moves.layout)
         self.token = token
         self.longest = 0
 
     def go(self) -> Counterexample | None:
         """The first way whose end is broken; ``None`` when there is none."""
         todo: list[tuple[World, tuple[Seen, ...], tuple[int, ...], Broken | None]]
-        todo = [(self.moves.stage.first(self.token.faults), (), (), None)]
+        todo = [(self.moves.layout.first(self.token.faults), (), (), None)]
         while todo:
             world, trace, places, broken = todo.pop()
             self.longest = max(self.longest, len(trace))
@@ -138,11 +140,15 @@ class _Way:
     def _broken_at_last(self, trace: tuple[Seen, ...], world: World) -> Broken | None:
         """What is broken only in the light of more than one world."""
         last = trace[-1].move if trace else None
-        raises = self.moves.stage.ran.broken(last.step, last.kind) if last and last.step else None
-        return _never_ends(self.moves, self.rest, world) or raises or ask_afresh(self.moves.stage.ran.calls).broken
+        raises = self.moves.layout.coverage.broken(last.step, last.kind) if last and last.step else None
+        return (
+            _never_ends(self.moves, self.rest, world)
+            or raises
+            or ask_another_process(self.moves.layout.coverage.calls).broken
+        )
 
 
-def _never_ends(moves: Moves, rest: Rest, world: World) -> Broken | None:
+def _never_ends(moves: Successors, rest: Rest, world: World) -> Broken | None:
     """Whether no rest can be reached from a world without a fault."""
     met, todo = {world}, [world]
     while todo:
@@ -152,7 +158,7 @@ def _never_ends(moves: Moves, rest: Rest, world: World) -> Broken | None:
         new = {each.world for each in moves.after(here) if each.move.cost == 0} - met
         met |= new
         todo += new
-    return circle_from(moves, world).broken()
+    return livelock_from(moves, world).broken()
 
 
 def _digest(text: str, length: int) -> bytes:

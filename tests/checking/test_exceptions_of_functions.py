@@ -125,7 +125,7 @@ def test_an_exception_is_drawn(who: str) -> None:
     assert found[0] == rule
     assert name in found[1]
     assert "KeyError: 'row 7'" in found[1]
-    assert "test_blame.py:" in found[1]
+    assert "test_exceptions_of_functions.py:" in found[1]
     assert "in boom" in found[1]
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
-from amends.checking.blame import Raised, blaming, name_of
-from amends.checking.cast import cast_of
+from amends.checking.exceptions import Raised, breaks_rule, name_of
+from amends.checking.function_coverage import FunctionCoverage
 from amends.checking.models import Model, honours_keys
-from amends.checking.ran import Ran
-from amends.checking.trip import AsItIs, Trip
-from amends.checking.unrun import only_asks, undo_does_nothing
+from amends.checking.read_back import AsItIs, ReadBack
+from amends.checking.running_sagas import running_sagas
+from amends.checking.static_analysis import only_asks, undo_does_nothing
 from amends.checking.values import frozen, told
 from amends.checking.world import Broken, Inbox, Interned, Message, World, add
 from amends.core.definition import Saga, Step, takes_call
@@ -27,30 +27,31 @@ from amends.scenario import Scenario
 class WorldLayout:
     """Who plays, where each stands in a `World`, and what its numbers mean."""
 
-    def __init__(self, scenario: Scenario, trip: Callable[[Saga], Trip] = AsItIs) -> None:
+    def __init__(self, scenario: Scenario, read_back: Callable[[Saga], ReadBack] = AsItIs) -> None:
         """Lay it out.
 
         Args:
             scenario: the saga in its small world.
-            trip: what the values of a definition are, once they were stored and read back.
+            read_back: what the values of a definition are, once they were stored and read back.
         """
         self.scenario = scenario
         self.saga = scenario.saga
-        cast = cast_of(scenario)
-        self.sagas = tuple(started.saga for started in cast)
-        trips = {saga: trip(saga) for saga in dict.fromkeys(self.sagas)}
-        self.trips = tuple(trips[saga] for saga in self.sagas)
+        running = running_sagas(scenario)
+        self.sagas = tuple(started.saga for started in running)
+        read_backs = {saga: read_back(saga) for saga in dict.fromkeys(self.sagas)}
+        self.read_backs = tuple(read_backs[saga] for saga in self.sagas)
         self.unreadable: list[str] = []
         self.requests = tuple(
-            self._read_back(trip.request, started.request) for trip, started in zip(self.trips, cast, strict=True)
+            self._read_back(read_back.request, started.request)
+            for read_back, started in zip(self.read_backs, running, strict=True)
         )
-        self.ids = tuple(started.saga_id for started in cast)
+        self.ids = tuple(started.saga_id for started in running)
         self.runs: Interned[SagaInstance] = Interned()
         self.messages: Interned[Message] = Interned()
         self.entities: Interned[Any] = Interned()
         self.inboxes: Interned[Inbox] = Interned()
         self.books: Interned[Any] = Interned()
-        known = {saga: {each.event: each for each in saga.every_step()} for saga in trips}
+        known = {saga: {each.event: each for each in saga.every_step()} for saga in read_backs}
         self.steps_of = tuple(known[saga] for saga in self.sagas)
         self.steps = tuple(dict.fromkeys(each for steps in known.values() for each in steps.values()))
         self.groups_of = tuple(
@@ -62,7 +63,7 @@ class WorldLayout:
         self.cells = self._all_cells()
         self.models = self._all_models()
         self.given = tuple(
-            self._read_back(self._trip_of(cell[0]).entity, *cell, self._given(*cell)) for cell in self.cells
+            self._read_back(self._read_back_of(cell[0]).entity, *cell, self._given(*cell)) for cell in self.cells
         )
         self.cell_at = {cell: place for place, cell in enumerate(self.cells)}
         self.inbox_at = {
@@ -70,7 +71,7 @@ class WorldLayout:
             for place, (saga, each) in enumerate((s, e) for s, local in enumerate(self.local_steps) for e in local)
         }
         self.book_at = {service: place for place, service in enumerate(self.models)}
-        self.ran = Ran()
+        self.coverage = FunctionCoverage()
         self.questions = frozenset(
             each for saga, steps in enumerate(self.steps_of) for each in steps.values() if self._is_question(saga, each)
         )
@@ -87,7 +88,7 @@ class WorldLayout:
                 assert each.entity is not None, "a local step has an entity"
                 who = f"{each.event}'s entity= ({name_of(each.entity)})"
                 try:
-                    with blaming("an entity has a name", who, f"asked with {told(request)}"):
+                    with breaks_rule("an entity has a name", who, f"asked with {told(request)}"):
                         named[saga, each.event] = (each.service, each.entity(request))
                 except Raised as raised:
                     self.raised[saga, each.event] = raised.broken
@@ -101,10 +102,12 @@ class WorldLayout:
         services = dict.fromkeys(each.service for each in self.steps if not each.is_local)
         return {service: self.scenario.models.get(service) or honours_keys() for service in services}
 
-    def _trip_of(self, service: str) -> Trip:
+    def _read_back_of(self, service: str) -> ReadBack:
         """There and back for an entity, by a definition that has its service."""
-        owning = zip(self.trips, self.local_steps, strict=True)
-        return next((trip for trip, local in owning if any(s.service == service for s in local)), self.trips[0])
+        owning = zip(self.read_backs, self.local_steps, strict=True)
+        return next(
+            (read_back for read_back, local in owning if any(s.service == service for s in local)), self.read_backs[0]
+        )
 
     def beyond(self, message: Message) -> int:
         """How many groups the step of a message comes behind its saga's pivot; 0 for the pivot, less before it."""
@@ -146,7 +149,7 @@ class WorldLayout:
         given = cell, self.entities.number(entity)
         if given not in self._stored:
             service, name = self.cells[cell]
-            self._stored[given] = self.entities.number(self._trip_of(service).entity(service, name, entity))
+            self._stored[given] = self.entities.number(self._read_back_of(service).entity(service, name, entity))
         return self._stored[given]
 
     def heard(self, message: Message, *, is_typed: bool = True) -> int:
@@ -162,7 +165,9 @@ class WorldLayout:
         assert message.outcome is not None, "an answer has an outcome"
         given = self.messages.number(message), is_typed
         if given not in self._heard:
-            outcome = self.trips[message.saga].outcome(message.step, message.kind, message.outcome, is_typed=is_typed)
+            outcome = self.read_backs[message.saga].outcome(
+                message.step, message.kind, message.outcome, is_typed=is_typed
+            )
             self._heard[given] = self.messages.number(message._replace(outcome=outcome))
         return self._heard[given]
 
@@ -208,7 +213,9 @@ class WorldLayout:
         if model.standing is None or each in self.questions:
             return None
         books = self.books[world.books[self.book_at[each.service]]]
-        with blaming("a model raises", f"{each.service}'s standing= ({name_of(model.standing)})", f"of {told(books)}"):
+        with breaks_rule(
+            "a model raises", f"{each.service}'s standing= ({name_of(model.standing)})", f"of {told(books)}"
+        ):
             return model.standing(books).count(f"{self.ids[saga]}/{each.event}/do")
 
     def unheard(self, world: World, saga: int, each: Step) -> str:

@@ -31,7 +31,7 @@ OF_A_LIST: Final = "an answer that nobody typed is a list once it was stored: sa
 
 
 @contextmanager
-def blaming(rule: str, who: str, about: str = "") -> Iterator[None]:
+def breaks_rule(rule: str, who: str, about: str = "") -> Iterator[None]:
     """Whatever is raised inside breaks a rule.
 
     Args:

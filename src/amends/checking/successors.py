@@ -11,26 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from amends.checking.coordinator import CoordinatorMoves
-from amends.checking.independent import Independent
+from amends.checking.layout import WorldLayout
+from amends.checking.partial_order import Independent
 from amends.checking.participants import ParticipantMoves
-from amends.checking.stage import WorldLayout
 from amends.checking.world import Message, Move, Next, What, World, add
 from amends.core.messages import Kind
 
 
-class Moves:
+class Successors:
     """The successor relation of a stage.
 
     Args:
-        stage: who plays.
+        layout: who plays.
         reduced: leave out what comes to the same in another order; without it, everything that can happen does.
     """
 
-    def __init__(self, stage: WorldLayout, *, reduced: bool = False) -> None:
-        self.stage = stage
-        self.coordinator = CoordinatorMoves(stage)
-        self.participants = ParticipantMoves(stage)
-        self.independent = Independent(stage, self.coordinator.stepped) if reduced else None
+    def __init__(self, layout: WorldLayout, *, reduced: bool = False) -> None:
+        self.layout = layout
+        self.coordinator = CoordinatorMoves(layout)
+        self.participants = ParticipantMoves(layout)
+        self.independent = Independent(layout, self.coordinator.stepped) if reduced else None
 
     def after(self, world: World) -> Iterator[Next]:
         """What can happen next, in a fixed order: everything, or what stands for it."""
@@ -47,12 +47,12 @@ class Moves:
     def _of_a_saga(self, world: World, saga: int) -> Iterator[Next]:
         """What comes to a saga by itself: its clock, its clients, its operators."""
         yield from self.coordinator.clock(world, saga)
-        if self.stage.scenario.operators:
+        if self.layout.scenario.operators:
             yield from self.coordinator.operator(world, saga)
             yield from self.coordinator.halts(world, saga) if world.faults else ()
 
     def _with_message(self, world: World, place: int, number: int) -> Iterator[Next]:
-        message = self.stage.messages[number]
+        message = self.layout.messages[number]
         without = world._replace(flight=world.flight[:place] + world.flight[place + 1 :])
         delivered = self._delivered(without, message, number)
         yield from delivered
@@ -81,9 +81,9 @@ class Moves:
 
         Where a step promises too short a time, the probe comes before that.
         """
-        each = self.stage.steps_of[probe.saga][probe.step]
-        if self.stage.models[each.service].settles_late(each):
+        each = self.layout.steps_of[probe.saga][probe.step]
+        if self.layout.models[each.service].settles_late(each):
             return False
-        flying = (self.stage.messages[number] for number in world.flight)
+        flying = (self.layout.messages[number] for number in world.flight)
         about = (probe.saga, probe.step, Kind.DO)
         return any(message[:3] == about and message.outcome is None for message in flying)

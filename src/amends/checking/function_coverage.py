@@ -41,7 +41,7 @@ class DeciderCall(NamedTuple):
     said: Any
 
 
-class Ran:
+class FunctionCoverage:
     """What ran, by step and what was asked."""
 
     def __init__(self) -> None:

@@ -79,9 +79,9 @@ def test_sagas_of_several_versions_run_together() -> None:
 def test_definitions_may_have_steps_of_their_own() -> None:
     """A return is a saga of another name, on the same shelf."""
     back = Saga("returning", Take, [local("SHELF_GIVEN", give_back, pivot=True, entity=lambda _: "one")])
-    stage = check(Scenario(NEW, SHELF, [Take(5), Under(back, Take(1, "bob"))])).found.moves.stage
-    assert [*stage.steps_of[1]] == ["SHELF_GIVEN"]
-    assert [saga.name for saga in stage.sagas] == ["selling", "returning"]
+    layout = check(Scenario(NEW, SHELF, [Take(5), Under(back, Take(1, "bob"))])).found.moves.layout
+    assert [*layout.steps_of[1]] == ["SHELF_GIVEN"]
+    assert [saga.name for saga in layout.sagas] == ["selling", "returning"]
 
 
 def test_a_command_comes_at_any_moment() -> None:
@@ -106,7 +106,7 @@ def priced(entities: Mapping[str, Mapping[str, Any]], saga_id: str, asked: Any) 
 def test_prepare_runs() -> None:
     """Where there are no requests, it builds one for each that is asked, from the entities of the start."""
     scenario = Scenario(selling(prepare=priced), SHELF, [], asked=[40, 60])
-    assert check(scenario).found.moves.stage.requests == (Take(2, "s1"), Take(3, "s2"))
+    assert check(scenario).found.moves.layout.requests == (Take(2, "s1"), Take(3, "s2"))
     with pytest.raises(UnusableInput, match="prepare refused 101: too much"):
         check(replace(scenario, asked=[101]))
     with pytest.raises(UnusableInput, match="prepare raised TypeError"):

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from amends.checking.simulator.chance import Draws
 from amends.checking.simulator.setting import Setting
-from amends.checking.word import bytes_of, word_of
+from amends.checking.token_text import token_bytes, token_text
 from amends.errors import UnusableInput
 
 FORM: Final = "amends-s1-"  # the digit is the version of the form
@@ -35,7 +35,7 @@ def token_of(setting: Setting, draws: Draws) -> str:
     for (label, place), drawn in draws.items():
         labels.setdefault(label, {})[place] = drawn
     text = json.dumps([setting.saga.fingerprint, setting.name, labels], separators=(",", ":"))
-    return word_of(FORM, zlib.compress(text.encode(), 9))
+    return token_text(FORM, zlib.compress(text.encode(), 9))
 
 
 def read_token(text: str) -> ScheduleToken:
@@ -46,7 +46,7 @@ def read_token(text: str) -> ScheduleToken:
     """
     word = text.strip()
     try:
-        fingerprint, name, labels = json.loads(zlib.decompressobj().decompress(bytes_of(FORM, word), SIZE_MAX))
+        fingerprint, name, labels = json.loads(zlib.decompressobj().decompress(token_bytes(FORM, word), SIZE_MAX))
         draws = {(label, int(place)): int(drawn) for label, draws in labels.items() for place, drawn in draws.items()}
     except (AttributeError, TypeError, ValueError, zlib.error) as error:
         raise UnusableInput(f"{word[:40]!r} is no token of a schedule; one begins with {FORM}") from error
