@@ -55,7 +55,7 @@ def turns(turner: Coordinator) -> Iterator[Sequence[Task]]:
     places = [("HOTEL", "Ritz"), ("FLIGHT", "LX-8"), ("CAR", "Fiat")]
     yield [ExecuteCommand(Command("PLACES_ADDED", service, added), entity_id, 9, ()) for service, entity_id in places]
     for who in ("Ada", "Bo", "Cy", "Di"):
-        yield [StartSagas(turner.form_of(trip), [Trip(who, "Ritz", "LX-8", "Fiat", 90_000)])]
+        yield [StartSagas(turner.definitions.codec_of(trip), [Trip(who, "Ritz", "LX-8", "Fiat", 90_000)])]
     yield [said(1, "MONEY_CHARGED", Done("R1")), said(2, "MONEY_CHARGED", Refused("card declined"))]
     yield [said(3, "MONEY_CHARGED", Unknown("ReadTimeout: no answer")), said(4, "MONEY_CHARGED", Done("R2"))]
     yield [said(1, "MAIL_SENT", Done()), said(4, "MAIL_SENT", Refused("no such address"))]

@@ -50,7 +50,7 @@ class Busy(MemoryStore):
             if (step := self.turns - begun - 1) < len(STEPS)
         ]
         if self.turns % BETWEEN_STARTS == 0:
-            tasks.append(StartSagas(self.turner.form_of(ASKING), ["x"]))
+            tasks.append(StartSagas(self.turner.definitions.codec_of(ASKING), ["x"]))
         self.turns += 1
         self.turner.turn(tasks, NOW_MS + self.turns)
 

@@ -84,7 +84,7 @@ SHOWN: dict[str, tuple[Callable[[], object], str]] = {
     "straight": (lambda: run(Saga("fill", str, [FILLED]), "x", entities={"FILLED": {"x": 1}}), "written out"),
     "command": (lambda: execute({"STOCK": {}}, STOCKED, "x", None), "amends.core.walk"),
     "inbox": (answer_a_request, "amends.core.inbox"),
-    "engine": (run_on_an_engine, "amends.engine.unit_of_work"),
+    "engine": (run_on_an_engine, "amends.engine.local_participants"),
 }
 RUNTIMES: dict[str, tuple[Callable[[], object], str]] = {
     **SHOWN,

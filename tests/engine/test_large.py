@@ -17,7 +17,7 @@ from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Answered
 from amends.core.step import SagaInstance
-from amends.engine import coordinator as turns
+from amends.engine import coordinator, saga_cache
 from amends.engine.tasks import Deliver, StartSagas, Transact, Unfinished
 from amends.storage.rows import Changes
 from tests.engine.test_engine import engine as open_on
@@ -30,8 +30,9 @@ LIMIT = 10 * SIZE
 @pytest.fixture(autouse=True)
 def a_small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit holds ten requests of a thousand characters."""
-    monkeypatch.setattr(turns, "TURN_BYTES_MAX", LIMIT)
-    monkeypatch.setattr(turns, "LIVES_BYTES_MAX", LIMIT)
+    monkeypatch.setattr(coordinator, "COMMIT_LETTERS_MAX", LIMIT)
+    monkeypatch.setattr(saga_cache, "COMMIT_LETTERS_MAX", LIMIT)
+    monkeypatch.setattr(saga_cache, "LETTERS_MAX", LIMIT)
 
 
 class Counting:
@@ -91,7 +92,7 @@ def test_large_sagas_are_resumed_in_parts() -> None:
     sends += [send for _ in range(20) for send in life.turn(after_ms=100).sends]
     assert sorted(send.request.body for _, send in sends) == texts(100)
     assert store.head().number >= before + 10
-    assert sum(len(live.request) for live in life.turner._lives.values()) <= LIMIT
+    assert sum(len(live.request) for live in life.turner._committed._sagas._loaded.values()) <= LIMIT
 
 
 def test_large_answers_are_written_in_parts() -> None:
@@ -161,7 +162,7 @@ def small_rows(tmp_path: Path) -> Iterator[SqliteStore]:
 
 def test_what_sqlite_calls_too_big_is_parted(small_rows: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of such a commit was written, so that it is no failure of the storage; one alone is refused."""
-    monkeypatch.setattr(turns, "TURN_BYTES_MAX", 1000 * LIMIT)
+    monkeypatch.setattr(coordinator, "COMMIT_LETTERS_MAX", 1000 * LIMIT)
     life = Life(small_rows, Counting().saga)
     huge = f"huge{'x' * 30 * SIZE}"
     replies = life.begin(*texts(50), huge, *texts(50)).replies[0]
@@ -176,7 +177,7 @@ def test_what_is_committed_goes_out_before_the_rest_is_decided() -> None:
     """A turn takes what one commit holds: nobody's request is late because of those behind it."""
     counting, store = Counting(), MemoryStore()
     life = Life(store, counting.saga)
-    begin = StartSagas(life.turner.form_of(counting.saga), texts(100))
+    begin = StartSagas(life.turner.definitions.codec_of(counting.saga), texts(100))
     turn = life.turner.turn([begin], life.now_ms + 1)
     (left,) = turn.replies
     assert isinstance(left, Unfinished)

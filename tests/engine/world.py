@@ -86,7 +86,7 @@ class Life:
 
     def begin(self, *asked: Any, keys: Sequence[str] = ()) -> BatchResult:
         """Start sagas of the first definition."""
-        return self.turn(StartSagas(self.turner.form_of(self.saga), asked, keys))
+        return self.turn(StartSagas(self.turner.definitions.codec_of(self.saga), asked, keys))
 
     def answer(self, asking: Outgoing | Send, outcome: Outcome) -> BatchResult:
         """Answer a request."""
@@ -98,7 +98,7 @@ class Life:
         """Return a saga as its row says it."""
         row = self.store.saga(saga_id)
         assert row is not None
-        return self.turner.form_of(self.saga).run_of(row)  # type: ignore[arg-type]  # no row is damaged here
+        return self.turner.definitions.codec_of(self.saga).run_of(row)  # type: ignore[arg-type]  # no row is damaged here
 
 
 def joined(turn: BatchResult, more: BatchResult) -> BatchResult:

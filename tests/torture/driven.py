@@ -191,7 +191,7 @@ class Process:
             if first.command is not None:
                 task: Task = ExecuteCommand(first.command, first.entity_id, first.asked, [first.key])
             else:
-                form = self._turner.form_of(SAGAS[first.kind])
+                form = self._turner.definitions.codec_of(SAGAS[first.kind])
                 task = StartSagas(form, [one.asked for one in asked], [one.key for one in asked])
             self._wishes.append(Wish(task, partial(self._answered, asked)))
 

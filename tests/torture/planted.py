@@ -92,7 +92,7 @@ class SendsFirst(Coordinator):
 
         def sends_first(changes: Changes) -> None:
             for row in changes.sagas:
-                run = self._by_definition[row.definition].run_of(row)
+                run = self.definitions.by_name[row.definition].run_of(row)
                 for send in run.requests():
                     step = run.saga.step(send.request.step)
                     if not step.is_local:

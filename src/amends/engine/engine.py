@@ -480,7 +480,7 @@ class Engine:
     def _form_of(self, saga: Saga) -> SagaCodec:
         if self._stopped is not None:
             raise EngineStopped(str(self._stopped))
-        return self._turner.form_of(saga)
+        return self._turner.definitions.codec_of(saga)
 
     def _handle(self, begun: SagaInstance | str) -> Handle:
         return Handle(begun, self)

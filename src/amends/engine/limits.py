@@ -14,6 +14,13 @@ VALUE_BYTES_MOST: Final = 256 * 2**20
 """What `VALUE_BYTES_MAX` may be set to. A record quotes a request, which takes three times its bytes at most; with that
 it is still below the 10**9 bytes that SQLite takes for one text."""
 
+COMMIT_LETTERS_MAX: Final = 64 * 2**20
+"""What one commit holds, unless it is about one saga or command alone: characters of records and rows.
+
+A block's records are one text, of which SQLite takes 10**9 bytes at most (SQLITE_MAX_LENGTH in its "Limits"), and all
+that a commit writes is in memory at once. A full turn of small sagas is a hundredth of this.
+"""
+
 
 class Limits(NamedTuple):
     """What an engine keeps to.

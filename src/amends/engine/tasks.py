@@ -167,7 +167,7 @@ def _begun(
 ) -> SagaInstance | str | RequestRefused:
     """Where a new saga stands, the id of the one that the key started before, or why none was started."""
     digest = digest_of(form.saga.name, asked)
-    answer = work.recall(key, digest, partial(digest_by_position, form.saga.name, asked))
+    answer = work.keys.recall(key, digest, partial(digest_by_position, form.saga.name, asked))
     if answer is not None:
         known = msgspec.json.decode(answer)
         return known[SAGA] if SAGA in known else RequestRefused(known[REFUSED])
@@ -176,10 +176,10 @@ def _begun(
     except RequestRefused as refused:
         work.overlay.take_back()
         reason = worded(refused)
-        work.remember(key, digest, {REFUSED: reason})
+        work.keys.remember(key, digest, {REFUSED: reason})
         work.record(f"client key {key}", 0, f"refused: {reason}")
         return refused
-    work.remember(key, digest, {SAGA: run.saga_id}, run.saga_id)
+    work.keys.remember(key, digest, {SAGA: run.saga_id}, run.saga_id)
     return run
 
 
@@ -202,7 +202,7 @@ class Deliver(_Single):
             RequestRefused: there is no such saga, or it cannot be read.
         """
         live = work.found(self.saga_id)
-        steps, named = live.form.events, getattr(self.said, "step", None)  # of those that are about a step
+        steps, named = live.codec.events, getattr(self.said, "step", None)  # of those that are about a step
         if named is not None and named not in steps:
             raise RequestRefused(f"saga {self.saga_id!r} has no step {named!r:.200}; its steps are {', '.join(steps)}")
         if isinstance(self.said, Answered) and self.said.attempt is None:  # by its key: so it comes from outside
@@ -296,13 +296,13 @@ class ExecuteCommand(_Single):
             return work.execute(self.command, self.entity_id, self.body)
         key, name = self.keys[0], f"{self.command.event} of {self.command.service}/{self.entity_id}"
         digest = digest_of(name, self.body)
-        answer = work.recall(key, digest, partial(digest_by_position, name, self.body))
+        answer = work.keys.recall(key, digest, partial(digest_by_position, name, self.body))
         if answer is not None:
             reason = msgspec.json.decode(answer)[REFUSED]
             return None if reason is None else Refused(reason)
         refused = work.execute(self.command, self.entity_id, self.body)
         reason = worded(refused.reason) if refused else None
-        work.remember(key, digest, {REFUSED: reason})
+        work.keys.remember(key, digest, {REFUSED: reason})
         if refused:
             work.record(f"client key {key}", 0, f"{name} refused: {reason}")
         return refused

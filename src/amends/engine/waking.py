@@ -13,8 +13,10 @@ from amends.core.messages import Answered, Kind, Refused, TimedOut, Unknown
 from amends.core.state import Backward, Forward, Status, asked, member_of, underway
 from amends.core.step import SagaInstance
 from amends.core.waiting import HOUR_MS, Waiting, key_is_dead, milliseconds, sent
+from amends.engine.effects import FailedAttempt
 from amends.engine.in_flight import AttemptId, asked_of, flight_of
-from amends.engine.unit_of_work import FailedAttempt, LoadedSaga, UnitOfWork
+from amends.engine.saga_cache import LoadedSaga
+from amends.engine.unit_of_work import UnitOfWork
 from amends.storage.rows import Unreadable
 
 
@@ -47,20 +49,21 @@ def wake(work: UnitOfWork, saga_id: str, due_ms: int) -> None:
     """
     live = work.saga(saga_id)
     if live is None:
-        work.put_aside(Unreadable("saga", saga_id, "it is due, and not found by its id"))
+        work.unreadable.add(Unreadable("saga", saga_id, "it is due, and not found by its id"))
     if live is None or isinstance(live, Unreadable):
         return
-    settling = work.flights.settling(live.run)
+    settling = work.committed.in_flight.settling(live.run)
     if settling is not live.run:
         live = work.rewrite(live, settling, "another process took over")
     live = _counted_from_its_sending(work, work.go_on(live))
-    lost, overdue = work.flights.lost(live.run), work.flights.overdue(live.run, work.now_ms)
+    lost, overdue = work.committed.in_flight.lost(live.run), work.committed.in_flight.overdue(live.run, work.now_ms)
     for said in (*lost, *overdue):
         work.hear(work.sagas.get(saga_id, live), said)
     for said in overdue:
         if isinstance(said, TimedOut) and said.attempt is not None:
-            work.failed(FailedAttempt(saga_id, said.step, said.kind, said.attempt, "no answer came in time"))
-    for flight in work.flights.waiting_until(live.run, work.now_ms):
+            failure = FailedAttempt(saga_id, said.step, said.kind, said.attempt, "no answer came in time")
+            work.effects.add_failure(failure)
+    for flight in work.committed.in_flight.waiting_until(live.run, work.now_ms):
         _wait_longer(work, flight)
     if due_ms <= work.now_ms and saga_id not in work.sagas:
         _goes_out(work, live, due_ms)
@@ -93,14 +96,14 @@ def send_held_back(work: UnitOfWork, flight: AttemptId) -> None:
         work.hear(live, TimedOut(step.event, waiting.kind, waiting.attempt))
         return
     run = _retime(work, found, sent(step, waiting, work.now_ms), "goes out")
-    work.asked[flight] = next(send for send in run.requests() if flight_of(send) == flight)
+    work.effects.requests[flight] = next(send for send in run.requests() if flight_of(send) == flight)
 
 
 def _counted_from_its_sending(work: UnitOfWork, live: LoadedSaga) -> LoadedSaga:
     """The saga, with what was sent later than its row says counted from then, where it would be over otherwise."""
     if not any(isinstance(said, TimedOut) for said in live.run.overdue(work.now_ms)):
         return live
-    run = work.flights.as_sent(live.run)
+    run = work.committed.in_flight.as_sent(live.run)
     return live if run is live.run else work.rewrite(live, run, "sent late, for want of a place")
 
 

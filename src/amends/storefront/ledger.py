@@ -169,7 +169,7 @@ class WorkUnit:
     def keep(self, answers: Sequence[Upshot], placed: Mapping[str, Row]) -> None:  # noqa: ARG002 - they are kept already
         """Remember the answers, for good: also when an order has left for an archive it is not placed again."""
         for key, answer in zip(self._keys, answers, strict=False):
-            self._work.remember(key, DIGEST, answer if isinstance(answer, StoredReply) else answer[0])
+            self._work.keys.remember(key, DIGEST, answer if isinstance(answer, StoredReply) else answer[0])
 
     def _last(self, run: SagaInstance) -> Row:
         """The row of the order that was placed last: one that is under way has to end first."""
@@ -182,7 +182,7 @@ class WorkUnit:
 
         An order that an operator has set going again may stand before others that ended meanwhile.
         """
-        texts = [self._work.recall(key, DIGEST) for key in self._keys]
+        texts = [self._work.keys.recall(key, DIGEST) for key in self._keys]
         for text in takewhile(bool, texts):
             known = msgspec.json.decode(text)  # type: ignore[arg-type]  # it is there
             yield StoredReply(*known) if isinstance(known, list) else self._last(self._recalled_order(known))

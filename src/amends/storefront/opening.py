@@ -139,8 +139,8 @@ def _settle_kind(engine: BlockingEngine, path: str, kind: str) -> None:
 
 def _kind_of(work: UnitOfWork, kind: str) -> str:
     """The kind that a store has; of a new one, from now on, the kind that is given."""
-    known = work.recall(KIND_KEY, KIND_DIGEST)
+    known = work.keys.recall(KIND_KEY, KIND_DIGEST)
     if known is None:
-        work.remember(KIND_KEY, KIND_DIGEST, kind)
+        work.keys.remember(KIND_KEY, KIND_DIGEST, kind)
         return kind
     return str(msgspec.json.decode(known))

@@ -56,11 +56,11 @@ def current_run(engine: BlockingEngine, files_id: str, *, again: bool) -> str:
 
 def _found(work: UnitOfWork, *, names: list[str], again: bool) -> str:
     """The run, if it is among these names; else empty."""
-    known = [work.recall(name, DIGEST) is not None for name in names]
+    known = [work.keys.recall(name, DIGEST) is not None for name in names]
     runs = known.index(False) if False in known else len(names)
     if runs == len(names):
         return ""
     if runs and not again:
         return names[runs - 1]
-    work.remember(names[runs], DIGEST, None)
+    work.keys.remember(names[runs], DIGEST, None)
     return names[runs]

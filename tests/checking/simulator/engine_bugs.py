@@ -33,38 +33,39 @@ BUGS: Final = [
     # --- what is committed ---
     Bug("requests go out that are not committed", "coordinator:Coordinator._taken", FAILED,
         "        except StoreError:\n"
-        "            sent = self._flights.take_off(work.runs(), work.asked, now_ms)[:2]\n"
+        "            flights, asked = self._committed.in_flight, work.effects.requests\n"
+        "            sent = flights.take_off(work.runs(), asked, now_ms)[:2]\n"
         "            return BatchResult(None, replies, *sent)\n", "outside", "V07"),
     Bug("a full disk is taken for a commit", "coordinator:Coordinator._taken", FAILED,
         "        except StoreError:\n            return BatchResult(None, replies)\n", "shop", "V01"),
     Bug("a commit of which nobody knows is retried blindly", "coordinator:Coordinator._decided",
         "except StoreConflict:",
         "except (StoreConflict, StoreFailed):", "shop", "V16"),
-    Bug("the due time is not stored", "unit_of_work:_row_of", "due_of(run, now_ms)", "2**62", "outside", "V08"),
+    Bug("the due time is not stored", "commits:_row_of", "due_of(run, now_ms)", "2**62", "outside", "V08"),
     Bug("the due time is that of the last member", "in_flight:due_of", "return min(held", "return max(held",
         "trip", "V08"),
     Bug("a record that changes nothing is left out", "unit_of_work:UnitOfWork._note", "if isinstance(effect, Write):",
         "if isinstance(effect, Write) and effect.changes:", "outside", "V14"),
-    Bug("the last record waits for the next commit", "unit_of_work:UnitOfWork._block", '"\\n".join(self._records)',
-        '"\\n".join(self._records[:-1] or self._records)', "shop", "V15"),
-    Bug("a block does not hash its last record", "unit_of_work:UnitOfWork._block", "for line in self._records)",
-        "for line in self._records[:-1])", "shop", "V15"),
-    Bug("a key is stored apart from its saga", "unit_of_work:UnitOfWork.changes", "tuple(self.keys.values())",
-        "tuple(key for key in self.keys.values() if not key.saga_id)", "shop", "V16"),
+    Bug("the last record waits for the next commit", "recording:Recording.block", '"\\n".join(self._lines)',
+        '"\\n".join(self._lines[:-1] or self._lines)', "shop", "V15"),
+    Bug("a block does not hash its last record", "recording:Recording.block", "for line in self._lines)",
+        "for line in self._lines[:-1])", "shop", "V15"),
+    Bug("a key is stored apart from its saga", "commits:commit_of", "tuple(work.keys.new.values())",
+        "tuple(key for key in work.keys.new.values() if not key.saga_id)", "shop", "V16"),
     Bug("a key stands for whatever is asked", "tasks:_begun", "digest_of(form.saga.name, asked)",
         'digest_of(form.saga.name, "")', "shop", "V16"),
-    Bug("rows are not counted up", "unit_of_work:_row_of", "version + 1", "1", "outside", "P16"),
-    Bug("a saga that ends is not counted", "unit_of_work:UnitOfWork.changes", "if before:\n                counts",
-        "if before and due_ms is not None:\n                counts", "outside", "V13"),
+    Bug("rows are not counted up", "commits:_row_of", "version + 1", "1", "outside", "P16"),
+    Bug("a saga that ends is not counted", "commits:_sagas", "if before:\n            counts",
+        "if before and due_ms is not None:\n            counts", "outside", "V13"),
     # --- local participants ---
-    Bug("what a raising decider wrote is kept", "unit_of_work:UnitOfWork._stepped",
-        "        self.overlay.restore(touched)\n",
+    Bug("what a raising decider wrote is kept", "local_participants:LocalParticipants.step",
+        "        overlay.restore(touched)\n",
         "        pass\n", "shop", "V12"),
-    Bug("what raised may have happened", "unit_of_work:UnitOfWork._answer",
+    Bug("what raised may have happened", "local_participants:LocalParticipants._answer",
         "taken_back=True", "taken_back=False", "shop", "never"),
     # --- a process after the other ---
-    Bug("a restart looks at what is due alone", "coordinator:Coordinator._to_resume",
-        "WAITS_FOR_OPERATOR - 1", "self._since_ms",
+    Bug("a restart looks at what is due alone", "due:DueSagas._left_waiting",
+        "WAITS_FOR_OPERATOR - 1", "0",
         "outside", "P2"),
     Bug("a restart takes what was lost for refused", "waking:wake", LOST,
         "lost = [Answered(each.step, each.kind, Refused('lost')) for each in lost]\n"
@@ -86,10 +87,10 @@ BUGS: Final = [
     # --- answers and time ---
     Bug("what a saga asked before it turned back is sent", "in_flight:InFlight._after", "elif is_futile:",
         "elif False:", "together", "V07"),
-    Bug("late answers are dropped", "unit_of_work:UnitOfWork.hear", "        run, effects = self._stepped(",
+    Bug("late answers are dropped", "unit_of_work:UnitOfWork.hear", "        run, effects = self._participants.step(",
         "        if isinstance(said, Answered) and said.attempt and not any(\n"
-        "            each.attempt == said.attempt for each in live.run.waiting\n        ):\n"
-        "            return live.run\n        run, effects = self._stepped(", "outside", "P5"),
+        "            each.attempt == said.attempt for each in loaded.run.waiting\n        ):\n"
+        "            return loaded.run\n        run, effects = self._participants.step(", "outside", "P5"),
     Bug("three attempts are enough", "waking:wake", LOST,
         "timers = [each for each in overdue if getattr(each, 'attempt', 0) < 4]\n"
         "    for said in (*lost, *timers):", "outside", "P16"),
@@ -106,6 +107,6 @@ BUGS: Final = [
         "crowd", "V09"),
     Bug("a restart forgets who waits for a place", "in_flight:InFlight._after", "traffic.held.append((step, flight))",
         "pass", "crowd", "V09"),
-    Bug("an overdue saga is not looked at", "coordinator:Coordinator.turn", "self._due(now_ms, DUE_MAX)", "[]",
+    Bug("an overdue saga is not looked at", "due:DueSagas.page", "self._due(now_ms, PAGE)", "[]",
         "outside", "P16"),
 ]  # fmt: skip

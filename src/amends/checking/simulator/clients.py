@@ -77,9 +77,8 @@ class Clients:
         if client.was_stopped:
             world.saw("a key asked again after a crash")
         client.waiting += 1
-        task = StartSagas(
-            world.host.turner.form_of(world.setting.played), [client.asked], [client.key] if client.key else ()
-        )
+        codec = world.host.turner.definitions.codec_of(world.setting.played)
+        task = StartSagas(codec, [client.asked], [client.key] if client.key else ())
         world.host.ask(task, lambda answer: self._answered(client, answer))
 
     def _answered(self, client: Client, answer: Any) -> None:
@@ -138,7 +137,7 @@ class Clients:
             return
         first = world.journal.by_key.get(client.key)
         self._tell(client, f"asks for {other} under {client.key}")
-        task = StartSagas(world.host.turner.form_of(world.setting.played), [other], [client.key])
+        task = StartSagas(world.host.turner.definitions.codec_of(world.setting.played), [other], [client.key])
         if first is not None and other != client.asked:
             world.host.ask(task, lambda answer: self._refused(client, answer))
 

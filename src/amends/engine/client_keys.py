@@ -1,0 +1,56 @@
+"""The client keys of one batch: what was answered under them before, and what is answered now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from amends.engine.unreadable import UnreadableRows
+from amends.engine.values import shown, text_of
+from amends.errors import KeyReused, RequestRefused
+from amends.storage.rows import KeyRow, Unreadable
+
+
+class BatchKeys:
+    """The client keys of one batch.
+
+    Attributes:
+        new: the rows of keys that are new.
+    """
+
+    def __init__(self, known: Mapping[str, KeyRow | Unreadable], unreadable: UnreadableRows) -> None:
+        """Begin with no new key.
+
+        Args:
+            known: what the store has of the keys of the batch.
+            unreadable: gets a row that cannot be read.
+        """
+        self.new: dict[str, KeyRow] = {}
+        self._known = known
+        self._unreadable = unreadable
+
+    def recall(self, key: str, digest: str, earlier: Callable[[], str] | None = None) -> str | None:
+        """What was answered under a client key, as JSON; ``None`` when the key is new.
+
+        Args:
+            key: as the client gave it.
+            digest: of the request that comes under it now.
+            earlier: gives the digest that an earlier version kept of the same request; ``None`` when that was no other.
+
+        Raises:
+            KeyReused: another request came under this key.
+            RequestRefused: what the key stands for cannot be read any more.
+        """
+        row = self.new.get(key) or self._known.get(key)
+        if row is None:
+            return None
+        if isinstance(row, Unreadable):
+            self._unreadable.add(row)
+            raise RequestRefused(f"client key {shown(key)} cannot be read: {row.why}")
+        if row.request != digest and (earlier is None or row.request != earlier()):
+            raise KeyReused(f"client key {shown(key)} stands for another request; give every request a key of its own")
+        return row.answer
+
+    def remember(self, key: str, digest: str, answer: Any, saga_id: str = "") -> None:
+        """Keep what is answered under a client key, for as long as its saga is kept; without one, for good."""
+        self.new[key] = KeyRow(key, digest, text_of(answer), saga_id)

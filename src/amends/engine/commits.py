@@ -1,0 +1,89 @@
+"""What a batch is to commit: the rows of its sagas, entities and client keys, and its block of the audit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Final
+
+from amends.engine.codec import body_of, status_of
+from amends.engine.committed import BatchCommit
+from amends.engine.in_flight import due_of
+from amends.engine.intake import refuse_large_entity
+from amends.engine.overlay import StoredEntity, new_row
+from amends.engine.saga_cache import LoadedSaga
+from amends.engine.unit_of_work import CommitFull, UnitOfWork
+from amends.engine.values import UTF_8_MAX, refuse_large_answers
+from amends.storage.rows import Changes, EntityRow, SagaRow
+
+ROWS_FACTOR: Final = 2  # what is decided may be so much more with its rows, whose size is known when they are made
+
+_KIND: Final[Callable[[SagaRow], tuple[str, str]]] = attrgetter("definition", "status")
+_BODY: Final[Callable[[EntityRow], str | None]] = attrgetter("body")
+
+
+def commit_of(work: UnitOfWork) -> BatchCommit:
+    """What a batch is to commit after the last commit.
+
+    Raises:
+        TypeError, ValueError: an entity or an answer that JSON cannot hold.
+        Unstorable, CommitFull: an entity is too large; all of it is more than one commit holds.
+    """
+    counts = Counter[tuple[str, str]]()
+    rows, sagas, letters = _sagas(work, counts)
+    entity_rows, entities = _entities(work, letters)
+    block = work.recording.block(work.committed.head, work.started, len(work.effects.ended))
+    keys, aside = tuple(work.keys.new.values()), tuple(work.unreadable.new.values())
+    return BatchCommit(Changes(rows, entity_rows, keys, block, counts, aside), entities, sagas)
+
+
+def _sagas(
+    work: UnitOfWork, counts: Counter[tuple[str, str]]
+) -> tuple[list[SagaRow], dict[str, LoadedSaga | None], int]:
+    """The rows of sagas, the sagas once these are stored, and how large the commit is with them."""
+    rows, sagas = list[SagaRow](), dict[str, LoadedSaga | None]()
+    letters, letters_max, answer_max = work.letters, ROWS_FACTOR * work.letters_max, work.value_bytes_max // UTF_8_MAX
+    for loaded in work.sagas.values():
+        row = _row_of(loaded, work.now_ms)
+        _, _, _, status, body, due_ms, _, _, version = row
+        rows.append(row)
+        letters += len(body)
+        if letters > letters_max:
+            raise CommitFull(letters, 0)
+        if len(body) > answer_max:  # else none of its answers is too large
+            refuse_large_answers(loaded.run.answers.values(), work.value_bytes_max)
+        codec, run, request, started_ms, _, before = loaded
+        if due_ms is not None:
+            sagas[row.saga_id] = new_row(LoadedSaga, (codec, run, request, started_ms, version, status))
+        elif before:
+            sagas[row.saga_id] = None
+        if before:
+            counts[codec.definition, before] -= 1
+    counts.update(map(_KIND, rows))
+    return rows, sagas, letters
+
+
+def _row_of(loaded: LoadedSaga, now_ms: int) -> SagaRow:
+    codec, run, request, started_ms, version, _ = loaded
+    status = status_of(run.state)
+    due_ms = due_of(run, now_ms)
+    values = run.saga_id, codec.definition, request, status, body_of(run), due_ms, started_ms, now_ms, version + 1
+    row: SagaRow = new_row(SagaRow, values)
+    return row
+
+
+def _entities(work: UnitOfWork, letters: int) -> tuple[list[EntityRow], dict[str, dict[str, StoredEntity]]]:
+    """The rows of entities, and by service and id what then is stored."""
+    all_rows, entities = list[EntityRow](), dict[str, dict[str, StoredEntity]]()
+    letters_max = ROWS_FACTOR * work.letters_max
+    for service, rows, stored in work.overlay.rows(work.overlay.fresh & work.effects.ended.keys()):
+        all_rows += rows
+        size = sum(map(len, filter(None, map(_BODY, rows))))
+        letters += size
+        if letters > letters_max:
+            raise CommitFull(letters, 0)
+        for row in rows if UTF_8_MAX * size > work.value_bytes_max else ():
+            refuse_large_entity(f"{service}/{row.entity_id}", row.body or "", work.value_bytes_max)
+        entities[service] = stored
+    return all_rows, entities

@@ -1,0 +1,69 @@
+"""The definitions that an engine was opened with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from amends.core.definition import Command, Saga
+from amends.engine.codec import EntityCodecs, SagaCodec
+from amends.engine.values import shown
+from amends.errors import DefinitionError
+
+
+class Definitions:
+    """The definitions that an engine knows, and how their sagas and entities are stored.
+
+    Attributes:
+        by_name: ``name/version/fingerprint``, as rows have it, to the definition's codec.
+        entities: how entities are stored.
+    """
+
+    def __init__(self, sagas: Iterable[Saga], commands: Iterable[Command]) -> None:
+        """Learn them.
+
+        Args:
+            sagas: each version that may be under way.
+            commands: those whose entities have types that no step tells.
+
+        Raises:
+            DefinitionError: two have the same name and version, or one cannot be stored.
+        """
+        self.entities = EntityCodecs()
+        self._codecs: dict[int, SagaCodec] = {}
+        named: dict[tuple[str, int, str], Saga] = {}
+        for saga in sagas:
+            if named.setdefault((saga.name, saga.version, saga.fingerprint), saga) is not saga:
+                raise DefinitionError(
+                    f"saga {saga.name!r}: version {saga.version} is given twice; count its versions up"
+                )
+            self.entities.learn_saga(saga)
+            self._codecs[id(saga)] = SagaCodec(saga)
+        for command in commands:
+            self.entities.learn_command(command)
+        self.entities.check()
+        self.by_name = {codec.definition: codec for codec in self._codecs.values()}
+
+    @property
+    def codecs(self) -> Collection[SagaCodec]:
+        """How the sagas of each definition are stored."""
+        return self._codecs.values()
+
+    def codec_of(self, saga: Any) -> SagaCodec:
+        """How the sagas of a definition are stored.
+
+        Raises:
+            DefinitionError: the engine was not given this definition.
+        """
+        codec = self._codecs.get(id(saga))
+        if codec is None:
+            known = ", ".join(sorted(self.by_name)) or "none"
+            what = (
+                f"saga {saga.name!r}, version {saga.version},"
+                if isinstance(saga, Saga)
+                else f"{shown(saga)} is no Saga, and"
+            )
+            raise DefinitionError(
+                f"{what} was not given to open(sagas=[...]): submit the very definition that was; known: {known}"
+            )
+        return codec

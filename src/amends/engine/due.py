@@ -1,0 +1,94 @@
+"""Which sagas a turn looks at by itself: those that are due, and those that a process before this one left waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from amends.errors import StoreBusy
+from amends.storage.ports import Store
+from amends.storage.rows import WAITS_FOR_OPERATOR, SagaRow
+
+PAGE: Final = 500  # sagas that are looked at in one turn because of the time: some 15 ms, in which clients wait
+
+DueAt = tuple[int, str]
+"""When a saga is due, in milliseconds since 1970, and its id."""
+
+
+class DueSagas:
+    """The sagas that are due, in their order, a page at a time."""
+
+    def __init__(self, store: Store, definitions: Collection[str], immovable: Mapping[str, str]) -> None:
+        """Every saga is to be looked at once: what it waits for may never have been sent.
+
+        Args:
+            store: where they are.
+            definitions: those that the engine knows, as rows name them.
+            immovable: sagas that were set aside; nothing can move them.
+        """
+        self._store = store
+        self._definitions = definitions
+        self._immovable = immovable
+        self._left_off: DueAt | None = (0, "")  # of the sagas that a process before this one left waiting
+        self._first_ms = 0  # no saga is due before it; the first one may be later
+        self._page: list[DueAt] = []
+        self._is_due = False
+
+    def page(self, now_ms: int) -> list[DueAt]:
+        """The sagas to look at in this turn.
+
+        Raises:
+            StoreError: they could not be read.
+        """
+        self._is_due = self._first_ms <= now_ms
+        self._page = self._left_waiting()
+        return self._page or (self._due(now_ms, PAGE) if self._is_due else [])
+
+    def looked_at(self, number: int, now_ms: int) -> int | None:
+        """The turn is over.
+
+        Args:
+            number: how many of its page were looked at.
+            now_ms: the clock.
+
+        Returns:
+            When the next turn is to be taken at the latest; ``None`` when nothing waits for the time.
+        """
+        left = self._page
+        self._left_off = left[number - 1] if len(left) == PAGE or number < len(left) else None
+        if self._is_due:  # else what was committed said it: a look at the store takes as long as deciding a saga
+            self._first_ms = now_ms if self._left_off else self._next_ms(now_ms)
+        return self._first_ms if self._first_ms < WAITS_FOR_OPERATOR else None
+
+    def note(self, rows: Iterable[SagaRow]) -> None:
+        """Take in when the sagas are due that were committed."""
+        self._first_ms = min([self._first_ms, *(row.due_ms for row in rows if row.due_ms is not None)])
+
+    def reread(self) -> None:
+        """Look at the store again: another process wrote to it."""
+        self._first_ms = 0
+
+    def _left_waiting(self) -> list[DueAt]:
+        """A page of the sagas that a process before this one left waiting.
+
+        Each of them has to be looked at once: what it waits for may never have been sent, or was answered to a process
+        that is gone.
+        """
+        return [] if self._left_off is None else self._due(WAITS_FOR_OPERATOR - 1, PAGE, self._left_off)
+
+    def _next_ms(self, now_ms: int) -> int:
+        try:
+            due = self._due(WAITS_FOR_OPERATOR - 1, 1)
+        except StoreBusy:  # the turn is committed, and has to be told
+            return now_ms
+        return due[0][0] if due else WAITS_FOR_OPERATOR
+
+    def _due(self, until_ms: int, limit: int, after: DueAt = (0, "")) -> list[DueAt]:
+        """Sagas that are due, but for those that were set aside."""
+        found: list[DueAt] = []
+        while True:
+            page = self._store.due(self._definitions, until_ms, limit, after)
+            found += [entry for entry in page if entry[1] not in self._immovable]
+            if len(page) < limit or len(found) >= limit:
+                return found[:limit]
+            after = page[-1]

@@ -1,0 +1,73 @@
+"""What comes of a batch beside what it stores: requests to be sent, and what people are told."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from amends.core.messages import Answered, Contradicted, Effect, Kind, Park, Send, Unknown, Write
+from amends.core.step import SagaInstance
+from amends.engine.in_flight import AttemptId, Outgoing, flight_of
+
+
+class FailedAttempt(NamedTuple):
+    """An attempt whose outcome is unknown, for the log: the first one of a request, and then ever rarer ones.
+
+    Attributes:
+        saga_id: the saga whose request it was.
+        step: event name of the step.
+        kind: what the participant was asked.
+        attempt: 1, 2, 4, 8 and so on.
+        error: for a person: what was seen instead of an answer.
+        cause: what the participant raised; ``None`` where it did not raise, or no answer came in time.
+    """
+
+    saga_id: str
+    step: str
+    kind: Kind
+    attempt: int
+    error: str
+    cause: BaseException | None = None
+
+
+class BatchEffects:
+    """What is to be done and told once a batch is committed.
+
+    Attributes:
+        requests: those that came up, by their attempts.
+        late_undos: requests by an operator's word, which no state of a saga waits for.
+        ended: sagas that became final, by id.
+        needs_operator: sagas that now wait for an operator.
+        contradicted: answers that contradict what is known.
+        failures: attempts that failed, of those that the log is to have.
+    """
+
+    def __init__(self) -> None:
+        self.requests: dict[AttemptId, Send] = {}
+        self.late_undos: list[Outgoing] = []
+        self.ended: dict[str, SagaInstance] = {}
+        self.needs_operator: list[Park] = []
+        self.contradicted: list[Contradicted] = []
+        self.failures: list[FailedAttempt] = []
+
+    def add(self, run: SagaInstance, effect: Effect) -> None:
+        """Take in an effect of a saga's step: all but its record, and its end, of which the saga's state says more."""
+        if isinstance(effect, Send) and effect.request.kind is Kind.UNDO_LATE:
+            self.late_undos.append((run.saga.step(effect.request.step), effect))
+        elif isinstance(effect, Send):
+            self.requests[flight_of(effect)] = effect
+        elif isinstance(effect, Park):
+            self.needs_operator.append(effect)
+        elif isinstance(effect, Contradicted):
+            self.contradicted.append(effect)
+
+    def add_failure(self, failure: FailedAttempt) -> None:
+        """Take in a failed attempt for the log: one that fails without end is told ever more rarely."""
+        if failure.attempt & (failure.attempt - 1) == 0:
+            self.failures.append(failure)
+
+    def add_unknown(self, run: SagaInstance, answered: Answered, outcome: Unknown, effect: Effect) -> None:
+        """Take in the failure of an attempt, unless it was known already: a duplicate changes nothing."""
+        if isinstance(effect, Write) and effect.changes:
+            attempt = answered.attempt or 1
+            failure = FailedAttempt(run.saga_id, answered.step, answered.kind, attempt, outcome.error, outcome.cause)
+            self.add_failure(failure)

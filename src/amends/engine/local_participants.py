@@ -1,0 +1,144 @@
+"""The participants whose entities the engine keeps: their functions are called within a batch, on its entities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from amends.core.definition import Step
+from amends.core.messages import Answered, Effect, Halt, Input, Kind, Outcome, Refused, Request, Unknown
+from amends.core.participant import apply_step, put_entity
+from amends.core.step import SagaInstance, step
+from amends.engine.codec import EntityCodecs, SagaCodec
+from amends.engine.effects import BatchEffects, FailedAttempt
+from amends.engine.entities import Unstorable, kept_text, raw, settle
+from amends.engine.exceptions import is_interrupt, raised
+from amends.engine.hints import answer_codec
+from amends.engine.intake import refuse_large_answer, refuse_large_entity
+from amends.engine.overlay import EntityDamaged, Overlay, Touched
+from amends.engine.unreadable import UnreadableRows
+from amends.engine.values import Sealed, opened, opened_request, storable
+from amends.errors import ParticipantError
+
+Stepped = tuple[SagaInstance, Sequence[Effect]]
+"""A saga after a step, and the effects of that."""
+
+
+class LocalParticipants:
+    """Carries out the local steps of sagas on the entities of one batch."""
+
+    def __init__(
+        self,
+        overlay: Overlay,
+        codecs: EntityCodecs,
+        effects: BatchEffects,
+        unreadable: UnreadableRows,
+        now_ms: int,
+        value_bytes_max: int,
+        *,
+        is_careful: bool,
+    ) -> None:
+        """Call no function yet.
+
+        Args:
+            overlay: the entities as the batch sees them.
+            codecs: of which types they are.
+            effects: gets the attempts that failed.
+            unreadable: gets an entity that cannot be read.
+            now_ms: the time of the batch.
+            value_bytes_max: of one answer or entity, as JSON.
+            is_careful: whether each participant is called by itself, and what it leaves is looked at at once.
+        """
+        self._overlay = overlay
+        self._codecs = codecs
+        self._effects = effects
+        self._unreadable = unreadable
+        self._now_ms = now_ms
+        self._value_bytes_max = value_bytes_max
+        self._is_careful = is_careful
+
+    def step(self, codec: SagaCodec, request: Any, given: Sequence[Any], take: Callable[[Any], Stepped]) -> Stepped:
+        """Take a step with the entities at hand; where that is not safe, or a participant raises, one at a time.
+
+        It is safe where the request, the answers given and those that come are closed: what one participant does to
+        them none of the others can see. The entities see to themselves.
+
+        Args:
+            codec: of the saga's definition.
+            request: the saga's.
+            given: the answers that participants are given.
+            take: takes the step, with entities by service, or with ``None``: then it stops at each local step.
+        """
+        if not codec.asks:
+            return take(None)
+        if self._is_careful or not codec.walks or type(request) is Sealed or (given and Sealed in map(type, given)):
+            return self.call_each(codec, *take(None))
+        overlay, touched = self._overlay, list[Touched]()
+        try:
+            touched = overlay.touch(overlay.places.get(codec) or overlay.places_of(codec), request)
+            run, effects = take(overlay.values)
+            if not (self._codecs.looks.get(codec) or self._codecs.look_of(codec))(touched):
+                overlay.settle(touched)
+            if run.answers:
+                codec.walks = codec.are_closed(run.answers)
+            if codec.walks and type(run.reason) is str:
+                return run, effects
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+        overlay.restore(touched)
+        return self.call_each(codec, *take(None))
+
+    def call_each(self, codec: SagaCodec, run: SagaInstance, effects: Sequence[Effect] = ()) -> Stepped:
+        """Call the participants that a saga waits for, each request by itself, and each once."""
+        tried: set[tuple[str, Kind]] = set()
+        while request := next(self._requests(codec, run, tried), None):
+            tried.add((request.step, request.kind))
+            run, more = step(run, self._answer(codec.saga.step(request.step), request), self._now_ms)
+            effects = (*effects, *more)
+        return run, effects
+
+    def _requests(self, codec: SagaCodec, run: SagaInstance, tried: set[tuple[str, Kind]]) -> Iterator[Request]:
+        for send in run.requests():
+            request = send.request
+            is_new = (request.step, request.kind) not in tried
+            if is_new and send.at_ms <= self._now_ms and codec.saga.step(request.step).is_local:
+                yield request
+
+    def _answer(self, local: Step, request: Request) -> Input:
+        touched: list[Touched] = []
+        try:
+            assert local.entity is not None, "a local step has an entity"
+            touched = self._overlay.touch([self._overlay.place(local.service, local.entity)], opened(request.body))
+            outcome = self._outcome(local, request, *touched)
+        except EntityDamaged as error:
+            self._unreadable.add(error.row)
+            return Halt(request.step, str(error))
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            self._overlay.restore(touched)
+            outcome = Unknown(raised(error), taken_back=True, cause=error)
+            self._effects.add_failure(
+                FailedAttempt(request.saga_id, request.step, request.kind, request.call.attempt, outcome.error, error)
+            )
+        return Answered(request.step, request.kind, outcome, request.call.attempt)
+
+    def _outcome(self, local: Step, request: Request, touched: Touched) -> Outcome:
+        owned, entity_id, _ = touched
+        request = opened_request(request)
+        after, outcome = apply_step(local, request.kind, owned.get(entity_id), request.body, request.call)
+        if isinstance(outcome, Refused):
+            return storable(outcome, local.event)
+        codec = answer_codec(local, request.kind)
+        try:
+            put_entity(owned, entity_id, after)
+            settle(owned, entity_id)
+            if self._is_careful:
+                text = kept_text(raw(owned, entity_id))
+                refuse_large_entity(f"{local.service}/{entity_id}", text, self._value_bytes_max)
+        except Unstorable as error:
+            raise ParticipantError(f"{local.event}: {error}") from error
+        done = storable(outcome, local.event, codec)
+        refuse_large_answer(done, local.event, self._value_bytes_max)
+        return done
