@@ -75,7 +75,7 @@ _BODY: Final = msgspec.json.Decoder(Body)
 def body_of_row(row: SagaRow) -> Body:
     """The body of a saga's row.
 
-    Earlier versions wrote why a saga waits for an operator as its reason, over the one why it turned back.
+    Earlier versions wrote why a saga waits for an operator over why it turned back, which only its records tell then.
 
     Raises:
         msgspec.DecodeError: the row is not what was written.
@@ -85,5 +85,5 @@ def body_of_row(row: SagaRow) -> Body:
     except RecursionError as error:  # lists in lists, from a time when any number was taken
         raise msgspec.DecodeError("it is nested too deep to be read") from error
     if row.status == NEEDS_OPERATOR and not body.trouble:
-        return msgspec.structs.replace(body, trouble=body.reason)
+        return msgspec.structs.replace(body, reason="", trouble=body.reason)
     return body
