@@ -188,9 +188,20 @@ ERRAND: Final = Saga(
     prepare=prepare,
 )  # fmt: skip
 
-SAGAS: Final = (ORDER, LOAN, ERRAND)
+VISIT: Final = Saga(
+    "visit",
+    Order,
+    [
+        external("ORDER_APPROVED", asked("ORDER_APPROVED/do"), pivot=True, limit_s=YEARS_S, backoff=SOON),
+        external("DESK_VISITED", asked("DESK_VISITED/do"), timeout_s=60.0, backoff=SOON),
+    ],
+)
+"""At the desk is a place for one at a time."""
+
+SAGAS: Final = (ORDER, LOAN, ERRAND, VISIT)
 COMMANDS: Final = (STOCKED, FILLED)
-SERVICES: Final = ("CARD", "ROOM", "ORDER", "PARCEL", "LOAN")
+SERVICES: Final = ("CARD", "ROOM", "ORDER", "PARCEL", "LOAN", "DESK")
+CONCURRENCY: Final = {"DESK": 1}
 
 
 # Who plays what ----------------------------------------------------------------------------------------------------
@@ -225,6 +236,8 @@ ROLES: Final[Mapping[str, Role]] = {
     "waits for an answer after the pivot": Role("forward", "completed", '"taken":true'),
     "waits with a deadline": Role("forward", "completed", '"taken":true', ERRAND),
     "is tried again": Role("forward", "completed", '"error":'),
+    "is being asked": Role("forward", "completed", '"DESK_VISITED":{', VISIT),
+    "waits for a place": Role("forward", "completed", '"DESK_VISITED":{', VISIT),
     "looks for its loan": Role("backward", "compensated", '"probe"', LOAN),
     "waits for an undo": Role("backward", "compensated", '"taken":true'),
     "is undone again": Role("backward", "compensated", '"error":'),

@@ -27,6 +27,7 @@ import amends
 from amends import Done, Later, Refused, RequestRefused
 from tests.corpus.shop import (
     COMMANDS,
+    CONCURRENCY,
     ERRAND,
     FILLED,
     ROLES,
@@ -55,6 +56,8 @@ SCRIPT: Final[Mapping[str, Mapping[str, Any]]] = {
     "waits for an answer after the pivot": {"PARCEL_SENT/do": LATER},
     "waits with a deadline": {"ORDER_APPROVED/do": LATER},
     "is tried again": {"PARCEL_SENT/do": DOWN},
+    "is being asked": {"DESK_VISITED/do": HANGS},
+    "waits for a place": {"DESK_VISITED/do": HANGS},
     "looks for its loan": {"LOAN_TAKEN/do": HANGS, "LOAN_TAKEN/probe": DOWN},
     "waits for an undo": {"ORDER_APPROVED/do": NO, "CARD_CHARGED/undo": LATER},
     "is undone again": {"ORDER_APPROVED/do": NO, "CARD_CHARGED/undo": DOWN},
@@ -139,8 +142,8 @@ class Writer:
     def opened(self) -> Any:
         """An engine on the store; it waits for no call that is under way when it is closed."""
         options: dict[str, Any] = {"drain_s": 0} if "drain_s" in inspect.signature(amends.open).parameters else {}
-        clients = dict.fromkeys(SERVICES, self.world)
-        return amends.open(f"sqlite:///{self.path}", sagas=SAGAS, commands=COMMANDS, clients=clients, **options)
+        options |= {"clients": dict.fromkeys(SERVICES, self.world), "concurrency": CONCURRENCY}
+        return amends.open(f"sqlite:///{self.path}", sagas=SAGAS, commands=COMMANDS, **options)
 
     def submit(self, engine: Any, *names: str) -> None:
         """Start sagas, each under its name as its client key."""
