@@ -64,6 +64,15 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
             yield from ((node.module or "", alias.name) for alias in node.names)
 
 
+def needed(path: Path) -> Iterator[str]:
+    """Yield the modules of ours that a module imports, for itself or for its types."""
+    for module, name in imports(path):
+        if module.startswith("amends"):
+            folder = ROOT / "src" / Path(*module.split("."))
+            is_module = (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
+            yield f"{module}.{name}" if is_module else module
+
+
 def ids(path: Path) -> str:
     """Return a path as the name of a test."""
     return str(path.relative_to(AMENDS))
@@ -91,6 +100,16 @@ def test_imports_run_one_way(package: str) -> None:
         ours = {module.split(".")[1] for module, _ in imports(path) if module.startswith("amends.")}
         assert ours <= MAY_IMPORT[package] | {package}, path
         assert "amends" not in {module for module, _ in imports(path)}, f"{path}: the facade is for users"
+
+
+def test_no_module_needs_one_that_needs_it() -> None:
+    """Not for types either: an import under ``TYPE_CHECKING`` is one."""
+    after = {name_of(path): set(needed(path)) for path in modules(".")}
+    while ends := {
+        name for name in after if not after[name] & after.keys() or name not in set().union(*after.values())
+    }:
+        after = {name: others for name, others in after.items() if name not in ends}
+    assert not after, "these import each other, or what does"
 
 
 @pytest.mark.parametrize("path", modules("shop"), ids=ids)

@@ -5,15 +5,13 @@ Whoever has a key asks again until there is an answer. Whoever has none does not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from amends.checking.simulator.environment import Environment
 from amends.core.messages import Cancel, Decline
 from amends.core.step import SagaInstance
 from amends.engine.tasks import Deliver, StartSagas
 from amends.errors import EngineStopped, KeyReused, RequestRefused, StoreFull
-
-if TYPE_CHECKING:
-    from amends.checking.simulator.world import SimulatedWorld
 
 AGAIN_MS: Final = 500
 PATIENCE_MS: Final = (1, 20, 2_000, 15_000, 60_000)
@@ -46,7 +44,7 @@ class Client:
 class Clients:
     """All of them."""
 
-    def __init__(self, world: SimulatedWorld) -> None:
+    def __init__(self, world: Environment) -> None:
         self._world = world
         setting, chance, swarm = world.setting, world.chance, world.swarm
         count = 1 + chance.below("clients", swarm.sagas)
@@ -77,7 +75,7 @@ class Clients:
         if client.was_stopped:
             world.saw("a key asked again after a crash")
         client.waiting += 1
-        codec = world.host.turner.definitions.codec_of(world.setting.played)
+        codec = world.host.coordinator.definitions.codec_of(world.setting.played)
         task = StartSagas(codec, [client.asked], [client.key] if client.key else ())
         world.host.ask(task, lambda answer: self._answered(client, answer))
 
@@ -137,7 +135,7 @@ class Clients:
             return
         first = world.journal.by_key.get(client.key)
         self._tell(client, f"asks for {other} under {client.key}")
-        task = StartSagas(world.host.turner.definitions.codec_of(world.setting.played), [other], [client.key])
+        task = StartSagas(world.host.coordinator.definitions.codec_of(world.setting.played), [other], [client.key])
         if first is not None and other != client.asked:
             world.host.ask(task, lambda answer: self._refused(client, answer))
 

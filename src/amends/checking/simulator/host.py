@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from amends.checking.simulator.environment import Environment, Reply
+from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import DISK_FAILED, ProcessKilled
 from amends.checking.simulator.told import ASKED_BY, FINAL
+from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request
 from amends.engine.coordinator import BatchResult, Coordinator
@@ -20,16 +23,11 @@ from amends.engine.places import Places
 from amends.engine.tasks import Deliver, Task, Unfinished
 from amends.errors import EngineStopped, StoreFailed, StoreFull
 
-if TYPE_CHECKING:
-    from amends.checking.simulator.world import SimulatedWorld
-
 PAUSE_MS: Final = 1  # between two turns: what a commit takes
 SPACE_PAUSE_MS: Final = 1000  # as the shell waits on a full disk
 IDLE_MAX: Final = 3  # turns in which nothing changes, one after the other without a pause
 LIVES_MAX: Final = 20  # in one schedule; later ones do not crash, so that it gets anywhere
 STOPPED: Final = EngineStopped("the process is gone")
-
-Reply = Callable[[Any], None]
 
 
 class Queued(NamedTuple):
@@ -46,17 +44,28 @@ class Host:
         life: its number.
         is_up: whether it runs.
         until_crash: how many I/Os it still does; 0 for any number.
-        turner: the engine's loop.
+        coordinator: the engine's loop.
     """
 
-    def __init__(self, world: SimulatedWorld, life: int, clock_error_ms: int) -> None:
+    def __init__(
+        self,
+        world: Environment,
+        wire: Wire,
+        sightings: Sightings,
+        life: int,
+        clock_error_ms: int,
+        crashed: Callable[[], None],
+    ) -> None:
         self.world = world
+        self._wire = wire
+        self._sightings = sightings
+        self._crashed = crashed
         self.life = life
         self.is_up = True
         self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
         self._born_ms = world.now_ms
         self._start_ms = max(world.now_ms + clock_error_ms, world.store.head().at_ms)  # as `SystemClock` does it
-        self.turner = Coordinator(world.store, [world.setting.played], now_ms=self._start_ms, prefix=f"e{life}")
+        self.coordinator = Coordinator(world.store, [world.setting.played], now_ms=self._start_ms, prefix=f"e{life}")
         self._queue: list[Queued] = []
         self._turn_at_ms = -1
         self._turns = 0
@@ -105,7 +114,7 @@ class Host:
         except ProcessKilled as crash:
             self._die(crash)
             return
-        self.world.sightings.of_answer(saga_id, said)
+        self._sightings.of_answer(saga_id, said)
         self.ask(Deliver(saga_id, said), None)
         self._places[service].calls.pop(flight, None)
         self._places[service].fill()
@@ -134,9 +143,9 @@ class Host:
 
     def _take(self, batch: list[Queued]) -> None:
         last = self.world.view.block.number
-        self.world.sightings.recorded.clear()
+        self._sightings.recorded.clear()
         try:
-            turn = self.turner.turn([queued.task for queued in batch], self.now_ms())
+            turn = self.coordinator.turn([queued.task for queued in batch], self.now_ms())
         except StoreFull:
             self._wait_for_space(batch)
             return
@@ -169,7 +178,7 @@ class Host:
         for queued, answer in zip(batch, turn.replies, strict=True):
             task = queued.task
             if isinstance(task, Deliver) and isinstance(task.said, Answered):
-                self.world.sightings.must_be_recorded(task.saga_id, task.said, answer)
+                self._sightings.must_be_recorded(task.saga_id, task.said, answer)
 
     def _must_have_looked(self) -> None:
         """Nobody hears any more what was answered to the process before: that has to be taken up at once."""
@@ -209,7 +218,7 @@ class Host:
             self._answer(batch, answers)
         self._send(turn)
         for saga_id, run in turn.ended.items():
-            self.world.sightings.of_end(saga_id, run)
+            self._sightings.of_end(saga_id, run)
         if not answers_first:
             self._answer(batch, answers)
 
@@ -225,7 +234,7 @@ class Host:
             self.world.saw("two sends in one turn")
         for number, (step, send) in enumerate(turn.sends):
             self.io("between two sends" if number else "between commit and send")
-            self.world.sightings.of_send(send)
+            self._sightings.of_send(send)
             if send.request.kind is Kind.DO and send.request.call.attempt == 1:
                 self._unsent.add((send.request.saga_id, send.request.step))
             places = self._places_of(step)
@@ -237,7 +246,7 @@ class Host:
         places = self._places.get(step.service)
         if places is None:
             tell = partial(self.ask, reply=None)
-            places = Places(self.world.swarm.places, self, self.turner.departed, self._start, tell)
+            places = Places(self.world.swarm.places, self, self.coordinator.departed, self._start, tell)
             self._places[step.service] = places
         return places
 
@@ -245,7 +254,7 @@ class Host:
         if len(self._places_of(asking[0]).calls) > 1:
             self.world.saw("calls of one participant together")
         self._must_not_be_for_nothing(asking[1].request)
-        self.world.wire.call(self, *asking)
+        self._wire.call(self, *asking)
 
     def _must_not_be_for_nothing(self, request: Request) -> None:
         """What this process asked first, and did not send, it knows not to have happened."""
@@ -257,7 +266,7 @@ class Host:
 
     def _wait_for_space(self, batch: list[Queued]) -> None:
         self.world.tell(f"engine {self.life}", "finds no space")
-        self.world.sightings.was_full = True
+        self._sightings.was_full = True
         self._queue = [queued for queued in batch if queued.reply is None] + self._queue
         for queued in batch:
             if queued.reply is not None:
@@ -267,9 +276,9 @@ class Host:
 
     def _die(self, why: BaseException, batch: list[Queued] | None = None) -> None:
         self.is_up = False
-        self.world.sightings.of_crash(str(why), self.life, self._turns)
+        self._sightings.of_crash(str(why), self.life, self._turns)
         self.world.tell(f"engine {self.life}", f"crashes: {why}")
         for queued in [*(batch or []), *self._queue]:
             if queued.reply is not None:
                 queued.reply(STOPPED)
-        self.world.crashed()
+        self._crashed()

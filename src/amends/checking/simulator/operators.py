@@ -6,15 +6,14 @@ What an operator says of a step is true; of what nobody can know yet, none says 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.told import STUCK
+from amends.checking.simulator.wire import Wire
 from amends.core.messages import Abandon, Compensate, Kind, Resolve, Retry, Verb
 from amends.engine.tasks import Deliver
 from amends.storage.rows import NEEDS_OPERATOR
-
-if TYPE_CHECKING:
-    from amends.checking.simulator.world import SimulatedWorld
 
 ARRIVES_MS: Final = (10_000, 1_000, 300_000, 3_600_000)
 PATIENCE: Final = 6  # times that something is tried before a saga is abandoned
@@ -24,8 +23,9 @@ VERBS: Final = 5
 class Operators:
     """All of them."""
 
-    def __init__(self, world: SimulatedWorld) -> None:
+    def __init__(self, world: Environment, wire: Wire) -> None:
         self._world = world
+        self._wire = wire
         self._called: dict[str, None] = {}
         self._tried: Counter[str] = Counter()
 
@@ -66,7 +66,7 @@ class Operators:
         if choice == 1:
             return self._resolved(saga_id, event, body) or Retry(event, "try again")
         if choice == 2:  # noqa: PLR2004 - which of the verbs
-            self._world.wire.lift(saga_id, self._world.setting.steps[event])
+            self._wire.lift(saga_id, self._world.setting.steps[event])
         return Retry(event, "try again")
 
     def _resolved(self, saga_id: str, event: str, body: Any) -> Verb | None:
@@ -74,5 +74,5 @@ class Operators:
         if step.is_local:
             return None
         kind = Kind(body["waiting"][event]["kind"])
-        truth = world.wire.truth(saga_id, step, kind, world.request_of(world.view.rows[saga_id]))
+        truth = self._wire.truth(saga_id, step, kind, world.request_of(world.view.rows[saga_id]))
         return None if truth is None else Resolve(event, truth, "looked it up")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
+from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.invariants import broken
+from amends.checking.simulator.wire import Wire
 from amends.checking.world import Broken
 from amends.core.definition import Step
 from amends.core.messages import Call, Kind, Refused
@@ -16,17 +19,15 @@ from amends.core.walk import key_of
 from amends.engine.values import text_of
 from amends.storage.rows import ABANDONED, COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, SagaRow
 
-if TYPE_CHECKING:
-    from amends.checking.simulator.world import SimulatedWorld
 
-
-def first_broken_at_rest(world: SimulatedWorld) -> Broken | None:
+def first_broken_at_rest(world: Environment, wire: Wire) -> Broken | None:
     """The first rule that a world at rest breaks."""
-    rules = (_all_ended, _counted, _promises_kept, _one_saga_each, _effects, _entities, _nothing_held)
+    effects = partial(_effects, wire)
+    rules = (_all_ended, _counted, _promises_kept, _one_saga_each, effects, _entities, _nothing_held)
     return next((found for rule in rules for found in rule(world)), None)
 
 
-def _all_ended(world: SimulatedWorld) -> Iterator[Broken]:
+def _all_ended(world: Environment) -> Iterator[Broken]:
     for row in world.view.rows.values():
         if row.status not in FINAL:
             yield broken("V09", f"{row.saga_id} is {row.status}, and nothing moves any more: {row.body}")
@@ -34,13 +35,13 @@ def _all_ended(world: SimulatedWorld) -> Iterator[Broken]:
         yield broken("V17", f"{waiting[0][1]} is due, and has ended")
 
 
-def _counted(world: SimulatedWorld) -> Iterator[Broken]:
+def _counted(world: Environment) -> Iterator[Broken]:
     counted = Counter((row.definition, row.status) for row in world.view.rows.values())
     if world.store.counts() != counted:
         yield broken("V13", f"{dict(world.store.counts())} are counted, and there are {dict(counted)}")
 
 
-def _promises_kept(world: SimulatedWorld) -> Iterator[Broken]:
+def _promises_kept(world: Environment) -> Iterator[Broken]:
     journal, rows = world.journal, world.view.rows
     for saga_id in journal.promised:
         if world.store.saga(saga_id) is None:
@@ -53,7 +54,7 @@ def _promises_kept(world: SimulatedWorld) -> Iterator[Broken]:
             yield broken("V07", f"{saga_id} was canceled, and is {rows[saga_id].status}")
 
 
-def _one_saga_each(world: SimulatedWorld) -> Iterator[Broken]:
+def _one_saga_each(world: Environment) -> Iterator[Broken]:
     journal, stored = world.journal, world.view.rows
     asked = len(journal.promised)
     if not asked <= len(stored) <= asked + journal.strays:
@@ -61,11 +62,11 @@ def _one_saga_each(world: SimulatedWorld) -> Iterator[Broken]:
         yield broken("V16", text)
 
 
-def _effects(world: SimulatedWorld) -> Iterator[Broken]:
+def _effects(wire: Wire, world: Environment) -> Iterator[Broken]:
     """What stands of each step outside, by the participants' books."""
     for row in world.view.rows.values():
         for step in world.setting.steps.values():
-            stands = None if step.is_local or step.asks else world.wire.stands(row.saga_id, step)
+            stands = None if step.is_local or step.asks else wire.stands(row.saga_id, step)
             if stands is not None and not _is_right(row, step, stands):
                 yield broken("V03", f"{row.saga_id} is {row.status}, and {step.event} stands {stands} times")
 
@@ -76,7 +77,7 @@ def _is_right(row: SagaRow, step: Step, stands: int) -> bool:
     return row.status == ABANDONED or stands == 0 or step.at_least_once
 
 
-def _entities(world: SimulatedWorld) -> Iterator[Broken]:
+def _entities(world: Environment) -> Iterator[Broken]:
     """Only what completed sagas did, in the order in which it took effect, and what compensated ones leave."""
     setting, rows = world.setting, world.view.rows
     if any(row.status == ABANDONED for row in rows.values()):
@@ -107,14 +108,14 @@ def _entities(world: SimulatedWorld) -> Iterator[Broken]:
             yield broken("V12", f"{'/'.join(cell)} is {found}; by the completed sagas alone it would be {text}")
 
 
-def _replayed(world: SimulatedWorld, row: SagaRow, step: Step, entity: Any, request: Any) -> Applied:
+def _replayed(world: Environment, row: SagaRow, step: Step, entity: Any, request: Any) -> Applied:
     codecs, kept = world.setting.form.answers, world.view.bodies[row.saga_id].get("answers", {})
     answers = {event: codecs[event].decode(text_of(answer)) for event, answer in kept.items()}
     call = Call(key_of(row.saga_id, step, Kind.DO), 1, answers)
     return apply_step(step, Kind.DO, entity, request, call)
 
 
-def _nothing_held(world: SimulatedWorld) -> Iterator[Broken]:
+def _nothing_held(world: Environment) -> Iterator[Broken]:
     for row in world.view.rows.values():
         for step in world.setting.steps.values():
             if not step.holds or step.entity is None or row.status == ABANDONED:

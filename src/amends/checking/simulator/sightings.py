@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.told import ASKED_BY, BACKWARD, FINAL, FORWARD, SagaFollower
 from amends.checking.simulator.view import Commit, ReadRecord
 from amends.checking.values import frozen
@@ -13,9 +14,6 @@ from amends.core.messages import Answered, Done, Kind, Refused, Send
 from amends.core.step import SagaInstance
 from amends.engine.codec import status_of
 from amends.storage.rows import NEEDS_OPERATOR
-
-if TYPE_CHECKING:
-    from amends.checking.simulator.world import SimulatedWorld
 
 CRASHES: Final = {
     "before a commit": "crash before a commit",
@@ -37,7 +35,7 @@ class Sightings:
         recorded: saga and cause of every record that this turn has written.
     """
 
-    def __init__(self, world: SimulatedWorld) -> None:
+    def __init__(self, world: Environment) -> None:
         self._world = world
         self.was_full = False
         self.recorded: set[tuple[str, str]] = set()

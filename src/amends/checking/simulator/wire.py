@@ -7,9 +7,11 @@ still arrives, and takes effect.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from amends.checking.models import KEEPS_INBOX, Effect, SystemReply, put
+from amends.checking.simulator.environment import Environment, Process
+from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS
 from amends.core.definition import Step
 from amends.core.messages import Answered, Call, Done, Kind, Outcome, Refused, Request, Send, Unknown
@@ -18,10 +20,6 @@ from amends.core.walk import key_of
 from amends.engine.in_flight import flight_of
 from amends.engine.tasks import Deliver
 from amends.errors import AmendsError, EngineStopped
-
-if TYPE_CHECKING:
-    from amends.checking.simulator.host import Host
-    from amends.checking.simulator.world import SimulatedWorld
 
 QUICK_MS: Final = 20
 DOWN_MS: Final = (10_000, 2 * MINUTE_MS, HOUR_MS, 30 * HOUR_MS)
@@ -40,8 +38,9 @@ class Wire:
         flying: idempotency key and kind to how many requests are on their way.
     """
 
-    def __init__(self, world: SimulatedWorld) -> None:
+    def __init__(self, world: Environment, sightings: Sightings) -> None:
         self._world = world
+        self._sightings = sightings
         self.flying: Counter[tuple[str, Kind]] = Counter()
         self._books: dict[str, Any] = {name: model.start for name, model in world.setting.models.items()}
         self._down_until_ms: dict[str, int] = {}
@@ -60,7 +59,7 @@ class Wire:
 
     # There ----------------------------------------------------------------------------------------------------
 
-    def call(self, host: Host, step: Step, send: Send) -> None:
+    def call(self, host: Process, step: Step, send: Send) -> None:
         """Call a participant."""
         world, request = self._world, send.request
         label = f"{request.saga_id}/{step.event}/{request.kind.value}"
@@ -105,13 +104,13 @@ class Wire:
             return LATE_ATTEMPTS * milliseconds(step.timeout_s)
         return milliseconds(step.settles_within_s) - 1
 
-    def _departs(self, host: Host, step: Step, send: Send, label: str, delay_ms: int) -> None:
+    def _departs(self, host: Process, step: Step, send: Send, label: str, delay_ms: int) -> None:
         self.flying[send.request.call.key, send.request.kind] += 1
         self._world.after(delay_ms, self._arrives, host, step, send, label)
 
     # At the participant's -------------------------------------------------------------------------------------
 
-    def _arrives(self, host: Host, step: Step, send: Send, label: str) -> None:
+    def _arrives(self, host: Process, step: Step, send: Send, label: str) -> None:
         request, world = send.request, self._world
         self.flying[request.call.key, request.kind] -= 1
         reply = self._reply(request, step, label)
@@ -182,7 +181,7 @@ class Wire:
 
     # Back -----------------------------------------------------------------------------------------------------
 
-    def _returns(self, host: Host, step: Step, send: Send, outcome: Outcome, delay_ms: int) -> None:
+    def _returns(self, host: Process, step: Step, send: Send, outcome: Outcome, delay_ms: int) -> None:
         request = send.request
         said = Answered(request.step, request.kind, outcome, request.call.attempt)
         self._world.after(delay_ms, host.hear, request.saga_id, said, flight_of(send), step.service)
@@ -211,7 +210,7 @@ class Wire:
                 world.saw("answered later, but too late" if too_late else "answered later")
 
         if world.host.is_up:
-            world.sightings.of_answer(saga_id, said)
+            self._sightings.of_answer(saga_id, said)
         world.host.ask(Deliver(saga_id, said), reply)
 
     # What an operator does ------------------------------------------------------------------------------------

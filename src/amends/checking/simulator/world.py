@@ -1,4 +1,4 @@
-"""The world of one schedule: time, and everybody who does something in it.
+"""The world of one schedule: it builds the process, clients, operators and participants, and lets time pass.
 
 A heap of moments, each with what happens then. Two phases: things go wrong; then all is healed, and every saga has to
 end.
@@ -7,34 +7,28 @@ end.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
-from collections.abc import Callable
-from itertools import count
-from typing import Any, Final
+from typing import Final
 
 from amends.checking.simulator.chance import Chance
 from amends.checking.simulator.clients import Clients
+from amends.checking.simulator.environment import SECOND_MS, Environment
 from amends.checking.simulator.host import Host
-from amends.checking.simulator.invariants import broken, first_broken
-from amends.checking.simulator.journal import Journal
+from amends.checking.simulator.invariants import first_broken
 from amends.checking.simulator.operators import Operators
 from amends.checking.simulator.rest import first_broken_at_rest
 from amends.checking.simulator.setting import EPOCH_MS, Setting
 from amends.checking.simulator.sightings import Sightings
-from amends.checking.simulator.storage import FAILED_AFTER, FULL, FailingStore, Hooks
-from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS, drawn, healed
-from amends.checking.simulator.view import View
+from amends.checking.simulator.storage import FAILED_AFTER, FULL, Hooks
+from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS, healed
 from amends.checking.simulator.wire import Wire
-from amends.checking.world import Broken
 from amends.core.definition import Step
 from amends.core.messages import Kind
-from amends.storage.rows import FINAL, NEEDS_OPERATOR, Changes, SagaRow
+from amends.storage.rows import FINAL, NEEDS_OPERATOR, Changes
 
 MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
 AWAY_MS: Final = (1, 10, 200, 5_000)
 LONG_MS: Final = (60_000, HOUR_MS, 8 * HOUR_MS)
 CLOCK_MS: Final = (-1_000, 1_000, -MINUTE_MS, MINUTE_MS, -HOUR_MS, HOUR_MS)
-SECOND_MS: Final = 1000
 STUBBORN_MS: Final = 30 * 60 * SECOND_MS  # how long a decider always raises: longer than any step's limit
 AGAIN_MS: Final = 500  # within which whoever waited for a process comes to it
 
@@ -43,54 +37,27 @@ class Decider(Exception):
     """A local decider has a bug, or a bad day."""
 
 
-class SimulatedWorld:
+class SimulatedWorld(Environment):
     """One schedule.
 
     Attributes:
-        setting: what is the same in all.
-        chance: what happens.
-        swarm: what goes wrong, and how often; nothing once it is healed.
-        is_healed: whether anything still goes wrong.
-        now_ms: true time, milliseconds since 1970.
-        store: what outlives a process.
-        view: what was committed.
-        journal: what was answered.
         wire: participants outside, and the way to them.
-        host: the process that runs now; it may have crashed.
         lives: how many processes there were.
-        seen: the rare things, and how often.
-        trace: what happened, in words; ``None`` where nobody reads it.
-        broken: the first rule that was broken.
+        moments: how many there were.
     """
 
     def __init__(self, setting: Setting, chance: Chance, *, traced: bool = False) -> None:
-        self.setting = setting
-        self.chance = chance
-        self.swarm = drawn(chance)
-        self.is_healed = False
-        self.now_ms = EPOCH_MS
-        self.seen: Counter[str] = Counter()
-        self.trace: list[str] | None = [] if traced else None
-        self.broken: Broken | None = None
+        super().__init__(setting, chance, traced=traced)
         self.moments = 0
-        self._heap: list[tuple[int, int, Callable[..., object], tuple[Any, ...]]] = []
-        self._tick = count()
-        self._until_up: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
-        self.view = View(setting)
-        self.journal = Journal()
         self.sightings = Sightings(self)
-        self.store = self._opened()
-        self.wire = Wire(self)
-        self.operators = Operators(self)
+        self._open_store()
+        self.wire = Wire(self, self.sightings)
+        self.operators = Operators(self, self.wire)
         self.lives = 0
         self.host: Host = self._born()
         self.clients = Clients(self)
 
     # Time -----------------------------------------------------------------------------------------------------
-
-    def after(self, pause_ms: int, act: Callable[..., object], *given: Any) -> None:
-        """Let something happen later."""
-        heapq.heappush(self._heap, (self.now_ms + pause_ms, next(self._tick), act, given))
 
     def play(self) -> None:
         """Let everything happen, until nothing is left to happen or a rule is broken."""
@@ -106,7 +73,7 @@ class SimulatedWorld:
                 self._does_not_end()
         self.setting.raises = None
         if self.broken is None:
-            self.broken = first_broken_at_rest(self)
+            self.broken = first_broken_at_rest(self, self.wire)
             if self.broken is not None:
                 self.tell("at rest", f"{self.broken.rule}: {self.broken.text}")
 
@@ -129,36 +96,13 @@ class SimulatedWorld:
             if row.status == NEEDS_OPERATOR:
                 self.operators.call(row.saga_id)
 
-    # What is seen ---------------------------------------------------------------------------------------------
-
-    def tell(self, who: str, what: str) -> None:
-        """Write down what happened, where somebody reads it."""
-        if self.trace is not None:
-            self.trace.append(f"{(self.now_ms - EPOCH_MS) / SECOND_MS:12.3f} s  {who:<12} {what}")
-
-    def saw(self, what: str) -> None:
-        """A rare thing happened."""
-        self.seen[what] += 1
-
-    def broke(self, number: str, text: str) -> None:
-        """A rule is broken; only the first one counts."""
-        if self.broken is None:
-            self.broken = broken(number, text)
-            self.tell("broken", f"{self.broken.rule}: {text}")
-
-    def request_of(self, row: SagaRow) -> Any:
-        """A saga's request."""
-        return self.setting.form.request.decode(row.request)
-
     # The store ------------------------------------------------------------------------------------------------
 
-    def _opened(self) -> FailingStore:
-        store = FailingStore()
+    def _open_store(self) -> None:
         if self.setting.first is not None:
-            store.commit(self.setting.first)
+            self.store.commit(self.setting.first)
             self.view.take(self.view.read(self.setting.first))
-        store.hooks = Hooks(self._io, self._fate, self._committed, self._failed)
-        return store
+        self.store.hooks = Hooks(self._io, self._fate, self._committed, self._failed)
 
     def _io(self, where: str) -> None:
         self.host.io(where)
@@ -201,14 +145,14 @@ class SimulatedWorld:
 
     def _born(self) -> Host:
         self.lives += 1
-        return Host(self, self.lives, self._clock_error())
+        return Host(self, self.wire, self.sightings, self.lives, self._clock_error(), self._crashed)
 
     def _clock_error(self) -> int:
         if self.lives < 2 or not self.chance.hit("clock", self.swarm.clock):  # noqa: PLR2004 - the first one's is right
             return 0
         return CLOCK_MS[self.chance.below("clock error", len(CLOCK_MS))]
 
-    def crashed(self) -> None:
+    def _crashed(self) -> None:
         """The process is gone; another one starts after a while."""
         is_long = self.chance.hit("away", self.swarm.away)
         pauses = LONG_MS if is_long else AWAY_MS
@@ -224,10 +168,6 @@ class SimulatedWorld:
             waiting, self._until_up = self._until_up, []
             for act, given in waiting:
                 self.after(self.chance.below("again", AGAIN_MS), act, *given)
-
-    def when_up(self, act: Callable[..., object], *given: Any) -> None:
-        """Let something happen once a process runs again."""
-        self._until_up.append((act, given))
 
     def _raise_maybe(self, step: Step, kind: Kind) -> None:
         label = f"{step.event}/{kind.value}"

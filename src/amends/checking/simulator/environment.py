@@ -1,0 +1,116 @@
+"""What everything in a schedule shares: time, chance, the store, and what was seen of it so far.
+
+Clients, operators, participants and the engine's process know this alone, and each what stands below it; the world
+(`amends.checking.simulator.world`) builds them and lets them act.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final, Protocol
+
+from amends.checking.simulator.chance import Chance
+from amends.checking.simulator.invariants import broken
+from amends.checking.simulator.journal import Journal
+from amends.checking.simulator.setting import EPOCH_MS, Setting
+from amends.checking.simulator.storage import FailingStore
+from amends.checking.simulator.swarm import drawn
+from amends.checking.simulator.view import View
+from amends.checking.world import Broken
+from amends.core.messages import Answered
+from amends.engine.coordinator import Coordinator
+from amends.engine.in_flight import AttemptId
+from amends.engine.tasks import Task
+from amends.storage.rows import SagaRow
+
+SECOND_MS: Final = 1000
+
+Reply = Callable[[Any], None]
+Moment = tuple[int, int, Callable[..., object], tuple[Any, ...]]
+
+
+class Process(Protocol):
+    """The engine's process, as those outside of it reach it.
+
+    Attributes:
+        life: its number.
+        is_up: whether it runs.
+        coordinator: the engine's loop.
+    """
+
+    life: int
+    is_up: bool
+    coordinator: Coordinator
+
+    def ask(self, task: Task, reply: Reply | None) -> None:
+        """Queue a task; the reply is `EngineStopped` once the process is gone."""
+
+    def hear(self, saga_id: str, said: Answered, flight: AttemptId, service: str) -> None:
+        """A call of a participant comes back."""
+
+
+class Environment:
+    """The surroundings of one schedule.
+
+    Attributes:
+        setting: what is the same in all schedules.
+        chance: what happens.
+        swarm: what goes wrong, and how often; nothing once it is healed.
+        is_healed: whether nothing goes wrong any more.
+        now_ms: true time, milliseconds since 1970.
+        store: what outlives a process.
+        view: what was committed.
+        journal: what was answered.
+        host: the process that runs now; it may have crashed.
+        seen: the rare things, and how often.
+        trace: what happened, in words; ``None`` when no trace is wanted.
+        broken: the first rule that was broken.
+    """
+
+    host: Process
+
+    def __init__(self, setting: Setting, chance: Chance, *, traced: bool = False) -> None:
+        self.setting = setting
+        self.chance = chance
+        self.swarm = drawn(chance)
+        self.is_healed = False
+        self.now_ms = EPOCH_MS
+        self.seen: Counter[str] = Counter()
+        self.trace: list[str] | None = [] if traced else None
+        self.broken: Broken | None = None
+        self.store = FailingStore()
+        self.view = View(setting)
+        self.journal = Journal()
+        self._heap: list[Moment] = []
+        self._tick = count()
+        self._until_up: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+
+    def after(self, pause_ms: int, act: Callable[..., object], *given: Any) -> None:
+        """Let something happen later."""
+        heapq.heappush(self._heap, (self.now_ms + pause_ms, next(self._tick), act, given))
+
+    def when_up(self, act: Callable[..., object], *given: Any) -> None:
+        """Let something happen once a process runs again."""
+        self._until_up.append((act, given))
+
+    def tell(self, who: str, what: str) -> None:
+        """Write down what happened, where a trace is wanted."""
+        if self.trace is not None:
+            self.trace.append(f"{(self.now_ms - EPOCH_MS) / SECOND_MS:12.3f} s  {who:<12} {what}")
+
+    def saw(self, what: str) -> None:
+        """A rare thing happened."""
+        self.seen[what] += 1
+
+    def broke(self, number: str, text: str) -> None:
+        """A rule is broken; only the first one counts."""
+        if self.broken is None:
+            self.broken = broken(number, text)
+            self.tell("broken", f"{self.broken.rule}: {text}")
+
+    def request_of(self, row: SagaRow) -> Any:
+        """A saga's request."""
+        return self.setting.form.request.decode(row.request)
