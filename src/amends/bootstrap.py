@@ -128,22 +128,29 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         url: ``sqlite:///shop.db`` for a file, ``memory:`` for nothing that lasts. One engine at a time opens a file.
         sagas: the definitions that it runs, every version that may still be under way among them. Sagas of other
             definitions are left alone, and named in the log and by `amends status`.
-        commands: those whose entities have types that no step's functions tell; others need not be named.
-        clients: by service, what its participants' functions get first. When it is given, it names every service of an
-            external step, with ``None`` where there is nothing to give; by default that is all they get.
-        concurrency: by service, how many of its calls run at a time; 64 by default.
+        commands: the commands that it executes. Give those whose entities have types that no step's functions tell;
+            others need not be named.
+        clients: by service, what its participants' functions get first. By default that is ``None`` for all. Give it
+            when a function needs a connection or an HTTP client; then it names every service of an external step, with
+            ``None`` where there is nothing to give.
+        concurrency: by service, how many of its calls run at a time; 64 by default. Lower it for a participant that
+            allows fewer, or has fewer connections; raise it for one that is slow and takes more.
         queue_max: how many requests may wait before `Overloaded` is raised, >= 1: of clients, for the engine; and of
-            sagas, for a place at one participant.
-        drain_s: for how long the end of the engine waits for calls that are under way. Seconds; 0 for not at all. More
-            than a participant's usual time, so that a deploy repeats nothing.
+            sagas, for a place at one participant. Lower it where a quick no is better than a long wait; raise it for
+            bursts that the memory holds.
+        drain_s: for how long the end of the engine waits for calls that are under way. Seconds; 0 for not at all. Raise
+            it above a participant's usual time, so that a deploy repeats nothing; lower it where the process is killed
+            earlier than that.
         lock_wait_s: how long to wait for another engine to give the file back, in seconds, 0 to 3600; not at all by
-            default. For a deploy that starts the new process before the old one has ended: as long as that one may
-            take to close.
+            default. Raise it for a deploy that starts the new process before the old one has ended: as long as that one
+            may take to close.
         value_bytes_max: how large one request, answer, entity or command's body may be, as JSON in UTF-8. Bytes, 1 to
-            268435456 (256 MiB); 16 MiB by default. A store is no place for files: keep them elsewhere, and here where.
+            268435456 (256 MiB); 16 MiB by default. Lower it where requests come from strangers; raise it only for
+            values that really belong together: keep files elsewhere, and their address here.
         upcasts: by service, a pure function from an entity that was stored as another type, its records as dicts by the
-            names of their fields, to one of today's. Asked where today's type would not read them right; then all
-            entities of the service are rewritten before anything else is done (docs/versions.md).
+            names of their fields, to one of today's (docs/versions.md). Give one when a deploy changes the type in a
+            way that would not read the stored ones right; all entities of the service are then rewritten before
+            anything else is done.
 
     Raises:
         UnusableInput: one of these is not what it has to be.

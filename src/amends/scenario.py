@@ -34,19 +34,25 @@ class Scenario:
         given: entities that exist at the start: service, then id, to entity.
         requests: one saga runs for each, all at the same time; `Under` names another definition. Where there are none,
             `prepare` builds one for each that is `asked`, from the entities of the start.
-        models: of the outside worlds, by service; `amends.checking.honours_keys` where none is named.
+        models: of the outside worlds, by service; `amends.checking.honours_keys` where none is named. Give one where a
+            participant honours no keys, remembers less, or is your own client on a model of yours.
         never: what must not be, at any moment: functions of the entities that give true, or a text that says what is
-            wrong, when it is.
-        ids: the sagas' ids; ``s1``, ``s2``, ... by default.
+            wrong, when it is. Give those for what your business forbids and no rule of sagas knows: a seat sold twice.
+        ids: the sagas' ids; ``s1``, ``s2``, ... by default. Give them where a function reads them, or to name sagas in
+            a picture.
         asked: what clients ask for when the saga is simulated: what its `prepare` gets. By default the requests; each
-            is asked for any number of times, where they have no ids.
+            is asked for any number of times, where they have no ids. Give it when the definition has a `prepare`.
         alike: where any of several will do, what is compared instead: by service a view of its entities, by event a
             view of a step's answer. ``{"SEAT_TAKEN": lambda seat: "a seat"}``: any free seat. By default all of both.
+            Give it where a check reports two sagas as different that are equally good.
         operators: whether a step may be halted (an entity that cannot be read), and an operator says all that may be
-            said to a saga that waits for one.
+            said to a saga that waits for one. Set it to check what is left after an operator's decisions, at the cost
+            of more worlds.
         not_shown: what is not meant to happen in it, so that a check is green without: ``completed``, ``compensated``,
-            or a function that nobody asks, as ``CARD_CHARGED/undo``.
-        commands: changes that come at any moment, once each, and are no steps: command, entity's id, body.
+            or a function that is not called, as ``CARD_CHARGED/undo``. Give it where a green check would say that the
+            scenario shows too little, and that is meant.
+        commands: changes that come at any moment, once each, and are no steps: command, entity's id, body. Give those
+            that run beside your sagas, such as a restock.
     """
 
     saga: Saga

@@ -17,6 +17,10 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
 SHOWN = [
     name for names in re.findall(r"<!-- \$ python -m tools.reference (.*?) -->", REFERENCE) for name in names.split()
 ]
+WRITTEN = {"Saga", "Command", "Backoff", "Scenario", definition.local.__name__, "external", "parallel", "open"}
+ANOTHER_VALUE = re.compile(
+    r"\b(give|set|raise|lower)\b[^.]*\b(to|when|where|wherever|with|for|those|above)\b", re.IGNORECASE
+)
 DOORS = {"begin", "begin_many"}  # for the blocking engine
 
 
@@ -29,13 +33,21 @@ def test_every_parameter_is_told(name: str) -> None:
         assert re.search(rf"^  \*?{parameter.name}\b", REFERENCE, re.MULTILINE)
 
 
+@pytest.mark.parametrize("name", sorted(WRITTEN))
+def test_a_default_says_when_to_choose_another_value(name: str) -> None:
+    """In a sentence that says what to do, such as "Raise it where ..."."""
+    words = told(named(name))
+    for parameter in parameters(named(name)):
+        if parameter.default is not parameter.empty:
+            assert ANOTHER_VALUE.search(words[parameter.name]), f"{name}: when is {parameter.name} another value?"
+
+
 def test_nothing_is_left_out() -> None:
     """What sagas are written with, what participants say, what operators want, and what an engine is asked."""
-    written = {"Saga", "Command", "Backoff", definition.local.__name__, "external", "parallel", "open"}
     said = {kind.__name__ for kind in (Done, Refused, Unknown, Later, *Verb.__args__)} | {"Changed"}
     asked = {
         f"Engine.{name}"
         for name, method in vars(Engine).items()
         if inspect.isfunction(method) and not name.startswith("_") and name not in DOORS
     }
-    assert set(SHOWN) == written | said | asked
+    assert set(SHOWN) == WRITTEN | said | asked

@@ -33,8 +33,10 @@ class Backoff:
     """How long to wait before a request is sent again: full jitter below a doubling ceiling.
 
     Attributes:
-        first_s: the ceiling before the second attempt. Seconds, > 0.
-        cap_s: the ceiling never grows above this. Seconds, >= `first_s`.
+        first_s: the ceiling before the second attempt. Seconds, > 0. Raise it for a participant that takes long to come
+            back; lower it in tests and where a person waits.
+        cap_s: the ceiling never grows above this. Seconds, >= `first_s`. Lower it where an outage should be noticed to
+            be over within less; raise it to spare a participant that is away for hours.
     """
 
     first_s: float = 0.2  # docs/promises.md, P2: 0.2 s to 300 s
@@ -139,16 +141,23 @@ def local(
         action: ``(entity, request[, call])`` to the new entity, `Changed`, `GONE` or `Refused`; pure. The entity is
             ``None`` when it does not exist. The third parameter is passed when the function has one.
         entity: from the request to the entity's id, a text.
-        undo: like `action`, for the way back; ``call.answer`` is the action's answer.
-        undone: what happened, once it is undone. Unique in the saga.
-        service: who owns the entity; by default the event's first word (``SEATS`` of ``SEATS_HELD``).
-        pivot: the point of no return: after it the saga only goes forward.
-        leaves: ``(entity before, request)`` to the entity that is left after the compensation, where that is on
-            purpose not the entity before (an order row that stays, canceled; a fee).
-        holds: fields of the entity that stand for a reservation while the saga runs. At its end they must be as
-            before (`docs/promises.md`, V19).
-        limit_s: how long a step before the pivot is retried when its function raises. Seconds, > 0.
-        backoff: the pause between these tries; by default `Backoff()`.
+        undo: like `action`, for the way back; ``call.answer`` is the action's answer. Give it to every step before the
+            pivot.
+        undone: what happened, once it is undone. Unique in the saga. Give it wherever there is an `undo`.
+        service: the participant that owns the entity; by default the event's first word (``SEATS`` of ``SEATS_HELD``).
+            Give it where that is another word, such as one owner of several kinds of event.
+        pivot: whether this is the point of no return, after which the saga only goes forward. Set it where nothing can
+            be undone any more once this is done: goods that left, money paid out.
+        leaves: ``(entity before, request)`` to the entity that is left after the compensation. Give it where that is on
+            purpose not the entity before: an order row that stays, canceled; a fee.
+        holds: fields of the entity that stand for a reservation while the saga runs; at its end they must be as before
+            (`docs/promises.md`, V19). Give it where an entity has such fields, so that `amends check` can hold it to
+            that.
+        limit_s: how long a step before the pivot is retried when its function raises; then the saga turns back.
+            Seconds, > 0. Lower it where a quick no is better than a late yes; raise it for a function whose error goes
+            away by a deploy.
+        backoff: the pause between these tries; by default `Backoff()`. Give one where tries should come faster or
+            slower.
 
     Returns:
         The step, to be put into a `Saga`, where it is checked.
@@ -184,31 +193,40 @@ def external(
     Args:
         event: what happened, once it has; also the step's name. Unique in the saga.
         action: ``(client, request, call)``, plain or async, to `Done`, `Refused` or `Later`.
-        undo: like `action`; ``call.answer`` is the action's answer, or what the probe found.
-        undone: what happened, once it is undone. Unique in the saga.
-        service: who is asked, and the name of the client; by default the event's first word.
-        pivot: the point of no return: after it the saga only goes forward.
+        undo: like `action`; ``call.answer`` is the action's answer, or what the probe found. Give it to every step
+            before the pivot that does more than ask.
+        undone: what happened, once it is undone. Unique in the saga. Give it wherever there is an `undo`.
+        service: the participant that is asked, which is the name of its client, too; by default the event's first word.
+            Give it where that is another word.
+        pivot: whether this is the point of no return, after which the saga only goes forward. Set it where nothing can
+            be undone any more once this is done: goods that left, money paid out.
         probe: like `action`: looks for the action under ``call.key``; `Done` when it took effect, `Refused` when
-            nothing is to be found.
-        timeout_s: how long one attempt may take before its outcome is unknown. Seconds, > 0.
+            nothing is to be found. Give it wherever the outside system can be asked and its undo needs an answer: an
+            unknown action is then looked for before it is undone.
+        timeout_s: how long one attempt may take before its outcome is unknown. Seconds, > 0. Raise it above the longest
+            time that a good answer takes; lower it where a second attempt is cheap and often quicker.
         limit_s: how long a step before the pivot is tried, first sending to last; what it waited for a place at its
-            participant before does not count. Seconds, >= `timeout_s`.
-        settles_within_s: how long after its sending a request can still take effect. The probe waits for that, counted
-            from when the last attempt was due, since until then it may be sent: what it does not find before proves
-            nothing. Seconds, needed with `probe`.
-        key_lives_h: how long the outside system honours a key; after it only a probe decides. Hours; ``None`` for
-            ever.
-        backoff: the pause between attempts; by default `Backoff()`.
-        remembers_refusals: whether a refused key stays refused, so that a refusal after an unknown attempt proves
-            that nothing happened.
-        at_least_once: the outside system honours no keys, so that a retry may repeat the effect; shown wherever the
-            saga is (`docs/promises.md`, P4).
-        leaves: as for `local`, about the books of the outside system's model.
+            participant before does not count. Seconds, >= `timeout_s`. Raise it where it is worth waiting for a
+            participant that is away; lower it where a client waits for the end.
+        settles_within_s: how long after its sending a request can still take effect, by way of queues and proxies. The
+            probe waits for that, counted from when the last attempt was due, since until then it may be sent: what it
+            does not find before proves nothing. Seconds. Give it with every `probe`.
+        key_lives_h: how long the outside system honours a key; after it only a probe decides. Hours; ``None`` for ever.
+            Give it where the system's documentation says that it forgets keys.
+        backoff: the pause between attempts; by default `Backoff()`. Give one where a participant asks for fewer
+            requests, or where attempts should come faster.
+        remembers_refusals: whether a refused key stays refused, so that a refusal after an unknown attempt proves that
+            nothing happened. Set it where the participant keeps its refusals under their keys, as `amends.inbox` does.
+        at_least_once: whether a retry may repeat the effect; shown wherever the saga is (`docs/promises.md`, P4). Set
+            it where the outside system honours no keys.
+        leaves: as for `local`, about the books of the outside system's model. Give it where the compensation leaves
+            something on purpose, such as a fee.
         start_within_s: how long a step up to the pivot waits for its first sending, while its participant has as many
             calls as it may (`amends.open(concurrency=...)`); then it counts as refused, since it was never sent. The
-            field calls that schedule-to-start. Seconds, >= `timeout_s`; shorter where an answer is worth nothing later.
-        asks: whether it only asks, and changes nothing: a rate, a stock level. It has no undo, and needs none; it may
-            be asked any number of times.
+            field calls that schedule-to-start. Seconds, >= `timeout_s`. Lower it where an answer is worth nothing
+            later.
+        asks: whether it only asks, and changes nothing; such a step may be asked any number of times. Set it for a rate
+            or a stock level: the step then has no undo, and needs none.
 
     Returns:
         The step, to be put into a `Saga`, where it is checked.
@@ -237,12 +255,16 @@ class Saga(Generic[Body, Asked_contra]):
         name: stored with every saga that runs under it.
         request: the type of a saga's request, as which it is stored and read back: a class, `list[int]`, a union.
         steps: steps and `parallel` groups, in order.
-        version: stored with every saga; a saga finishes under the version it started with. >= 1.
-        deadline_s: when to turn back a saga that has not reached its pivot's request. Seconds from its start.
+        version: stored with every saga; a saga finishes under the version it started with. A whole number, >= 1. Raise
+            it when the steps change while sagas of before may be under way, and open the engine with both versions.
+        deadline_s: when to turn back a saga that has not reached its pivot's request. Seconds from its start; ``None``
+            for never. Give it where the end is worth nothing later, such as when a customer waits for it.
         prepare: ``(entities, saga_id, asked) -> request | Refused``: builds a saga's request in the batch that starts
-            it, from entities (service, then id) that it only reads.
+            it, from entities (service, then id) that it only reads. Give it where the request needs what only the store
+            knows: a price, the next number.
         upcast: pure, from a request that was stored as another type, its records as dicts by the names of their fields,
-            to one of the type `request`; asked where that type would not read it right (`docs/versions.md`).
+            to one of the type `request` (`docs/versions.md`). Give it when a deploy changes that type in a way that
+            would not read the stored ones right.
         groups: the steps again, each group a tuple; a step alone is a group of one.
         fingerprint: 16 hex digits over everything that decides how a stored saga goes on.
 
