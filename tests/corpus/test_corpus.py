@@ -50,7 +50,6 @@ FROM_OUTSIDE = {
 }
 """What comes from outside for sagas that wait for it."""
 
-
 SHOWN = ("archived", "waits with a deadline", "looks for its loan", "needs an operator", "was abandoned", "owes a room")
 """Of these the story is looked at: one saga for each status, and the archive."""
 
@@ -154,7 +153,8 @@ def opened(store: Held) -> Any:
 def finish(engine: Any, ids: dict[str, str]) -> dict[str, Result]:
     """Answer all that is waited for, say what operators say, have undone what is owed, and give the results."""
     for name, (request, outcome) in FROM_OUTSIDE.items():
-        engine.answer(f"{ids[name]}/{request}", outcome)
+        if name in ids:
+            engine.answer(f"{ids[name]}/{request}", outcome)
     engine.tell(ids["needs an operator"], Retry("CARD_CHARGED", "ada: the account is open again"))
     engine.tell(ids["needs an operator who gives it up"], Abandon("ada: it is not worth the trouble"))
     if engine.result(ids["owes a room"], PATIENCE_S).owed:  # earlier versions did not keep it

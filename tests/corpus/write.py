@@ -73,7 +73,6 @@ SCRIPT: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """What the participants say that do not simply say yes."""
 
-
 TAKEN: Final = ("forward", '"taken":true')
 STUCK: Final = ("needs operator", "")
 
