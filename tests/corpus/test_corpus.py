@@ -175,6 +175,16 @@ def test_a_reader_leaves_an_earlier_store_as_it_is(held: Held, today: Path) -> N
         assert path.read_bytes() == before
 
 
+def test_an_earlier_store_is_backed_up_as_it_is(held: Held) -> None:
+    """Before the first start of a new version: it can be gone back from then."""
+    backup = held.path.with_name("backup.db")
+    ran = command("backup", backup, "--db", held.path)
+    assert (ran.code, held.said["head"] in ran.out) == (0, True), ran.err
+    with closing(sqlite3.connect(held.path)) as here, closing(sqlite3.connect(backup)) as there:
+        assert schema_of(backup) == schema_of(held.path)
+        assert [*there.iterdump()] == [*here.iterdump()]
+
+
 def test_every_saga_stands_where_it_stood(migrated: Held) -> None:
     """In the list, and with its story; also in the archive."""
     for path in migrated.files:

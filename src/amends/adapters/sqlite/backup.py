@@ -10,14 +10,16 @@ from typing import Final
 
 import apsw
 
+from amends.adapters.sqlite.database import Connection
 from amends.adapters.sqlite.lock import EngineLock
 from amends.adapters.sqlite.opening import check_log, check_writable, checked_path, open_reader, sync
-from amends.adapters.sqlite.reader import SqliteReader
+from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.errors import StoreFailed, StoreUnusable
 from amends.storage.rows import Head
 
 STEP_PAGES: Final = 1_000  # 8 MB: some milliseconds, after which the progress is told, or the copy is given up
+OLDEST: Final = 1  # of what is copied: a store of an earlier version, too, before an engine brings it up to date
 
 Progress = Callable[[int, int], None]
 """Told how many pages are copied, and of how many."""
@@ -34,7 +36,7 @@ def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progr
     The new file has its name only once it is complete and on stable storage.
 
     Args:
-        source: a store.
+        source: a store, of this version or an earlier one.
         target: a file that does not exist.
         progress: told between steps; what it raises ends the copy.
 
@@ -71,7 +73,7 @@ def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progr
 
 
 def _copy(file: Path, part: Path, progress: Progress) -> None:
-    with closing(open_reader(file)) as here, closing(apsw.Connection(str(part))) as there:
+    with closing(open_reader(file, OLDEST)) as here, closing(apsw.Connection(str(part))) as there:
         here.execute("BEGIN DEFERRED")
         here.execute("SELECT 1 FROM sqlite_schema").fetchall()  # the moment that is copied
         there.execute("PRAGMA journal_mode = OFF").fetchall()  # a part is nothing, and is thrown away
@@ -88,9 +90,9 @@ def _checked(part: Path) -> Head:
     Raises:
         StoreFailed: it cannot.
     """
-    with closing(open_reader(part)) as connection:
+    with closing(open_reader(part, OLDEST)) as connection:
         found = connection.execute("PRAGMA quick_check(1)").get
     if found != "ok":
         raise StoreFailed(f"the copy is damaged, and so is the store: {found}")
-    with closing(SqliteReader(part)) as reader:
-        return reader.head()
+    with closing(Connection(open_reader(part, OLDEST))) as copy:
+        return RecordReader(copy).head()

@@ -106,8 +106,12 @@ def open_writer(file: Path, vfs: str) -> apsw.Connection:
     return connection
 
 
-def open_reader(file: Path) -> apsw.Connection:
+def open_reader(file: Path, oldest: int = VERSION) -> apsw.Connection:
     """A connection that only reads, of a store that an engine has opened once.
+
+    Args:
+        file: as `checked_path` gives it.
+        oldest: the earliest version of the schema that will do, 1 to `VERSION`; 1 for who copies rows without reading.
 
     Raises:
         StoreUnusable: there is no store that this version can read, or a setting is not in force.
@@ -116,28 +120,28 @@ def open_reader(file: Path) -> apsw.Connection:
     if not file.exists():
         raise StoreUnusable(f"{file}: there is no such file")
     try:
-        return _reader(file, str(file), READ, {"journal_mode": "wal"})
+        return _reader(file, str(file), READ, {"journal_mode": "wal"}, oldest)
     except StoreUnusable as error:
         if not isinstance(error.__cause__, apsw.CantOpenError | apsw.ReadOnlyError) or _is_writable(file.parent):
             raise
-        return _reader_of_sealed(file)
+        return _reader_of_sealed(file, oldest)
 
 
-def _reader_of_sealed(file: Path) -> apsw.Connection:
+def _reader_of_sealed(file: Path, oldest: int) -> apsw.Connection:
     """A reader of a file beside which SQLite can make no shared memory: it reads the file alone, if that is all."""
     if size := log.size_of(file):
         raise StoreUnusable(
             f"{file}: its engine did not end by itself: {size} bytes of commits are in {log.log_of(file).name}, and "
             "where it lies nothing can be written; copy both files to where it can, and read them there"
         )
-    return _reader(file, f"{file.as_uri()}?immutable=1", READ_SEALED, {})
+    return _reader(file, f"{file.as_uri()}?immutable=1", READ_SEALED, {}, oldest)
 
 
-def _reader(file: Path, name: str, flags: int, settings: Settings) -> apsw.Connection:
+def _reader(file: Path, name: str, flags: int, settings: Settings, oldest: int) -> apsw.Connection:
     with _opened(file, name, flags, "") as connection:
         put_in_force(connection, READER)
         version = version_of(connection)
-        if version < VERSION:
+        if version < oldest:
             held = f"a store of version {version}" if version else "no store yet"
             raise StoreUnusable(f"it holds {held}; an engine that opens it brings it to version {VERSION}")
         check_own(connection, version)
