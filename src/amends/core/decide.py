@@ -1,8 +1,28 @@
 """The only place that chooses to go on, to try again, to compensate, to stop or to ask an operator.
 
-`decide` looks at the definition, the state and one signal, and gives the changes that follow: first what the signal
-says of its step, then, until nothing moves by itself, what the state of the group asks for. It knows no time: that an
-attempt ran out, or that a step's time is used up, is what the signal says.
+**Theory of operation.** A saga is at one group of steps, and goes forward or back. Each member of the group has one of
+ten statuses (`amends.core.state.Status`; docs/rules.md draws how one leads to the next); the groups before it are done,
+those after it are pending or undone. That is the whole state. A signal says what happened; `decide` gives the changes
+that follow, in two halves:
+
+1. `_react`: what the signal says of its step. An answer marks a member, by what it was asked (`_acted`, `_probed`,
+   `_undone`); an operator's word marks one, too; a wish turns the saga back, or ends it.
+2. `_follow`, until nothing moves by itself: what the group asks for. Going forward (`_go_on`) the next group is asked
+   once all members are done, and the saga turns back once one is refused or unknown. Going back (`_go_back`) what took
+   effect, or may have, is undone once no action of the group is under way (`_start_undoing`), then the group before.
+
+Nothing here knows a time, and nothing else chooses. What only a clock or a process can know is found elsewhere, and
+comes in as a signal:
+
+- `amends.core.waiting.is_over`: whether there is time for another attempt. `UNKNOWN` says that there is, `EXPIRED` that
+  there is none.
+- `amends.core.step._unsent`: an action whose time had not come when the saga turned back is certain not to be sent. It
+  comes in as `RULED_OUT`, or as `UNKNOWN` where an attempt before it was sent.
+
+What does not fit: `amends.engine.in_flight.InFlight.take_off` sends no action of a saga that turned back in the very
+batch in which it asked, since nothing is sent before its commit. The state still says ``sent``, and the step is treated
+as one that may have taken effect: it is undone, which is right and one request more than is needed. And an answer that
+changes no state may still leave something owed: `amends.core.debts` tells an operator of that.
 
 The rules are those of docs/rules.md; each has its test in tests/core/test_rules.py.
 """
@@ -174,7 +194,7 @@ def _probed(saga: Saga, at: Underway, step: Step, status: Status, said: Reported
         return None
     if said in YES:
         return Status.DONE
-    if said in (ReportedOutcome.UNKNOWN, ReportedOutcome.EXPIRED):
+    if said in (ReportedOutcome.UNKNOWN, ReportedOutcome.FAILED, ReportedOutcome.EXPIRED):
         return Status.PROBING
     must_happen = isinstance(at, Forward) and at.group > saga.pivot
     return Status.RESENT if must_happen else Status.REFUSED

@@ -1,7 +1,8 @@
 """The unit that every runtime shares: a saga and an input give the saga after it, and what is to be done.
 
 `step` takes the signal that an input is, follows the table, and keeps the books beside the state: answers, attempts,
-times, reasons. It chooses nothing.
+times, reasons. It chooses nothing: what time decides (no attempt is left, an action was not sent before the saga turned
+back) it finds out, and tells `amends.core.decide` by a signal.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from amends.core.decide import AnswerSignal, ReportedOutcome, decide
+from amends.core.decide import AnswerSignal, ReportedOutcome
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
-from amends.core.state import Backward, Forward, NeedsOperator, State, Status, evolve
+from amends.core.state import Backward, Forward, NeedsOperator, Status
+from amends.core.table import node
 
 UNASKED: Final = "nothing to undo"  # beside a step that only asks
 
@@ -120,9 +121,8 @@ def _stage(saga: Saga, number: int, group: tuple[Step, ...]) -> ChartGroup:
 def _target(saga: Saga, number: int, said: ReportedOutcome) -> Target:
     """Where it leads when all members of a group are done but the first, and that says something else."""
     members = len(saga.groups[number])
-    state: State = Forward(number, (Status.SENT,) + (Status.DONE,) * (members - 1))
-    for change in decide(saga, state, AnswerSignal(0, Kind.DO, said)):
-        state = evolve(state, change)
+    asked = node(saga, Forward(number, (Status.SENT,) + (Status.DONE,) * (members - 1)))
+    state = asked.follow(AnswerSignal(0, Kind.DO, said)).node.state
     if isinstance(state, Backward):
         return state.group
     if isinstance(state, Forward):
