@@ -24,7 +24,7 @@ from tests.checking.cases import together
 from tests.checking.cases.case import Case
 from tests.checking.planted.participant_bugs import BUGS
 
-DEFINITIONS = int(os.environ.get("DEFINITIONS", "20"))
+DEFINITIONS = int(os.environ.get("DEFINITIONS", "8"))
 WORLDS_MAX = 3_000  # of a drawn definition; larger ones are passed over
 NEVER_ENDS = "every saga ends"
 Name = TypeVar("Name")

@@ -34,6 +34,7 @@ from amends.core.table import node
 from tests.core.worlds import World, definitions
 
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+EACH_STATE = settings(LAW, max_examples=settings.default.max_examples // 5)  # each walks through all states of a saga
 STATES_MAX = 150
 
 chances = st.integers(0, 2**32).map(Random)  # a failure is a number
@@ -133,7 +134,7 @@ def fold(state: State, changes: tuple[object, ...]) -> State:
     return state
 
 
-@settings(LAW, max_examples=50)
+@EACH_STATE
 @given(definitions())
 def test_the_table_is_what_decide_says(saga: Saga) -> None:
     """In every state, for every signal, the first time and again: the same changes, which lead to the same state."""
@@ -147,7 +148,7 @@ def test_the_table_is_what_decide_says(saga: Saga) -> None:
             assert len(link.story.words) == len(changes)
 
 
-@settings(LAW, max_examples=50)
+@EACH_STATE
 @given(definitions())
 def test_no_signal_is_taken_for_another(saga: Saga) -> None:
     """The table finds a decision by its signal, and signals are tuples: two that are equal would be one."""
@@ -155,7 +156,7 @@ def test_no_signal_is_taken_for_another(saga: Saga) -> None:
     assert len(set(given_here)) == len(given_here)
 
 
-@settings(LAW, max_examples=50)
+@EACH_STATE
 @given(definitions())
 def test_every_state_is_one_that_the_rules_know(saga: Saga) -> None:
     """No contradiction can be reached: who is asked is waited for, and who is stuck is for an operator."""
@@ -178,7 +179,7 @@ def test_every_state_is_one_that_the_rules_know(saga: Saga) -> None:
             assert not ({Status.SENT, Status.RESENT} & members and {Status.UNDOING, Status.PROBING} & members)
 
 
-@settings(LAW, max_examples=50)
+@EACH_STATE
 @given(definitions())
 def test_a_signal_that_was_taken_changes_nothing_the_second_time(saga: Saga) -> None:
     """Done and refused are told once; only asking again, and an unknown attempt, can be repeated."""

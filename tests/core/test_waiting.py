@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from amends.core.definition import Backoff
 from amends.core.messages import Kind
-from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
+from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms, sent
 from tests.core.sagas import nobody, pivot, saga, step
 
 keys = st.text(max_size=20)
@@ -94,3 +94,14 @@ def test_a_key_may_be_forgotten_at_the_end_of_its_life() -> None:
         waiting = ask(lives, kind, None, 0, "")
         assert not is_over(definition, 0, lives, waiting, 24 * HOUR_MS - 1)
         assert is_over(definition, 0, lives, waiting, 24 * HOUR_MS)
+
+
+@given(st.sampled_from(Kind), st.integers(1, 5), st.integers(0, 10**6))
+def test_an_attempt_that_waited_for_a_slot_counts_from_its_sending(kind: Kind, attempt: int, late_ms: int) -> None:
+    """Its time-out does; its limit counts from when the request was sent first."""
+    charge = step("CARD_CHARGED", timeout_s=2)
+    before = Waiting(kind, attempt, since_ms=500, acted_ms=700, at_ms=1000, due_ms=9000, error="", unsent=True)
+    after = sent(charge, before, 1000 + late_ms)
+    assert (after.at_ms, after.due_ms, after.unsent) == (1000 + late_ms, 3000 + late_ms, False)
+    assert after.since_ms == (1000 + late_ms if attempt == 1 else 500)
+    assert after.acted_ms == (after.due_ms if kind is Kind.DO else 700)

@@ -15,7 +15,7 @@ from tests.adapters.sqlite.work import Work, check, keys_sorted_in_early, opened
 from tests.contract.everything import everything
 
 COMMITS = 4
-FULL_FOR = [1, 12]  # writes
+FULL_FOR = [1, pytest.param(12, marks=pytest.mark.torture)]  # writes
 __all__ = ["keys_sorted_in_early"]
 
 

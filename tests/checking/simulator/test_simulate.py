@@ -22,7 +22,7 @@ from amends.errors import UnusableInput
 from examples.tickets import ada
 from tests.checking.simulator.sagas import BROKEN, JOBS, SCENARIOS, SHELF, together
 
-SEEDS = 170  # in each of six scenarios: enough to see everything in one of them
+SEEDS = 60  # in each of seven scenarios: enough to see everything in one of them
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +154,10 @@ def test_a_token_of_something_else_is_refused() -> None:
 def test_several_processes_come_to_the_same() -> None:
     """The same digest, the same counters, the same failure."""
     settings = [Setting("together", SCENARIOS["together"])]
-    one, two = (simulated(settings, 120, processes=processes) for processes in (1, 2))
+    one, two = (simulated(settings, 40, processes=processes) for processes in (1, 2))
     assert one._replace(seconds=0) == two._replace(seconds=0)
     broken = [Setting("ada", BROKEN)]
-    assert simulated(broken, 120).failure == simulated(broken, 120, processes=2).failure
+    assert simulated(broken, 40).failure == simulated(broken, 40, processes=2).failure
 
 
 @pytest.mark.parametrize("name", ["shop", "moody"])
