@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from amends.entrypoints.cli.run.logs import logged_in_lines
-from amends.storefront import open_desk
+from amends.storefront import open_storefront
 from tests.acceptance.command import (
     EXAMPLES,
     Ran,
@@ -81,7 +81,7 @@ def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     """And exit code 2."""
     store, example = tmp_path / "shop.db", EXAMPLES[0]
     (tmp_path / "text.db").write_text("no store")
-    with open_desk(str(store)):
+    with open_storefront(str(store)):
         assert_one_line(amends("run", "--db", store, example), "shop.db")
     assert_one_line(amends("run", "--db", tmp_path, example), str(tmp_path))
     assert_one_line(amends("run", "--db", tmp_path / "text.db", example), "text.db")

@@ -98,12 +98,12 @@ def store_door(folder: Path, opened: ExitStack) -> Door:
         folder: for the files.
         opened: closes them.
     """
-    desk: Any = importlib.import_module("amends.storefront")  # it needs packages that the other doors do not
+    storefront: Any = importlib.import_module("amends.storefront")  # it needs packages that the other doors do not
     numbers = itertools.count()
 
     def session(*, limits: bool = False) -> Any:
         path = str(folder / f"{next(numbers)}.db")
-        return opened.enter_context(desk.open_desk(path, limits=limits, piece_max=3)).session
+        return opened.enter_context(storefront.open_storefront(path, limits=limits, piece_max=3)).session
 
     return Door(lambda operations: session(limits=True).process(operations), session)
 

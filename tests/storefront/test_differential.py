@@ -16,7 +16,7 @@ from amends.shop.purchase import Purchase
 from amends.shop.views import batch_view
 from amends.storefront.ledger import row_of
 from tests.shop.batches import crowded_batch, random_batch, text_of
-from tests.storefront.desks import KINDS, desk_of
+from tests.storefront.storefronts import KINDS, storefront_of
 
 SEEDS = range(4)
 PIECES = (1, 2, 3, 7, 1000)
@@ -44,8 +44,8 @@ def test_random_sessions(kind: str, seed: int, tmp_path: Path) -> None:
     """Reports are equal to the byte, and so are refusals, notes and what people are shown."""
     rng = random.Random(f"desk {seed}")
     limits = bool(seed % 2)
-    with desk_of(kind, tmp_path, limits=limits, piece_max=rng.choice(PIECES)) as desk:
-        ours, theirs = desk.session, Session(limits=limits)
+    with storefront_of(kind, tmp_path, limits=limits, piece_max=rng.choice(PIECES)) as storefront:
+        ours, theirs = storefront.session, Session(limits=limits)
         for turn, batch in enumerate(session_of(rng)):
             assert said(ours, batch, f"batch {turn}" * (seed > 1)) == said(theirs, batch), f"batch {turn}"
 
@@ -54,8 +54,8 @@ def test_random_sessions(kind: str, seed: int, tmp_path: Path) -> None:
 def test_pieces_of_every_size(piece_max: int, tmp_path: Path) -> None:
     """The count limits of a call hold across its pieces, and so does everything else."""
     rng = random.Random("pieces")
-    with desk_of("local in memory", tmp_path, limits=True, piece_max=piece_max) as desk:
-        ours, theirs = desk.session, Session(limits=True)
+    with storefront_of("local in memory", tmp_path, limits=True, piece_max=piece_max) as storefront:
+        ours, theirs = storefront.session, Session(limits=True)
         for turn in range(6):
             batch = crowded_batch(rng, first_order=1 + 100 * turn)
             assert said(ours, batch) == said(theirs, batch), f"batch {turn}"
@@ -70,8 +70,8 @@ def test_what_the_services_keep_is_the_same(kind: str, tmp_path: Path) -> None:
     ]  # fmt: skip
     theirs = Session()
     theirs.process(batch)
-    with desk_of(kind, tmp_path) as desk:
-        ours = desk.session
+    with storefront_of(kind, tmp_path) as storefront:
+        ours = storefront.session
         ours.process(batch)
         for service, entities in theirs.entities.items():
             assert {key: ours.entities[service][key] for key in entities} == entities
@@ -92,9 +92,9 @@ def test_what_the_services_keep_is_the_same(kind: str, tmp_path: Path) -> None:
 def test_an_order_is_written_once_for_each_batch_of_numbers(tmp_path: Path) -> None:
     """The numbers of a piece are taken together, in the transaction of its orders."""
     batch = [["CREATE_CUSTOMER", "C001", 9], ["ADD_PRODUCT", "P001", 9, 1], *[["PLACE_ORDER", "C001", "P001", 1]] * 5]
-    with desk_of("local in a file", tmp_path, piece_max=4) as desk:
-        desk.session.process(batch)
-        blocks = desk.session._ledger._engine._engine._store.blocks()  # type: ignore[attr-defined]
+    with storefront_of("local in a file", tmp_path, piece_max=4) as storefront:
+        storefront.session.process(batch)
+        blocks = storefront.session._ledger._engine._engine._store.blocks()  # type: ignore[attr-defined]
         taken = [block.records.count("ORDER_NUMBERS_TAKEN") for block in blocks]
     assert taken == [0, 1, 1]
 

@@ -13,7 +13,7 @@ from amends.errors import KeyReused, RequestRefused
 from amends.shop import Session
 from amends.shop.inventory import INVENTORY
 from tests.shop.batches import random_batch, text_of
-from tests.storefront.desks import DURABLE, Broken, assert_sound, breaking, change, desk_of
+from tests.storefront.storefronts import DURABLE, Broken, assert_sound, breaking, change, storefront_of
 
 BATCH = [
     ["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 20, 100], ["QUERY_ORDER", "O001"],
@@ -48,14 +48,14 @@ def test_broken_at_every_transaction(kind: str, piece_max: int, after: bool, tmp
     for at in itertools.count(1):
         folder = tmp_path / str(at)
         folder.mkdir()
-        with desk_of(kind, folder, piece_max=piece_max) as desk:
+        with storefront_of(kind, folder, piece_max=piece_max) as storefront:
             try:
-                breaking(desk, at, after=after).process(BATCH, key="run/1")
+                breaking(storefront, at, after=after).process(BATCH, key="run/1")
                 break
             except Broken:
                 pass
-        with desk_of(kind, folder, piece_max=3) as desk:
-            ours: Any = desk.session
+        with storefront_of(kind, folder, piece_max=3) as storefront:
+            ours: Any = storefront.session
             assert text_of(ours.process(BATCH, key="run/1")) == report, at
             assert all_of(ours) == all_of(theirs), at
             assert ours.entities[INVENTORY]["P001"] == theirs.entities[INVENTORY]["P001"]
@@ -71,8 +71,8 @@ def test_broken_again_and_again(kind: str, seed: int, tmp_path: Path) -> None:
     batch = [*BATCH, *random_batch(rng, ORDERS + 1)]
     report, theirs = uninterrupted(batch, limits=True)
     for left in itertools.count(1):
-        with desk_of(kind, tmp_path, piece_max=rng.randint(1, 5)) as desk:
-            ours: Any = breaking(desk, 3 + left, after=rng.random() < 0.5, limits=True)
+        with storefront_of(kind, tmp_path, piece_max=rng.randint(1, 5)) as storefront:
+            ours: Any = breaking(storefront, 3 + left, after=rng.random() < 0.5, limits=True)
             try:
                 assert text_of(ours.process(batch, key="run/1")) == report
                 break
@@ -85,8 +85,8 @@ def test_broken_again_and_again(kind: str, seed: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", DURABLE)
 def test_the_same_batch_twice(kind: str, tmp_path: Path) -> None:
     """The second time it says the same and does nothing; under another key it does it once more."""
-    with desk_of(kind, tmp_path) as desk:
-        session: Any = desk.session
+    with storefront_of(kind, tmp_path) as storefront:
+        session: Any = storefront.session
         first = text_of(session.process(BATCH, key="run/1"))
         said = all_of(session)
         assert session.known == 0
@@ -100,28 +100,28 @@ def test_the_same_batch_twice(kind: str, tmp_path: Path) -> None:
 
 def test_without_a_key_nothing_is_remembered(tmp_path: Path) -> None:
     """The same batch is carried out each time it comes."""
-    with desk_of("local in a file", tmp_path) as desk:
-        desk.session.process(BATCH)
-        desk.session.process(BATCH)
-        assert desk.session.known == 0
+    with storefront_of("local in a file", tmp_path) as storefront:
+        storefront.session.process(BATCH)
+        storefront.session.process(BATCH)
+        assert storefront.session.known == 0
     assert_sound(tmp_path, 2 * ORDERS)
 
 
 def test_a_key_that_is_somebody_elses(tmp_path: Path) -> None:
     """A key under which something else was asked is told, and nothing of the piece is done."""
-    with desk_of("local in a file", tmp_path) as desk:
-        desk.session._ledger._engine.transact(  # type: ignore[attr-defined]
+    with storefront_of("local in a file", tmp_path) as storefront:
+        storefront.session._ledger._engine.transact(  # type: ignore[attr-defined]
             lambda work: work.keys.remember("run/1/3", "another", "O001")
         )
         with pytest.raises(KeyReused, match="run/1/3"):
-            desk.session.process(BATCH, key="run/1")
+            storefront.session.process(BATCH, key="run/1")
     assert_sound(tmp_path, 0)
 
 
 def test_the_report_of_a_batch_that_was_finished_earlier_shows_the_state_now(tmp_path: Path) -> None:
     """Orders are as they ended; customers and products as they are."""
-    with desk_of("local in a file", tmp_path) as desk:
-        session: Any = desk.session
+    with storefront_of("local in a file", tmp_path) as storefront:
+        session: Any = storefront.session
         session.process(BATCH, key="a/1")
         session.process([["CREATE_CUSTOMER", "C002", 77]], key="b/1")
         assert session.process(BATCH, key="a/1")["customers"]["C002"]["credit_limit"] == 77
@@ -129,20 +129,20 @@ def test_the_report_of_a_batch_that_was_finished_earlier_shows_the_state_now(tmp
 
 def test_an_order_that_has_left_the_store(tmp_path: Path) -> None:
     """It is told, and not placed again."""
-    with desk_of("local in a file", tmp_path) as desk:
-        desk.session.process(BATCH, key="run/1")
+    with storefront_of("local in a file", tmp_path) as storefront:
+        storefront.session.process(BATCH, key="run/1")
     change(tmp_path, "DELETE FROM sagas WHERE id = 'O002'")
     with (
-        desk_of("local in a file", tmp_path) as desk,
+        storefront_of("local in a file", tmp_path) as storefront,
         pytest.raises(RequestRefused, match="order O002 was placed before, and is no longer in the store"),
     ):
-        desk.session.process(BATCH, key="run/1")
+        storefront.session.process(BATCH, key="run/1")
 
 
 def test_it_says_how_far_it_is(tmp_path: Path) -> None:
     """After each piece, and as well for what was answered before."""
-    with desk_of("local in a file", tmp_path, piece_max=6) as desk:
+    with storefront_of("local in a file", tmp_path, piece_max=6) as storefront:
         for _ in range(2):
             reached: list[int] = []
-            desk.session.process(BATCH, key="run/1", done=reached.append)
+            storefront.session.process(BATCH, key="run/1", done=reached.append)
             assert reached == [6, 12, ACCEPTED]

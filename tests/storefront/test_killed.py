@@ -21,7 +21,7 @@ from amends.shop.inventory import INVENTORY
 from amends.shop.payments import PAYMENT
 from amends.storage.rows import FINAL
 from tests.acceptance.command import command_line, environment, process
-from tests.storefront.desks import accounts_of, assert_sound, records_of
+from tests.storefront.storefronts import accounts_of, assert_sound, records_of
 
 RUNS = int(os.environ.get("RUNS", "2"))
 CARRIED_OUT, LOGGED = "had been carried out before", "amends: saga "  # what only a run says that goes on

@@ -12,8 +12,8 @@ from amends import Abandon, Retry
 from amends.errors import RequestRefused
 from amends.shop import Session
 from amends.shop.outside import Temper
-from amends.storefront import Desk, open_desk
-from tests.storefront.desks import AT_ONCE, Closed, assert_sound, refusing_refunds
+from amends.storefront import Storefront, open_storefront
+from tests.storefront.storefronts import AT_ONCE, Closed, assert_sound, refusing_refunds
 
 BATCH = [
     ["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 20, 100],
@@ -37,8 +37,8 @@ def path(tmp_path: Path) -> Iterator[str]:
 
 
 def opened(path: str, temper: Temper = AT_ONCE) -> Any:
-    """Open a desk with services outside."""
-    return open_desk(path, simulated=True, temper=temper)
+    """Open a storefront with services outside."""
+    return open_storefront(path, simulated=True, temper=temper)
 
 
 def statuses(report: Any) -> list[str]:
@@ -46,49 +46,49 @@ def statuses(report: Any) -> list[str]:
     return [order["status"] for order in report["orders"].values()]
 
 
-def placed(desk: Desk, done: Callable[[int], None] | None = None) -> Any:
+def placed(storefront: Storefront, done: Callable[[int], None] | None = None) -> Any:
     """Run the batch."""
-    return desk.session.process(BATCH, key="run/1", done=done)
+    return storefront.session.process(BATCH, key="run/1", done=done)
 
 
 def test_nobody_waits_for_an_operator(path: str, services: type[Closed]) -> None:
     """Those that wait are as they stand; what comes after them goes on. Told again, and in time, all ends."""
     expected: Any = Session().process(BATCH)
     waiting = ["SHIPPED", "PROCESSING", "PROCESSING", "SHIPPED"]
-    with opened(path) as desk:
-        assert statuses(placed(desk)) == waiting
-        assert desk.parked(["O001", *STUCK, "O009"]) == dict.fromkeys(STUCK, Closed.why)
-    with opened(path) as desk:
+    with opened(path) as storefront:
+        assert statuses(placed(storefront)) == waiting
+        assert storefront.waiting_for_operator(["O001", *STUCK, "O009"]) == dict.fromkeys(STUCK, Closed.why)
+    with opened(path) as storefront:
         reached: list[int] = []
-        assert statuses(placed(desk, reached.append)) == waiting
-        assert reached == [len(BATCH) - 2] == [desk.session.known]
+        assert statuses(placed(storefront, reached.append)) == waiting
+        assert reached == [len(BATCH) - 2] == [storefront.session.known]
         services.is_mended = True
         for order_id in STUCK:
-            desk.tell(order_id, Retry("PAYMENT_PROCESSED"))
-        assert placed(desk) == expected
-        assert desk.parked(STUCK) == {}
+            storefront.tell(order_id, Retry("PAYMENT_PROCESSED"))
+        assert placed(storefront) == expected
+        assert storefront.waiting_for_operator(STUCK) == {}
 
 
 def test_an_order_that_goes_on_stands_between_others(path: str, services: type[Closed]) -> None:
     """It was set going, and the process ended before its end: the next one waits for it, and mixes up nothing."""
-    with opened(path) as desk:
-        placed(desk)
+    with opened(path) as storefront:
+        placed(storefront)
     services.is_mended = True
     slow = Temper(latency_ms=range(300, 301))
-    with opened(path, slow) as desk:
+    with opened(path, slow) as storefront:
         for order_id in STUCK:
-            desk.tell(order_id, Retry("PAYMENT_PROCESSED"))
-    with opened(path, slow) as desk:
-        assert placed(desk) == Session().process(BATCH)
+            storefront.tell(order_id, Retry("PAYMENT_PROCESSED"))
+    with opened(path, slow) as storefront:
+        assert placed(storefront) == Session().process(BATCH)
 
 
 @pytest.mark.usefixtures("services")
 def test_what_an_operator_gave_up_waits_no_more(tmp_path: Path) -> None:
     """It is at no end that a report knows, and nobody is asked for it."""
-    with opened(str(tmp_path / "shop.db")) as desk:
-        placed(desk)
-        desk.tell("O002", Abandon("the bank is gone"))
-        assert statuses(placed(desk))[1] == "PROCESSING"
-        assert list(desk.parked(STUCK)) == ["O003"]
+    with opened(str(tmp_path / "shop.db")) as storefront:
+        placed(storefront)
+        storefront.tell("O002", Abandon("the bank is gone"))
+        assert statuses(placed(storefront))[1] == "PROCESSING"
+        assert list(storefront.waiting_for_operator(STUCK)) == ["O003"]
         with pytest.raises(RequestRefused, match="no saga"):
-            desk.tell("O009", Abandon())
+            storefront.tell("O009", Abandon())

@@ -1,12 +1,12 @@
-"""The order system on an engine: the session of `amends.shop`, durable, and the files that are run through it.
+"""The order system on an engine: the session of `amends.shop`, durable, and the runs of files that go through it.
 
-Who is where: the unit of work on an engine's in `ledger`, what runs are called in `runs`, the opening in `opening`.
+`opening` opens it, `ledger` is the session's unit of work on the engine's, `runs` names the runs of files.
 """
 
 from __future__ import annotations
 
 from amends.storefront.ledger import EngineLedger
-from amends.storefront.opening import Desk, open_desk
+from amends.storefront.opening import Storefront, open_storefront
 from amends.storefront.runs import contents_id
 
-__all__ = ["Desk", "EngineLedger", "contents_id", "open_desk"]
+__all__ = ["EngineLedger", "Storefront", "contents_id", "open_storefront"]

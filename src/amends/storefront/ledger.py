@@ -42,10 +42,10 @@ AWAY: Final = tuple(SagaCodec(saga) for saga in (CHECKOUT_OUTSIDE, *FAILING_OUTS
 
 
 class ById(Mapping[str, Any]):
-    """Entities that are looked up one by one."""
+    """A mapping that finds entities one by one, by their id, and cannot list them."""
 
     def __init__(self, find: Callable[[str], Any]) -> None:
-        """Know where to look.
+        """Wrap a function that finds one.
 
         Args:
             find: gives an entity; ``None`` when there is none.
@@ -66,7 +66,7 @@ class ById(Mapping[str, Any]):
 
 
 class EngineLedger:
-    """What a session keeps, on an engine.
+    """The ledger of a session (`amends.shop.unit.Ledger`) on an engine.
 
     Attributes:
         piece_max: how many operations are one transaction.
@@ -97,11 +97,11 @@ class EngineLedger:
         return given
 
     def wait_for(self, order_id: str) -> None:
-        """Wait for the end of an order, unless only an operator can bring it: nobody else has to wait for that."""
-        while not self._is_over(order_id) and not self.parked([order_id]):
+        """Wait until an order has ended, or waits for an operator, which may take days."""
+        while not self._is_over(order_id) and not self.waiting_for_operator([order_id]):
             pass
 
-    def parked(self, order_ids: Iterable[str]) -> dict[str, str]:
+    def waiting_for_operator(self, order_ids: Iterable[str]) -> dict[str, str]:
         """Which of these orders wait for an operator, and why."""
         ids = [*order_ids]
         runs: list[SagaInstance | None] = self._engine.transact(
@@ -110,12 +110,12 @@ class EngineLedger:
         return {run.saga_id: run.trouble for run in runs if run and isinstance(run.state, NeedsOperator)}
 
     def _is_over(self, order_id: str) -> bool:
-        """Wait for the end of an order, for a moment."""
+        """Wait for `LOOK_S` for the end of an order; whether there is nothing more to wait for."""
         try:
             self._engine.result(order_id, LOOK_S)
         except TimeoutError:
             return False
-        except AmendsError:  # whoever goes on with the order is told
+        except AmendsError:  # the next operation on the order raises it
             return True
         return True
 
@@ -167,7 +167,7 @@ class WorkUnit:
         return None if run is None else row_of(run)
 
     def keep(self, answers: Sequence[Upshot], placed: Mapping[str, Row]) -> None:  # noqa: ARG002 - they are kept already
-        """Remember the answers, for good: also when an order has left for an archive it is not placed again."""
+        """Remember the answers under their keys, so that an order that has left for an archive is not placed again."""
         for key, answer in zip(self._keys, answers, strict=False):
             self._work.keys.remember(key, DIGEST, answer if isinstance(answer, StoredReply) else answer[0])
 
@@ -197,7 +197,7 @@ class WorkUnit:
 
 
 class OutsideUnit(WorkUnit):
-    """The same with PAYMENT and SHIPPING outside: who exists is known here, what an account holds is asked there."""
+    """`WorkUnit` with PAYMENT and SHIPPING outside: which customers exist is kept here, their accounts are outside."""
 
     forms = AWAY
 
@@ -207,7 +207,7 @@ class OutsideUnit(WorkUnit):
         Args:
             work: the engine's unit of work.
             keys: of the operations.
-            outside: who keeps PAYMENT and SHIPPING.
+            outside: the services that keep PAYMENT and SHIPPING.
         """
         super().__init__(work, keys)
         self._outside = outside
@@ -241,7 +241,7 @@ def run_of(work: UnitOfWork, order_id: str) -> SagaInstance | None:
 
 def row_of(run: SagaInstance) -> Row:
     """An order's run, as a session keeps it."""
-    # What went wrong on a way that arrived is no news.
+    # Of an order that shipped, what went wrong on its way is not reported.
     reason = "" if isinstance(run.state, Completed) else run.reason or run.trouble
     trail = tuple(entry for entry in run.trail if isinstance(entry.status, Status))  # what is owed is an operator's
     return (*run.request, trail_name(run.state, trail), reason)

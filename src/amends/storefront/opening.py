@@ -36,16 +36,16 @@ from amends.storefront.runs import current_run
 COMMANDS: Final = (CREDIT_LIMIT_SET, STOCK_SET, NUMBERS_TAKEN, CUSTOMER_KNOWN)
 OUTSIDE_SUFFIX: Final = "-outside"
 
-KIND_KEY: Final = "desk/participants"
+KIND_KEY: Final = "desk/participants"  # as it is in stores that were written before the storefront had its name
 KIND_DIGEST: Final = "which participants orders go to"
 KINDS: Final = {False: "local", True: "simulated"}
 
 
-class Desk:
+class Storefront:
     """The order system on an engine.
 
     Attributes:
-        session: its door.
+        session: takes batches of operations, and reports on each.
     """
 
     def __init__(self, engine: BlockingEngine, session: Session, ledger: EngineLedger) -> None:
@@ -57,12 +57,12 @@ class Desk:
         """The name of the run of some files that is to go on; see `amends.storefront.runs.current_run`."""
         return current_run(self._engine, files_id, again=again)
 
-    def parked(self, order_ids: Iterable[str]) -> Mapping[str, str]:
+    def waiting_for_operator(self, order_ids: Iterable[str]) -> Mapping[str, str]:
         """Which of these orders wait for an operator, and why."""
-        return self._ledger.parked(order_ids)
+        return self._ledger.waiting_for_operator(order_ids)
 
     def tell(self, order_id: str, verb: Verb) -> None:
-        """Hand an operator's decision to an order; see `amends.engine.engine.Engine.tell`.
+        """Hand an operator's decision to an order, as `Engine.tell` does.
 
         Raises:
             RequestRefused: there is no such order, or it cannot take this now; the message says why.
@@ -71,23 +71,24 @@ class Desk:
 
 
 @contextmanager
-def open_desk(
+def open_storefront(
     path: str = "",
     *,
     simulated: bool = False,
     limits: bool = False,
     piece_max: int = OPERATIONS_MAX,
     temper: Temper = EVEN,
-) -> Iterator[Desk]:
+) -> Iterator[Storefront]:
     """Open the order system.
 
     Args:
-        path: of the store's file; empty for one in memory. What the services outside keep is beside it, in the file of
-            this name and ``-outside``: it is somebody else's, and none of the store.
-        simulated: whether PAYMENT and SHIPPING are the simulated services outside.
+        path: of the store's file; empty for one in memory. The simulated services outside keep their books beside it,
+            in the file of this name and ``-outside``, which is no part of the store.
+        simulated: whether PAYMENT and SHIPPING are the simulated services outside. Set it to see orders survive lost
+            messages and slow answers; a store has one kind of participants for good.
         limits: whether each batch has the three count limits of the function.
-        piece_max: how many operations are one transaction at most, >= 1.
-        temper: how the simulated services behave.
+        piece_max: how many operations are one transaction at most, >= 1. Lower it in a test that kills between them.
+        temper: how the simulated services behave: how often they lose, double or delay a message.
 
     Raises:
         StoreUnusable: the store cannot be used; one line says why.
@@ -96,7 +97,7 @@ def open_desk(
     with _opened(path, temper if simulated else None) as (engine, outside):
         _settle_kind(engine, path, KINDS[simulated])
         ledger = EngineLedger(engine, outside, piece_max=piece_max)
-        yield Desk(engine, Session(limits=limits, ledger=ledger), ledger)
+        yield Storefront(engine, Session(limits=limits, ledger=ledger), ledger)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from amends.entrypoints.cli.run.batches import OperationFile, read_batch
-from amends.entrypoints.cli.run.parked import Look, Parked
 from amends.entrypoints.cli.run.remarks import SAID_MAX, lines_of
+from amends.entrypoints.cli.run.waiting_orders import Look, WaitingOrders
 from amends.errors import UnusableInput
 from amends.shop import Report, Session
 
@@ -57,12 +57,12 @@ class Destination(NamedTuple):
     Attributes:
         session: takes them.
         run: the name of this run of the files; empty where nothing is remembered.
-        parked: tells which of some orders wait for an operator.
+        look: tells which of some orders wait for an operator.
     """
 
     session: Session
     run: str = ""
-    parked: Look = lambda _: {}
+    look: Look = lambda _: {}
 
 
 def run_files(files: Sequence[str], wanted: RunOptions) -> int:
@@ -88,16 +88,16 @@ def run_files(files: Sequence[str], wanted: RunOptions) -> int:
     show = _printing(several) if wanted.as_json else _drawing(several)
     *done, total = accumulate((len(batch.operations) for batch in batches), initial=0)
     with _door(batches, wanted) as (session, run, look):
-        parked = Parked(look, wanted.db)
+        waiting = WaitingOrders(look, wanted.db)
         for number, (batch, before) in enumerate(zip(batches, done, strict=True), 1):
             with _bar(before, total, wanted.long) as reached:
                 report = session.process(batch.operations, key=f"{run}/{number}" if run else "", done=reached)
             show(session, batch, report)
             sys.stdout.flush()  # remarks follow what they are about, where both go to one terminal
             _say(_remarks(session, batch, wanted))
-            _say(parked.lines_of(batch.name, report))
-    _say(parked.end())
-    return WAITING if parked.orders else DONE
+            _say(waiting.lines_of(batch.name, report))
+    _say(waiting.end())
+    return WAITING if waiting.orders else DONE
 
 
 @contextmanager
@@ -106,11 +106,12 @@ def _door(batches: Sequence[OperationFile], wanted: RunOptions) -> Iterator[Dest
         yield Destination(Session(limits=wanted.limits))
         return
     from amends.entrypoints.cli.run.logs import logged_in_lines
-    from amends.storefront import contents_id, open_desk
+    from amends.storefront import contents_id, open_storefront
 
-    with logged_in_lines(), open_desk(wanted.db, simulated=wanted.simulated, limits=wanted.limits) as desk:
+    with logged_in_lines(), open_storefront(wanted.db, simulated=wanted.simulated, limits=wanted.limits) as storefront:
         files_id = contents_id(batch.digest for batch in batches)
-        yield Destination(desk.session, desk.run_of(files_id, again=wanted.again) if wanted.db else "", desk.parked)
+        run = storefront.run_of(files_id, again=wanted.again) if wanted.db else ""
+        yield Destination(storefront.session, run, storefront.waiting_for_operator)
 
 
 def _remarks(session: Session, batch: OperationFile, wanted: RunOptions) -> Iterator[str]:

@@ -11,9 +11,9 @@ from amends import Retry
 from amends.entrypoints.drawing.books import draw_order
 from amends.entrypoints.drawing.paper import paper
 from amends.shop.views import OrderView, StepView
-from amends.storefront import open_desk
+from amends.storefront import open_storefront
 from tests.acceptance.command import amends, batch
-from tests.storefront.desks import Closed, refusing_refunds
+from tests.storefront.storefronts import Closed, refusing_refunds
 
 GOODS = (["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 100, 10])
 WAITS = "waits for an operator: the account is closed"
@@ -53,8 +53,8 @@ def test_each_is_said_and_the_others_go_on(tmp_path: Path, services: type[Closed
     assert again.err.splitlines()[1:] == said
 
     services.is_mended = True
-    with open_desk(str(store), simulated=True) as desk:
-        desk.tell("O002", Retry("PAYMENT_PROCESSED"))
+    with open_storefront(str(store), simulated=True) as storefront:
+        storefront.tell("O002", Retry("PAYMENT_PROCESSED"))
     ended = amends(*words, "--json")
     assert (ended.code, ended.out) == (0, amends("run", "--json", file).out)
     assert "operator" not in ended.err

@@ -1,4 +1,4 @@
-"""Desks of every kind, and what is looked at when they have done their work."""
+"""Storefronts of every kind, and what is looked at when they have done their work."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from amends.shop.payments import PAYMENT, Account
 from amends.shop.purchase import Purchase
 from amends.shop.unit import Given, Ledger
 from amends.storage.ports import SagaFilter
-from amends.storefront import Desk, open_desk
+from amends.storefront import Storefront, open_storefront
 
 KINDS = ("local in memory", "local in a file", "simulated in memory", "simulated in a file")
 DURABLE = ("local in a file", "simulated in a file")
 AT_ONCE = Temper(latency_ms=range(1))
 
 
-def desk_of(kind: str, folder: Path, **more: Any) -> AbstractContextManager[Desk]:
-    """Open a desk of one of `KINDS`."""
+def storefront_of(kind: str, folder: Path, **more: Any) -> AbstractContextManager[Storefront]:
+    """Open a storefront of one of `KINDS`."""
     path = str(folder / "shop.db") if "file" in kind else ""
-    return open_desk(path, simulated=kind.startswith("simulated"), temper=AT_ONCE, **more)
+    return open_storefront(path, simulated=kind.startswith("simulated"), temper=AT_ONCE, **more)
 
 
 class Broken(Exception):
@@ -86,9 +86,9 @@ class Breaking:
         self._ledger.wait_for(order_id)
 
 
-def breaking(desk: Desk, at: int, *, after: bool, limits: bool = False) -> Session:
+def breaking(storefront: Storefront, at: int, *, after: bool, limits: bool = False) -> Session:
     """Return a session that breaks down."""
-    return Session(limits=limits, ledger=Breaking(desk.session._ledger, at, after=after))
+    return Session(limits=limits, ledger=Breaking(storefront.session._ledger, at, after=after))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ Look = Callable[[Iterable[str]], Mapping[str, str]]
 """Which of some orders wait for an operator, and why."""
 
 
-class Parked:
+class WaitingOrders:
     """The orders of a run that wait for an operator.
 
     Attributes:
