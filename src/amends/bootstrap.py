@@ -24,6 +24,7 @@ from amends.engine.blocking import BlockingEngine
 from amends.engine.engine import Engine
 from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MOST, Limits
 from amends.engine.logger import log
+from amends.engine.loop import EngineLoop
 from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
 from amends.storage.ports import Store
 from amends.storage.rows import Head
@@ -185,11 +186,12 @@ def open(  # noqa: A001 - it opens, as `amends.open`
 
     def make() -> Engine:
         prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
-        return Engine(
+        loop = EngineLoop(
             store, _clock, prefix,
             sagas=sagas, commands=commands, clients=clients,
             limits=Limits(concurrency, queue_max, drain_s, value_bytes_max), upcasts=upcasts,
         )  # fmt: skip
+        return Engine(loop)
 
     return Opening(make, url, lock_wait_s)
 

@@ -150,7 +150,7 @@ def test_a_bad_argument_harms_nobody_else() -> None:
         async with engine(store, saga) as running:
             handle = await running.submit(saga, Buy("Hamlet", 2))
             key = f"{handle.saga_id}/CARD_CHARGED/do"
-            codec = running._turner.definitions.codec_of(saga)
+            codec = running._loop.coordinator.definitions.codec_of(saga)
             bad: list[Any] = [
                 running.carry_out(adding, "\ud800", 5),
                 running.carry_out(adding, "x", deep()),
@@ -471,7 +471,7 @@ def test_a_saga_that_is_due_and_not_there_is_set_aside() -> None:
 
 def test_reads_are_answered_while_there_is_no_space(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kept answer that cannot be written does not keep readers waiting."""
-    monkeypatch.setattr("amends.engine.engine.SPACE_PAUSE_S", 0.01)
+    monkeypatch.setattr("amends.engine.loop.SPACE_PAUSE_S", 0.01)
 
     async def test() -> None:
         store, saga = Slow(), one(nothing)
@@ -479,7 +479,7 @@ def test_reads_are_answered_while_there_is_no_space(monkeypatch: pytest.MonkeyPa
             store.troubles = [StoreFull("no space")] * 200
             with pytest.raises(StoreFull):
                 await running.submit(saga, Buy("x", 1))
-            running._must_be_done(Deliver("a-1", Answered("CARD_CHARGED", Kind.DO, Done())))
+            running._loop.must_be_done(Deliver("a-1", Answered("CARD_CHARGED", Kind.DO, Done())))
             assert await running.entity("SEATS", "x") is None
             store.troubles = []
 

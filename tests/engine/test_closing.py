@@ -183,11 +183,13 @@ def test_the_end_of_its_event_loop_is_heard_in_every_moment(steps: int) -> None:
         running = await engine(MemoryStore(), Gate().saga("plain")).__aenter__()
         await running.entity("MAIL", "x")
         await asyncio.sleep(0.01)  # it has nothing to do any more
-        running._wake.set()
+        running._loop._queue.arrived.set()
         for _ in range(steps):
             await asyncio.sleep(0)
-        running._loop_task.cancel()
-        done, _ = await asyncio.wait([running._loop_task], timeout=PATIENCE_S)
+        loop_task = running._loop._task
+        assert loop_task is not None
+        loop_task.cancel()
+        done, _ = await asyncio.wait([loop_task], timeout=PATIENCE_S)
         assert done
 
     run(test())
@@ -244,7 +246,7 @@ class Jumping:
 
 def test_what_is_due_when_the_machine_wakes_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop's timers stood still meanwhile; the clock did not."""
-    monkeypatch.setattr("amends.engine.engine.SLICE_S", 0.01)
+    monkeypatch.setattr("amends.engine.loop.SLICE_S", 0.01)
     clock = Jumping(0)
     opens: Callable[[int], Jumping] = lambda _: clock  # noqa: E731 - a clock of the test's own
 
@@ -258,7 +260,7 @@ def test_what_is_due_when_the_machine_wakes_is_done(monkeypatch: pytest.MonkeyPa
             [external("ASKED", later, pivot=True, timeout_s=3600, limit_s=3600, backoff=Backoff(0.001, 0.002))],
         )
         running = engine(MemoryStore(), saga)
-        running._open_clock = opens
+        running._loop._turns._open_clock = opens
         async with running:
             handle = await running.submit(saga, 1)
             waits = asyncio.create_task(handle.result(PATIENCE_S))

@@ -37,6 +37,7 @@ from amends.adapters.clock import SystemClock
 from amends.adapters.memory import MemoryStore
 from amends.engine.blocking import BlockingEngine
 from amends.engine.limits import Limits
+from amends.engine.loop import EngineLoop
 from amends.errors import StoreFailed
 from amends.storage.rows import Changes
 from tests.engine.world import Buy, hold, let_go, nothing, records, tickets
@@ -48,7 +49,8 @@ def engine(store: MemoryStore, *sagas: Saga, prefix: str = "a", **options: Any) 
     """Return an engine on a store in memory."""
     clients = options.pop("clients", {})
     limits = Limits(**{"queue_max": 1000, "drain_s": 0} | options)
-    return Engine(lambda: store, SystemClock, prefix, sagas=sagas, commands=(), clients=clients, limits=limits)
+    loop = EngineLoop(lambda: store, SystemClock, prefix, sagas=sagas, commands=(), clients=clients, limits=limits)
+    return Engine(loop)
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
@@ -320,7 +322,7 @@ def test_a_full_queue_says_so() -> None:
 
 def test_no_space_refuses_clients_and_keeps_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a participant answered while there was no space is written when there is."""
-    monkeypatch.setattr("amends.engine.engine.SPACE_PAUSE_S", 0.01)
+    monkeypatch.setattr("amends.engine.loop.SPACE_PAUSE_S", 0.01)
 
     async def test() -> None:
         store, released = Slow(), asyncio.Event()

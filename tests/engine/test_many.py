@@ -22,7 +22,7 @@ from amends import (
     local,
 )
 from amends.adapters.memory import MemoryStore
-from amends.engine import engine as shell
+from amends.engine import queue
 from amends.errors import StoreBusy, StoreConflict, StoreFailed, StoreTooBig
 from amends.storage.rows import Changes
 from tests.engine.test_engine import engine as open_on
@@ -158,7 +158,7 @@ class Failing(MemoryStore):
 @pytest.mark.parametrize("trouble", [StoreFull("no space"), StoreFailed("broken")])
 def test_who_was_started_before_the_storage_failed_is_told(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list holds handles of what is stored, and for each of the rest what kept it from being so."""
-    monkeypatch.setattr(shell, "BATCH_MAX", 10)
+    monkeypatch.setattr(queue, "BATCH_MAX", 10)
 
     async def test() -> None:
         async with open_on(Failing(trouble), saga) as engine:

@@ -20,8 +20,8 @@ import pytest
 import amends
 from amends import Backoff, Completed, Done, Saga, StoreInUse, StoreUnusable, external, local
 from amends.adapters.memory import MemoryStore
-from amends.engine.engine import TURN_THREAD
 from amends.engine.thread import OneThread
+from amends.engine.turn_thread import TURN_THREAD
 from tests.engine.test_engine import PATIENCE_S, engine, run
 
 SAGA = Saga("s", int, [local("NOTED", lambda _, number: number, entity=str, pivot=True)])
@@ -85,10 +85,12 @@ def test_an_engine_that_is_woken_as_its_loop_ends_ends_with_it() -> None:
         running = await engine(MemoryStore(), SAGA).__aenter__()
         await running.submit(SAGA, 1)
         await asyncio.sleep(0.05)  # it sleeps
-        running._wake.set()
+        running._loop._queue.arrived.set()
         await asyncio.sleep(0)
-        running._loop_task.cancel()
-        done, _ = await asyncio.wait([running._loop_task], timeout=1)
+        loop_task = running._loop._task
+        assert loop_task is not None
+        loop_task.cancel()
+        done, _ = await asyncio.wait([loop_task], timeout=1)
         assert done
 
     run(test())

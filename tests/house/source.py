@@ -54,6 +54,17 @@ def functions(path: Path) -> list[Function]:
     return [node for node in ast.walk(tree(path)) if isinstance(node, Function)]
 
 
+def classes(path: Path) -> list[ast.ClassDef]:
+    """Return all classes of a module, inner ones included."""
+    return [node for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)]
+
+
+def class_lines(path: Path, each: ast.ClassDef) -> int:
+    """Return how many lines of code a class has."""
+    last = each.end_lineno or each.lineno
+    return len(code_lines(path).intersection(range(each.lineno, last + 1)))
+
+
 def _docstrings(path: Path) -> frozenset[int]:
     """Return the lines of strings that stand alone: docstrings, and those that document a constant."""
     strings = (node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Expr))

@@ -1,15 +1,16 @@
-"""How large the core and a function may be."""
+"""How large the core, a class and a function may be."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from statistics import median
 
-from tests.house.source import AMENDS, body_lines, code_lines, functions, modules
+from tests.house.source import AMENDS, body_lines, class_lines, classes, code_lines, functions, modules
 
 CORE_LINES_MAX = 1355
 FUNCTION_LINES_MEDIAN_MAX = 8
 FUNCTION_LINES_MAX = 60
+CLASS_LINES_MAX = 225
 
 
 def test_the_core_stays_small() -> None:
@@ -31,6 +32,17 @@ def test_no_function_is_longer_than_a_screen() -> None:
         for path in modules(".")
         for function in functions(path)
         if (lines := body_lines(path, function)) > FUNCTION_LINES_MAX
+    }
+    assert not long
+
+
+def test_no_class_does_too_much() -> None:
+    """Not one has more than 225 lines of code: a class that needs more has two things to do."""
+    long = {
+        f"{path.relative_to(AMENDS)}:{each.name}": lines
+        for path in modules(".")
+        for each in classes(path)
+        if (lines := class_lines(path, each)) > CLASS_LINES_MAX
     }
     assert not long
 

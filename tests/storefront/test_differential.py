@@ -94,7 +94,7 @@ def test_an_order_is_written_once_for_each_batch_of_numbers(tmp_path: Path) -> N
     batch = [["CREATE_CUSTOMER", "C001", 9], ["ADD_PRODUCT", "P001", 9, 1], *[["PLACE_ORDER", "C001", "P001", 1]] * 5]
     with storefront_of("local in a file", tmp_path, piece_max=4) as storefront:
         storefront.session.process(batch)
-        blocks = storefront.session._ledger._engine._engine._store.blocks()  # type: ignore[attr-defined]
+        blocks = storefront.session._ledger._engine._engine._loop._turns._store.blocks()  # type: ignore[attr-defined]
         taken = [block.records.count("ORDER_NUMBERS_TAKEN") for block in blocks]
     assert taken == [0, 1, 1]
 

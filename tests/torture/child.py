@@ -18,6 +18,7 @@ from amends import AmendsError, Cancel, RequestRefused
 from amends.adapters.clock import SystemClock
 from amends.adapters.sqlite import client_keys
 from amends.core.messages import Outcome
+from amends.engine.engine import Engine
 from amends.engine.handle import Handle
 from amends.engine.limits import Limits
 from amends.errors import EngineStopped
@@ -27,7 +28,7 @@ from amends.shop.shipping import SHIPPING
 from amends.storage.rows import FINAL
 from tests.torture.carrier import Carrier
 from tests.torture.journal import Journal, line_of
-from tests.torture.points import TOLD, Pointed, PointedEngine, PointedStore, Points
+from tests.torture.points import TOLD, Pointed, PointedLoop, PointedStore, Points
 from tests.torture.quick import CHECKOUT_QUICK, TEMPER, QuickTimers
 from tests.torture.shop import CARRIER, COMMANDS, CUSTOMERS, Asked, wanted
 from tests.torture.shop import SAGAS as UNHURRIED
@@ -106,11 +107,12 @@ class Child:
             stores.append(store)
             return store
 
-        self._engine = PointedEngine(
+        loop = PointedLoop(
             open_store, self._clock, secrets.token_hex(5), sagas=SAGAS.values(), commands=COMMANDS,
             clients={**services, CARRIER: Pointed(carrier, self._points)}, limits=Limits(queue_max=1000, drain_s=0),
         )  # fmt: skip
-        self._engine.points = self._points
+        loop.points = self._points
+        self._engine = Engine(loop)
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         async with self._engine:
@@ -139,7 +141,7 @@ class Child:
         self._numbers = itertools.count(self._journal.asked + 1)
         again = iter(self._journal.unanswered())
         await asyncio.gather(*(self._client(again) for _ in range(CLIENTS)))
-        while any(key[1] not in FINAL for key in await self._engine._in_thread(store.counts)):
+        while any(key[1] not in FINAL for key in await self._engine._loop._turns._run(store.counts)):
             await asyncio.sleep(0.01)
         self._say("at rest")
 

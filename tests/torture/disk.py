@@ -19,7 +19,7 @@ from amends import AmendsError, Handle, RequestRefused, Saga
 from amends.adapters.clock import SystemClock
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Outcome
-from amends.engine import engine as shell
+from amends.engine import loop as loops
 from amends.engine.engine import Engine
 from amends.engine.limits import Limits
 from amends.errors import EngineStopped, StoreError, StoreFull, StoreUnusable
@@ -130,11 +130,12 @@ class Shop:
             store = SqliteStore(self._path, self._disk.name)
             return store
 
-        engine = Engine(
+        loop = loops.EngineLoop(
             open_store, SystemClock, f"l{self._lives}", sagas=SAGAS.values(), commands=COMMANDS,
             clients={**services, CARRIER: Counted(self._outer.carrier, self.asked)},
             limits=Limits(queue_max=1000, drain_s=0),
         )  # fmt: skip
+        engine = Engine(loop)
         async with engine:
             assert store is not None
             store._database._connection.wal_autocheckpoint(20)
@@ -160,8 +161,8 @@ class Shop:
             before = self._outer.ends.setdefault(result.saga_id, end)
             demand(end == before, f"{result.saga_id} had ended as {before}, and now as {end}")
         while self._outer.carrier.untold():
-            if engine._stopped is not None:
-                raise engine._stopped
+            if engine._loop.stopped is not None:
+                raise engine._loop.stopped
             await asyncio.sleep(0.001)
 
     async def _ask(self, engine: Engine, asked: Sequence[Asked]) -> None:
@@ -239,11 +240,11 @@ def fails_at(number: int, met: list[str]) -> Callable[[QuietDisk], None]:
 @contextmanager
 def short_pauses() -> Iterator[None]:
     """An engine tries again soon when there is no space."""
-    before, shell.SPACE_PAUSE_S = shell.SPACE_PAUSE_S, 0.002  # type: ignore[misc]
+    before, loops.SPACE_PAUSE_S = loops.SPACE_PAUSE_S, 0.002  # type: ignore[misc]
     try:
         yield
     finally:
-        shell.SPACE_PAUSE_S = before  # type: ignore[misc]
+        loops.SPACE_PAUSE_S = before  # type: ignore[misc]
 
 
 def prepared(folder: Path) -> tuple[Outer, dict[str, bytes]]:

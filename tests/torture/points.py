@@ -17,7 +17,8 @@ import apsw
 from amends.adapters.sqlite.queries import QUERIES
 from amends.adapters.sqlite.store import SqliteStore
 from amends.engine.coordinator import BatchResult
-from amends.engine.engine import Engine, QueuedTask
+from amends.engine.loop import EngineLoop
+from amends.engine.tasks import Task
 from amends.storage.rows import Changes
 
 STATEMENTS: Final = (
@@ -136,21 +137,21 @@ class PointedStore(SqliteStore):
         return int(apsw.SQLITE_OK)
 
 
-class PointedEngine(Engine):
-    """An engine with points where its turns meet the world."""
+class PointedLoop(EngineLoop):
+    """The loop of an engine, with points where its turns meet the world."""
 
     points: Points
 
-    def _give_back(self, batch: Any, turn: BatchResult) -> None:
-        if turn.sends:
+    def _give_out(self, batch: Any, result: BatchResult) -> None:
+        if result.sends:
             self.points.reach("committed, not sent")
-        super()._give_back(batch, turn)
+        super()._give_out(batch, result)
         self.points.reach("sent and told")
 
-    def _put(self, waiting: QueuedTask) -> None:
-        if waiting.reply is None:
-            self.points.reach("an answer is in hand")
-        super()._put(waiting)
+    def must_be_done(self, task: Task) -> None:
+        """Take an answer in."""
+        self.points.reach("an answer is in hand")
+        super().must_be_done(task)
 
 
 class Pointed:

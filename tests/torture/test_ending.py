@@ -16,6 +16,7 @@ from amends.adapters.memory import MemoryStore
 from amends.core.messages import Call
 from amends.engine.engine import Engine
 from amends.engine.limits import Limits
+from amends.engine.loop import EngineLoop
 from amends.errors import StoreFailed
 from amends.storage.rows import Changes
 from tests.engine.world import Buy, hold, let_go, nothing
@@ -54,7 +55,8 @@ def charging(charge: Any) -> amends.Saga:
 
 def engine(store: MemoryStore, saga: amends.Saga, prefix: str) -> Engine:
     """Return an engine on a store."""
-    return Engine(lambda: store, SystemClock, prefix, sagas=[saga], commands=[], clients={}, limits=Limits(drain_s=0))
+    limits = Limits(drain_s=0)
+    return Engine(EngineLoop(lambda: store, SystemClock, prefix, sagas=[saga], commands=[], clients={}, limits=limits))
 
 
 def test_closing_does_not_wait_for_space() -> None:

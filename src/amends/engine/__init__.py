@@ -1,4 +1,4 @@
-"""The engine: one loop that gathers, decides, commits, and only then sends and answers.
+"""The engine: one loop that gathers tasks, decides, commits, and only then sends requests and answers clients.
 
-`turn` is sans I/O but for its store; `shell` is the thin asyncio around it.
+`coordinator` takes a turn, sans I/O but for its store; `loop` drives it on asyncio, and `engine` is what clients use.
 """

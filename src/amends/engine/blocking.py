@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import inspect
-import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from queue import SimpleQueue
@@ -14,30 +13,41 @@ from typing import Any, Self, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
-from amends.core.step import SagaInstance
-from amends.engine.engine import CLOSED, OTHER_PROCESS, TURN_THREAD, Engine
-from amends.engine.handle import Result, StartedSaga
+from amends.engine.engine import Engine
+from amends.engine.handle import Handle, Result
+from amends.engine.home import Home
 from amends.engine.logger import log
+from amends.engine.loop import CLOSED
 from amends.engine.thread import NoThread, begin
+from amends.engine.turn_thread import TURN_THREAD
 from amends.engine.unit_of_work import UnitOfWork
-from amends.errors import AmendsError, EngineMisused, EngineStopped, ParticipantError
+from amends.errors import AmendsError, EngineStopped, ParticipantError
 from amends.generic import Wanted
 
 Answer = TypeVar("Answer")
 
 
-class BlockingHandle(StartedSaga["BlockingEngine"]):
-    """A saga whose start is on stable storage.
+class BlockingHandle:
+    """A saga whose start is on stable storage."""
 
-    Attributes:
-        saga_id: which.
-    """
+    __slots__ = ("_engine", "_handle")
 
-    __slots__ = ()
+    def __init__(self, handle: Handle, engine: BlockingEngine) -> None:
+        """Ask a blocking engine for what a handle of its engine does not know."""
+        self._handle = handle
+        self._engine = engine
+
+    @property
+    def saga_id(self) -> str:
+        """The id of the saga."""
+        return self._handle.saga_id
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end; see `amends.engine.handle.Handle.result`."""
-        return self._ended() or self._engine.result(self.saga_id, timeout)
+        return self._handle.ended() or self._engine.result(self.saga_id, timeout)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.saga_id}>"
 
 
 class BlockingEngine:
@@ -50,7 +60,7 @@ class BlockingEngine:
         self._lock = threading.RLock()  # a signal's handler may ask, in the middle of who asks
         self._pending: dict[SimpleQueue[Any], asyncio.Task[Any] | None] = {}
         self._is_over = False
-        self._pid = os.getpid()
+        self._home = Home()
 
     def __enter__(self) -> Self:
         """See `Engine.__aenter__`."""
@@ -79,7 +89,7 @@ class BlockingEngine:
         Raises:
             ParticipantError: a participant's function calls it, for which the engine waits.
         """
-        if os.getpid() != self._pid or self._is_over:
+        if not self._home.is_here or self._is_over:
             return
         self._expect_no_participant()
         try:
@@ -90,15 +100,16 @@ class BlockingEngine:
         finally:
             self._end()
 
-    def submit(self, saga: Saga[Any, Wanted], asked: Wanted, *, key: str | None = None) -> BlockingHandle:
+    def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> BlockingHandle:
         """See `Engine.submit`."""
-        return self._do(self._engine.begin(saga, asked, key, self._handle))
+        return BlockingHandle(self._do(self._engine.submit(saga, request, key=key)), self)
 
     def submit_many(
-        self, saga: Saga[Any, Wanted], asked: Sequence[Wanted], *, keys: Sequence[str] | None = None
+        self, saga: Saga[Any, Wanted], requests: Sequence[Wanted], *, keys: Sequence[str] | None = None
     ) -> list[BlockingHandle | AmendsError]:
         """See `Engine.submit_many`."""
-        return self._do(self._engine.begin_many(saga, asked, keys, self._handle))
+        handles = self._do(self._engine.submit_many(saga, requests, keys=keys))
+        return [BlockingHandle(one, self) if isinstance(one, Handle) else one for one in handles]
 
     def result(self, saga_id: str, timeout: float | None = None) -> Result:
         """See `Engine.result`."""
@@ -124,9 +135,6 @@ class BlockingEngine:
         """See `Engine.entity`."""
         return self._do(self._engine.entity(service, entity_id))
 
-    def _handle(self, begun: SagaInstance | str) -> BlockingHandle:
-        return BlockingHandle(begun, self)
-
     def _serve(self) -> None:
         """Run the loop. What ends it unasked, `SystemExit` in a task that a participant started, is no order to us."""
         while not self._is_over:
@@ -136,12 +144,10 @@ class BlockingEngine:
                 log.exception("a task ended the event loop, which goes on")
 
     def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
-        if os.getpid() != self._pid:  # first of all: a thread of the parent may have held the lock when it forked
-            what.close()
-            raise EngineMisused(OTHER_PROCESS % (self._pid, os.getpid(), self._pid))
         try:
+            self._home.expect_process()  # first of all: a thread of the parent may have held the lock when it forked
             self._expect_no_participant()
-        except ParticipantError:
+        except AmendsError:
             what.close()
             raise
         reply = SimpleQueue[asyncio.Task[Answer] | None]()  # unlike a future, it holds no lock while a handler runs

@@ -44,33 +44,26 @@ def _sagas(
     """The rows of sagas, the sagas once these are stored, and how large the commit is with them."""
     rows, sagas = list[SagaRow](), dict[str, LoadedSaga | None]()
     letters, letters_max, answer_max = work.letters, ROWS_FACTOR * work.letters_max, work.value_bytes_max // UTF_8_MAX
+    now_ms = work.now_ms
     for loaded in work.sagas.values():
-        row = _row_of(loaded, work.now_ms)
-        _, _, _, status, body, due_ms, _, _, version = row
-        rows.append(row)
+        codec, run, request, started_ms, version, before = loaded
+        saga_id, status, body, due_ms = run.saga_id, status_of(run.state), body_of(run), due_of(run, now_ms)
+        version += 1
+        values = saga_id, codec.definition, request, status, body, due_ms, started_ms, now_ms, version
+        rows.append(new_row(SagaRow, values))
         letters += len(body)
         if letters > letters_max:
             raise CommitFull(letters, 0)
         if len(body) > answer_max:  # else none of its answers is too large
-            refuse_large_answers(loaded.run.answers.values(), work.value_bytes_max)
-        codec, run, request, started_ms, _, before = loaded
+            refuse_large_answers(run.answers.values(), work.value_bytes_max)
         if due_ms is not None:
-            sagas[row.saga_id] = new_row(LoadedSaga, (codec, run, request, started_ms, version, status))
+            sagas[saga_id] = new_row(LoadedSaga, (codec, run, request, started_ms, version, status))
         elif before:
-            sagas[row.saga_id] = None
+            sagas[saga_id] = None
         if before:
             counts[codec.definition, before] -= 1
     counts.update(map(_KIND, rows))
     return rows, sagas, letters
-
-
-def _row_of(loaded: LoadedSaga, now_ms: int) -> SagaRow:
-    codec, run, request, started_ms, version, _ = loaded
-    status = status_of(run.state)
-    due_ms = due_of(run, now_ms)
-    values = run.saga_id, codec.definition, request, status, body_of(run), due_ms, started_ms, now_ms, version + 1
-    row: SagaRow = new_row(SagaRow, values)
-    return row
 
 
 def _entities(work: UnitOfWork, letters: int) -> tuple[list[EntityRow], dict[str, dict[str, StoredEntity]]]:

@@ -50,7 +50,7 @@ class BatchEffects:
         self.failures: list[FailedAttempt] = []
 
     def add(self, run: SagaInstance, effect: Effect) -> None:
-        """Take in an effect of a saga's step: all but its record, and its end, of which the saga's state says more."""
+        """Take in an effect of a saga's step, but for its record and its end."""
         if isinstance(effect, Send) and effect.request.kind is Kind.UNDO_LATE:
             self.late_undos.append((run.saga.step(effect.request.step), effect))
         elif isinstance(effect, Send):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from amends.core.messages import Park
@@ -12,7 +12,7 @@ from amends.core.step import SagaInstance
 from amends.engine.coordinator import BatchResult
 from amends.engine.handle import Result, result_of
 from amends.engine.unit_of_work import set_aside
-from amends.errors import OperatorNeeded
+from amends.errors import EngineStopped, OperatorNeeded
 
 Waiter = asyncio.Future[Result]
 
@@ -36,9 +36,10 @@ class Ends:
             if not waiters and self._waiters.get(saga_id) is waiters:
                 del self._waiters[saga_id]
 
-    def everybody(self) -> Iterable[Waiter]:
-        """All who wait."""
-        return [waiter for waiters in self._waiters.values() for waiter in waiters]
+    def refuse(self, reason: EngineStopped) -> None:
+        """Tell everyone who waits that the engine stopped."""
+        for saga_id in [*self._waiters]:
+            self._fail(saga_id, EngineStopped(str(reason)))
 
     def tell(self, turn: BatchResult) -> None:
         """Tell whom a turn concerns."""

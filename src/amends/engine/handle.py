@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar, get_args
+from typing import Any, Final, NamedTuple, Protocol, get_args
 
 from amends.core.state import Finished
 from amends.core.step import SagaInstance
 from amends.engine.overlay import new_row
 from amends.engine.values import opened_all
 
-Door = TypeVar("Door")
 FINISHED: Final = get_args(Finished)  # a tuple: to look whether one is of a union takes ten times as long
 
 
@@ -18,7 +17,7 @@ class Result(NamedTuple):
     """How a saga ended.
 
     Attributes:
-        saga_id: which.
+        saga_id: of the saga.
         state: `Completed`, `Compensated` or `Abandoned`.
         reason: why it turned back; empty when it did not.
         answers: what its steps answered, by event, as the types that they declare, or plain JSON; a copy, which its
@@ -36,32 +35,6 @@ class Result(NamedTuple):
     owed: tuple[str, ...] = ()
 
 
-class StartedSaga(Generic[Door]):
-    """A saga whose start is on stable storage, and how it ended if it had by then; nothing else of it is kept.
-
-    Attributes:
-        saga_id: which.
-    """
-
-    __slots__ = ("_engine", "_result", "saga_id")
-
-    def __init__(self, begun: SagaInstance | str, engine: Door) -> None:
-        """Keep what is known.
-
-        Args:
-            begun: where it stands, or its id alone.
-            engine: who is asked for the rest.
-        """
-        self._engine = engine
-        self.saga_id, self._result = (begun, None) if isinstance(begun, str) else (begun.saga_id, _kept(begun))
-
-    def _ended(self) -> Result | None:
-        return None if self._result is None else _owned(self._result)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.saga_id}>"
-
-
 class Waits(Protocol):
     """Who can wait for the end of a saga."""
 
@@ -70,14 +43,24 @@ class Waits(Protocol):
         ...
 
 
-class Handle(StartedSaga[Waits]):
+class Handle:
     """A saga whose start is on stable storage.
 
     Attributes:
-        saga_id: which.
+        saga_id: of the saga.
     """
 
-    __slots__ = ()
+    __slots__ = ("_engine", "_result", "saga_id")
+
+    def __init__(self, begun: SagaInstance | str, engine: Waits) -> None:
+        """Keep how it ended, if it has, and nothing else of it.
+
+        Args:
+            begun: where it stands, or its id alone.
+            engine: knows the rest.
+        """
+        self._engine = engine
+        self.saga_id, self._result = (begun, None) if isinstance(begun, str) else (begun.saga_id, _kept(begun))
 
     async def result(self, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
         """Wait for the end. Giving up waiting changes nothing for the saga.
@@ -86,10 +69,18 @@ class Handle(StartedSaga[Waits]):
             timeout: how long to wait, in seconds; ``None`` for as long as it takes.
 
         Raises:
+            OperatorNeeded: it waits for an operator, or does so from now on; a ``TimeoutError``, too.
             TimeoutError: it had not ended by then; it goes on.
             EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
-        return self._ended() or await self._engine.result(self.saga_id, timeout)
+        return self.ended() or await self._engine.result(self.saga_id, timeout)
+
+    def ended(self) -> Result | None:
+        """How it ended, if it had when it was started; ``None`` when its end is still to be waited for."""
+        return None if self._result is None else _owned(self._result)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.saga_id}>"
 
 
 def result_of(run: SagaInstance) -> Result | None:

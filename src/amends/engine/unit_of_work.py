@@ -13,7 +13,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
 from amends.core.definition import Command
-from amends.core.messages import Answered, Decline, Done, Effect, Input, Refused, Unknown, Write, worded
+from amends.core.messages import Answered, Decline, Done, Effect, End, Input, Refused, Unknown, Write, worded
 from amends.core.state import underway
 from amends.core.step import SagaInstance, start, step
 from amends.core.walk import execute
@@ -198,8 +198,10 @@ class UnitOfWork:
         run, effects = self._participants.step(codec, request, (), take)
         self.started += 1
         self._note(run, codec, effects, f" {codec.definition} {text}")
-        loaded: LoadedSaga = new_row(LoadedSaga, (codec, run, text, self.now_ms, 0, ""))
-        return self._put(loaded, is_new_end=underway(run.state) is None)
+        self.sagas[saga_id] = new_row(LoadedSaga, (codec, run, text, self.now_ms, 0, ""))
+        if underway(run.state) is None:
+            self.effects.ended[saga_id] = run
+        return run
 
     def hear(self, loaded: LoadedSaga, said: Input) -> SagaInstance | Decline:
         """Hand an input to a saga; `Decline` when it is a verb that cannot be taken now.
@@ -243,7 +245,7 @@ class UnitOfWork:
                 changes = codec.told(effect.changes, in_full=waits_inside)
                 self.recording.add(effect.saga_id, effect.number, effect.cause + more, changes)
                 more = ""
-            else:
+            elif not isinstance(effect, End):  # which says less than the saga's state
                 self.effects.add(run, effect)
 
     def _put(self, loaded: LoadedSaga, *, is_new_end: bool) -> SagaInstance:
@@ -324,7 +326,7 @@ class UnitOfWork:
         Raises:
             CommitFull: what is decided is as much as one commit holds.
         """
-        if self.letters > self.letters_max:
+        if self._letters + self.recording.size > self.letters_max:
             raise CommitFull(self.letters, done)
 
     def is_empty(self) -> bool:

@@ -41,7 +41,7 @@ BUGS: Final = [
     Bug("a commit of which nobody knows is retried blindly", "coordinator:Coordinator._decided",
         "except StoreConflict:",
         "except (StoreConflict, StoreFailed):", "shop", "V16"),
-    Bug("the due time is not stored", "commits:_row_of", "due_of(run, now_ms)", "2**62", "outside", "V08"),
+    Bug("the due time is not stored", "commits:_sagas", "due_of(run, now_ms)", "2**62", "outside", "V08"),
     Bug("the due time is that of the last member", "in_flight:due_of", "return min(held", "return max(held",
         "trip", "V08"),
     Bug("a record that changes nothing is left out", "unit_of_work:UnitOfWork._note", "if isinstance(effect, Write):",
@@ -54,7 +54,7 @@ BUGS: Final = [
         "tuple(key for key in work.keys.new.values() if not key.saga_id)", "shop", "V16"),
     Bug("a key stands for whatever is asked", "tasks:_begun", "digest_of(form.saga.name, asked)",
         'digest_of(form.saga.name, "")', "shop", "V16"),
-    Bug("rows are not counted up", "commits:_row_of", "version + 1", "1", "outside", "P16"),
+    Bug("rows are not counted up", "commits:_sagas", "version += 1", "version = 1", "outside", "P16"),
     Bug("a saga that ends is not counted", "commits:_sagas", "if before:\n            counts",
         "if before and due_ms is not None:\n            counts", "outside", "V13"),
     # --- local participants ---

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amends.engine.engine import FAILED, PARKED
+from amends.engine.report import FAILED, NEEDS_OPERATOR
 
 
 class OneLine(logging.Handler):
@@ -16,7 +16,7 @@ class OneLine(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one."""
         is_an_end = record.exc_info and record.msg != FAILED
-        if not is_an_end and record.msg != PARKED:  # a run says that itself, with what to do
+        if not is_an_end and record.msg != NEEDS_OPERATOR:  # a run says that itself, with what to do
             sys.stderr.write(f"amends: {' '.join(record.getMessage().split())}\n")
 
 

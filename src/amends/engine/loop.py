@@ -1,0 +1,308 @@
+"""The loop of an engine, on asyncio: tasks are queued, taken as one turn, and their answers and requests given out.
+
+Whatever arrives is queued; one thread takes one turn at a time on what has been queued meanwhile. So a batch is as
+large as the store is slow, nothing waits for a batch to fill, and the event loop stays free while a commit is on its
+way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from amends.core.definition import Command, Saga
+from amends.engine.alarm import Alarm
+from amends.engine.calls import Calls
+from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.ends import Ends
+from amends.engine.exceptions import raised
+from amends.engine.home import OTHER_LOOP, Home
+from amends.engine.late_undos import LateUndos
+from amends.engine.limits import Limits
+from amends.engine.logger import log
+from amends.engine.queue import QueuedTask, TaskQueue
+from amends.engine.report import log_result
+from amends.engine.tasks import Read, Task, Unfinished
+from amends.engine.turn_thread import TurnThread
+from amends.engine.versions import NO_UPCASTS, Upcast
+from amends.errors import EngineMisused, EngineStopped, Overloaded, StoreBusy, StoreError, StoreFull
+from amends.storage.ports import Clock, Store
+
+SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
+SECOND_MS: Final = 1000
+SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
+CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
+
+
+class EngineLoop:
+    """Takes turns on what arrives, until it is closed.
+
+    Attributes:
+        stopped: why nothing is taken any more, or yet; ``None`` while it runs.
+        ends: the clients that wait for the end of a saga.
+        late_undos: the operators that wait until what is owed is undone.
+        calls: those of participants outside.
+        coordinator: decides and commits; only the loop's own thread may call it.
+    """
+
+    calls: Calls
+    coordinator: Coordinator
+
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        clock: Callable[[int], Clock],
+        prefix: str,
+        *,
+        sagas: Iterable[Saga],
+        commands: Iterable[Command],
+        clients: Mapping[str, Any],
+        limits: Limits,
+        upcasts: Mapping[str, Upcast] = NO_UPCASTS,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            store: opens the store.
+            clock: gives the clock of a store that was written last at a time.
+            prefix: goes into the ids of this engine's sagas; no engine before may have had it.
+            sagas: the definitions, each version that may be under way.
+            commands: those whose entities have types that no step tells.
+            clients: by service, what its participants' functions get first.
+            limits: how much is taken, done at a time, and waited for.
+            upcasts: by service, what makes entities of today's type of those that are stored as another one.
+        """
+        make = partial(
+            Coordinator,
+            sagas=tuple(sagas),
+            commands=tuple(commands),
+            prefix=prefix,
+            upcasts=upcasts,
+            value_bytes_max=limits.value_bytes_max,
+        )
+        self.ends = Ends()
+        self.late_undos = LateUndos()
+        self.stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
+        self._turns = TurnThread(store, clock, make)
+        self._queue = TaskQueue(limits.queue_max)
+        self._clients = clients
+        self._limits = limits
+        self._home = Home()
+        self._due_ms: int | None = None
+        self._is_drained = False
+        self._closing: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # Opening and closing --------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Take over the store, and begin to take turns; see `Engine.__aenter__`."""
+        self._home = Home()
+        self._loop = asyncio.get_running_loop()
+        await self._turns.open()
+        self.coordinator, clock = self._turns.coordinator, self._turns.clock
+        self._alarm = Alarm(clock)
+        self.calls = Calls(self._clients, self._limits.concurrency, clock, self.coordinator.departed, self.must_be_done)
+        self.stopped = None
+        self._task = asyncio.create_task(self._run(), name="amends-engine")
+
+    async def close(self, drain_s: float | None) -> None:
+        """Give the store back; see `Engine.close`."""
+        if not self._home.is_here or self._task is None:
+            return
+        if self.stopped is None:
+            self.stopped = EngineStopped(CLOSED)
+        if self._loop is not asyncio.get_running_loop():
+            await self._close_from_elsewhere()
+            return
+        if self._closing is None:
+            pause_s = self._limits.drain_s if drain_s is None else drain_s
+            self._closing = asyncio.create_task(self._close(self._task, pause_s))
+        elif drain_s == 0:
+            self.calls.hurry()
+        try:
+            await asyncio.shield(self._closing)
+        except asyncio.CancelledError:
+            self.calls.hurry()
+            raise
+
+    async def _close(self, task: asyncio.Task[None], drain_s: float) -> None:
+        try:
+            await self.calls.drain(drain_s)
+            self._is_drained = True
+            self._queue.arrived.set()
+            await asyncio.wait([task])
+            await self._turns.warn(self._alarm.sound({}))
+            await self.calls.close()
+        except BaseException:  # the event loop itself ends
+            self._is_drained = True
+            self._turns.close_and_wait()
+            raise
+        await asyncio.wrap_future(self._turns.close())
+
+    async def _close_from_elsewhere(self) -> None:
+        """Give the store back once nothing runs any more that could."""
+        if self._loop.is_running():
+            raise EngineMisused(OTHER_LOOP)
+        self._is_drained = True
+        await asyncio.wrap_future(self._turns.close())
+
+    @property
+    def part_max(self) -> int:
+        """How many sagas one task starts at most; of more there are several tasks."""
+        return self._queue.part_max
+
+    # What arrives ---------------------------------------------------------------------------------------------
+
+    async def call(self, task: Task, *, waits: bool = False) -> Any:
+        """Queue a task, and wait for its answer; a caller that stops waiting does not stop it.
+
+        Args:
+            task: what is to be done.
+            waits: whether it is queued also where the queue is full.
+
+        Raises:
+            Overloaded: too much is waiting.
+            EngineStopped, EngineMisused: as for `expect_caller`.
+            Exception: the answer of the task, where that is one.
+        """
+        self.expect_caller()
+        if not waits:
+            self._queue.refuse_if_full(task)
+        reply = self._loop.create_future()
+        self._queue.put(QueuedTask(task, reply))
+        answer = await reply
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def expect_caller(self) -> None:
+        """See that a caller here can be answered.
+
+        Raises:
+            EngineStopped: no call is answered any more, or yet.
+            EngineMisused: this is another process, or another event loop.
+        """
+        self._home.expect_process()
+        self.expect_running()
+        if asyncio.get_running_loop() is not self._loop:
+            raise EngineMisused(OTHER_LOOP)
+
+    def expect_running(self) -> None:
+        """See that turns are taken.
+
+        Raises:
+            EngineStopped: they are not, any more or yet.
+        """
+        if self.stopped is not None:
+            raise EngineStopped(str(self.stopped))
+
+    def expect_slots(self, saga: Saga) -> None:
+        """Refuse a saga at whose participants too many others wait: better now than once it has begun.
+
+        Raises:
+            Overloaded: so many wait at one of them.
+        """
+        for service, waiting in self.calls.crowded(self._limits.queue_max):
+            if any(step.service == service and not step.is_local for step in saga.every_step()):
+                raise Overloaded(
+                    f"{waiting} requests wait for a place at {service}, which is as many as the engine takes for one "
+                    "participant (queue_max); try again later, or allow it more calls at a time (concurrency)"
+                )
+
+    def must_be_done(self, task: Task) -> None:
+        """Queue a task for which no client waits: an answer, or who has a place now, or none. It must not be lost."""
+        self._queue.put(QueuedTask(task, None))
+
+    # Turns ----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while not self._is_drained or self._queue:
+                await self._take(self._queue.take_batch())
+                await self._sleep()
+        except StoreError as error:
+            log.exception("the engine stopped")
+            self._refuse(EngineStopped(f"the storage failed: {error}; nothing is answered before it is opened again"))
+        except BaseException as error:
+            self._refuse(EngineStopped(f"the engine stopped: {type(error).__name__}: {error}"))
+            self._turns.close_and_wait()  # at the end of the event loop no one may be left to close the engine
+            raise
+        else:
+            self._refuse(EngineStopped(str(self.stopped)))
+
+    async def _take(self, batch: list[QueuedTask]) -> None:
+        try:
+            result = await self._turns.take([queued.task for queued in batch])
+        except (StoreFull, StoreBusy) as full:
+            await self._wait_for_space(batch, full)
+            return
+        except BaseException:
+            self._queue.put_back(batch)  # each client that waits is told why
+            raise
+        self._due_ms = result.due_ms
+        self._give_out(batch, result)
+        await self._turns.warn(self._alarm.sound(self.calls.blocked()))
+
+    async def _sleep(self) -> None:
+        """Until something arrives or is due, by the clock: timers stand still while the machine is suspended."""
+        self._queue.arrived.clear()
+        while not (self._is_drained or self._queue or self._queue.arrived.is_set() or self._is_due()):
+            pause_s = SLICE_S if self._due_ms is None else (self._due_ms - self._turns.clock.now_ms()) / SECOND_MS
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(pause_s, SLICE_S)):  # `wait_for` of Python 3.11 may lose a cancellation
+                    await self._queue.arrived.wait()
+
+    def _is_due(self) -> bool:
+        return self._due_ms is not None and self._due_ms <= self._turns.clock.now_ms()
+
+    def _give_out(self, batch: Sequence[QueuedTask], result: BatchResult) -> None:
+        """Send the requests of a turn, and answer its tasks."""
+        self.calls.take(result)
+        log_result(result)
+        self.ends.tell(result)
+        left: list[QueuedTask] = []
+        for queued, answer in zip(batch, result.replies, strict=True):
+            if isinstance(answer, Unfinished):
+                left.append(queued._replace(task=answer.task))
+            else:
+                self.late_undos.tell(queued.task)
+                self._reply(queued, answer)
+        self._queue.put_back(left)
+
+    def _reply(self, queued: QueuedTask, answer: Any) -> None:
+        if queued.reply is not None:
+            if not queued.reply.done():
+                queued.reply.set_result(answer)
+        elif isinstance(answer, StoreError):  # there was no space for it, though there was for what came before
+            self._queue.put(queued)
+        elif isinstance(answer, Exception):
+            log.warning("%s", raised(answer))
+
+    async def _wait_for_space(self, batch: Sequence[QueuedTask], full: StoreFull | StoreBusy) -> None:
+        """Refuse the requests of clients; keep the answers of participants until they can be written."""
+        kept = [queued for queued in batch if queued.reply is None]
+        looks = [queued for queued in batch if isinstance(queued.task, Read)]
+        for queued in batch:
+            if not isinstance(queued.task, Read) and queued.reply is not None and not queued.reply.done():
+                queued.reply.set_result(queued.task.stopped(full))
+        seen = await self._turns.look([queued.task for queued in looks])
+        for queued, answer in zip(looks, seen, strict=True):
+            self._reply(queued, answer)
+        self._queue.put_back(kept)
+        self._due_ms = self._turns.clock.now_ms()
+        if self.stopped is not None:  # it is to end now: what is kept is asked again at the next start
+            raise full
+        if kept or not batch:  # else every caller was told
+            log.error("%s; what participants answered is kept, and tried again", full)
+        await asyncio.sleep(SPACE_PAUSE_S)
+
+    def _refuse(self, reason: EngineStopped) -> None:
+        """No call is answered any more."""
+        self.stopped = reason
+        for queued in self._queue.take_all():
+            self._reply(queued, queued.task.stopped(EngineStopped(str(reason))))
+        self.ends.refuse(reason)

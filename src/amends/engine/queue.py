@@ -1,0 +1,92 @@
+"""The queue of an engine: what arrives while a turn is taken waits here, up to a limit, and is the next turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from amends.engine.tasks import Task
+from amends.errors import Overloaded
+
+BATCH_MAX: Final = 3000  # sagas, commands or inputs in a turn: some 75 ms; a hot entity is read and written once in it
+
+
+class QueuedTask(NamedTuple):
+    """A task in the queue.
+
+    Attributes:
+        task: what is to be done.
+        reply: gets the answer; ``None`` where no client waits for one: then the task must not be lost.
+    """
+
+    task: Task
+    reply: asyncio.Future[Any] | None
+
+
+class TaskQueue:
+    """Tasks that wait for a turn, in order.
+
+    Attributes:
+        arrived: set when a task arrives; its reader clears it.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Nothing waits yet.
+
+        Args:
+            limit: how many sagas, commands or inputs of clients may wait, >= 1.
+        """
+        self.arrived = asyncio.Event()
+        self._limit = limit
+        self._tasks: deque[QueuedTask] = deque()
+        self._size = 0
+
+    @property
+    def part_max(self) -> int:
+        """How large a task may be, so that it fits in a turn, and in the queue."""
+        return min(BATCH_MAX, self._limit)
+
+    def __len__(self) -> int:
+        """How many tasks wait."""
+        return len(self._tasks)
+
+    def refuse_if_full(self, task: Task) -> None:
+        """Refuse a client's task that has no place any more.
+
+        Raises:
+            Overloaded: it has none.
+        """
+        if self._size + task.size > self._limit:
+            raise Overloaded(
+                f"{self._size} requests are waiting, which is as many as the engine takes; try again later"
+            )
+
+    def put(self, queued: QueuedTask) -> None:
+        """Put a task last."""
+        self._tasks.append(queued)
+        self._size += queued.task.size
+        self.arrived.set()
+
+    def put_back(self, batch: Sequence[QueuedTask]) -> None:
+        """Put tasks first that a turn did not carry out."""
+        self._tasks.extendleft(reversed(batch))
+        self._size += sum(queued.task.size for queued in batch)
+
+    def take_batch(self) -> list[QueuedTask]:
+        """Take the first tasks: as many as a turn carries out, and one in any case."""
+        batch: list[QueuedTask] = []
+        size = 0
+        while self._tasks and (not batch or size + self._tasks[0].task.size <= BATCH_MAX):
+            batch.append(self._tasks.popleft())
+            size += batch[-1].task.size
+        self._size -= size
+        return batch
+
+    def take_all(self) -> list[QueuedTask]:
+        """Take every task that waits."""
+        tasks = [*self._tasks]
+        self._tasks.clear()
+        self._size = 0
+        return tasks

@@ -1,0 +1,25 @@
+"""What the log has of a turn: failed attempts, sagas that wait for an operator, and answers that contradict others."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from amends.engine.coordinator import BatchResult
+from amends.engine.logger import log
+
+NEEDS_OPERATOR: Final = "saga %s waits for an operator: %s: %s"
+"""The format of an entry: the saga, what is outstanding, and why."""
+FAILED: Final = "saga %s: %s/%s failed, attempt %d: %s"
+"""The format of an entry: the saga, the step and what it was asked, which attempt it was, and what was seen."""
+CONTRADICTED: Final = "saga %s: %s"
+"""The format of an entry: the saga, and what an answer contradicts."""
+
+
+def log_result(result: BatchResult) -> None:
+    """Log what people are to know of a turn."""
+    for saga_id, step, kind, attempt, error, cause in result.failures:
+        log.warning(FAILED, saga_id, step, kind.value, attempt, error, exc_info=cause)
+    for park in result.parked:
+        log.error(NEEDS_OPERATOR, park.saga_id, ", ".join(park.outstanding), park.trouble)
+    for saga_id, words in result.contradicted:
+        log.error(CONTRADICTED, saga_id, words)

@@ -1,0 +1,133 @@
+"""Turns in a thread of their own: the coordinator and its store, which no other thread touches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Final, Protocol
+
+from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.logger import log
+from amends.engine.stalls import Watch
+from amends.engine.tasks import Task
+from amends.engine.thread import OneThread, settle
+from amends.errors import StoreBusy, StoreFull
+from amends.storage.ports import REDUCED, Clock, Store
+
+TURN_THREAD: Final = "amends-turn"
+
+
+class MakesCoordinator(Protocol):
+    """Takes over a store."""
+
+    def __call__(self, store: Store, *, now_ms: int) -> Coordinator:
+        """See `Coordinator`."""
+        ...
+
+
+class TurnThread:
+    """The thread in which turns are taken.
+
+    Attributes:
+        coordinator: takes them.
+        clock: gives it the time.
+    """
+
+    coordinator: Coordinator
+    clock: Clock
+
+    def __init__(self, store: Callable[[], Store], clock: Callable[[int], Clock], make: MakesCoordinator) -> None:
+        """Open nothing yet.
+
+        Args:
+            store: opens the store.
+            clock: gives the clock of a store that was written last at a time.
+            make: takes over the store.
+        """
+        self._open_store = store
+        self._open_clock = clock
+        self._make = make
+        self._returned: Future[None] | None = None
+
+    async def open(self) -> None:
+        """Start the thread, and take over the store.
+
+        Raises:
+            StoreUnusable, DefinitionError: see `Engine.__aenter__`.
+        """
+        self._thread = OneThread(TURN_THREAD)
+        try:
+            await self._run(self._take_over)
+        except BaseException:
+            self._thread.submit(self._give_up, lambda *_: None)  # also where the caller stopped waiting for it
+            self._thread.shutdown()
+            raise
+
+    def _take_over(self) -> None:
+        self._watch = Watch(threading.get_ident())
+        self._store = self._open_store()
+        if (durability := self._store.durability()).startswith(REDUCED):
+            log.warning("what is answered may be lost: durability is %s", durability)
+        self.clock = self._open_clock(self._store.head().at_ms)
+        self.coordinator = self._make(self._store, now_ms=self.clock.now_ms())
+        for definition, sagas in self.coordinator.strangers().items():
+            log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)
+
+    def _give_up(self) -> None:
+        store: Store | None = getattr(self, "_store", None)
+        if store is not None:
+            store.close()
+
+    async def take(self, tasks: Sequence[Task]) -> BatchResult:
+        """Take a turn; see `Coordinator.turn`."""
+        with self._watch:
+            result: BatchResult = await self._run(self._turn, tasks)
+        return result
+
+    async def look(self, tasks: Sequence[Task]) -> list[Any]:
+        """Carry out tasks that only look; see `Coordinator.look`."""
+        answers: list[Any] = await self._run(self.coordinator.look, tasks, self.clock.now_ms())
+        return answers
+
+    async def warn(self, warning: str | None) -> None:
+        """Leave a warning for people who look at the store; ``None`` when it is the same as before."""
+        if warning is not None:
+            with contextlib.suppress(StoreFull, StoreBusy):  # the log has it
+                await self._run(self._store.warn, warning)
+
+    def close(self) -> Future[None]:
+        """Let the thread end, and close the store as the last thing that it does."""
+        if self._returned is None:
+            self._returned = Future()
+            self._thread.submit(self._store.close, partial(settle, self._returned))
+            self._thread.shutdown(wait=False)
+        return self._returned
+
+    def close_and_wait(self) -> None:
+        """The same where no event loop is left to wait in."""
+        self.close()
+        self._thread.shutdown()
+
+    def _turn(self, tasks: Sequence[Task]) -> BatchResult:
+        """Take a turn without the garbage collector, which would look at every saga of it several times.
+
+        What a turn makes is freed by reference counts; the collector goes on where it was right after.
+        """
+        was_on = gc.isenabled()
+        gc.disable()
+        try:
+            return self.coordinator.turn(tasks, self.clock.now_ms())
+        finally:
+            if was_on:
+                gc.enable()
+
+    async def _run(self, function: Callable[..., Any], *given: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._thread.submit(partial(function, *given), partial(loop.call_soon_threadsafe, partial(settle, future)))
+        return await future
