@@ -250,6 +250,8 @@ def test_every_saga_is_finished(migrated: Held) -> None:
         results = finish(engine, ids)
         ends = {name: type(result.state).__name__.lower() for name, result in results.items()}
         assert not any(result.owed for result in results.values())
+        now = {**results["waits for an answer"].answers, "SHELF_TAKEN": {"left": 98}}
+        assert results["completed"].answers == now
         assert ends == {name: ROLES[name].end for name in ids}
         assert_entities_at_the_end(engine, migrated)
     assert listed(migrated.path) == {saga_id: ends[name] for name, saga_id in ids.items()}
