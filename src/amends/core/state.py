@@ -7,6 +7,7 @@ into a table of it (`amends.core.table`). Answers, attempts and times travel bes
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind, Word
@@ -43,9 +44,16 @@ class _AtAGroup:
     group: int
     members: tuple[Status, ...]
     asked: Asked = field(init=False, repr=False, compare=False)
+    never: ClassVar[frozenset[Status]]
 
     def __post_init__(self) -> None:
-        """Look once who is asked: a state is made once, and looked at by every saga that comes to it."""
+        """Look once who is asked: a state is made once, and looked at by every saga that comes to it.
+
+        Raises:
+            ValueError: a member cannot stand there while the saga goes that way.
+        """
+        if not self.never.isdisjoint(self.members):
+            raise ValueError(f"{self} contradicts itself")
         object.__setattr__(self, "asked", _asked(self.members))
 
 
@@ -53,17 +61,30 @@ class _AtAGroup:
 class Forward(_AtAGroup):
     """Going on. All groups before `group` are done, all after it pending."""
 
+    never: ClassVar = frozenset((Status.UNDOING, Status.UNDONE))
+
 
 @dataclass(frozen=True, slots=True)
 class Backward(_AtAGroup):
     """Going back. All groups before `group` are done, all after it undone. It never becomes `Forward` again."""
 
+    never: ClassVar = frozenset((Status.PENDING,))
+
 
 @dataclass(frozen=True, slots=True)
 class NeedsOperator:
-    """Waiting for an operator: a member of the group is stuck."""
+    """Waiting for an operator: a member of the group is stuck.
+
+    Raises:
+        ValueError: none is.
+    """
 
     at: Forward | Backward
+
+    def __post_init__(self) -> None:
+        """Check that there is something to decide."""
+        if Status.STUCK not in self.at.members:
+            raise ValueError(f"{self} contradicts itself")
 
 
 @dataclass(frozen=True, slots=True)
