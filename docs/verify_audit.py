@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-BLOCKS = "SELECT number, at_ms, before, head, started, ended, records FROM blocks WHERE number > 0 ORDER BY number"
+BLOCKS = "SELECT number, at_ms, before, head, started, ended, records, beside FROM blocks WHERE number > 0 ORDER BY 1"
 SAGAS = "SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version FROM sagas"
 TABLES = "sagas entities client_keys client_key_rows client_key_slices blocks subjects counts shapes set_aside in_force"
 OURS = {"table": TABLES, "view": "saga_list entity_list audit saga_counts", "index": "sagas_due sagas_not_completed"}
@@ -36,18 +36,22 @@ def faults_of_chain(blocks, head, sagas):
     """Follow the blocks; gather in `sagas` what their records tell of each."""
     kept_number, kept = (int(head.split(":")[0]), bytes.fromhex(head.split(":")[1])) if head else (0, bytes(32))
     number, before, last_ms = 0, bytes(32), 0  # of the block before
-    for block, at_ms, link, stored, started, ended, text in blocks:
+    for block, at_ms, link, stored, started, ended, text, beside in blocks:
         lines = text.split("\n") if text else []
-        framed = b"".join(len(line.encode()).to_bytes(8, "big") + line.encode() for line in lines)
+        if text.startswith("[2,"):  # its form: the first one has no such line, and words where this one has lists
+            hashed, values = text.encode(), values_of(lines.pop(0), beside)
+        else:
+            hashed = b"".join(len(line.encode()).to_bytes(8, "big") + line.encode() for line in lines)
+            values = at_ms, []
         if block != number + 1:
             yield f"block {number + 1}: it is missing"
         elif link != before:
             yield f"block {block}: it does not follow the block before it"
-        if stored != hashlib.sha256(link + framed).digest():
+        if stored != hashlib.sha256(link + hashed).digest():
             yield f"block {block}: its head is not the hash of its records"
         if at_ms < last_ms:
             yield f"block {block}: its time is before that of the block before it"
-        counted = yield from faults_of_records(block, at_ms, lines, sagas)
+        counted = yield from faults_of_records(block, at_ms, lines, sagas, values)
         if counted != (started, ended):
             yield f"block {block}: its row counts {started} started, {ended} ended; its records {counted}"
         if block == kept_number and stored != kept:
@@ -58,23 +62,46 @@ def faults_of_chain(blocks, head, sagas):
     print(f"the audit ends with {number}:{before.hex()}")
 
 
-def faults_of_records(block, at_ms, lines, sagas):
+def values_of(first, beside):
+    """Give a block's time and its values, None for one that was erased; or None when one has not its digest."""
+    try:
+        _form, at_ms, digests = json.loads(first)
+        salted = [each and (each[0], text) for each, text in zip(json.loads(beside), texts_of(beside), strict=True)]
+        for told, pair in zip(digests, salted, strict=True):
+            if pair and hashlib.blake2b("".join(pair).encode(), digest_size=16).hexdigest() != told:
+                return None
+    except (ValueError, TypeError, IndexError):
+        return None
+    return at_ms, [pair and pair[1] for pair in salted]
+
+
+def texts_of(beside):
+    """Give the text of each value as it stands there: behind a salt of 32 digits, up to a bracket."""
+    decoder, at = json.JSONDecoder(), 1
+    while at < len(beside) - 1:
+        _, end = decoder.raw_decode(beside, at)
+        yield beside[at + 36 : end - 1]
+        at = end + 1
+
+
+def faults_of_records(block, at_ms, lines, sagas, values):
     """Read a block's records; return how many sagas started and ended in it."""
     started = ended = 0
+    if values is None:
+        yield f"block {block}: its first line or the values beside it are not what was written"
     for place, line in enumerate(lines, 1):
         try:
-            subject, number, record_ms, cause, changes = json.loads(line)
-            changes = [(words, *words.rpartition(" ")[::2]) for words in changes]
-        except (ValueError, TypeError, AttributeError):
+            subject, number, record_ms, tag, first, changes = read(json.loads(line), *values or (at_ms, []))
+        except (ValueError, TypeError, AttributeError, IndexError, KeyError):
             yield f"block {block}: record {place} cannot be read"
             continue
         if record_ms != at_ms:
             yield f"block {block}: record {place} has another time than the block"
         if number == 0:  # it is not about a saga's state, but maybe about its leaving
-            sagas.pop(subject if cause.startswith("archived in ") else None, None)
+            sagas.pop(subject if tag == "archived" else None, None)
             continue
         if subject not in sagas:
-            sagas[subject] = SimpleNamespace(cause=cause, start=record_ms, number=0, version=0, block=0, end="")
+            sagas[subject] = SimpleNamespace(first=first, start=record_ms, number=0, version=0, block=0, end="")
             vars(sagas[subject]).update(phase="forward", others="pending", steps={}, trail=[])
         saga = sagas[subject]
         if number != saga.number + 1:
@@ -86,22 +113,48 @@ def faults_of_records(block, at_ms, lines, sagas):
     return started, ended
 
 
+def read(record, at_ms, values):
+    """Give subject, number, time, tag, what a saga was started with, and changes as (word, steps)."""
+    if isinstance(record[2], int):  # of the first form
+        subject, number, at_ms, cause, changes = record
+        definition = request = ""
+        if number == 1:  # a name may hold spaces, and holds no "/"
+            name, version, rest = cause.removeprefix("started ").split("/", 2)
+            definition, request = f"{name}/{version}/{rest.partition(' ')[0]}", rest.partition(" ")[2]
+        tag = "archived" if cause.startswith("archived in ") else ""
+        return subject, number, at_ms, tag, (definition, request), [former(words) for words in changes if number]
+    subject, number, cause, changes, place = [*record, None][:5]
+    definition = cause[1] if cause[0] == "started" else ""
+    request = values[place] if place is not None and place < len(values) else None
+    return subject, number, at_ms, cause[0], (definition, request), [(word, steps) for word, *steps in changes]
+
+
+def former(words):
+    """Give a change of the first form as (word, steps)."""
+    phase, _, steps = words.partition(" at ")
+    if phase in ("forward", "backward") and steps:
+        return phase, steps.split(", ")
+    event, _, status = words.rpartition(" ")
+    return status, [event] if event else []
+
+
 def follow(saga, changes):
     """Let a saga go where the changes of a record lead."""
-    for words, event, status in changes:
-        if words in ("completed", "compensated", "abandoned"):
-            saga.end, saga.steps = words, {}
-        elif status in ("owed", "settled"):
-            saga.trail.append(words)
-        elif words.startswith("forward at "):
+    for word, steps in changes:
+        event = "".join(steps[:1])
+        if word in ("completed", "compensated", "abandoned"):
+            saga.end, saga.steps = word, {}
+        elif word in ("owed", "settled"):
+            saga.trail.append(f"{event} {word}")
+        elif word == "forward":
             saga.phase, saga.others, saga.steps = "forward", "pending", {}
-        elif words.startswith("backward at "):
+        elif word == "backward":
             if saga.phase == "backward":  # turning back, it stays in its group
                 saga.others, saga.steps = "done", {}
             saga.phase = "backward"
         else:
-            saga.steps[event] = status
-            saga.trail += [words] * (status in ("done", "refused", "unknown")) + [status] * (status == "undone")
+            saga.steps[event] = word
+            saga.trail += [f"{event} {word}"] * (word in ("done", "refused", "unknown")) + [word] * (word == "undone")
     saga.status = saga.end or ("needs operator" if "stuck" in saga.steps.values() else saga.phase)
 
 
@@ -109,8 +162,7 @@ def faults_of_counts(rows, sagas):
     """Compare how many sagas there are of each definition and status."""
     counts = {(definition, status): count for definition, status, count in rows}
     for saga in sagas.values():
-        name, version, rest = [*saga.cause.replace("started ", "", 1).split("/", 2), "", ""][:3]
-        key = f"{name}/{version}/{rest.split(' ')[0]}", saga.status
+        key = saga.first[0], saga.status
         counts[key] = counts.get(key, 0) - 1
     yield from (f"counts: {' '.join(key)} differs by {more} from the records" for key, more in counts.items() if more)
 
@@ -134,12 +186,13 @@ def agrees(saga, definition, request, status, body, due_ms, started_ms, changed_
         trail = ["undone" if words.endswith(" undone") else words for words in body["trail"]]
     except (ValueError, TypeError, KeyError, AttributeError):
         return False
-    there = [f"started {definition} {request}", started_ms, changed_ms, version, number, trail, status]
-    tells = [saga.cause, saga.start, saga.change, saga.version, saga.number, saga.trail, saga.status]
+    there = [definition, started_ms, changed_ms, version, number, trail, status]
+    tells = [saga.first[0], saga.start, saga.change, saga.version, saga.number, saga.trail, saga.status]
+    is_asked = saga.first[1] in (None, request)  # an erased request can be any
     debts = {words.rpartition(" ")[0]: words for words in trail if words.endswith((" owed", " settled"))}
     is_over = not any(words.endswith(" owed") for words in debts.values())
     is_there = (phase, due_ms is None) == (("", is_over) if saga.end else (saga.phase, False))
-    return is_there and there == tells and steps == {**dict.fromkeys(steps, saga.others), **saga.steps}
+    return is_there and is_asked and there == tells and steps == {**dict.fromkeys(steps, saga.others), **saga.steps}
 
 
 def main(path, head=""):

@@ -30,36 +30,32 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 from amends.core.definition import Saga
+from amends.core.effects import Contradicted, Decline, Effect, Park, Send, Write
 from amends.core.messages import (
     Abandon,
     Answered,
     Cancel,
     Compensate,
-    Contradicted,
     DeadlinePassed,
-    Decline,
     Done,
-    Effect,
     Input,
     Kind,
     Later,
     Outcome,
-    Park,
     Refused,
     Request,
     Resolve,
     Retry,
-    Send,
     TimedOut,
     Undo,
     Unknown,
     Verb,
-    Write,
 )
 from amends.core.state import Abandoned, Backward, Compensated, Completed, Forward, NeedsOperator, asked, underway
 from amends.core.step import SagaInstance, in_words, start, step
 from amends.engine.round_trip import round_trip_of
 from amends.errors import ParticipantError
+from amends.storage.words import change_in_words
 
 SECOND_MS: Final = 1000
 LINES_SHOWN: Final = 40  # of a dialogue that fails: a screen
@@ -428,7 +424,7 @@ class Dialogue:
             elif isinstance(effect, Contradicted):
                 dialogue = dialogue._noted(f"     an operator is told: {effect.words}")
             elif isinstance(effect, Write) and effect.changes:
-                dialogue = dialogue._noted(f"     {', '.join(effect.changes)}")
+                dialogue = dialogue._noted(f"     {', '.join(map(change_in_words, effect.changes))}")
         sends = [effect for effect in effects if isinstance(effect, Send)]
         held = sorted([*filter(self.run.wants, self._held), *sends], key=lambda send: send.at_ms)
         return replace(dialogue, _held=tuple(held))._at(self.now_ms)

@@ -11,16 +11,18 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from amends.core.audit import GENESIS, chain
+from amends.core.audit import GENESIS
+from amends.storage.blocks import head_after
 from amends.storage.rows import checksum
 from tests.auditing.history import Copy
 from tests.house.source import ROOT
 
 FACTS: Final = ("number", "at_ms", "before", "head", "started", "ended")
 SAGA: Final = ("id", "definition", "request", "status", "body", "due_ms", "started_ms", "changed_ms", "version")
-READ_BLOCKS: Final = "SELECT number, at_ms, before, head, started, ended, records FROM blocks ORDER BY number"
+READ_BLOCKS: Final = "SELECT number, at_ms, before, head, started, ended, records, beside FROM blocks ORDER BY number"
 WRITE_BLOCK: Final = """
-INSERT INTO blocks (number, at_ms, before, head, started, ended, checksum, records) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO blocks (number, at_ms, before, head, started, ended, checksum, records, beside)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 READ_SAGAS: Final = """
 SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version FROM sagas ORDER BY rowid
@@ -64,7 +66,9 @@ class Forger:
 
     def blocks(self) -> list[dict[str, Any]]:
         """Every block."""
-        return [dict(zip((*FACTS, "records"), row, strict=True)) for row in self.database.execute(READ_BLOCKS)]
+        return [
+            dict(zip((*FACTS, "records", "beside"), row, strict=True)) for row in self.database.execute(READ_BLOCKS)
+        ]
 
     def put_blocks(self, blocks: Sequence[dict[str, Any]]) -> None:
         """Replace all blocks, each with a checksum that is right."""
@@ -72,7 +76,7 @@ class Forger:
         self.database.execute("DELETE FROM blocks")
         for block in blocks:
             facts = tuple(block[name] for name in FACTS)
-            values = (*facts, checksum(facts), block["records"])
+            values = (*facts, checksum(facts), block["records"], block["beside"])
             self.database.execute(WRITE_BLOCK, values)
         self.database.execute("COMMIT")
 
@@ -101,31 +105,30 @@ class Forger:
         self.database.close()
 
 
-def head_after(head: bytes, records: str) -> bytes:
-    """The head of a block."""
-    return chain(head, (line.encode() for line in records.split("\n")) if records else ())
-
-
 # Blocks ------------------------------------------------------------------------------------------------------
 
 
 def changed(forger: Forger, blocks: list[dict[str, Any]]) -> int:
-    """Change a record, in one of many ways; give the place of its block."""
+    """Change a record, in one of many ways, into another that can be read; give the place of its block."""
     place = forger.random.randrange(len(blocks))
-    lines = blocks[place]["records"].split("\n")
+    head, *lines = blocks[place]["records"].split("\n")
     number = forger.random.randrange(len(lines))
     record = json.loads(lines[number])
     part = forger.random.randrange(5)
-    if part == 4:
-        changes = record[4]
-        record[4] = changes[:-1] if changes else ["SEAT_HELD done"]
-    elif isinstance(record[part], int):
-        record[part] += forger.random.choice([-1, 1, 1000])
+    if part == 0:
+        at = forger.random.randrange(len(record[0]))
+        record[0] = record[0][:at] + forger.random.choice("xyz") + record[0][at + 1 :] + "!"
+    elif part == 1:
+        record[1] += forger.random.choice([-1, 1, 1000])
+    elif part == 2:
+        record[2] = forger.random.choice([["started", "forged/1/0"], ["done", "SEAT_HELD", "do", 1], ["cancel"]])
+    elif part == 3:
+        record[3] = record[3][:-1] if record[3] else [["done", "SEAT_HELD"]]
     else:
-        at = forger.random.randrange(len(record[part]))
-        record[part] = record[part][:at] + forger.random.choice("xyz") + record[part][at + 1 :] + "!"
+        form, at_ms, digests = json.loads(head)
+        head = json.dumps([form, at_ms + forger.random.choice([-1, 1, 1000]), digests], separators=(",", ":"))
     lines[number] = json.dumps(record, separators=(",", ":"))
-    blocks[place]["records"] = "\n".join(lines)
+    blocks[place]["records"] = "\n".join((head, *lines))
     return place
 
 
@@ -164,7 +167,7 @@ def delete_record(forger: Forger) -> None:
     blocks = forger.blocks()
     block = forger.random.choice(blocks)
     lines = block["records"].split("\n")
-    del lines[forger.random.randrange(len(lines))]
+    del lines[forger.random.randrange(1, len(lines))]
     block["records"] = "\n".join(lines)
     forger.put_blocks(blocks)
 
@@ -174,8 +177,15 @@ def insert(forger: Forger) -> None:
     blocks = forger.blocks()
     place = forger.random.randrange(1, len(blocks))
     before = blocks[place - 1]
-    records = json.dumps(["SEAT/Forged", 0, before["at_ms"], "SHOW_PLANNED 9", []], separators=(",", ":"))
-    forged = {**before, "before": before["head"], "head": head_after(before["head"], records), "records": records}
+    record = json.dumps(["SEAT/Forged", 0, ["set aside", "entity"], []], separators=(",", ":"))
+    records = f"[2,{before['at_ms']},[]]\n{record}"
+    forged = {
+        **before,
+        "before": before["head"],
+        "head": head_after(before["head"], records),
+        "records": records,
+        "beside": "[]",
+    }
     blocks.insert(place, {**forged, "started": 0, "ended": 0})
     forger.put_blocks([{**block, "number": number} for number, block in enumerate(blocks, 1)])
 
@@ -191,11 +201,12 @@ def swap(forger: Forger) -> None:
 def swap_records(forger: Forger) -> None:
     """Let two different records change places, in one block or in two."""
     blocks = forger.blocks()
-    lines = [(place, line) for place, block in enumerate(blocks) for line in block["records"].split("\n")]
+    lines = [(place, line) for place, block in enumerate(blocks) for line in block["records"].split("\n")[1:]]
     one, other = forger.random.sample(range(len(lines)), 2)
     lines[one], lines[other] = (lines[one][0], lines[other][1]), (lines[other][0], lines[one][1])
     for place, block in enumerate(blocks):
-        block["records"] = "\n".join(line for at, line in lines if at == place)
+        head = block["records"].partition("\n")[0]
+        block["records"] = "\n".join((head, *(line for at, line in lines if at == place)))
     forger.put_blocks(blocks)
 
 
@@ -236,9 +247,9 @@ def forget_saga(forger: Forger) -> None:
     gone = forger.random.choice(forger.sagas())
     blocks = forger.blocks()
     for block in blocks:
-        lines = block["records"].split("\n")
+        head, *lines = block["records"].split("\n")
         kept = [line for line in lines if json.loads(line)[0] != gone["id"]]
-        block["records"] = "\n".join(kept)
+        block["records"] = "\n".join((head, *kept))
         if len(kept) < len(lines):
             numbers = [json.loads(line)[1] for line in lines if json.loads(line)[0] == gone["id"]]
             block["started"] -= 1 in numbers
@@ -256,11 +267,9 @@ def forget_saga(forger: Forger) -> None:
 def ended_in(forger: Forger, saga_id: str) -> int:
     """The block in which a saga became final; 0 when it did not."""
     for block in forger.blocks():
-        for line in block["records"].split("\n"):
-            if not line:
-                continue
-            subject, _, _, _, changes = json.loads(line)
-            if subject == saga_id and changes and changes[-1] in ("completed", "compensated", "abandoned"):
+        for line in block["records"].split("\n")[1:]:
+            subject, _, _, changes, *_ = json.loads(line)
+            if subject == saga_id and changes and changes[-1][0] in ("completed", "compensated", "abandoned"):
                 return int(block["number"])
     return 0
 

@@ -63,13 +63,6 @@ ANSWERS: list[Any] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["forward at", "forward at X", "backward at", "backward at X done"])
-def test_an_event_that_reads_as_a_move_is_refused(name: str) -> None:
-    """Its records could not be told from those of where the saga goes."""
-    with pytest.raises(DefinitionError, match="name it otherwise"):
-        Saga("s", str, [local(name, lambda *_: 1, entity=str, pivot=True)])
-
-
 @pytest.mark.parametrize("name", ["", "a/b", "\n", "\ud800", "\x00", "x" * 101, None])
 def test_a_command_s_names_are_names(name: Any) -> None:
     """As a step's are."""

@@ -19,6 +19,7 @@ from amends.adapters.sqlite.rows import digest_of
 from amends.auditing.chain import head_of, head_text
 from amends.auditing.verify import verify
 from amends.bootstrap import records
+from amends.core.audit import digest
 from amends.storage.rows import checksum
 from tests.auditing.attacks import ATTACKS, VERIFY_AUDIT, Forger
 from tests.auditing.history import Copy, written
@@ -81,9 +82,35 @@ def sql(*texts: str) -> Edit:
     return edit
 
 
+def value(old: str, new: str, block: dict[str, Any]) -> dict[str, Any]:
+    """Return a block with another value in the place of one, if it has it, and not with its digest."""
+    return {**block, "beside": block["beside"].replace(old, new)}
+
+
+def other_value(forger: Forger) -> None:
+    """Change the reason of a refusal beside its record."""
+    forger.put_blocks([value("no money", "no taste", block) for block in forger.blocks()])
+
+
+def erased_value(forger: Forger) -> None:
+    """Erase it, as it may be."""
+    blocks = forger.blocks()
+    for block in blocks:
+        values = json.loads(block["beside"])
+        kept = [None if "no money" in each else each for each in values]
+        block["beside"] = json.dumps(kept, separators=(",", ":")) if kept != values else block["beside"]
+    forger.put_blocks(blocks)
+
+
 def rebuild(forger: Forger) -> None:
-    """Change the reason of a refusal, and every block from there on."""
-    blocks = [{**block, "records": block["records"].replace("no money", "no taste")} for block in forger.blocks()]
+    """Change the reason of a refusal with its digest, and every block from there on."""
+    blocks = [value("no money", "no taste", block) for block in forger.blocks()]
+    for block in blocks:
+        first, _, lines = block["records"].partition("\n")
+        form, at_ms, digests = json.loads(first)
+        for place, (salt, said) in enumerate(json.loads(block["beside"])):
+            digests[place] = digest(salt, json.dumps(said)) if said == "no taste" else digests[place]
+        block["records"] = f"{json.dumps([form, at_ms, digests], separators=(',', ':'))}\n{lines}"
     forger.put_blocks(forger.rebuilt(blocks))
 
 
@@ -107,6 +134,10 @@ EDITS: Final[dict[str, dict[str, Edit]]] = {
         "changes places with another": ATTACKS["swap"].carry_out,
         "of the last ones is cut off, and the rows are left": ATTACKS["truncate"].carry_out,
         "is changed where no row tells it, and the whole chain is built anew": rebuild,
+    },
+    "a value beside a record": {
+        "is changed": other_value,
+        "is erased, as it may be": erased_value,
     },
     "a saga": {
         "is forgotten everywhere, and the whole chain is built anew": ATTACKS["forget a saga"].carry_out,

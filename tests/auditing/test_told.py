@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 from amends import Saga
 from amends.auditing.rows import fault_of
 from amends.auditing.told import Tale
-from amends.core.audit import Record
-from amends.core.messages import Write
+from amends.core.effects import Write
+from amends.core.records import Became
 from amends.core.state import underway
 from amends.engine.codec import body_of, status_of
 from amends.engine.in_flight import due_of
-from amends.engine.recorded import lines_of, records_of
-from amends.storage.rows import Block, SagaRow
+from amends.engine.recording import Recording, said_text
+from amends.storage.blocks import Contents
+from amends.storage.causes import cause_text, changes_text
+from amends.storage.records import SagaStarted
+from amends.storage.rows import Head, SagaRow
 from amends.views.story import steps_of
 from tests.auditing.attacks import VERIFY_AUDIT
 from tests.core.worlds import World, definitions
@@ -36,7 +39,7 @@ class ToldWorld(World):
     tale: Tale = field(default_factory=Tale)
     others: dict[str, SimpleNamespace] = field(default_factory=dict)
     blocks: int = 0
-    words: list[str] = field(default_factory=list)
+    changes: list[Became] = field(default_factory=list)
 
     def take_in(self, effects: tuple[Any, ...]) -> None:
         """Follow what is recorded, and compare."""
@@ -48,14 +51,18 @@ class ToldWorld(World):
     def follow(self, write: Write) -> None:
         """The same record for both, in a block of its own."""
         self.blocks += 1
-        self.words += write.changes
-        cause = write.cause + f' {DEFINITION} "request"' * (write.number == 1)
-        line = Record("s", write.number, self.now_ms, cause, write.changes).canonical().decode()
+        self.changes += write.changes
+        recording, started = Recording(self.now_ms, salts=bytes), (cause_text(SagaStarted(DEFINITION)), '"request"')
+        cause, value = said_text(write.said) if write.said else started
+        recording.write("s", write.number, cause, changes_text(write.changes), value)
         was_final = bool(self.tale.sagas and self.tale.sagas["s"].stand.end)
         counted = int(write.number == 1), int(underway(self.run.state) is None and not was_final)
-        block = Block(self.blocks, self.now_ms, b"", b"sound", line, (), *counted)
-        assert not list(self.tale.add(block, records_of(lines_of(block))))
-        assert not list(VERIFY_AUDIT.faults_of_records(self.blocks, self.now_ms, [line], self.others))
+        block = recording.block(Head(self.blocks - 1), *counted)
+        contents = Contents(block)
+        assert not list(self.tale.add(block, contents))
+        assert not list(contents.faults())
+        values = VERIFY_AUDIT.values_of(block.records.partition("\n")[0], block.values)
+        assert not list(VERIFY_AUDIT.faults_of_records(self.blocks, self.now_ms, contents.lines, self.others, values))
         row = self.row()
         assert not fault_of(row, self.tale.sagas["s"])
         assert VERIFY_AUDIT.agrees(self.others["s"], *row[1:])
@@ -71,7 +78,7 @@ class ToldWorld(World):
 
     def compare_steps(self, body: Any) -> None:
         """What is drawn has each outcome of the trail, and each compensation under its step."""
-        steps = {step.event: step for step in steps_of(self.words, body["trail"])}
+        steps = {step.event: step for step in steps_of(self.changes, body["trail"])}
         for words in body["trail"]:
             name, _, status = words.rpartition(" ")
             if status == "undone":

@@ -15,12 +15,14 @@ from amends.auditing.chain import head_of, head_text
 from amends.auditing.findings import Finding, Findings
 from amends.auditing.verify import VerificationProgress, verify
 from amends.bootstrap import records
-from amends.core.audit import GENESIS, Record, chain
+from amends.core.audit import GENESIS
 from amends.core.messages import Answered, Done, Kind
 from amends.engine.coordinator import Coordinator
+from amends.engine.recording import Recording
 from amends.engine.tasks import Deliver, StartSagas
 from amends.errors import StoreFailed, UnusableInput
 from amends.storage.ports import SagaFilter
+from amends.storage.records import CommandExecuted
 from amends.storage.rows import Block, Head, SagaRow, Unreadable
 from tests.auditing.history import written
 
@@ -199,8 +201,9 @@ def test_times_that_run_back_are_named() -> None:
 
 def block_of(number: int, at_ms: int, before: bytes) -> Block:
     """A block of one record about an entity."""
-    line = Record("STOCK/P1", 0, at_ms, "ADDED 5", ()).canonical()
-    return Block(number, at_ms, before, chain(before, [line]), line.decode(), (), 0, 0)
+    recording = Recording(at_ms)
+    recording.add("STOCK/P1", 0, CommandExecuted("STOCK", "P1", "ADDED"), "5")
+    return recording.block(Head(number - 1, before))
 
 
 def test_a_damaged_last_block_is_named() -> None:

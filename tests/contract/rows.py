@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amends.core.audit import Record, chain
+from amends.core.records import StepBecame
+from amends.core.state import Status
+from amends.engine.recording import Recording
+from amends.storage.causes import cause_text, changes_text
 from amends.storage.ports import Store
+from amends.storage.records import SagaStarted
 from amends.storage.rows import (
     COMPLETED,
     FORWARD,
@@ -65,9 +69,10 @@ def shape(since_ms: int = 0, text: str = '{"root":"int"}', kind: str = REQUEST, 
 def block(head: Head, subjects: Sequence[str] = (), started: int = 0, ended: int = 0, at_ms: int = 0) -> Block:
     """Return the block after a head, with a record for each subject."""
     at_ms = at_ms or max(head.at_ms, START_MS) + 1
-    records = [Record(subject, head.number + 1, at_ms, "started", ("HELD done",)).canonical() for subject in subjects]
-    after = chain(head.head, records)
-    return Block(head.number + 1, at_ms, head.head, after, b"\n".join(records).decode(), subjects, started, ended)
+    recording, changes = Recording(at_ms, salts=bytes), changes_text([StepBecame("HELD", Status.DONE)])
+    for subject in subjects:
+        recording.write(subject, head.number + 1, cause_text(SagaStarted("tickets/1/abc")), changes, f'"{subject}"')
+    return recording.block(head, started, ended)
 
 
 @dataclass

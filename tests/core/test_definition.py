@@ -96,7 +96,6 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: saga(step("")), "step '': an event's name is printable text of 1 to 100 characters, without '/'"),
     (lambda: saga(step("A/B")), "step 'A/B': an event's name is"),
     (lambda: saga(external(5, nobody)), "step 5: an event's name is printable text"),  # type: ignore[arg-type]
-    (lambda: saga(step("forward at A", service="S")), "an event begins as the audit tells that a saga moves on"),
     (lambda: saga(step("A", service="a/b")), "step 'A': service is 'a/b'; give printable text"),
     (lambda: saga(step("_A")), "step '_A': service is ''; give printable text"),
     (lambda: saga(step("A", pivot=1)), "step 'A': pivot is 1; give True or False"),

@@ -11,7 +11,7 @@ from tests.house.source import ROOT
 SCRIPT = """
 import random
 from amends import Saga, external, parallel
-from amends.core.audit import GENESIS, Record, chain
+from amends.core.audit import GENESIS, chain
 from amends.core.messages import *
 from amends.core.step import start, step
 
@@ -35,7 +35,7 @@ for seed in range(60):
     for _ in range(60):
         for effect in effects:
             text = f"{effect!r} {run.state!r} {run.waiting!r} {run.trail!r} {dict(run.answers)!r}"
-            head = chain(head, [text.encode(), Record(run.saga_id, run.number, now_ms, text, ()).canonical()])
+            head = chain(head, ascii(text))
         now_ms += draw.randrange(20_000)
         due = list(run.overdue(now_ms))
         if due and draw.random() < 0.5:

@@ -145,7 +145,7 @@ def test_the_table_is_what_decide_says(saga: Saga) -> None:
                 link = node(saga, state).follow(signal)
                 assert link.story.changes == changes
                 assert link.node.state == fold(state, changes)
-            assert len(link.story.words) == len(changes)
+            assert len(link.story.recorded) == len(changes)
 
 
 @EACH_STATE

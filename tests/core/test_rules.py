@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from amends.core.definition import parallel
+from amends.core.effects import Contradicted, Send, Write
 from amends.core.messages import (
     Abandon,
     Answered,
     Cancel,
     Compensate,
-    Contradicted,
     Done,
     Halt,
     Kind,
@@ -25,11 +25,9 @@ from amends.core.messages import (
     Refused,
     Resolve,
     Retry,
-    Send,
     TimedOut,
     Undo,
     Unknown,
-    Write,
 )
 from amends.core.state import Abandoned, Compensated, Completed
 from amends.core.step import start
@@ -772,8 +770,9 @@ def test_r23_what_is_not_asked_cannot_halt() -> None:
         (at_group(), "A"),
         (ended, "A"),
     ):
-        after, effects = take(dialogue.run, Halt(event, "damaged"), dialogue.now_ms)
-        assert effects == (Write("saga-1", after.number, f"halt {event}: damaged", ()),)
+        halt = Halt(event, "damaged")
+        after, effects = take(dialogue.run, halt, dialogue.now_ms)
+        assert effects == (Write("saga-1", after.number, halt, ()),)
         assert after == dialogue.run._replace(number=after.number)
 
 

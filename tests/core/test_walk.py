@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from amends.core.definition import Command, Saga, local, parallel
-from amends.core.messages import GONE, Answered, Call, Changed, Done, End, Later, Refused, Send, Unknown
+from amends.core.effects import End, Send
+from amends.core.messages import GONE, Answered, Call, Changed, Done, Later, Refused, Unknown
 from amends.core.run import run
 from amends.core.state import Compensated, Completed, NeedsOperator
 from amends.core.step import start, step

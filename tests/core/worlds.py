@@ -18,32 +18,26 @@ from hypothesis import strategies as st
 
 from amends.core.decide import can_turn_back
 from amends.core.definition import Saga, Step, external, local, parallel
+from amends.core.effects import Contradicted, Decline, Effect, End, Park, Send, Write
 from amends.core.messages import (
     Abandon,
     Answered,
     Cancel,
     Compensate,
-    Contradicted,
     DeadlinePassed,
-    Decline,
     Done,
-    Effect,
-    End,
     Halt,
     Input,
     Kind,
     Later,
     Outcome,
-    Park,
     Refused,
     Request,
     Resolve,
     Retry,
-    Send,
     TimedOut,
     Unknown,
     Verb,
-    Write,
 )
 from amends.core.state import (
     Abandoned,

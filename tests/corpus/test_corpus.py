@@ -208,10 +208,11 @@ def test_operators_and_their_sagas_say_why(migrated: Held) -> None:
 
 
 def test_records_are_told_as_they_were_written(held: Held) -> None:
-    """Each of them, word by word, after the migration: subject, number, time, cause and changes."""
+    """Each that is words, word by word, after the migration: subject, number, time, cause and changes."""
     with closing(sqlite3.connect(held.path)) as database:
         blocks = database.execute("SELECT number, records FROM blocks ORDER BY number").fetchall()
-    written = [[number, *json.loads(line)] for number, lines in blocks for line in lines.splitlines()]
+    words = ((number, lines) for number, lines in blocks if not lines.startswith("[2,"))
+    written = [[number, *json.loads(line)] for number, lines in words for line in lines.splitlines()]
     with amends.open(held.url, sagas=[]):
         pass
     exported = command("audit", "export", "--db", held.path).out.splitlines()

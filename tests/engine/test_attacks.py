@@ -327,7 +327,7 @@ def test_what_a_transaction_writes_to_entities_is_stored_and_recorded() -> None:
     life = Life(store, tickets())
     life.turn(Transact(lambda work: work.entities["SEATS"].__setitem__("Lear", 5)))
     assert body(store, "SEATS/Lear") == "5"
-    assert '"written"' in records(store)[0]
+    assert "written" in records(store)[0]
 
 
 def test_prepare_meets_every_service_by_whatever_it_asks() -> None:

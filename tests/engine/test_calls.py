@@ -13,7 +13,8 @@ import pytest
 
 from amends import Call, Done, Saga, Unknown, external
 from amends.core.definition import Step
-from amends.core.messages import Answered, Kind, Request, Send
+from amends.core.effects import Send
+from amends.core.messages import Answered, Kind, Request
 from amends.engine.calls import Calls
 from amends.engine.coordinator import BatchResult
 from amends.engine.in_flight import flight_of

@@ -25,7 +25,8 @@ from amends import (
     local,
 )
 from amends.adapters.memory import MemoryStore
-from amends.core.messages import Call, Request, Send
+from amends.core.effects import Send
+from amends.core.messages import Call, Request
 from amends.engine.coordinator import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing, flight_of
 from amends.engine.places import LATE_MAX, Places

@@ -26,7 +26,8 @@ from amends import (
     local,
 )
 from amends.adapters.memory import MemoryStore
-from amends.core.messages import Abandon, Answered, Decline
+from amends.core.effects import Decline
+from amends.core.messages import Abandon, Answered
 from amends.engine.tasks import Deliver, ExecuteCommand, Transact
 from amends.engine.values import opened_all
 from amends.errors import DefinitionError, KeyReused, RequestRefused, StoreConflict, StoreFailed, StoreFull

@@ -7,14 +7,18 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from amends import Done, Refused, Saga, external, local
-from amends.core.audit import GENESIS, chain
-from amends.core.messages import Answered, Outcome, Send
+from amends.core.audit import GENESIS
+from amends.core.effects import Send
+from amends.core.messages import Answered, Outcome
 from amends.core.step import SagaInstance
 from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.in_flight import Outgoing, flight_of
 from amends.engine.tasks import Deliver, StartSagas, Task, Unfinished
 from amends.errors import StoreFull
+from amends.storage.blocks import Contents, head_after
 from amends.storage.ports import Store
+from amends.storage.records import Record
+from amends.storage.words import cause_in_words, changes_in_words
 
 START_MS = 1_700_000_000_000
 
@@ -62,7 +66,7 @@ class Life:
     def __init__(self, store: Store, *sagas: Saga, prefix: str = "a", now_ms: int = START_MS, **more: Any) -> None:
         self.store = store
         self.now_ms = now_ms
-        self.turner = Coordinator(store, sagas, now_ms=now_ms, prefix=prefix, **more)
+        self.turner = Coordinator(store, sagas, now_ms=now_ms, prefix=prefix, **{"salts": bytes, **more})
         self.saga = sagas[0]
         self.due_ms: int | None = None
         self.turns_more = 0
@@ -116,13 +120,18 @@ def names(turn: BatchResult) -> list[str]:
     return [f"{request.step}/{request.kind.value}#{request.call.attempt}" for request in requests]
 
 
+def in_words(record: Record | None) -> str:
+    """Return a record as a person reads it."""
+    assert record is not None
+    return f"{record.subject} {record.number} {cause_in_words(record)}: {', '.join(changes_in_words(record))}"
+
+
 def records(store: Store) -> list[str]:
-    """Return the audit, and check its chain."""
+    """Return the audit in words, a line for each record, and check its chain."""
     head, lines, numbers = GENESIS, list[str](), count(1)
     for block in store.blocks():
         assert (block.number, block.before) == (next(numbers), head)
-        block_lines = block.records.split("\n")
-        head = chain(head, (line.encode() for line in block_lines))
+        head = head_after(head, block.records)
         assert head == block.head
-        lines += block_lines
+        lines += map(in_words, Contents(block).records())
     return lines

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from amends import Compensated, Completed, Refused, Saga, SagaInstance, Status
-from amends.core.messages import Answered, Effect, Request, Send, Unknown
+from amends.core.effects import Effect, Send
+from amends.core.messages import Answered, Request, Unknown
 from amends.core.run import outcome_of
 from amends.core.step import start, step
 from amends.core.straight import Entities

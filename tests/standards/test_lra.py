@@ -26,7 +26,8 @@ from amends import (
     Unknown,
     external,
 )
-from amends.core.messages import Answered, Decline
+from amends.core.effects import Decline
+from amends.core.messages import Answered
 from amends.engine.tasks import Deliver
 from tests.acceptance.command import ROOT
 from tests.standards.trip import CONFIRMED, HOUR_MS, Trip, book, booking, trip

@@ -7,7 +7,8 @@ from typing import Any
 
 from amends import Call, Done, Saga, external, local, parallel
 from amends.adapters.memory import MemoryStore
-from amends.core.messages import Outcome, Send
+from amends.core.effects import Send
+from amends.core.messages import Outcome
 from amends.engine.coordinator import BatchResult
 from tests.engine.world import Life, names
 

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from amends import Call, Kind, Refused, bootstrap
-from amends.core.audit import GENESIS, chain
+from amends.core.audit import GENESIS
 from amends.shop import Session
 from amends.shop.outside import BooksInFile, Providers, Temper
 from amends.shop.payments import PAYMENT, Account
 from amends.shop.purchase import Purchase
 from amends.shop.unit import Given, Ledger
+from amends.storage.blocks import head_after
 from amends.storage.ports import SagaFilter
 from amends.storefront import Storefront, open_storefront
 
@@ -105,7 +106,7 @@ def assert_sound(folder: Path, orders: int) -> None:
         head = GENESIS
         for block in records.blocks():
             assert block.before == head
-            head = chain(head, (line.encode() for line in block.records.splitlines()))
+            head = head_after(head, block.records)
             assert block.head == head
         assert records.head().head == head
         sagas = [*records.listing(SagaFilter(limit=1_000_000))]

@@ -96,7 +96,7 @@ def check_audit(world: World, rows: Mapping[str, SagaRow]) -> None:
         demand(told[saga_id].end == row.status, f"{saga_id} is {row.status}; the records say {told[saga_id].end!r}")
     for key in world.clients.heard:
         saga_id, event, kind = key.split("/")
-        answered = [cause for cause in told[saga_id].causes if cause.startswith(f"{event}/{kind} ")]
+        answered = [cause for cause in told[saga_id].causes if cause[1:3] == [event, kind]]
         demand(answered, f"the answer {key} was taken, and is not on record")
     verdict = verify(world.records)
     demand(verdict.is_whole and not len(verdict.findings), f"amends audit verify finds {list(verdict.findings)}")

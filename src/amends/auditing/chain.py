@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from amends.auditing.findings import Finding
-from amends.core.audit import GENESIS, HEAD_BYTES, chain
+from amends.core.audit import GENESIS, HEAD_BYTES
 from amends.errors import UnusableInput
+from amends.storage.blocks import head_after
 from amends.storage.rows import Block, Head
 
 HEX_DIGITS: Final = 2 * HEAD_BYTES
@@ -65,16 +66,11 @@ class Chain:
         self._kept = kept
         self.is_met = kept is None or kept.head == GENESIS
 
-    def add(self, block: Block, lines: Sequence[str]) -> Iterator[Finding]:
-        """What is wrong with the next block.
-
-        Args:
-            block: the next one that there is.
-            lines: its records.
-        """
+    def add(self, block: Block) -> Iterator[Finding]:
+        """What is wrong with the next block that there is."""
         where, before = f"block {block.number}", self.head
         is_sound = bool(block.head)
-        head = chain(block.before if is_sound else before.head, (line.encode() for line in lines))
+        head = head_after(block.before if is_sound else before.head, block.records)
         yield from self._gap(block.number)
         if not is_sound:
             yield Finding(where, NOT_AS_WRITTEN)

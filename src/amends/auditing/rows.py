@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from amends.auditing.told import STARTED, RecordedSaga
-from amends.engine.recorded import Stand, owed_in
+from amends.auditing.told import RecordedSaga
 from amends.storage.bodies import Body, body_of_row
 from amends.storage.rows import SagaRow, Unreadable
+from amends.storage.standing import Stand, owed_in
 
 UNDONE: Final = " undone"
 NO_ROW: Final = "it has records, and no row"
@@ -45,7 +45,7 @@ def _differences(row: SagaRow, body: Body, told: RecordedSaga) -> Iterator[str]:
     if there != tells:
         pairs = zip(NAMES, there, tells, strict=True)
         yield from (_words(name, is_now, was) for name, is_now, was in pairs if is_now != was)
-    if hash(f"{STARTED}{row.definition} {row.request}") != told.cause:
+    if row.definition != told.definition or not told.was_asked(row.request):
         yield "its definition or request is not what it was started with"
     if stand.trail != tuple(body.trail):
         yield from _trails(body.trail, stand.trail)
@@ -64,11 +64,10 @@ def _steps(body: Body, stand: Stand) -> Iterator[str]:
     phase = "" if stand.end else stand.phase
     if body.phase != phase:
         yield _words("phase", body.phase or "none", phase or "none")
-    there = {name: status.value for name, status in body.members.items()}
-    told = dict.fromkeys(there, stand.others) | stand.members
-    for name in told:
-        if there.get(name) != told[name]:
-            yield _words(f"step {name}", there.get(name, "not there"), told[name])
+    told = dict.fromkeys(body.members, stand.others) | stand.members
+    for name, status in told.items():
+        if (there := body.members.get(name)) is not status:
+            yield _words(f"step {name}", there.value if there else "not there", status.value)
 
 
 def _words(name: str, there: object, told: object) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from amends.auditing.findings import Finding
-from amends.engine.recorded import ARCHIVED, START, Recorded, Stand
+from amends.storage.blocks import Contents
+from amends.storage.records import CommandExecuted, EntityWritten, Record, SagaArchived, SagaStarted
 from amends.storage.rows import Block
-
-STARTED: Final = "started "
+from amends.storage.standing import START, Stand
 
 
 class RecordedSaga(NamedTuple):
@@ -24,7 +24,7 @@ class RecordedSaga(NamedTuple):
         started_ms: when its first record was made.
         changed_ms: when its last one was.
         definition: ``name/version/fingerprint``.
-        cause: hash of the first record's cause, which holds the definition and the request.
+        request: hash of the request; ``None`` when it was erased.
     """
 
     stand: Stand
@@ -34,7 +34,11 @@ class RecordedSaga(NamedTuple):
     started_ms: int
     changed_ms: int
     definition: str
-    cause: int
+    request: int | None
+
+    def was_asked(self, request: str) -> bool:
+        """Whether a request is the one that it was started with, as far as that is known."""
+        return self.request is None or hash(request) == self.request
 
 
 class Tale:
@@ -54,16 +58,16 @@ class Tale:
         self.records = 0
         self._definitions: dict[str, str] = {}
 
-    def add(self, block: Block, records: Sequence[Recorded | None]) -> Iterator[Finding]:
+    def add(self, block: Block, contents: Contents) -> Iterator[Finding]:
         """What is wrong with the records of the next block.
 
         Args:
             block: the next one; its head is empty when its row is not what was written.
-            records: its records; ``None`` for one that cannot be read.
+            contents: its own.
         """
-        self.records += len(records)
         where, started, ended = f"block {block.number}", 0, 0
-        for place, record in enumerate(records, 1):
+        self.records += len(contents.lines)
+        for place, record in enumerate(contents.records(), 1):
             if record is None:
                 yield Finding(where, f"record {place} cannot be read")
                 continue
@@ -76,9 +80,9 @@ class Tale:
                     yield _out_of_order(record, before, block.number)
                 started += record.number == 1
                 ended += bool(told.stand.end) and not (before and before.stand.end)
-            elif record.cause.startswith(ARCHIVED) and record.subject in self.sagas:
+            elif isinstance(record.cause, SagaArchived) and record.subject in self.sagas:
                 self.archived[record.subject] = self.sagas.pop(record.subject)
-            elif record.changes and record.changes[0].startswith(f"{record.subject} "):
+            elif isinstance(record.cause, CommandExecuted | EntityWritten):
                 self.entities[record.subject] = None
         if block.head and (block.started, block.ended) != (started, ended):
             yield Finding(
@@ -90,26 +94,23 @@ class Tale:
         """(definition, status) to how many sagas."""
         return Counter((told.definition, told.stand.status) for told in self.sagas.values())
 
-    def _after(self, before: RecordedSaga | None, record: Recorded, block: int) -> RecordedSaga:
-        at_ms, cause = record.at_ms, record.cause
+    def _after(self, before: RecordedSaga | None, record: Record, block: int) -> RecordedSaga:
+        at_ms = record.at_ms
         if before is None:
-            definition = self._definition_of(cause)
             stand = START.after(record.changes)
-            return RecordedSaga(stand, record.number, 1, block, at_ms, at_ms, definition, hash(cause))
-        stand, _, version, last, started_ms, _, definition, first = before
+            definition = record.cause.definition if isinstance(record.cause, SagaStarted) else ""
+            request = hash(record.value) if record.value else None
+            return RecordedSaga(stand, record.number, 1, block, at_ms, at_ms, self._one(definition), request)
+        stand, _, version, last, started_ms, _, definition, request = before
         return RecordedSaga(
             stand.after(record.changes), record.number, version + (last != block), block, started_ms, at_ms,
-            definition, first,
+            definition, request,
         )  # fmt: skip
 
-    def _definition_of(self, cause: str) -> str:
-        """Of ``started name/version/fingerprint request``: a name may hold spaces, and holds no ``/``."""
-        name, _, rest = cause.removeprefix(STARTED).partition("/")
-        version, _, rest = rest.partition("/")
-        definition = f"{name}/{version}/{rest.partition(' ')[0]}"
+    def _one(self, definition: str) -> str:
         return self._definitions.setdefault(definition, definition)
 
 
-def _out_of_order(record: Recorded, before: RecordedSaga | None, block: int) -> Finding:
+def _out_of_order(record: Record, before: RecordedSaga | None, block: int) -> Finding:
     after = f"record {before.number}" if before else "nothing"
     return Finding(f"saga {record.subject}", f"after {after} comes record {record.number}, in block {block}")

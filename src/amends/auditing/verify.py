@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-import msgspec
-
 from amends.auditing.chain import Chain, KeptHead
 from amends.auditing.findings import FINDINGS_MAX, Finding, Findings
 from amends.auditing.rows import NO_ROW, fault_of
 from amends.auditing.told import Tale
-from amends.engine.recorded import lines_of, readable_of, records_of
 from amends.errors import StoreError
+from amends.storage.blocks import Contents
 from amends.storage.ports import Records, SagaFilter
 from amends.storage.rows import Block, Head, SagaRow, Unreadable
 
@@ -178,12 +176,10 @@ class Verification:
             return None
 
     def _add(self, block: Block) -> None:
-        lines = lines_of(block)
-        self.findings.add_all(self._chain.add(block, lines))
-        try:
-            self.findings.add_all(self._tale.add(block, records_of(lines)))
-        except msgspec.DecodeError:
-            self.findings.add_all(self._tale.add(block, list(readable_of(lines))))
+        contents, where = Contents(block), f"block {block.number}"
+        self.findings.add_all(self._chain.add(block))
+        self.findings.add_all(self._tale.add(block, contents))
+        self.findings.add_all(Finding(where, fault) for fault in contents.faults())
         self._blocks += 1
         if self._report and not self._blocks % REPORT_EVERY:
             self._report(self._reached())

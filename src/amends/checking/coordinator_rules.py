@@ -11,18 +11,17 @@ from typing import Final, NamedTuple
 
 from amends.checking.world import Broken
 from amends.core.definition import Saga, Step
+from amends.core.effects import Effect, Send
 from amends.core.messages import (
     Answered,
     Cancel,
     Compensate,
     DeadlinePassed,
-    Effect,
     Halt,
     Input,
     Kind,
     Refused,
     Resolve,
-    Send,
     TimedOut,
 )
 from amends.core.state import (

@@ -17,7 +17,8 @@ from amends.checking.static_analysis import only_asks, undo_does_nothing
 from amends.checking.values import frozen, told
 from amends.checking.world import Broken, Inbox, Interned, Message, World, add
 from amends.core.definition import Saga, Step, takes_call
-from amends.core.messages import Call, Effect, Kind, Request, Send
+from amends.core.effects import Effect, Send
+from amends.core.messages import Call, Kind, Request
 from amends.core.step import SagaInstance, start
 from amends.core.walk import key_of
 from amends.errors import ParticipantError

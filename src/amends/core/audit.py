@@ -1,4 +1,4 @@
-"""The audit record of a change, and the hash chain that makes a change of records visible.
+"""The hash chain of the audit, which makes a change of records visible, and the salted digests of values beside them.
 
 A block is what one commit adds: its records, and the head of the block before. Whoever keeps one older head can find
 any record before it that was changed, removed, inserted or reordered (docs/promises.md, P11).
@@ -7,51 +7,35 @@ any record before it that was changed, removed, inserted or reordered (docs/prom
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 HEAD_BYTES: Final = 32  # SHA-256, FIPS 180-4
 GENESIS: Final = bytes(HEAD_BYTES)
-LENGTH_BYTES: Final = 8  # every part is hashed behind its length, so that no two lists of records read the same
+SALT_BYTES: Final = 16  # one of 2**128: a value that was erased cannot be guessed from its digest
+DIGEST_BYTES: Final = 16  # a second value of one digest takes 2**128 tries (BLAKE2, RFC 7693)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One state change, as it is kept.
-
-    Attributes:
-        subject: what changed: a saga's id, or ``SERVICE/entity id`` for a command.
-        number: position of the change in its subject, from 1, without gaps.
-        at_ms: when, by the loop's clock, in milliseconds since 1970 (UTC).
-        cause: the input, in words.
-        changes: what became of it, in order.
-    """
-
-    subject: str
-    number: int
-    at_ms: int
-    cause: str
-    changes: tuple[str, ...]
-
-    def canonical(self) -> bytes:
-        """The record's bytes: the same on every machine, different for every two records."""
-        parts: list[Any] = [self.subject, self.number, self.at_ms, self.cause, list(self.changes)]
-        return json.dumps(parts, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-
-
-def chain(head: bytes, records: Iterable[bytes]) -> bytes:
+def chain(head: bytes, records: str) -> bytes:
     """The head after a block.
 
     Args:
         head: of the block before, 32 bytes; `GENESIS` for the first.
-        records: canonical bytes, in order.
+        records: the block's lines, ASCII; the first one says of which form they are.
 
     Returns:
-        32 bytes: SHA-256 over the head before and every record, each behind its length as 8 bytes, big endian.
+        32 bytes: SHA-256 over the head before and the lines.
     """
-    digest = hashlib.sha256(head)
-    for record in records:
-        digest.update(len(record).to_bytes(LENGTH_BYTES, "big") + record)
-    return digest.digest()
+    return hashlib.sha256(head + records.encode("ascii", "surrogatepass")).digest()
+
+
+def digest(salt: str, value: str) -> str:
+    """What a record keeps of a value.
+
+    Args:
+        salt: 32 hex digits, drawn for this value alone.
+        value: JSON.
+
+    Returns:
+        32 hex digits: BLAKE2b over both.
+    """
+    return hashlib.blake2b(f"{salt}{value}".encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).hexdigest()

@@ -20,7 +20,6 @@ from amends.generic import Asked_contra, Body, Body_contra, Form
 
 GROUP_MEMBERS_MAX: Final = 8  # the state of a group is finite and drawn: 8 members keep it so (design: rules)
 NAME_LENGTH_MAX: Final = 100  # a name is a column of a table and a word of a diagram
-MOVES: Final = ("forward at ", "backward at ")  # how a record begins that tells where a saga goes, and of no step
 A_NAME: Final = f"printable text of 1 to {NAME_LENGTH_MAX} characters, without '/', a str itself"  # which parts a key
 DURATION_MAX: Final = 1e9  # 30 years in seconds; beyond it a time is a slip of the pen
 WITHOUT_CALL: Final = 2  # (entity, request)
@@ -398,8 +397,6 @@ def _faults_of_groups(groups: Any) -> Iterator[str]:
 def _faults_of_step(step: Any, after_pivot: bool) -> Iterator[str]:
     if not is_name(step.event):
         yield f"an event's name is {A_NAME}"
-    elif f"{step.event} ".startswith(MOVES):
-        yield "an event begins as the audit tells that a saga moves on; name it otherwise"
     if not is_name(step.service):
         yield f"service is {step.service!r}; give {A_NAME}"
     for name in ("pivot", "remembers_refusals", "at_least_once", "asks"):

@@ -1,7 +1,7 @@
-"""What goes into a saga and what comes out: closed unions of frozen values.
+"""What participants are asked and say, and what goes into a saga: closed unions of frozen values.
 
-Participants say an `Outcome`. The loop around the core hands `Input` values to `amends.core.step.step` and carries
-out the `Effect` values that it gives back. Times are whole milliseconds of one clock, the loop's.
+Participants say an `Outcome`. The loop around the core hands `Input` values to `amends.core.step.step`, and carries
+out what comes out (`amends.core.effects`). Times are whole milliseconds of one clock, the loop's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final, Generic, NamedTuple
+from typing import Any, Final, Generic
 
 from amends.generic import Answer_co, Entity_co
 
@@ -275,7 +275,7 @@ Verb = Cancel | Compensate | Retry | Resolve | Abandon | Undo
 Input = Answered | TimedOut | DeadlinePassed | Halt | Verb
 
 
-# What comes out ----------------------------------------------------------------------------------------------
+# What a participant is asked -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,86 +295,3 @@ class Request:
     kind: Kind
     body: Any
     call: Call
-
-
-class Send(NamedTuple):
-    """Ask a participant at `at_ms`, and only once the saga that says so is stored.
-
-    A `Send` that is held back until its time is dropped when the saga no longer wants it by then:
-    see `SagaInstance.wants`.
-
-    Attributes:
-        request: what to ask.
-        at_ms: when to send; later than now for a retry that backs off.
-        due_ms: when to give up waiting and hand in `TimedOut`.
-    """
-
-    request: Request
-    at_ms: int
-    due_ms: int
-
-
-class Write(NamedTuple):
-    """The audit record of what just changed; to be stored in the transaction that stores the saga.
-
-    Attributes:
-        saga_id: the saga that changed.
-        number: position of the change in this saga, from 1, without gaps.
-        cause: the input, in words that are stored: ``PAYMENT_PROCESSED/do done``.
-        changes: what became of it, one line each, in order; empty when the input changed nothing (a duplicate, a late
-            answer).
-    """
-
-    saga_id: str
-    number: int
-    cause: str
-    changes: tuple[str, ...]
-
-
-class Park(NamedTuple):
-    """The saga waits for an operator: raise an alert.
-
-    Attributes:
-        saga_id: the saga that waits.
-        outstanding: what is owed, as ``STEP/do`` or ``STEP/undo``.
-        trouble: why.
-    """
-
-    saga_id: str
-    outstanding: tuple[str, ...]
-    trouble: str
-
-
-class End(NamedTuple):
-    """The saga is final: tell whoever waits for its result."""
-
-    saga_id: str
-
-
-class Contradicted(NamedTuple):
-    """An answer contradicts what the saga stands by: tell an operator. It is on record, and no state changed.
-
-    Attributes:
-        saga_id: whose request was answered.
-        words: for a person: what was said, and what follows.
-    """
-
-    saga_id: str
-    words: str
-
-
-class Decline(NamedTuple):
-    """A verb that cannot be taken now; nothing changed.
-
-    Attributes:
-        saga_id: the saga that was asked.
-        verb: what was asked.
-        reason: why not, and what can be done instead.
-    """
-
-    saga_id: str
-    verb: Verb
-    reason: str
-
-
-Effect = Send | Write | Park | End | Contradicted | Decline

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from amends.core.definition import Saga, is_duration
-from amends.core.messages import Answered, Done, Effect, Kind, Later, Outcome, Refused, Request, Send, Unknown
+from amends.core.effects import Effect, Send
+from amends.core.messages import Answered, Done, Kind, Later, Outcome, Refused, Request, Unknown
 from amends.core.step import SagaInstance, start, step
 from amends.core.straight import Entities
 from amends.errors import ParticipantError, UnusableInput

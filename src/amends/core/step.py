@@ -13,35 +13,30 @@ from typing import Any, Final, NamedTuple
 from amends.core.debts import contradiction, owed_of, undo_was_asked
 from amends.core.decide import AnswerSignal, Halted, ReportedOutcome, Signal, TryAgain, Wish, can_turn_back
 from amends.core.definition import Saga, Step
+from amends.core.effects import Contradicted, Decline, Effect, End, Park, Send, Write
 from amends.core.messages import (
     NO_ANSWERS,
     Abandon,
     Answered,
     Cancel,
     Compensate,
-    Contradicted,
     DeadlinePassed,
-    Decline,
     Done,
-    Effect,
-    End,
     Halt,
     Input,
     Kind,
     Later,
-    Park,
     Refused,
     Request,
     Resolve,
     Retry,
-    Send,
     TimedOut,
     Undo,
     Unknown,
     Verb,
-    Write,
     worded,
 )
+from amends.core.records import StepBecame
 from amends.core.state import (
     ASKED,
     Backward,
@@ -287,7 +282,7 @@ def reason_of(said: Input | None) -> str:
 
 
 def in_words(said: Input | None) -> str:
-    """An input on one line, as the audit stores it."""
+    """An input on one line, for a person: as a reason, and as it is told."""
     more = ""
     match said:
         case None:
@@ -296,10 +291,9 @@ def in_words(said: Input | None) -> str:
             about = "deadline passed"
         case TimedOut(event, kind):
             about = f"{event}/{kind.value} timed out"
-        case Answered(event, kind, Refused(more) | Unknown(more) as outcome):
-            about = f"{event}/{kind.value} {word_for(outcome)}"
         case Answered(event, kind, outcome):
             about = f"{event}/{kind.value} {word_for(outcome)}"
+            more = getattr(outcome, "reason", getattr(outcome, "error", ""))
         case Resolve(event, outcome, more):
             about = f"resolve {event} {word_for(outcome)}"
         case Retry(event, more) | Halt(event, more) | Undo(event, more):
@@ -321,14 +315,14 @@ def _postponed(run: SagaInstance, said: Answered, later: Later, now_ms: int) -> 
 
 def _recorded(run: SagaInstance, said: Input) -> Moved:
     """An input that changes no state."""
-    return run._replace(number=run.number + 1), (Write(run.saga_id, run.number + 1, in_words(said), ()),)
+    return run._replace(number=run.number + 1), (Write(run.saga_id, run.number + 1, said, ()),)
 
 
 def _noted(moved: Moved, event: str, debt: Debt, *more: Effect) -> Moved:
     """The same, with a debt in the trail, and more effects."""
     run, (write, *others) = moved
     trail = (*run.trail, Entry(event, run.saga.step(event).service, debt))
-    told = write._replace(changes=(*write.changes, f"{event} {debt.value}"))  # type: ignore[call-arg, union-attr]
+    told = write._replace(changes=(*write.changes, StepBecame(event, debt)))  # type: ignore[call-arg, union-attr]
     return run._replace(trail=trail), (told, *others, *more)
 
 
@@ -392,7 +386,7 @@ def _moved(run: SagaInstance, path: Way, said: Input | None, now_ms: int, entiti
     saga, saga_id, request, _, _, _, _, _, _, deadline_ms, _ = run
     values = saga, saga_id, request, after.state, answers, waiting, trail, reason, trouble, deadline_ms, number
     new: SagaInstance = made(SagaInstance, values)
-    write: Write = made(Write, (saga_id, number, in_words(said), story.words))
+    write: Write = made(Write, (saga_id, number, said, story.recorded))
     if at is None:
         return new, (write, End(saga_id)) if story.changes else (write,)
     alert = (Park(run.saga_id, new.outstanding(), trouble),) if stuck else ()

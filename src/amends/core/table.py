@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.decide import AnswerSignal, ReportedOutcome, Signal, Wish, decide
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
+from amends.core.records import Became, GroupEntered, SagaEnded, StepBecame
 from amends.core.state import Change, Debt, Ended, Marked, State, Status, asked, begin, evolve, member_of, word_for
 
 TOLD: Final = {Status.DONE, Status.REFUSED, Status.UNKNOWN, Status.UNDONE}
@@ -58,16 +59,18 @@ class TransitionPath(NamedTuple):
     Attributes:
         changes: what `decide` gave, in order.
         entries: the outcomes among them, for the saga's trail.
-        words: one line for each change, as the audit stores it.
+        recorded: the same changes as the audit has them, which know steps by their names.
     """
 
     changes: tuple[Change, ...] = ()
     entries: tuple[Entry, ...] = ()
-    words: tuple[str, ...] = ()
+    recorded: tuple[Became, ...] = ()
 
     def then(self, later: TransitionPath) -> TransitionPath:
         """Both, one after the other."""
-        return TransitionPath(self.changes + later.changes, self.entries + later.entries, self.words + later.words)
+        return TransitionPath(
+            self.changes + later.changes, self.entries + later.entries, self.recorded + later.recorded
+        )
 
 
 NOTHING: Final = TransitionPath()
@@ -154,13 +157,13 @@ def first_way(saga: Saga) -> Way:
 def _decided(source: TableNode, signal: Signal) -> Way:
     saga, state = source.saga, source.state
     changes = decide(saga, state, signal)
-    entries, words = [], []
+    entries, recorded = [], []
     for change in changes:
         if isinstance(change, Marked) and change.status in TOLD:
             entries.append(_entry(saga, state, change))
-        words.append(_words(saga, state, change))
+        recorded.append(_as_recorded(saga, state, change))
         state = evolve(state, change)
-    return Way(node(saga, state), TransitionPath(changes, tuple(entries), tuple(words)))
+    return Way(node(saga, state), TransitionPath(changes, tuple(entries), tuple(recorded)))
 
 
 def _entry(saga: Saga, state: State, change: Marked) -> Entry:
@@ -168,13 +171,12 @@ def _entry(saga: Saga, state: State, change: Marked) -> Entry:
     return Entry(step.undone if change.status is Status.UNDONE else step.event, step.service, change.status)
 
 
-def _words(saga: Saga, state: State, change: Change) -> str:
+def _as_recorded(saga: Saga, state: State, change: Change) -> Became:
     if isinstance(change, Marked):
-        return f"{member_of(saga, state, change.member).event} {change.status.value}"
+        return StepBecame(member_of(saga, state, change.member).event, change.status)
     if isinstance(change, Ended):
-        return word_for(change.final)
-    where = ", ".join(step.event for step in saga.groups[change.at.group])
-    return f"{word_for(change.at)} at {where}"
+        return SagaEnded(word_for(change.final))
+    return GroupEntered(word_for(change.at), tuple(step.event for step in saga.groups[change.at.group]))
 
 
 def _local_asks(at: TableNode) -> Iterator[LocalAsk]:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from amends.core.messages import worded
-from amends.engine.blocks import block_after
-from amends.engine.recorded import ARCHIVED
+from amends.engine.recording import Recording
+from amends.storage.records import SagaArchived
 from amends.storage.rows import Changes, Head, KeyRow, SagaRow
 
 
@@ -22,7 +22,9 @@ def departure(sagas: Sequence[SagaRow], keys: Sequence[KeyRow], into: str, head:
         now_ms: the clock.
     """
     now_ms = max(now_ms, head.at_ms)
-    block = block_after(head, now_ms, [row.saga_id for row in sagas], [(f"{ARCHIVED}{worded(into)}", ())] * len(sagas))
+    recording, cause = Recording(now_ms), SagaArchived(worded(into))
+    for row in sagas:
+        recording.add(row.saga_id, 0, cause)
     counts = Counter[tuple[str, str]]()
     counts.subtract((row.definition, row.status) for row in sagas)
-    return Changes([], [], [], block, counts, gone=sagas, gone_keys=keys)
+    return Changes([], [], [], recording.block(head), counts, gone=sagas, gone_keys=keys)

@@ -19,7 +19,8 @@ from functools import partial
 from typing import Any, Final
 
 from amends.core.definition import Step
-from amends.core.messages import Answered, Outcome, Request, Send, Unknown
+from amends.core.effects import Send
+from amends.core.messages import Answered, Outcome, Request, Unknown
 from amends.core.run import outcome_of
 from amends.engine.coordinator import BatchResult
 from amends.engine.exceptions import is_interrupt, raised

@@ -8,12 +8,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
 import msgspec
 
 from amends.core.definition import Command, Saga
+from amends.core.records import Became, GroupEntered, StepBecame
 from amends.core.state import (
     Abandoned,
     Backward,
@@ -33,6 +33,8 @@ from amends.engine.closed import Touched, all_closed
 from amends.engine.hints import answer_codec, entity_types
 from amends.engine.values import PLAIN, Codec, Sealed, codec_of, json_of
 from amends.storage.bodies import Body, StoredRequest, body_of_row
+from amends.storage.causes import cause_text, changes_text
+from amends.storage.records import SagaStarted
 from amends.storage.rows import (
     ABANDONED,
     BACKWARD,
@@ -61,6 +63,7 @@ class SagaCodec:
     Attributes:
         saga: the definition.
         definition: ``name/version/fingerprint``.
+        started: that one of its sagas was started, as the audit has it.
         asks: service, and from a request to the entity's id, of each step whose state is kept by us.
         events: of all its steps, in order.
         request: how its requests are kept.
@@ -76,12 +79,13 @@ class SagaCodec:
     def __init__(self, saga: Saga) -> None:
         self.saga = saga
         self.definition = f"{saga.name}/{saga.version}/{saga.fingerprint}"
+        self.started = cause_text(SagaStarted(self.definition))
         asks = dict.fromkeys((step.service, step.entity) for step in saga.every_step() if step.entity is not None)
         self.asks = tuple(asks)
         self.earlier: Sequence[tuple[int, int | None, Callable[[str], Any]]] = ()
         self.events = tuple(step.event for step in saga.every_step())
         self._quiet = frozenset(_quiet(saga))
-        self._told = _Phrases(self._written)
+        self._recorded = _Phrases(self._written)
         self.request = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request!r},")
         self.answers = {step.event: answer_codec(step) for step in saga.every_step()}
         self.plain_until: dict[str, int] = {}
@@ -93,24 +97,22 @@ class SagaCodec:
             for status in statuses
         }
 
-    def told(self, changes: tuple[str, ...], *, in_full: bool) -> str:
-        """What became of an input, as the audit tells it: JSON, as `amends.core.audit.Record.canonical` writes it.
+    def recorded(self, changes: tuple[Became, ...], *, in_full: bool) -> str:
+        """What became of an input, as the audit has it: JSON.
 
-        That a participant was asked which answered in the same commit is not told, unless all of it is to be: nobody
-        could have seen it.
+        That a participant was asked which answered in the same commit is not recorded, unless all of it is to be:
+        nobody could have seen it.
         """
         if not in_full:
-            return self._told.of(changes)
-        lasting = (word for place, word in enumerate(changes) if self._lasts(word, changes[place + 1 :]))
-        return f"[{','.join(map(quoted, lasting))}]"
+            return self._recorded.of(changes)
+        return changes_text(change for at, change in enumerate(changes) if self._lasts(change, changes[at + 1 :]))
 
-    def _lasts(self, word: str, later: tuple[str, ...]) -> bool:
+    def _lasts(self, change: Became, later: tuple[Became, ...]) -> bool:
         """Whether a step that was asked is still to be answered at the end of the record."""
-        about = f"{word.rpartition(' ')[0]} "
-        return word not in self._quiet or not any(other.startswith(about) for other in later)
+        return change not in self._quiet or _about(change) not in map(_about, later)
 
-    def _written(self, changes: tuple[str, ...]) -> str:
-        return f"[{','.join(quoted(change) for change in changes if change not in self._quiet)}]"
+    def _written(self, changes: tuple[Became, ...]) -> str:
+        return changes_text(change for change in changes if change not in self._quiet)
 
     def request_of_row(self, row: SagaRow) -> Any:
         """The request of a stored saga, as one of today's type.
@@ -170,12 +172,22 @@ class SagaCodec:
         )
 
 
-def _quiet(saga: Saga) -> Iterator[str]:
+def _about(change: Became) -> str:
+    """What a change says something of, of which a later one says more: a step, or which way the saga goes."""
+    match change:
+        case StepBecame(step):
+            return step
+        case GroupEntered(phase):
+            return f"{phase}/"
+    return ""
+
+
+def _quiet(saga: Saga) -> Iterator[Became]:
     for group in saga.groups:
-        yield from (f"{step.event} {Status.SENT.value}" for step in group if step.is_local)
-        yield from (f"{step.event} {Status.UNDOING.value}" for step in group if step.is_local)
+        yield from (StepBecame(step.event, Status.SENT) for step in group if step.is_local)
+        yield from (StepBecame(step.event, Status.UNDOING) for step in group if step.is_local)
         if all(step.is_local for step in group):
-            yield f"forward at {', '.join(step.event for step in group)}"
+            yield GroupEntered(FORWARD, tuple(step.event for step in group))
 
 
 def body_of(run: SagaInstance) -> str:

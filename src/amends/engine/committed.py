@@ -8,6 +8,7 @@ from typing import NamedTuple
 from amends.engine.definitions import Definitions
 from amends.engine.in_flight import InFlight
 from amends.engine.overlay import EntityCache, StoredEntity
+from amends.engine.recording import Salts
 from amends.engine.saga_cache import LoadedSaga, SagaCache
 from amends.errors import StoreError
 from amends.storage.ports import Store
@@ -38,6 +39,7 @@ class CommittedState:
         in_flight: which requests are under way.
         new_id: gives an id that no saga has.
         value_bytes_max: of one request, answer, entity or command's body, as JSON.
+        salts: where the salts of recorded values come from.
         set_aside: kind and name of the rows that turned out to be unreadable.
         immovable: sagas that this process set aside, and why.
         trouble: the last error of the store while a task read from it: it is none of the task's, though a function of
@@ -53,6 +55,7 @@ class CommittedState:
         since_ms: int,
         new_id: Callable[[], str],
         value_bytes_max: int,
+        salts: Salts,
     ) -> None:
         """Hold nothing yet.
 
@@ -63,6 +66,7 @@ class CommittedState:
             since_ms: when this process took over.
             new_id: gives an id that no saga has.
             value_bytes_max: of one request, answer, entity or command's body, as JSON.
+            salts: where the salts of recorded values come from.
         """
         self.head = head
         self.entity_codecs = definitions.entities
@@ -73,6 +77,7 @@ class CommittedState:
         self.trouble: StoreError | None = None
         self.new_id = new_id
         self.value_bytes_max = value_bytes_max
+        self.salts = salts
         self._store = store
         self._sagas = SagaCache(store, definitions.by_name)
 

@@ -7,13 +7,14 @@ of its own) hands in time, and the answers of participants.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count, islice
 from typing import Any, Final, NamedTuple
 
 from amends.core.definition import Command, Saga, Step
-from amends.core.messages import Contradicted, Park, Send
+from amends.core.effects import Contradicted, Park, Send
 from amends.core.step import SagaInstance
 from amends.engine.commits import commit_of
 from amends.engine.committed import BatchCommit, CommittedState
@@ -23,6 +24,7 @@ from amends.engine.effects import FailedAttempt
 from amends.engine.exceptions import answerable, raised
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.limits import COMMIT_LETTERS_MAX, VALUE_BYTES_MAX
+from amends.engine.recording import Salts
 from amends.engine.tasks import StartSagas, Task, Unfinished, Wake
 from amends.engine.unit_of_work import CommitFull, UnitOfWork
 from amends.engine.values import opened_request
@@ -91,6 +93,7 @@ class Coordinator:
         prefix: str,
         upcasts: Mapping[str, Upcast] = NO_UPCASTS,
         value_bytes_max: int = VALUE_BYTES_MAX,
+        salts: Salts = os.urandom,
     ) -> None:
         """Take over a store.
 
@@ -102,6 +105,7 @@ class Coordinator:
             prefix: goes into the ids of this process's sagas; no process before may have had it.
             value_bytes_max: of one request, answer, entity or command's body.
             upcasts: by service, what makes entities of today's type of those that are stored as another one.
+            salts: where the salts of recorded values come from; in a simulation, something that repeats itself.
 
         Raises:
             DefinitionError: two definitions have the same name and version, one cannot be stored, or what is stored
@@ -122,6 +126,7 @@ class Coordinator:
             since_ms=self._since_ms,
             new_id=ids.__next__,
             value_bytes_max=value_bytes_max,
+            salts=salts,
         )
         self._due = DueSagas(store, self.definitions.by_name, self._committed.immovable)
 

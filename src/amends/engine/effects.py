@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from amends.core.messages import Answered, Contradicted, Effect, Kind, Park, Send, Unknown, Write
+from amends.core.effects import Contradicted, Effect, Park, Send, Write
+from amends.core.messages import Answered, Kind, Unknown
 from amends.core.step import SagaInstance
 from amends.engine.in_flight import AttemptId, Outgoing, flight_of
 

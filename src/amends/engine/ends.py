@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amends.core.messages import Park
+from amends.core.effects import Park
 from amends.core.state import NeedsOperator
 from amends.core.step import SagaInstance
 from amends.engine.coordinator import BatchResult

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from amends.core.definition import Command, Saga
-from amends.core.messages import Answered, Decline, Done, Kind, Outcome, Refused, Resolve, Undo, Verb
+from amends.core.effects import Decline
+from amends.core.messages import Answered, Done, Kind, Outcome, Refused, Resolve, Undo, Verb
 from amends.core.step import SagaInstance, in_words
 from amends.engine.arguments import (
     key_or_fault,

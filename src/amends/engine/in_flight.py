@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from amends.core.definition import Step
-from amends.core.messages import Input, Kind, Send, TimedOut
+from amends.core.effects import Send
+from amends.core.messages import Input, Kind, TimedOut
 from amends.core.state import Backward, Completed, asked, underway
 from amends.core.step import SagaInstance
 from amends.core.waiting import Waiting, milliseconds, sent

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from amends.core.definition import Step
-from amends.core.messages import Answered, Effect, Halt, Input, Kind, Outcome, Refused, Request, Unknown
+from amends.core.effects import Effect
+from amends.core.messages import Answered, Halt, Input, Kind, Outcome, Refused, Request, Unknown
 from amends.core.participant import apply_step, put_entity
 from amends.core.step import SagaInstance, step
 from amends.engine.codec import EntityCodecs, SagaCodec

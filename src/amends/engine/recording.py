@@ -1,13 +1,26 @@
-"""The audit records of one commit, as they are made."""
+"""The records of one commit, as they are made: typed causes and changes as text, and the values beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+from collections.abc import Callable, Collection
 from json.encoder import encode_basestring_ascii as quoted
+from typing import Any, Final
 
-from amends.core.audit import chain
-from amends.core.messages import worded
+from amends.core.audit import SALT_BYTES, digest
+from amends.core.messages import Answered, Done, Halt, Input, Refused, Resolve, Unknown, Verb, worded
+from amends.engine.values import Sealed, json_of
+from amends.storage.blocks import NO_PLACE, head_after, head_line, line_of
+from amends.storage.causes import cause_text
+from amends.storage.records import Cause
 from amends.storage.rows import Block, Head
+
+Salts = Callable[[int], bytes]
+"""Gives so many bytes that nobody can guess."""
+
+NOTHING: Final = "[]"
+CAUSES_MAX: Final = 10_000  # that are written once; of each step a few, and one for each attempt
+SALT_DIGITS: Final = 2 * SALT_BYTES
 
 
 class Recording:
@@ -17,41 +30,51 @@ class Recording:
         size: characters so far.
     """
 
-    def __init__(self, now_ms: int, fresh: Collection[str] = ()) -> None:
+    def __init__(self, now_ms: int, fresh: Collection[str] = (), salts: Salts = os.urandom) -> None:
         """Begin with no record.
 
         Args:
-            now_ms: the time of all of them.
+            now_ms: the time of all of them; not before that of the last block.
             fresh: ids of sagas that start in this commit: the store finds their records by their rows.
+            salts: where the salts of values come from; in a simulation, something that repeats itself.
         """
         self.size = 0
         self._now_ms = now_ms
+        self._salts = salts
         self._fresh = fresh
         self._lines: list[str] = []
+        self._values: list[str] = []
         self._subjects: dict[str, None] = {}
 
     def __len__(self) -> int:
         """How many records there are."""
         return len(self._lines)
 
-    def add(self, subject: str, number: int, cause: str, changes: str = "[]") -> None:
-        """Add a record.
+    def add(self, subject: str, number: int, cause: Cause, value: str | None = None) -> None:
+        """Add a record of what changed no state of a saga.
 
         Args:
-            subject: what changed.
+            subject: what it is about.
             number: position of the change in its saga, from 1; 0 for what is not numbered.
-            cause: in words.
-            changes: what became of it: a JSON list of words.
+            cause: what happened.
+            value: what the cause is about, JSON; ``None`` for nothing.
         """
-        if not cause.isascii():
-            cause = worded(cause)  # whoever reads it back takes no lone surrogate
-        line = f"[{quoted(subject)},{number},{self._now_ms},{quoted(cause)},{changes}]"
+        self.write(subject, number, cause_text(cause), NOTHING, value)
+
+    def write(self, subject: str, number: int, cause: str, changes: str, value: str | None) -> None:
+        """The same, of causes and changes that are text already."""
+        place = NO_PLACE
+        if value is not None:
+            place = len(self._values)
+            self._values.append(value)
+            self.size += len(value)
+        line = line_of(subject, number, cause, changes, place)
         self._lines.append(line)
         self.size += len(line)
         if subject not in self._fresh:
             self._subjects[subject] = None
 
-    def block(self, head: Head, started: int, ended: int) -> Block:
+    def block(self, head: Head, started: int = 0, ended: int = 0) -> Block:
         """The block after the last one.
 
         Args:
@@ -59,8 +82,55 @@ class Recording:
             started: how many sagas started.
             ended: how many became final.
         """
-        after = chain(head.head, (line.encode("ascii") for line in self._lines))
+        drawn = self._salts(SALT_BYTES * len(self._values)).hex()
+        salts = [drawn[at : at + SALT_DIGITS] for at in range(0, len(drawn), SALT_DIGITS)]
+        salted = list(zip(salts, self._values, strict=True))
+        records = "\n".join((head_line(self._now_ms, [digest(*each) for each in salted]), *self._lines))
+        beside = ",".join([f'["{salt}",{value}]' for salt, value in salted])
+        after = head_after(head.head, records)
         return Block(
-            head.number + 1, self._now_ms, head.head, after, "\n".join(self._lines), tuple(self._subjects),
-            started, ended,
+            head.number + 1, self._now_ms, head.head, after, records, tuple(self._subjects), started, ended,
+            f"[{beside}]",
         )  # fmt: skip
+
+
+_CAUSES: Final[dict[Any, str]] = {}
+
+
+def said_text(said: Input) -> tuple[str, str | None]:
+    """An input that a saga took, as it is recorded: what happened, and the value of that as JSON."""
+    if not isinstance(said, Answered) or not isinstance(said.outcome, Done | Refused):
+        return cause_text(said), _value_of(said)
+    outcome = said.outcome
+    key = said.step, said.kind, outcome.__class__, said.attempt
+    cause = _CAUSES.get(key)
+    if cause is None:
+        if len(_CAUSES) >= CAUSES_MAX:
+            _CAUSES.clear()
+        cause = _CAUSES[key] = cause_text(said)
+    return cause, _of_outcome(outcome)
+
+
+def reason_text(reason: str) -> str | None:
+    """A reason as a value."""
+    return quoted(worded(reason)) if reason else None
+
+
+def _value_of(said: Input) -> str | None:
+    if isinstance(said, Answered):
+        return _of_outcome(said.outcome)
+    if isinstance(said, Resolve):
+        outcome = _of_outcome(said.outcome)
+        return f"[{outcome or 'null'},{quoted(worded(said.why))}]" if outcome or said.why else None
+    if isinstance(said, Halt):
+        return reason_text(said.error)
+    return reason_text(said.why) if isinstance(said, Verb) else None
+
+
+def _of_outcome(outcome: Any) -> str | None:
+    if isinstance(outcome, Done):
+        answer = outcome.answer
+        return None if answer is None else answer.text if type(answer) is Sealed else json_of(answer)
+    if isinstance(outcome, Refused):
+        return reason_text(outcome.reason)
+    return reason_text(outcome.error) if isinstance(outcome, Unknown) else None

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol
 import msgspec
 
 from amends.core.definition import Command
-from amends.core.messages import Answered, Decline, Input, Refused, worded
+from amends.core.effects import Decline
+from amends.core.messages import Answered, Input, Refused, worded
 from amends.core.step import SagaInstance
 from amends.engine.codec import SagaCodec
 from amends.engine.digests import digest_by_position, digest_of
@@ -20,10 +21,12 @@ from amends.engine.entities import Unstorable
 from amends.engine.exceptions import answerable
 from amends.engine.in_flight import AttemptId
 from amends.engine.outside import refuse_unasked
+from amends.engine.recording import reason_text
 from amends.engine.unit_of_work import UnitOfWork
 from amends.engine.values import are_flat, shown
 from amends.engine.waking import return_unsent, send_held_back, wake
 from amends.errors import ParticipantError, RequestRefused
+from amends.storage.records import KeyRefused
 
 SAGA: Final = "saga"
 REFUSED: Final = "refused"
@@ -177,7 +180,7 @@ def _begun(
         work.overlay.take_back()
         reason = worded(refused)
         work.keys.remember(key, digest, {REFUSED: reason})
-        work.record(f"client key {key}", 0, f"refused: {reason}")
+        work.record(f"client key {key}", 0, KeyRefused(key), reason_text(reason))
         return refused
     work.keys.remember(key, digest, {SAGA: run.saga_id}, run.saga_id)
     return run
@@ -304,7 +307,7 @@ class ExecuteCommand(_Single):
         reason = worded(refused.reason) if refused else None
         work.keys.remember(key, digest, {REFUSED: reason})
         if refused:
-            work.record(f"client key {key}", 0, f"{name} refused: {reason}")
+            work.record(f"client key {key}", 0, KeyRefused(key, name), reason_text(reason or ""))
         return refused
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
 from amends.core.definition import Command
-from amends.core.messages import Answered, Decline, Done, Effect, End, Input, Refused, Unknown, Write, worded
+from amends.core.effects import Decline, Effect, End, Write
+from amends.core.messages import Answered, Done, Input, Kind, Refused, Unknown, worded
 from amends.core.state import underway
 from amends.core.step import SagaInstance, start, step
 from amends.core.walk import execute
@@ -26,11 +26,12 @@ from amends.engine.in_flight import asked_of
 from amends.engine.intake import answer_in, copy_of, refuse_large_entity, take_body, take_input, take_request
 from amends.engine.local_participants import LocalParticipants
 from amends.engine.overlay import Overlay, new_row
-from amends.engine.recording import Recording
+from amends.engine.recording import Recording, said_text
 from amends.engine.saga_cache import LoadedSaga
 from amends.engine.unreadable import UnreadableRows
 from amends.engine.values import shown
 from amends.errors import ParticipantError, RequestRefused
+from amends.storage.records import AttemptsRetimed, Because, Cause, CommandExecuted, EntityWritten
 from amends.storage.rows import KeyRow, Unreadable
 
 SETTLED: Final = frozenset((Done, Refused))
@@ -93,7 +94,7 @@ class UnitOfWork:
         self.entities = self.overlay.views
         self.sagas: dict[str, LoadedSaga] = {}
         self.effects = BatchEffects()
-        self.recording = Recording(now_ms, self.overlay.fresh)
+        self.recording = Recording(now_ms, self.overlay.fresh, committed.salts)
         self.unreadable = UnreadableRows(committed.set_aside, self.recording)
         self.keys = BatchKeys(known, self.unreadable)
         self.started = 0
@@ -197,7 +198,7 @@ class UnitOfWork:
         take = partial(start, codec.saga, saga_id, request, self.now_ms)
         run, effects = self._participants.step(codec, request, (), take)
         self.started += 1
-        self._note(run, codec, effects, f" {codec.definition} {text}")
+        self._note(run, codec, effects, text)
         self.sagas[saga_id] = new_row(LoadedSaga, (codec, run, text, self.now_ms, 0, ""))
         if underway(run.state) is None:
             self.effects.ended[saga_id] = run
@@ -231,20 +232,29 @@ class UnitOfWork:
             self._put(loaded._replace(run=run), is_new_end=underway(run.state) is None)
         return self.sagas.get(run.saga_id, loaded)
 
-    def rewrite(self, loaded: LoadedSaga, run: SagaInstance, cause: str) -> LoadedSaga:
-        """Store a saga whose times alone are other ones."""
+    def rewrite(
+        self, loaded: LoadedSaga, run: SagaInstance, because: Because, *attempts: tuple[str, Kind]
+    ) -> LoadedSaga:
+        """Store a saga whose times alone are other ones.
+
+        Args:
+            loaded: as it stands.
+            run: as it is to stand.
+            because: what happened to its attempts.
+            attempts: those that it is about: step, and what it was asked.
+        """
         run = run._replace(number=run.number + 1)
-        self.record(run.saga_id, run.number, cause)
+        self.record(run.saga_id, run.number, AttemptsRetimed(because, attempts))
         self._put(loaded._replace(run=run), is_new_end=False)
         return self.sagas[run.saga_id]
 
-    def _note(self, run: SagaInstance, codec: SagaCodec, effects: Sequence[Effect], more: str = "") -> None:
+    def _note(self, run: SagaInstance, codec: SagaCodec, effects: Sequence[Effect], request: str = "") -> None:
         waits_inside = any(step.is_local for step, _, _ in asked_of(run)) if run.waiting and codec.asks else False
         for effect in effects:
             if isinstance(effect, Write):
-                changes = codec.told(effect.changes, in_full=waits_inside)
-                self.recording.add(effect.saga_id, effect.number, effect.cause + more, changes)
-                more = ""
+                saga_id, number, said, became = effect
+                cause, value = (codec.started, request) if said is None else said_text(said)
+                self.recording.write(saga_id, number, cause, codec.recorded(became, in_full=waits_inside), value)
             elif not isinstance(effect, End):  # which says less than the saga's state
                 self.effects.add(run, effect)
 
@@ -273,7 +283,7 @@ class UnitOfWork:
                 return Refused(worded(refused.reason))
             after = kept_text(raw(self.overlay.values[command.service], entity_id))
             refuse_large_entity(f"{command.service}/{entity_id}", after, self.value_bytes_max)
-            self._record_entity(command.service, entity_id, f"{command.event} {text}", after)
+            self._record_entity(CommandExecuted(command.service, entity_id, command.event), text)
         except Unstorable as error:
             self.overlay.take_back()
             raise ParticipantError(f"{command.event}: {error}") from error
@@ -283,32 +293,25 @@ class UnitOfWork:
         self.overlay.keep()
         return None
 
-    def record(self, subject: str, number: int, cause: str, changes: str = "[]") -> None:
-        """Write an audit record.
-
-        Args:
-            subject: what changed.
-            number: position of the change in a saga, from 1; 0 for what is not numbered.
-            cause: in words.
-            changes: what became of it: a JSON list of words.
+    def record(self, subject: str, number: int, cause: Cause, value: str | None = None) -> None:
+        """Write an audit record of what changed no state of a saga; see `Recording.add`.
 
         Raises:
             ParticipantError: this unit of work is over.
         """
         self.overlay.expect_open()
-        self.recording.add(subject, number, cause, changes)
+        self.recording.add(subject, number, cause, value)
 
     def settle(self) -> None:
         """Keep and record what was written straight to entities."""
         for (service, entity_id), text in self.overlay.written().items():
             refuse_large_entity(f"{service}/{entity_id}", text, self.value_bytes_max)
-            self._record_entity(service, entity_id, "written", text)
+            self._record_entity(EntityWritten(service, entity_id, "written"), text)
         self.overlay.keep()
 
-    def _record_entity(self, service: str, entity_id: str, cause: str, after: str) -> None:
-        name = f"{service}/{entity_id}"
-        self.overlay.recorded(service, entity_id)
-        self.record(name, 0, cause, f"[{quoted(f'{name} {after}')}]")
+    def _record_entity(self, cause: CommandExecuted | EntityWritten, value: str) -> None:
+        self.overlay.recorded(cause.service, cause.entity_id)
+        self.record(f"{cause.service}/{cause.entity_id}", 0, cause, value)
 
     # How much it is -------------------------------------------------------------------------------------------
 

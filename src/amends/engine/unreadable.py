@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from amends.engine.recording import Recording
+from amends.engine.recording import Recording, reason_text
+from amends.storage.records import RowSetAside
 from amends.storage.rows import Unreadable
 
 
@@ -35,4 +36,4 @@ class UnreadableRows:
         name = row.kind, row.name
         if name not in self.new and name not in self._known:
             self.new[name] = row
-            self._recording.add(row.name, 0, f"{row.kind} set aside: {row.why}")
+            self._recording.add(row.name, 0, RowSetAside(row.kind), reason_text(row.why))

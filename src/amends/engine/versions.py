@@ -13,18 +13,20 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from amends.engine.blocks import block_after
 from amends.engine.codec import EntityCodecs, SagaCodec
 from amends.engine.exceptions import is_interrupt, raised
+from amends.engine.recording import Recording
 from amends.engine.shapes import Shape, ShapeComparison, by_names, shape_of
 from amends.engine.values import Codec, json_of, shown, text_of
 from amends.errors import DefinitionError
 from amends.storage.ports import Store
+from amends.storage.records import EntityWritten, TypeAssumed
 from amends.storage.rows import (
     ANSWER,
     ENTITY,
     REQUEST,
     WAITS_FOR_OPERATOR,
+    Block,
     Changes,
     EntityRow,
     Head,
@@ -35,9 +37,8 @@ from amends.storage.rows import (
 PAGE: Final = 500  # sagas or entities that are looked at, or rewritten, at a time
 PAGE_LETTERS: Final = 2**24  # of entities that are rewritten in one commit: they are in memory until then
 UPCAST: Final = "upcast"
-"""The cause of an entity's record when it was rewritten."""
+"""By what an entity was written that was rewritten."""
 FOR_EVER: Final = 2**63
-TAKEN: Final = "taken to be stored as its type is now"
 
 Upcast = Callable[[Any], Any]
 """From what was stored, its records as dicts by the names of their fields, to a value of today's type."""
@@ -311,28 +312,23 @@ class Versions:
             StoreError: a commit failed.
         """
         if self._taken:
-            names, causes = [row.name for row in self._taken], [(TAKEN, (row.shape,)) for row in self._taken]
-            head = self._commit(head, now_ms, names, causes, [], self._taken)
+            recording = Recording(now_ms)
+            for row in self._taken:
+                recording.add(row.name, 0, TypeAssumed(), value=row.shape)
+            head = self._commit(recording.block(head), [], self._taken)
         for service, (stored, today) in self._to_rewrite.items():
             for rows, first in self._pages(service, stored):
-                names = [f"{service}/{row.entity_id}" for row in rows]
-                causes = [(UPCAST, (f"{name} {row.body}",)) for name, row in zip(names, rows, strict=True)]
+                recording = Recording(now_ms)
+                for entity in rows:
+                    cause = EntityWritten(service, entity.entity_id, UPCAST)
+                    recording.add(f"{service}/{entity.entity_id}", 0, cause, value=entity.body)
                 now = EntityShape(today) if first is None else EntityShape(stored.shape, today, first)
-                head = self._commit(head, now_ms, names, causes, rows, [_entity_row(service, now)])
+                head = self._commit(recording.block(head), rows, [_entity_row(service, now)])
         self._taken.clear()
         self._to_rewrite.clear()
         return head
 
-    def _commit(
-        self,
-        head: Head,
-        now_ms: int,
-        names: Sequence[str],
-        causes: Sequence[tuple[str, tuple[str, ...]]],
-        entities: Sequence[EntityRow],
-        shapes: Sequence[ShapeRow],
-    ) -> Head:
-        block = block_after(head, now_ms, names, causes)
+    def _commit(self, block: Block, entities: Sequence[EntityRow], shapes: Sequence[ShapeRow]) -> Head:
         self._store.commit(Changes((), entities, (), block, {}, shapes=shapes))
         return Head(block.number, block.head, block.at_ms)
 

@@ -17,6 +17,7 @@ from amends.engine.effects import FailedAttempt
 from amends.engine.in_flight import AttemptId, asked_of, flight_of
 from amends.engine.saga_cache import LoadedSaga
 from amends.engine.unit_of_work import UnitOfWork
+from amends.storage.records import Because
 from amends.storage.rows import Unreadable
 
 
@@ -54,7 +55,7 @@ def wake(work: UnitOfWork, saga_id: str, due_ms: int) -> None:
         return
     settling = work.committed.in_flight.settling(live.run)
     if settling is not live.run:
-        live = work.rewrite(live, settling, "another process took over")
+        live = work.rewrite(live, settling, Because.TAKEN_OVER)
     live = _counted_from_its_sending(work, work.go_on(live))
     lost, overdue = work.committed.in_flight.lost(live.run), work.committed.in_flight.overdue(live.run, work.now_ms)
     for said in (*lost, *overdue):
@@ -83,7 +84,7 @@ def return_unsent(work: UnitOfWork, flight: AttemptId) -> None:
     until_ms = work.now_ms + HOUR_MS
     if _may_be_refused(found):
         until_ms = waiting.since_ms + milliseconds(step.start_within_s)
-    _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), "waits for a place")
+    _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), Because.WAITS)
 
 
 def send_held_back(work: UnitOfWork, flight: AttemptId) -> None:
@@ -95,7 +96,7 @@ def send_held_back(work: UnitOfWork, flight: AttemptId) -> None:
     if waiting.attempt > 1 and key_is_dead(step, waiting, work.now_ms):
         work.hear(live, TimedOut(step.event, waiting.kind, waiting.attempt))
         return
-    run = _retime(work, found, sent(step, waiting, work.now_ms), "goes out")
+    run = _retime(work, found, sent(step, waiting, work.now_ms), Because.GOES_OUT)
     work.effects.requests[flight] = next(send for send in run.requests() if flight_of(send) == flight)
 
 
@@ -104,7 +105,7 @@ def _counted_from_its_sending(work: UnitOfWork, live: LoadedSaga) -> LoadedSaga:
     if not any(isinstance(said, TimedOut) for said in live.run.overdue(work.now_ms)):
         return live
     run = work.committed.in_flight.as_sent(live.run)
-    return live if run is live.run else work.rewrite(live, run, "sent late, for want of a place")
+    return live if run is live.run else work.rewrite(live, run, Because.SENT_LATE)
 
 
 def _wait_longer(work: UnitOfWork, flight: AttemptId) -> None:
@@ -117,7 +118,7 @@ def _wait_longer(work: UnitOfWork, flight: AttemptId) -> None:
         reason = f"it was not sent: {step.service} had no place for it within {step.start_within_s:g} s"
         work.hear(live, Answered(step.event, waiting.kind, Refused(reason), waiting.attempt))
     else:
-        _retime(work, found, waiting._replace(due_ms=work.now_ms + HOUR_MS), "still waits for a place")
+        _retime(work, found, waiting._replace(due_ms=work.now_ms + HOUR_MS), Because.STILL_WAITS)
 
 
 def _was_never_sent(attempt: Attempt) -> bool:
@@ -146,16 +147,16 @@ def _found(work: UnitOfWork, flight: AttemptId) -> Attempt | None:
     return None
 
 
-def _retime(work: UnitOfWork, attempt: Attempt, waiting: Waiting, cause: str) -> SagaInstance:
+def _retime(work: UnitOfWork, attempt: Attempt, waiting: Waiting, because: Because) -> SagaInstance:
     """Store an attempt whose times alone are other ones."""
     live, step, member, _ = attempt
     waiting_for = (*live.run.waiting[:member], waiting, *live.run.waiting[member + 1 :])
     run = live.run._replace(waiting=waiting_for)
-    return work.rewrite(live, run, f"{step.event}/{waiting.kind.value} {cause}").run
+    return work.rewrite(live, run, because, (step.event, waiting.kind)).run
 
 
 def _goes_out(work: UnitOfWork, live: LoadedSaga, due_ms: int) -> None:
     """A request goes out that was held back: from now on its saga is due when it is given up, and not at once."""
-    held = [f"{step.event}/{kind.value}" for step, kind, waiting in asked_of(live.run) if waiting.at_ms == due_ms]
+    held = [(step.event, kind) for step, kind, waiting in asked_of(live.run) if waiting.at_ms == due_ms]
     if held:  # else it was to be sent by now, and was not: it is recalled
-        work.rewrite(live, live.run, f"{', '.join(held)} asked again")
+        work.rewrite(live, live.run, Because.ASKED_AGAIN, *held)

@@ -126,12 +126,13 @@ class Block(NamedTuple):
         number: 1, 2, ... without gaps.
         at_ms: when, milliseconds since 1970 (UTC); never before the block before.
         before: head of the block before, 32 bytes; `GENESIS` for the first.
-        head: `amends.core.audit.chain` of `before` and the records, 32 bytes.
-        records: canonical records, one a line.
+        head: `amends.storage.blocks.head_after` of `before` and the records, 32 bytes.
+        records: one a line, as `amends.storage.blocks` writes them.
         subjects: whom the records are about, each once. Sagas whose first row is written with it need not be among
             them: the store knows.
         started: how many sagas started in it.
         ended: how many sagas became final in it.
+        values: what the records are about, each with its salt, as JSON: it lies beside them, and can be erased.
     """
 
     number: int
@@ -142,6 +143,7 @@ class Block(NamedTuple):
     subjects: Sequence[str]
     started: int
     ended: int
+    values: str = ""
 
 
 class Head(NamedTuple):

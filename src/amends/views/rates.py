@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from amends.engine.recorded import lines_of
+from amends.storage.blocks import lines_of
 from amends.storage.ports import Records
 from amends.storage.rows import Head
 

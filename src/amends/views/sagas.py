@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.core.state import ASKED, Status
-from amends.engine.recorded import owed_in
 from amends.storage.bodies import Body, StoredRequest, body_of_row
 from amends.storage.ports import Records, SagaFilter
 from amends.storage.rows import BACKWARD, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
+from amends.storage.standing import owed_in
 
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 """The statuses of sagas that are not final."""

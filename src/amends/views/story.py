@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from json.encoder import encode_basestring_ascii as quoted
 from typing import Final
 
-from amends.engine.recorded import (
-    ARCHIVED,
-    ENTERS_BACKWARD,
-    ENTERS_FORWARD,
-    OWED,
-    SETTLED,
-    Recorded,
-    lines_of,
-    readable_of,
-)
+from amends.core.records import Became, StepBecame
+from amends.core.state import Debt, Status
+from amends.storage.blocks import Contents
 from amends.storage.ports import Records
-from amends.storage.rows import FINAL, Block, Unreadable
+from amends.storage.records import FormerWords, Record, SagaArchived
+from amends.storage.rows import Unreadable
 from amends.views.sagas import SagaView, view_of
 
-UNDONE: Final = "undone"
-ASKED_AGAIN: Final = {"resent": "sent"}
+UNDONE: Final = Status.UNDONE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,7 @@ class SagaStory:
 
     saga: SagaView | Unreadable
     steps: tuple[StepSeen, ...]
-    records: tuple[tuple[int, Recorded], ...]
+    records: tuple[tuple[int, Record], ...]
     missing: tuple[tuple[int, int], ...]
 
 
@@ -66,8 +58,10 @@ def story(records: Records, saga_id: str) -> SagaStory | None:
         return None
     view = view_of(row)
     blocks = records.blocks_about(saga_id)
-    told = tuple((block.number, record) for block in blocks for record in _about(block, saga_id))
-    changes = [words for _, record in told for words in record.changes]
+    told = tuple(
+        (block.number, record) for block in blocks for record in Contents(block).about(saga_id) if record.number
+    )
+    changes = [change for _, record in told for change in record.changes]
     is_archive = next(iter(records.blocks()), None) is None  # whose records are in the store that it left
     trail, last = ((), 0) if isinstance(view, Unreadable) else (view.trail, 0 if is_archive else view.number)
     return SagaStory(
@@ -79,11 +73,11 @@ def archive_of(records: Records, saga_id: str) -> str:
     """Where a saga left for; empty when it did not."""
     if any("\ud800" <= letter <= "\udfff" for letter in saga_id):  # no store can hold such an id
         return ""
-    causes = (record.cause for block in records.blocks_about(saga_id) for record in _all_about(block, saga_id))
-    return next((cause.removeprefix(ARCHIVED) for cause in causes if cause.startswith(ARCHIVED)), "")
+    causes = (record.cause for block in records.blocks_about(saga_id) for record in Contents(block).about(saga_id))
+    return next((cause.into for cause in causes if isinstance(cause, SagaArchived)), "")
 
 
-def steps_of(changes: Iterable[str], trail: Sequence[str]) -> Iterator[StepSeen]:
+def steps_of(changes: Iterable[Became | FormerWords], trail: Sequence[str]) -> Iterator[StepSeen]:
     """The steps that a saga has reached.
 
     Args:
@@ -92,31 +86,19 @@ def steps_of(changes: Iterable[str], trail: Sequence[str]) -> Iterator[StepSeen]
     """
     steps = dict[str, StepSeen]()
     compensations = iter([words.removesuffix(f" {UNDONE}") for words in trail if words.endswith(f" {UNDONE}")])
-    for words in changes:
-        event, _, status = words.rpartition(" ")
-        if words in FINAL or words.startswith((ENTERS_FORWARD, ENTERS_BACKWARD)) or status in (OWED, SETTLED):
+    for change in changes:
+        if not isinstance(change, StepBecame) or isinstance(change.status, Debt):
             continue
-        step = steps.get(event) or StepSeen(event, status)
-        if status == UNDONE:
+        event, status = change.step, change.status
+        step = steps.get(event) or StepSeen(event, status.value)
+        if status is Status.UNDONE:
             step = replace(step, undone=next(compensations, f"{event}/undo"), back=UNDONE)
-        elif status == "undoing" or (status == "stuck" and step.back):
-            step = replace(step, undone=f"{event}/undo", back=status)
+        elif status is Status.UNDOING or (status is Status.STUCK and step.back):
+            step = replace(step, undone=f"{event}/undo", back=status.value)
         else:
-            step = replace(step, outcome=ASKED_AGAIN.get(status, status))
+            step = replace(step, outcome=(Status.SENT if status is Status.RESENT else status).value)
         steps[event] = step
     return iter(steps.values())
-
-
-def _about(block: Block, saga_id: str) -> Iterator[Recorded]:
-    """The records of one saga's state."""
-    return (record for record in _all_about(block, saga_id) if record.number)
-
-
-def _all_about(block: Block, saga_id: str) -> Iterator[Recorded]:
-    """The records of one saga; a block may hold a thousand of others, which are not read."""
-    begins = f"[{quoted(saga_id)},"
-    found = readable_of([line for line in lines_of(block) if line.startswith(begins)])
-    return (record for record in found if record)
 
 
 def _gaps(numbers: Iterable[int], last: int) -> Iterator[tuple[int, int]]:

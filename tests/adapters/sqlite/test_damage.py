@@ -18,8 +18,8 @@ import amends
 from amends import GONE, Done, Later, Saga, external, local
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
-from amends.core.audit import chain
 from amends.errors import StoreFailed, StoreUnusable
+from amends.storage.blocks import head_after
 from amends.storage.ports import SagaFilter, Store
 from amends.storage.rows import Block, Unreadable
 from tests.adapters.sqlite.work import Work, check, keys_sorted_in_early
@@ -88,7 +88,7 @@ def problems(file: Path) -> list[str]:
 
 def is_sound(block: Block) -> bool:
     """Whether a block's records are those that its head was made of."""
-    return block.head == chain(block.before, (line.encode() for line in block.records.split("\n") if line))
+    return block.head == head_after(block.before, block.records)
 
 
 def differences(found: dict[str, Any], true: dict[str, Any]) -> Iterator[str]:

@@ -13,6 +13,8 @@ from amends.adapters.sqlite.store import SqliteStore
 from amends.storage.rows import WAITS_FOR_OPERATOR
 from tests.contract.rows import TICKETS, TRIPS, Writer, completed, entity, saga
 
+STARTED = '["started","tickets/1/abc"]'
+
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[sqlite3.Connection]:
@@ -53,9 +55,9 @@ def test_it_is_listed_when_a_saga_is_due(tmp_path: Path) -> None:
 def test_records_are_listed(shell: sqlite3.Connection) -> None:
     """One row each, in order."""
     assert shell.execute("SELECT * FROM audit").fetchall() == [
-        (1, "S1", 1, "2023-11-14T22:13:20.001Z", "started", '["HELD done"]'),
-        (1, "S2", 1, "2023-11-14T22:13:20.001Z", "started", '["HELD done"]'),
-        (2, "S1", 2, "2023-11-14T22:13:20.002Z", "started", '["HELD done"]'),
+        (1, "S1", 1, "2023-11-14T22:13:20.001Z", STARTED, '[["done","HELD"]]', "S1"),
+        (1, "S2", 1, "2023-11-14T22:13:20.001Z", STARTED, '[["done","HELD"]]', "S2"),
+        (2, "S1", 2, "2023-11-14T22:13:20.002Z", STARTED, '[["done","HELD"]]', "S1"),
     ]
     assert shell.execute("SELECT count(*) FROM audit WHERE subject = 'S1'").fetchone() == (2,)
 

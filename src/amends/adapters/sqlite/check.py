@@ -13,8 +13,8 @@ from amends.adapters.sqlite.database import Connection, onward
 from amends.adapters.sqlite.migrations import additions
 from amends.adapters.sqlite.reading import NEXT, RecordReader
 from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, key_of, text_of
-from amends.core.audit import chain
 from amends.errors import StoreFailed
+from amends.storage.blocks import head_after, lines_of
 from amends.storage.ports import SagaFilter
 from amends.storage.rows import KeyRow, Unreadable
 
@@ -77,10 +77,9 @@ def _keys(database: Connection) -> Iterator[Unreadable]:
 def _blocks(database: Connection, reading: RecordReader) -> Iterator[str]:
     subjects = list[tuple[str, int]]()
     for block in reading.blocks():
-        lines = block.records.split("\n") if block.records else []
-        if block.head != chain(block.before, (line.encode() for line in lines)):
+        if block.head != head_after(block.before, block.records):
             yield f"block {block.number}: it is not what was written"
-        subjects += ((subject, block.number) for subject in _subjects(lines))
+        subjects += ((subject, block.number) for subject in _subjects(lines_of(block)))
         if len(subjects) >= PAGE:
             yield from _unfound(database, subjects)
             subjects = []

@@ -66,8 +66,8 @@ DELETE FROM client_key_rows WHERE digest = ? AND row = ?;
 
 -- name: insert_block
 -- The next block of the audit. Changes nothing when it does not follow the last one.
-INSERT INTO blocks (number, at_ms, before, head, started, ended, checksum, records)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+INSERT INTO blocks (number, at_ms, before, head, started, ended, checksum, records, beside)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
 WHERE ?1 = coalesce((SELECT max(number) FROM blocks), 0) + 1
     AND ?3 = coalesce((SELECT head FROM blocks ORDER BY number DESC LIMIT 1), zeroblob(32));
 
@@ -187,13 +187,13 @@ FROM blocks ORDER BY number DESC LIMIT 1;
 -- name: blocks
 -- Some blocks after a number.
 SELECT number, at_ms + 0, CAST(before AS BLOB), CAST(head AS BLOB), started + 0, ended + 0, checksum + 0,
-    CAST(records AS BLOB)
+    CAST(records AS BLOB), CAST(beside AS BLOB)
 FROM blocks WHERE number > ?1 ORDER BY number LIMIT ?2;
 
 -- name: blocks_about
 -- Some blocks after a number that hold a record of somebody: in which a saga started, its own row says.
 SELECT b.number, b.at_ms + 0, CAST(b.before AS BLOB), CAST(b.head AS BLOB), b.started + 0, b.ended + 0, b.checksum + 0,
-    CAST(b.records AS BLOB)
+    CAST(b.records AS BLOB), CAST(b.beside AS BLOB)
 FROM (
     SELECT block FROM sagas WHERE id = ?1 AND block > ?2
     UNION SELECT block FROM subjects WHERE subject = ?1 AND block > ?2

@@ -76,16 +76,16 @@ def digest_of(key: str) -> int:
 def block_values(block: Block) -> Values:
     """A block as it is written."""
     facts = (block.number, block.at_ms, block.before, block.head, block.started, block.ended)
-    return (*facts, checksum(facts), block.records)
+    return (*facts, checksum(facts), block.records, block.values)
 
 
 def block_of(values: Values) -> Block:
     """A block as it was written; its head is empty when it was not written like that."""
-    number, at_ms, before, head, started, ended, _, records = values
-    text = _decoded(records)
-    if _is_sound(values[:-1]) and text is not None:
-        return Block(number, at_ms, before, head, text, (), started, ended)
-    return Block(number, 0, b"", b"", text or "", (), 0, 0)
+    number, at_ms, before, head, started, ended, _, records, beside = values
+    text, values_text = _decoded(records), _decoded(beside) or ""
+    if _is_sound(values[:-2]) and text is not None:
+        return Block(number, at_ms, before, head, text, (), started, ended, values_text)
+    return Block(number, 0, b"", b"", text or "", (), 0, 0, values_text)
 
 
 def head_of(values: Values) -> Head | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from amends.checking.simulator.environment import Environment
-from amends.core.messages import Cancel, Decline
+from amends.core.effects import Decline
+from amends.core.messages import Cancel
 from amends.core.step import SagaInstance
 from amends.engine.tasks import Deliver, StartSagas
 from amends.errors import EngineStopped, KeyReused, RequestRefused, StoreFull

@@ -65,7 +65,9 @@ class Host:
         self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
         self._born_ms = world.now_ms
         self._start_ms = max(world.now_ms + clock_error_ms, world.store.head().at_ms)  # as `SystemClock` does it
-        self.coordinator = Coordinator(world.store, [world.setting.played], now_ms=self._start_ms, prefix=f"e{life}")
+        self.coordinator = Coordinator(
+            world.store, [world.setting.played], now_ms=self._start_ms, prefix=f"e{life}", salts=bytes
+        )
         self._queue: list[Queued] = []
         self._turn_at_ms = -1
         self._turns = 0

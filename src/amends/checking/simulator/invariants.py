@@ -13,8 +13,8 @@ from typing import Any, Final
 from amends.checking.simulator.told import FINAL, SagaFollower
 from amends.checking.simulator.view import Commit
 from amends.checking.world import Broken
-from amends.engine.recorded import owed_in
 from amends.storage.rows import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow
+from amends.storage.standing import owed_in
 
 WORDS: Final = {
     "V01": "what was answered is stored",
@@ -44,7 +44,8 @@ WORDS: Final = {
 }
 """Every rule that a schedule is held to, by its number among the invariants (V) or the promises (P)."""
 
-LENGTH_BYTES: Final = 8
+FORM: Final = 2
+DIGEST_BYTES: Final = 16
 RECORDS_MAX: Final = 2_000  # of one saga in one schedule: an attempt every few minutes, for days
 Rule = Callable[[Commit], Iterator[Broken]]
 
@@ -142,25 +143,29 @@ def _changes_are_recorded(commit: Commit) -> Iterator[Broken]:
 
 def _chain_holds(commit: Commit) -> Iterator[Broken]:
     block, last = commit.changes.block, commit.before.block
-    digest = hashlib.sha256(last.head)
-    for line in block.records.split("\n"):
-        digest.update(len(line).to_bytes(LENGTH_BYTES, "big") + line.encode("ascii"))
-    expected = (last.number + 1, last.head, digest.digest())
+    after = hashlib.sha256(last.head + block.records.encode("ascii")).digest()
+    expected = (last.number + 1, last.head, after)
     if (block.number, block.before, block.head) != expected or block.at_ms < last.at_ms:
         yield broken("V15", f"block {block.number} does not follow block {last.number}")
-    for record in commit.said:
-        if record.at_ms != block.at_ms:
-            yield broken("V15", f"block {block.number} is of {block.at_ms}, and a record in it of {record.at_ms}")
+    form, at_ms, digests = commit.head
+    if (form, at_ms) != (FORM, block.at_ms):
+        yield broken("V15", f"block {block.number} is of {block.at_ms}, and its first line says {form}, {at_ms}")
+    if digests != [_digest(*value) for value in commit.values]:
+        yield broken("V15", f"block {block.number} has other values than its records")
+
+
+def _digest(salt: str, text: str) -> str:
+    return hashlib.blake2b(f"{salt[1:-1]}{text}".encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _later_is_waited_for(commit: Commit) -> Iterator[Broken]:
     for record in commit.said:
-        request, _, words = record.cause.partition(" ")
         before = commit.before.bodies.get(record.subject)
-        if words == "timed out" and before:
-            asked = before.get("waiting", {}).get(request.rpartition("/")[0], {})
-            if asked.get("taken") and record.at_ms < asked["due_ms"]:
-                text = f"{record.subject}: {request} timed out, and was to be answered until {asked['due_ms']}"
+        if record.what == "timed out" and before:
+            step = record.cause[1]
+            asked = before.get("waiting", {}).get(step, {})
+            if asked.get("taken") and commit.changes.block.at_ms < asked["due_ms"]:
+                text = f"{record.subject}: {step} timed out, and was to be answered until {asked['due_ms']}"
                 yield broken("P5", text)
 
 

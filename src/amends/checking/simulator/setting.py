@@ -11,17 +11,18 @@ from amends.checking.models import KEEPS_INBOX, Books, Model, SystemReply
 from amends.checking.simulator.coverage import ReachableParts, shape_of
 from amends.checking.simulator.outside import WITHIN_S, as_declared
 from amends.checking.simulator.swarm import HOUR_MS
-from amends.core.audit import GENESIS, Record, chain
 from amends.core.definition import Saga, Step, parallel
 from amends.core.messages import Kind, Outcome, Request
 from amends.core.waiting import milliseconds
 from amends.engine.codec import EntityCodecs, SagaCodec
+from amends.engine.recording import Recording
 from amends.engine.round_trip import RoundTrip
 from amends.engine.values import text_of
 from amends.engine.versions import shape_row
 from amends.errors import UnusableInput
 from amends.scenario import Scenario, Under
-from amends.storage.rows import Block, Changes, EntityRow
+from amends.storage.records import EntityWritten
+from amends.storage.rows import Changes, EntityRow, Head
 
 EPOCH_MS: Final = 1_700_000_000_000  # when every schedule begins: some moment of November 2023
 GIVEN: Final = "given"
@@ -150,11 +151,12 @@ def _first(scenario: Scenario, forms: EntityCodecs) -> Changes | None:
         for service, owned in scenario.given.items()
         for key, entity in owned.items()
     ]
-    records = [Record(GIVEN, 0, EPOCH_MS, f"{row.service}/{row.entity_id} {row.body}", ()).canonical() for row in rows]
     if not rows:
         return None
-    text = b"\n".join(records).decode("ascii")
-    block = Block(1, EPOCH_MS, GENESIS, chain(GENESIS, records), text, (GIVEN,), 0, 0)
+    recording = Recording(EPOCH_MS, salts=bytes)
+    for row in rows:
+        recording.add(f"{row.service}/{row.entity_id}", 0, EntityWritten(row.service, row.entity_id, GIVEN), row.body)
+    block = recording.block(Head())
     kinds = {row.service: kind for row in rows if (kind := forms.kind_of(row.service))}
     return Changes((), rows, (), block, {}, shapes=[shape_row(*pair) for pair in kinds.items()])
 

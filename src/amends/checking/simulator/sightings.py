@@ -10,7 +10,8 @@ from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.told import ASKED_BY, BACKWARD, FINAL, FORWARD, SagaFollower
 from amends.checking.simulator.view import Commit, ReadRecord
 from amends.checking.values import frozen
-from amends.core.messages import Answered, Done, Kind, Refused, Send
+from amends.core.effects import Send
+from amends.core.messages import Answered, Done, Kind, Refused
 from amends.core.step import SagaInstance
 from amends.engine.codec import status_of
 from amends.storage.rows import NEEDS_OPERATOR
@@ -24,6 +25,7 @@ CRASHES: Final = {
     "when an answer arrives": "crash when an answer arrives",
 }
 ENDS: Final = {"completed": "a saga completed", "compensated": "a saga was compensated"}
+ANSWERS: Final = {"done", "refused", "unknown", "taken back", "later"}
 OPERATED: Final = {"resolve": "resolved by an operator", "abandon": "abandoned by an operator"}
 
 
@@ -32,13 +34,13 @@ class Sightings:
 
     Attributes:
         was_full: a commit found no space, and none has gone well since.
-        recorded: saga and cause of every record that this turn has written.
+        recorded: saga, step, what it was asked and what it said, of every answer that this turn has written.
     """
 
     def __init__(self, world: Environment) -> None:
         self._world = world
         self.was_full = False
-        self.recorded: set[tuple[str, str]] = set()
+        self.recorded: set[tuple[str, str, str, str]] = set()
         self._heard: Counter[Hashable] = Counter()
         self._raised: dict[str, None] = {}
 
@@ -51,7 +53,7 @@ class Sightings:
             self._world.saw("no space, and then it went on")
         for record in commit.said:
             if record.number:
-                self._of_record(record)
+                self._of_record(record, commit.value_of(record))
         before = commit.before.rows
         for row in commit.changes.sagas:
             last = before.get(row.saga_id)
@@ -60,22 +62,25 @@ class Sightings:
 
     def must_be_recorded(self, saga_id: str, said: Answered, answer: object) -> None:
         """An answer is on record once its turn is over."""
-        cause = f"{said.step}/{said.kind.value} {type(said.outcome).__name__.lower()}"
-        if (saga_id, cause) not in self.recorded:
+        outcome = type(said.outcome).__name__.lower()
+        if (saga_id, said.step, said.kind.value, outcome) not in self.recorded:
+            cause = f"{said.step}/{said.kind.value} {outcome}"
             self._world.broke("P5", f"{saga_id}: {cause}, of which there is no record: {answer}")
 
-    def _of_record(self, record: ReadRecord) -> None:
-        self.recorded.add((record.subject, record.cause.partition(":")[0]))
-        saw, words = self._world.saw, record.cause.split(":")[0].split(" ")
-        if record.changes and record.changes[-1] in ENDS:
-            saw(ENDS[record.changes[-1]])
-        if words[0] in OPERATED and record.changes:
-            saw(OPERATED[words[0]])
-        if words[0] == "deadline" and record.changes:
+    def _of_record(self, record: ReadRecord, value: str) -> None:
+        what, saw = record.what, self._world.saw
+        if what in ANSWERS:
+            _, step, kind, *_ = record.cause
+            self.recorded.add((record.subject, step, kind, "unknown" if what == "taken back" else what))
+        if record.changes and record.changes[-1][0] in ENDS:
+            saw(ENDS[record.changes[-1][0]])
+        if what in OPERATED and record.changes:
+            saw(OPERATED[what])
+        if what == "deadline passed" and record.changes:
             saw("deadline passed")
-        if words[-1] == "unknown" and "Decider" in record.cause:
+        if what == "taken back" and "Decider" in value:
             self._raised[record.subject] = None
-        elif record.subject in self._raised and words[-1] == "done":
+        elif record.subject in self._raised and what == "done":
             saw("asked again after a decider raised")
 
     # What is sent and answered --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Where a saga stands by its audit records alone: read from their words, without the engine's own code.
+"""Where a saga stands by its audit records alone, as they are stored: read without the engine's own code.
 
 That a participant was asked which answers in the same commit is not recorded. So of those whose state we keep, asked
 and not asked yet read the same here, and a group of them alone is entered once the group before is done.
@@ -6,7 +6,7 @@ and not asked yet read the same here, and a group of them alone is entered once 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from amends.core.definition import Saga
@@ -15,7 +15,7 @@ FORWARD: Final = "forward"
 BACKWARD: Final = "backward"
 FINAL: Final = frozenset({"completed", "compensated", "abandoned"})
 STUCK: Final = "stuck"
-DEBT: Final = (" owed", " settled")  # what is heard too late, and moves no saga
+DEBT: Final = ("owed", "settled")  # what is heard too late, and moves no saga
 SAME: Final = {"sent": "pending", "undoing": "done"}
 ASKED_BY: Final = {"do": ("sent", "resent"), "probe": ("probing",), "undo": ("undoing",)}
 
@@ -25,7 +25,7 @@ class Script:
 
     Attributes:
         groups: the events of each.
-        group_at: these events as one text, to the number of the group.
+        group_at: these events, to the number of the group.
         place: event to the number of its group.
         pivot: number of the pivot's group.
         local: the events of participants whose state we keep.
@@ -33,7 +33,7 @@ class Script:
 
     def __init__(self, saga: Saga) -> None:
         self.groups = [[step.event for step in group] for group in saga.groups]
-        self.group_at = {", ".join(events): number for number, events in enumerate(self.groups)}
+        self.group_at = {tuple(events): number for number, events in enumerate(self.groups)}
         self.place = {event: number for number, events in enumerate(self.groups) for event in events}
         self.pivot = saga.pivot
         self.local = {step.event for step in saga.every_step() if step.is_local}
@@ -68,21 +68,20 @@ class SagaFollower:
         self.standing: dict[str, None] = {}
         self.turned_back = False
 
-    def hear(self, words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    def hear(self, changes: Iterable[Sequence[str]]) -> Iterator[tuple[str, str]]:
         """Follow what a record says; yields (rule, what is wrong) where that must not be."""
-        for line in words:
-            if line.endswith(DEBT):
+        for word, *steps in changes:
+            if word in DEBT:
                 continue
             if self.phase in FINAL:
-                yield "V02", f"it was {self.phase}, and then: {line}"
+                yield "V02", f"it was {self.phase}, and then: {word} {', '.join(steps)}"
             self._enter_quietly()
-            if line in FINAL:
-                self.phase = line
-            elif line.startswith((FORWARD + " at ", BACKWARD + " at ")):
-                yield from self._entered(*line.split(" at ", 1))
+            if word in FINAL:
+                self.phase = word
+            elif word in (FORWARD, BACKWARD):
+                yield from self._entered(word, *steps)
             else:
-                event, _, status = line.rpartition(" ")
-                yield from self._marked(event, status)
+                yield from self._marked(steps[0], word)
         self._enter_quietly()
 
     def _enter_quietly(self) -> None:
@@ -95,12 +94,12 @@ class SagaFollower:
         """Whether it waits for an operator."""
         return self.phase not in FINAL and STUCK in self.members.values()
 
-    def _entered(self, phase: str, events: str) -> Iterator[tuple[str, str]]:
-        group = self.script.group_at[events]
+    def _entered(self, phase: str, *events: str) -> Iterator[tuple[str, str]]:
+        group, where = self.script.group_at[events], ", ".join(events)
         if phase == FORWARD and self.turned_back:
-            yield "V07", f"it went forward to {events} after it had decided to go back"
+            yield "V07", f"it went forward to {where} after it had decided to go back"
         if phase == BACKWARD and any(self.script.place[event] >= self.script.pivot for event in self.standing):
-            yield "V07", f"it turned back at {events}, and the pivot was done"
+            yield "V07", f"it turned back at {where}, and the pivot was done"
         if group != self.group:
             self.members = dict.fromkeys(self.script.groups[group], "pending" if phase == FORWARD else "done")
         self.turned_back = self.turned_back or phase == BACKWARD

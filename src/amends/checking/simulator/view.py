@@ -13,16 +13,22 @@ from amends.core.audit import GENESIS
 from amends.storage.rows import Block, Changes, KeyRow, SagaRow
 
 DECODE: Final = msgspec.json.Decoder().decode
+VALUES: Final = msgspec.json.Decoder(list[list[msgspec.Raw]])
 
 
 class ReadRecord(NamedTuple):
-    """One audit record, read back; see `amends.core.audit.Record`."""
+    """One audit record, as it is stored; see `amends.storage.blocks`."""
 
     subject: str
     number: int
-    at_ms: int
-    cause: str
-    changes: list[str]
+    cause: list[Any]
+    changes: list[list[str]]
+    place: int = -1
+
+    @property
+    def what(self) -> str:
+        """The tag of its cause: ``started``, ``done``, ``timed out``, ..."""
+        return str(self.cause[0])
 
 
 class Commit(NamedTuple):
@@ -30,6 +36,8 @@ class Commit(NamedTuple):
 
     Attributes:
         changes: what was written.
+        head: form, time and digests of its block.
+        values: what lies beside the block: of each value its salt and its text.
         said: its records.
         before: the view before it, but for `View.told`.
         bodies: saga to the body of its new row.
@@ -37,10 +45,16 @@ class Commit(NamedTuple):
     """
 
     changes: Changes
+    head: tuple[int, int, list[str]]
+    values: list[list[str]]
     said: list[ReadRecord]
     before: View
     bodies: Mapping[str, Any]
     wrong: list[tuple[str, str, str]]
+
+    def value_of(self, record: ReadRecord) -> str:
+        """What a record is about, JSON; empty for nothing."""
+        return self.values[record.place][1] if record.place >= 0 else ""
 
 
 class View:
@@ -76,13 +90,15 @@ class View:
 
     def read(self, changes: Changes) -> Commit:
         """Read a commit."""
-        said = [ReadRecord(*DECODE(line)) for line in changes.block.records.split("\n")]
+        head, *lines = changes.block.records.split("\n")
+        said = [ReadRecord(*DECODE(line)) for line in lines]
+        values = [[bytes(part).decode() for part in value] for value in VALUES.decode(changes.block.values)]
         wrong: list[tuple[str, str, str]] = []
         for record in said:
             if record.number:
                 wrong += self._hear(record)
         bodies = {row.saga_id: DECODE(row.body) for row in changes.sagas}
-        return Commit(changes, said, self, bodies, wrong)
+        return Commit(changes, DECODE(head), values, said, self, bodies, wrong)
 
     def take(self, commit: Commit) -> None:
         """From now on, this is how it is."""
@@ -110,8 +126,7 @@ class View:
         if record.number != told.number + 1:
             wrong.append((saga_id, "V10", f"record {record.number} follows record {told.number}"))
         told.number = record.number
-        for line in record.changes:
-            event, _, status = line.rpartition(" ")
-            if event in self._local and status in ("done", "undone"):
-                self.history.append((saga_id, event, status == "undone"))
+        for word, *steps in record.changes:
+            if word in ("done", "undone") and steps[0] in self._local:
+                self.history.append((saga_id, steps[0], word == "undone"))
         return wrong

@@ -14,7 +14,8 @@ from amends.checking.simulator.environment import Environment, Process
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS
 from amends.core.definition import Step
-from amends.core.messages import Answered, Call, Done, Kind, Outcome, Refused, Request, Send, Unknown
+from amends.core.effects import Send
+from amends.core.messages import Answered, Call, Done, Kind, Outcome, Refused, Request, Unknown
 from amends.core.waiting import milliseconds
 from amends.core.walk import key_of
 from amends.engine.in_flight import flight_of

@@ -23,7 +23,9 @@ from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS, healed
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Kind
+from amends.storage.blocks import Contents
 from amends.storage.rows import FINAL, NEEDS_OPERATOR, Changes
+from amends.storage.words import cause_in_words, changes_in_words
 
 MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
 AWAY_MS: Final = (1, 10, 200, 5_000)
@@ -120,9 +122,10 @@ class SimulatedWorld(Environment):
     def _committed(self, changes: Changes) -> None:
         commit = self.view.read(changes)
         if self.trace is not None:
-            for record in commit.said:
-                about = f"{record.subject}: {record.cause}"
-                self.tell("store", f"block {changes.block.number}: {about}: {', '.join(record.changes)}")
+            for record in Contents(changes.block).records():
+                assert record is not None, "what was just written can be read"
+                about, words = f"{record.subject}: {cause_in_words(record)}", ", ".join(changes_in_words(record))
+                self.tell("store", f"block {changes.block.number}: {about}: {words}")
         if (found := first_broken(commit)) is not None and self.broken is None:
             self.broken = found
             self.tell("broken", f"{found.rule}: {found.text}")

@@ -18,13 +18,15 @@ from rich.text import Text
 from amends.auditing.chain import head_of, head_text
 from amends.auditing.verify import Verdict, VerificationProgress, verify
 from amends.bootstrap import records
-from amends.engine.recorded import Recorded, lines_of, records_of
 from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.progress import status_line
 from amends.entrypoints.drawing.words import counted, grouped, moment, one_line
 from amends.errors import UnusableInput
+from amends.storage.blocks import Contents
+from amends.storage.records import Record
 from amends.storage.rows import Block
+from amends.storage.words import cause_in_words, changes_in_words
 
 HELD: Final = 0
 BROKEN: Final = 1
@@ -32,7 +34,7 @@ SHOWN_MAX: Final = 20  # findings on paper; --json has more
 TEXT_MAX: Final = 500
 COLUMNS: Final = ("block", "subject", "number", "at", "cause", "changes")
 
-Encode = Callable[[Block, list[Recorded]], bytes]
+Encode = Callable[[Block, list[Record]], bytes]
 
 
 def verify_store(db: str, head: str, archives: Sequence[str], *, as_json: bool) -> int:
@@ -84,10 +86,11 @@ def export_records(db: str, form: str, output: str) -> int:
 def _export(blocks: Iterable[Block], encode: Encode, file: BinaryIO, report: Callable[[int], None] | None) -> int:
     code = HELD
     for block in blocks:
-        try:
-            _write(file, encode(block, records_of(lines_of(block))))
-        except msgspec.DecodeError as error:
-            sys.stderr.write(f"amends: block {block.number}: a record cannot be read: {error}\n")
+        found = list(Contents(block).records())
+        records = [record for record in found if record is not None]
+        _write(file, encode(block, records))
+        if len(records) < len(found):
+            sys.stderr.write(f"amends: block {block.number}: a record cannot be read\n")
             code = BROKEN
         if report and not block.number % 100:
             report(block.number)
@@ -98,12 +101,12 @@ def _export_line(db: str, number: int) -> str:
     return f"{db}: {counted(number, 'block')}"
 
 
-def _as_lines(block: Block, of_block: list[Recorded]) -> bytes:
+def _as_lines(block: Block, of_block: list[Record]) -> bytes:
     return b"".join(
         msgspec.json.encode(
             {
                 "block": block.number, "subject": record.subject, "number": record.number, "at_ms": record.at_ms,
-                "cause": record.cause, "changes": record.changes,
+                "cause": cause_in_words(record), "changes": changes_in_words(record),
             }
         )
         + b"\n"
@@ -111,11 +114,14 @@ def _as_lines(block: Block, of_block: list[Recorded]) -> bytes:
     )  # fmt: skip
 
 
-def _as_csv(block: Block, of_block: list[Recorded]) -> bytes:
+def _as_csv(block: Block, of_block: list[Record]) -> bytes:
     return _csv(
-        (block.number, record.subject, record.number, moment(record.at_ms), record.cause, "; ".join(record.changes))
-        for record in of_block
+        (block.number, record.subject, record.number, moment(record.at_ms), *_in_words(record)) for record in of_block
     )
+
+
+def _in_words(record: Record) -> tuple[str, str]:
+    return cause_in_words(record), "; ".join(changes_in_words(record))
 
 
 def _csv(rows: Iterable[tuple[object, ...]]) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from amends.storage.rows import Unreadable
+from amends.storage.words import cause_in_words, changes_in_words
 from amends.views.overview import Overview
 from amends.views.sagas import SagaView
 from amends.views.story import SagaStory
@@ -37,8 +38,8 @@ def story_document(story: SagaStory) -> dict[str, Any]:
         "steps": msgspec.to_builtins(story.steps),
         "records": [
             {
-                "block": block, "number": record.number, "at_ms": record.at_ms, "cause": record.cause,
-                "changes": record.changes,
+                "block": block, "number": record.number, "at_ms": record.at_ms, "cause": cause_in_words(record),
+                "changes": changes_in_words(record),
             }
             for block, record in story.records
         ],

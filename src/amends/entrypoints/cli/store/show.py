@@ -10,7 +10,6 @@ import msgspec
 from rich.text import Text
 
 from amends.bootstrap import records
-from amends.engine.recorded import Recorded
 from amends.entrypoints.cli.store.documents import story_document, write_document
 from amends.entrypoints.cli.store.sagas import question_text, status_text
 from amends.entrypoints.cli.store.variants import explained
@@ -18,7 +17,9 @@ from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.timeline import draw_timeline
 from amends.entrypoints.drawing.words import moment, one_line, span
 from amends.errors import UnusableInput
+from amends.storage.records import Record
 from amends.storage.rows import NEEDS_OPERATOR, Unreadable
+from amends.storage.words import cause_in_words, changes_in_words
 from amends.views.sagas import SagaView
 from amends.views.story import SagaStory, archive_of, story
 
@@ -130,10 +131,10 @@ def _log(out: Paper, told: SagaStory) -> Iterator[Text]:
         yield Text(f" {what} missing; `amends audit verify` says why", STYLES["refused"])
 
 
-def _record(out: Paper, when: str, block: int, record: Recorded) -> Iterator[Text]:
-    cause = "started" if record.number == 1 else one_line(record.cause, TEXT_MAX)
+def _record(out: Paper, when: str, block: int, record: Record) -> Iterator[Text]:
+    cause = "started" if record.number == 1 else one_line(cause_in_words(record), TEXT_MAX)
     yield Text.assemble((f" {when:>24}  ", FAINT), cause, (f"  block {block}", FAINT))
-    words = one_line(", ".join(record.changes), TEXT_MAX)
+    words = one_line(", ".join(changes_in_words(record)), TEXT_MAX)
     if words:
         yield from (Text(f" {'':24}    {line}", FAINT) for line in wrapped(words, out.width - 29))
 

@@ -1,0 +1,164 @@
+"""What happened, and what became of it, as JSON: short lists that begin with a tag, without values (docs/audit.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Any, Final, Literal
+
+import msgspec
+
+from amends.core.messages import (
+    Abandon,
+    Answered,
+    Cancel,
+    Compensate,
+    DeadlinePassed,
+    Done,
+    Halt,
+    Kind,
+    Later,
+    Outcome,
+    Refused,
+    Resolve,
+    Retry,
+    TimedOut,
+    Undo,
+    Unknown,
+)
+from amends.core.records import Became, GroupEntered, SagaEnded, StepBecame
+from amends.core.state import Debt, Status, word_for
+from amends.storage.records import (
+    AttemptsRetimed,
+    Cause,
+    CommandExecuted,
+    EntityWritten,
+    KeyRefused,
+    RowSetAside,
+    SagaArchived,
+    SagaStarted,
+    TypeAssumed,
+)
+from amends.storage.rows import FINAL
+
+TYPES: Final[dict[str, type]] = {
+    "started": SagaStarted, "timed out": TimedOut, "deadline passed": DeadlinePassed, "halt": Halt, "cancel": Cancel,
+    "compensate": Compensate, "retry": Retry, "abandon": Abandon, "undo": Undo, "retimed": AttemptsRetimed,
+    "executed": CommandExecuted, "written": EntityWritten, "key refused": KeyRefused, "set aside": RowSetAside,
+    "archived": SagaArchived, "shaped": TypeAssumed,
+}  # fmt: skip
+"""Tag to what it is of; its fields follow, but for those that are values."""
+OUTCOMES: Final[dict[str, Outcome]] = {
+    "done": Done(), "refused": Refused(), "unknown": Unknown(), "taken back": Unknown(taken_back=True),
+}  # fmt: skip
+"""Tag to the outcome that was answered; step, kind and attempt follow, and of ``later`` its time in seconds."""
+LATER: Final = "later"
+RESOLVE: Final = "resolve"
+VALUES: Final = ("why", "error")
+TAGS: Final = {kind: tag for tag, kind in TYPES.items()}
+NAMES: Final = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in VALUES) for kind in TYPES.values()
+}
+STATUSES: Final[dict[str, Status | Debt]] = {status.value: status for status in (*Status, *Debt)}
+
+
+def cause_text(cause: Cause) -> str:
+    """What happened, as it is stored: JSON in ASCII, without its value."""
+    return _text(_parts(cause))
+
+
+def changes_text(changes: Iterable[Became]) -> str:
+    """What became of it, as it is stored: JSON in ASCII."""
+    return _text([_change_parts(change) for change in changes])
+
+
+def cause_of(parts: Any) -> Cause:
+    """What happened, read back.
+
+    Args:
+        parts: of its JSON.
+
+    Raises:
+        ValueError, LookupError, TypeError: it is none.
+    """
+    tag, *rest = parts
+    if tag in OUTCOMES or tag == LATER:
+        answer = _built(_Answer, rest)
+        return Answered(answer.step, answer.kind, OUTCOMES.get(tag) or Later(answer.within_s), answer.attempt)
+    if tag == RESOLVE:
+        said = _built(_Resolved, rest)
+        return Resolve(said.step, Done() if said.outcome == "done" else Refused())
+    cause: Cause = _built(TYPES[tag], rest)
+    return cause
+
+
+def change_of(parts: Any) -> Became:
+    """What became of it, read back.
+
+    Args:
+        parts: of its JSON.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match parts:
+        case [str(word), str(step)] if word in STATUSES:
+            return StepBecame(step, STATUSES[word])
+        case [("forward" | "backward") as phase, *steps] if all(isinstance(step, str) for step in steps):
+            return GroupEntered(phase, tuple(steps))
+        case [str(word)] if word in FINAL:
+            return SagaEnded(word)
+    raise ValueError("it is no change")
+
+
+def _text(parts: list[Any]) -> str:
+    return json.dumps(parts, separators=(",", ":"))
+
+
+def _parts(cause: Any) -> list[Any]:
+    if isinstance(cause, Answered):
+        outcome = cause.outcome
+        tag = "taken back" if isinstance(outcome, Unknown) and outcome.taken_back else word_for(outcome)
+        more = [outcome.within_s] if isinstance(outcome, Later) else []
+        return [tag, cause.step, cause.kind.value, cause.attempt, *more]
+    if isinstance(cause, Resolve):
+        return [RESOLVE, cause.step, word_for(cause.outcome)]
+    return [TAGS[type(cause)], *(_plain(getattr(cause, name)) for name in NAMES[type(cause)])]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+def _change_parts(change: Became) -> list[str]:
+    match change:
+        case StepBecame(step, status):
+            return [status.value, step]
+        case GroupEntered(phase, steps):
+            return [phase, *steps]
+    return [change.status]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    step: str
+    kind: Kind
+    attempt: int | None
+    within_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    step: str
+    outcome: Literal["done", "refused"]
+
+
+def _built(kind: type, parts: list[Any]) -> Any:
+    """A value of its parts, in the order of its fields; each is of the type that it is declared as."""
+    names = NAMES[kind] if kind in NAMES else tuple(field.name for field in fields(kind))
+    named = dict(zip(names[: len(parts)] if kind is _Answer else names, parts, strict=True))
+    return msgspec.convert(named | ({"error": ""} if kind is Halt else {}), kind)

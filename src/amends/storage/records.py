@@ -1,0 +1,155 @@
+"""What happened, and what became of it, as the audit has it: a closed union of small frozen values.
+
+No record holds a value: a request, an answer, a reason or an entity lies beside it, as JSON, so that it can be erased
+while the record stays (docs/audit.md). So an `Input` in a record is the one that the saga took, without its answer or
+its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+from amends.core.messages import Input, Kind
+from amends.core.records import Became
+
+
+@dataclass(frozen=True, slots=True)
+class SagaStarted:
+    """A saga was started. The value is its request.
+
+    Attributes:
+        definition: ``name/version/fingerprint``.
+    """
+
+    definition: str
+
+
+class Because(Enum):
+    """Why the times of attempts were written anew."""
+
+    TAKEN_OVER = "another process took over"
+    SENT_LATE = "sent late, for want of a place"
+    WAITS = "waits for a place"
+    STILL_WAITS = "still waits for a place"
+    GOES_OUT = "goes out"
+    ASKED_AGAIN = "asked again"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsRetimed:
+    """The times of attempts were written anew, and no state changed.
+
+    Attributes:
+        because: what happened to them.
+        attempts: those that it is about: step, and what it was asked.
+    """
+
+    because: Because
+    attempts: tuple[tuple[str, Kind], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandExecuted:
+    """A command was carried out on an entity. The value is its body."""
+
+    service: str
+    entity_id: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntityWritten:
+    """An entity was written by no saga and no command. The value is the entity.
+
+    Attributes:
+        service: the participant.
+        entity_id: unique in the service.
+        by: ``written`` by a transaction, ``upcast`` to another type, or ``given`` before the first start.
+    """
+
+    service: str
+    entity_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRefused:
+    """A client key stands for a refusal. The value is the reason.
+
+    Attributes:
+        key: as the client gave it.
+        of: the command that was refused, and on what; empty for the start of a saga.
+    """
+
+    key: str
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowSetAside:
+    """A row turned out to be unreadable. The value says why.
+
+    Attributes:
+        kind: ``saga``, ``entity``, ``key`` or ``shape``.
+    """
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class SagaArchived:
+    """A saga left for another file."""
+
+    into: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypeAssumed:
+    """What was stored by a former version was taken to be of today's type. The value is the type's shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormerWords:
+    """Words of a former version, of what no type is about: what a command left of its entity."""
+
+    words: str
+
+
+Cause = (
+    SagaStarted
+    | Input
+    | AttemptsRetimed
+    | CommandExecuted
+    | EntityWritten
+    | KeyRefused
+    | RowSetAside
+    | SagaArchived
+    | TypeAssumed
+    | FormerWords
+)
+
+
+ERASED: Final = ""
+"""In the place of a value that was erased."""
+
+
+class Record(NamedTuple):
+    """One thing that happened.
+
+    Attributes:
+        subject: what changed: a saga's id, ``SERVICE/entity id``, or what else it is about.
+        number: position of the change in its saga, from 1, without gaps; 0 when it is not about a saga's state.
+        at_ms: when, by the engine's clock, in milliseconds since 1970 (UTC).
+        cause: what happened.
+        changes: what became of it, in order.
+        value: what the cause is about, JSON; ``None`` for nothing, `ERASED` when it is not there any more.
+    """
+
+    subject: str
+    number: int
+    at_ms: int
+    cause: Cause
+    changes: tuple[Became | FormerWords, ...] = ()
+    value: str | None = None

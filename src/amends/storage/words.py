@@ -1,0 +1,97 @@
+"""Records in words, for whoever looks at them: made here, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from amends.core.messages import Answered, Done, Input, Later, Resolve
+from amends.core.records import Became, GroupEntered, StepBecame
+from amends.core.step import in_words
+from amends.storage.records import (
+    ERASED,
+    AttemptsRetimed,
+    Cause,
+    CommandExecuted,
+    EntityWritten,
+    FormerWords,
+    KeyRefused,
+    Record,
+    RowSetAside,
+    SagaArchived,
+    SagaStarted,
+    TypeAssumed,
+)
+
+AN_ERASED: Final = "(erased)"
+RESOLVED: Final = 2  # an outcome's answer or reason, and why
+
+
+def cause_in_words(record: Record) -> str:
+    """What happened, on one line: ``CARD_CHARGED/do refused: no money``."""
+    about, parts = _about(record.cause), " " if isinstance(record.cause, SagaStarted | CommandExecuted) else ": "
+    more = _value(record)
+    return f"{about}{parts}{more}" if more else about
+
+
+def change_in_words(change: Became | FormerWords) -> str:
+    """What became of it: ``CARD_CHARGED done``, ``forward at TICKET_ISSUED``, ``completed``."""
+    match change:
+        case StepBecame(step, status):
+            return f"{step} {status.value}"
+        case GroupEntered(phase, steps):
+            return f"{phase} at {', '.join(steps)}"
+        case FormerWords(words):
+            return words
+    return change.status
+
+
+def changes_in_words(record: Record) -> list[str]:
+    """Each thing that became of it; of an entity that was written, what was."""
+    words = [change_in_words(change) for change in record.changes]
+    if isinstance(record.cause, EntityWritten | TypeAssumed) and record.value is not None and not words:
+        value = record.value or AN_ERASED
+        return [f"{record.subject} {value}" if isinstance(record.cause, EntityWritten) else value]
+    return words
+
+
+def _about(cause: Cause) -> str:
+    if isinstance(cause, Input):
+        return in_words(cause)
+    if isinstance(cause, AttemptsRetimed):
+        about = ", ".join(f"{step}/{kind.value}" for step, kind in cause.attempts)
+        return f"{about} {cause.because.value}" if about else cause.because.value
+    if isinstance(cause, KeyRefused):
+        return f"{cause.of} refused" if cause.of else "refused"
+    return _of_no_attempt(cause)
+
+
+def _of_no_attempt(cause: Cause) -> str:
+    match cause:
+        case SagaStarted(definition):
+            return f"started {definition}"
+        case CommandExecuted(_, _, words) | EntityWritten(_, _, words) | FormerWords(words):
+            return words
+        case RowSetAside(kind):
+            return f"{kind} set aside"
+        case SagaArchived(into):
+            return f"archived in {into}"
+    return "taken to be stored as its type is now"
+
+
+def _value(record: Record) -> str:
+    """What the value adds to a cause: a request or a body as JSON, a reason as text; nothing of an answer."""
+    cause, value = record.cause, record.value
+    is_answer = isinstance(cause, Answered) and isinstance(cause.outcome, Done | Later)
+    if value is None or is_answer or isinstance(cause, EntityWritten | TypeAssumed):
+        return ""
+    if value == ERASED:
+        return AN_ERASED
+    if isinstance(cause, SagaStarted | CommandExecuted):
+        return value
+    try:
+        said = msgspec.json.decode(value)
+    except ValueError:  # it is not what was written, which `amends audit verify` tells
+        return value
+    return str(said[1] if isinstance(cause, Resolve) and isinstance(said, list) and len(said) == RESOLVED else said)
