@@ -19,10 +19,10 @@ from amends.checking.differences import Difference, differences, in_words
 from amends.checking.document import document_of
 from amends.checking.explore import Counterexample, Exploration, ExplorationProgress, Seen
 from amends.checking.layout import WorldLayout
-from amends.checking.signs import ASCII, UNICODE, Span, plain, width_of, wrapped
 from amends.checking.successors import Successors
 from amends.checking.trace import rows_of
 from amends.checking.world import Broken
+from amends.lines import ASCII, UNICODE, Span, plain, width_of, wrapped
 from tests.checking.drawn import same_as_drawn
 from tests.checking.sales import BROKEN, MENDED, Row, give_back_half, seating
 from tests.house.interpreters import interpreters

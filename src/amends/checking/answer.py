@@ -11,8 +11,8 @@ from amends.checking.coverage_gaps import missing
 from amends.checking.explore import Counterexample, Exploration
 from amends.checking.picture import draw_bound, draw_counterexample
 from amends.checking.replay_token import token_of
-from amends.checking.signs import UNICODE, WIDTH, Line, Signs, plain
 from amends.errors import AmendsError
+from amends.lines import UNICODE, WIDTH, Line, Signs, plain
 from amends.scenario import Scenario
 
 Verdict = Literal["holds", "counterexample", "cut", "shows too little"]

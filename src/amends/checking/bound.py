@@ -12,6 +12,7 @@ from amends.checking.explore import Exploration
 from amends.checking.layout import WorldLayout
 from amends.core.definition import Step
 from amends.core.state import Compensated, Completed
+from amends.lines import counted
 
 NOT_COVERED: Final = (
     "more faults, more sagas, other requests and entities",
@@ -52,11 +53,6 @@ def _not_varied(found: Exploration, layout: WorldLayout) -> Iterator[str]:
         yield f"hash seed and globals of {name}: {why}"
     if any(model.runs_functions for model in layout.models.values()):
         yield "clock, chance, hash seed and globals of functions outside"
-
-
-def counted(count: int, what: str) -> str:
-    """``1 saga``, ``2 sagas``; thousands apart."""
-    return f"{count:,} {what}{'s' * (count != 1)}".replace(",", " ")
 
 
 def _explored(found: Exploration, layout: WorldLayout) -> str:

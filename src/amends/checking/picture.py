@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from amends.checking.bound import counted
 from amends.checking.differences import Difference, instead
 from amends.checking.explore import Counterexample, Exploration
 from amends.checking.layout import WorldLayout
-from amends.checking.signs import ARROW, Line, Look, Signs, Span, width_of, wrapped
 from amends.checking.trace import ARRIVED, RECEIVED, Change, TraceLine, changes_between, rows_of, standing
 from amends.checking.world import Broken, World
 from amends.core.messages import Kind
+from amends.lines import ARROW, Line, Look, Signs, Span, counted, width_of, wrapped
 
 LEFT: Final = 6  # columns before the saga: a margin, the mark of a fault, a number
 INDENT: Final = 3
@@ -112,7 +111,7 @@ class Timeline:
 
     def _turn(self, name: str, words: str) -> Iterator[Line]:
         """What became of a saga, in its own lane."""
-        sign = self.signs.turn if words == "turns back" else self.signs.end
+        sign = self.signs.undone if words == "turns back" else self.signs.end
         lane: Line = (Span(" " * LEFT), Span(f"{name:{self.saga}}" if self.saga else "", "saga"))
         said = Span(f"{sign} {words}", BECOMES_LOOK.get(words, "refused"))
         yield from wrapped([said], lane, LEFT + self.saga + 2, self.width)
@@ -121,12 +120,12 @@ class Timeline:
 def _arrow(row: TraceLine, signs: Signs) -> Span:
     is_request = row.move.what in RECEIVED
     if row.move.what.startswith("lost"):
-        return Span(signs.to_lost if is_request else signs.back_lost, "refused")
+        return Span(signs.request_lost if is_request else signs.answer_lost, "refused")
     if row.move.aside.startswith("a double"):
-        return Span(signs.to_twice if is_request else signs.back_twice, "refused")
+        return Span(signs.request_twice if is_request else signs.answer_twice, "refused")
     if row.is_late:
-        return Span(signs.to_late if is_request else signs.back_late, "unknown")
-    return Span(signs.to if is_request else signs.back, "undone" if row.move.kind is Kind.UNDO else "done")
+        return Span(signs.request_late if is_request else signs.answer_late, "unknown")
+    return Span(signs.request if is_request else signs.answer, "undone" if row.move.kind is Kind.UNDO else "done")
 
 
 def _words(row: TraceLine, signs: Signs) -> Iterator[list[Span]]:

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from amends.checking.bound import counted
-from amends.checking.signs import UNICODE, WIDTH, Line, Signs, Span, plain, wrapped
 from amends.checking.simulator.coverage import ENOUGH, never_seen, out_of_reach
 from amends.checking.simulator.replay_token import token_of
 from amends.checking.simulator.runs import BrokenSchedule, SimulationResult
 from amends.checking.simulator.setting import Setting
 from amends.errors import AmendsError
+from amends.lines import UNICODE, WIDTH, Line, Signs, Span, counted, plain, wrapped
 
 Verdict = Literal["holds", "broken", "not seen"]
 

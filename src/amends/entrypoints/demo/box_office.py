@@ -15,8 +15,7 @@ from amends.checking import CheckFailed, CheckResult
 from amends.entrypoints.demo import tickets as shown
 from amends.entrypoints.demo.bank import Bank, Charge
 from amends.entrypoints.demo.tickets import Buy, find, one_sale, tickets
-from amends.entrypoints.drawing.paint import paint
-from amends.entrypoints.drawing.paper import STYLES, Paper, held
+from amends.entrypoints.drawing.paper import STYLES, Paper, held, painted
 from amends.entrypoints.drawing.timeline import draw_timeline
 from amends.shop.views import timeline
 
@@ -35,7 +34,7 @@ def show_saga(out: Paper) -> None:
 def show_breaking(out: Paper) -> None:
     """What the check finds in it, and what that comes to."""
     answer = _checked(out)
-    paint(out, answer)
+    out.write(*painted(answer.lines(out.signs, out.width)))
     out.write("", _sum_of(out, answer))
 
 
@@ -43,7 +42,7 @@ def show_mending(out: Paper) -> None:
     """The same with a probe."""
     _show_code(out, inspect.getsource(find))
     out.write("")
-    paint(out, _checked(out, **PROBE))
+    out.write(*painted(_checked(out, **PROBE).lines(out.signs, out.width)))
 
 
 def show_running(out: Paper) -> None:
@@ -85,7 +84,7 @@ def _sum_of(out: Paper, answer: CheckResult) -> Text:
     books: tuple[Charge, ...] = stage.books[last.books[stage.book_at["CARD"]]]
     has_ticket = bool(stage.view(last.cells, last.books)["TICKET"])
     taken = sum(one.cents for one in books) / 100
-    words = f" {out.marks.refused} {taken:.2f} taken, {'a' if has_ticket else 'no'} ticket."
+    words = f" {out.signs.refused} {taken:.2f} taken, {'a' if has_ticket else 'no'} ticket."
     return Text(words, STYLES["done" if has_ticket else "refused"])
 
 

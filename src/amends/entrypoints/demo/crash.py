@@ -11,13 +11,12 @@ from typing import Final
 
 from rich.text import Text
 
-from amends.entrypoints.cli.store.show import wrapped
 from amends.entrypoints.demo import rush
 from amends.entrypoints.demo.children import ERR, OUT, lines_of, printed
 from amends.entrypoints.demo.tally import tally
-from amends.entrypoints.drawing.paper import STYLES, Marks, Paper, bar, held
+from amends.entrypoints.drawing.paper import STYLES, Paper, bar, held, painted
 from amends.entrypoints.drawing.progress import status_line
-from amends.entrypoints.drawing.words import grouped
+from amends.lines import Signs, Span, grouped, wrapped
 
 BAR: Final = 40
 LAST: Final = f"O{rush.ORDERS}"  # the second process placed it, and it was to fail: its timeline has a way back
@@ -38,9 +37,9 @@ def show_crash(out: Paper) -> None:
 
 def _show_kill(out: Paper, folder: Path) -> None:
     _show_command(out, *rush.RUN, "&")
-    with status_line(partial(_line_of, out.marks)) as report:
+    with status_line(partial(_line_of, out.signs)) as report:
         reached = rush.kill_half_way(folder, report)
-    out.write(Text("$ kill -9 $!", "bold red"), _reached(out.marks, reached))
+    out.write(Text("$ kill -9 $!", "bold red"), _reached(out.signs, reached))
     if reached == rush.ORDERS:
         out.write(_held(out, "the run was killed while orders were left", holds=False))
     _show_printed(out, folder, "status", *DB)
@@ -49,11 +48,11 @@ def _show_kill(out: Paper, folder: Path) -> None:
 def _show_rest(out: Paper, folder: Path) -> None:
     out.write("")
     _show_command(out, *rush.RUN)
-    with status_line(partial(_line_of, out.marks)) as report:
+    with status_line(partial(_line_of, out.signs)) as report:
         rush.finish(folder, report)
-    out.write(_reached(out.marks, rush.placed(folder)))
+    out.write(_reached(out.signs, rush.placed(folder)))
     for note in lines_of(folder, ERR):
-        out.write(*wrapped(note, out.width))
+        out.write(*painted(wrapped([Span(note)], (), 0, out.width)))
     out.write(*lines_of(folder, OUT)[-1:])
 
 
@@ -85,11 +84,11 @@ def _held(out: Paper, words: str, *, holds: bool) -> Text:
     return held(out, words if holds else f"NOT SO: {words}", holds=holds)
 
 
-def _reached(marks: Marks, orders: int) -> Text:
+def _reached(signs: Signs, orders: int) -> Text:
     """How many of the orders are in the file, drawn and in numbers."""
     numbers = f"  {grouped(orders)} of {grouped(rush.ORDERS)} orders"
-    return Text.assemble("  ", bar(marks, orders, rush.ORDERS, BAR, STYLES["done"]), numbers)
+    return Text.assemble("  ", bar(signs, orders, rush.ORDERS, BAR, STYLES["done"]), numbers)
 
 
-def _line_of(marks: Marks, orders: int) -> str:
-    return _reached(marks, orders).plain
+def _line_of(signs: Signs, orders: int) -> str:
+    return _reached(signs, orders).plain

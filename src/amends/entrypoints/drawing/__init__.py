@@ -1,1 +1,1 @@
-"""What the commands and the demo draw with: paper and marks, tables, timelines, diagrams, and words for times."""
+"""What the commands and the demo draw with: paper and signs, tables, timelines, diagrams, and words for times."""

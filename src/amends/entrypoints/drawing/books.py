@@ -9,9 +9,10 @@ from typing import Final
 
 from rich.text import Text
 
-from amends.entrypoints.drawing.paper import FAINT, STYLES, Marks, Paper, bar
+from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, bar
 from amends.entrypoints.drawing.tables import Rows, table
 from amends.entrypoints.drawing.timeline import draw_timeline
+from amends.lines import Signs
 from amends.shop.views import BatchView, CustomerView, OrderView, ProductView
 
 SHIPPED_IN_FULL_MAX: Final = 6  # two lines each and one between, beside the books: more would not fit a screen
@@ -36,12 +37,12 @@ def draw_batch(paper: Paper, batch: BatchView) -> None:
 
 def draw_order(paper: Paper, order: OrderView) -> list[Text]:
     """The lines of one order: what it asks for, and its timeline."""
-    return [_heading(paper.marks, order), *draw_timeline(paper, order.steps, order.reason)]
+    return [_heading(paper.signs, order), *draw_timeline(paper, order.steps, order.reason)]
 
 
 def draw_books(paper: Paper, customers: Sequence[CustomerView], products: Sequence[ProductView]) -> None:
     """Draw customers and products, side by side where there is room."""
-    left, right = _customers(paper.marks, customers), _products(paper.marks, products)
+    left, right = _customers(paper.signs, customers), _products(paper.signs, products)
     column = max((line.cell_len for line in left), default=-BETWEEN_TABLES) + BETWEEN_TABLES
     if not left or column + max((line.cell_len for line in right), default=0) > paper.width:
         paper.write(*left, *[Text()] * bool(left and right), *right)
@@ -56,15 +57,15 @@ def _orders(paper: Paper, orders: Sequence[OrderView]) -> Iterator[Text]:
         if in_full:
             yield from (*draw_order(paper, order), Text())
         elif order.status == "SHIPPED":
-            yield _heading(paper.marks, order)
+            yield _heading(paper.signs, order)
         else:
             yield from draw_order(paper, order)
     if not in_full:
         yield Text()
 
 
-def _heading(marks: Marks, order: OrderView) -> Text:
-    wants = f"{order.customer_id} buys {order.quantity} {marks.times} {order.product_id} for {order.total_amount}"
+def _heading(signs: Signs, order: OrderView) -> Text:
+    wants = f"{order.customer_id} buys {order.quantity} {signs.times} {order.product_id} for {order.total_amount}"
     return Text.assemble(
         (order.order_id, "bold"), "  ", (f"{order.status:8}", STATUS_STYLES[order.status]), "  ", wants
     )
@@ -76,20 +77,20 @@ def _sum(orders: Sequence[OrderView]) -> str:
     return f"{len(orders)} order{'s' * (len(orders) != 1)}" + (f": {parts}" if parts else "")
 
 
-def _customers(marks: Marks, customers: Sequence[CustomerView]) -> list[Text]:
+def _customers(signs: Signs, customers: Sequence[CustomerView]) -> list[Text]:
     rows: Rows = [
         (
             Text(customer.customer_id, "bold"),
-            _credit(marks, customer.credit_used, customer.credit_limit),
+            _credit(signs, customer.credit_used, customer.credit_limit),
             Text(str(customer.credit_used)),
             Text(f"of {customer.credit_limit}"),
         )
         for customer in customers[:ROWS_MAX]
     ]
-    return table(("customer", "credit", ">used", ">limit"), rows) + _rest(marks, len(customers))
+    return table(("customer", "credit", ">used", ">limit"), rows) + _rest(signs, len(customers))
 
 
-def _products(marks: Marks, products: Sequence[ProductView]) -> list[Text]:
+def _products(signs: Signs, products: Sequence[ProductView]) -> list[Text]:
     rows: Rows = [
         (
             Text(product.product_id, "bold"),
@@ -97,12 +98,12 @@ def _products(marks: Marks, products: Sequence[ProductView]) -> list[Text]:
         )
         for product in products[:ROWS_MAX]
     ]
-    return table(("product", ">stock", ">reserved", ">shipped", ">price"), rows) + _rest(marks, len(products))
+    return table(("product", ">stock", ">reserved", ">shipped", ">price"), rows) + _rest(signs, len(products))
 
 
-def _rest(marks: Marks, count: int) -> list[Text]:
-    return [Text(f"{marks.more} {count - ROWS_MAX} more", FAINT)] if count > ROWS_MAX else []
+def _rest(signs: Signs, count: int) -> list[Text]:
+    return [Text(f"{signs.more} {count - ROWS_MAX} more", FAINT)] if count > ROWS_MAX else []
 
 
-def _credit(marks: Marks, used: int, limit: int) -> Text:
-    return bar(marks, used, limit, BAR, STYLES["refused" if used > limit else "done"])
+def _credit(signs: Signs, used: int, limit: int) -> Text:
+    return bar(signs, used, limit, BAR, STYLES["refused" if used > limit else "done"])

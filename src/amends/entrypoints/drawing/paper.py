@@ -1,42 +1,18 @@
-"""What drawings are made with: a console, and the marks that it can show.
+"""What drawings are made with: a console, its colours, and the signs that it can show.
 
 Text that came in from outside is only ever written as `rich.text.Text`, never as markup.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-
-class Marks(NamedTuple):
-    """One character each, for what happens in a drawing."""
-
-    done: str
-    refused: str
-    unknown: str
-    undone: str
-    ahead: str
-    line: str
-    back: str
-    turn: str
-    stop: str
-    hang: str
-    times: str
-    full: str
-    empty: str
-    more: str
-    sent: str
-    probing: str
-    undoing: str
-    stuck: str
-
-
-UNICODE: Final = Marks("✔", "✘", "?", "↩", "·", "─", "←", "╯", "╰", "┤", "×", "█", "░", "…", "▸", "?", "◂", "!")  # noqa: RUF001 - a real multiplication sign
-ASCII: Final = Marks("+", "x", "?", "~", ".", "-", "<", "'", "`", "|", "x", "#", ".", "...", ">", "?", "<", "!")
+from amends.lines import ASCII, UNICODE, Line, Signs
 
 FAINT: Final = "dim"
 STYLES: Final = {
@@ -45,17 +21,20 @@ STYLES: Final = {
 }  # fmt: skip
 """How a step looks, by its outcome."""
 
+LOOKS: Final = {**STYLES, "": "", "faint": FAINT, "strong": "bold", "saga": "cyan"}
+"""How a span looks, by its look."""
+
 
 class Paper(NamedTuple):
     """Where a drawing goes.
 
     Attributes:
         console: knows width, colours and encoding.
-        marks: that its encoding has.
+        signs: those that its encoding has.
     """
 
     console: Console
-    marks: Marks
+    signs: Signs
 
     @property
     def width(self) -> int:
@@ -69,8 +48,8 @@ class Paper(NamedTuple):
 
     def title(self, words: str) -> None:
         """Write a heading that divides a drawing from the one before."""
-        line = self.marks.line * max(self.width - cell_len(words) - 4, 2)
-        self.write("", Text.assemble((f"{self.marks.line * 2} ", FAINT), (words, "bold"), (f" {line}", FAINT)), "")
+        line = self.signs.line * max(self.width - cell_len(words) - 4, 2)
+        self.write("", Text.assemble((f"{self.signs.line * 2} ", FAINT), (words, "bold"), (f" {line}", FAINT)), "")
 
 
 def paper() -> Paper:
@@ -79,21 +58,26 @@ def paper() -> Paper:
     return Paper(console, ASCII if console.options.ascii_only else UNICODE)
 
 
-def bar(marks: Marks, part: int, whole: int, length: int, style: str) -> Text:
+def painted(lines: Iterable[Line]) -> list[Text]:
+    """Lines in the colours of their looks."""
+    return [Text.assemble(*((span.text, LOOKS[span.look]) for span in line)) for line in lines]
+
+
+def bar(signs: Signs, part: int, whole: int, length: int, style: str) -> Text:
     """A bar: how much a part is of a whole, which is not 0.
 
     Args:
-        marks: to draw it with.
+        signs: to draw it with.
         part: rounded up, so that it is seen, however small it is; what is above the whole fills the bar.
         whole: the whole bar.
         length: of the bar.
         style: of the part.
     """
     filled = min(length, -(-part * length // whole))
-    return Text.assemble((marks.full * filled, style), (marks.empty * (length - filled), FAINT))
+    return Text.assemble((signs.full * filled, style), (signs.empty * (length - filled), FAINT))
 
 
 def held(out: Paper, words: str, *, holds: bool) -> Text:
     """Whether something is as it should be, in a line."""
     outcome = "done" if holds else "refused"
-    return Text.assemble(" ", (getattr(out.marks, outcome), STYLES[outcome]), f" {words}")
+    return Text.assemble(" ", (getattr(out.signs, outcome), STYLES[outcome]), f" {words}")

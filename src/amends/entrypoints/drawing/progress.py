@@ -10,6 +10,8 @@ from functools import partial
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from amends.lines import grouped
+
 if TYPE_CHECKING:
     from amends.checking import ExplorationProgress
 
@@ -77,5 +79,5 @@ def progress_line(name: str) -> Iterator[Callable[[ExplorationProgress], None] |
 def line_of(name: str, progress: ExplorationProgress) -> str:
     """The line of a search."""
     each_second = int(progress.states / progress.seconds) if progress.seconds else 0
-    numbers = f"{progress.states:,} worlds, {each_second:,}/s, {progress.frontier:,} ahead".replace(",", " ")
-    return f"{name}: {numbers}, {progress.seconds:.0f} s".replace("  ", ", ")
+    numbers = f"{grouped(progress.states)} worlds, {grouped(each_second)}/s, {grouped(progress.frontier)} ahead"
+    return f"{name}: {numbers}, {progress.seconds:.0f} s"

@@ -14,7 +14,8 @@ from typing import Final
 from rich.cells import cell_len
 from rich.text import Text
 
-from amends.entrypoints.drawing.paper import FAINT, STYLES, Marks, Paper
+from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper
+from amends.lines import Signs
 from amends.shop.views import StepView
 from amends.views.story import UNDONE, StepSeen
 
@@ -39,80 +40,80 @@ def draw_timeline(paper: Paper, steps: Sequence[Drawn], reason: str, trouble: st
     room = paper.width - INDENT - sum(widths)
     gaps = max(len(steps) - 1, 1)
     if room < GAP_MIN * gaps:
-        return _in_a_column(paper.marks, steps, reason, trouble)
+        return _in_a_column(paper.signs, steps, reason, trouble)
     gap = min(room // gaps, GAP_MAX)
     columns = [INDENT + sum(widths[:number]) + gap * number for number in range(len(steps))]
-    rows = [_way_on(paper.marks, steps, columns)]
+    rows = [_way_on(paper.signs, steps, columns)]
     if reason or any(step.undone for step in steps):
         rows += _way_back(paper, steps, columns, reason)
     stuck = [column for step, column in zip(steps, columns, strict=True) if STUCK in (step.outcome, _back(step))]
     return rows + [_hint(paper, column, trouble) for column in stuck[:1] if trouble]
 
 
-def step_text(marks: Marks, step: Drawn) -> Text:
+def step_text(signs: Signs, step: Drawn) -> Text:
     """A step and its outcome."""
-    mark = getattr(marks, step.outcome or "ahead")
+    mark = getattr(signs, step.outcome or "ahead")
     return Text.assemble((mark, STYLES[step.outcome]), " ", (step.event, FAINT if not step.outcome else ""))
 
 
-def undone_text(marks: Marks, step: Drawn) -> Text:
+def undone_text(signs: Signs, step: Drawn) -> Text:
     """A compensation that took place, or is asked for."""
     back = _back(step)
-    return Text.assemble((getattr(marks, back), STYLES[back]), " ", step.undone)
+    return Text.assemble((getattr(signs, back), STYLES[back]), " ", step.undone)
 
 
 def _back(step: Drawn) -> str:
     return step.back if isinstance(step, StepSeen) else UNDONE
 
 
-def _way_on(marks: Marks, steps: Sequence[Drawn], columns: Sequence[int]) -> Text:
+def _way_on(signs: Signs, steps: Sequence[Drawn], columns: Sequence[int]) -> Text:
     row = Text()
     for step, column in zip(steps, columns, strict=True):
         if row and step.outcome:
-            _fill(row, column - 1, " ", marks.line)
+            _fill(row, column - 1, " ", signs.line)
         _fill(row, column, "", " ")
-        row.append_text(step_text(marks, step))
+        row.append_text(step_text(signs, step))
     return row
 
 
 def _way_back(paper: Paper, steps: Sequence[Drawn], columns: Sequence[int], reason: str) -> list[Text]:
     """From the first step that was undone to where the saga turned, and why it did, or where it stopped and why."""
-    marks = paper.marks
+    signs = paper.signs
     turned = max((number for number, step in enumerate(steps) if step.outcome), default=0)
     first = next((number for number, step in enumerate(steps) if step.undone), turned)
     row = Text()
     for step, column in zip(steps[first : turned + 1], columns[first:], strict=False):
         if row:
-            row.append(f" {marks.back}", FAINT)
-            _fill(row, column - bool(step.undone), "", marks.line)
+            row.append(f" {signs.back}", FAINT)
+            _fill(row, column - bool(step.undone), "", signs.line)
         _fill(row, column, "", " ")
         if step.undone:
-            row.append_text(undone_text(marks, step))
+            row.append_text(undone_text(signs, step))
     why = Text(reason, STYLES["refused"])
-    corner = Text(marks.turn if row.plain.strip() else marks.stop, FAINT)
+    corner = Text(signs.turn if row.plain.strip() else signs.stop, FAINT)
     if row.cell_len + 2 + why.cell_len <= paper.width:
         return [Text.assemble(row, corner, " ", why)]
     start = max(row.cell_len - 1 - why.cell_len, INDENT)
-    return [Text.assemble(row, (marks.hang, FAINT)), Text.assemble(" " * start, why, " ", (marks.turn, FAINT))]
+    return [Text.assemble(row, (signs.hang, FAINT)), Text.assemble(" " * start, why, " ", (signs.turn, FAINT))]
 
 
 def _hint(paper: Paper, column: int, trouble: str) -> Text:
     """Why a saga waits for an operator, underneath the step that it waits for."""
-    hint = Text.assemble((f"{paper.marks.stop} ", FAINT), (trouble, STYLES[STUCK]))
+    hint = Text.assemble((f"{paper.signs.stop} ", FAINT), (trouble, STYLES[STUCK]))
     return Text.assemble(" " * max(min(column, paper.width - hint.cell_len), INDENT), hint)
 
 
-def _in_a_column(marks: Marks, steps: Sequence[Drawn], reason: str, trouble: str) -> list[Text]:
+def _in_a_column(signs: Signs, steps: Sequence[Drawn], reason: str, trouble: str) -> list[Text]:
     """In the order in which it happened."""
     reached = [step for step in steps if step.outcome]
-    lines = [step_text(marks, step) for step in reached]
+    lines = [step_text(signs, step) for step in reached]
     lines += [Text(f"  {reason}", STYLES["refused"])] * bool(reason)
-    lines += [undone_text(marks, step) for step in reversed(reached) if step.undone]
+    lines += [undone_text(signs, step) for step in reversed(reached) if step.undone]
     lines += [Text(f"  {trouble}", STYLES[STUCK])] * bool(trouble)
     return [Text.assemble(" " * INDENT, line) for line in lines]
 
 
 def _fill(row: Text, column: int, first: str, mark: str) -> None:
-    """Go on to a column: with `first`, then with as many of the marks as it takes."""
+    """Go on to a column: with `first`, then with as many of the signs as it takes."""
     row.append(first)
     row.append(mark * (column - row.cell_len), FAINT)

@@ -63,16 +63,6 @@ def moment_of(text: str, now_ms: int) -> int:
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * SECOND_MS)
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things: ``1 saga``, ``12 345 sagas``."""
-    return f"{grouped(number)} {what}{'s' * (number != 1)}"
-
-
-def grouped(number: int) -> str:
-    """A number in groups of three digits."""
-    return f"{number:,}".replace(",", " ")
-
-
 def one_line(text: str, most: int) -> str:
     """Text from outside on one line, without anything that a terminal would obey.
 

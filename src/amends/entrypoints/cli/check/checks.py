@@ -23,8 +23,7 @@ from amends.checking.usable import refuse_unusable
 from amends.engine.round_trip import RoundTrip
 from amends.entrypoints.cli.check.reproducers import write_reproducer
 from amends.entrypoints.cli.definitions import load_scenarios
-from amends.entrypoints.drawing.paint import paint
-from amends.entrypoints.drawing.paper import FAINT, Paper, paper
+from amends.entrypoints.drawing.paper import FAINT, Paper, painted, paper
 from amends.entrypoints.drawing.progress import progress_line
 from amends.errors import UnusableInput
 from amends.scenario import Scenario
@@ -137,7 +136,7 @@ def _drawing(wanted: CheckOptions) -> Show:
         for answer in answers:
             is_named = wanted.definition.endswith(f":{answer.name}")
             out.title(wanted.definition if is_named else f"{wanted.definition}: {answer.name}")
-            paint(out, answer)
+            out.write(*painted(answer.lines(out.signs, out.width)))
             _say_how_to_see_it_again(out, wanted, answer)
             sys.stdout.flush()
             shown.append(answer)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from amends.checking import CheckResult
-from amends.checking.signs import ASCII, plain
 from amends.checking.simulator.answer import Simulated
 from amends.entrypoints.cli.definitions import SCENARIOS_OF_THE_SHOP, SHOP, parted
 from amends.errors import UnusableInput
+from amends.lines import ASCII, plain
 
 TEST: Final = '''"""Found by `amends check {definition}`: {rule}.
 

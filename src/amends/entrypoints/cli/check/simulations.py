@@ -9,8 +9,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from rich.text import Text
 
-from amends.checking.signs import ASCII
-from amends.checking.signs import UNICODE as SIGNS
 from amends.checking.simulator.answer import Simulated
 from amends.checking.simulator.api import of_failure, replayed
 from amends.checking.simulator.runs import Reached, SimulationResult, simulated
@@ -20,8 +18,7 @@ from amends.checking.usable import refuse_unusable
 from amends.entrypoints.cli.check.checks import blaming
 from amends.entrypoints.cli.check.reproducers import write_simulation
 from amends.entrypoints.cli.definitions import load_scenarios
-from amends.entrypoints.drawing.paint import painted
-from amends.entrypoints.drawing.paper import FAINT, UNICODE, paper
+from amends.entrypoints.drawing.paper import FAINT, painted, paper
 from amends.entrypoints.drawing.progress import status_line
 
 HELD: Final = 0
@@ -115,7 +112,7 @@ def _tell(settings: list[Setting], seed: int) -> int:
 def _draw(wanted: SimulationOptions, answer: Simulated) -> None:
     out = paper()
     out.title(wanted.definition)
-    out.write(*painted(answer.lines(SIGNS if out.marks == UNICODE else ASCII, out.width, whole=wanted.whole)))
+    out.write(*painted(answer.lines(out.signs, out.width, whole=wanted.whole)))
     if answer.token and not wanted.replay:
         out.write(Text(f"   amends simulate {wanted.definition} --replay {answer.token}", FAINT))
 

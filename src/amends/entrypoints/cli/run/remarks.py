@@ -7,7 +7,7 @@ from reprlib import Repr
 from typing import Any, Final
 
 from amends.entrypoints.cli.run.batches import OperationFile
-from amends.entrypoints.drawing.words import grouped
+from amends.lines import grouped
 from amends.shop import Remark
 
 SAID_MAX: Final = 20  # of a kind and a file; what a person still reads

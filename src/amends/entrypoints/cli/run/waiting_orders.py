@@ -7,7 +7,8 @@ from shlex import quote
 from typing import Final
 
 from amends.entrypoints.cli.run.remarks import SAID_MAX
-from amends.entrypoints.drawing.words import grouped, one_line
+from amends.entrypoints.drawing.words import one_line
+from amends.lines import grouped
 from amends.shop import Report
 from amends.shop.orders import PROCESSING
 

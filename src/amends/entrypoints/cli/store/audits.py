@@ -21,8 +21,9 @@ from amends.bootstrap import records
 from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.progress import status_line
-from amends.entrypoints.drawing.words import counted, grouped, moment, one_line
+from amends.entrypoints.drawing.words import moment, one_line
 from amends.errors import UnusableInput
+from amends.lines import counted, grouped
 from amends.storage.blocks import Contents
 from amends.storage.records import Record
 from amends.storage.rows import Block
@@ -165,14 +166,14 @@ def _lines(out: Paper, verdict: Verdict, *, with_head: bool) -> Iterator[Text]:
     found, reached = verdict.findings, verdict.reached
     for finding in [*found][:SHOWN_MAX]:
         words = f"{one_line(finding.where, TEXT_MAX)}: {one_line(finding.what, TEXT_MAX)}"
-        yield Text.assemble((f" {out.marks.refused} ", STYLES["refused"]), words)
+        yield Text.assemble((f" {out.signs.refused} ", STYLES["refused"]), words)
     if len(found) > SHOWN_MAX:
-        yield Text(f"   {out.marks.more} {grouped(len(found) - SHOWN_MAX)} more; --json shows them", FAINT)
+        yield Text(f"   {out.signs.more} {grouped(len(found) - SHOWN_MAX)} more; --json shows them", FAINT)
     if len(found):
         yield Text()
     verdict_words = _verdict_words(verdict)
     mark = "refused" if len(found) else "done"
-    yield Text.assemble((f" {getattr(out.marks, mark)} ", STYLES[mark]), verdict_words)
+    yield Text.assemble((f" {getattr(out.signs, mark)} ", STYLES[mark]), verdict_words)
     yield Text()
     yield Text.assemble(("   looked at    ", FAINT), _looked_at(reached))
     yield Text.assemble(("   head         ", FAINT), head_text(verdict.head))

@@ -9,7 +9,8 @@ from amends import bootstrap
 from amends.auditing.chain import head_text
 from amends.entrypoints.cli.store.sagas import now
 from amends.entrypoints.drawing.progress import status_line
-from amends.entrypoints.drawing.words import counted, grouped, moment_of
+from amends.entrypoints.drawing.words import moment_of
+from amends.lines import counted, grouped
 
 
 def back_up(db: str, target: str) -> None:

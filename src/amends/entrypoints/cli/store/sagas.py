@@ -13,9 +13,10 @@ from rich.text import Text
 from amends.bootstrap import records
 from amends.entrypoints.cli.store.documents import saga_document, write_document
 from amends.entrypoints.cli.store.variants import explained
-from amends.entrypoints.drawing.paper import FAINT, STYLES, Marks, Paper, paper
+from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import table
-from amends.entrypoints.drawing.words import SECOND_MS, counted, one_line, span, span_of
+from amends.entrypoints.drawing.words import SECOND_MS, one_line, span, span_of
+from amends.lines import Signs, counted
 from amends.storage.ports import Records
 from amends.storage.rows import (
     ABANDONED,
@@ -78,7 +79,7 @@ def _owed_of(store: Records, search: Search) -> Sequence[SagaView | Unreadable]:
 
 def saga_lines(out: Paper, found: Sequence[SagaView | Unreadable], now_ms: int) -> list[Text]:
     """A line for each saga."""
-    rows = [_row(out.marks, saga, now_ms) for saga in found]
+    rows = [_row(out.signs, saga, now_ms) for saga in found]
     notes = explained(saga.name for saga in found)
     return [*table(TITLES, rows), *(Text(f"\n{note}", FAINT) for note in notes)] or [Text("no saga is like that")]
 
@@ -93,7 +94,7 @@ def status_text(status: str) -> Text:
     return Text(one_line(status, REASON_MAX), STATUS_STYLES.get(status, ""))
 
 
-def question_text(marks: Marks, question: Question, now_ms: int) -> Text:
+def question_text(signs: Signs, question: Question, now_ms: int) -> Text:
     """What somebody is being asked, which attempt it is, and until when."""
     look = "stuck" if question.is_stuck else {"do": "sent", "undo": "undoing"}.get(question.kind, "probing")
     words = f"{question.step}/{question.kind}"
@@ -103,7 +104,7 @@ def question_text(marks: Marks, question: Question, now_ms: int) -> Text:
         words += f", failing for {span(now_ms - question.since_ms)}"
     error = f": {one_line(question.error, REASON_MAX)}" if question.error else ""
     until = "" if question.is_stuck else f", {_until(question, now_ms)}"
-    return Text.assemble((getattr(marks, look), STYLES[look]), f" {words}", (f"{until}{error}", FAINT))
+    return Text.assemble((getattr(signs, look), STYLES[look]), f" {words}", (f"{until}{error}", FAINT))
 
 
 def _until(question: Question, now_ms: int) -> str:
@@ -115,7 +116,7 @@ def _until(question: Question, now_ms: int) -> str:
     return f"taken, {left}" if question.is_taken else left
 
 
-def _row(marks: Marks, saga: SagaView | Unreadable, now_ms: int) -> tuple[Text, ...]:
+def _row(signs: Signs, saga: SagaView | Unreadable, now_ms: int) -> tuple[Text, ...]:
     if isinstance(saga, Unreadable):
         name, why = one_line(saga.name, REASON_MAX), one_line(saga.why, REASON_MAX)
         return Text(name, "bold"), Text(), Text("unreadable", STYLES["refused"]), Text(), Text(why, STYLES["refused"])
@@ -124,12 +125,12 @@ def _row(marks: Marks, saga: SagaView | Unreadable, now_ms: int) -> tuple[Text, 
         Text(one_line(f"{saga.name} {saga.version}", REASON_MAX)),
         status_text(saga.status),
         Text(f"{span(now_ms - saga.started_ms)} ago"),
-        _now(marks, saga, now_ms),
+        _now(signs, saga, now_ms),
     )
 
 
-def _now(marks: Marks, saga: SagaView, now_ms: int) -> Text:
-    parts = [question_text(marks, question, now_ms) for question in saga.questions]
+def _now(signs: Signs, saga: SagaView, now_ms: int) -> Text:
+    parts = [question_text(signs, question, now_ms) for question in saga.questions]
     trouble = saga.trouble if saga.status == NEEDS_OPERATOR else ""
     turned_back = f"turned back: {saga.reason}" if saga.reason and trouble else saga.reason
     parts += [Text(one_line(why, REASON_MAX), STYLES["refused"]) for why in (trouble, turned_back) if why]

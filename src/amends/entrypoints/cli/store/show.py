@@ -13,10 +13,11 @@ from amends.bootstrap import records
 from amends.entrypoints.cli.store.documents import story_document, write_document
 from amends.entrypoints.cli.store.sagas import question_text, status_text
 from amends.entrypoints.cli.store.variants import explained
-from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
+from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, painted, paper
 from amends.entrypoints.drawing.timeline import draw_timeline
 from amends.entrypoints.drawing.words import moment, one_line, span
 from amends.errors import UnusableInput
+from amends.lines import Span, wrapped
 from amends.storage.records import Record
 from amends.storage.rows import NEEDS_OPERATOR, Unreadable
 from amends.storage.words import cause_in_words, changes_in_words
@@ -27,6 +28,7 @@ SEEN: Final = 0
 DAMAGED: Final = 1
 TEXT_MAX: Final = 2000  # characters of a request or an error; --json has all of it
 LABEL: Final = 13
+CHANGES: Final = 29  # columns before what became of a record, under its cause
 AFTER: Final = 10
 
 
@@ -98,7 +100,7 @@ def _facts(out: Paper, saga: SagaView, now_ms: int) -> Iterator[Text]:
     if saga.deadline_ms is not None:
         yield _fact("deadline", moment(saga.deadline_ms))
     for number, question in enumerate(saga.questions):
-        yield _fact("" if number else "asked", question_text(out.marks, question, now_ms))
+        yield _fact("" if number else "asked", question_text(out.signs, question, now_ms))
     if saga.due_ms is not None:
         left = saga.due_ms - now_ms
         yield _fact("next due", f"{moment(saga.due_ms)}, {f'in {span(left)}' if left > 0 else 'now'}")
@@ -136,16 +138,4 @@ def _record(out: Paper, when: str, block: int, record: Record) -> Iterator[Text]
     yield Text.assemble((f" {when:>24}  ", FAINT), cause, (f"  block {block}", FAINT))
     words = one_line(", ".join(changes_in_words(record)), TEXT_MAX)
     if words:
-        yield from (Text(f" {'':24}    {line}", FAINT) for line in wrapped(words, out.width - 29))
-
-
-def wrapped(words: str, width: int) -> Iterator[str]:
-    """Text in lines of a width, broken between words."""
-    line = ""
-    for word in words.split(" "):
-        if line and len(line) + 1 + len(word) > width:
-            yield line
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    yield line
+        yield from painted(wrapped([Span(words, "faint")], (Span(" " * CHANGES),), CHANGES, out.width))

@@ -16,7 +16,8 @@ from amends.entrypoints.cli.store.sagas import status_text
 from amends.entrypoints.cli.store.variants import explained
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import Rows, table
-from amends.entrypoints.drawing.words import counted, grouped, moment, one_line, span
+from amends.entrypoints.drawing.words import moment, one_line, span
+from amends.lines import counted, grouped
 from amends.views.overview import Overview, overview
 from amends.views.rates import Rates
 
@@ -110,7 +111,7 @@ def _named(label: str, names: list[str], out: Paper) -> Iterator[Text]:
     for number, name in enumerate(names[:NAMED_MAX]):
         yield _fact("" if number else label, Text(one_line(name, TEXT_MAX), STYLES["refused"]))
     if len(names) > NAMED_MAX:
-        yield _fact("", Text(f"{out.marks.more} more", FAINT))
+        yield _fact("", Text(f"{out.signs.more} more", FAINT))
 
 
 def _fact(label: str, value: str | Text) -> Text:

@@ -11,6 +11,7 @@ from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
 from amends.core.state import Backward, Forward, NeedsOperator, Status
 from amends.core.table import node
+from amends.lines import counted
 
 UNASKED: Final = "nothing to undo"  # beside a step that only asks
 
@@ -69,7 +70,7 @@ class Chart:
         """One line about the definition as a whole."""
         count = sum(len(stage.steps) for stage in self.stages)
         deadline = f", deadline {self.saga.deadline_s:g} s" if self.saga.deadline_s else ""
-        return f"version {self.saga.version}, {count} step{'s' * (count > 1)}{deadline}, {self.saga.fingerprint}"
+        return f"version {self.saga.version}, {counted(count, 'step')}{deadline}, {self.saga.fingerprint}"
 
 
 def chart_of(saga: Saga) -> Chart:

@@ -9,7 +9,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from amends.entrypoints.drawing.graphs.chart import Chart, ChartGroup, kind_of, legend_of, note_on
-from amends.entrypoints.drawing.paper import FAINT, STYLES, UNICODE, Paper
+from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper
+from amends.lines import UNICODE
 
 BACK_GAP: Final = 4
 
@@ -35,7 +36,7 @@ IN_ASCII: Final = Rails("|", "|", "+-", "++", "||", "|`", "#-", "o", "v", "^")
 
 def draw_chart(paper: Paper, chart: Chart) -> None:
     """Draw a chart."""
-    rails = IN_UNICODE if paper.marks == UNICODE else IN_ASCII
+    rails = IN_UNICODE if paper.signs == UNICODE else IN_ASCII
     steps = [step for stage in chart.stages for step in stage.steps]
     event = max(cell_len(step.event) for step in steps)
     service = max(cell_len(step.service) for step in steps)

@@ -1,6 +1,6 @@
-"""What drawings of an answer are made of: spans of text, each with a look, and the signs that an encoding has.
+"""Lines of text in which each span has a look, and the signs and numbers in them.
 
-Who shows them decides what a look is: `amends.entrypoints` has colours, pytest its own, plain text none.
+What shows them decides what a look is: the command line has colours, pytest has its own, plain text has none.
 """
 
 from __future__ import annotations
@@ -23,37 +23,68 @@ Line = tuple[Span, ...]
 
 
 class Signs(NamedTuple):
-    """What a drawing is made with; arrows are `ARROW` wide."""
+    """What a drawing is made with: one sign for each thing, one column wide but for `more` and the arrows (`ARROW`)."""
 
+    # what became of a step, or of a check
     done: str
     refused: str
+    unknown: str
+    undone: str
+    sent: str
+    probing: str
+    undoing: str
+    stuck: str
+    ahead: str
     cut: str
     fault: str
-    turn: str
     end: str
+    # lines between steps
     line: str
-    becomes: str
-    to: str
-    to_late: str
-    to_lost: str
-    to_twice: str
     back: str
-    back_late: str
-    back_lost: str
-    back_twice: str
-    slow: str
+    turn: str
+    stop: str
+    hang: str
+    # figures
+    times: str
+    full: str
+    empty: str
+    more: str
+    becomes: str
+    # messages: requests to the right, answers to the left
+    request: str
+    request_late: str
+    request_lost: str
+    request_twice: str
+    answer: str
+    answer_late: str
+    answer_lost: str
+    answer_twice: str
 
 
 ARROW: Final = 8
-WIDTH: Final = 80  # where nobody says how wide the paper is
+WIDTH: Final = 80  # where it is not known how wide the paper is
 UNICODE: Final = Signs(
-    "✔", "✘", "◌", "↯", "↩", "■", "─", "→",
-    "───────▶", "· · · ·▶", "────✘   ", "══════▶▶", "◀───────", "◀· · · ·", "   ✘────", "◀◀══════", "· · · · ",
+    "✔", "✘", "?", "↩", "▸", "?", "◂", "!", "·", "◌", "↯", "■",
+    "─", "←", "╯", "╰", "┤",
+    "×", "█", "░", "…", "→",  # noqa: RUF001 - a real multiplication sign
+    "───────▶", "· · · ·▶", "────✘   ", "══════▶▶", "◀───────", "◀· · · ·", "   ✘────", "◀◀══════",
 )  # fmt: skip
 ASCII: Final = Signs(
-    "+", "x", "~", "!", "~", "#", "-", "->",
-    "------->", ". . . .>", "----x   ", "======>>", "<-------", "<. . . .", "   x----", "<<======", ". . . . ",
+    "+", "x", "?", "~", ">", "?", "<", "!", ".", "~", "!", "#",
+    "-", "<", "'", "`", "|",
+    "x", "#", ".", "...", "->",
+    "------->", ". . . .>", "----x   ", "======>>", "<-------", "<. . . .", "   x----", "<<======",
 )  # fmt: skip
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things: ``1 saga``, ``12 345 sagas``."""
+    return f"{grouped(number)} {what}{'s' * (number != 1)}"
+
+
+def grouped(number: int) -> str:
+    """A number in groups of three digits."""
+    return f"{number:,}".replace(",", " ")
 
 
 def width_of(text: str) -> int:
