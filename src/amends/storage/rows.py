@@ -38,7 +38,7 @@ class SagaRow(NamedTuple):
         definition: ``name/version/fingerprint`` of the definition that it runs under.
         request: the saga's request, JSON; written once.
         status: one of `STATUSES`.
-        body: state, answers, attempts, trail: JSON, as `amends.engine.codec` writes it.
+        body: state, answers, attempts, trail: JSON, see `amends.storage.bodies`.
         due_ms: when it moves by itself at the latest; `WAITS_FOR_OPERATOR`, also of a final one of which something is
             owed; ``None`` of any other once it is final.
         started_ms: when it was started, milliseconds since 1970 (UTC).
