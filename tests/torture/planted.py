@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from amends.core.messages import Answered, Kind, Refused, TimedOut
+from amends.core.messages import Answered, Input, Kind, Refused, TimedOut
 from amends.core.step import SagaInstance
-from amends.engine import coordinator as turn
+from amends.engine import committed
 from amends.engine.coordinator import Coordinator
-from amends.engine.in_flight import InFlight, Outgoing
+from amends.engine.in_flight import InFlight, Outgoing, RunOut
 from amends.storage.rows import Changes
 from tests.torture import boundaries, kill, power
 from tests.torture.boundaries import InMemory
@@ -163,18 +163,21 @@ class SilenceIsNo(InFlight):
         """Hold no probe back, so that it counts as lost."""
         return run
 
-    def lost(self, run: SagaInstance) -> list[Any]:
+    def run_out(self, run: SagaInstance, now_ms: int) -> RunOut:
         """Take what is lost of probes for a no."""
-        return [_refused(said) if said.kind is Kind.PROBE else said for said in super().lost(run)]
+        found = super().run_out(run, now_ms)
+        return found._replace(lost=[_refused(said) for said in found.lost])
 
 
-def _refused(said: TimedOut) -> Answered:
-    return Answered(said.step, said.kind, Refused("nobody answered"), said.attempt)
+def _refused(said: Input) -> Input:
+    if isinstance(said, TimedOut) and said.kind is Kind.PROBE:
+        return Answered(said.step, said.kind, Refused("nobody answered"), said.attempt)
+    return said
 
 
 def silence_is_no(life: Life, journal: Journal, pipe: int) -> None:
     """Be a child whose engine has `SilenceIsNo`."""
-    turn.Flights = SilenceIsNo  # type: ignore[attr-defined]  # in this process alone
+    committed.InFlight = SilenceIsNo  # type: ignore[attr-defined]  # in this process alone
     kill.live(life, journal, pipe)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from amends.core.decide import can_turn_back
 from amends.core.definition import Step
 from amends.core.effects import Send
-from amends.core.messages import Input, Kind, TimedOut
+from amends.core.messages import DeadlinePassed, Input, Kind, TimedOut
 from amends.core.state import Backward, Completed, asked, underway
 from amends.core.step import SagaInstance
 from amends.core.waiting import Waiting, milliseconds, sent
@@ -40,6 +41,21 @@ class Traffic(NamedTuple):
     held: list[tuple[Step, AttemptId]]
 
 
+class RunOut(NamedTuple):
+    """What is to be handed to a saga although nothing was heard.
+
+    Attributes:
+        lost: requests that a process before this one may have sent, and whose answers this one cannot hear. What a
+            participant took is not among them: its answer comes from outside. Nor is what waits for a slot.
+        overdue: attempts whose time is over, and the deadline. The time of what was not sent has not begun.
+        unsent: attempts that have waited for a slot for as long as they may without a word.
+    """
+
+    lost: list[Input]
+    overdue: list[Input]
+    unsent: list[AttemptId]
+
+
 class InFlight:
     """The attempts that this process knows of.
 
@@ -57,42 +73,28 @@ class InFlight:
         self._flights: dict[str, tuple[AttemptId, ...]] = {}  # in order, so that all that follows is (promise P17)
         self.departed: dict[AttemptId, int] = {}
 
-    def lost(self, run: SagaInstance) -> list[TimedOut]:
-        """Requests that a process before this one may have sent, and to which nobody can hear the answer any more.
+    def run_out(self, run: SagaInstance, now_ms: int) -> RunOut:
+        """What the clock, or the end of a process before this one, says of a saga by itself.
 
-        What a participant took is not among them: its answer comes from outside. Nor is what waits for a place.
+        Args:
+            run: where it stands.
+            now_ms: the clock.
         """
-        known = self._flights.get(run.saga_id, NONE)
-        return [
-            TimedOut(step.event, kind, waiting.attempt)
-            for step, kind, waiting in asked_of(run)
-            if not step.is_local
-            and not waiting.taken
-            and not waiting.unsent
-            and waiting.at_ms <= self._since_ms
-            and _flight(run, step, kind, waiting) not in known
-        ]
-
-    def overdue(self, run: SagaInstance, now_ms: int) -> list[Input]:
-        """What the clock hands in by itself: nothing of an attempt that was not sent, whose time has not begun."""
-        known = self._flights.get(run.saga_id, NONE)
-        flights = {(step.event, kind): (_flight(run, step, kind, last), last) for step, kind, last in asked_of(run)}
-
-        def is_sent(said: Input) -> bool:
-            if not isinstance(said, TimedOut):
-                return True
-            flight, waiting = flights[said.step, said.kind]
-            return not waiting.unsent and (flight not in known or flight in self.departed)
-
-        return [said for said in run.overdue(now_ms) if is_sent(said)]
-
-    def waiting_until(self, run: SagaInstance, now_ms: int) -> list[AttemptId]:
-        """The attempts that have waited for a place for as long as they may without a word."""
-        return [
-            _flight(run, step, kind, waiting)
-            for step, kind, waiting in asked_of(run)
-            if waiting.unsent and waiting.due_ms <= now_ms
-        ]
+        found, known = RunOut([], [], []), self._flights.get(run.saga_id, NONE)
+        for step, kind, waiting in asked_of(run):
+            attempt = _flight(run, step, kind, waiting)
+            if waiting.unsent:
+                if waiting.due_ms <= now_ms:
+                    found.unsent.append(attempt)
+                continue
+            is_known = attempt in known
+            if not (is_known or step.is_local or waiting.taken) and waiting.at_ms <= self._since_ms:
+                found.lost.append(TimedOut(step.event, kind, waiting.attempt))
+            if waiting.due_ms <= now_ms and (not is_known or attempt in self.departed):
+                found.overdue.append(TimedOut(step.event, kind, waiting.attempt))
+        if run.deadline_ms is not None and run.deadline_ms <= now_ms and can_turn_back(run.saga, run.state):
+            found.overdue.append(DeadlinePassed())
+        return found
 
     def as_sent(self, run: SagaInstance) -> SagaInstance:
         """The run, with the times of attempts that had to wait for a place counted from when they were really sent."""

@@ -226,6 +226,8 @@ class UnitOfWork:
 
     def go_on(self, loaded: LoadedSaga) -> LoadedSaga:
         """Call the participants that the engine keeps and whose time has come."""
+        if not loaded.codec.asks:
+            return loaded
         run, effects = self._participants.call_each(loaded.codec, loaded.run)
         if effects:
             self._note(run, loaded.codec, effects)

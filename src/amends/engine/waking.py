@@ -57,14 +57,14 @@ def wake(work: UnitOfWork, saga_id: str, due_ms: int) -> None:
     if settling is not live.run:
         live = work.rewrite(live, settling, Because.TAKEN_OVER)
     live = _counted_from_its_sending(work, work.go_on(live))
-    lost, overdue = work.committed.in_flight.lost(live.run), work.committed.in_flight.overdue(live.run, work.now_ms)
-    for said in (*lost, *overdue):
+    run_out = work.committed.in_flight.run_out(live.run, work.now_ms)
+    for said in (*run_out.lost, *run_out.overdue):
         work.hear(work.sagas.get(saga_id, live), said)
-    for said in overdue:
+    for said in run_out.overdue:
         if isinstance(said, TimedOut) and said.attempt is not None:
             failure = FailedAttempt(saga_id, said.step, said.kind, said.attempt, "no answer came in time")
             work.effects.add_failure(failure)
-    for flight in work.committed.in_flight.waiting_until(live.run, work.now_ms):
+    for flight in run_out.unsent:
         _wait_longer(work, flight)
     if due_ms <= work.now_ms and saga_id not in work.sagas:
         _goes_out(work, live, due_ms)
@@ -102,10 +102,10 @@ def send_held_back(work: UnitOfWork, flight: AttemptId) -> None:
 
 def _counted_from_its_sending(work: UnitOfWork, live: LoadedSaga) -> LoadedSaga:
     """The saga, with what was sent later than its row says counted from then, where it would be over otherwise."""
-    if not any(isinstance(said, TimedOut) for said in live.run.overdue(work.now_ms)):
-        return live
     run = work.committed.in_flight.as_sent(live.run)
-    return live if run is live.run else work.rewrite(live, run, Because.SENT_LATE)
+    if run is live.run or not any(isinstance(said, TimedOut) for said in live.run.overdue(work.now_ms)):
+        return live
+    return work.rewrite(live, run, Because.SENT_LATE)
 
 
 def _wait_longer(work: UnitOfWork, flight: AttemptId) -> None:

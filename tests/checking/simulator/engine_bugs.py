@@ -28,7 +28,7 @@ class Bug(NamedTuple):
 
 
 FAILED = "        except (StoreError, _Spoilt):\n            raise\n"
-LOST = "for said in (*lost, *overdue):"
+LOST = "for said in (*run_out.lost, *run_out.overdue):"
 BUGS: Final = [
     # --- what is committed ---
     Bug("requests go out that are not committed", "coordinator:Coordinator._taken", FAILED,
@@ -70,19 +70,19 @@ BUGS: Final = [
         "WAITS_FOR_OPERATOR - 1", "0",
         "outside", "P2"),
     Bug("a restart takes what was lost for refused", "waking:wake", LOST,
-        "lost = [Answered(each.step, each.kind, Refused('lost')) for each in lost]\n"
-        "    for said in (*lost, *overdue):", "outside", "V03"),
+        "lost = [Answered(each.step, each.kind, Refused('lost')) for each in run_out.lost]\n"
+        "    for said in (*lost, *run_out.overdue):", "outside", "V03"),
     Bug("a restart takes what was lost for done", "waking:wake", LOST,
         "from amends import Done\n"
-        "    lost = [Answered(each.step, each.kind, Done()) for each in lost]\n"
-        "    for said in (*lost, *overdue):", "outside", "V03"),
-    Bug("a restart forgets what was lost", "waking:wake", LOST, "for said in overdue:",
+        "    lost = [Answered(each.step, each.kind, Done()) for each in run_out.lost]\n"
+        "    for said in (*lost, *run_out.overdue):", "outside", "V03"),
+    Bug("a restart forgets what was lost", "waking:wake", LOST, "for said in run_out.overdue:",
         "outside", "P2"),
     Bug("a restart sends what was lost as if it never had been", "in_flight:InFlight.__init__", "since_ms\n", "0\n",
         "outside", "P2"),
     Bug("a restart believes the clock of the process before", "waking:wake", "if settling is not live.run:",
         "if False:", "mended", "V03", 2500),
-    Bug("what was taken counts as lost", "in_flight:InFlight.lost", "            and not waiting.taken\n", "",
+    Bug("what was taken counts as lost", "in_flight:InFlight.run_out", " or waiting.taken)", ")",
         "mended", "P5"),
     Bug("a request that was held back is forgotten", "in_flight:due_of", "if waiting.at_ms > now_ms or step.is_local",
         "if step.is_local", "outside", "V08"),
@@ -94,13 +94,13 @@ BUGS: Final = [
         "            each.attempt == said.attempt for each in loaded.run.waiting\n        ):\n"
         "            return loaded.run\n        run, effects = self._participants.step(", "outside", "P5"),
     Bug("three attempts are enough", "waking:wake", LOST,
-        "timers = [each for each in overdue if getattr(each, 'attempt', 0) < 4]\n"
-        "    for said in (*lost, *timers):", "outside", "P16"),
+        "timers = [each for each in run_out.overdue if getattr(each, 'attempt', 0) < 4]\n"
+        "    for said in (*run_out.lost, *timers):", "outside", "P16"),
     Bug("what goes out leaves its saga due", "waking:wake", "due_ms <= work.now_ms and saga_id not in work.sagas",
         "False", "outside", "P16"),
     # --- places at participants ---
-    Bug("what waits for its turn counts as timed out", "in_flight:InFlight.overdue",
-        "return not waiting.unsent and (flight not in known or flight in self.departed)", "return True",
+    Bug("what waits for its turn counts as timed out", "in_flight:InFlight.run_out",
+        "and (not is_known or attempt in self.departed)", "",
         "crowd", "R24"),
     Bug("what was recalled may have happened", "waking:return_unsent",
         "Refused(why) if _was_never_sent(found) else Unknown(why)", "Unknown(why)",
