@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,9 @@ def test_the_test_that_it_writes_is_red_until_the_saga_is_mended(tmp_path: Path)
     red = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert red.returncode == 1
     assert "V03 all or nothing is left" in red.stdout
+    found = re.search(r"seed (\d+) of (\w+): ", ran.out)
+    assert found is not None
+    assert f"def test_{found[2]}_seed_{found[1]}_V03() -> None:" in file.read_text("utf-8")
     text = source.read_text("utf-8").replace(
         'ticket_saga("tickets")', 'ticket_saga("tickets", probe=find_charge, settles_within_s=60)'
     )

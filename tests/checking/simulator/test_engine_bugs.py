@@ -39,14 +39,19 @@ def planted(bug: Bug) -> Any:
     return made[name]
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_a_bug_in_the_engine_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It breaks the rule that says so, within so many seeds."""
+def plant(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the function with the bug wherever the right one is."""
     _, owner, name = owner_of(bug)
     right, wrong = getattr(owner, name), planted(bug)
     for place in [owner, *(module for path, module in [*sys.modules.items()] if path.startswith("amends.engine."))]:
         if getattr(place, name, None) is right:
             monkeypatch.setattr(place, name, wrong)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.rule}: {bug.name}")
+def test_a_bug_in_the_engine_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It breaks the rule that says so, within so many seeds."""
+    plant(bug, monkeypatch)
     monkeypatch.setattr("amends.checking.simulator.shrink.TRIES_MAX", 0)
     found = simulated([Setting(bug.scenario, SCENARIOS[bug.scenario])], bug.seeds)
     assert found.failure is not None, "it was not found"

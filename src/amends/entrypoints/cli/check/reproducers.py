@@ -34,7 +34,7 @@ SIMULATION: Final = '''"""Found by `amends simulate {definition}`: {rule}.
 {imports}
 
 
-def test_{name}_holds_when_simulated() -> None:
+def test_{name}_{found_at}_{rule_number}() -> None:
     """Plays the failing schedule first, then those of other seeds."""
     simulate({scenario}, name="{scenario}", seeds={seeds}, replay="{token}")
 '''
@@ -75,6 +75,8 @@ def write_simulation(file: str, definition: str, answer: Simulated) -> str:
         picture=_quoted(plain(answer.lines(ASCII))),
         imports=_imports(Path(file), definition, scenario, "simulate"),
         name=scenario.lower(),
+        found_at=f"seed_{failure.seed}" if failure.seed else "replayed",
+        rule_number=failure.broken.rule.split()[0],
         scenario=scenario,
         seeds=SEEDS,
         token=answer.token,

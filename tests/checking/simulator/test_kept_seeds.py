@@ -1,0 +1,54 @@
+"""Schedules that failed once, each by the scenario, the seed and the rule that it broke: red again if the bug is back.
+
+A failing seed of a run is kept here: its token is at the end of what ``amends simulate`` prints.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from amends.checking.simulator.api import replayed
+from amends.checking.simulator.setting import Setting
+from tests.checking.simulator.engine_bugs import BUGS
+from tests.checking.simulator.sagas import SCENARIOS
+from tests.checking.simulator.test_engine_bugs import plant
+
+
+class Kept(NamedTuple):
+    """A schedule that failed.
+
+    Attributes:
+        seed: of which it was.
+        scenario: of `sagas.SCENARIOS`.
+        rule: the number of the rule that it broke.
+        bug: of `engine_bugs.BUGS`, with which it did.
+        token: the schedule, made small.
+    """
+
+    seed: int
+    scenario: str
+    rule: str
+    bug: str
+    token: str
+
+
+KEPT = [
+    Kept(52, "shop", "V16", "a commit of which nobody knows is retried blindly",
+         "amends-s1-eNpNzEEKgzAQBdCryF_PIhkTFa9SughRacDU0ghdiHc3aULTzcC8_2duYGHtYk3b6UmJfhAghMf2Ah0IH_P2GA8IjEzgPOPSnwS7uvm5hxKr"
+         "nzQyUexKoYeqnDRGknLW_l2ocsGVdPkrE23euz1BlzuLces8NdW_xfN-AWmMORw"),
+    Kept(1, "trip", "V08", "the due time is that of the last member",
+         "amends-s1-eNqLVjKzSDJJMjM2MzBIS7MwSjJR0lEqKcosUNKpVkouSizOULKqVjJQsjKqrY0FABqwDOg"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: f"{kept.scenario}_seed_{kept.seed}_{kept.rule}")
+def test_a_seed_that_failed_holds(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds today; with its bug it breaks the same rule, in the same schedule."""
+    settings = [Setting(kept.scenario, SCENARIOS[kept.scenario])]
+    assert replayed(settings, kept.token) is None
+    plant(next(bug for bug in BUGS if bug.name == kept.bug), monkeypatch)
+    again = replayed(settings, kept.token)
+    assert again is not None, "the schedule does not meet its bug any more: find it anew, by the seeds"
+    assert again.broken.rule.split()[0] == kept.rule
