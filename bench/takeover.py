@@ -17,7 +17,7 @@ from amends import Call, Done, Later, Saga, external
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Answered, Kind
 from amends.engine.coordinator import Coordinator
-from amends.engine.in_flight import flight_of
+from amends.engine.in_flight import attempt_id_of
 from amends.engine.tasks import Deliver, ReturnUnsent, StartSagas, Task
 from bench.__main__ import DATA
 from bench.measure import machine
@@ -62,7 +62,7 @@ def left_behind(path: Path, sagas: int) -> None:
             tasks: list[Task] = [
                 Deliver(send.request.saga_id, Answered("FIRST_DONE", Kind.DO, Later(DAY_S), 1)) for send in sends[1::3]
             ]
-            coordinator.turn([*tasks, *(ReturnUnsent(flight_of(send)) for send in sends[2::3])], now_ms + 1)
+            coordinator.turn([*tasks, *(ReturnUnsent(attempt_id_of(send)) for send in sends[2::3])], now_ms + 1)
 
 
 def take_over(path: Path) -> dict[str, Any]:

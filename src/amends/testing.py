@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 from amends.core.definition import Saga
-from amends.core.effects import Contradicted, Decline, Effect, Park, Send, Write
+from amends.core.effects import CallOperator, Contradicted, Decline, Effect, Send, Write
 from amends.core.messages import (
     Abandon,
     Answered,
@@ -419,7 +419,7 @@ class Dialogue:
         for effect in effects:
             if isinstance(effect, Decline):
                 dialogue = dialogue._noted(f"     declined: {effect.reason}")
-            elif isinstance(effect, Park):
+            elif isinstance(effect, CallOperator):
                 dialogue = replace(dialogue, _alerted=True)._noted(f"     an alert: {_listed(effect.outstanding)}")
             elif isinstance(effect, Contradicted):
                 dialogue = dialogue._noted(f"     an operator is told: {effect.words}")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from amends.core.decide import can_turn_back
 from amends.core.definition import Saga, Step, external, local, parallel
-from amends.core.effects import Contradicted, Decline, Effect, End, Park, Send, Write
+from amends.core.effects import CallOperator, Contradicted, Decline, Effect, End, Send, Write
 from amends.core.messages import (
     Abandon,
     Answered,
@@ -233,7 +233,7 @@ class World:
         if isinstance(after.state, Abandoned):
             assert isinstance(said, Abandon) or isinstance(before.state, Abandoned)
         if isinstance(after.state, NeedsOperator) and not isinstance(before.state, NeedsOperator):
-            assert any(isinstance(effect, Park) for effect in effects)
+            assert any(isinstance(effect, CallOperator) for effect in effects)
         self.turned_back = self.turned_back or isinstance(underway(after.state), Backward)
         if self.turned_back:
             assert isinstance(after.state, Backward | NeedsOperator | Compensated | Abandoned)

@@ -57,7 +57,7 @@ def test_calls_that_hang_are_told_and_an_undo_gets_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Every place is taken by threads that nobody can end; when they do, the sagas go on."""
-    monkeypatch.setattr("amends.engine.places.LATE_MAX", 3)
+    monkeypatch.setattr("amends.engine.slots.LATE_MAX", 3)
     monkeypatch.setattr("amends.engine.calls.LATE_MAX", 3)
     caplog.set_level(logging.ERROR, "amends")
     hangs, stuck, undone = threading.Event(), threading.Semaphore(0), Counter[str]()

@@ -1,4 +1,4 @@
-"""Calls of participants: each in its lane, with so many places."""
+"""Calls of participants: each participant with slots of its own."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from amends.core.effects import Send
 from amends.core.messages import Answered, Kind, Request
 from amends.engine.calls import Calls
 from amends.engine.coordinator import BatchResult
-from amends.engine.in_flight import flight_of
-from amends.engine.places import LATE_MAX
+from amends.engine.in_flight import attempt_id_of
+from amends.engine.slots import LATE_MAX
 from amends.engine.tasks import Deliver, Task
 
 
@@ -67,7 +67,7 @@ def test_what_waits_for_a_place_and_is_dropped_is_not_sent() -> None:
         first, second, third = (asking(saga_id) for saga_id in "abc")
         calls.take(BatchResult(None, (), [(step, first), (step, second), (step, third)]))
         await asyncio.sleep(0)  # the first has begun
-        calls.take(BatchResult(None, (), dropped=[flight_of(second), flight_of(first)]))
+        calls.take(BatchResult(None, (), dropped=[attempt_id_of(second), attempt_id_of(first)]))
         saga_id = await asyncio.wait_for(answered.get(), 5)
         await calls.close()
         return silent.asked, [saga_id]
@@ -122,7 +122,7 @@ def test_a_call_that_is_over_before_it_began_takes_no_place() -> None:
         step = SALE.step("CARD_CHARGED")
         for number in range(LATE_MAX + 10):
             calls.take(BatchResult(None, (), [(step, asking(str(number)))]))
-            calls.take(BatchResult(None, (), dropped=[flight_of(asking(str(number)))]))
+            calls.take(BatchResult(None, (), dropped=[attempt_id_of(asking(str(number)))]))
         calls.take(BatchResult(None, (), [(step, asking("c"))]))
         assert await asyncio.wait_for(answered.get(), 5) == "c"
         await calls.close()
@@ -198,7 +198,7 @@ def test_a_call_that_is_given_up_frees_its_own_participants_place() -> None:
         mail, card = external("MAIL_SENT", hang, pivot=True), external("CARD_CHARGED", hang, pivot=True)
         calls.take(BatchResult(None, (), [(mail, asking("z")), (card, asking("a")), (card, asking("b"))]))
         assert await asyncio.wait_for(answered.get(), 5) == "z"
-        calls.take(BatchResult(None, (), dropped=[flight_of(asking("a"))]))
+        calls.take(BatchResult(None, (), dropped=[attempt_id_of(asking("a"))]))
         assert await asyncio.wait_for(answered.get(), 5) == "b"
         await calls.close()
 

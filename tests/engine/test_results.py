@@ -38,10 +38,10 @@ async def ship(client: Any, body: Any, call: Any) -> Refused:
     return Refused("no parcels")
 
 
-def parked() -> Saga:
+def needing_operator() -> Saga:
     """Return a saga whose undo refuses, so that only an operator can move it."""
     paid = external("CARD_CHARGED", nothing, undo=refund, undone="CARD_REFUNDED")
-    return Saga("parked", int, [paid, external("SHIPPED", ship, pivot=True)])
+    return Saga("needs-an-operator", int, [paid, external("SHIPPED", ship, pivot=True)])
 
 
 @pytest.mark.parametrize("timeout", [None, 0, 20])
@@ -49,7 +49,7 @@ def test_who_waits_for_a_saga_that_waits_for_an_operator_is_told_at_once(timeout
     """Whether it waited before that came to pass, or asks after it: why, what is owed, and what to do."""
 
     async def test() -> None:
-        saga = parked()
+        saga = needing_operator()
         async with engine(MemoryStore(), saga) as running:
             handle = await running.submit(saga, 1)
             with pytest.raises(OperatorNeeded, match="CARD_CHARGED/undo"):
@@ -124,7 +124,7 @@ def test_of_what_cannot_end_here_the_reason_is_told() -> None:
             handle = await running.submit(saga, Buy("Hamlet", 1))
             with pytest.raises(OperatorNeeded, match="SEATS/Hamlet cannot be read: checksum"):
                 await handle.result()
-        async with engine(store, parked(), prefix="c") as running:
+        async with engine(store, needing_operator(), prefix="c") as running:
             with pytest.raises(RequestRefused, match="runs under tickets/1/"):
                 await running.result(handle.saga_id)
         store.name = handle.saga_id
@@ -151,7 +151,7 @@ def test_a_timeout_that_is_none_is_refused(timeout: Any) -> None:
 
 def test_scripts_are_told_too() -> None:
     """The blocking engine and its handles."""
-    saga = parked()
+    saga = needing_operator()
     with BlockingEngine(engine(MemoryStore(), saga)) as running:
         handle = running.submit(saga, 1)
         with pytest.raises(OperatorNeeded):

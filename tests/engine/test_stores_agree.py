@@ -36,7 +36,14 @@ def played(store: Store, seed: int) -> Iterator[Any]:
         for _ in range(chance.randint(5, 25)):
             turn = step(life, chance, asked)
             asked += turn.sends
-            yield turn.due_ms, turn.replies, [send for _, send in turn.sends], turn.dropped, turn.ended, turn.parked
+            yield (
+                turn.due_ms,
+                turn.replies,
+                [send for _, send in turn.sends],
+                turn.dropped,
+                turn.ended,
+                turn.needs_operator,
+            )
         now_ms = life.now_ms + chance.choice([1, 1_000, 100_000])
     yield store.head(), sorted(store.counts().items()), list(store.listing(SagaFilter(limit=1000))), records(store)
 

@@ -358,15 +358,15 @@ def test_a_damaged_saga_is_set_aside_and_the_rest_runs() -> None:
 
 
 def test_an_operator_resolves_a_refused_undo() -> None:
-    """It waits without end, is told as parked, and the operator's word ends it."""
+    """It waits without end, an operator is called, and the operator's word ends it."""
     store = MemoryStore()
     life = Life(store, tickets())
     asking = life.begin(Buy("Hamlet", 2)).sends[0]
     assert names(life.turn(Deliver("a-1", Cancel("changed my mind")))) == []
     turn = life.answer(asking, Done())
     assert names(turn) == ["CARD_CHARGED/undo#1"]
-    parked = life.answer(turn.sends[0], Refused("window closed"))
-    assert parked.parked[0].outstanding == ("SEATS_HELD/undo", "CARD_CHARGED/undo")
+    answered = life.answer(turn.sends[0], Refused("window closed"))
+    assert answered.needs_operator[0].outstanding == ("SEATS_HELD/undo", "CARD_CHARGED/undo")
     ended = life.turn(Deliver("a-1", Resolve("CARD_CHARGED", Done(), why="by hand"))).ended
     assert isinstance(ended["a-1"].state, Compensated)
     assert entity(store, "SEATS/Hamlet") == "10"

@@ -12,7 +12,7 @@ from amends.core.effects import Send
 from amends.core.messages import Answered, Outcome
 from amends.core.step import SagaInstance
 from amends.engine.coordinator import BatchResult, Coordinator
-from amends.engine.in_flight import Outgoing, flight_of
+from amends.engine.in_flight import Outgoing, attempt_id_of
 from amends.engine.tasks import Deliver, StartSagas, Task, Unfinished
 from amends.errors import StoreFull
 from amends.storage.blocks import Contents, head_after
@@ -85,7 +85,7 @@ class Life:
             turn = joined(turn, more)
         self.due_ms = turn.due_ms
         if self.has_places:
-            self.turner.departed.update((flight_of(send), self.now_ms) for _, send in turn.sends)
+            self.turner.departed.update((attempt_id_of(send), self.now_ms) for _, send in turn.sends)
         return turn
 
     def begin(self, *asked: Any, keys: Sequence[str] = ()) -> BatchResult:

@@ -44,7 +44,7 @@ class Write(NamedTuple):
     changes: tuple[Became, ...]
 
 
-class Park(NamedTuple):
+class CallOperator(NamedTuple):
     """The saga waits for an operator: raise an alert.
 
     Attributes:
@@ -90,4 +90,4 @@ class Decline(NamedTuple):
     reason: str
 
 
-Effect = Send | Write | Park | End | Contradicted | Decline
+Effect = Send | Write | CallOperator | End | Contradicted | Decline

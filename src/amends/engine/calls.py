@@ -1,8 +1,8 @@
-"""Calling participants outside: each in a lane of its own, so that a slow one starves nobody.
+"""The calls of participants outside: those of each are apart, so that a slow one does not hold up the others.
 
-A lane has a bounded number of calls at a time; what waits for a place goes out in order, and not after it is due. A
-call that nobody waits for any more gives its place free and is still listened to, since its late answer may be worth
-recording; so many of these are kept, and the oldest is ended when there are more.
+A participant has a bounded number of calls at a time; a request that waits for a slot goes out in order, and not after
+it is due. A call whose saga waits for it no longer gives its slot free and is still listened to, since its late answer
+may be worth recording; so many of these are kept, and the oldest is ended when there are more.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.hints import answer_codec
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.logger import log
-from amends.engine.places import LATE_MAX, Places
+from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.tasks import Deliver, Task
 from amends.engine.thread import NoThread, begin
 from amends.engine.values import storable
 from amends.storage.ports import Clock
 
-CONCURRENCY: Final = 64  # calls of one participant at a time, unless told otherwise
-LOOK_S: Final = 0.02  # how often the end of the engine looks whether all calls are over
-CLOSE_S: Final = 5.0  # how long the end of the engine waits for calls that were cancelled
+CONCURRENCY: Final = 64  # calls of one participant at a time by default: fewer than most servers take at once
+DRAIN_LOOK_S: Final = 0.02  # how often the end of an engine looks whether all calls are over: what no person notices
+CLOSE_S: Final = 5.0  # how long the end waits for calls that were cancelled: half of what one may take by default
 STRETCH_S: Final = 1.0  # a call that keeps the loop for longer is named in the log: meanwhile nothing else is heard
 BLOCKED: Final = (
     "saga %s: %s/%s kept the event loop for itself for %.1f s (time %d of this step), and nothing else went on: "
@@ -61,42 +61,42 @@ class Calls:
             concurrency: by service, how many calls at a time; `CONCURRENCY` where there is none.
             clock: the engine's.
             departed: when each attempt was really sent; see `amends.engine.in_flight.InFlight`.
-            tell: is told what is to be committed: answers, and who found a place, or none.
+            tell: gets the tasks that are to be committed: answers, and which requests found a slot, or none.
         """
         self._clients = clients
         self._concurrency = concurrency
         self._clock = clock
         self._departed = departed
         self._tell = tell
-        self._lanes: dict[str, Lane] = {}
+        self._services: dict[str, ServiceCalls] = {}
         self._is_open = True
         self._hurries = asyncio.Event()
 
     def take(self, turn: BatchResult) -> None:
         """Do about requests what is to be done after a turn."""
-        for flight in turn.dropped:
-            self.drop(flight)
-        for flight in turn.recalled:
-            for lane in self._lanes.values():
-                lane.places.recall(flight)
-        for step, flight in turn.held:
-            self._lane_of(step).places.hold(flight)
+        for attempt_id in turn.dropped:
+            self.drop(attempt_id)
+        for attempt_id in turn.recalled:
+            for calls in self._services.values():
+                calls.slots.recall(attempt_id)
+        for step, attempt_id in turn.held:
+            self._calls_of(step).slots.hold(attempt_id)
         for step, send in turn.sends:
-            self._lane_of(step).places.send((step, send))
+            self._calls_of(step).slots.send((step, send))
 
-    def drop(self, flight: AttemptId) -> None:
-        """Give the place of an attempt free that nobody waits for any more."""
-        for lane in self._lanes.values():
-            if lane.drop(flight):
+    def drop(self, attempt_id: AttemptId) -> None:
+        """Give the slot of an attempt free for which no saga waits any more."""
+        for calls in self._services.values():
+            if calls.drop(attempt_id):
                 return
 
     def crowded(self, limit: int) -> list[tuple[str, int]]:
-        """The participants at which so many requests wait for a place, or more, with how many there are."""
-        return [(name, len(lane.places)) for name, lane in self._lanes.items() if len(lane.places) >= limit]
+        """The participants at which so many requests wait for a slot, or more, with how many there are."""
+        return [(name, len(calls.slots)) for name, calls in self._services.items() if len(calls.slots) >= limit]
 
     def blocked(self) -> dict[str, int]:
-        """The participants at which calls that do not end take every place, with how many requests wait for one."""
-        return {service: len(lane.places) for service, lane in self._lanes.items() if lane.places.is_blocked}
+        """The participants at which calls that do not end take every slot, with how many requests wait for one."""
+        return {service: len(calls.slots) for service, calls in self._services.items() if calls.slots.is_blocked}
 
     def hurry(self) -> None:
         """Let `drain` wait no longer."""
@@ -109,56 +109,56 @@ class Calls:
             seconds: for how long.
         """
         self._is_open = False
-        for lane in self._lanes.values():
-            lane.places.stop()
+        for calls in self._services.values():
+            calls.slots.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while any(lane.places.calls for lane in self._lanes.values()) and not self._hurries.is_set():
+                while any(calls.slots.calls for calls in self._services.values()) and not self._hurries.is_set():
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_S):
+                        async with asyncio.timeout(DRAIN_LOOK_S):
                             await self._hurries.wait()
 
     async def close(self) -> None:
         """End every call that can be ended; what their outcome is stays unknown."""
-        ended = [call for lane in self._lanes.values() for call in lane.close()]
+        ended = [call for calls in self._services.values() for call in calls.close()]
         if ended:
             await asyncio.wait(ended, timeout=CLOSE_S)  # not for one that will not be ended
 
-    def _lane_of(self, step: Step) -> Lane:
-        lane = self._lanes.get(step.service)
-        if lane is None:
+    def _calls_of(self, step: Step) -> ServiceCalls:
+        calls = self._services.get(step.service)
+        if calls is None:
             limit = self._concurrency.get(step.service, CONCURRENCY)
-            lane = Lane(self._clients.get(step.service), limit, self._clock, self._departed, self._tell)
-            self._lanes[step.service] = lane
+            calls = ServiceCalls(self._clients.get(step.service), limit, self._clock, self._departed, self._tell)
+            self._services[step.service] = calls
             if not self._is_open:
-                lane.places.stop()
-        return lane
+                calls.slots.stop()
+        return calls
 
 
-class Lane:
+class ServiceCalls:
     """The calls of one participant.
 
     Attributes:
-        places: who has a place, and who waits for one.
+        slots: which requests have one, and which wait for one.
     """
 
     def __init__(
         self, client: Any, limit: int, clock: Clock, departed: dict[AttemptId, int], tell: Callable[[Task], None]
     ) -> None:
-        self.places = Places(limit, clock, departed, self._start, tell)
+        self.slots = Slots(limit, clock, departed, self._start, tell)
         self._client = client
         self._tell = tell
         self._calls: dict[AttemptId, asyncio.Task[None]] = {}  # that are within their time
-        self._late: dict[asyncio.Task[None], None] = {}  # that nobody waits for any more
+        self._late: dict[asyncio.Task[None], None] = {}  # whose sagas wait for them no longer
         self._ended: dict[asyncio.Task[None], None] = {}  # that we cancelled, and that have not come to an end yet
         self._orphans = 0  # threads whose call was cancelled: a thread cannot be ended
         self._blocked: Counter[str] = Counter()
 
-    def drop(self, flight: AttemptId) -> bool:
-        """Give the place of an attempt free; one that waits for a place is not sent. Whether it is one of these."""
-        if not self.places.drop(flight):
+    def drop(self, attempt_id: AttemptId) -> bool:
+        """Give the slot of an attempt free; one that waits for a slot is not sent. Whether it is one of these."""
+        if not self.slots.drop(attempt_id):
             return False
-        call = self._calls.pop(flight, None)
+        call = self._calls.pop(attempt_id, None)
         if call is not None:
             self._late[call] = None
             if len(self._late) > LATE_MAX:
@@ -173,11 +173,11 @@ class Lane:
         return [*self._ended]
 
     def _fill(self) -> None:
-        self.places.late = len(self._late) + len(self._ended) + self._orphans
-        self.places.fill()
+        self.slots.late = len(self._late) + len(self._ended) + self._orphans
+        self.slots.fill()
 
-    def _start(self, flight: AttemptId, asking: Outgoing) -> None:
-        self._calls[flight] = asyncio.create_task(self._call(flight, *asking))
+    def _start(self, attempt_id: AttemptId, asking: Outgoing) -> None:
+        self._calls[attempt_id] = asyncio.create_task(self._call(attempt_id, *asking))
 
     def _end(self, call: asyncio.Task[None]) -> None:
         self._late.pop(call, None)
@@ -189,32 +189,32 @@ class Lane:
         self._orphans -= 1
         self._fill()
 
-    async def _call(self, flight: AttemptId, step: Step, send: Send) -> None:
+    async def _call(self, attempt_id: AttemptId, step: Step, send: Send) -> None:
         request, call = send.request, asyncio.current_task()
         assert call is not None, "it runs"
         try:
             outcome = await self._outcome(step, request, call)
         except BaseException:
             if is_current(call):
-                self._over(flight, call)
+                self._over(attempt_id, call)
             raise
         self._tell(Deliver(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))
-        self._over(flight, call)
+        self._over(attempt_id, call)
 
-    def _over(self, flight: AttemptId, call: asyncio.Task[None]) -> None:
-        """However a call ends, it gives its place back."""
-        if self._calls.get(flight) is call:
-            del self._calls[flight]
-            self.places.calls.pop(flight, None)
+    def _over(self, attempt_id: AttemptId, call: asyncio.Task[None]) -> None:
+        """However a call ends, it gives its slot back."""
+        if self._calls.get(attempt_id) is call:
+            del self._calls[attempt_id]
+            self.slots.calls.pop(attempt_id, None)
         else:
             self._late.pop(call, None)
             self._ended.pop(call, None)
         self._fill()
 
     async def _outcome(self, step: Step, request: Request, call: asyncio.Task[None]) -> Outcome:
-        """What a participant says; whatever it raises is unknown, never a no (docs/promises.md, P5)."""
+        """The outcome of a call; an exception is `Unknown`, never a refusal (docs/promises.md, P5)."""
         function = step.function(request.kind)
-        assert function is not None, "only what a step has is asked"
+        assert function is not None, "a request is for a function that its step has"
         given = self._client, request.body, request.call
         try:
             if inspect.iscoroutinefunction(function):
@@ -222,7 +222,7 @@ class Lane:
             else:
                 error, answer = await self._in_thread(function, *given)
                 if error is not None:
-                    return Unknown(self._told(error, step), cause=error)
+                    return Unknown(self._in_words(error, step), cause=error)
                 if inspect.isawaitable(answer):
                     answer = await in_stretches(answer, partial(self._blocks, request))
             codec = answer_codec(step, request.kind)
@@ -232,9 +232,9 @@ class Lane:
         except BaseException as error:
             if is_interrupt(error) or call in self._ended or not is_current(call):
                 raise
-            return Unknown(self._told(error, step), cause=error)
+            return Unknown(self._in_words(error, step), cause=error)
 
-    def _told(self, error: BaseException, step: Step) -> str:
+    def _in_words(self, error: BaseException, step: Step) -> str:
         """What a call raised, in words; what a missing client leads to looks like a bug of the function."""
         is_without = self._client is None and isinstance(error, AttributeError | TypeError)
         more = f"; open(clients=...) gave no client for {step.service!r}, so that it was called with None"
@@ -257,7 +257,7 @@ class Lane:
 
 
 def is_current(call: asyncio.Task[None]) -> bool:
-    """Whether a call runs: its coroutine may also be closed, once its loop has ended and nobody is left to do so."""
+    """Whether a call runs: its coroutine may also be closed, once its loop has ended."""
     try:
         return asyncio.current_task() is call
     except RuntimeError:
@@ -270,7 +270,7 @@ def in_stretches(call: Awaitable[Any], blocks: Callable[[float], None]) -> Gener
 
     Args:
         call: what to await.
-        blocks: told of a stretch that took longer than `STRETCH_S`, in seconds.
+        blocks: called with the seconds of each stretch that took longer than `STRETCH_S`.
     """
     steps, error = call.__await__(), None
     while True:
@@ -293,13 +293,13 @@ def in_stretches(call: Awaitable[Any], blocks: Callable[[float], None]) -> Gener
 def in_thread(
     returned: Callable[[], None], function: Callable[..., Any], *given: Any
 ) -> asyncio.Future[tuple[BaseException | None, Any]]:
-    """Call a function in a thread of its own. It holds nobody back: a process ends without waiting for it.
+    """Call a function in a thread of its own. A process ends without waiting for it.
 
     What it raises is handed on as a value, as it was: a future takes no StopIteration, and SystemExit is no order to
     us.
 
     Args:
-        returned: called in the loop once the function has returned, when nobody waits for it any more.
+        returned: called in the loop once the function has returned, when its answer is not waited for any more.
         function: called with `given`.
         given: its arguments.
 
@@ -321,7 +321,7 @@ def in_thread(
             answer = function(*given)
         except BaseException as raising:  # noqa: BLE001 - whatever it was, the effect may have happened
             error = raising
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and no answer is waited for
             loop.call_soon_threadsafe(tell, error, answer)
 
     begin(threading.Thread(target=call, name="amends-call", daemon=True))

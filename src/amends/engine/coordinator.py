@@ -14,7 +14,7 @@ from itertools import count, islice
 from typing import Any, Final, NamedTuple
 
 from amends.core.definition import Command, Saga, Step
-from amends.core.effects import Contradicted, Park, Send
+from amends.core.effects import CallOperator, Contradicted, Send
 from amends.core.step import SagaInstance
 from amends.engine.commits import commit_of
 from amends.engine.committed import BatchCommit, CommittedState
@@ -50,7 +50,7 @@ class BatchResult(NamedTuple):
         recalled: attempts that are not to be sent any more, if they were not yet: `ReturnUnsent` says which were not.
         held: attempts that wait for a place at their participants: `SendHeldBack` says when there is one.
         ended: sagas that became final, by id.
-        parked: sagas that now wait for an operator.
+        needs_operator: sagas that now wait for an operator.
         failures: attempts that failed, for the log.
         immovable: sagas that were found to be set aside, and why.
         contradicted: answers that contradict what is known, for the log.
@@ -63,7 +63,7 @@ class BatchResult(NamedTuple):
     recalled: Sequence[AttemptId] = ()
     held: Sequence[tuple[Step, AttemptId]] = ()
     ended: Mapping[str, SagaInstance] = {}
-    parked: Sequence[Park] = ()
+    needs_operator: Sequence[CallOperator] = ()
     failures: Sequence[FailedAttempt] = ()
     immovable: Mapping[str, str] = {}
     contradicted: Sequence[Contradicted] = ()

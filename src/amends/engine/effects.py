@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from amends.core.effects import Contradicted, Effect, Park, Send, Write
+from amends.core.effects import CallOperator, Contradicted, Effect, Send, Write
 from amends.core.messages import Answered, Kind, Unknown
 from amends.core.step import SagaInstance
-from amends.engine.in_flight import AttemptId, Outgoing, flight_of
+from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
 
 
 class FailedAttempt(NamedTuple):
@@ -46,7 +46,7 @@ class BatchEffects:
         self.requests: dict[AttemptId, Send] = {}
         self.late_undos: list[Outgoing] = []
         self.ended: dict[str, SagaInstance] = {}
-        self.needs_operator: list[Park] = []
+        self.needs_operator: list[CallOperator] = []
         self.contradicted: list[Contradicted] = []
         self.failures: list[FailedAttempt] = []
 
@@ -55,8 +55,8 @@ class BatchEffects:
         if isinstance(effect, Send) and effect.request.kind is Kind.UNDO_LATE:
             self.late_undos.append((run.saga.step(effect.request.step), effect))
         elif isinstance(effect, Send):
-            self.requests[flight_of(effect)] = effect
-        elif isinstance(effect, Park):
+            self.requests[attempt_id_of(effect)] = effect
+        elif isinstance(effect, CallOperator):
             self.needs_operator.append(effect)
         elif isinstance(effect, Contradicted):
             self.contradicted.append(effect)

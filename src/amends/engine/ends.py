@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from amends.core.effects import Park
+from amends.core.effects import CallOperator
 from amends.core.state import NeedsOperator
 from amends.core.step import SagaInstance
 from amends.engine.coordinator import BatchResult
@@ -48,8 +48,8 @@ class Ends:
         for saga_id, run in turn.ended.items():
             for waiter in self._waiting(saga_id):
                 waiter.set_result(result_of(run))  # type: ignore[arg-type]  # it ended
-        for park in turn.parked:
-            self._fail(park.saga_id, operator_needed(park))
+        for call in turn.needs_operator:
+            self._fail(call.saga_id, operator_needed(call))
         for saga_id, why in turn.immovable.items():
             self._fail(saga_id, set_aside(saga_id, why))
 
@@ -74,13 +74,13 @@ def end_of(run: SagaInstance) -> Result | None:
         OperatorNeeded: it waits for an operator.
     """
     if isinstance(run.state, NeedsOperator):
-        raise operator_needed(Park(run.saga_id, run.outstanding(), run.trouble))
+        raise operator_needed(CallOperator(run.saga_id, run.outstanding(), run.trouble))
     return result_of(run)
 
 
-def operator_needed(park: Park) -> OperatorNeeded:
+def operator_needed(call: CallOperator) -> OperatorNeeded:
     """What whoever waits for a saga is told when only an operator can move it."""
-    saga_id, outstanding, trouble = park
+    saga_id, outstanding, trouble = call
     return OperatorNeeded(
         f"saga {saga_id} waits for an operator: {trouble}; outstanding: {', '.join(outstanding)}; "
         f"`amends show {saga_id}` tells more; go on with tell(): Retry(step), Resolve(step, outcome) or Abandon()"

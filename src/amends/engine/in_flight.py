@@ -1,4 +1,4 @@
-"""Which requests are under way: sent by this process, or to be sent, or lost with a process before it."""
+"""The requests under way: sent by this process, or to be sent, or lost with a process before it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Traffic(NamedTuple):
 
     Attributes:
         sends: to be sent, in order.
-        dropped: attempts that nobody waits for any more.
+        dropped: attempts whose answer no saga waits for any more.
         recalled: attempts that are not to be sent any more, if they were not yet.
-        held: attempts that wait for a place, as their sagas' rows say.
+        held: attempts that wait for a slot, as their sagas' rows say.
     """
 
     sends: list[Outgoing]
@@ -60,7 +60,7 @@ class InFlight:
     """The attempts that this process knows of.
 
     Attributes:
-        departed: when each of them was really sent, if it was; whoever sends them writes it, in whatever thread.
+        departed: when each of them was really sent, if it was; their sender writes it, in its own thread.
     """
 
     def __init__(self, since_ms: int) -> None:
@@ -70,7 +70,7 @@ class InFlight:
             since_ms: when this process took over. What was to be sent by then may have been sent by another one.
         """
         self._since_ms = since_ms
-        self._flights: dict[str, tuple[AttemptId, ...]] = {}  # in order, so that all that follows is (promise P17)
+        self._attempts: dict[str, tuple[AttemptId, ...]] = {}  # in order, so that all that follows is (promise P17)
         self.departed: dict[AttemptId, int] = {}
 
     def run_out(self, run: SagaInstance, now_ms: int) -> RunOut:
@@ -80,9 +80,9 @@ class InFlight:
             run: where it stands.
             now_ms: the clock.
         """
-        found, known = RunOut([], [], []), self._flights.get(run.saga_id, NONE)
-        for step, kind, waiting in asked_of(run):
-            attempt = _flight(run, step, kind, waiting)
+        found, known = RunOut([], [], []), self._attempts.get(run.saga_id, NONE)
+        for step, kind, waiting in attempts_of(run):
+            attempt = _attempt_id(run, step, kind, waiting)
             if waiting.unsent:
                 if waiting.due_ms <= now_ms:
                     found.unsent.append(attempt)
@@ -97,7 +97,7 @@ class InFlight:
         return found
 
     def as_sent(self, run: SagaInstance) -> SagaInstance:
-        """The run, with the times of attempts that had to wait for a place counted from when they were really sent."""
+        """The run, with the times of attempts that had to wait for a slot counted from when they were really sent."""
         at = underway(run.state)
         if at is None or not self.departed:
             return run
@@ -106,7 +106,7 @@ class InFlight:
         return run if waiting == run.waiting else run._replace(waiting=waiting)
 
     def _as_sent(self, run: SagaInstance, step: Step, waiting: Waiting) -> Waiting:
-        at_ms = self.departed.get(_flight(run, step, waiting.kind, waiting))
+        at_ms = self.departed.get(_attempt_id(run, step, waiting.kind, waiting))
         if at_ms is None or waiting.taken or (at_ms - waiting.at_ms) * TOLERATED <= waiting.due_ms - waiting.at_ms:
             return waiting
         return sent(step, waiting, at_ms)
@@ -114,7 +114,7 @@ class InFlight:
     def settling(self, run: SagaInstance) -> SagaInstance:
         """The run, with what a process before this one sent taken for sent until this one took over, and not before.
 
-        It was; and by how much the clock of that process differed from ours, nobody knows. So what a request may still
+        It was; and by how much the clock of that process differed from ours is not known. So what a request may still
         do, it may do for `Step.settles_within_s` from then on, and no probe is sent earlier.
         """
         at = underway(run.state)
@@ -122,52 +122,52 @@ class InFlight:
         waiting = tuple(_settling(*pair, self._since_ms) for pair in zip(steps, run.waiting, strict=False))
         return run if waiting == run.waiting else run._replace(waiting=waiting)
 
-    def take_off(self, runs: Iterable[SagaInstance], asked: Mapping[AttemptId, Send], now_ms: int) -> Traffic:
+    def take_off(self, runs: Iterable[SagaInstance], requests: Mapping[AttemptId, Send], now_ms: int) -> Traffic:
         """What is to be done about requests now that these runs are committed.
 
         Args:
             runs: the sagas that a batch looked at.
-            asked: the requests that came up in it, or found a place; others were held back until their time.
+            requests: those that came up in the batch, or found a slot; others were held back until their time.
             now_ms: the clock.
         """
         traffic = Traffic([], [], [], [])
         for run in runs:
-            before = self._flights.pop(run.saga_id, NONE)
+            before = self._attempts.pop(run.saga_id, NONE)
             if run.waiting or before:
-                after = tuple(self._after(run, before, asked, now_ms, traffic))
-                traffic.dropped.extend(flight for flight in before if flight not in after)
+                after = tuple(self._after(run, before, requests, now_ms, traffic))
+                traffic.dropped.extend(attempt_id for attempt_id in before if attempt_id not in after)
                 if after:
-                    self._flights[run.saga_id] = after
+                    self._attempts[run.saga_id] = after
         return traffic
 
     def _after(
         self,
         run: SagaInstance,
         before: Sequence[AttemptId],
-        asked: Mapping[AttemptId, Send],
+        requests: Mapping[AttemptId, Send],
         now_ms: int,
         traffic: Traffic,
     ) -> Iterator[AttemptId]:
         goes_back = isinstance(underway(run.state), Backward)
-        for step, kind, waiting in asked_of(run):
-            flight, is_futile = _flight(run, step, kind, waiting), goes_back and kind is Kind.DO
+        for step, kind, waiting in attempts_of(run):
+            attempt_id, is_futile = _attempt_id(run, step, kind, waiting), goes_back and kind is Kind.DO
             if waiting.unsent:
-                traffic.held.append((step, flight))
-            elif flight in before:
-                if flight in asked:
-                    traffic.sends.append((step, asked[flight]))
-                elif flight not in self.departed and (is_futile or waiting.due_ms <= now_ms):
-                    traffic.recalled.append(flight)
+                traffic.held.append((step, attempt_id))
+            elif attempt_id in before:
+                if attempt_id in requests:
+                    traffic.sends.append((step, requests[attempt_id]))
+                elif attempt_id not in self.departed and (is_futile or waiting.due_ms <= now_ms):
+                    traffic.recalled.append(attempt_id)
             elif is_futile:
-                continue  # the saga turned back in the very batch in which it asked
+                continue  # the saga turned back in the batch in which the request came up
             elif self._since_ms < waiting.at_ms <= now_ms and not step.is_local:
-                send = asked.get(flight) or _held_back(run, flight)
+                send = requests.get(attempt_id) or _held_back(run, attempt_id)
                 if send is None:
                     continue
                 traffic.sends.append((step, send))
             else:
                 continue
-            yield flight
+            yield attempt_id
 
 
 def _settling(step: Step, waiting: Waiting, since_ms: int) -> Waiting:
@@ -179,17 +179,17 @@ def _settling(step: Step, waiting: Waiting, since_ms: int) -> Waiting:
     return waiting._replace(acted_ms=since_ms, at_ms=at_ms, due_ms=at_ms + milliseconds(step.timeout_s))
 
 
-def _held_back(run: SagaInstance, flight: AttemptId) -> Send | None:
+def _held_back(run: SagaInstance, attempt_id: AttemptId) -> Send | None:
     """A request whose time has come; ``None`` when it is not wanted any more."""
-    sends = (send for send in run.requests() if flight_of(send) == flight and run.wants(send))
+    sends = (send for send in run.requests() if attempt_id_of(send) == attempt_id and run.wants(send))
     return next(sends, None)
 
 
-def asked_of(run: SagaInstance) -> Iterator[tuple[Step, Kind, Waiting]]:
-    """What a run waits for: step, what it was asked, and the attempt's times."""
+def attempts_of(run: SagaInstance) -> Iterator[tuple[Step, Kind, Waiting]]:
+    """The attempts whose answers a saga waits for: step, what it was asked, and the attempt's times."""
     at = underway(run.state)
     for member, kind in asked(run.state):
-        assert at is not None, "only a saga that is under way has asked anybody"
+        assert at is not None, "only a saga that is under way waits for answers"
         yield run.saga.groups[at.group][member], kind, run.waiting[member]
 
 
@@ -207,17 +207,17 @@ def due_of(run: SagaInstance, now_ms: int) -> int | None:
     due_ms = run.due_ms()
     held = [
         waiting.at_ms
-        for step, _, waiting in asked_of(run)
-        if waiting.at_ms > now_ms or step.is_local  # which is asked in a batch, never sent
+        for step, _, waiting in attempts_of(run)
+        if waiting.at_ms > now_ms or step.is_local  # a local step is carried out in a batch, and never sent
     ]
     return min(held + ([] if due_ms is None else [due_ms]), default=WAITS_FOR_OPERATOR)
 
 
-def _flight(run: SagaInstance, step: Step, kind: Kind, waiting: Waiting) -> AttemptId:
+def _attempt_id(run: SagaInstance, step: Step, kind: Kind, waiting: Waiting) -> AttemptId:
     return run.saga_id, step.event, kind._value_, waiting.attempt  # as `value`, without a descriptor's detour
 
 
-def flight_of(send: Send) -> AttemptId:
+def attempt_id_of(send: Send) -> AttemptId:
     """The attempt that a request is sent as."""
     request = send.request
     return request.saga_id, request.step, request.kind.value, request.call.attempt

@@ -19,7 +19,7 @@ def log_result(result: BatchResult) -> None:
     """Log what people are to know of a turn."""
     for saga_id, step, kind, attempt, error, cause in result.failures:
         log.warning(FAILED, saga_id, step, kind.value, attempt, error, exc_info=cause)
-    for park in result.parked:
-        log.error(NEEDS_OPERATOR, park.saga_id, ", ".join(park.outstanding), park.trouble)
+    for call in result.needs_operator:
+        log.error(NEEDS_OPERATOR, call.saga_id, ", ".join(call.outstanding), call.trouble)
     for saga_id, words in result.contradicted:
         log.error(CONTRADICTED, saga_id, words)

@@ -221,16 +221,16 @@ class ReturnUnsent(_Single):
         flight: which.
     """
 
-    flight: AttemptId
+    attempt_id: AttemptId
 
     @property
     def saga_id(self) -> str:
         """Whose it is."""
-        return self.flight[0]
+        return self.attempt_id[0]
 
     def carry_out(self, work: UnitOfWork) -> None:
         """See `amends.engine.waking.return_unsent`."""
-        return_unsent(work, self.flight)
+        return_unsent(work, self.attempt_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,16 +241,16 @@ class SendHeldBack(_Single):
         flight: which.
     """
 
-    flight: AttemptId
+    attempt_id: AttemptId
 
     @property
     def saga_id(self) -> str:
         """Whose it is."""
-        return self.flight[0]
+        return self.attempt_id[0]
 
     def carry_out(self, work: UnitOfWork) -> None:
         """See `amends.engine.waking.send_held_back`."""
-        send_held_back(work, self.flight)
+        send_held_back(work, self.attempt_id)
 
 
 @dataclass(frozen=True, slots=True)

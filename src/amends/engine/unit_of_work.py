@@ -22,7 +22,7 @@ from amends.engine.codec import SagaCodec
 from amends.engine.committed import CommittedState
 from amends.engine.effects import BatchEffects
 from amends.engine.entities import Unstorable, kept_text, raw
-from amends.engine.in_flight import asked_of
+from amends.engine.in_flight import attempts_of
 from amends.engine.intake import answer_in, copy_of, refuse_large_entity, take_body, take_input, take_request
 from amends.engine.local_participants import LocalParticipants
 from amends.engine.overlay import Overlay, new_row
@@ -251,7 +251,7 @@ class UnitOfWork:
         return self.sagas[run.saga_id]
 
     def _note(self, run: SagaInstance, codec: SagaCodec, effects: Sequence[Effect], request: str = "") -> None:
-        waits_inside = any(step.is_local for step, _, _ in asked_of(run)) if run.waiting and codec.asks else False
+        waits_inside = any(step.is_local for step, _, _ in attempts_of(run)) if run.waiting and codec.asks else False
         for effect in effects:
             if isinstance(effect, Write):
                 saga_id, number, said, became = effect

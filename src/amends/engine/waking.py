@@ -14,7 +14,7 @@ from amends.core.state import Backward, Forward, Status, asked, member_of, under
 from amends.core.step import SagaInstance
 from amends.core.waiting import HOUR_MS, Waiting, key_is_dead, milliseconds, sent
 from amends.engine.effects import FailedAttempt
-from amends.engine.in_flight import AttemptId, asked_of, flight_of
+from amends.engine.in_flight import AttemptId, attempt_id_of, attempts_of
 from amends.engine.saga_cache import LoadedSaga
 from amends.engine.unit_of_work import UnitOfWork
 from amends.storage.records import Because
@@ -64,15 +64,15 @@ def wake(work: UnitOfWork, saga_id: str, due_ms: int) -> None:
         if isinstance(said, TimedOut) and said.attempt is not None:
             failure = FailedAttempt(saga_id, said.step, said.kind, said.attempt, "no answer came in time")
             work.effects.add_failure(failure)
-    for flight in run_out.unsent:
-        _wait_longer(work, flight)
+    for attempt_id in run_out.unsent:
+        _wait_longer(work, attempt_id)
     if due_ms <= work.now_ms and saga_id not in work.sagas:
         _goes_out(work, live, due_ms)
 
 
-def return_unsent(work: UnitOfWork, flight: AttemptId) -> None:
+def return_unsent(work: UnitOfWork, attempt_id: AttemptId) -> None:
     """An attempt was not sent, for want of a place: it waits for one, or is not wanted any more."""
-    found = _found(work, flight)
+    found = _found(work, attempt_id)
     if found is None or found.waiting.unsent:
         return
     live, step, _, waiting = found
@@ -87,9 +87,9 @@ def return_unsent(work: UnitOfWork, flight: AttemptId) -> None:
     _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), Because.WAITS)
 
 
-def send_held_back(work: UnitOfWork, flight: AttemptId) -> None:
+def send_held_back(work: UnitOfWork, attempt_id: AttemptId) -> None:
     """There is a place for an attempt that waits for one: it goes out, while its key is not forgotten."""
-    found = _found(work, flight)
+    found = _found(work, attempt_id)
     if found is None or not found.waiting.unsent:
         return
     live, step, _, waiting = found
@@ -97,7 +97,7 @@ def send_held_back(work: UnitOfWork, flight: AttemptId) -> None:
         work.hear(live, TimedOut(step.event, waiting.kind, waiting.attempt))
         return
     run = _retime(work, found, sent(step, waiting, work.now_ms), Because.GOES_OUT)
-    work.effects.requests[flight] = next(send for send in run.requests() if flight_of(send) == flight)
+    work.effects.requests[attempt_id] = next(send for send in run.requests() if attempt_id_of(send) == attempt_id)
 
 
 def _counted_from_its_sending(work: UnitOfWork, live: LoadedSaga) -> LoadedSaga:
@@ -108,9 +108,9 @@ def _counted_from_its_sending(work: UnitOfWork, live: LoadedSaga) -> LoadedSaga:
     return work.rewrite(live, run, Because.SENT_LATE)
 
 
-def _wait_longer(work: UnitOfWork, flight: AttemptId) -> None:
+def _wait_longer(work: UnitOfWork, attempt_id: AttemptId) -> None:
     """What waited for a place as long as it may counts as refused, where that is a way on; else it waits on."""
-    found = _found(work, flight)
+    found = _found(work, attempt_id)
     if found is None:
         return
     live, step, _, waiting = found
@@ -134,15 +134,15 @@ def _may_be_refused(attempt: Attempt) -> bool:
     return _was_never_sent(attempt) and isinstance(at, Forward) and at.group <= run.saga.pivot
 
 
-def _found(work: UnitOfWork, flight: AttemptId) -> Attempt | None:
+def _found(work: UnitOfWork, attempt_id: AttemptId) -> Attempt | None:
     """An attempt; ``None`` when nobody waits for it any more."""
-    live = work.saga(flight[0])
+    live = work.saga(attempt_id[0])
     if live is None or isinstance(live, Unreadable):
         return None
     run = live.run
     for member, kind in asked(run.state):
         step, waiting = member_of(run.saga, run.state, member), run.waiting[member]
-        if (run.saga_id, step.event, kind.value, waiting.attempt) == flight:
+        if (run.saga_id, step.event, kind.value, waiting.attempt) == attempt_id:
             return Attempt(live, step, member, waiting)
     return None
 
@@ -157,6 +157,6 @@ def _retime(work: UnitOfWork, attempt: Attempt, waiting: Waiting, because: Becau
 
 def _goes_out(work: UnitOfWork, live: LoadedSaga, due_ms: int) -> None:
     """A request goes out that was held back: from now on its saga is due when it is given up, and not at once."""
-    held = [(step.event, kind) for step, kind, waiting in asked_of(live.run) if waiting.at_ms == due_ms]
+    held = [(step.event, kind) for step, kind, waiting in attempts_of(live.run) if waiting.at_ms == due_ms]
     if held:  # else it was to be sent by now, and was not: it is recalled
         work.rewrite(live, live.run, Because.ASKED_AGAIN, *held)

@@ -98,17 +98,17 @@ BUGS: Final = [
         "    for said in (*run_out.lost, *timers):", "outside", "P16"),
     Bug("what goes out leaves its saga due", "waking:wake", "due_ms <= work.now_ms and saga_id not in work.sagas",
         "False", "outside", "P16"),
-    # --- places at participants ---
+    # --- slots of participants ---
     Bug("what waits for its turn counts as timed out", "in_flight:InFlight.run_out",
         "and (not is_known or attempt in self.departed)", "",
         "crowd", "R24"),
     Bug("what was recalled may have happened", "waking:return_unsent",
         "Refused(why) if _was_never_sent(found) else Unknown(why)", "Unknown(why)",
         "crowd", "R24"),
-    Bug("who waits for a place is forgotten", "places:Places._place_held", "self._tell(SendHeldBack(flight))", "pass",
+    Bug("who waits for a place is forgotten", "slots:Slots._slot_held", "self._tell(SendHeldBack(attempt_id))", "pass",
         "crowd", "V09"),
-    Bug("a restart forgets who waits for a place", "in_flight:InFlight._after", "traffic.held.append((step, flight))",
-        "pass", "crowd", "V09"),
+    Bug("a restart forgets who waits for a place", "in_flight:InFlight._after",
+        "traffic.held.append((step, attempt_id))", "pass", "crowd", "V09"),
     Bug("an overdue saga is not looked at", "due:DueSagas.page", "self._due(now_ms, PAGE)", "[]",
         "outside", "P16"),
 ]  # fmt: skip

@@ -48,7 +48,7 @@ class Process(Protocol):
     def ask(self, task: Task, reply: Reply | None) -> None:
         """Queue a task; the reply is `EngineStopped` once the process is gone."""
 
-    def hear(self, saga_id: str, said: Answered, flight: AttemptId, service: str) -> None:
+    def hear(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> None:
         """A call of a participant comes back."""
 
 

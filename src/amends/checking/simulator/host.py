@@ -19,7 +19,7 @@ from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request
 from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.in_flight import AttemptId, Outgoing
-from amends.engine.places import Places
+from amends.engine.slots import Slots
 from amends.engine.tasks import Deliver, Task, Unfinished
 from amends.errors import EngineStopped, StoreFailed, StoreFull
 
@@ -72,7 +72,7 @@ class Host:
         self._turn_at_ms = -1
         self._turns = 0
         self._idle = 0
-        self._places: dict[str, Places] = {}
+        self._slots: dict[str, Slots] = {}
         self._unsent: set[tuple[str, str]] = set()
         self._found = {row.saga_id: row.version for row in world.view.rows.values() if row.status not in FINAL}
         world.tell(f"engine {life}", f"starts; its clock is {clock_error_ms} ms wrong")
@@ -106,7 +106,7 @@ class Host:
         self._queue.append(Queued(task, reply))
         self._wake(PAUSE_MS)
 
-    def hear(self, saga_id: str, said: Answered, flight: AttemptId, service: str) -> None:
+    def hear(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> None:
         """A call comes back."""
         if not self.is_up:
             self.world.saw("an answer to a process that is gone")
@@ -118,8 +118,8 @@ class Host:
             return
         self._sightings.of_answer(saga_id, said)
         self.ask(Deliver(saga_id, said), None)
-        self._places[service].calls.pop(flight, None)
-        self._places[service].fill()
+        self._slots[service].calls.pop(attempt_id, None)
+        self._slots[service].fill()
 
     # A turn ---------------------------------------------------------------------------------------------------
 
@@ -204,16 +204,16 @@ class Host:
             self.world.broke("P16", f"it takes one turn after the other, and nothing changes; due at {turn.due_ms}")
 
     def _give_back(self, batch: list[Queued], turn: BatchResult) -> None:
-        for flight in turn.dropped:
-            for places in self._places.values():
-                places.drop(flight)
-                places.fill()
-        for flight in turn.recalled:
-            for places in self._places.values():
-                places.recall(flight)
-        for step, flight in turn.held:
+        for attempt_id in turn.dropped:
+            for slots in self._slots.values():
+                slots.drop(attempt_id)
+                slots.fill()
+        for attempt_id in turn.recalled:
+            for slots in self._slots.values():
+                slots.recall(attempt_id)
+        for step, attempt_id in turn.held:
             self.world.saw("a call waited for a place, and its saga says so")
-            self._places_of(step).hold(flight)
+            self._slots_of(step).hold(attempt_id)
         answers = [(queued, answer) for queued, answer in zip(batch, turn.replies, strict=True) if queued.reply]
         answers_first = bool(turn.sends and answers and self.world.chance.below("order", 2))
         if answers_first:
@@ -239,21 +239,21 @@ class Host:
             self._sightings.of_send(send)
             if send.request.kind is Kind.DO and send.request.call.attempt == 1:
                 self._unsent.add((send.request.saga_id, send.request.step))
-            places = self._places_of(step)
-            places.send((step, send))
-            if len(places):
+            slots = self._slots_of(step)
+            slots.send((step, send))
+            if len(slots):
                 self.world.saw("a call waited for a place")
 
-    def _places_of(self, step: Step) -> Places:
-        places = self._places.get(step.service)
-        if places is None:
+    def _slots_of(self, step: Step) -> Slots:
+        slots = self._slots.get(step.service)
+        if slots is None:
             tell = partial(self.ask, reply=None)
-            places = Places(self.world.swarm.places, self, self.coordinator.departed, self._start, tell)
-            self._places[step.service] = places
-        return places
+            slots = Slots(self.world.swarm.places, self, self.coordinator.departed, self._start, tell)
+            self._slots[step.service] = slots
+        return slots
 
-    def _start(self, _flight: AttemptId, asking: Outgoing) -> None:
-        if len(self._places_of(asking[0]).calls) > 1:
+    def _start(self, _attempt_id: AttemptId, asking: Outgoing) -> None:
+        if len(self._slots_of(asking[0]).calls) > 1:
             self.world.saw("calls of one participant together")
         self._must_not_be_for_nothing(asking[1].request)
         self._wire.call(self, *asking)

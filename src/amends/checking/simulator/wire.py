@@ -18,7 +18,7 @@ from amends.core.effects import Send
 from amends.core.messages import Answered, Call, Done, Kind, Outcome, Refused, Request, Unknown
 from amends.core.waiting import milliseconds
 from amends.core.walk import key_of
-from amends.engine.in_flight import flight_of
+from amends.engine.in_flight import attempt_id_of
 from amends.engine.tasks import Deliver
 from amends.errors import AmendsError, EngineStopped
 
@@ -185,7 +185,7 @@ class Wire:
     def _returns(self, host: Process, step: Step, send: Send, outcome: Outcome, delay_ms: int) -> None:
         request = send.request
         said = Answered(request.step, request.kind, outcome, request.call.attempt)
-        self._world.after(delay_ms, host.hear, request.saga_id, said, flight_of(send), step.service)
+        self._world.after(delay_ms, host.hear, request.saga_id, said, attempt_id_of(send), step.service)
 
     def _answer_later(self, request: Request, outcome: Outcome, label: str) -> None:
         chance, world = self._world.chance, self._world

@@ -28,8 +28,8 @@ from amends.adapters.memory import MemoryStore
 from amends.core.effects import Send
 from amends.core.messages import Call, Request
 from amends.engine.coordinator import BatchResult
-from amends.engine.in_flight import AttemptId, Outgoing, flight_of
-from amends.engine.places import LATE_MAX, Places
+from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
+from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.tasks import Deliver, ReturnUnsent, SendHeldBack, Task
 from tests.engine.test_engine import PATIENCE_S, engine, run
 from tests.engine.world import Life, names, nothing, records
@@ -55,15 +55,15 @@ class Slow(Life):
 
     def departs(self, send: Send) -> None:
         """There is a place: it is sent now."""
-        self.turner.departed[flight_of(send)] = self.now_ms
+        self.turner.departed[attempt_id_of(send)] = self.now_ms
 
     def waits(self, turn: BatchResult, after_ms: int = 10_000) -> BatchResult:
         """Let the time of what is to be sent pass: it is withdrawn, and waits for a place."""
         ((_, send),) = turn.sends
         recalled = self.turn(after_ms=after_ms).recalled
-        assert recalled == [flight_of(send)]
+        assert recalled == [attempt_id_of(send)]
         held = self.turn(ReturnUnsent(recalled[0]), after_ms=0)
-        assert [flight for _, flight in held.held] == recalled
+        assert [attempt_id for _, attempt_id in held.held] == recalled
         return held
 
     def asked(self, saga_id: str = "a-1") -> dict[str, Any]:
@@ -78,8 +78,8 @@ def test_waiting_for_a_place_is_not_the_participants_time() -> None:
     held = life.waits(life.begin(1))
     assert life.asked()["unsent"]
     assert life.due_ms == life.store.saga("a-1").due_ms  # type: ignore[union-attr]  # it is there
-    flight = held.held[0][1]
-    ((_, send),) = life.turn(SendHeldBack(flight), after_ms=50 * 60_000).sends
+    attempt_id = held.held[0][1]
+    ((_, send),) = life.turn(SendHeldBack(attempt_id), after_ms=50 * 60_000).sends
     assert not life.asked()["unsent"]
     life.departs(send)
     life.answer(send, Unknown("no line"))
@@ -116,16 +116,16 @@ def test_who_turns_back_before_it_was_sent_has_nothing_to_undo(is_held: bool) ->
     """Ready to be sent, or waiting for a place: it certainly did not happen, and no refund is sent."""
     life = Slow(charging())
     turn = life.begin(1)
-    flight = flight_of(turn.sends[0][1])
+    attempt_id = attempt_id_of(turn.sends[0][1])
     if is_held:
         life.waits(turn)
     turn = life.turn(Deliver("a-1", Cancel("changed my mind")))
     if not is_held:
-        assert turn.recalled == [flight]
-        turn = life.turn(ReturnUnsent(flight))
+        assert turn.recalled == [attempt_id]
+        turn = life.turn(ReturnUnsent(attempt_id))
     assert isinstance(turn.ended["a-1"].state, Compensated)
     assert turn.sends == []
-    assert turn.dropped == [flight]
+    assert turn.dropped == [attempt_id]
 
 
 def test_who_was_sent_before_is_undone() -> None:
@@ -136,22 +136,22 @@ def test_who_was_sent_before_is_undone() -> None:
     life.answer(send, Unknown("no line"))
     turn = life.turn(after_ms=100)
     assert names(turn) == ["CARD_CHARGED/do#2"]
-    flight = flight_of(turn.sends[0][1])
+    attempt_id = attempt_id_of(turn.sends[0][1])
     life.turn(Deliver("a-1", Cancel()))
-    assert names(life.turn(ReturnUnsent(flight))) == ["CARD_CHARGED/undo#1"]
+    assert names(life.turn(ReturnUnsent(attempt_id))) == ["CARD_CHARGED/undo#1"]
 
 
 def test_waiting_has_a_limit_of_its_own_and_ends_as_a_refusal() -> None:
     """It was never sent: there is nothing unknown about it, and nothing to undo."""
     life = Slow(charging(start_within_s=60))
-    flight = life.waits(life.begin(1)).held[0][1]
+    attempt_id = life.waits(life.begin(1)).held[0][1]
     assert life.due_ms == life.asked()["since_ms"] + 60_000
     turn = life.turn(after_ms=60_000)
     run = turn.ended["a-1"]
     assert isinstance(run.state, Compensated)
     assert run.reason == "it was not sent: CARD had no place for it within 60 s"
-    assert turn.dropped == [flight]
-    assert life.turn(SendHeldBack(flight)).sends == []
+    assert turn.dropped == [attempt_id]
+    assert life.turn(SendHeldBack(attempt_id)).sends == []
 
 
 def test_what_cannot_be_refused_waits_on() -> None:
@@ -186,8 +186,8 @@ def test_a_key_that_may_be_forgotten_is_not_sent_after_its_wait() -> None:
     ((_, send),) = life.begin(1).sends
     life.departs(send)
     life.answer(send, Unknown("no line"))
-    flight = life.waits(life.turn(after_ms=100)).held[0][1]
-    turn = life.turn(SendHeldBack(flight), after_ms=HOUR_MS + 1)
+    attempt_id = life.waits(life.turn(after_ms=100)).held[0][1]
+    turn = life.turn(SendHeldBack(attempt_id), after_ms=HOUR_MS + 1)
     assert names(turn) == ["CARD_CHARGED/undo#1"]
 
 
@@ -200,7 +200,7 @@ def test_a_restart_knows_what_waits_for_a_place() -> None:
     life.begin(2)
     again = Slow(saga, store, prefix="b", now_ms=life.now_ms + HOUR_MS)
     turn = again.turn()
-    assert [flight[0] for _, flight in turn.held] == ["a-1"]
+    assert [attempt_id[0] for _, attempt_id in turn.held] == ["a-1"]
     assert again.run("a-1").trail == ()
     assert again.asked("a-2")["kind"] is Kind.UNDO
     ((_, send),) = again.turn(SendHeldBack(turn.held[0][1])).sends
@@ -213,9 +213,9 @@ def test_what_is_withdrawn_or_placed_too_late_changes_nothing() -> None:
     """Nobody waits for it any more, or it stands as it is said to."""
     life = Slow(charging())
     turn = life.begin(1)
-    flight = flight_of(turn.sends[0][1])
+    attempt_id = attempt_id_of(turn.sends[0][1])
     blocks = life.store.head().number
-    for late in (SendHeldBack(flight), SendHeldBack(("a-7", *flight[1:])), ReturnUnsent((*flight[:3], 7))):
+    for late in (SendHeldBack(attempt_id), SendHeldBack(("a-7", *attempt_id[1:])), ReturnUnsent((*attempt_id[:3], 7))):
         assert life.turn(late).sends == []
     assert life.store.head().number == blocks
 
@@ -332,13 +332,13 @@ class Desk:
         self.started: list[str] = []
         self.told: list[Task] = []
         self.departed: dict[AttemptId, int] = {}
-        self.places = Places(limit, self, self.departed, self._start, self.told.append)
+        self.places = Slots(limit, self, self.departed, self._start, self.told.append)
 
     def now_ms(self) -> int:
         """Return a time that stands."""
         return 7
 
-    def _start(self, _flight: AttemptId, asking: Outgoing) -> None:
+    def _start(self, _attempt_id: AttemptId, asking: Outgoing) -> None:
         self.started.append(asking[1].request.saga_id)
 
     def send(self, *sagas: str, kind: Kind = Kind.DO) -> None:
@@ -355,9 +355,9 @@ def request(saga_id: str, kind: Kind = Kind.DO) -> Send:
     return Send(Request(saga_id, STEP.event, kind, 1, Call(f"{saga_id}/{STEP.event}/do")), 0, 10_000)
 
 
-def flight(saga_id: str, kind: Kind = Kind.DO) -> AttemptId:
+def attempt_id(saga_id: str, kind: Kind = Kind.DO) -> AttemptId:
     """Return its first attempt."""
-    return flight_of(request(saga_id, kind))
+    return attempt_id_of(request(saga_id, kind))
 
 
 def test_who_comes_first_is_first() -> None:
@@ -365,16 +365,16 @@ def test_who_comes_first_is_first() -> None:
     desk = Desk(1)
     desk.send("a", "b", "c")
     assert (desk.started, len(desk.places)) == (["a"], 2)
-    desk.places.recall(flight("b"))
-    desk.places.recall(flight("a"))  # it was sent
-    assert desk.told == [ReturnUnsent(flight("b"))]
-    desk.places.drop(flight("c"))
-    desk.places.hold(flight("b"))
+    desk.places.recall(attempt_id("b"))
+    desk.places.recall(attempt_id("a"))  # it was sent
+    assert desk.told == [ReturnUnsent(attempt_id("b"))]
+    desk.places.drop(attempt_id("c"))
+    desk.places.hold(attempt_id("b"))
     assert desk.told[1:] == []  # there is no place
-    desk.places.drop(flight("a"))
+    desk.places.drop(attempt_id("a"))
     desk.places.fill()
-    assert desk.told[1:] == [SendHeldBack(flight("b"))]
-    desk.places.hold(flight("b"))
+    assert desk.told[1:] == [SendHeldBack(attempt_id("b"))]
+    desk.places.hold(attempt_id("b"))
     desk.places.fill()
     assert desk.told[2:] == []
     desk.send("b")
@@ -386,16 +386,16 @@ def test_who_comes_while_others_are_held_is_withdrawn() -> None:
     desk = Desk(1)
     desk.send("a", "b", "c", "d")
     for saga_id in "bcd":
-        desk.places.recall(flight(saga_id))
-        desk.places.hold(flight(saga_id))
+        desk.places.recall(attempt_id(saga_id))
+        desk.places.hold(attempt_id(saga_id))
     desk.send("e")
-    assert desk.told[-1] == ReturnUnsent(flight("e"))
-    desk.places.hold(flight("e"))
+    assert desk.told[-1] == ReturnUnsent(attempt_id("e"))
+    desk.places.hold(attempt_id("e"))
     for saga_id in "bcde":
-        desk.places.drop(flight(desk.started[-1]))
+        desk.places.drop(attempt_id(desk.started[-1]))
         desk.places.fill()
         desk.send(saga_id)
-    placed = [task.flight[0] for task in desk.told if isinstance(task, SendHeldBack)]
+    placed = [task.attempt_id[0] for task in desk.told if isinstance(task, SendHeldBack)]
     assert placed == ["b", "c", "d", "e"]
     assert desk.started == ["a", "b", "c", "d", "e"]
 
@@ -405,12 +405,12 @@ def test_a_compensation_is_before_every_action_and_gets_through() -> None:
     desk = Desk(1)
     desk.send("a", "b")
     desk.send("z", kind=Kind.UNDO)
-    desk.places.drop(flight("a"))
+    desk.places.drop(attempt_id("a"))
     desk.places.late = LATE_MAX
     desk.places.fill()
     assert desk.started == ["a", "z"]
     desk.places.late = LATE_MAX + 1
-    desk.places.drop(flight("z", Kind.UNDO))
+    desk.places.drop(attempt_id("z", Kind.UNDO))
     desk.places.fill()
     assert desk.started == ["a", "z"]
     assert desk.places.is_blocked
@@ -423,11 +423,11 @@ def test_who_has_no_place_for_now_is_not_asked_again_and_again() -> None:
     desk = Desk(1)
     desk.send("a", "b", "c")
     for saga_id in "bc":
-        desk.places.recall(flight(saga_id))
-        desk.places.hold(flight(saga_id))
+        desk.places.recall(attempt_id(saga_id))
+        desk.places.hold(attempt_id(saga_id))
     for _ in range(3):
         desk.places.fill()
-    assert desk.told == [ReturnUnsent(flight("b")), ReturnUnsent(flight("c"))]
+    assert desk.told == [ReturnUnsent(attempt_id("b")), ReturnUnsent(attempt_id("c"))]
 
 
 def test_places_that_are_closed_send_nothing_more() -> None:
@@ -436,8 +436,8 @@ def test_places_that_are_closed_send_nothing_more() -> None:
     desk.send("a", "b")
     desk.places.stop()
     desk.send("c")
-    desk.places.hold(flight("b"))
-    desk.places.drop(flight("a"))
+    desk.places.hold(attempt_id("b"))
+    desk.places.drop(attempt_id("a"))
     desk.places.fill()
     assert desk.started == ["a"]
-    assert desk.told == [ReturnUnsent(flight("b")), ReturnUnsent(flight("c"))]
+    assert desk.told == [ReturnUnsent(attempt_id("b")), ReturnUnsent(attempt_id("c"))]

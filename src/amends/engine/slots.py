@@ -1,0 +1,164 @@
+"""The slots of one participant: the calls that have one, those that are next, and those whose sagas wait for one.
+
+A request that is to be sent is *ready*: its saga's row says that it is sent, and it may be sent at any moment. One that
+finds no slot in its time is withdrawn; once that is committed it is *held*: its row says that it was not sent, so that
+nothing that happens to the process makes it unknown. When there is a slot for it again, that is committed too, and it
+is ready again. So what was not sent is known, and nothing is sent that was not committed as sent.
+
+Compensations and probes come first, in a line of their own; and where calls whose sagas wait for them no longer take
+every slot there is, a few are left for them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from amends.core.messages import Kind
+from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
+from amends.engine.tasks import ReturnUnsent, SendHeldBack, Task
+from amends.storage.ports import Clock
+
+LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
+ACTION: Final = Kind.DO.value
+SHARE: Final = 4  # of the slots one in so many is in reserve for compensations and probes
+
+
+class Line:
+    """Requests that come one after the other.
+
+    Attributes:
+        ready: that may be sent at any moment.
+        held: that wait for a slot, and were not sent.
+        coming: that were held, and for which there is a slot, once that is committed.
+        reserve: slots beyond the others that are theirs.
+    """
+
+    def __init__(self, reserve: int) -> None:
+        self.ready: OrderedDict[AttemptId, Outgoing] = OrderedDict()
+        self.held: OrderedDict[AttemptId, None] = OrderedDict()
+        self.coming: dict[AttemptId, None] = {}
+        self.reserve = reserve
+
+
+class Slots:
+    """The slots of one participant, and the requests that wait for one. It makes no call by itself."""
+
+    def __init__(
+        self,
+        limit: int,
+        clock: Clock,
+        departed: dict[AttemptId, int],
+        start: Callable[[AttemptId, Outgoing], None],
+        tell: Callable[[Task], None],
+    ) -> None:
+        """All are free.
+
+        Args:
+            limit: how many there are.
+            clock: the engine's.
+            departed: when each attempt was really sent; see `amends.engine.in_flight.InFlight`.
+            start: sends a request, now.
+            tell: gets the tasks that are to be committed.
+        """
+        self._limit = limit
+        self._clock = clock
+        self._departed = departed
+        self._start = start
+        self._tell = tell
+        self._amends, self._actions = self._lines = Line(max(1, limit // SHARE)), Line(0)
+        self._withdrawn: dict[AttemptId, None] = {}
+        self._known: set[AttemptId] = set()
+        self._is_open = True
+        self.calls: dict[AttemptId, None] = {}
+        self.late = 0
+
+    def __len__(self) -> int:
+        """How many requests wait for a slot."""
+        return len(self._withdrawn) + sum(len(line.ready) + len(line.held) + len(line.coming) for line in self._lines)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether calls that are over their time, and do not end, take every slot, while requests wait for one."""
+        return self.late >= LATE_MAX and len(self.calls) + self.late >= self._limit + LATE_MAX and len(self) > 0
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Send a request as soon as there is a slot for it; those that wait for one are before it."""
+        attempt_id = attempt_id_of(outgoing[1])
+        line = self._line_of(attempt_id)
+        had_slot = line.coming.pop(attempt_id, self) is None
+        line.ready[attempt_id] = outgoing
+        self._known.add(attempt_id)
+        if not self._is_open or (line.held and not had_slot):
+            self.recall(attempt_id)
+        self.fill()
+
+    def recall(self, attempt_id: AttemptId) -> None:
+        """Do not send a request, if that was not done yet."""
+        if self._line_of(attempt_id).ready.pop(attempt_id, None) is not None:
+            self._withdrawn[attempt_id] = None
+            self._tell(ReturnUnsent(attempt_id))
+
+    def hold(self, attempt_id: AttemptId) -> None:
+        """Let a request wait for a slot: its saga's row says that it was not sent."""
+        line = self._line_of(attempt_id)
+        self._known.add(attempt_id)
+        self._withdrawn.pop(attempt_id, None)
+        if attempt_id not in line.coming:
+            line.held.setdefault(attempt_id)
+        self.fill()
+
+    def drop(self, attempt_id: AttemptId) -> bool:
+        """No saga waits for an attempt any more: if it has a slot here, that is free. Whether it is one of these."""
+        if attempt_id not in self._known:
+            return False
+        self._known.remove(attempt_id)
+        self.calls.pop(attempt_id, None)
+        if self._departed.pop(attempt_id, None) is None:
+            line = self._line_of(attempt_id)
+            for waiting in (line.ready, line.held, line.coming, self._withdrawn):
+                waiting.pop(attempt_id, None)
+        return True
+
+    def stop(self) -> None:
+        """Send nothing more: what was to be sent is withdrawn."""
+        self._is_open = False
+        for line in self._lines:
+            for attempt_id in [*line.ready]:
+                self.recall(attempt_id)
+
+    def fill(self) -> None:
+        """Send what is ready and has a slot, and ask for those next in line."""
+        amends, actions = self._lines
+        if amends.ready or actions.ready:
+            self._send_ready()
+        if amends.held or actions.held:
+            self._slot_held()
+
+    def _send_ready(self) -> None:
+        for line in self._lines:
+            while line.ready and self._has_slot(line):
+                attempt_id, outgoing = line.ready.popitem(last=False)
+                self._departed[attempt_id] = self._clock.now_ms()
+                self.calls[attempt_id] = None
+                self._start(attempt_id, outgoing)
+
+    def _slot_held(self) -> None:
+        for line in self._lines:
+            while line.held and self._is_open and self._is_next(line):
+                attempt_id, _ = line.held.popitem(last=False)
+                line.coming[attempt_id] = None
+                self._tell(SendHeldBack(attempt_id))
+
+    def _has_slot(self, line: Line) -> bool:
+        taken = len(self.calls)
+        return taken < self._limit and taken + self.late < self._limit + LATE_MAX + line.reserve
+
+    def _is_next(self, line: Line) -> bool:
+        """Whether there is a slot for the next one that waits in a line, and no other request comes before it."""
+        taken = len(self.calls) + sum(len(each.ready) + len(each.coming) for each in self._lines)
+        return taken < self._limit and taken + self.late < self._limit + LATE_MAX + line.reserve
+
+    def _line_of(self, attempt_id: AttemptId) -> Line:
+        return self._actions if attempt_id[2] == ACTION else self._amends
