@@ -213,7 +213,7 @@ class Dialogue:
         return self.asks()
 
     def asks_whatever(self) -> Dialogue:
-        """Let go by whatever has gone out, for a stretch of time that this test is not about."""
+        """Let go by what has gone out, for a stretch of time that this test is not about."""
         return replace(self, _out=())
 
     # What comes back ----------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class Dialogue:
         return self.answers(step, Refused(reason))
 
     def unknown(self, step: str | Ask, error: str = "") -> Dialogue:
-        """The step's participant raises, or says what makes no sense: nobody knows whether it took effect."""
+        """The step's participant raises, or says what makes no sense: it is not known whether it took effect."""
         return self.answers(step, Unknown(error))
 
     def later(self, step: str | Ask, within_s: float) -> Dialogue:
@@ -245,7 +245,7 @@ class Dialogue:
         return self._takes(Answered(ask.step, ask.kind, outcome))
 
     def late(self, ask: Ask, outcome: Outcome) -> Dialogue:
-        """An answer comes that nobody waits for any more. What it changes, the next lines say."""
+        """An answer comes after the wait for it ended. What it changes, the next lines say."""
         _check_steps(self.run.saga, [ask.step])
         if (ask.step, ask.kind) in self._waiting_asks():
             self._fail(f"an answer to {ask} to be late", "it is still waited for")
@@ -264,7 +264,7 @@ class Dialogue:
     def times_out(self, *steps: str | Ask) -> Dialogue:
         """Time passes until these requests are due, and their answers have not come.
 
-        Whatever else is due by then is still waited for, as if its answer came in the same moment.
+        What else is due by then is still waited for, as if its answer came in the same moment.
         """
         asks = [self._waited_for(step) for step in steps]
         dues = [due_ms for ask in asks for due_ms, said in self.run.timers() if said == TimedOut(ask.step, ask.kind)]
@@ -333,7 +333,7 @@ class Dialogue:
         """Expect that a verb is not taken.
 
         Args:
-            verb: what somebody wants: ``Cancel()``, ``Retry("STEP")`` ...
+            verb: what a client or an operator wants: ``Cancel()``, ``Retry("STEP")`` ...
             because: a part of the reason that is given.
         """
         self._check_all_said()

@@ -18,7 +18,7 @@ from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request, U
 from amends.core.run import outcome_of
 from amends.errors import UnusableInput
 
-SETTLES_S: Final = 60.0  # as long as a proxy waits for whoever is behind it: nginx, proxy_read_timeout
+SETTLES_S: Final = 60.0  # as long as a proxy waits for the server behind it: nginx, proxy_read_timeout
 ATTEMPTS: Final = (*range(2, 21), 1000)  # a limit that people write, and one for those who write none
 Client = Callable[[Books], Any]
 Answers = Callable[[Books, Request], Iterable[tuple[Books, Done | Refused]]]

@@ -104,7 +104,7 @@ class CheckFailed(AmendsError, AssertionError):
 
 
 class CheckShowsTooLittle(CheckFailed):
-    """Every rule held in a scenario in which hardly anything happens: no end, or a function that nobody asked."""
+    """Every rule held, in a scenario that shows too little: an end was not reached, or a function never called."""
 
 
 class CheckCut(CheckFailed):

@@ -78,7 +78,7 @@ def check(
 
 
 def default_faults(scenario: Scenario) -> int:
-    """How many faults a check looks at when nobody says: each saga more takes some twenty times the worlds."""
+    """How many faults a check looks at by default: each saga more takes some twenty times the worlds."""
     return 2 if len(scenario.requests or scenario.asked) + len(scenario.commands) == 1 else 1
 
 

@@ -91,7 +91,7 @@ def _left_by(layout: WorldLayout, each: Step) -> Iterator[str]:
     assert each.leaves is not None, "asked of a step that leaves something"
     for saga, request in enumerate(layout.requests):
         if cell := layout.cell_of.get((saga, each.event)):
-            with suppress(Exception):  # one that needs the entity leaves what nobody can say beforehand
+            with suppress(Exception):  # one that needs the entity leaves what cannot be told beforehand
                 yield f"{'/'.join(cell)} {in_words(each.leaves(None, request))}"
 
 

@@ -25,7 +25,7 @@ class ByFile(MetaPathFinder):
         self.files = files
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG002 - as asked
-        """Where a module is; `None` where nobody knows."""
+        """Where a module is; `None` for a module that the parent did not load from a file."""
         return spec_from_file_location(fullname, self.files[fullname]) if fullname in self.files else None
 
 
@@ -42,7 +42,7 @@ def answer(asked: bytes) -> bytes:
 
 
 def main() -> None:
-    """Answer everything; what the functions print is nobody's answer."""
+    """Answer everything; what the functions print is no answer."""
     out, sys.stdout = sys.stdout.buffer, sys.stderr
     places, files, asked = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from the parent
     sys.path[:] = places

@@ -40,7 +40,9 @@ class CoordinatorMoves:
         said = Answered(message.step, message.kind, message.outcome)
         move = Move("hears", message.saga, message.step, message.kind, short(message.outcome))
         yield from self._told(world, message.saga, said, SOON_MS, move, number)
-        if isinstance(message.outcome, Unknown):  # whoever always fails uses up the time for further attempts
+        if isinstance(
+            message.outcome, Unknown
+        ):  # a participant that always fails uses up the time for further attempts
             late = move._replace(note=f"{move.note}, and no time is left")
             yield from self._told(world, message.saga, said, AFTER_EVERY_LIMIT_MS, late, number)
 

@@ -1,4 +1,4 @@
-"""What the coordinator must never do, whatever it hears; looked at with each step that it takes.
+"""What the coordinator must never do after any answer; looked at with each step that it takes.
 
 These rules are written down a second time here, apart from `amends.core.decide`, and read nothing but what went in
 and what came out: a mistake in the core is found by them and not shared.
@@ -48,7 +48,7 @@ class CoordinatorStep(NamedTuple):
     Attributes:
         before: the run before; everything it waits for was asked at time 0.
         said: what it heard.
-        now_ms: when.
+        now_ms: when it steps; milliseconds of the explored world.
         after: the run after.
         sends: what it asked for then.
         was: where it was on its way.

@@ -1,4 +1,4 @@
-"""What a scenario in which every rule held did not show: ends that no saga reached, functions that nobody asked."""
+"""What a scenario in which every rule held did not show: ends that no saga reached, functions never called."""
 
 from __future__ import annotations
 

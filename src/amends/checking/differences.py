@@ -18,7 +18,7 @@ class Difference(NamedTuple):
     Attributes:
         part: which one, ``stock`` or ``ada.cents``; empty for the value as a whole.
         before: as a person reads it.
-        after: likewise.
+        after: the value after.
     """
 
     part: str

@@ -1,4 +1,4 @@
-"""Who raised what, and where: whatever functions of a scenario raise is drawn, with the place in their own file."""
+"""Which function of a scenario raised what, and at which line of its own file."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ OF_A_LIST: Final = "an answer that nobody typed is a list once it was stored: sa
 
 @contextmanager
 def breaks_rule(rule: str, who: str, about: str = "") -> Iterator[None]:
-    """Whatever is raised inside breaks a rule.
+    """An exception inside breaks a rule.
 
     Args:
-        rule: which one.
-        who: raised it.
+        rule: the rule that it breaks.
+        who: the function, as it is named in the answer.
         about: more, for a person: what it was asked with.
 
     Raises:
-        Raised: something was.
+        Raised: the exception, with the function and its place in their own file.
     """
     try:
         yield

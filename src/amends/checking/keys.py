@@ -1,4 +1,4 @@
-"""Books without the keys that they only remember, since whoever does a key once has to remember it."""
+"""Books without the keys that they only remember, since a participant that does a key once has to remember it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def without_remembered(books: Any, names: Mapping[str, str] = NO_NAMES) -> Hashable:
-    """A stand-in for books that is equal where they are, in whatever order, but for keys of what was undone.
+    """A stand-in for books that is equal where they are, in any order, but for keys of what was undone.
 
     A collection may hold the key of an undo, and with it that of its action. The key of an action alone may be all that
     there is of its effect, so it counts.
 
     Args:
-        books: any.
+        books: of a participant, or of a part of it.
         names: for texts that are given out in order, as the numbers of receipts, what to take in their place.
     """
     kind = type(books)
@@ -38,7 +38,7 @@ def without_remembered(books: Any, names: Mapping[str, str] = NO_NAMES) -> Hasha
 
 
 def names_in(answer: Any, name: str) -> Iterator[tuple[str, str]]:
-    """The texts in an answer, each with a name that says where: whatever number a receipt has, it is of that step."""
+    """The texts in an answer, each with a name that says where: a receipt is of its step, by any number."""
     if isinstance(answer, str) and not _stem(answer):  # a key is a name already
         yield answer, name
     elif isinstance(answer, Mapping):

@@ -268,7 +268,7 @@ class WorldLayout:
         return world._replace(flight=add(world.flight, (self.messages.number(message),)))
 
     def _all_swaps(self) -> list[tuple[int, ...]]:
-        """The renamings of sagas that change nothing: of equal requests, where nobody knows a saga by its name."""
+        """The renamings of sagas that change nothing: of equal requests, where no function tells sagas by id."""
         requests = self.requests
         if not all(each.is_local and not _knows_names(each) for each in self.steps):
             return []

@@ -55,9 +55,9 @@ class Model:
         view: what of the books has to be as before once everything is undone, and as one saga after the other would
             leave it; ``None`` for all of them, where there is no `standing`. `never` sees it in place of the books.
         runs_functions: whether the saga's own functions act, so that they are under test too.
-        settles_within_s: how long after its sending a request may still take effect, whatever a step claims. Seconds;
+        settles_within_s: how long after its sending a request may still take effect; a step may claim another. Seconds;
             ``None`` where its claim is believed.
-        key_lives_h: after how long a key may be forgotten, whatever a step claims. Hours; ``None`` for never.
+        key_lives_h: after how long a key may be forgotten; a step may claim another. Hours; ``None`` for never.
         keyed: whether what it does with an action depends on what it did with that action alone, as that of every ready
             model does; where it does, the order of different actions does not matter to it, and is not explored.
     """

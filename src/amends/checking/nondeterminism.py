@@ -1,7 +1,7 @@
 """Asks a function once more, elsewhere: at other moments, by another chance, at another attempt.
 
 What it reads of these is seen while it runs. Only where it read some are they moved, for a few further calls, to see
-whether its answer depends on them: a line in a log that has the time in it is nobody's business.
+whether its answer depends on them: a line in a log that has the time in it does no harm.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def reading(ask: Callable[[], Any]) -> tuple[Any, Reads]:
     No garbage is collected meanwhile: what finalizers and callbacks of the collector read is not read by the function.
 
     Raises:
-        Exception: whatever it raises.
+        Exception: an exception of the function.
     """
     reads, before, collects = Reads(), sys.getprofile(), gc.isenabled()
     gc.disable()
@@ -110,7 +110,7 @@ def _word_for(called: Any) -> str:
 
 @contextmanager
 def _elsewhere(spaces: list[dict[str, Any]], moment: int) -> Iterator[None]:
-    """Another moment and another chance, for whoever reads them by these names."""
+    """Another moment and another chance, for functions that read them by these names."""
     moved = {id(was): now for was, now in _moved(moment * LATER_S, SEED + moment)}
     changed = []
     for space in (vars(time), vars(dt), vars(os), *spaces):

@@ -1,7 +1,7 @@
 """What an operator does with a saga that waits for one: asks again, tells an outcome, turns it back, gives it up.
 
 An operator is right: an outcome is told only when it is certain, by the participants' own books, and nothing of it is
-on its way any more. `Undo` is not among it: what is owed is told as a broken rule before anybody could say it.
+on its way any more. `Undo` is not among it: what is owed is told as a broken rule before an operator could say it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def verbs(layout: WorldLayout, world: World, saga: int) -> Iterator[tuple[Verb, 
 
 
 def _certain(layout: WorldLayout, world: World, saga: int, each: Step, kind: Kind) -> Done | Refused | None:
-    """What became of the action, or the undo, that a step is stuck at; ``None`` while nobody can know."""
+    """What became of the action, or the undo, that a step is stuck at; ``None`` while that cannot be known."""
     flying = (layout.messages[number] for number in world.flight)
     if any((other.saga, other.step) == (saga, each.event) and other.outcome is None for other in flying):
         return None

@@ -1,4 +1,4 @@
-"""What may happen first, whatever else may happen: a part of a world's moves that stands for all of them.
+"""What may happen first without a loss: a part of a world's moves that stands for all of them.
 
 Moves that touch nothing in common come to the same world in either order, so that one order is enough. What is chosen
 here is a persistent set: nothing outside of it, now or later, depends on it until one of it has happened. docs/adr/0017
@@ -37,7 +37,7 @@ class About(NamedTuple):
     """A message, as far as it matters who else touches what it does.
 
     Attributes:
-        saga: whose.
+        saga: place of the saga.
         step: event name.
         kind: what is, or was, asked.
         spot: what it touches beside its inbox: an entity, or books; `NOWHERE` for an answer.
@@ -163,7 +163,7 @@ class Independent:
         return self._reached[key]
 
     def _of_one_saga(self, world: World, saga: int, flight: list[tuple[int, About]]) -> First | None:
-        """All that a saga can do next, where nobody else touches any of it."""
+        """All that a saga can do next, where no other saga touches any of it."""
         run = world.runs[saga]
         mine = [(number, about) for number, about in flight if about.saga == saga]
         spots = [about.spot for _, about in mine if about.spot != NOWHERE]
@@ -184,7 +184,7 @@ class Independent:
         return First(numbers, saga)
 
     def _is_told(self, run: int) -> bool:
-        """Whether an operator may say something to a saga, whatever else it hears."""
+        """Whether an operator may say something to a saga, beside what else it hears."""
         return bool(self.layout.scenario.operators) and isinstance(self.layout.runs[run].state, NeedsOperator)
 
     def _comes_to(self, saga: int, run: int, answers: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:

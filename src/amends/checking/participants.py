@@ -146,7 +146,7 @@ class ParticipantMoves:
         return self.layout.inboxes.number(grown), stored, number, broken
 
     def _must_not_refuse(self, message: Message, text: str) -> Broken | None:
-        """Nobody but an operator can go on from there."""
+        """Only an operator can go on from there."""
         if message.kind is Kind.UNDO:
             return Broken("a compensation is refused", text)
         is_behind = message.kind is Kind.DO and self.layout.beyond(message) > 0

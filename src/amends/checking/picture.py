@@ -79,7 +79,7 @@ class Timeline:
         self.has_room = width - self.right >= RIGHT_MIN
 
     def lines(self, rows: Sequence[TraceLine]) -> Iterator[Line]:
-        """All of them."""
+        """The lines of the picture."""
         if self.has_room:
             lanes = f"{'the saga asks':{self.wire - LEFT}}{'the wire':{ARROW + 2}}who is asked"
             yield (Span(f"{' ' * LEFT}{lanes}", "faint"),)

@@ -30,7 +30,7 @@ class ReadBack(Protocol):
         ...
 
     def answer_types(self, event: str) -> Sequence[Any] | None:
-        """The types that a step's answers are read back as, none for plain JSON; ``None`` where nobody knows."""
+        """The types that a step's answers are read back as, none for plain JSON; ``None`` where that is not known."""
         ...
 
     def outcome(self, event: str, kind: Kind, outcome: Outcome, *, is_typed: bool = True) -> Outcome:
@@ -45,17 +45,17 @@ class AsItIs:
         self.saga = saga
 
     def request(self, request: Any) -> Any:
-        """The same."""
+        """The request as it is."""
         return request
 
     def entity(self, service: str, entity_id: Any, entity: Any) -> Any:  # noqa: ARG002 - as a `ReadBack` has it
-        """The same."""
+        """The entity as it is."""
         return entity
 
-    def answer_types(self, event: str) -> Sequence[Any] | None:  # noqa: ARG002 - likewise
-        """Nobody knows."""
+    def answer_types(self, event: str) -> Sequence[Any] | None:  # noqa: ARG002 - as a `ReadBack` has it
+        """``None``: without codecs that is not known."""
         return None
 
     def outcome(self, event: str, kind: Kind, outcome: Outcome, *, is_typed: bool = True) -> Outcome:  # noqa: ARG002
-        """The same."""
+        """The outcome as it is."""
         return outcome

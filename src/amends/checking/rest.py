@@ -39,7 +39,7 @@ class Rest:
             return raised.broken
 
     def is_at_rest(self, world: World) -> bool:
-        """Whether nothing is on its way and nobody waits for an answer."""
+        """Whether nothing is on its way and no saga waits for an answer."""
         return not world.flight and not any(any(asked(self.layout.runs[run].state)) for run in world.runs)
 
     def _forbidden(self, world: World) -> Broken | None:

@@ -54,7 +54,7 @@ def prepared(scenario: Scenario, number: int, entities: Given) -> Any:
         entities: what it reads; it gets a copy.
 
     Raises:
-        UnusableInput: it raises.
+        UnusableInput: `prepare` raises.
     """
     prepare, asked = scenario.saga.prepare, scenario.asked[number]
     assert prepare is not None, "nothing is built without it"

@@ -48,7 +48,7 @@ class SerialStep(NamedTuple):
 
     Attributes:
         part: in which part.
-        step: which one.
+        step: the step that was carried out.
         said: its answer, or why there is none.
         changed: what it changed of its entity.
     """
@@ -303,7 +303,7 @@ class Serial:
             yield SerialStep(part, each, told, made)
 
     def _replayed(self, part: Part, each: Step, entity: Any, request: Request) -> tuple[Any, Outcome]:
-        """What a step makes of an entity, and what it says; whoever raises is taken to refuse, and changes nothing."""
+        """What a step makes of an entity, and what it says; one that raises is taken to refuse, and changes nothing."""
         try:
             after, said = apply_step(each, request.kind, entity, request.body, request.call)
             return after, self.layout.read_backs[part.saga].outcome(each.event, request.kind, said)

@@ -60,13 +60,13 @@ def undo_does_nothing(step: Step) -> bool:
 
 
 def slip_of(function: Callable[..., Any], request: Any, answers: Sequence[Any] | None = None) -> str:
-    """What a function would raise for, whoever asks it: a name that nothing has; empty where nothing is certain.
+    """What a function would raise for at every call: a name that nothing has; empty where nothing is certain.
 
     Args:
         function: ``(client, request, call)``; also a method, a partial, or one whose decorator hands everything on.
         request: what it would be asked with.
         answers: the types that what it reads as ``call.answer`` may be of, with none for plain JSON; ``None`` where
-            nobody knows.
+            that is not known.
     """
     inner, names = _written(function), _parameters(function)
     if inner is None or len(names) != PARAMETERS or not GUARDS.isdisjoint(inner.__code__.co_names):
@@ -108,7 +108,7 @@ def _all_lack(kinds: Sequence[Any], name: str) -> bool:
 
 
 def _may_have(kind: type, name: str) -> bool:
-    """Whether values of a class may have an attribute; nobody knows, of one that makes some up."""
+    """Whether values of a class may have an attribute; that is not known of a class that makes some up."""
     is_known = kind in OF_ANSWERS or any(hasattr(kind, mark) for mark in OF_RECORDS)
     makes_up = hasattr(kind, "__getattr__") or hasattr(kind, "__post_init__")
     declared = (inspect.get_annotations(each) for each in kind.__mro__)
@@ -126,7 +126,7 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _written(function: Any) -> FunctionType | None:
-    """The function that somebody wrote, within methods, partials, and decorators that hand on what they are given."""
+    """The function as written, within methods, partials, and decorators that hand on what they are given."""
     while not (isinstance(function, FunctionType) and not hasattr(function, "__wrapped__")):
         if isinstance(function, partial):
             function = function.func
@@ -142,7 +142,7 @@ def _written(function: Any) -> FunctionType | None:
 
 
 def _hands_on(decorator: CodeType) -> bool:
-    """Whether a decorator takes whatever comes, and catches nothing of what the decorated function raises."""
+    """Whether a decorator takes any arguments, and catches nothing of what the decorated function raises."""
     is_open = not decorator.co_argcount and bool(decorator.co_flags & inspect.CO_VARARGS)
     return is_open and GUARDS.isdisjoint(decorator.co_names)
 

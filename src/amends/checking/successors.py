@@ -22,7 +22,7 @@ class Successors:
     """The successor relation of a stage.
 
     Args:
-        layout: who plays.
+        layout: the scenario, laid out.
         reduced: leave out what comes to the same in another order; without it, everything that can happen does.
     """
 

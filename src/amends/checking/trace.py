@@ -42,7 +42,7 @@ class Change(NamedTuple):
 
 
 class TraceLine(NamedTuple):
-    """One move, told.
+    """One move of a trace, and what it changed.
 
     Attributes:
         number: from 1.
@@ -136,7 +136,7 @@ def _consumed(layout: WorldLayout, seen: Seen) -> int | None:
 
 
 def _all_late(layout: WorldLayout, before: World, move: Move) -> Counter[int]:
-    """What was on its way when somebody stopped waiting for it."""
+    """What was on its way when the wait for it ended."""
     everything = move.what in ("crash", "cancel", "deadline") or move.aside.startswith("crashed")
     about = [
         number

@@ -46,7 +46,7 @@ def _faults(scenario: Scenario) -> Iterator[str]:
 
 
 def _of_another_kind(requests: Any, models: Mapping[str, Any], never: Sequence[Any]) -> Iterator[str]:
-    """Values that are none of what they are to be: whatever the author of a scenario wrote."""
+    """Values of a scenario that are of another type than they are to be."""
     if isinstance(requests, str | Mapping) or hasattr(requests, "_fields"):
         yield f"requests is {requests!r:.80}, one request; give a list of them"
     for service, model in models.items():

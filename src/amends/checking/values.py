@@ -42,7 +42,7 @@ def frozen(value: Any) -> Hashable:
     """A hashable stand-in, equal when type and parts are: ``1``, ``1.0`` and ``True`` are three values.
 
     Raises:
-        UnusableInput: a value has neither parts nor an ``==`` of its own, so that nobody can tell it from another.
+        UnusableInput: a value has neither parts nor an ``==`` of its own, so that it cannot be told from another.
     """
     kind: Any = type(value)
     if kind in PLAIN or isinstance(value, WHOLE):

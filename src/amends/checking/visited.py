@@ -1,6 +1,6 @@
 """The worlds that an exploration met: each packed into bytes, a tenth of what the numbers take as tuples of tuples.
 
-How many faults may still happen is no part of a world here. Whatever can follow with fewer, can follow with more; so a
+How many faults may still happen is no part of a world here. What can follow with fewer, can follow with more; so a
 world that was met with more of them left need not be looked at again.
 """
 

@@ -107,7 +107,7 @@ class Move(NamedTuple):
         step: about which step; empty for the saga as a whole.
         kind: about which request.
         note: more, for a person.
-        cost: faults.
+        cost: how many of the faults that are allowed it takes.
         aside: what went wrong beside it: a double, a crash.
     """
 

@@ -1,6 +1,6 @@
 """The hash chain of the audit, which makes a change of records visible, and the salted digests of values beside them.
 
-A block is what one commit adds: its records, and the head of the block before. Whoever keeps one older head can find
+A block is what one commit adds: its records, and the head of the block before. Who keeps one older head can find
 any record before it that was changed, removed, inserted or reordered (docs/promises.md, P11).
 """
 

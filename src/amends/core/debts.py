@@ -1,6 +1,6 @@
 """Answers that contradict what a saga stands by, and what is owed because of them.
 
-That an action is done which was refused, or undone without anybody knowing what became of it, means that something
+That an action is done which was refused, or undone while its outcome was unknown, means that something
 was taken and nothing will be given back. No state changes for it, since a final one stays what it is; the trail has
 it, until an operator has it undone.
 """

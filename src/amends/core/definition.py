@@ -1,6 +1,6 @@
 """A saga as data: steps, groups and their limits, checked when it is built.
 
-A definition is a frozen value. Whatever could not run, or could not be put back, is refused here with a
+A definition is a frozen value. What could not run, or could not be put back, is refused here with a
 `DefinitionError` that names the step and says how to mend it.
 """
 
@@ -338,7 +338,7 @@ def _members(entry: Any) -> tuple[Any, ...]:
 
 
 # What can be wrong with a definition: each gives what it finds, in words that say how to mend it -----------------
-# Their parameters are `Any`: they look at what an author wrote, whatever its type.
+# Their parameters are `Any`: they look at what an author wrote, of any type.
 
 
 def _refuse_first(saga: Any, faults: Iterator[str]) -> None:
@@ -472,7 +472,7 @@ def is_name(value: Any) -> bool:
 
 
 def is_duration(value: Any) -> bool:
-    """Whether a value is a length of time that anybody means."""
+    """Whether a value is a length of time: a number above 0, up to `DURATION_MAX`."""
     return type(value) in (int, float) and 0 < value <= DURATION_MAX
 
 

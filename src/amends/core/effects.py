@@ -50,7 +50,7 @@ class CallOperator(NamedTuple):
     Attributes:
         saga_id: the saga that waits.
         outstanding: what is owed, as ``STEP/do`` or ``STEP/undo``.
-        trouble: why.
+        trouble: why an operator is needed, for a person.
     """
 
     saga_id: str
@@ -59,7 +59,7 @@ class CallOperator(NamedTuple):
 
 
 class End(NamedTuple):
-    """The saga is final: tell whoever waits for its result."""
+    """The saga is final: tell the clients that wait for its result."""
 
     saga_id: str
 

@@ -38,7 +38,7 @@ def receive(inbox: Inbox, entity: Any, request: Request, step: Step) -> tuple[In
 
     Raises:
         ParticipantError: the function gave back what none may.
-        Exception: whatever the function raises; nothing is to be written then, and nothing happened.
+        Exception: an exception of the function; nothing is to be written then, and nothing happened.
     """
     do_key, undo_key = (key_of(request.saga_id, step, kind) for kind in (Kind.DO, Kind.UNDO))
     key = undo_key if request.kind is Kind.UNDO else do_key

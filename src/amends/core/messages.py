@@ -19,7 +19,7 @@ NO_ANSWERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def worded(reason: Any) -> str:
-    """A reason as text that can be stored, whatever a participant gave as one."""
+    """A reason as text that can be stored; a participant may give any value as one."""
     text = str.__str__(reason) if isinstance(reason, str) else str(reason)  # not what a class of its own makes of it
     kept = text if len(text) <= REASON_MAX else f"{text[: REASON_MAX - 99]}... ({len(text)} characters)"
     return kept.encode("utf-8", "backslashreplace").decode()
@@ -69,7 +69,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody knows whether it took effect: an exception, a lost reply, a time that ran out. Never a no.
+    """It is not known whether it took effect: an exception, a lost reply, a time that ran out. Never a no.
 
     Attributes:
         error: for a person: what was seen instead of an answer.
@@ -154,7 +154,7 @@ class Answered:
         step: event name of the step.
         kind: what it was asked.
         outcome: what it said. That one attempt is unknown says nothing of another, so it counts for its own alone.
-        attempt: number of the attempt that was answered; ``None`` when whoever answers does not know.
+        attempt: number of the attempt that was answered; ``None`` when the caller does not know.
     """
 
     step: str
@@ -170,7 +170,7 @@ class TimedOut:
     Attributes:
         step: event name of the step.
         kind: what it was asked.
-        attempt: number of the attempt that is over, the only one that this counts for; ``None`` for whichever is
+        attempt: number of the attempt that is over, the only one that this counts for; ``None`` for the one that is
             waited for. Two that differ in it alone are equal: they are about the same request.
     """
 

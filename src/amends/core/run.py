@@ -45,7 +45,7 @@ def run(
     Raises:
         UnusableInput: entities or clients lack a service that the saga has.
         ParticipantError: a function is async (an engine runs those), or gave back what none may.
-        Exception: whatever a local participant's function raises; those are pure and have no excuse.
+        Exception: an exception of a local participant's function; those are pure and have no excuse.
     """
     owned = entities if entities is not None else {member.service: {} for member in saga.every_step()}
     for member in saga.every_step():
@@ -75,7 +75,7 @@ def perform(saga: Saga, request: Request, clients: Mapping[str, Any]) -> Outcome
     Args:
         saga: the definition.
         request: what is asked.
-        clients: by service.
+        clients: of the outside systems, by service.
 
     Raises:
         ParticipantError: the function is async, or raised this itself: it gave back what none may.
@@ -89,7 +89,7 @@ def perform(saga: Saga, request: Request, clients: Mapping[str, Any]) -> Outcome
         return outcome_of(function(clients.get(asked.service), request.body, request.call), request)
     except ParticipantError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it was, the effect may have happened: docs/promises.md, P5
+    except Exception as error:  # noqa: BLE001 - in spite of it, the effect may have happened: docs/promises.md, P5
         return Unknown(f"{type(error).__name__}: {error}")
 
 

@@ -1,7 +1,7 @@
 """A way through the table as one straight function: what makes local steps cost little more than their deciders.
 
-From a path on, as long as everybody is done, it is known in advance who is asked what. So the lookups that a loop
-would make at every step are made once, by writing the steps out, one after the other, as Python. Whoever answers
+From a path on, as long as each step is done, it is known in advance who is asked what. So the lookups that a loop would
+make at every step are made once, by writing the steps out, one after the other, as Python. A participant that answers
 anything but a plain entity ends the straight way; `amends.core.walk` takes it from there. Why, and what it brought:
 docs/adr/0006-straight-ways.md.
 """

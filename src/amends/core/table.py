@@ -112,7 +112,7 @@ class Way:
         story: what happened on the way.
         ask: whom to ask next; ``None`` when no local participant is asked.
         done: the way after it is done; ``None`` until it was followed once.
-        refused: the way after it refused, likewise.
+        refused: the way after it refused; ``None`` until it was followed once.
         straight: where `amends.core.straight` keeps what it wrote.
     """
 

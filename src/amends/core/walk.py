@@ -37,7 +37,7 @@ def walk(
 
     Raises:
         ParticipantError: a function gave back what none may.
-        Exception: whatever a participant's function raises. The entities are to be thrown away then.
+        Exception: an exception of a participant's function. The entities are to be thrown away then.
     """
     trouble = ""
     while path.ask:
@@ -78,7 +78,7 @@ def call_of(
         kind: what it is asked.
         answers: all that is known; the step's own goes to its undo.
         attempt: number of the attempt.
-        reason: why the saga turned back; whoever is asked to act is not told, even where it turned back meanwhile.
+        reason: why the saga turned back. An action does not get it, even where the saga turned back meanwhile.
     """
     earlier = takewhile(lambda group: step not in group, saga.groups)
     before = {member.event for group in earlier for member in group}

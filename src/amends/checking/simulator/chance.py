@@ -37,7 +37,7 @@ class Chance(Protocol):
         ...
 
     def calm(self) -> None:
-        """From now on nothing goes wrong: whoever asks for the likelihood of a fault asks for 0."""
+        """From now on nothing goes wrong: each fault has the likelihood 0."""
         ...
 
 
@@ -113,7 +113,7 @@ class RecordedChance:
 
 
 class Listed:
-    """No chance at all: what is to happen is listed, whatever its likelihood was."""
+    """No chance at all: what is to happen is listed, and its likelihood does not count."""
 
     def __init__(self, draws: Draws) -> None:
         self._draws = draws

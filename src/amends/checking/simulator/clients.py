@@ -1,6 +1,6 @@
 """Clients: they ask for sagas, some under a key, twice, or for something else under the same key; and cancel.
 
-Whoever has a key asks again until there is an answer. Whoever has none does not dare to.
+A client with a key asks again until there is an answer. One without a key does not dare to.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HALF: Final = 2
 
 
 class Client:
-    """One of them.
+    """A client: what it asks for, and what it was answered.
 
     Attributes:
         number: from 1.
@@ -43,7 +43,7 @@ class Client:
 
 
 class Clients:
-    """All of them."""
+    """All clients of a schedule, by chance."""
 
     def __init__(self, world: Environment) -> None:
         self._world = world
@@ -67,7 +67,7 @@ class Clients:
 
     def _ask(self, client: Client) -> None:
         world = self._world
-        if not world.host.is_up:  # nobody listens: nothing was sent, so everybody dares to ask again
+        if not world.host.is_up:  # no process is there: nothing was sent, so each may ask again
             world.when_up(self._ask, client)
             return
         self._tell(client, f"asks for {client.asked}{' under ' + client.key if client.key else ''}")

@@ -31,7 +31,7 @@ STOPPED: Final = EngineStopped("the process is gone")
 
 
 class Queued(NamedTuple):
-    """A task, and who wants to know; ``None`` for nobody: then it must not be lost."""
+    """A task, and the reply to its client; ``None`` without one: then it must not be lost."""
 
     task: Task
     reply: Reply | None
@@ -88,7 +88,7 @@ class Host:
         """Count an I/O; the process may crash instead.
 
         Raises:
-            Crash: it did.
+            ProcessKilled: it crashes here.
         """
         if self.until_crash:
             self.until_crash -= 1
@@ -98,7 +98,7 @@ class Host:
     # What comes in --------------------------------------------------------------------------------------------
 
     def ask(self, task: Task, reply: Reply | None) -> None:
-        """Queue a task; whoever asks is told that the process is gone if it is."""
+        """Queue a task; the reply is `EngineStopped` once the process is gone."""
         if not self.is_up:
             if reply is not None:
                 reply(STOPPED)
@@ -153,7 +153,7 @@ class Host:
             return
         except StoreFailed:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what the simulator looks for
+        except Exception as error:  # noqa: BLE001 - any exception is what the simulator looks for
             self.world.broke("P16", f"the turn ended with {type(error).__name__}: {error}")
             return
         batch, turn = self._put_back(batch, turn)
@@ -183,7 +183,7 @@ class Host:
                 self._sightings.must_be_recorded(task.saga_id, task.said, answer)
 
     def _must_have_looked(self) -> None:
-        """Nobody hears any more what was answered to the process before: that has to be taken up at once."""
+        """Answers to the process before are lost: what it had asked has to be taken up at once."""
         view = self.world.view
         for saga_id, version in self._found.items():
             told, waiting = view.told[saga_id], view.bodies[saga_id].get("waiting", {})

@@ -1,6 +1,6 @@
 """Operators: they are called when a saga waits for one, find out what is the case, and decide.
 
-What an operator says of a step is true; of what nobody can know yet, none says anything.
+What an operator says of a step is true; of what cannot be known yet, none says anything.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERBS: Final = 5
 
 
 class Operators:
-    """All of them."""
+    """The operators of a schedule: each saga that needs one is seen to by one."""
 
     def __init__(self, world: Environment, wire: Wire) -> None:
         self._world = world

@@ -1,4 +1,4 @@
-"""The outside system of a step that no model is named for: whatever its definition says of it, and no more."""
+"""The outside system of a step that no model is named for: it does what its definition allows, and no more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amends.checking.models import Books, Effect, Model, SystemReply, by_key, fi
 from amends.core.definition import Step
 from amends.core.messages import Done, Kind, Later, Refused, Request
 
-WITHIN_S: Final = 60  # how long whoever answers later says that it takes
+WITHIN_S: Final = 60  # how long a participant that answers later says that it takes
 
 
 def as_declared() -> Model:

@@ -28,7 +28,7 @@ class BrokenSchedule(NamedTuple):
         place: of the setting.
         seed: that it came from; 0 when it was given as a list.
         drawn: how much happened in it at first.
-        broken: the rule.
+        broken: the rule that does not hold, and what was found.
         draws: what happens in it, once it was shrunk.
         trace: what happens, in words.
     """
@@ -47,7 +47,7 @@ class Reached(NamedTuple):
     Attributes:
         schedules: how many were played.
         wanted: how many are to be.
-        seconds: since when.
+        seconds: since it began.
     """
 
     schedules: int

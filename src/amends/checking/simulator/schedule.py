@@ -20,7 +20,7 @@ class ScheduleResult(NamedTuple):
         head: of the audit at its end, a digest of everything that was committed.
         sagas: how many were started.
         moments: how many there were.
-        trace: what happened, in words; empty where nobody wanted it.
+        trace: what happened, in words; empty where no trace was wanted.
     """
 
     broken: Broken | None

@@ -40,10 +40,10 @@ class Setting:
 
     Attributes:
         name: as the scenario is called.
-        scenario: itself.
+        scenario: what is laid out.
         saga: the definition as its author wrote it.
         played: the same, whose local deciders raise when `raises` does.
-        raises: of the schedule that runs; ``None`` for nobody.
+        raises: called before each decider, by the schedule that runs; ``None`` while none does.
         steps: by event.
         group_of: event to number of its group.
         models: of the outside systems, by service.

@@ -130,7 +130,7 @@ class Sightings:
             self._world.saw("timeout, then success")
 
     def of_end(self, saga_id: str, run: SagaInstance) -> None:
-        """Whoever waits for a saga is told its end."""
+        """A client that waits for a saga is told its end."""
         status = status_of(run.state)
         first = self._world.journal.ended.setdefault(saga_id, status)
         if first != status:

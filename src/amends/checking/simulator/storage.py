@@ -1,4 +1,4 @@
-"""A store that fails: no space, a commit of which nobody knows whether it took effect, a crash before or after it."""
+"""A store that fails: no space, a commit of which it is unknown whether it took effect, a crash before or after it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FailingStore(MemoryStore):
     """A store in memory that outlives every process of its schedule.
 
     Attributes:
-        hooks: to the world; ``None`` while nobody looks.
+        hooks: to the world; ``None`` before the world is built.
     """
 
     def __init__(self) -> None:

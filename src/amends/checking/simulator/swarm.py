@@ -110,6 +110,6 @@ def drawn(chance: Chance) -> Swarm:
 
 
 def healed(swarm: Swarm) -> Swarm:
-    """The same, with nothing that goes wrong any more; whoever is at it goes on."""
+    """The same, with nothing that goes wrong any more but what is on its way."""
     calm: list[int] = [0] * len(swarm)
     return Swarm(*calm)._replace(sagas=swarm.sagas, places=swarm.places, spread_ms=swarm.spread_ms)

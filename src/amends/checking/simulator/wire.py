@@ -24,7 +24,13 @@ from amends.errors import AmendsError, EngineStopped
 
 QUICK_MS: Final = 20
 DOWN_MS: Final = (10_000, 2 * MINUTE_MS, HOUR_MS, 30 * HOUR_MS)
-LATER_MS: Final = (1_000, 20_000, 59_000, 61_000, 5 * MINUTE_MS)  # around the minute that whoever answers later says
+LATER_MS: Final = (
+    1_000,
+    20_000,
+    59_000,
+    61_000,
+    5 * MINUTE_MS,
+)  # around the minute that a participant that answers later says
 TOO_LATE: Final = 3  # of these, the first that is
 LATE_ATTEMPTS: Final = 3  # a request without a known end of its effects is late by so many limits at most
 AGAIN_MS: Final = 1_000
@@ -198,7 +204,7 @@ class Wire:
             world.after(LATER_MS[place] + AGAIN_MS, self._deliver, request.saga_id, said, place >= TOO_LATE)
 
     def _deliver(self, saga_id: str, said: Answered, too_late: bool) -> None:
-        """As `Engine.answer` does; whoever calls it comes again until it is taken."""
+        """As `Engine.answer` does; the webhook comes again until it is taken."""
         world = self._world
         world.tell("webhook", f"{saga_id} {said.step}/{said.kind.value}: {type(said.outcome).__name__.lower()}")
 
@@ -217,7 +223,7 @@ class Wire:
     # What an operator does ------------------------------------------------------------------------------------
 
     def truth(self, saga_id: str, step: Step, kind: Kind, row_request: Any) -> Done | Refused | None:
-        """What became of a request, as somebody finds out who asks by telephone; ``None`` while nobody can know.
+        """What became of a request, as an operator finds out by telephone; ``None`` while that cannot be known.
 
         An undo that was not done is done by hand, as is an action that the saga cannot do without, where the books of
         the model can be written by hand.

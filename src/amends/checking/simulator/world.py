@@ -32,7 +32,7 @@ AWAY_MS: Final = (1, 10, 200, 5_000)
 LONG_MS: Final = (60_000, HOUR_MS, 8 * HOUR_MS)
 CLOCK_MS: Final = (-1_000, 1_000, -MINUTE_MS, MINUTE_MS, -HOUR_MS, HOUR_MS)
 STUBBORN_MS: Final = 30 * 60 * SECOND_MS  # how long a decider always raises: longer than any step's limit
-AGAIN_MS: Final = 500  # within which whoever waited for a process comes to it
+AGAIN_MS: Final = 500  # within which clients that waited for a process come to it
 
 
 class Decider(Exception):
