@@ -26,7 +26,7 @@ class Entities(dict[str, Any]):
     """Id to entity as it is kept, of those that were looked at; ``None`` where there is none.
 
     Attributes:
-        service: whose.
+        service: whose entities they are.
         codec: how they are kept.
         is_settled: whether an entity that was written is as it will be read back.
     """

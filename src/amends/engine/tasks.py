@@ -95,7 +95,7 @@ class _Single:
     is_whole: ClassVar[bool] = False
 
     def parts(self) -> Sequence[Any]:
-        """Itself."""
+        """The task alone: it is not divided."""
         return (self,)
 
     def joined(self, answers: Sequence[Any]) -> Any:
@@ -191,7 +191,7 @@ class Deliver(_Single):
     """Hand an input to a saga.
 
     Attributes:
-        saga_id: which.
+        saga_id: of the saga.
         said: what happened, or an operator's or client's verb.
     """
 
@@ -218,7 +218,7 @@ class ReturnUnsent(_Single):
     """An attempt that was to be sent is not: it found no place at its participant, or is not wanted any more.
 
     Attributes:
-        flight: which.
+        attempt_id: of the attempt.
     """
 
     attempt_id: AttemptId
@@ -238,7 +238,7 @@ class SendHeldBack(_Single):
     """There is a place at its participant for an attempt that waits for one.
 
     Attributes:
-        flight: which.
+        attempt_id: of the attempt.
     """
 
     attempt_id: AttemptId
@@ -258,7 +258,7 @@ class Wake(_Single):
     """Look whether a saga is to move by itself.
 
     Attributes:
-        saga_id: which.
+        saga_id: of the saga.
         due_ms: when it was due, as its row says.
     """
 

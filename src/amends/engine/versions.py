@@ -251,7 +251,7 @@ class Versions:
         """The same when the type of the entities was learned after the start: then nothing is rewritten any more.
 
         Raises:
-            DefinitionError: likewise.
+            DefinitionError: the entities are stored as another type.
         """
         self.check_entities(service)
         if self._to_rewrite.pop(service, None):

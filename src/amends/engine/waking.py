@@ -45,7 +45,7 @@ def wake(work: UnitOfWork, saga_id: str, due_ms: int) -> None:
 
     Args:
         work: the batch.
-        saga_id: which.
+        saga_id: of the saga.
         due_ms: when it was due, as its row says.
     """
     live = work.saga(saga_id)

@@ -72,7 +72,7 @@ class Telling(NamedTuple):
         entries: the trail.
         status: of the order.
         completed: events of the contract's table.
-        compensations: likewise.
+        compensations: events of the contract's table that were undone, the last first.
         log: lines of the saga log, for any order: the id is to be filled in.
     """
 

@@ -166,7 +166,7 @@ class Changes(NamedTuple):
     Attributes:
         sagas: the rows after; each replaces the row whose version is one less, and there is none before version 1.
             New ones come in the order in which they were started, none earlier than one that is stored.
-        entities: likewise.
+        entities: the rows after, as of sagas; a deleted entity keeps a row without a body.
         keys: new ones.
         block: the records of all of it.
         counts: (definition, status) to how many sagas more, or fewer, there are of it.

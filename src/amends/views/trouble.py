@@ -17,7 +17,7 @@ class Stuck(NamedTuple):
     """A saga that waits for an operator.
 
     Attributes:
-        saga_id: which.
+        saga_id: of the saga.
         outstanding: what is owed, as ``STEP/do`` or ``STEP/undo``.
         why: why it got stuck; of one that cannot be read, what is wrong with its row.
     """

@@ -71,7 +71,6 @@ class View:
         keys: client keys.
         block: the last one.
         history: (saga, event, whether it was undone) of local steps that took effect, in order.
-        records: how many there are, by saga.
     """
 
     def __init__(self, setting: Setting) -> None:

@@ -44,8 +44,8 @@ def tally(path: Path, customers: Iterable[str], products: Iterable[str], most: i
 
     Args:
         path: of the store.
-        customers: all of them.
-        products: all of them.
+        customers: the ids of all accounts.
+        products: the ids of all stocks.
         most: orders are counted up to here.
 
     Raises:

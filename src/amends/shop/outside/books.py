@@ -50,7 +50,7 @@ class BooksInMemory:
 
         Args:
             entities: of PAYMENT and SHIPPING; empty by default.
-            inbox: likewise.
+            inbox: idempotency key to the answer given; empty by default.
         """
         self.entities: Entities = {PAYMENT: {}, SHIPPING: {}} if entities is None else entities
         self.inbox: MutableMapping[str, Done | Refused] = {} if inbox is None else inbox
