@@ -22,7 +22,10 @@ MAY_IMPORT = {  # of our own packages, beside itself
     "core": {"declared", "errors", "generic"},
     "shop": {"core", "errors", "scenario"},
 }
-RUNTIME_OF_THE_SHOP = {"Debt", "Entities", "Entry", "Way", "execute", "first_way", "receive", "walk"}  # not public
+RUNTIME_OF_THE_SHOP = {  # not public
+    *("Debt", "Entities", "Entry", "Way", "execute", "first_way", "walk"),
+    *("as_plain", "from_plain", "key_of", "parts_of", "receive"),  # what an inbox of one's own needs
+}
 BANNED_MODULES = {
     "asyncio",
     "datetime",

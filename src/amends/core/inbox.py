@@ -52,3 +52,13 @@ def receive(inbox: Inbox, entity: Any, request: Request, step: Step) -> tuple[In
         call = replace(request.call, answer=deepcopy(acted.answer))  # who is given it may change it
         after, answer = apply_step(step, Kind.UNDO, entity, request.body, call)
     return {**inbox, key: answer}, after, answer
+
+
+def as_plain(answer: Done | Refused) -> dict[str, Any]:
+    """Give an answer as it is stored: as JSON has it, once its value is plain JSON."""
+    return {"done": answer.answer} if isinstance(answer, Done) else {"refused": answer.reason}
+
+
+def from_plain(stored: Mapping[str, Any]) -> Done | Refused:
+    """Read what `as_plain` gave."""
+    return Refused(stored["refused"]) if "refused" in stored else Done(stored["done"])

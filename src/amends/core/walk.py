@@ -114,3 +114,10 @@ def execute(entities: Entities, order: Command, entity_id: str, body: Any) -> Re
 def key_of(saga_id: str, step: Step, kind: Kind) -> str:
     """The idempotency key of a request, the same at every attempt; a probe looks for its action's key."""
     return f"{saga_id}/{step.event}/{'do' if kind is Kind.PROBE else kind.value}"
+
+
+def parts_of(key: str) -> tuple[str, str, str]:
+    """Read an idempotency key: the saga's id, the step's event and the kind; some are empty where it is none."""
+    saga_id, _, rest = key.partition("/")
+    event, _, kind = rest.rpartition("/")
+    return saga_id, event, kind

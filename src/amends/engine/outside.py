@@ -9,6 +9,7 @@ from amends.core.definition import DURATION_MAX, is_duration
 from amends.core.messages import Done, Kind, Later, Outcome, Refused, Resolve, Verb
 from amends.core.state import Abandoned, Debt, Forward, underway, word_for
 from amends.core.step import SagaInstance
+from amends.core.walk import parts_of
 from amends.engine.values import shown
 from amends.errors import RequestRefused
 
@@ -21,8 +22,7 @@ def request_of(key: str) -> tuple[str, str, Kind]:
     Raises:
         RequestRefused: no request has such a key.
     """
-    saga_id, _, rest = key.partition("/")
-    event, _, kind = rest.rpartition("/")
+    saga_id, event, kind = parts_of(key)
     if kind not in KEYS:
         raise RequestRefused(f"{shown(key)} is no key of a request: saga/step/do or saga/step/undo; it is Call.key")
     return saga_id, event, KEYS[kind]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from amends.core.definition import Step
 from amends.core.inbox import receive
 from amends.core.messages import Call, Changed, Done, Kind, Refused, Request
-from amends.core.walk import key_of
+from amends.core.walk import key_of, parts_of
 from amends.errors import ParticipantError
 from amends.inbox.database import Database, commits_each_statement
 from amends.inbox.kinds import database_of
@@ -68,7 +68,7 @@ def undo_once(connection: Any, call: Call, effect: Callable[[Any], Done | Refuse
 
 
 def _answered(connection: Any, call: Call, kind: Kind, effect: Effect) -> Done | Refused:
-    saga_id, event = _asked(call, kind)
+    saga_id, event = _step_of(call, kind)
     database = database_of(connection)
     if commits_each_statement(database.driver):
         raise ParticipantError(
@@ -90,9 +90,9 @@ def _answered(connection: Any, call: Call, kind: Kind, effect: Effect) -> Done |
     return answer
 
 
-def _asked(call: Call, kind: Kind) -> tuple[str, str]:
-    saga_id, event, asked = ["", "", *call.key.rsplit("/", 2)][-3:]
-    if asked != kind.value or not saga_id:
+def _step_of(call: Call, kind: Kind) -> tuple[str, str]:
+    saga_id, event, called = parts_of(call.key)
+    if called != kind.value or not (saga_id and event):
         raise ParticipantError(
             f"the call's key is {call.key!r}, not 'saga/step/{kind.value}'; an action calls once, an undo undo_once"
         )

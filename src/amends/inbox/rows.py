@@ -1,6 +1,6 @@
 """The inbox's rows: one for each step of a saga, with the first answer to its action and to its undo.
 
-One row for both, because they exclude each other: whoever has the row decides, and everybody else waits for it.
+One row for both, because they exclude each other: the transaction that has the row decides, and others wait for it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from amends.core.inbox import as_plain, from_plain
 from amends.core.messages import Done, Refused
 from amends.engine.values import storable
 from amends.inbox.database import Database
@@ -32,8 +33,8 @@ class InboxRow(NamedTuple):
     """What a step has answered.
 
     Attributes:
-        acted: to its action; ``None`` when it never came, or did not end.
-        undone: to its undo; likewise.
+        acted: to its action; ``None`` when that never came, or did not end.
+        undone: to its undo; ``None`` when that never came, or did not end.
     """
 
     acted: Done | Refused | None
@@ -53,7 +54,7 @@ def create_table(connection: Any) -> None:
 
 
 def claim(database: Database, saga_id: str, step: str) -> InboxRow:
-    """Take the row of a step, until the transaction ends; wait for whoever has it.
+    """Take the row of a step, until the transaction ends; wait for another transaction that has it.
 
     Returns:
         What it holds now; nothing when it is new.
@@ -86,14 +87,8 @@ def as_read(answer: Done | Refused, what: str) -> Done | Refused:
 
 
 def _written(answer: Done | Refused | None) -> str | None:
-    if answer is None:
-        return None
-    body = {"refused": answer.reason} if isinstance(answer, Refused) else {"done": answer.answer}
-    return msgspec.json.encode(body).decode()
+    return None if answer is None else msgspec.json.encode(as_plain(answer)).decode()
 
 
 def _read(text: str | bytes | None) -> Done | Refused | None:
-    if text is None:
-        return None
-    body = msgspec.json.decode(text)
-    return Refused(body["refused"]) if "refused" in body else Done(body["done"])
+    return None if text is None else from_plain(msgspec.json.decode(text))

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Final
 
+from amends.core.inbox import as_plain, from_plain
 from amends.core.messages import Done, Refused
 from amends.core.straight import Entities
 from amends.errors import UnusableInput
@@ -51,7 +52,7 @@ class BooksInFile:
             PAYMENT: _Page(self._connection, PAYMENT, _same, Account._make),
             SHIPPING: _Page(self._connection, SHIPPING, _same, int),
         }
-        self.inbox: MutableMapping[str, Done | Refused] = _Page(self._connection, INBOX, _said, _answer)
+        self.inbox: MutableMapping[str, Done | Refused] = _Page(self._connection, INBOX, as_plain, from_plain)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -114,11 +115,3 @@ class _Page(MutableMapping[str, Any]):
 
 def _same(entity: Any) -> Any:
     return entity
-
-
-def _said(answer: Done | Refused) -> dict[str, Any]:
-    return {"done": answer.answer} if isinstance(answer, Done) else {"refused": answer.reason}
-
-
-def _answer(said: dict[str, Any]) -> Done | Refused:
-    return Refused(said["refused"]) if "refused" in said else Done(said["done"])

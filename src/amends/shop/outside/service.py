@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from amends.core.inbox import receive
 from amends.core.messages import Call, Done, Kind, Refused, Request
-from amends.core.walk import execute
+from amends.core.walk import execute, key_of, parts_of
 from amends.shop.checkout import CHECKOUT
 from amends.shop.outside.books import Books, BooksInMemory
 from amends.shop.outside.temper import EVEN, SETTLES_MS, Fate, Temper
@@ -69,7 +69,7 @@ class Providers:
         Raises:
             ConnectionError: the service cannot be reached and nothing happened, or its answer is lost.
         """
-        saga_id, event, kind = call.key.split("/")
+        saga_id, event, kind = parts_of(call.key)
         request = Request(saga_id, event, Kind(kind), purchase, call)
         return await self._over_the_wire(lambda: self._serve(request), kind, call)
 
@@ -102,7 +102,7 @@ class Providers:
         entity_id = step.entity(request.body)
         with books.transaction():
             owned = books.entities[step.service]
-            keys = (f"{request.saga_id}/{request.step}/{kind.value}" for kind in (Kind.DO, Kind.UNDO))
+            keys = (key_of(request.saga_id, step, kind) for kind in (Kind.DO, Kind.UNDO))
             known = {each: books.inbox[each] for each in keys if each in books.inbox}
             _, entity, answer = receive(known, owned.get(entity_id), request, step)
             books.inbox[key] = answer
