@@ -43,7 +43,7 @@ def fill(path: Path) -> int:
     """Run four trips; give the time after them."""
     now_ms = BEGIN_MS
     with closing(SqliteStore(path)) as store:
-        turner = Coordinator(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0])
+        turner = Coordinator(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0], salts=bytes)
         for tasks in turns(turner):
             now_ms += STEP_MS
             turner.turn(tasks, now_ms)

@@ -53,7 +53,7 @@ class Opening:
         raise EngineStopped(f"the engine is not open, so that it has no {name!r}: use `async with` or `with`")
 
     async def __aenter__(self) -> Engine:
-        """See `Engine.__aenter__`."""
+        """Open the engine, as `Engine.__aenter__` does."""
         until = time.monotonic() + self._lock_wait_s
         while True:
             try:
@@ -67,12 +67,12 @@ class Opening:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """See `Engine.__aexit__`."""
+        """Close the engine, as `Engine.__aexit__` does."""
         if self._engines:
             await self._engines.pop().__aexit__(kind, error, trace)
 
     def __enter__(self) -> BlockingEngine:
-        """See `BlockingEngine.__enter__`."""
+        """Open the engine, as `BlockingEngine.__enter__` does."""
         until = time.monotonic() + self._lock_wait_s
         while True:
             try:
@@ -86,13 +86,13 @@ class Opening:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """See `BlockingEngine.__exit__`."""
+        """Close the engine, as `BlockingEngine.__exit__` does."""
         if self._blocking:
             self._blocking.pop().__exit__(kind, error, trace)
 
     @contextmanager
     def _every_failure_told(self) -> Iterator[None]:
-        """Whatever the start meets, such as a damaged page, or a limit: there is no engine, and so it is unusable."""
+        """Turn what the start meets, such as a damaged page or a limit of the system, into `StoreUnusable`."""
         try:
             yield
         except (StoreError, OSError) as error:  # the system has no descriptor left, or no thread

@@ -59,7 +59,7 @@ class MemoryStore:
         return list(self._set_aside.values())
 
     def head(self) -> Head:
-        """Where the audit ends."""
+        """The head of the audit's chain."""
         if not self._blocks:
             return Head()
         last = self._blocks[-1]
@@ -74,7 +74,7 @@ class MemoryStore:
         return (self._blocks[number - 1] for number in self._about.get(subject, ()))
 
     def durability(self) -> str:
-        """Nothing is kept."""
+        """None: nothing outlives the process."""
         return DURABILITY
 
     def warning(self) -> str:

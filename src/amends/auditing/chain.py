@@ -18,7 +18,7 @@ NOT_AS_WRITTEN: Final = "its row is not what was written"
 
 
 class KeptHead(NamedTuple):
-    """A head that somebody kept outside of the file.
+    """A chain head that was kept outside of the file.
 
     Attributes:
         head: 32 bytes.

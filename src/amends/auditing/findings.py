@@ -38,14 +38,14 @@ class Findings:
         self._kept: dict[Finding, None] = {}
 
     def add(self, where: str, what: str) -> None:
-        """Keep a finding."""
+        """Add a finding; one beyond `most` is only counted."""
         if len(self._kept) < self._most:
             self._kept[Finding(where, what)] = None
         else:
             self.beyond += 1
 
     def add_all(self, findings: Iterable[Finding]) -> None:
-        """Keep several."""
+        """Add several findings, in their order."""
         for where, what in findings:
             self.add(where, what)
 

@@ -46,7 +46,7 @@ class Tale:
 
     Attributes:
         sagas: saga id to what is told of it, of those that are in the store.
-        archived: likewise, of those that left for an archive.
+        archived: definition and status to how many sagas left for an archive.
         entities: names of those that a command, or a function of an embedder, left.
         records: how many records there were.
     """

@@ -76,7 +76,7 @@ def verify(
 
     Args:
         records: the store.
-        kept: an older head, kept elsewhere: without one, whoever built all of it anew, or put an older copy in its
+        kept: an older head, kept elsewhere: without one, a file that was built anew, or an older copy put in its
             place, is not found.
         archives: the files that its sagas left for; those that are nowhere are found when any is given.
         problems: what the store itself finds wrong with its file and its rows, a line each; read when all else is.
@@ -154,7 +154,7 @@ class Verification:
             self.findings.add_all(Finding(f"archived saga {name}", "it is in no archive") for name in left)
 
     def verdict(self, *, is_whole: bool) -> Verdict:
-        """What it came to."""
+        """The verdict on the whole store."""
         return Verdict(self.findings, self._chain.head, is_whole, self._reached())
 
     # The chain ------------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ class Contents:
 
     @property
     def digests(self) -> Sequence[str]:
-        """Of the values."""
+        """The digests of the values that lie beside the records."""
         return self._head.digests if self._head else ()
 
     @property
@@ -144,7 +144,7 @@ class Contents:
     def _readable(self, line: str) -> Record | None:
         try:
             return self._read(line)
-        except (ValueError, LookupError, TypeError, RecursionError):  # lists in lists, as somebody made them up
+        except (ValueError, LookupError, TypeError, RecursionError):  # lists in lists, which no engine wrote
             return None
 
     def _record_of(self, line: str) -> Record:
@@ -177,7 +177,7 @@ def head_after(before: bytes, records: str) -> bytes:
 
 
 def text_of(value: Value) -> str:
-    """A value's JSON."""
+    """A value of a record as JSON."""
     return bytes(value.text).decode()
 
 
@@ -196,7 +196,7 @@ class _Known(dict[bytes, Any]):
         self._read = read
 
     def of(self, raw: msgspec.Raw) -> Any:
-        """What is written."""
+        """The value that its JSON stands for, read once."""
         return self[bytes(raw)]
 
     def __missing__(self, raw: bytes) -> Any:

@@ -15,10 +15,10 @@ REDUCED: Final = "reduced: "
 
 
 class Clock(Protocol):
-    """Time, for whoever writes it down."""
+    """The time that is written into rows and records."""
 
     def now_ms(self) -> int:
-        """Milliseconds since 1970 (UTC). Never less than it said before, whatever the machine's clock does."""
+        """Milliseconds since 1970 (UTC). Never less than it said before, also when the machine's clock is set back."""
         ...
 
 
@@ -39,7 +39,7 @@ class SagaFilter(NamedTuple):
 
 
 class Records(Protocol):
-    """What may be read of a store, by anybody, also while an engine writes to it."""
+    """What may be read of a store from any process, also while an engine writes to it."""
 
     def saga(self, saga_id: str) -> SagaRow | Unreadable | None:
         """One saga; ``None`` when there is none."""
@@ -66,7 +66,7 @@ class Records(Protocol):
         ...
 
     def head(self) -> Head:
-        """Where the audit ends."""
+        """The head of the audit's chain: number, hash and time of the last block."""
         ...
 
     def blocks(self, after: int = 0) -> Iterator[Block]:
@@ -147,7 +147,7 @@ class Store(Records, Protocol):
         ...
 
     def warn(self, of: str) -> None:
-        """Tell whoever looks at the store what is wrong with the engine; empty for nothing, as after an opening.
+        """Keep in the store what is wrong with the engine, for `amends status`; empty for nothing, as after an opening.
 
         Raises:
             StoreFull, StoreBusy, StoreFailed: as `commit`.

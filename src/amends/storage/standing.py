@@ -11,7 +11,7 @@ from amends.storage.records import FormerWords
 from amends.storage.rows import BACKWARD, FORWARD, NEEDS_OPERATOR
 
 OUTCOMES: Final = {Status.DONE, Status.REFUSED, Status.UNKNOWN, Status.UNDONE}  # what goes into a saga's trail
-LINKS_MAX: Final = 10_000  # changes that lead on from one stand; there are a few dozen unless somebody made them up
+LINKS_MAX: Final = 10_000  # changes that lead on from one stand; there are a few dozen in records that an engine wrote
 
 
 def owed_in(trail: Iterable[str]) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ class Stand:
 
     @property
     def status(self) -> str:
-        """One of `amends.storage.rows.STATUSES`."""
+        """The saga's status, one of `amends.storage.rows.STATUSES`."""
         return self.end or (NEEDS_OPERATOR if Status.STUCK in self.members.values() else self.phase)
 
     def after(self, changes: Changes) -> Stand:

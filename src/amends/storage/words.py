@@ -1,4 +1,4 @@
-"""Records in words, for whoever looks at them: made here, and nowhere else."""
+"""Records in words, for people: made here and nowhere else."""
 
 from __future__ import annotations
 

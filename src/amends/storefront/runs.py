@@ -1,7 +1,7 @@
 """What a run of files is called, so that the same files, run again, go on where the last run of them stood.
 
 The id of the files is a hash of their contents, in order. Their first run has this for its name, the next ones (which
-somebody has to ask for) have ``#2``, ``#3``, ... behind it. An operation's key is its run's name, the number of its
+must be asked for) have ``#2``, ``#3``, ... behind it. An operation's key is its run's name, the number of its
 file from 1, and its index in the file: so the key tells the operation, and no two operations share one.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 from amends.engine.blocking import BlockingEngine
 from amends.engine.unit_of_work import UnitOfWork
 
-ID_BYTES: Final = 16  # nobody makes two lists of files with one hash by chance
+ID_BYTES: Final = 16  # 128 bits: two lists have one hash by chance once in 2**64 lists of files
 DIGEST: Final = "a run of files"
 LOOKED_UP: Final = 100  # names at a time, so that thousands of runs of the same files are found in no time
 

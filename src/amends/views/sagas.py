@@ -23,12 +23,12 @@ ALL: Final = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody is being asked, or was when it got stuck.
+    """A request that a saga waits for, or waited for when it got stuck.
 
     Attributes:
         step: event of the step.
         kind: ``do``, ``undo`` or ``probe``.
-        service: who is asked.
+        service: the participant that is asked.
         attempt: 1 for the first.
         sent_ms: when this attempt is, or was, sent.
         due_ms: when its outcome becomes unknown.
@@ -70,7 +70,7 @@ class SagaView:
         request: JSON.
         started_ms: when it was started, milliseconds since 1970 (UTC).
         changed_ms: when it changed last.
-        due_ms: when it moves by itself at the latest; ``None`` when it is final, or only an operator moves it.
+        due_ms: when the engine moves it at the latest; ``None`` when it is final, or only an operator moves it.
         deadline_ms: until when it has to reach its pivot; ``None`` without a deadline.
         reason: why it turned back.
         trouble: why it waits for an operator, or waited last.
@@ -145,7 +145,7 @@ def sagas(records: Records, search: Search) -> Iterator[SagaView | Unreadable]:
 
 
 def view_of(row: SagaRow | Unreadable) -> SagaView | Unreadable:
-    """A saga, of its row."""
+    """What is shown of a saga, read from its row."""
     if isinstance(row, Unreadable):
         return row
     try:

@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 
 def _untold(_copied: int, _of: int) -> None:
-    """Nobody asked."""
+    """Take the progress of a copy, and show it nowhere."""
 
 
 def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progress: Progress = _untold) -> Head:

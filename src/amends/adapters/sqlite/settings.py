@@ -69,5 +69,5 @@ def expect(connection: apsw.Connection, settings: Settings) -> None:
 
 
 def pragma(connection: apsw.Connection, name: str) -> Any:
-    """What a setting is now."""
+    """The present value of a pragma."""
     return connection.pragma(name)

@@ -43,7 +43,7 @@ class CommandGroup(TyperGroup):
             return _complain(_usage(error), UNUSABLE_INPUT)
         except AmendsError as error:
             return _complain(str(error), BAD_NEWS)
-        except (BrokenPipeError, SystemExit):  # Rich and Typer exit by themselves when nobody reads on
+        except (BrokenPipeError, SystemExit):  # Rich and Typer exit when their output is no longer read
             _stop_writing()
             return NOBODY_READS
         except OSError as error:
@@ -54,7 +54,7 @@ class CommandGroup(TyperGroup):
 
 def _prepare_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever started us (`>&-`)
+        if getattr(sys, name) is None:  # closed by the shell that started the command (`>&-`)
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -90,7 +90,7 @@ def _named(module: ModuleType, home: str, name: str) -> object:
 
 @contextmanager
 def _guarded(home: str) -> Iterator[None]:
-    """Whatever a user's module raises is a reason why it cannot be loaded; what it prints is no part of a drawing."""
+    """Turn what a user's module raises into `UnusableInput`, and keep what it prints off standard output."""
     try:
         with redirect_stdout(sys.stderr):
             yield

@@ -1,4 +1,4 @@
-"""The bank of the demo: it stands in for somebody else's system, and keeps books."""
+"""The bank of the demo: an outside system that honours idempotency keys, and keeps books."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def show_breaking(out: Paper) -> None:
 
 
 def show_mending(out: Paper) -> None:
-    """The same with a probe."""
+    """The ticket saga with a probe, and what the check says of it."""
     _show_code(out, inspect.getsource(find))
     out.write("")
     out.write(*painted(_checked(out, **PROBE).lines(out.signs, out.width)))

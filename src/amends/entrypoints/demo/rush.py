@@ -63,7 +63,7 @@ def kill_half_way(folder: Path, tell: Tell = None) -> int:
         How many orders are in the store then; `ORDERS` when no try came in time.
 
     Raises:
-        AmendsError: the run failed by itself.
+        AmendsError: the run failed without having been killed.
     """
     reached = ORDERS
     for _ in range(TRIES):

@@ -1,4 +1,4 @@
-"""``amends demo``: a tour. Whatever it shows has just been run; nothing is written down beforehand."""
+"""``amends demo``: a tour. All that it shows has just been run."""
 
 from __future__ import annotations
 

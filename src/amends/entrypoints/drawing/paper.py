@@ -53,7 +53,7 @@ class Paper(NamedTuple):
 
 
 def paper() -> Paper:
-    """Standard output."""
+    """The paper of a command: standard output, with the signs that its encoding has."""
     console = Console(highlight=False, markup=False, emoji=False)
     return Paper(console, ASCII if console.options.ascii_only else UNICODE)
 

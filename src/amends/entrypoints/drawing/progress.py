@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from amends.checking import ExplorationProgress
 
 FROM_S: Final = 0.3  # what is over by then needs no line
-EVERY_S: Final = 0.1  # nobody reads faster
+EVERY_S: Final = 0.1  # a person reads no faster
 CLEAR: Final = "\r\x1b[K"
 
 Reached = TypeVar("Reached")
 
 
 class Pace:
-    """Says when a line is due: not at once, and not all the time."""
+    """When a line of progress is due: `FROM_S` after the start, then every `EVERY_S`."""
 
     def __init__(self) -> None:
         self._due_s = time.monotonic() + FROM_S
@@ -41,7 +41,7 @@ class Pace:
 def status_line(
     words: Callable[[Reached], str], is_due: Callable[[Reached], bool] | None = None
 ) -> Iterator[Callable[[Reached], None] | None]:
-    """What to report to; ``None`` where nobody looks on. The line is gone at the end.
+    """Give what to report progress to; ``None`` where standard error is no terminal. The line is gone at the end.
 
     Args:
         words: of what was reached.
@@ -67,17 +67,17 @@ def status_line(
 
 @contextmanager
 def progress_line(name: str) -> Iterator[Callable[[ExplorationProgress], None] | None]:
-    """What a search reports to; see `status_line`.
+    """Give what an exploration reports its progress to, as `status_line` does.
 
     Args:
-        name: of what is searched.
+        name: of what is explored.
     """
     with status_line(partial(line_of, name), lambda progress: progress.seconds >= FROM_S) as report:
         yield report
 
 
 def line_of(name: str, progress: ExplorationProgress) -> str:
-    """The line of a search."""
+    """The line of progress of an exploration."""
     each_second = int(progress.states / progress.seconds) if progress.seconds else 0
     numbers = f"{grouped(progress.states)} worlds, {grouped(each_second)}/s, {grouped(progress.frontier)} ahead"
     return f"{name}: {numbers}, {progress.seconds:.0f} s"

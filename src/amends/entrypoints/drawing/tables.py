@@ -1,4 +1,4 @@
-"""Lines of columns."""
+"""Tables: lines of columns that are as wide as their widest cell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Rows = list[tuple[Text, ...]]
 
 
 def table(titles: Sequence[str], rows: Rows) -> list[Text]:
-    """Lines of columns; a title that begins with ``>`` puts its column to the right. Without rows, none."""
+    """The lines of a table; a title that begins with ``>`` puts its column to the right. Without rows, no lines."""
     if not rows:
         return []
     to_the_right = [title.startswith(">") for title in titles]

@@ -51,7 +51,7 @@ def draw_timeline(paper: Paper, steps: Sequence[Drawn], reason: str, trouble: st
 
 
 def step_text(signs: Signs, step: Drawn) -> Text:
-    """A step and its outcome."""
+    """A step with the sign of its outcome."""
     mark = getattr(signs, step.outcome or "ahead")
     return Text.assemble((mark, STYLES[step.outcome]), " ", (step.event, FAINT if not step.outcome else ""))
 

@@ -36,7 +36,7 @@ def span(length_ms: int) -> str:
 
 
 def span_of(text: str) -> int:
-    """A length of time that somebody wrote, in milliseconds.
+    """Read a length of time from an argument, in milliseconds.
 
     Raises:
         UnusableInput: it is none.
@@ -48,7 +48,7 @@ def span_of(text: str) -> int:
 
 
 def moment_of(text: str, now_ms: int) -> int:
-    """A moment that somebody wrote, in milliseconds since 1970 (UTC): a day, a day and a time, or how long ago.
+    """Read a moment from an argument: a day, a day and a time, or how long ago. Milliseconds since 1970 (UTC).
 
     Raises:
         UnusableInput: it is none.
@@ -67,7 +67,7 @@ def one_line(text: str, most: int) -> str:
     """Text from outside on one line, without anything that a terminal would obey.
 
     Args:
-        text: whatever it is.
+        text: from outside, such as an error message of a participant.
         most: at most so many characters.
     """
     cut = text if len(text) <= most else f"{text[: most - 3]}..."

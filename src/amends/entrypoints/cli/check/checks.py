@@ -106,7 +106,7 @@ def _explored(wanted: CheckOptions, name: str, scenario: Scenario) -> Exploratio
 
 @contextmanager
 def blaming(name: str) -> Iterator[None]:
-    """Whatever a scenario's own functions raise is a reason not to check it, in one line, with its place."""
+    """Turn what a scenario's own functions raise into `UnusableInput`: one line, with its place."""
     try:
         yield
     except UnusableInput:

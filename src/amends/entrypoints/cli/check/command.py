@@ -37,8 +37,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - an option each
 ) -> None:
     """Run a saga on the engine's own loop in a simulated world, seed after seed.
 
-    Processes crash between any two of their steps, commits fail and nobody
-    knows whether they took effect, participants are slow, late, down or
+    Processes crash between any two of their steps, commits fail without
+    saying whether they took effect, participants are slow, late, down or
     change their minds, clients ask twice and cancel, clocks go wrong. Then
     all is healed, and every saga must end. Either all of it held, or the
     first failing schedule is made small and told.

@@ -136,7 +136,7 @@ def _check_text(source: Source) -> None:
 
 
 def _is_a_list(source: Source) -> bool:
-    """Whether a first line is a list by itself, so that the file is JSON Lines, and not one document of many lines."""
+    """Whether a first line is a whole JSON list, so that the file is JSON Lines, and not one document of many lines."""
     try:
         return isinstance(_decoded(source), list)
     except UnusableInput:

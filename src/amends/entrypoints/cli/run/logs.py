@@ -11,10 +11,10 @@ from amends.engine.report import FAILED, NEEDS_OPERATOR
 
 
 class OneLine(logging.Handler):
-    """Writes records as they come; an exception is told by whoever ends the command because of it."""
+    """Writes log records as lines on standard error; an exception is told by the command that it ends."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one."""
+        """Write a log record."""
         is_an_end = record.exc_info and record.msg != FAILED
         if not is_an_end and record.msg != NEEDS_OPERATOR:  # a run says that itself, with what to do
             sys.stderr.write(f"amends: {' '.join(record.getMessage().split())}\n")

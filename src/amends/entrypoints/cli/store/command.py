@@ -14,7 +14,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print a document for progr
 
 
 class SagaStatus(StrEnum):
-    """What ``--status`` takes."""
+    """The values that ``--status`` takes."""
 
     forward = "forward"
     backward = "backward"
@@ -197,7 +197,7 @@ def verify(
 
 @audit.command()
 def head(db: Db = "") -> None:
-    """Print where the audit ends, to keep it where nobody who writes the file can change it.
+    """Print where the audit ends, to be kept out of reach of all who write the file.
 
     [bold]Examples[/]
       [cyan]amends audit head --db shop.db >> /mnt/elsewhere/heads[/]

@@ -48,7 +48,7 @@ def story_document(story: SagaStory) -> dict[str, Any]:
 
 
 def overview_document(seen: Overview) -> dict[str, Any]:
-    """How a store does."""
+    """What `amends status` shows, as plain values."""
     return {
         "sagas": [
             {"definition": definition, "status": status, "sagas": sagas}

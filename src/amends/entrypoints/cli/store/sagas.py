@@ -78,7 +78,7 @@ def _owed_of(store: Records, search: Search) -> Sequence[SagaView | Unreadable]:
 
 
 def saga_lines(out: Paper, found: Sequence[SagaView | Unreadable], now_ms: int) -> list[Text]:
-    """A line for each saga."""
+    """The table of sagas, a line for each, with what it waits for."""
     rows = [_row(out.signs, saga, now_ms) for saga in found]
     notes = explained(saga.name for saga in found)
     return [*table(TITLES, rows), *(Text(f"\n{note}", FAINT) for note in notes)] or [Text("no saga is like that")]
@@ -90,12 +90,12 @@ def now() -> int:
 
 
 def status_text(status: str) -> Text:
-    """A status in its colour."""
+    """A saga's status in its colour."""
     return Text(one_line(status, REASON_MAX), STATUS_STYLES.get(status, ""))
 
 
 def question_text(signs: Signs, question: Question, now_ms: int) -> Text:
-    """What somebody is being asked, which attempt it is, and until when."""
+    """A pending request: what it asks, which attempt it is, and until when it is waited for."""
     look = "stuck" if question.is_stuck else {"do": "sent", "undo": "undoing"}.get(question.kind, "probing")
     words = f"{question.step}/{question.kind}"
     if question.attempt > 1:

@@ -1,4 +1,4 @@
-"""``amends show``: one saga, drawn from its row and its records; nobody's definition is needed."""
+"""``amends show``: one saga, drawn from its row and its records; its definition is not needed."""
 
 from __future__ import annotations
 

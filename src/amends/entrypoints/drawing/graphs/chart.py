@@ -79,7 +79,7 @@ def chart_of(saga: Saga) -> Chart:
 
 
 def kind_of(step: Step) -> str:
-    """Who keeps the state of a step's participant, and what else is to be known of it."""
+    """Where a step's participant keeps its state, and whether the step only asks or may happen twice."""
     words = ["local" if step.is_local else "outside"]
     words += ["has a probe"] * (step.probe is not None)
     words += ["at least once"] * step.at_least_once

@@ -55,7 +55,7 @@ class Layout(NamedTuple):
     Attributes:
         chart: what is drawn.
         left: the way on: x and width of its boxes.
-        right: the way back, likewise.
+        right: the way back: x and width of its boxes.
         tops: y of each stage, and of what follows the last.
     """
 
@@ -112,7 +112,7 @@ def _layout(chart: Chart) -> Layout:
 
 
 def _way_on(layout: Layout) -> Iterator[str]:
-    """Down on the left."""
+    """The way on, down at the left."""
     x, width = layout.left
     middle = x + width // 2
     yield _pill(x, TOP, width, "start")

@@ -16,7 +16,7 @@ BACK_GAP: Final = 4
 
 
 class Rails(NamedTuple):
-    """Rails of the two ways."""
+    """What the two ways are drawn with: down and on at the left, up and back at the right."""
 
     down: str
     up: str
@@ -35,7 +35,7 @@ IN_ASCII: Final = Rails("|", "|", "+-", "++", "||", "|`", "#-", "o", "v", "^")
 
 
 def draw_chart(paper: Paper, chart: Chart) -> None:
-    """Draw a chart."""
+    """Draw a definition on paper."""
     rails = IN_UNICODE if paper.signs == UNICODE else IN_ASCII
     steps = [step for stage in chart.stages for step in stage.steps]
     event = max(cell_len(step.event) for step in steps)
