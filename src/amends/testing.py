@@ -51,7 +51,16 @@ from amends.core.messages import (
     Unknown,
     Verb,
 )
-from amends.core.state import Abandoned, Backward, Compensated, Completed, Forward, NeedsOperator, asked, underway
+from amends.core.state import (
+    Abandoned,
+    Backward,
+    Compensated,
+    Completed,
+    Forward,
+    NeedsOperator,
+    awaited,
+    underway,
+)
 from amends.core.step import SagaInstance, in_words, start, step
 from amends.engine.round_trip import round_trip_of
 from amends.errors import ParticipantError
@@ -165,8 +174,8 @@ def given(saga: Saga, request: Any = None, *, saga_id: str = "saga-1") -> Dialog
         ParticipantError: the request would be read back from a store as another one; so do the methods that take an
             answer.
     """
-    asked = None if request is None else round_trip_of(saga).request(request)  # a test may be about no request
-    run, effects = start(saga, saga_id, asked)
+    stored = None if request is None else round_trip_of(saga).request(request)  # a test may be about no request
+    run, effects = start(saga, saga_id, stored)
     first_line = f"{_clock(0)}  given {saga.name}: {request!r}"
     return Dialogue(run, transcript=(first_line,))._with(effects)
 
@@ -449,7 +458,7 @@ class Dialogue:
     def _waiting_asks(self) -> list[tuple[str, Kind]]:
         at = underway(self.run.state)
         group = self.run.saga.groups[at.group] if at else ()
-        return [(group[member].event, kind) for member, kind in asked(self.run.state)]
+        return [(group[member].event, kind) for member, kind in awaited(self.run.state)]
 
     def _waited_for(self, step: str | Ask) -> Ask:
         name = step.step if isinstance(step, Ask) else step

@@ -24,7 +24,7 @@ from amends.core.state import (
     State,
     Status,
     Underway,
-    asked,
+    awaited,
     begin,
     evolve,
     outstanding,
@@ -168,7 +168,7 @@ def test_every_state_is_one_that_the_rules_know(saga: Saga) -> None:
         members = set(at.members)
         assert Status.PENDING not in members
         assert isinstance(state, NeedsOperator) == (Status.STUCK in members)
-        assert any(True for _ in asked(state)) or isinstance(state, NeedsOperator)
+        assert any(True for _ in awaited(state)) or isinstance(state, NeedsOperator)
         assert outstanding(saga, state)
         if isinstance(at, Forward):
             assert not members & {Status.REFUSED, Status.UNKNOWN, Status.UNDOING, Status.UNDONE}

@@ -48,7 +48,7 @@ from amends.core.state import (
     Forward,
     NeedsOperator,
     Status,
-    asked,
+    awaited,
     underway,
 )
 from amends.core.step import SagaInstance, start, step
@@ -222,7 +222,7 @@ class World:
             assert writes[0] is effects[0]
         requests = [*after.requests()]
         assert [effect for effect in effects if isinstance(effect, Send) and effect not in requests] == []
-        assert len(requests) == len([*asked(after.state)])
+        assert len(requests) == len([*awaited(after.state)])
         if isinstance(said, Halt):
             assert said.step not in {request.request.step for request in requests}
         self.told.update(type(effect) for effect in effects)
@@ -238,9 +238,9 @@ class World:
         if self.turned_back:
             assert isinstance(after.state, Backward | NeedsOperator | Compensated | Abandoned)
             assert not isinstance(underway(after.state), Forward)
-        waits = any(True for _ in asked(after.state)) or can_turn_back(after.saga, after.state)
+        waits = any(True for _ in awaited(after.state)) or can_turn_back(after.saga, after.state)
         assert isinstance(after.state, Finished | NeedsOperator) or after.due_ms() is not None
-        assert (after.due_ms() is not None) >= any(True for _ in asked(after.state))
+        assert (after.due_ms() is not None) >= any(True for _ in awaited(after.state))
         assert waits or after.due_ms() is None
         assert bool(after.outstanding()) or isinstance(after.state, Finished | Forward | Backward)
         self.check_books(after)
@@ -249,7 +249,7 @@ class World:
         """The books beside the state fit it."""
         at = underway(run.state)
         assert len(run.waiting) == (len(at.members) if at else 0)
-        for member, kind in asked(run.state):
+        for member, kind in awaited(run.state):
             waiting = run.waiting[member]
             assert waiting.kind is kind
             assert waiting.due_ms > waiting.at_ms >= waiting.since_ms

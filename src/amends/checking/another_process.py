@@ -36,13 +36,13 @@ class AnswersOfAnotherProcess(NamedTuple):
     not_asked: Mapping[str, str]
 
 
-def ask_another_process(asked: list[DeciderCall]) -> AnswersOfAnotherProcess:
-    """Ask again for everything that was asked here, once."""
+def ask_another_process(calls: list[DeciderCall]) -> AnswersOfAnotherProcess:
+    """Make each call once more, in a new process."""
     not_asked: dict[str, str] = {}
-    suspects = [each for each in asked if may_depend_on_process(each.function, each.given)]
-    calls = [(each, call) for each in suspects if (call := _pickled(each, not_asked)) is not None]
-    answers = _said([call for _, call in calls], _files(suspects), not_asked)
-    for (each, _), (could, said) in zip(calls, answers, strict=False):
+    suspects = [each for each in calls if may_depend_on_process(each.function, each.given)]
+    pickled = [(each, call) for each in suspects if (call := _pickled(each, not_asked)) is not None]
+    answers = _said([call for _, call in pickled], _files(suspects), not_asked)
+    for (each, _), (could, said) in zip(pickled, answers, strict=False):
         if not could:
             not_asked.setdefault(each.name, said)
         elif not same(each.said, said):
@@ -87,9 +87,9 @@ def _said(calls: list[bytes], files: Mapping[str, str], not_asked: dict[str, str
             yield False, f"{type(error).__name__}: {error}"
 
 
-def _files(asked: list[DeciderCall]) -> dict[str, str]:
+def _files(calls: list[DeciderCall]) -> dict[str, str]:
     """The files of the functions' modules: one that a command loaded from a path is found by its name nowhere."""
-    homes = dict.fromkeys(each.function.__module__ for each in asked)
+    homes = dict.fromkeys(each.function.__module__ for each in calls)
     files = ((name, getattr(sys.modules.get(name), "__file__", None)) for name in homes)
     return {name: file for name, file in files if file}
 

@@ -29,10 +29,10 @@ class ByFile(MetaPathFinder):
         return spec_from_file_location(fullname, self.files[fullname]) if fullname in self.files else None
 
 
-def answer(asked: bytes) -> bytes:
+def answer(call: bytes) -> bytes:
     """What one function says now: whether it could be asked, and its answer, or why not."""
     try:
-        function, given = pickle.loads(asked)  # noqa: S301 - from the parent
+        function, given = pickle.loads(call)  # noqa: S301 - from the parent
     except Exception as error:  # noqa: BLE001 - a module that cannot be imported here
         return pickle.dumps((False, f"{type(error).__name__}: {error}"))
     try:
@@ -44,10 +44,10 @@ def answer(asked: bytes) -> bytes:
 def main() -> None:
     """Answer everything; what the functions print is no answer."""
     out, sys.stdout = sys.stdout.buffer, sys.stderr
-    places, files, asked = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from the parent
+    places, files, calls = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from the parent
     sys.path[:] = places
     sys.meta_path.append(ByFile(files))
-    pickle.dump([answer(each) for each in asked], out)
+    pickle.dump([answer(each) for each in calls], out)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from amends.checking.operators import verbs
 from amends.checking.values import frozen
 from amends.checking.world import Broken, Message, Move, Next, What, World, add, put, short
 from amends.core.messages import Answered, Cancel, DeadlinePassed, Halt, Input, Resolve, TimedOut, Unknown
-from amends.core.state import asked, underway
+from amends.core.state import awaited, underway
 from amends.core.step import step
 
 SOON_MS: Final = 0
@@ -53,7 +53,7 @@ class CoordinatorMoves:
         if at is None:
             return
         flying = {other[:3] for other in map(self.layout.messages.__getitem__, world.flight)}
-        for member, kind in asked(run.state):
+        for member, kind in awaited(run.state):
             event = run.saga.groups[at.group][member].event
             cost = int((saga, event, kind) in flying)
             if cost <= world.faults:
@@ -78,7 +78,7 @@ class CoordinatorMoves:
         """A step can be neither asked nor heard any more, as one whose entity cannot be read."""
         run, less = self.layout.run(world, saga), world._replace(faults=world.faults - 1)
         if at := underway(run.state):
-            for member, kind in asked(run.state):
+            for member, kind in awaited(run.state):
                 event = run.saga.groups[at.group][member].event
                 said, move = Halt(event, "it cannot be asked"), Move("halts", saga, event, kind, cost=1)
                 yield from self._told(less, saga, said, SOON_MS, move)
@@ -108,7 +108,7 @@ class CoordinatorMoves:
         for saga in range(len(world.runs)):
             run = self.layout.run(world, saga)
             at = underway(run.state)
-            for member, kind in [*asked(run.state)]:
+            for member, kind in [*awaited(run.state)]:
                 assert at is not None, "who is asked is under way"
                 said = TimedOut(run.saga.groups[at.group][member].event, kind)
                 number, sends, broken = self.stepped(saga, world.runs[saga], said, SOON_MS)

@@ -12,15 +12,15 @@ from amends.core.messages import Kind
 
 @dataclass(slots=True)
 class CallCounts:
-    """How often a function was asked something else.
+    """How often a function was called with something else.
 
     Attributes:
-        asked: with how many different things.
+        calls: with how many different values.
         raised: of these, how many times it raised.
         text: what it raised first, and where; empty when it never did.
     """
 
-    asked: int = 0
+    calls: int = 0
     raised: int = 0
     text: str = ""
 
@@ -51,7 +51,7 @@ class FunctionCoverage:
     def note(self, step: str, kind: Kind, raised: str = "") -> None:
         """A step's function was asked; `raised` says what it raised."""
         tally = self.tallies.setdefault((step, kind), CallCounts())
-        tally.asked += 1
+        tally.calls += 1
         if raised:
             tally.raised += 1
             tally.text = tally.text or raised
@@ -59,7 +59,7 @@ class FunctionCoverage:
     def broken(self, step: str = "", kind: Kind = Kind.DO) -> Broken | None:
         """That a function, or the function of a step, raised whenever it was asked."""
         for about, tally in self.tallies.items():
-            if tally.raised == tally.asked and (not step or about == (step, kind)):
+            if tally.raised == tally.calls and (not step or about == (step, kind)):
                 text = f"{about[0]}/{about[1].value} raised {tally.text}; and so it does whatever it is asked with"
                 return Broken("a function does not always raise", text)
         return None

@@ -123,10 +123,10 @@ class WorldLayout:
             return True
         if not (model.runs_functions and undo_does_nothing(each)):
             return False
-        asked = Request(name, each.event, Kind.DO, request, Call(key_of(name, each, Kind.DO)))
+        request_to = Request(name, each.event, Kind.DO, request, Call(key_of(name, each, Kind.DO)))
         start = deepcopy(model.start)
         try:
-            return all(frozen(reply.books) == frozen(model.start) for reply in model.replies(start, asked, each))
+            return all(frozen(reply.books) == frozen(model.start) for reply in model.replies(start, request_to, each))
         except Exception:  # noqa: BLE001 - which is told where it is asked
             return False
 

@@ -27,9 +27,9 @@ class Livelock(NamedTuple):
         said = {f"{move.step}/{move.kind.value}": move.note for move in self.moves if move.what in ASKED}
         idle = {f"{move.step}/{move.kind.value} {move.what} again and again" for move in self.moves if not said}
         rounds = [f"{name} is asked again and again, and each time {said[name]}" for name in sorted(said)]
-        asked = "; ".join(rounds or sorted(idle))
+        again = "; ".join(rounds or sorted(idle))
         text = "from here on it never ends, though nothing else goes wrong"
-        return Broken(RULE, f"{text}: {asked}" if asked else text)
+        return Broken(RULE, f"{text}: {again}" if again else text)
 
 
 def livelock_from(moves: Successors, world: World) -> Livelock:

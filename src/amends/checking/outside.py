@@ -173,13 +173,13 @@ class OutsideSystems:
         self, world: World, service: str, completed: list[bool], again: int, refused: list[frozenset[tuple[int, str]]]
     ) -> dict[Hashable, Books]:
         found: dict[Hashable, Books] = {}
-        asked = [(self._all if ended else self._back)(saga, service) for saga, ended in enumerate(completed)]
+        requests = [(self._all if ended else self._back)(saga, service) for saga, ended in enumerate(completed)]
         count = 1
-        for each in asked:
+        for each in requests:
             count *= len(each)
         if count > WAYS_MAX:
             return {}
-        for way in self._ways(world, service, dict(enumerate(asked)), again):
+        for way in self._ways(world, service, dict(enumerate(requests)), again):
             if any(completed[saga] for saga, _ in way.refused):
                 refused.append(way.refused)
                 continue
@@ -210,15 +210,15 @@ class OutsideSystems:
         self,
         world: World,
         service: str,
-        asked: dict[int, list[list[Ask]]],
+        requests: dict[int, list[list[Ask]]],
         again: int,
         may_come_again: Callable[[Ask], bool] = lambda _: True,
     ) -> Iterator[OutsideAnswer]:
         """Everything that may become of the books, in each order of the sagas."""
-        if len(asked) > SAGAS_MAX:
+        if len(requests) > SAGAS_MAX:
             return
-        for order in permutations(asked):
-            for chosen in product(*(asked[saga] for saga in order)):
+        for order in permutations(requests):
+            for chosen in product(*(requests[saga] for saga in order)):
                 by_saga = [[(saga, ask) for ask in each] for saga, each in zip(order, chosen, strict=True)]
                 for asks in _at_a_time(by_saga):
                     for each in _repeated(asks, again, may_come_again):

@@ -14,7 +14,7 @@ from amends.checking.coordinator import SOON_MS, Stepped
 from amends.checking.layout import WorldLayout
 from amends.checking.world import World
 from amends.core.messages import Answered, Input, Kind, Unknown
-from amends.core.state import Backward, Finished, NeedsOperator, asked, underway
+from amends.core.state import Backward, Finished, NeedsOperator, awaited, underway
 
 NOWHERE: Final = -1
 StepOf = Callable[[int, int, Input, int, int], Stepped]
@@ -136,7 +136,7 @@ class Independent:
         if at is None or at.group != self._group(about):
             return False
         group = self.layout.sagas[about.saga].groups[at.group]
-        return any(group[member].event == about.step and kind is about.kind for member, kind in asked(state))
+        return any(group[member].event == about.step and kind is about.kind for member, kind in awaited(state))
 
     def _group(self, about: About) -> int:
         return self.layout.groups_of[about.saga][about.step]
@@ -173,7 +173,7 @@ class Independent:
         flying = {(about.step, about.kind) for _, about in mine}
         at = underway(self.layout.runs[run].state)
         group = self.layout.sagas[saga].groups[at.group] if at else ()
-        waits = [(group[member].event, kind) for member, kind in asked(self.layout.runs[run].state)]
+        waits = [(group[member].event, kind) for member, kind in awaited(self.layout.runs[run].state)]
         if not flying.issuperset(waits):
             return First(numbers, saga)
         if not numbers:

@@ -13,7 +13,7 @@ from amends.checking.serial import Serial
 from amends.checking.values import by_fields, frozen, same, told
 from amends.checking.world import Broken, World, Wrong
 from amends.core.definition import Step
-from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsOperator, asked, underway
+from amends.core.state import Abandoned, Compensated, Completed, Forward, NeedsOperator, awaited, underway
 
 
 class Rest:
@@ -40,7 +40,7 @@ class Rest:
 
     def is_at_rest(self, world: World) -> bool:
         """Whether nothing is on its way and no saga waits for an answer."""
-        return not world.flight and not any(any(asked(self.layout.runs[run].state)) for run in world.runs)
+        return not world.flight and not any(any(awaited(self.layout.runs[run].state)) for run in world.runs)
 
     def _forbidden(self, world: World) -> Broken | None:
         seen = world.cells, world.books

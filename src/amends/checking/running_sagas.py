@@ -56,21 +56,21 @@ def prepared(scenario: Scenario, number: int, entities: Given) -> Any:
     Raises:
         UnusableInput: `prepare` raises.
     """
-    prepare, asked = scenario.saga.prepare, scenario.asked[number]
+    prepare, wanted = scenario.saga.prepare, scenario.asked[number]
     assert prepare is not None, "nothing is built without it"
     saga_id = scenario.ids[number] if scenario.ids else f"s{number + 1}"
     try:
-        return prepare(deepcopy(entities), saga_id, deepcopy(asked))
+        return prepare(deepcopy(entities), saga_id, deepcopy(wanted))
     except Exception as error:
-        raise UnusableInput(f"prepare raised {type(error).__name__}: {error}, asked {asked!r}") from error
+        raise UnusableInput(f"prepare raised {type(error).__name__}: {error}, asked {wanted!r}") from error
 
 
 def _prepared(scenario: Scenario) -> list[Any]:
     """The requests that `prepare` builds, from the entities of the start."""
     built = [prepared(scenario, number, scenario.given) for number in range(len(scenario.asked))]
-    for asked, request in zip(scenario.asked, built, strict=True):
+    for wanted, request in zip(scenario.asked, built, strict=True):
         if isinstance(request, Refused):
-            raise UnusableInput(f"prepare refused {asked!r}: {request.reason}; ask for what can be started")
+            raise UnusableInput(f"prepare refused {wanted!r}: {request.reason}; ask for what can be started")
     return built
 
 

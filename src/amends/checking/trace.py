@@ -18,7 +18,7 @@ from amends.checking.world import Message, Move, World, short
 from amends.core.definition import Saga, Step
 from amends.core.inbox import TOMBSTONE
 from amends.core.messages import Kind
-from amends.core.state import Backward, Forward, NeedsOperator, State, asked, outstanding, word_for
+from amends.core.state import Backward, Forward, NeedsOperator, State, awaited, outstanding, word_for
 
 TROUBLE: Final = frozenset({"times out", "gives up", "cancel", "deadline", "crash"})
 """Moves of the coordinator after which what is still on its way is late."""
@@ -204,7 +204,7 @@ def _turn(saga: Saga, before: State, after: State) -> str:
         return "turns back" if isinstance(before, Forward) else "goes on undoing"
     if isinstance(after, NeedsOperator):
         return f"needs an operator: {', '.join(outstanding(saga, after))}"
-    return word_for(after) if not any(asked(after)) else ""
+    return word_for(after) if not any(awaited(after)) else ""
 
 
 def _is_left(layout: WorldLayout, cell: tuple[str, str], before: Any, after: Any) -> bool:

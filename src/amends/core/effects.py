@@ -80,8 +80,8 @@ class Decline(NamedTuple):
     """A verb that cannot be taken now; nothing changed.
 
     Attributes:
-        saga_id: the saga that was asked.
-        verb: what was asked.
+        saga_id: the saga that is told the verb.
+        verb: what a client or an operator wanted.
         reason: why not, and what can be done instead.
     """
 

@@ -61,8 +61,8 @@ def run(
         inputs = current.overdue(now_ms)
         if not inputs:
             send = held.pop(min(range(len(held)), key=lambda place: held[place].at_ms))
-            asked, outcome = send.request, perform(saga, send.request, clients or {})
-            inputs = (Answered(asked.step, asked.kind, outcome, asked.call.attempt),)
+            due, outcome = send.request, perform(saga, send.request, clients or {})
+            inputs = (Answered(due.step, due.kind, outcome, due.call.attempt),)
         for said in inputs:
             current, effects = step(current, said, now_ms, owned)
             held = [send for send in held + _sends(effects) if current.wants(send)]
@@ -80,13 +80,13 @@ def perform(saga: Saga, request: Request, clients: Mapping[str, Any]) -> Outcome
     Raises:
         ParticipantError: the function is async, or raised this itself: it gave back what none may.
     """
-    asked = saga.step(request.step)
-    function = asked.function(request.kind)
+    called = saga.step(request.step)
+    function = called.function(request.kind)
     assert function is not None, "only what a step has is asked"
     if inspect.iscoroutinefunction(function):
         raise ParticipantError(f"{request.step}: {function.__name__} is async; run() calls plain functions alone")
     try:
-        return outcome_of(function(clients.get(asked.service), request.body, request.call), request)
+        return outcome_of(function(clients.get(called.service), request.body, request.call), request)
     except ParticipantError:
         raise
     except Exception as error:  # noqa: BLE001 - in spite of it, the effect may have happened: docs/promises.md, P5

@@ -35,7 +35,7 @@ class Debt(Word):
     SETTLED = "settled"
 
 
-Asked = tuple[tuple[int, Kind], ...]
+Awaited = tuple[tuple[int, Kind], ...]
 """Members of the current group that were asked and have not answered, and what they were asked."""
 
 
@@ -43,7 +43,7 @@ Asked = tuple[tuple[int, Kind], ...]
 class _AtAGroup:
     group: int
     members: tuple[Status, ...]
-    asked: Asked = field(init=False, repr=False, compare=False)
+    awaited: Awaited = field(init=False, repr=False, compare=False)
     never: ClassVar[frozenset[Status]]
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ class _AtAGroup:
         """
         if not self.never.isdisjoint(self.members):
             raise ValueError(f"{self} contradicts itself")
-        object.__setattr__(self, "asked", _asked(self.members))
+        object.__setattr__(self, "awaited", _awaited(self.members))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +181,12 @@ def member_of(saga: Saga, state: State, member: int) -> Step:
     return saga.groups[at.group][member]
 
 
-def asked(state: State) -> Asked:
+def awaited(state: State) -> Awaited:
     """What participants have been asked and have not answered: member of the current group, and what."""
-    return at.asked if (at := underway(state)) else ()
+    return at.awaited if (at := underway(state)) else ()
 
 
-def _asked(members: tuple[Status, ...]) -> Asked:
+def _awaited(members: tuple[Status, ...]) -> Awaited:
     return tuple((member, ASKED[status]) for member, status in enumerate(members) if status in ASKED)
 
 

@@ -47,7 +47,7 @@ from amends.core.state import (
     NeedsOperator,
     State,
     Status,
-    asked,
+    awaited,
     goes_back,
     member_of,
     outstanding,
@@ -103,7 +103,7 @@ class SagaInstance(NamedTuple):
 
     def timers(self) -> Iterator[tuple[int, Input]]:
         """What the clock hands in by itself, and when, unless something else happens before."""
-        for member, kind in asked(self.state):
+        for member, kind in awaited(self.state):
             waiting = self.waiting[member]
             yield waiting.due_ms, TimedOut(member_of(self.saga, self.state, member).event, kind, waiting.attempt)
         if self.deadline_ms is not None and can_turn_back(self.saga, self.state):
@@ -123,7 +123,7 @@ class SagaInstance(NamedTuple):
         saga goes back.
         """
         request, member = send.request, _member(self, send.request.step)
-        if member is None or (member, request.kind) not in asked(self.state):
+        if member is None or (member, request.kind) not in awaited(self.state):
             return False
         waiting, is_action = self.waiting[member], request.kind is Kind.DO
         too_late = waiting.taken or (is_action and isinstance(underway(self.state), Backward))
@@ -221,7 +221,7 @@ def _signal(run: SagaInstance, said: Input, now_ms: int) -> Signal | None:
             return Halted(member)
         case Retry():
             return TryAgain(member, last.kind)
-    is_looked_for = last.kind is Kind.PROBE and (member, last.kind) not in asked(run.state)
+    is_looked_for = last.kind is Kind.PROBE and (member, last.kind) not in awaited(run.state)
     kind = Kind.DO if is_looked_for else last.kind  # the action got stuck while it was looked for
     word = CERTAIN.get(type(said.outcome))  # type: ignore[union-attr]  # `Undo` is no state's matter
     return AnswerSignal(member, kind, word) if word else None
@@ -307,7 +307,7 @@ def in_words(said: Input | None) -> str:
 def _postponed(run: SagaInstance, said: Answered, later: Later, now_ms: int) -> Moved:
     """The participant took the request and answers later: wait for that, without sending again."""
     member, waiting = _member(run, said.step), list(run.waiting)
-    if member is not None and (member, said.kind) in asked(run.state):
+    if member is not None and (member, said.kind) in awaited(run.state):
         due_ms = now_ms + milliseconds(later.within_s)
         at_ms = min(now_ms, waiting[member].at_ms)  # a retry that waits for its time is not needed any more
         waiting[member] = waiting[member]._replace(at_ms=at_ms, due_ms=due_ms, taken=True)
@@ -353,7 +353,7 @@ def _undone_late(run: SagaInstance, said: Undo, now_ms: int) -> Moved:
     step = run.saga.step(said.step)
     if step.undo is None:
         return run, (Decline(run.saga_id, said, f"{step.event} has no undo: make amends by hand, then Resolve it"),)
-    if any(member_of(run.saga, run.state, member) is step for member, _ in asked(run.state)):
+    if any(member_of(run.saga, run.state, member) is step for member, _ in awaited(run.state)):
         return run, (Decline(run.saga_id, said, f"{said.step} is being undone; tell it again after that"),)
     kind = Kind.UNDO_LATE if undo_was_asked(run.saga, run.state, run.trail, step) else Kind.UNDO
     call = call_of(run.saga, run.saga_id, step, kind, run.answers, 1, run.reason)
@@ -412,7 +412,7 @@ def _asked_now(run: SagaInstance, story: TransitionPath, said: Input | None, now
 
 def _unsent(at: Backward, before: Sequence[Waiting], now: Sequence[Waiting], now_ms: int) -> Iterator[Signal]:
     """What is certain of actions that will not be sent, because the saga goes back before their time came."""
-    for member, kind in asked(at):
+    for member, kind in awaited(at):
         last = now[member]
         if kind is Kind.DO and (last.unsent or last.at_ms > now_ms or _is_new(last, before)):
             yield AnswerSignal(
@@ -436,7 +436,7 @@ def _ask(run: SagaInstance, step: Step, kind: Kind, last: Waiting | None, said: 
 
 def _unanswered(run: SagaInstance, before: Sequence[Waiting] = ()) -> Iterator[Send]:
     """The requests that are asked and not answered, but for those that were waited for before."""
-    for member, kind in asked(run.state):
+    for member, kind in awaited(run.state):
         waiting = run.waiting[member]
         if _is_new(waiting, before):
             step = member_of(run.saga, run.state, member)

@@ -14,7 +14,7 @@ from amends.core.decide import AnswerSignal, ReportedOutcome, Signal, Wish, deci
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
 from amends.core.records import Became, GroupEntered, SagaEnded, StepBecame
-from amends.core.state import Change, Debt, Ended, Marked, State, Status, asked, begin, evolve, member_of, word_for
+from amends.core.state import Change, Debt, Ended, Marked, State, Status, awaited, begin, evolve, member_of, word_for
 
 TOLD: Final = {Status.DONE, Status.REFUSED, Status.UNKNOWN, Status.UNDONE}
 
@@ -180,7 +180,7 @@ def _as_recorded(saga: Saga, state: State, change: Change) -> Became:
 
 
 def _local_asks(at: TableNode) -> Iterator[LocalAsk]:
-    for member, kind in asked(at.state):
+    for member, kind in awaited(at.state):
         step = member_of(at.saga, at.state, member)
         function = step.function(kind)
         if step.entity is not None and function is not None:

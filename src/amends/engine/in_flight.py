@@ -9,7 +9,7 @@ from amends.core.decide import can_turn_back
 from amends.core.definition import Step
 from amends.core.effects import Send
 from amends.core.messages import DeadlinePassed, Input, Kind, TimedOut
-from amends.core.state import Backward, Completed, asked, underway
+from amends.core.state import Backward, Completed, awaited, underway
 from amends.core.step import SagaInstance
 from amends.core.waiting import Waiting, milliseconds, sent
 from amends.storage.rows import WAITS_FOR_OPERATOR
@@ -188,7 +188,7 @@ def _held_back(run: SagaInstance, attempt_id: AttemptId) -> Send | None:
 def attempts_of(run: SagaInstance) -> Iterator[tuple[Step, Kind, Waiting]]:
     """The attempts whose answers a saga waits for: step, what it was asked, and the attempt's times."""
     at = underway(run.state)
-    for member, kind in asked(run.state):
+    for member, kind in awaited(run.state):
         assert at is not None, "only a saga that is under way waits for answers"
         yield run.saga.groups[at.group][member], kind, run.waiting[member]
 

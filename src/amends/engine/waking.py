@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Refused, TimedOut, Unknown
-from amends.core.state import Backward, Forward, Status, asked, member_of, underway
+from amends.core.state import Backward, Forward, Status, awaited, member_of, underway
 from amends.core.step import SagaInstance
 from amends.core.waiting import HOUR_MS, Waiting, key_is_dead, milliseconds, sent
 from amends.engine.effects import FailedAttempt
@@ -140,7 +140,7 @@ def _found(work: UnitOfWork, attempt_id: AttemptId) -> Attempt | None:
     if live is None or isinstance(live, Unreadable):
         return None
     run = live.run
-    for member, kind in asked(run.state):
+    for member, kind in awaited(run.state):
         step, waiting = member_of(run.saga, run.state, member), run.waiting[member]
         if (run.saga_id, step.event, kind.value, waiting.attempt) == attempt_id:
             return Attempt(live, step, member, waiting)

@@ -24,18 +24,18 @@ class Client:
 
     Attributes:
         number: from 1.
-        asked: what it asks for.
+        request: what it wants done.
         key: its key; empty for none.
         saga_id: what it was answered; empty so far.
         was_stopped: whether a process crashed while it waited for its answer.
         waiting: how many of its requests are with the process now.
     """
 
-    __slots__ = ("asked", "key", "number", "saga_id", "waiting", "was_stopped")
+    __slots__ = ("key", "number", "request", "saga_id", "waiting", "was_stopped")
 
-    def __init__(self, number: int, asked: Any, key: str) -> None:
+    def __init__(self, number: int, request: Any, key: str) -> None:
         self.number = number
-        self.asked = asked
+        self.request = request
         self.key = key
         self.saga_id = ""
         self.was_stopped = False
@@ -49,17 +49,17 @@ class Clients:
         self._world = world
         setting, chance, swarm = world.setting, world.chance, world.swarm
         count = 1 + chance.below("clients", swarm.sagas)
-        for number in range(1, (min(count, len(setting.asked)) if setting.is_once else count) + 1):
+        for number in range(1, (min(count, len(setting.requests)) if setting.is_once else count) + 1):
             label = f"client {number}"
-            place = number - 1 if setting.is_once else chance.below(label, len(setting.asked))
+            place = number - 1 if setting.is_once else chance.below(label, len(setting.requests))
             key = "" if chance.below(label, HALF) else f"key {number}"
-            client = Client(number, setting.asked[place], key)
+            client = Client(number, setting.requests[place], key)
             pause_ms = chance.below(label, swarm.spread_ms)
             world.after(pause_ms, self._ask, client)
             if key and chance.hit(label, swarm.twin):
                 world.after(pause_ms + chance.below(label, HALF) * AGAIN_MS, self._ask, client)
-            if key and len(setting.asked) > 1 and not setting.is_once and chance.hit(label, swarm.reuse):
-                other = setting.asked[(place + 1) % len(setting.asked)]
+            if key and len(setting.requests) > 1 and not setting.is_once and chance.hit(label, swarm.reuse):
+                other = setting.requests[(place + 1) % len(setting.requests)]
                 world.after(pause_ms + chance.below(label, AGAIN_MS), self._ask_else, client, other)
 
     def _tell(self, client: Client, what: str) -> None:
@@ -70,14 +70,14 @@ class Clients:
         if not world.host.is_up:  # no process is there: nothing was sent, so each may ask again
             world.when_up(self._ask, client)
             return
-        self._tell(client, f"asks for {client.asked}{' under ' + client.key if client.key else ''}")
+        self._tell(client, f"asks for {client.request}{' under ' + client.key if client.key else ''}")
         if client.waiting:
             world.saw("a key asked twice at once")
         if client.was_stopped:
             world.saw("a key asked again after a crash")
         client.waiting += 1
         codec = world.host.coordinator.definitions.codec_of(world.setting.played)
-        task = StartSagas(codec, [client.asked], [client.key] if client.key else ())
+        task = StartSagas(codec, [client.request], [client.key] if client.key else ())
         world.host.ask(task, lambda answer: self._answered(client, answer))
 
     def _answered(self, client: Client, answer: Any) -> None:
@@ -137,7 +137,7 @@ class Clients:
         first = world.journal.by_key.get(client.key)
         self._tell(client, f"asks for {other} under {client.key}")
         task = StartSagas(world.host.coordinator.definitions.codec_of(world.setting.played), [other], [client.key])
-        if first is not None and other != client.asked:
+        if first is not None and other != client.request:
             world.host.ask(task, lambda answer: self._refused(client, answer))
 
     def _refused(self, client: Client, answer: Any) -> None:

@@ -189,10 +189,10 @@ class Host:
             told, waiting = view.told[saga_id], view.bodies[saga_id].get("waiting", {})
             if version != view.rows[saga_id].version or told.phase in FINAL:
                 continue
-            for event, asked in waiting.items():
-                is_asked = told.members.get(event) in ASKED_BY[asked["kind"]]
-                is_asked = is_asked and not (asked.get("taken") or asked.get("unsent"))
-                if is_asked and not self.world.setting.steps[event].is_local and asked["at_ms"] <= self._start_ms:
+            for event, request in waiting.items():
+                is_asked = told.members.get(event) in ASKED_BY[request["kind"]]
+                is_asked = is_asked and not (request.get("taken") or request.get("unsent"))
+                if is_asked and not self.world.setting.steps[event].is_local and request["at_ms"] <= self._start_ms:
                     self.world.broke("P2", f"{saga_id} waits for {event}, which a process before asked")
 
     def _must_not_spin(self, batch: list[Queued], turn: BatchResult, last: int) -> None:

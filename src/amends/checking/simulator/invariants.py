@@ -96,8 +96,8 @@ def _due_at_latest(row: SagaRow, body: Any) -> int | None:
     """When the first request that is held back is to be sent, or the first that was sent is to be given up."""
     if row.status in FINAL:
         return WAITS_FOR_OPERATOR if owed_in(body["trail"]) else None
-    asked = ("sent", "resent", "probing", "undoing")
-    waiting = (body["waiting"][event] for event, status in body.get("members", {}).items() if status in asked)
+    open_statuses = ("sent", "resent", "probing", "undoing")
+    waiting = (body["waiting"][event] for event, status in body.get("members", {}).items() if status in open_statuses)
     waits = [each["at_ms"] if each["at_ms"] > row.changed_ms else each["due_ms"] for each in waiting]
     return min(waits, default=WAITS_FOR_OPERATOR if row.status == NEEDS_OPERATOR else 0)
 
@@ -163,9 +163,9 @@ def _later_is_waited_for(commit: Commit) -> Iterator[Broken]:
         before = commit.before.bodies.get(record.subject)
         if record.what == "timed out" and before:
             step = record.cause[1]
-            asked = before.get("waiting", {}).get(step, {})
-            if asked.get("taken") and commit.changes.block.at_ms < asked["due_ms"]:
-                text = f"{record.subject}: {step} timed out, and was to be answered until {asked['due_ms']}"
+            request = before.get("waiting", {}).get(step, {})
+            if request.get("taken") and commit.changes.block.at_ms < request["due_ms"]:
+                text = f"{record.subject}: {step} timed out, and was to be answered until {request['due_ms']}"
                 yield broken("P5", text)
 
 

@@ -56,9 +56,9 @@ def _promises_kept(world: Environment) -> Iterator[Broken]:
 
 def _one_saga_each(world: Environment) -> Iterator[Broken]:
     journal, stored = world.journal, world.view.rows
-    asked = len(journal.promised)
-    if not asked <= len(stored) <= asked + journal.strays:
-        text = f"{len(stored)} sagas were started; {asked} were answered, {journal.strays} may have been"
+    answered = len(journal.promised)
+    if not answered <= len(stored) <= answered + journal.strays:
+        text = f"{len(stored)} sagas were started; {answered} were answered, {journal.strays} may have been"
         yield broken("V16", text)
 
 

@@ -47,7 +47,7 @@ class Setting:
         steps: by event.
         group_of: event to number of its group.
         models: of the outside systems, by service.
-        asked: what clients ask for.
+        requests: what clients want done.
         is_once: whether each of these is asked for once at most, because it carries an id of its own.
         first: the commit that brings the entities of the start.
         forms: how entities are read back.
@@ -69,15 +69,15 @@ class Setting:
         self.group_of = {each.event: number for number, group in enumerate(self.saga.groups) for each in group}
         self.trip = RoundTrip(self.saga)
         self.models = {name: self._typed(model) for name, model in _models(scenario).items()}
-        self.asked: Sequence[Any] = scenario.asked or scenario.requests
+        self.requests: Sequence[Any] = scenario.asked or scenario.requests
         self.is_once = bool(scenario.ids) and not scenario.asked
         self.played = self._played()
         self.forms = EntityCodecs()
         self.forms.learn_saga(self.saga)
         self.first = _first(scenario, self.forms)
         self.form = SagaCodec(self.played)
-        asked = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
-        self.deciders = dict(enumerate(asked, 1))
+        deciders = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
+        self.deciders = dict(enumerate(deciders, 1))
         self.heals_within_ms = HOUR_MS + sum(_longest_ms(each) for each in self.steps.values())
         self._moody = {service for service in self.models if service not in scenario.models}
 
@@ -93,7 +93,7 @@ class Setting:
     def shape(self) -> ReachableParts:
         """What the definition can come to."""
         doubled = any(self.takes_doubles(step) for step in self.steps.values() if not step.is_local)
-        choice = len(self.asked) > 1 and not self.is_once
+        choice = len(self.requests) > 1 and not self.is_once
         inbox = any(model.name == KEEPS_INBOX for model in self.models.values())
         return shape_of(self.saga, moody=bool(self._moody), doubled=doubled, choice=choice, inbox=inbox)
 

@@ -149,6 +149,6 @@ class Sightings:
         """Another process starts."""
         for row in self._world.view.rows.values():
             waiting = self._world.view.bodies[row.saga_id].get("waiting", {})
-            if row.due_ms is not None and any(asked.get("taken") for asked in waiting.values()):
+            if row.due_ms is not None and any(request.get("taken") for request in waiting.values()):
                 self._world.saw("restart while an answer is to come later")
                 return
