@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Final
 
 from amends.auditing.told import RecordedSaga
-from amends.storage.bodies import Body, body_of_row
+from amends.storage.bodies import SagaBody, body_of_row
 from amends.storage.rows import SagaRow, Unreadable
 from amends.storage.standing import Stand, owed_in
 
@@ -37,7 +37,7 @@ def fault_of(row: SagaRow | Unreadable | None, told: RecordedSaga | None) -> str
     return "; ".join(_differences(row, body, told))
 
 
-def _differences(row: SagaRow, body: Body, told: RecordedSaga) -> Iterator[str]:
+def _differences(row: SagaRow, body: SagaBody, told: RecordedSaga) -> Iterator[str]:
     stand = told.stand
     is_over = bool(stand.end) and not owed_in(stand.trail)
     there = (row.status, body.number, row.version, row.started_ms, row.changed_ms, row.due_ms is None)
@@ -60,7 +60,7 @@ def _trails(there: Sequence[str], told: Sequence[str]) -> Iterator[str]:
             yield _words("outcome", is_now, was)
 
 
-def _steps(body: Body, stand: Stand) -> Iterator[str]:
+def _steps(body: SagaBody, stand: Stand) -> Iterator[str]:
     phase = "" if stand.end else stand.phase
     if body.phase != phase:
         yield _words("phase", body.phase or "none", phase or "none")

@@ -32,7 +32,7 @@ from amends.core.waiting import Waiting
 from amends.engine.closed import Touched, all_closed
 from amends.engine.hints import answer_codec, entity_types
 from amends.engine.values import PLAIN, Codec, Sealed, codec_of, json_of
-from amends.storage.bodies import Body, StoredRequest, body_of_row
+from amends.storage.bodies import SagaBody, StoredRequest, body_of_row
 from amends.storage.causes import cause_text, changes_text
 from amends.storage.records import SagaStarted
 from amends.storage.rows import (
@@ -203,7 +203,7 @@ def body_of(run: SagaInstance) -> str:
         return f'{{"trail":{_TRAILS.of(run.trail)},"number":{run.number}{reason}{trouble}}}'
     steps = run.saga.groups[at.group] if at else ()
     return json_of(
-        Body(
+        SagaBody(
             trail=_trail(run.trail),
             number=run.number,
             phase="" if at is None else FORWARD if isinstance(at, Forward) else BACKWARD,
@@ -258,7 +258,7 @@ def _trail(entries: Iterable[Entry]) -> list[str]:
 _TRAILS: Final = _Phrases(lambda entries: json_of(_trail(entries)))
 
 
-def _state_of(status: str, body: Body) -> State:
+def _state_of(status: str, body: SagaBody) -> State:
     if status == COMPLETED:
         return Completed()
     if status == COMPENSATED:

@@ -39,7 +39,7 @@ class StoredRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     unsent: bool = False
 
 
-class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+class SagaBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body of a saga's row: where the saga stands, readable without its definition.
 
     Attributes:
@@ -69,10 +69,10 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     trouble: str = ""
 
 
-_BODY: Final = msgspec.json.Decoder(Body)
+_BODY: Final = msgspec.json.Decoder(SagaBody)
 
 
-def body_of_row(row: SagaRow) -> Body:
+def body_of_row(row: SagaRow) -> SagaBody:
     """The body of a saga's row.
 
     Earlier versions wrote why a saga waits for an operator over why it turned back, which only its records tell then.

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.core.state import ASKED, Status
-from amends.storage.bodies import Body, StoredRequest, body_of_row
+from amends.storage.bodies import SagaBody, StoredRequest, body_of_row
 from amends.storage.ports import Records, SagaFilter
 from amends.storage.rows import BACKWARD, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
 from amends.storage.standing import owed_in
@@ -163,7 +163,7 @@ def view_of(row: SagaRow | Unreadable) -> SagaView | Unreadable:
     )  # fmt: skip
 
 
-def _questions(body: Body) -> Iterator[Question]:
+def _questions(body: SagaBody) -> Iterator[Question]:
     for step, status in body.members.items():
         asked = body.waiting.get(step)
         if asked and (status in ASKED or status is Status.STUCK):
