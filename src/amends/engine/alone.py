@@ -59,15 +59,15 @@ def run(
     for service, owned in (entities or {}).items():
         for entity_id, entity in [*owned.items()]:
             owned[entity_id] = trip.entity(service, entity_id, entity)
-    asked = trip.request(request)
+    request = trip.request(request)
     ended = carried_out(
-        _asking(saga), asked, saga_id=saga_id, entities=entities, clients=clients, horizon_ms=horizon_ms
+        _with_copies(saga), request, saga_id=saga_id, entities=entities, clients=clients, horizon_ms=horizon_ms
     )
     return ended._replace(saga=saga)
 
 
 @lru_cache(maxsize=1000)  # of tests, which run the same definition again and again
-def _asking(saga: Saga) -> Saga:
+def _with_copies(saga: Saga) -> Saga:
     """The same saga, whose functions take copies, and give what would be read back."""
     trip = round_trip_of(saga)
     return replace(saga, steps=[parallel(*(_step(trip, step) for step in group)) for group in saga.groups])
@@ -87,7 +87,7 @@ def _function(trip: RoundTrip, step: Step, kind: Kind, function: Callable[..., A
         return function
 
     @wraps(function)
-    def asked(first: Any, body: Any, *calls: Call) -> Any:
+    def called(first: Any, body: Any, *calls: Call) -> Any:
         given = own(first) if step.is_local else first
         said = function(given, own(body), *map(_own_call, calls))
         try:
@@ -96,7 +96,7 @@ def _function(trip: RoundTrip, step: Step, kind: Kind, function: Callable[..., A
             name = getattr(function, "__name__", repr(function))
             raise ParticipantError(f"{step.event}/{kind.value} ({name}): {error}") from error
 
-    return asked
+    return called
 
 
 def _own_call(call: Call) -> Call:

@@ -355,13 +355,13 @@ class EntityCodecs:
             codec = self._codecs[service] = codec_of(kind, f"the entities of {service}, {kind},")
         return codec
 
-    def look_of(self, form: SagaCodec) -> Look:
+    def look_of(self, codec: SagaCodec) -> Look:
         """Whether what a saga's steps left of their entities is closed, but where each write is looked at by itself.
 
         What it gives takes for each of `SagaCodec.asks` the entity that was touched.
         """
-        codecs = [self.codec(service) for service, _ in form.asks]
-        look = self.looks[form] = all_closed([None if codec.is_ever_open else codec.kind for codec in codecs])
+        codecs = [self.codec(service) for service, _ in codec.asks]
+        look = self.looks[codec] = all_closed([None if codec.is_ever_open else codec.kind for codec in codecs])
         return look
 
     def _learn(self, service: str, function: Callable[..., Any] | None) -> bool:

@@ -1,4 +1,4 @@
-"""Digests of what is asked under a client key: one for equal requests, in whichever process and order they are made.
+"""Digests of requests under a client key: one for equal requests, in whichever process and order they are made.
 
 A request is digested by the names of its fields, without what is at its default: so one that was made before a field
 with a default was added is the same as one that is made after it.
@@ -27,31 +27,31 @@ _SCALARS: Final = frozenset((NoneType, bool, int, float, str, bytes))
 _ABSENT: Final = object()
 
 
-def digest_of(what: str, asked: Any) -> str:
+def digest_of(what: str, request: Any) -> str:
     """A digest of a request under a client key.
 
     Args:
-        what: is asked: a definition's name, or a command on an entity.
-        asked: the request.
+        what: the name of the definition, or of the command and its entity.
+        request: as the client gave it.
 
     Raises:
         RequestRefused: it cannot be stored.
     """
-    return _digest(what, _canonical_text, asked)
+    return _digest(what, _canonical_text, request)
 
 
-def digest_by_position(what: str, asked: Any) -> str:
+def digest_by_position(what: str, request: Any) -> str:
     """The digest that stores of schema version 3 and before hold of the same: of the request as it is stored.
 
     Raises:
         RequestRefused: it cannot be stored.
     """
-    return _digest(what, text_of, asked)
+    return _digest(what, text_of, request)
 
 
-def _digest(what: str, text_of_it: Callable[[Any], str], asked: Any) -> str:
+def _digest(what: str, text_of_it: Callable[[Any], str], request: Any) -> str:
     try:
-        text = text_of_it(asked)
+        text = text_of_it(request)
     except BaseException as error:
         raise RequestRefused(f"the request cannot be stored: {complaint(error)}") from error
     return hashlib.blake2b(f"{what}\0{text}".encode(), digest_size=DIGEST_BYTES).hexdigest()

@@ -51,15 +51,15 @@ class StoredEntity(NamedTuple):
 class EntityCache:
     """The entities as the last commit left them; those that were used lately are at hand."""
 
-    def __init__(self, entity: Callable[[str, str], EntityRow | Unreadable | None], forms: EntityCodecs) -> None:
+    def __init__(self, entity: Callable[[str, str], EntityRow | Unreadable | None], codecs: EntityCodecs) -> None:
         """Hold none yet.
 
         Args:
             entity: reads a row of the store.
-            forms: how a body is read.
+            codecs: how a body is read.
         """
         self._entity = entity
-        self._forms = forms
+        self._codecs = codecs
         self._kept: defaultdict[str, dict[str, StoredEntity]] = defaultdict(dict)
 
     def get(self, service: str, entity_id: str) -> StoredEntity:
@@ -76,7 +76,7 @@ class EntityCache:
 
     def codec(self, service: str) -> Codec:
         """How the entities of a service are kept."""
-        return self._forms.codec(service)
+        return self._codecs.codec(service)
 
     def forget(self, service: str) -> None:
         """Read the entities of a service anew: they are of other types than was known."""
@@ -177,9 +177,9 @@ class Overlay:
                 "function that it was given to"
             )
 
-    def places_of(self, form: SagaCodec) -> list[Place]:
+    def places_of(self, codec: SagaCodec) -> list[Place]:
         """Where in this batch the entities are that the local steps of a definition are about."""
-        places = self.places[form] = [self.place(*ask) for ask in form.asks]
+        places = self.places[codec] = [self.place(*ask) for ask in codec.asks]
         return places
 
     def place(self, service: str, id_of: Callable[[Any], str]) -> Place:

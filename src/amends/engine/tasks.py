@@ -112,8 +112,8 @@ class StartSagas:
     """Start sagas of one definition.
 
     Attributes:
-        form: the definition.
-        asked: what `Saga.prepare` gets, or the requests.
+        codec: of the definition.
+        requests: what `Saga.prepare` gets, where there is one.
         keys: a client key for each; empty for none at all.
         before: the answers to those that were asked before these.
     """
@@ -121,26 +121,26 @@ class StartSagas:
     saga_id: ClassVar[str] = ""
     is_whole: ClassVar[bool] = False
 
-    form: SagaCodec
-    asked: Sequence[Any]
+    codec: SagaCodec
+    requests: Sequence[Any]
     keys: Sequence[str] = ()
     before: Sequence[Any] = ()
 
     @property
     def size(self) -> int:
         """How many sagas."""
-        return len(self.asked)
+        return len(self.requests)
 
     def carry_out(self, work: UnitOfWork) -> list[Any]:
         """For each a `SagaInstance`, the id of the saga that its key started before, or what refused it."""
-        begun, is_flat = [*self.before], self.form.saga.prepare is not None and are_flat(self.asked)
-        for done, (asked, key) in enumerate(zip_longest(self.asked, self.keys)):
+        begun, is_flat = [*self.before], self.codec.saga.prepare is not None and are_flat(self.requests)
+        for done, (request, key) in enumerate(zip_longest(self.requests, self.keys)):
             work.refuse_if_full(done)
             try:
                 begun.append(
-                    work.begin(self.form, asked, is_flat=is_flat)
+                    work.begin(self.codec, request, is_flat=is_flat)
                     if key is None
-                    else _begun(work, self.form, asked, key, is_flat=is_flat)
+                    else _begun(work, self.codec, request, key, is_flat=is_flat)
                 )
             except BaseException as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
                 work.overlay.take_back()
@@ -149,33 +149,33 @@ class StartSagas:
 
     def parts(self) -> Sequence[Task]:
         """One saga each."""
-        keys: Sequence[Sequence[str]] = [[key] for key in self.keys] or [()] * len(self.asked)
-        return [StartSagas(self.form, [asked], key) for asked, key in zip(self.asked, keys, strict=True)]
+        keys: Sequence[Sequence[str]] = [[key] for key in self.keys] or [()] * len(self.requests)
+        return [StartSagas(self.codec, [request], key) for request, key in zip(self.requests, keys, strict=True)]
 
     def joined(self, answers: Sequence[Any]) -> Any:
         """One list."""
         begun = [*self.before, *(answer if isinstance(answer, Exception) else answer[0] for answer in answers)]
         number = len(answers)
-        if number == len(self.asked):
+        if number == len(self.requests):
             return begun
-        return Unfinished(replace(self, asked=self.asked[number:], keys=self.keys[number:], before=begun))
+        return Unfinished(replace(self, requests=self.requests[number:], keys=self.keys[number:], before=begun))
 
     def stopped(self, error: Exception) -> Any:
         """Why; with what became of the first ones, where some were begun."""
-        return [*self.before, *[error] * len(self.asked)] if self.before else error
+        return [*self.before, *[error] * len(self.requests)] if self.before else error
 
 
 def _begun(
-    work: UnitOfWork, form: SagaCodec, asked: Any, key: str, *, is_flat: bool
+    work: UnitOfWork, codec: SagaCodec, request: Any, key: str, *, is_flat: bool
 ) -> SagaInstance | str | RequestRefused:
     """Where a new saga stands, the id of the one that the key started before, or why none was started."""
-    digest = digest_of(form.saga.name, asked)
-    answer = work.keys.recall(key, digest, partial(digest_by_position, form.saga.name, asked))
+    digest = digest_of(codec.saga.name, request)
+    answer = work.keys.recall(key, digest, partial(digest_by_position, codec.saga.name, request))
     if answer is not None:
         known = msgspec.json.decode(answer)
         return known[SAGA] if SAGA in known else RequestRefused(known[REFUSED])
     try:
-        run = work.begin(form, asked, is_flat=is_flat)
+        run = work.begin(codec, request, is_flat=is_flat)
     except RequestRefused as refused:
         work.overlay.take_back()
         reason = worded(refused)
@@ -204,13 +204,13 @@ class Deliver(_Single):
         Raises:
             RequestRefused: there is no such saga, or it cannot be read.
         """
-        live = work.found(self.saga_id)
-        steps, named = live.codec.events, getattr(self.said, "step", None)  # of those that are about a step
+        loaded = work.found(self.saga_id)
+        steps, named = loaded.codec.events, getattr(self.said, "step", None)  # of those that are about a step
         if named is not None and named not in steps:
             raise RequestRefused(f"saga {self.saga_id!r} has no step {named!r:.200}; its steps are {', '.join(steps)}")
         if isinstance(self.said, Answered) and self.said.attempt is None:  # by its key: so it comes from outside
-            refuse_unasked(live.run, self.said.step, self.said.kind)
-        return work.hear(live, self.said)
+            refuse_unasked(loaded.run, self.said.step, self.said.kind)
+        return work.hear(loaded, self.said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,16 +102,16 @@ def _entity_row(service: str, stored: EntityShape) -> ShapeRow:
 class Versions:
     """As what requests and entities are stored, and what has to be written of that."""
 
-    def __init__(self, store: Store, entity_forms: EntityCodecs, upcasts: Mapping[str, Upcast]) -> None:
+    def __init__(self, store: Store, entity_codecs: EntityCodecs, upcasts: Mapping[str, Upcast]) -> None:
         """Read what is known.
 
         Args:
             store: may hold what an earlier code stored.
-            entity_forms: the types of today's entities.
+            entity_codecs: of the types of today's entities.
             upcasts: by service, for entities that today's type does not read right.
         """
         self._store = store
-        self._entity_forms = entity_forms
+        self._entity_codecs = entity_codecs
         self._upcasts = upcasts
         self._requests: dict[str, list[tuple[int, Shape]]] = {}
         self._answers: dict[str, list[tuple[int, Shape]]] = {}
@@ -126,54 +126,55 @@ class Versions:
             else:
                 self._entities[row.name] = _ENTITIES.decode(row.shape)
 
-    def take_over(self, forms: Iterable[SagaCodec], head: Head, now_ms: int) -> Head:
+    def take_over(self, codecs: Iterable[SagaCodec], head: Head, now_ms: int) -> Head:
         """Look at all that is stored, and bring it to where today's code reads it; see `rewrite`.
 
         Raises:
             DefinitionError: it would be read as something else; nothing is changed.
         """
-        for form in forms:
-            self.check_requests(form)
-            self.check_answers(form)
-        for service in self._entity_forms.services():
+        for codec in codecs:
+            self.check_requests(codec)
+            self.check_answers(codec)
+        for service in self._entity_codecs.services():
             self.check_entities(service)
         for service in self._upcasts:
-            if self._entity_forms.kind_of(service) is None:
+            if self._entity_codecs.kind_of(service) is None:
                 raise DefinitionError(
                     f"upcasts has {service}, and nobody says what its entities are; declare the type of the first "
                     "parameter of its functions"
                 )
-        self._entity_forms.on_other = self.check_learned
+        self._entity_codecs.on_other = self.check_learned
         return self.rewrite(head, now_ms)
 
     # Looking -------------------------------------------------------------------------------------------------
 
-    def check_requests(self, form: SagaCodec) -> None:
+    def check_requests(self, codec: SagaCodec) -> None:
         """Look whether the requests of a definition's sagas that are not final are read right.
 
         Raises:
             DefinitionError: one is not; the message names the field, and says what to do.
         """
-        today, stored = shape_of(form.request.kind), self._requests.get(form.definition, [])
+        today, stored = shape_of(codec.request.kind), self._requests.get(codec.definition, [])
         if not stored or stored[-1][1] != today:
-            self._unwritten[REQUEST, form.definition] = ShapeRow(REQUEST, form.definition, 0, json_of(today))
-        form.earlier = tuple(
-            (era.since_ms, era.until_ms, partial(_request_of, form, era)) for era in _eras(stored, today, "the request")
+            self._unwritten[REQUEST, codec.definition] = ShapeRow(REQUEST, codec.definition, 0, json_of(today))
+        codec.earlier = tuple(
+            (era.since_ms, era.until_ms, partial(_request_of, codec, era))
+            for era in _eras(stored, today, "the request")
         )
-        if stored and not form.earlier:
+        if stored and not codec.earlier:
             return
         saga_id = ""
         try:
-            for row in self._under_way(form.definition):
+            for row in self._under_way(codec.definition):
                 saga_id = row.saga_id
-                form.request_of_row(row)
+                codec.request_of_row(row)
         except ValueError as error:
-            what = f"saga {form.saga.name!r}, version {form.saga.version}: {saga_id}, which is under way"
+            what = f"saga {codec.saga.name!r}, version {codec.saga.version}: {saga_id}, which is under way"
             raise DefinitionError(f"{what}: {error}") from error.__cause__
         if saga_id and not stored:
-            self._taken.append(self._unwritten.pop((REQUEST, form.definition)))
+            self._taken.append(self._unwritten.pop((REQUEST, codec.definition)))
 
-    def check_answers(self, form: SagaCodec) -> None:
+    def check_answers(self, codec: SagaCodec) -> None:
         """Look whether the answers of a definition's sagas that are not final are read right.
 
         A saga that has not heard the answer yet counts too: it may hear it under this code, and nobody could tell then
@@ -183,44 +184,44 @@ class Versions:
             DefinitionError: one is not; the message names the step and the field, and says what to do.
         """
         new = list[ShapeRow]()
-        for event, codec in form.answers.items():
-            name, today = f"{form.definition}/{event}", shape_of(codec.kind)
+        for event, answers in codec.answers.items():
+            name, today = f"{codec.definition}/{event}", shape_of(answers.kind)
             stored = self._answers.get(name, [])
-            if stored or codec.kind is not Any:
+            if stored or answers.kind is not Any:
                 row = ShapeRow(ANSWER, name, 0, json_of(today))
                 new += () if stored else (row,)
                 if not stored or stored[-1][1] != today:
                     self._unwritten[ANSWER, name] = row
-                self._check_eras(form, event, _eras(stored, today, f"the answer of {event}"))
-        first = next(self._under_way(form.definition), None) if new else None
+                self._check_eras(codec, event, _eras(stored, today, f"the answer of {event}"))
+        first = next(self._under_way(codec.definition), None) if new else None
         if first is not None:
-            self._check_plain(form)
+            self._check_plain(codec)
             self._taken += (self._unwritten.pop((ANSWER, row.name)) for row in new)
 
-    def _check_eras(self, form: SagaCodec, event: str, eras: Iterable[Era]) -> None:
+    def _check_eras(self, codec: SagaCodec, event: str, eras: Iterable[Era]) -> None:
         """Leave the answers of an era to sagas that are over: they are read as plain JSON.
 
         Raises:
             DefinitionError: one of that time is under way.
         """
         for era in eras:
-            form.plain_until[event] = until_ms = FOR_EVER if era.until_ms is None else era.until_ms
-            for row in self._under_way(form.definition):
+            codec.plain_until[event] = until_ms = FOR_EVER if era.until_ms is None else era.until_ms
+            for row in self._under_way(codec.definition):
                 if row.started_ms < until_ms:
-                    what = f"saga {form.saga.name!r}, version {form.saga.version}: {row.saga_id}, which is under way"
+                    what = f"saga {codec.saga.name!r}, version {codec.saga.version}: {row.saga_id}, which is under way"
                     raise DefinitionError(f"{what}: {era.fault}; {OF_AN_ANSWER}")
 
-    def _check_plain(self, form: SagaCodec) -> None:
+    def _check_plain(self, codec: SagaCodec) -> None:
         """Look whether what was stored as plain JSON is read as what is declared now.
 
         Raises:
             DefinitionError: it is not.
         """
-        for row in self._under_way(form.definition):
+        for row in self._under_way(codec.definition):
             try:
-                form.run_of(row)
+                codec.run_of(row)
             except ValueError as error:
-                what = f"saga {form.saga.name!r}, version {form.saga.version}: {row.saga_id}, which is under way"
+                what = f"saga {codec.saga.name!r}, version {codec.saga.version}: {row.saga_id}, which is under way"
                 raise DefinitionError(f"{what}: {error}; {OF_AN_ANSWER}") from error
 
     def check_entities(self, service: str) -> None:
@@ -229,7 +230,7 @@ class Versions:
         Raises:
             DefinitionError: neither; the message names the field, and says what to do.
         """
-        kind = self._entity_forms.kind_of(service)
+        kind = self._entity_codecs.kind_of(service)
         if kind is None:  # nobody says what they are, so that they are plain JSON
             return
         today, stored = shape_of(kind), self._entities.get(service)
@@ -346,7 +347,7 @@ class Versions:
 
     def _upcasted(self, row: EntityRow, shape: Shape) -> str:
         service, what = row.service, f"the upcaster of {row.service}: {row.entity_id}"
-        return _upcast(self._upcasts[service], shape, str(row.body), self._entity_forms.codec(service), what)
+        return _upcast(self._upcasts[service], shape, str(row.body), self._entity_codecs.codec(service), what)
 
     # Writing with what is stored anyway -------------------------------------------------------------------------
 
@@ -396,16 +397,16 @@ def _faults(shape: Shape, between: list[Shape], today: Shape, what: str) -> Iter
             yield from ShapeComparison(reading.merged(), today, what).defaults
 
 
-def _request_of(form: SagaCodec, era: Era, text: str) -> Any:
+def _request_of(codec: SagaCodec, era: Era, text: str) -> Any:
     """A request of an era, as one of today's type.
 
     Raises:
         DefinitionError: there is no upcaster, or it does not give one.
     """
-    upcast = form.saga.upcast
+    upcast = codec.saga.upcast
     if upcast is None:
         raise DefinitionError(f"{era.fault}; {OF_A_REQUEST}")
-    return form.request.read(_upcast(upcast, era.shape, text, form.request, "the upcaster"))
+    return codec.request.read(_upcast(upcast, era.shape, text, codec.request, "the upcaster"))
 
 
 def _upcast(upcast: Upcast, shape: Shape, text: str, codec: Codec, what: str) -> str:

@@ -31,7 +31,7 @@ class Attempt(NamedTuple):
         waiting: its times.
     """
 
-    live: LoadedSaga
+    loaded: LoadedSaga
     step: Step
     member: int
     waiting: Waiting
@@ -48,18 +48,18 @@ def wake(work: UnitOfWork, saga_id: str, due_ms: int) -> None:
         saga_id: of the saga.
         due_ms: when it was due, as its row says.
     """
-    live = work.saga(saga_id)
-    if live is None:
+    loaded = work.saga(saga_id)
+    if loaded is None:
         work.unreadable.add(Unreadable("saga", saga_id, "it is due, and not found by its id"))
-    if live is None or isinstance(live, Unreadable):
+    if loaded is None or isinstance(loaded, Unreadable):
         return
-    settling = work.committed.in_flight.settling(live.run)
-    if settling is not live.run:
-        live = work.rewrite(live, settling, Because.TAKEN_OVER)
-    live = _counted_from_its_sending(work, work.go_on(live))
-    run_out = work.committed.in_flight.run_out(live.run, work.now_ms)
+    settling = work.committed.in_flight.settling(loaded.run)
+    if settling is not loaded.run:
+        loaded = work.rewrite(loaded, settling, Because.TAKEN_OVER)
+    loaded = _counted_from_its_sending(work, work.go_on(loaded))
+    run_out = work.committed.in_flight.run_out(loaded.run, work.now_ms)
     for said in (*run_out.lost, *run_out.overdue):
-        work.hear(work.sagas.get(saga_id, live), said)
+        work.hear(work.sagas.get(saga_id, loaded), said)
     for said in run_out.overdue:
         if isinstance(said, TimedOut) and said.attempt is not None:
             failure = FailedAttempt(saga_id, said.step, said.kind, said.attempt, "no answer came in time")
@@ -67,7 +67,7 @@ def wake(work: UnitOfWork, saga_id: str, due_ms: int) -> None:
     for attempt_id in run_out.unsent:
         _wait_longer(work, attempt_id)
     if due_ms <= work.now_ms and saga_id not in work.sagas:
-        _goes_out(work, live, due_ms)
+        _goes_out(work, loaded, due_ms)
 
 
 def return_unsent(work: UnitOfWork, attempt_id: AttemptId) -> None:
@@ -75,11 +75,11 @@ def return_unsent(work: UnitOfWork, attempt_id: AttemptId) -> None:
     found = _found(work, attempt_id)
     if found is None or found.waiting.unsent:
         return
-    live, step, _, waiting = found
-    if isinstance(underway(live.run.state), Backward) and waiting.kind is Kind.DO:
+    loaded, step, _, waiting = found
+    if isinstance(underway(loaded.run.state), Backward) and waiting.kind is Kind.DO:
         why = "it was not sent: the saga turned back before"
         outcome = Refused(why) if _was_never_sent(found) else Unknown(why)
-        work.hear(live, Answered(step.event, waiting.kind, outcome, waiting.attempt))
+        work.hear(loaded, Answered(step.event, waiting.kind, outcome, waiting.attempt))
         return
     until_ms = work.now_ms + HOUR_MS
     if _may_be_refused(found):
@@ -92,20 +92,20 @@ def send_held_back(work: UnitOfWork, attempt_id: AttemptId) -> None:
     found = _found(work, attempt_id)
     if found is None or not found.waiting.unsent:
         return
-    live, step, _, waiting = found
+    loaded, step, _, waiting = found
     if waiting.attempt > 1 and key_is_dead(step, waiting, work.now_ms):
-        work.hear(live, TimedOut(step.event, waiting.kind, waiting.attempt))
+        work.hear(loaded, TimedOut(step.event, waiting.kind, waiting.attempt))
         return
     run = _retime(work, found, sent(step, waiting, work.now_ms), Because.GOES_OUT)
     work.effects.requests[attempt_id] = next(send for send in run.requests() if attempt_id_of(send) == attempt_id)
 
 
-def _counted_from_its_sending(work: UnitOfWork, live: LoadedSaga) -> LoadedSaga:
+def _counted_from_its_sending(work: UnitOfWork, loaded: LoadedSaga) -> LoadedSaga:
     """The saga, with what was sent later than its row says counted from then, where it would be over otherwise."""
-    run = work.committed.in_flight.as_sent(live.run)
-    if run is live.run or not any(isinstance(said, TimedOut) for said in live.run.overdue(work.now_ms)):
-        return live
-    return work.rewrite(live, run, Because.SENT_LATE)
+    run = work.committed.in_flight.as_sent(loaded.run)
+    if run is loaded.run or not any(isinstance(said, TimedOut) for said in loaded.run.overdue(work.now_ms)):
+        return loaded
+    return work.rewrite(loaded, run, Because.SENT_LATE)
 
 
 def _wait_longer(work: UnitOfWork, attempt_id: AttemptId) -> None:
@@ -113,50 +113,50 @@ def _wait_longer(work: UnitOfWork, attempt_id: AttemptId) -> None:
     found = _found(work, attempt_id)
     if found is None:
         return
-    live, step, _, waiting = found
+    loaded, step, _, waiting = found
     if _may_be_refused(found):
         reason = f"it was not sent: {step.service} had no place for it within {step.start_within_s:g} s"
-        work.hear(live, Answered(step.event, waiting.kind, Refused(reason), waiting.attempt))
+        work.hear(loaded, Answered(step.event, waiting.kind, Refused(reason), waiting.attempt))
     else:
         _retime(work, found, waiting._replace(due_ms=work.now_ms + HOUR_MS), Because.STILL_WAITS)
 
 
 def _was_never_sent(attempt: Attempt) -> bool:
     """Whether no attempt before this one, which was not sent, may have taken effect."""
-    at = underway(attempt.live.run.state)
+    at = underway(attempt.loaded.run.state)
     return at is not None and at.members[attempt.member] is Status.SENT
 
 
 def _may_be_refused(attempt: Attempt) -> bool:
     """Whether an action may end because it was never sent: its saga has a way back, or goes no further."""
-    run = attempt.live.run
+    run = attempt.loaded.run
     at = underway(run.state)
     return _was_never_sent(attempt) and isinstance(at, Forward) and at.group <= run.saga.pivot
 
 
 def _found(work: UnitOfWork, attempt_id: AttemptId) -> Attempt | None:
     """An attempt; ``None`` when nobody waits for it any more."""
-    live = work.saga(attempt_id[0])
-    if live is None or isinstance(live, Unreadable):
+    loaded = work.saga(attempt_id[0])
+    if loaded is None or isinstance(loaded, Unreadable):
         return None
-    run = live.run
+    run = loaded.run
     for member, kind in awaited(run.state):
         step, waiting = member_of(run.saga, run.state, member), run.waiting[member]
         if (run.saga_id, step.event, kind.value, waiting.attempt) == attempt_id:
-            return Attempt(live, step, member, waiting)
+            return Attempt(loaded, step, member, waiting)
     return None
 
 
 def _retime(work: UnitOfWork, attempt: Attempt, waiting: Waiting, because: Because) -> SagaInstance:
     """Store an attempt whose times alone are other ones."""
-    live, step, member, _ = attempt
-    waiting_for = (*live.run.waiting[:member], waiting, *live.run.waiting[member + 1 :])
-    run = live.run._replace(waiting=waiting_for)
-    return work.rewrite(live, run, because, (step.event, waiting.kind)).run
+    loaded, step, member, _ = attempt
+    waiting_for = (*loaded.run.waiting[:member], waiting, *loaded.run.waiting[member + 1 :])
+    run = loaded.run._replace(waiting=waiting_for)
+    return work.rewrite(loaded, run, because, (step.event, waiting.kind)).run
 
 
-def _goes_out(work: UnitOfWork, live: LoadedSaga, due_ms: int) -> None:
+def _goes_out(work: UnitOfWork, loaded: LoadedSaga, due_ms: int) -> None:
     """A request goes out that was held back: from now on its saga is due when it is given up, and not at once."""
-    held = [(step.event, kind) for step, kind, waiting in attempts_of(live.run) if waiting.at_ms == due_ms]
+    held = [(step.event, kind) for step, kind, waiting in attempts_of(loaded.run) if waiting.at_ms == due_ms]
     if held:  # else it was to be sent by now, and was not: it is recalled
-        work.rewrite(live, live.run, Because.ASKED_AGAIN, *held)
+        work.rewrite(loaded, loaded.run, Because.ASKED_AGAIN, *held)
