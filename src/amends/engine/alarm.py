@@ -1,4 +1,4 @@
-"""A participant whose calls do not end, and take every place: said in the log, and to whoever looks at the store."""
+"""A participant whose calls do not end, and take every place: said in the log, and to people who look at the store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Alarm:
             blocked: services to how many requests wait there.
 
         Returns:
-            What to tell whoever looks at the store from now on, empty for nothing; ``None`` when nothing changed.
+            What to tell people who look at the store from now on, empty for nothing; ``None`` when nothing changed.
         """
         before = set(self._again)
         now_ms = self._clock.now_ms()

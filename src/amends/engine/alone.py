@@ -53,7 +53,7 @@ def run(
         UnusableInput: entities or clients lack a service that the saga has.
         ParticipantError: a request, an entity or an answer would come back as another value, and as which; a function
             is async (an engine runs those), or gave back what none may.
-        Exception: whatever a local participant's function raises; those are pure and have no excuse.
+        Exception: what a local participant's function raises: a pure function has no excuse.
     """
     trip = round_trip_of(saga)
     for service, owned in (entities or {}).items():

@@ -17,7 +17,7 @@ def departure(sagas: Sequence[SagaRow], keys: Sequence[KeyRow], into: str, head:
     Args:
         sagas: final ones, as they were read.
         keys: the client keys that started them.
-        into: the archive, for whoever looks for them.
+        into: the archive's name, for people who look for them.
         head: where the audit ends.
         now_ms: the clock.
     """

@@ -57,7 +57,7 @@ class BlockingEngine:
         self._engine = engine
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="amends-loop", daemon=True)
-        self._lock = threading.RLock()  # a signal's handler may ask, in the middle of who asks
+        self._lock = threading.RLock()  # a signal's handler may call, in the middle of another call
         self._pending: dict[SimpleQueue[Any], asyncio.Task[Any] | None] = {}
         self._is_over = False
         self._home = Home()

@@ -319,7 +319,7 @@ def in_thread(
         error, answer = None, None
         try:
             answer = function(*given)
-        except BaseException as raising:  # noqa: BLE001 - whatever it was, the effect may have happened
+        except BaseException as raising:  # noqa: BLE001 - the effect may have happened all the same
             error = raising
         with contextlib.suppress(RuntimeError):  # the loop is closed, and no answer is waited for
             loop.call_soon_threadsafe(tell, error, answer)

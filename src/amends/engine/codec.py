@@ -1,6 +1,6 @@
 """Between what is decided on and what is stored: requests, entities, answers and runs as JSON.
 
-A body says by itself, without the definition, what a saga waits for: whoever looks at a store may not have it.
+A body says by itself, without the definition, what a saga waits for: a program that looks at a store may not have it.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class SagaCodec:
         """What became of an input, as the audit has it: JSON.
 
         That a participant was asked which answered in the same commit is not recorded, unless all of it is to be:
-        nobody could have seen it.
+        no one could have seen it.
         """
         if not in_full:
             return self._recorded.of(changes)
@@ -136,7 +136,7 @@ class SagaCodec:
             return PLAIN.read(row.request)
 
     def are_closed(self, answers: Mapping[str, Any]) -> bool:
-        """Whether answers are of the types that their steps declare, and nobody can change them."""
+        """Whether answers are of the types that their steps declare, and cannot be changed in place."""
         return all(self.answers.get(event, PLAIN).is_closed(answer) for event, answer in answers.items())
 
     def _answer_of(self, event: str, answer: Any, row: SagaRow) -> Any:
@@ -275,7 +275,7 @@ def _waiting_of(asked: StoredRequest) -> Waiting:
 
 
 def _nothing(_service: str) -> None:
-    """Nobody asked."""
+    """Do nothing: no one is to be told."""
 
 
 Look = Callable[[Sequence[Touched]], bool]
@@ -325,7 +325,7 @@ class EntityCodecs:
         return [*self._types]
 
     def kind_of(self, service: str) -> Any:
-        """The type of the entities of a service; ``None`` where nobody declares one."""
+        """The type of the entities of a service; ``None`` where no function declares one."""
         kinds = self._types.get(service)
         return reduce(operator.or_, kinds) if kinds and Any not in kinds else None
 

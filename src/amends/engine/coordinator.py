@@ -212,7 +212,7 @@ class Coordinator:
             return self._apart(tasks, now_ms, error, is_careful=is_careful)
         except (StoreError, _Spoilt):
             raise
-        except Exception as error:  # whatever cannot be stored, or not at once, the rest can
+        except Exception as error:  # one task cannot be stored, or not at once; the rest can
             if self._store.head().number != self._committed.head.number:  # it was raised here after the commit
                 raise StoreFailed(f"a turn was interrupted between its commit and its end: {raised(error)}") from error
             return self._apart(tasks, now_ms, error, is_careful=is_careful)

@@ -1,4 +1,4 @@
-"""Who waits for the end of which saga, and what each is told: how it ended, or why nobody can wait for it now."""
+"""The clients that wait for the end of a saga, and what each is told: how it ended, or why it waits in vain."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Waiter = asyncio.Future[Result]
 
 
 class Ends:
-    """Those who wait."""
+    """The clients that wait, by the saga that they wait for."""
 
     def __init__(self) -> None:
         self._waiters: dict[str, list[Waiter]] = {}
 
     @contextmanager
     def waiter(self, saga_id: str) -> Iterator[Waiter]:
-        """Who waits for a saga in here: its result, or an exception."""
+        """A future for one client, while it waits in here: it gets the result of the saga, or an exception."""
         waiter: Waiter = asyncio.get_running_loop().create_future()
         waiters = self._waiters.setdefault(saga_id, [])
         waiters.append(waiter)
@@ -37,12 +37,12 @@ class Ends:
                 del self._waiters[saga_id]
 
     def refuse(self, reason: EngineStopped) -> None:
-        """Tell everyone who waits that the engine stopped."""
+        """Tell every client that waits that the engine stopped."""
         for saga_id in [*self._waiters]:
             self._fail(saga_id, EngineStopped(str(reason)))
 
     def tell(self, turn: BatchResult) -> None:
-        """Tell whom a turn concerns."""
+        """Tell the clients that a turn concerns."""
         if not self._waiters:
             return
         for saga_id, run in turn.ended.items():
@@ -62,7 +62,7 @@ class Ends:
 
 
 def fail(waiter: asyncio.Future[Result], error: Exception) -> None:
-    """Tell one who waits why it waits in vain; that nobody waits any more is no error."""
+    """Tell a client why it waits in vain; when it has stopped waiting, that is no error."""
     waiter.set_exception(error)
     waiter.exception()
 
@@ -79,7 +79,7 @@ def end_of(run: SagaInstance) -> Result | None:
 
 
 def operator_needed(call: CallOperator) -> OperatorNeeded:
-    """What whoever waits for a saga is told when only an operator can move it."""
+    """The error for a client that waits for a saga which only an operator can move."""
     saga_id, outstanding, trouble = call
     return OperatorNeeded(
         f"saga {saga_id} waits for an operator: {trouble}; outstanding: {', '.join(outstanding)}; "

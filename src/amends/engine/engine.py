@@ -236,7 +236,7 @@ class Engine:
         return refused
 
     async def transact(self, function: Callable[[UnitOfWork], Any], keys: Sequence[str] = ()) -> Any:
-        """Run a function on a unit of work; whatever it does there is one transaction. For embedders.
+        """Run a function on a unit of work; all that it does there is one transaction. For embedders.
 
         Args:
             function: called in the engine's thread; it may be called again when it raised, or another task of its turn

@@ -1,4 +1,4 @@
-"""Whose an exception is, and how it is told: what a user's function raises is that function's, whatever its class."""
+"""Whose an exception is, and how it is told: what a user's function raises is that function's, of any class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS_ALONE: Final = frozenset((TypeError, ValueError, msgspec.ValidationError, 
 def is_interrupt(error: BaseException) -> bool:
     """Whether it is an order to the process, and no participant's: Ctrl-C, or what a signal's handler raised.
 
-    Handlers run in the main thread, between any two lines of whatever runs there: a participant's, in an async program.
+    Handlers run in the main thread, between any two lines of what runs there: a participant's, in an async program.
     Turns are not taken there, but by a simulation. `asyncio.run` handles Ctrl-C itself: it cancels its main task.
     """
     if not isinstance(error, KeyboardInterrupt | SystemExit):
@@ -33,7 +33,7 @@ def is_interrupt(error: BaseException) -> bool:
 
 
 def raised(error: BaseException) -> str:
-    """An exception in words that can be stored: its class and its text, whatever that is, or lack of one."""
+    """An exception in words that can be stored: its class and its text, if it has one."""
     name = type(error).__name__
     try:
         words = worded(error)
@@ -45,7 +45,7 @@ def raised(error: BaseException) -> str:
 
 
 def complaint(error: BaseException) -> str:
-    """What a value's own code, or whoever reads it, says of it: a library's word alone, and the class of anything else.
+    """What a value's own code, or a library, says of it: the words of a library alone, and the class of anything else.
 
     Raises:
         KeyboardInterrupt: it was none of a value's.
@@ -56,7 +56,7 @@ def complaint(error: BaseException) -> str:
 
 
 def answerable(error: BaseException) -> Exception:
-    """What whoever asked is told of an exception of one of their functions: that itself, where it ends the call alone.
+    """What a client is told of an exception of one of its functions: that itself, where it ends the call alone.
 
     Raised in a coroutine, `SystemExit` and `KeyboardInterrupt` would end its loop, and `CancelledError` its task; and
     what a function says of a storage is no word of ours.

@@ -36,7 +36,7 @@ class Result(NamedTuple):
 
 
 class Waits(Protocol):
-    """Who can wait for the end of a saga."""
+    """Something that can wait for the end of a saga: an engine."""
 
     async def result(self, saga_id: str, timeout: float | None = None, /) -> Result:  # noqa: ASYNC109 - as a Future has it
         """See `Handle.result`."""
@@ -97,5 +97,5 @@ def _kept(run: SagaInstance) -> Result | None:
 
 
 def _owned(result: Result) -> Result:
-    """A result for one who may change its answers."""
+    """A result with answers of its own, which its receiver may change."""
     return result._replace(answers=opened_all(result.answers))

@@ -32,16 +32,16 @@ def entity_types(function: Callable[..., Any]) -> frozenset[Any]:
         first = next(iter(inspect.signature(function).parameters.values()))
     except (StopIteration, TypeError, ValueError):  # it has none, or does not tell
         return frozenset()
-    if first.annotation is first.empty or first.kind is first.VAR_POSITIONAL:  # it takes whatever comes
+    if first.annotation is first.empty or first.kind is first.VAR_POSITIONAL:  # it takes any argument
         return frozenset()
     return frozenset(_members(_found(first.name, first.annotation, function, "entities are")))
 
 
-@lru_cache(maxsize=1000)  # likewise
+@lru_cache(maxsize=1000)  # as above
 def answer_codec(step: Step, kind: Kind = Kind.DO) -> Codec:
     """How the answers of a step are kept: as the types that action and probe are declared to give back.
 
-    What an undo answers, nobody reads; it is plain JSON.
+    No function reads what an undo answers; it is plain JSON.
 
     Raises:
         DefinitionError: they cannot be read back as these, or one cannot be found.

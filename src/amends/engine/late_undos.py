@@ -13,14 +13,14 @@ Undone = asyncio.Future[Outcome]
 
 
 class LateUndos:
-    """Those who wait."""
+    """The operators that wait, by saga and step."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[str, str, Undone]] = []
 
     @contextmanager
     def waiter(self, saga_id: str, verb: Verb) -> Iterator[Undone]:
-        """Who waits in here for what a participant says: of other verbs than `Undo` nobody says anything."""
+        """A future for one operator, while it waits in here: it gets the outcome of an `Undo`, and of no other verb."""
         undone: Undone = asyncio.get_running_loop().create_future()
         entry = (saga_id, verb.step if isinstance(verb, Undo) else "", undone)
         self._waiting.append(entry)
@@ -30,7 +30,7 @@ class LateUndos:
             self._waiting.remove(entry)
 
     def tell(self, task: Task) -> None:
-        """Tell whom a task concerns that was carried out, and stored."""
+        """Tell the operators that a task concerns which was carried out, and stored."""
         if not self._waiting:
             return
         match task:

@@ -1,4 +1,4 @@
-"""The log, as the engine writes it: a handler that raises fails for itself, and ends nobody's engine."""
+"""The log, as the engine writes it: a handler that raises fails alone, and ends no engine."""
 
 from __future__ import annotations
 

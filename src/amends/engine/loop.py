@@ -1,7 +1,7 @@
 """The loop of an engine, on asyncio: tasks are queued, taken as one turn, and their answers and requests given out.
 
-Whatever arrives is queued; one thread takes one turn at a time on what has been queued meanwhile. So a batch is as
-large as the store is slow, nothing waits for a batch to fill, and the event loop stays free while a commit is on its
+Each task that arrives is queued; one thread takes one turn at a time on what has been queued meanwhile. So a batch is
+as large as the store is slow, nothing waits for a batch to fill, and the event loop stays free while a commit is on its
 way.
 """
 
@@ -214,7 +214,7 @@ class EngineLoop:
                 )
 
     def must_be_done(self, task: Task) -> None:
-        """Queue a task for which no client waits: an answer, or who has a place now, or none. It must not be lost."""
+        """Queue a task for which no client waits, and which must not be lost, such as an answer."""
         self._queue.put(QueuedTask(task, None))
 
     # Turns ----------------------------------------------------------------------------------------------------

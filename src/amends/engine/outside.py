@@ -69,10 +69,11 @@ def _refuse_no_text(said: object, *names: str) -> None:
 
 
 def refuse_unasked(run: SagaInstance, event: str, kind: Kind) -> None:
-    """Refuse the answer to what was not asked, so that whoever brings it does not take it for taken.
+    """Refuse the answer to a request that was not sent, so that its sender does not believe that it was taken.
 
     Raises:
-        RequestRefused: it was not asked yet, or never will be; or a local step, which nobody outside answers for.
+        RequestRefused: the request was not sent yet, or never will be; or it is of a local step, which its own function
+            answers.
     """
     what, at = f"saga {run.saga_id!r}: {event}/{kind.value}", underway(run.state)
     if run.saga.step(event).is_local:

@@ -139,7 +139,7 @@ class Overlay:
         values: service, then id, to entity, of those that were looked at; ``None`` where there is none.
         sheets: the same, with what is known beside it.
         views: the same, as others than sagas meet them.
-        fresh: ids that are taken to be nobody's yet, without a look at the store.
+        fresh: ids that no entity is taken to have yet, without a look at the store.
         places: what `places_of` gave before.
         pending: what was written by `write` since the last `keep`, to be taken back.
     """
@@ -166,7 +166,7 @@ class Overlay:
         self._is_over = True
 
     def expect_open(self) -> None:
-        """Refuse whoever kept the entities, or the unit of work, of a batch that is over.
+        """Refuse a function that kept the entities, or the unit of work, of a batch that is over.
 
         Raises:
             ParticipantError: it is.
@@ -195,7 +195,7 @@ class Overlay:
 
         Raises:
             EntityDamaged: a row cannot be read.
-            Exception: whatever an id's function raises.
+            Exception: what the function of an id raises.
         """
         touched, fresh = list[Touched](), self.fresh
         for id_of, values, stored, may_change in places:
@@ -290,7 +290,7 @@ class Overlay:
         """For each service the rows of the entities that are not as they were, and what is stored once they are.
 
         Args:
-            over: ids that were fresh, and whose entities are not to be kept at hand: nobody is about to ask for them.
+            over: ids that were fresh, and whose entities are not to be kept at hand: few of them are read again soon.
 
         Raises:
             TypeError, ValueError: an entity that JSON cannot hold.

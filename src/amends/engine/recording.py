@@ -16,7 +16,7 @@ from amends.storage.records import Cause
 from amends.storage.rows import Block, Head
 
 Salts = Callable[[int], bytes]
-"""Gives so many bytes that nobody can guess."""
+"""Gives so many bytes that cannot be guessed."""
 
 NOTHING: Final = "[]"
 CAUSES_MAX: Final = 10_000  # that are written once; of each step a few, and one for each attempt

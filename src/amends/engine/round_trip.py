@@ -1,6 +1,6 @@
 """There and back: what requests, entities and answers are once they are stored and read again.
 
-For whoever asks participants without a store, and is to ask them as the engine does.
+For code that calls participants without a store, and is to call them as the engine does.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class RoundTrip:
         return Done(_there_and_back(partial(kept_answer, codec, outcome.answer), "the answer", OF_AN_ANSWER))
 
     def _made_up(self, event: str, receipt: str) -> Done | None:
-        """What a ready model answers, as the type that the step declares; ``None`` where nobody can make one up."""
+        """What a ready model answers, as the type that the step declares; ``None`` where none can be made up."""
         try:
             return Done(sample_of(reduce(operator.or_, self.answer_types(event)), receipt))
         except LookupError:

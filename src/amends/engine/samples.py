@@ -1,4 +1,4 @@
-"""Values of a declared type that nobody gave: what a ready model answers, as the functions declare it."""
+"""Values of a declared type, made up: what a ready model answers, as the functions declare it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sample_of(kind: Any, text: str) -> Any:
         text: what its texts are.
 
     Raises:
-        LookupError: nobody knows how a value of the type is made.
+        LookupError: it is not known how a value of the type is made.
     """
     try:
         return msgspec.convert(_plain(info.type_info(kind), text), kind)

@@ -1,4 +1,4 @@
-"""A turn that does not end: said in the log, with where it is, since nobody is answered before it ends."""
+"""A turn that does not end: said in the log, with where it is, since no client is answered before it ends."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ class ReturnUnsent(_Single):
 
     @property
     def saga_id(self) -> str:
-        """Whose it is."""
+        """The saga of the attempt."""
         return self.attempt_id[0]
 
     def carry_out(self, work: UnitOfWork) -> None:
@@ -245,7 +245,7 @@ class SendHeldBack(_Single):
 
     @property
     def saga_id(self) -> str:
-        """Whose it is."""
+        """The saga of the attempt."""
         return self.attempt_id[0]
 
     def carry_out(self, work: UnitOfWork) -> None:
@@ -275,8 +275,8 @@ class ExecuteCommand(_Single):
     """Carry out a command.
 
     Attributes:
-        command: what.
-        entity_id: on which entity.
+        command: one of the engine's participants.
+        entity_id: of the entity that it is about.
         body: what its function gets.
         keys: one client key, or none.
     """
@@ -293,7 +293,7 @@ class ExecuteCommand(_Single):
 
         Raises:
             KeyReused: the client key stands for something else.
-            Exception: whatever the command's function raises.
+            Exception: what the command's function raises.
         """
         if not self.keys:
             return work.execute(self.command, self.entity_id, self.body)
@@ -313,7 +313,7 @@ class ExecuteCommand(_Single):
 
 @dataclass(frozen=True, slots=True)
 class Transact(_Single):
-    """Run a function on the unit of work: whatever it does there is one transaction with the rest of the turn."""
+    """Run a function on the unit of work: all that it does there is one transaction with the rest of the turn."""
 
     saga_id: ClassVar[str] = ""
     is_whole: ClassVar[bool] = True
@@ -326,7 +326,7 @@ class Transact(_Single):
 
         Raises:
             ParticipantError: that is something that would go on, or an exception; nothing is done then.
-            Exception: whatever the function raises.
+            Exception: what the function raises.
         """
         try:
             return self._answer(work)

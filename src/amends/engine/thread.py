@@ -1,8 +1,8 @@
-"""The one thread in which turns are taken: it outlives whoever stops using it by accident, and keeps no process alive.
+"""The one thread in which turns are taken: no exception ends it by accident, and it keeps no process alive.
 
 The interpreter ends the executors of `concurrent.futures` before it calls what was registered with `atexit`, where
 programs close what they opened. And an exception that some library sends into a thread (`PyThreadState_SetAsyncExc`, a
-time limit that comes too late) would end theirs, after which nobody is answered any more.
+time limit that comes too late) would end theirs, after which no client is answered any more.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Job:
     """Something to call.
 
     Attributes:
-        function: what.
-        tell: who wants to know.
-        is_begun: whether it was called: it is not called a second time, whatever interrupts it.
+        function: the function to call.
+        tell: gets its answer, or what it raised.
+        is_begun: whether it was called: it is not called a second time when it was interrupted.
     """
 
     def __init__(self, function: Callable[[], Any], tell: Tell) -> None:
@@ -41,7 +41,7 @@ class Job:
         error, answer = None, None
         try:
             answer = self.function()
-        except BaseException as raising:  # noqa: BLE001 - it is told to who wants to know
+        except BaseException as raising:  # noqa: BLE001 - it is handed on
             error = raising
         self.tell(error, answer)
 
@@ -107,7 +107,7 @@ class OneThread:
                 if self._is_over:
                     return
                 self._wake.get()
-            except BaseException as error:  # noqa: BLE001 - somebody sent it here, or nobody listens any more
+            except BaseException as error:  # noqa: BLE001 - it was sent into this thread, or no loop listens any more
                 sent = error
 
 

@@ -1,6 +1,6 @@
 """One unit of work: what a batch decides, on overlays, until it is committed all at once.
 
-Whatever a saga, a command or a caller's own function changes here is one transaction: rows, keys and audit records
+All that sagas, commands and a caller's own functions change here is one transaction: rows, keys and audit records
 together, or none of them.
 """
 

@@ -1,4 +1,4 @@
-"""Values as they are kept: what is decided on is what will be read back, and nobody can change it in place.
+"""Values as they are kept: what is decided on is what will be read back, and it cannot be changed in place.
 
 A closed value (`amends.engine.closed`) is kept as it is. Any other is kept sealed: as its JSON, of which everybody who
 is given the value gets a copy of their own. What would come back as another value is refused where it is met.
@@ -26,7 +26,7 @@ from amends.errors import DefinitionError
 SHOWN: Final = 120  # characters of a value in a message
 UTF_8_MAX: Final = 4  # bytes for a character
 JSON_MAX: Final = 6  # bytes for one in a text: ``\\u0000``
-DEPTH_MAX: Final = 100  # of lists in lists: what is deeper is no data, and whoever walks over it has a stack
+DEPTH_MAX: Final = 100  # of lists in lists: what is deeper is no data, and a function that walks over it has a stack
 PLAIN_IS: Final = "dicts with text keys, lists, text, finite numbers, True, False and None"
 
 OF_AN_ANSWER: Final = (
@@ -44,7 +44,7 @@ def of_a_request(declared: Any, request: object) -> str:
 
 
 encode: Final = msgspec.json.Encoder(enc_hook=written).encode
-"""Gives a value's JSON as bytes; `json_of` beside it says what is wrong with a value of somebody's own."""
+"""Gives a value's JSON as bytes; `json_of` beside it says what is wrong with a value of a user's own type."""
 
 
 def json_of(value: Any) -> str:
@@ -334,12 +334,12 @@ def opened_request(request: Request) -> Request:
 
 
 def are_flat(values: Sequence[Any]) -> bool:
-    """Whether these are tuples of what cannot be changed: nobody needs a copy of them."""
+    """Whether these are tuples of what cannot be changed, so that no copy of them is needed."""
     return {*map(type, values)} == {tuple} and SCALARS.issuperset(map(type, chain.from_iterable(values)))
 
 
 def own(value: Any) -> Any:
-    """A copy of what a caller gave, of whatever type, for one who may change it.
+    """A copy of what a caller gave, of any type, for a receiver that may change it.
 
     Raises:
         Exception: it cannot be copied.
@@ -369,7 +369,7 @@ def heard(outcome: Outcome, what: str, codec: Codec) -> Outcome:
 
     Args:
         outcome: any.
-        what: who said it, for the error.
+        what: the step that it is about, for the error.
         codec: how answers of the step are kept.
 
     Raises:
@@ -394,10 +394,10 @@ def is_bare(outcome: Outcome) -> bool:
 
 
 def kept_answer(codec: Codec, answer: Any) -> Any:
-    """An answer as it is kept. Of one that nobody typed a tuple, also one with names, is a list: JSON has no other.
+    """An answer as it is kept. Without a declared type a tuple, also one with names, is a list: JSON has no other.
 
-    An entity's is refused. Who reads an answer is handed the list in the same saga, and a check sees what comes of it;
-    an entity may be read by nobody before the next start.
+    In an entity a tuple is refused. An answer is handed on as the list in the same saga, and a check sees what comes of
+    it; an entity may not be read before the next start.
 
     Raises:
         TypeError, ValueError: JSON cannot hold it, or it would come back as another one.
@@ -418,8 +418,8 @@ def storable(outcome: Outcome, what: str, codec: Codec = PLAIN) -> Outcome:
 
     Args:
         outcome: any.
-        what: who said it, for the error.
-        codec: how answers of whoever said it are kept.
+        what: the step that it is about, for the error.
+        codec: how answers of the step are kept.
 
     Raises:
         ValueError: an answer that JSON cannot hold, or that would come back as another one.

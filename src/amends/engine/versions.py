@@ -177,8 +177,8 @@ class Versions:
     def check_answers(self, codec: SagaCodec) -> None:
         """Look whether the answers of a definition's sagas that are not final are read right.
 
-        A saga that has not heard the answer yet counts too: it may hear it under this code, and nobody could tell then
-        as what it is stored.
+        A saga that has not heard the answer yet counts too: it may hear it under this code, and then it would be
+        unknown as what it is stored.
 
         Raises:
             DefinitionError: one is not; the message names the step and the field, and says what to do.
@@ -231,7 +231,7 @@ class Versions:
             DefinitionError: neither; the message names the field, and says what to do.
         """
         kind = self._entity_codecs.kind_of(service)
-        if kind is None:  # nobody says what they are, so that they are plain JSON
+        if kind is None:  # no function says what they are, so that they are plain JSON
             return
         today, stored = shape_of(kind), self._entities.get(service)
         row = _entity_row(service, EntityShape(today))

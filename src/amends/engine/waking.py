@@ -1,4 +1,4 @@
-"""What the clock moves in a saga, and who waits for a place at a participant: attempts whose times alone change.
+"""What the clock moves in a saga, and requests that wait for a slot at a participant: attempts whose times change.
 
 A saga's limits are its participants' time. What waits for a place in this process was not sent: its time has not begun,
 its row says so (`Waiting.unsent`), and that it is sent is committed before it is.
@@ -25,7 +25,7 @@ class Attempt(NamedTuple):
     """An attempt that is waited for.
 
     Attributes:
-        live: its saga.
+        loaded: its saga.
         step: what it is about.
         member: of the current group.
         waiting: its times.
@@ -135,7 +135,7 @@ def _may_be_refused(attempt: Attempt) -> bool:
 
 
 def _found(work: UnitOfWork, attempt_id: AttemptId) -> Attempt | None:
-    """An attempt; ``None`` when nobody waits for it any more."""
+    """An attempt; ``None`` when its saga does not wait for it any more."""
     loaded = work.saga(attempt_id[0])
     if loaded is None or isinstance(loaded, Unreadable):
         return None

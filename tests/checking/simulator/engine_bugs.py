@@ -80,7 +80,7 @@ BUGS: Final = [
         "outside", "P2"),
     Bug("a restart sends what was lost as if it never had been", "in_flight:InFlight.__init__", "since_ms\n", "0\n",
         "outside", "P2"),
-    Bug("a restart believes the clock of the process before", "waking:wake", "if settling is not live.run:",
+    Bug("a restart believes the clock of the process before", "waking:wake", "if settling is not loaded.run:",
         "if False:", "mended", "V03", 2500),
     Bug("what was taken counts as lost", "in_flight:InFlight.run_out", " or waiting.taken)", ")",
         "mended", "P5"),
