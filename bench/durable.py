@@ -19,7 +19,7 @@ from typing import Final
 
 import amends
 from amends.engine.blocking import BlockingEngine
-from amends.engine.unit_of_work import UnitOfWork
+from amends.engine.transaction import Transaction
 from amends.shop import CHECKOUT
 from amends.shop.inventory import STOCK_SET, Offer
 from amends.shop.payments import CREDIT_LIMIT_SET
@@ -65,17 +65,17 @@ def shop(file: Path) -> Iterator[BlockingEngine]:
         yield engine
 
 
-def _stocked(work: UnitOfWork) -> None:
+def _stocked(transaction: Transaction) -> None:
     for number in range(CUSTOMERS):
-        work.execute(CREDIT_LIMIT_SET, f"C{number}", 10**12)
+        transaction.execute(CREDIT_LIMIT_SET, f"C{number}", 10**12)
     for number in range(PRODUCTS):
-        work.execute(STOCK_SET, f"P{number}", Offer(STOCK, 1))
+        transaction.execute(STOCK_SET, f"P{number}", Offer(STOCK, 1))
 
 
-def books(work: UnitOfWork) -> tuple[int, int]:
+def books(transaction: Transaction) -> tuple[int, int]:
     """What customers owe, and how many pieces were taken: in a transaction of the engine."""
-    accounts = [work.entities["PAYMENT"][f"C{number}"] for number in range(CUSTOMERS)]
-    products = [work.entities["INVENTORY"][f"P{number}"] for number in range(PRODUCTS)]
+    accounts = [transaction.entities["PAYMENT"][f"C{number}"] for number in range(CUSTOMERS)]
+    products = [transaction.entities["INVENTORY"][f"P{number}"] for number in range(PRODUCTS)]
     return sum(account.credit_used for account in accounts), sum(product.settled for product in products)
 
 

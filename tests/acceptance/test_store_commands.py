@@ -353,7 +353,7 @@ def test_a_store_whose_times_are_ahead_says_so(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("amends.bootstrap.SystemClock", partial(SystemClock, wall_ns=wall_ns))
     with open_store(f"sqlite:///{file}", sagas=[]) as engine:
-        engine.transact(lambda work: work.keys.remember("key", "what", None), ["key"])
+        engine.transact(lambda work: work.remember("key", "what", None), ["key"])
     ran = amends("status", "--db", file)
     assert re.search(r"\nclock +the store's times are (5000|4999) d ahead of this machine's clock\n", ran.out)
     assert seen("status", "--db", file)["ahead_ms"] > ahead_ms - DAY_MS

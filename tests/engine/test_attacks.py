@@ -150,7 +150,6 @@ def test_a_bad_argument_harms_nobody_else() -> None:
         async with engine(store, saga) as running:
             handle = await running.submit(saga, Buy("Hamlet", 2))
             key = f"{handle.saga_id}/CARD_CHARGED/do"
-            codec = running._loop.coordinator.definitions.codec_of(saga)
             bad: list[Any] = [
                 running.carry_out(adding, "\ud800", 5),
                 running.carry_out(adding, "x", deep()),
@@ -160,7 +159,7 @@ def test_a_bad_argument_harms_nobody_else() -> None:
                 running.answer(key, Later(1e17)),
                 running.answer(f"{handle.saga_id}/TYPO/do", Done()),
                 running.submit(saga, deep()),
-                running.transact(lambda work: work.start(codec, handle.saga_id, Buy("x", 1))),
+                running.transact(lambda work: work.start(saga, handle.saga_id, Buy("x", 1))),
             ]
             for call in bad:
                 with pytest.raises((RequestRefused, ParticipantError, ValueError)):

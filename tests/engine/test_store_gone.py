@@ -34,7 +34,7 @@ ASK: dict[str, Callable[[BlockingEngine, str], Any]] = {
     "submit": lambda engine, _: engine.submit(KEPT, 2),
     "submit_many": lambda engine, _: engine.submit_many(KEPT, [2, 3]),
     "carry_out": lambda engine, _: engine.carry_out(PUT, "E1", 1),
-    "transact": lambda engine, _: engine.transact(lambda work: work.keys.remember("key", "what", 1), ["key"]),
+    "transact": lambda engine, _: engine.transact(lambda work: work.remember("key", "what", 1), ["key"]),
     "answer": lambda engine, saga_id: engine.answer(f"{saga_id}/SENT/do", Done()),
     "tell": lambda engine, saga_id: engine.tell(saga_id, Cancel()),
 }

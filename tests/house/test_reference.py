@@ -10,6 +10,7 @@ import pytest
 from amends.core import definition
 from amends.core.messages import Done, Later, Refused, Unknown, Verb
 from amends.engine.engine import Engine
+from amends.engine.transaction import Transaction
 from tests.house.source import ROOT
 from tools.reference import named, parameters, told
 
@@ -46,8 +47,9 @@ def test_nothing_is_left_out() -> None:
     """What sagas are written with, what participants say, what operators want, and what an engine is asked."""
     said = {kind.__name__ for kind in (Done, Refused, Unknown, Later, *Verb.__args__)} | {"Changed"}
     asked = {
-        f"Engine.{name}"
-        for name, method in vars(Engine).items()
+        f"{kind.__name__}.{name}"
+        for kind in (Engine, Transaction)
+        for name, method in vars(kind).items()
         if inspect.isfunction(method) and not name.startswith("_") and name not in DOORS
     }
     assert set(SHOWN) == WRITTEN | said | asked

@@ -19,8 +19,8 @@ from amends.engine.home import Home
 from amends.engine.logger import log
 from amends.engine.loop import CLOSED
 from amends.engine.thread import NoThread, begin
+from amends.engine.transaction import Transaction
 from amends.engine.turn_thread import TURN_THREAD
-from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import AmendsError, EngineStopped, ParticipantError
 from amends.generic import Wanted
 
@@ -127,7 +127,7 @@ class BlockingEngine:
         """See `Engine.carry_out`."""
         return self._do(self._engine.carry_out(command, entity_id, body, key=key))
 
-    def transact(self, function: Callable[[UnitOfWork], Any], keys: Sequence[str] = ()) -> Any:
+    def transact(self, function: Callable[[Transaction], Any], keys: Sequence[str] = ()) -> Any:
         """See `Engine.transact`."""
         return self._do(self._engine.transact(function, keys))
 

@@ -69,6 +69,7 @@ class CommittedState:
             salts: where the salts of recorded values come from.
         """
         self.head = head
+        self.definitions = definitions
         self.entity_codecs = definitions.entities
         self.entities = EntityCache(self._entity, definitions.entities)
         self.in_flight = InFlight(since_ms)

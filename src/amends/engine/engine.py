@@ -29,7 +29,7 @@ from amends.engine.handle import Handle, Result
 from amends.engine.loop import EngineLoop
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, StartSagas, Transact
-from amends.engine.unit_of_work import UnitOfWork
+from amends.engine.transaction import Transaction
 from amends.engine.values import shown
 from amends.errors import AmendsError, EngineStopped, OperatorNeeded, RequestRefused, StoreError
 from amends.generic import Wanted
@@ -235,8 +235,8 @@ class Engine:
         refused: Refused | None = await self._loop.call(task)
         return refused
 
-    async def transact(self, function: Callable[[UnitOfWork], Any], keys: Sequence[str] = ()) -> Any:
-        """Run a function on a unit of work; all that it does there is one transaction. For embedders.
+    async def transact(self, function: Callable[[Transaction], Any], keys: Sequence[str] = ()) -> Any:
+        """Run a function as one transaction: what it does to entities, sagas and client keys is stored at once.
 
         Args:
             function: called in the engine's thread; it may be called again when it raised, or another task of its turn
@@ -249,7 +249,7 @@ class Engine:
             Exception: what the function raises; nothing is done then.
         """
         if not callable(function):
-            raise RequestRefused(f"{shown(function)} is no function of a unit of work")
+            raise RequestRefused(f"{shown(function)} is no function of a transaction")
         return await self._loop.call(Transact(function, [take_key(key) for key in take_list(keys, "keys")]))
 
     async def entity(self, service: str, entity_id: str) -> Any:

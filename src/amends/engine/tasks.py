@@ -22,6 +22,7 @@ from amends.engine.exceptions import answerable
 from amends.engine.in_flight import AttemptId
 from amends.engine.outside import refuse_unasked
 from amends.engine.recording import reason_text
+from amends.engine.transaction import Transaction
 from amends.engine.unit_of_work import UnitOfWork
 from amends.engine.values import are_flat, shown
 from amends.engine.waking import return_unsent, send_held_back, wake
@@ -313,12 +314,12 @@ class ExecuteCommand(_Single):
 
 @dataclass(frozen=True, slots=True)
 class Transact(_Single):
-    """Run a function on the unit of work: all that it does there is one transaction with the rest of the turn."""
+    """Run a function as a part of the turn's transaction."""
 
     saga_id: ClassVar[str] = ""
     is_whole: ClassVar[bool] = True
 
-    function: Callable[[UnitOfWork], Any]
+    function: Callable[[Transaction], Any]
     keys: Sequence[str] = ()
 
     def carry_out(self, work: UnitOfWork) -> Any:
@@ -334,7 +335,7 @@ class Transact(_Single):
             raise ParticipantError(f"a transaction: {error}") from error
 
     def _answer(self, work: UnitOfWork) -> Any:
-        answer = self.function(work)
+        answer = self.function(Transaction(work))
         if inspect.isawaitable(answer) or isinstance(answer, AsyncGenerator | Generator | BaseException):
             raise ParticipantError(
                 f"a transaction gave back {shown(answer)}, and nothing of it is done; make it a plain function, which "

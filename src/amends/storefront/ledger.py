@@ -1,7 +1,7 @@
 """A session's ledger on an engine: each piece of a batch is one transaction, and so are the answers under their keys.
 
-An order's saga has the order's id. Every command and every order goes through the engine's unit of work, so that all
-of it is in the audit.
+An order's saga has the order's id. Every command and every order goes through the engine, so that all of it is in the
+audit.
 """
 
 from __future__ import annotations
@@ -11,15 +11,12 @@ from functools import partial
 from itertools import takewhile
 from typing import Any, Final
 
-import msgspec
-
 from amends.core.definition import Command
 from amends.core.messages import Refused
 from amends.core.state import Completed, NeedsOperator, Status, Underway
 from amends.core.step import SagaInstance
 from amends.engine.blocking import BlockingEngine
-from amends.engine.codec import SagaCodec
-from amends.engine.unit_of_work import UnitOfWork
+from amends.engine.transaction import Transaction
 from amends.errors import AmendsError, RequestRefused
 from amends.shop.checkout import CHECKOUT, FAILING_AT, SERVICES
 from amends.shop.inventory import INVENTORY
@@ -30,15 +27,16 @@ from amends.shop.purchase import Purchase
 from amends.shop.report import Row, trail_name
 from amends.shop.shipping import SHIPPING
 from amends.shop.unit import Given, StoredReply, Upshot
-from amends.storage.rows import Unreadable
+from amends.storefront.runs import NEW
 
 OPERATIONS_MAX: Final = 1000  # in one transaction: what a kill takes back is done again in a tenth of a second
 LOOK_S: Final = 0.2  # how often it is looked whether an order that does not end waits for an operator
 DIGEST: Final = "an operation of a batch"  # what is asked under a key is told by the key: see `amends.storefront.runs`
 
-AT_HOME: Final = tuple(SagaCodec(saga) for saga in (CHECKOUT, *FAILING_AT))
-AWAY: Final = tuple(SagaCodec(saga) for saga in (CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT))
-"""How orders are stored: those without an injected failure first, then those that fail at each of `SERVICES`."""
+
+AT_HOME: Final = (CHECKOUT, *FAILING_AT)
+AWAY: Final = (CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT)
+"""The sagas of orders: those without an injected failure first, then those that fail at each of `SERVICES`."""
 
 
 class ById(Mapping[str, Any]):
@@ -93,7 +91,7 @@ class EngineLedger:
 
     def transact(self, do: Callable[[Any], Given], keys: Sequence[str] = ()) -> Given:
         """Run a function on a unit of work, as one transaction."""
-        given: Given = self._engine.transact(lambda work: do(self._unit(work, keys)), keys)
+        given: Given = self._engine.transact(lambda transaction: do(self._unit(transaction, keys)), keys)
         return given
 
     def wait_for(self, order_id: str) -> None:
@@ -105,7 +103,7 @@ class EngineLedger:
         """Which of these orders wait for an operator, and why."""
         ids = [*order_ids]
         runs: list[SagaInstance | None] = self._engine.transact(
-            lambda work: [run_of(work, order_id) for order_id in ids]
+            lambda transaction: [transaction.saga(order_id) for order_id in ids]
         )
         return {run.saga_id: run.trouble for run in runs if run and isinstance(run.state, NeedsOperator)}
 
@@ -119,15 +117,17 @@ class EngineLedger:
             return True
         return True
 
-    def _unit(self, work: UnitOfWork, keys: Sequence[str]) -> WorkUnit:
-        return WorkUnit(work, keys) if self._outside is None else OutsideUnit(work, keys, self._outside)
+    def _unit(self, transaction: Transaction, keys: Sequence[str]) -> TransactionUnit:
+        if self._outside is None:
+            return TransactionUnit(transaction, keys)
+        return OutsideUnit(transaction, keys, self._outside)
 
     def _entity(self, service: str, entity_id: str) -> Any:
         return self.transact(lambda unit: unit.entities[service].get(entity_id))
 
 
-class WorkUnit:
-    """A piece of a batch on an engine's unit of work, all four services kept here; see `amends.shop.unit.Unit`.
+class TransactionUnit:
+    """A piece of a batch as a transaction of an engine, all four services kept here; see `amends.shop.unit.Unit`.
 
     Attributes:
         entities: service, then id, to entity.
@@ -135,41 +135,41 @@ class WorkUnit:
         answered: what the first operations were answered before.
     """
 
-    forms = AT_HOME
+    sagas = AT_HOME
 
-    def __init__(self, work: UnitOfWork, keys: Sequence[str]) -> None:
+    def __init__(self, transaction: Transaction, keys: Sequence[str]) -> None:
         """Look up what was answered before.
 
         Args:
-            work: the engine's unit of work.
+            transaction: of the engine.
             keys: of the operations; empty when nothing is to be remembered.
         """
-        self.entities: Mapping[str, Mapping[str, Any]] = work.entities
+        self.entities: Mapping[str, Mapping[str, Any]] = transaction.entities
         self.waits_for = ""
-        self._work = work
+        self._transaction = transaction
         self._keys = keys
         self.answered = [*self._recalled()]
 
     def execute(self, order: Command, entity_id: str, body: Any) -> Refused | None:
         """Carry out a command on its entity."""
-        return self._work.execute(order, entity_id, body)
+        return self._transaction.execute(order, entity_id, body)
 
     def start(self, purchase: Purchase, failing: int | None) -> Row:
         """Start an order's saga, and carry it as far as it gets."""
-        form = self.forms[0 if failing is None else failing + 1]
-        return self._last(self._work.start(form, purchase.order_id, purchase))
+        saga = self.sagas[0 if failing is None else failing + 1]
+        return self._last(self._transaction.start(saga, purchase.order_id, purchase))
 
     def order(self, order_id: str) -> Row | None:
         """The saga of an order; ``None`` when there is none of this id."""
         if order_id_of(number_of(order_id)) != order_id:  # it may be a saga's id, and is none of an order
             return None
-        run = run_of(self._work, order_id)
+        run = self._transaction.saga(order_id)
         return None if run is None else row_of(run)
 
     def keep(self, answers: Sequence[Upshot], placed: Mapping[str, Row]) -> None:  # noqa: ARG002 - they are kept already
         """Remember the answers under their keys, so that an order that has left for an archive is not placed again."""
         for key, answer in zip(self._keys, answers, strict=False):
-            self._work.keys.remember(key, DIGEST, answer if isinstance(answer, StoredReply) else answer[0])
+            self._transaction.remember(key, DIGEST, answer if isinstance(answer, StoredReply) else answer[0])
 
     def _last(self, run: SagaInstance) -> Row:
         """The row of the order that was placed last: one that is under way has to end first."""
@@ -182,40 +182,39 @@ class WorkUnit:
 
         An order that an operator has set going again may stand before others that ended meanwhile.
         """
-        texts = [self._work.keys.recall(key, DIGEST) for key in self._keys]
-        for text in takewhile(bool, texts):
-            known = msgspec.json.decode(text)  # type: ignore[arg-type]  # it is there
+        answers = [self._transaction.recall(key, DIGEST, NEW) for key in self._keys]
+        for known in takewhile(lambda answer: answer is not NEW, answers):
             yield StoredReply(*known) if isinstance(known, list) else self._last(self._recalled_order(known))
             if self.waits_for:
                 return
 
     def _recalled_order(self, order_id: str) -> SagaInstance:
-        run = run_of(self._work, order_id)
+        run = self._transaction.saga(order_id)
         if run is None:
             raise RequestRefused(f"order {order_id} was placed before, and is no longer in the store")
         return run
 
 
-class OutsideUnit(WorkUnit):
-    """`WorkUnit` with PAYMENT and SHIPPING outside: which customers exist is kept here, their accounts are outside."""
+class OutsideUnit(TransactionUnit):
+    """`TransactionUnit` with PAYMENT and SHIPPING outside: which customers there are is kept here, but no account."""
 
-    forms = AWAY
+    sagas = AWAY
 
-    def __init__(self, work: UnitOfWork, keys: Sequence[str], outside: Providers) -> None:
-        """As `WorkUnit`.
+    def __init__(self, transaction: Transaction, keys: Sequence[str], outside: Providers) -> None:
+        """As `TransactionUnit`.
 
         Args:
-            work: the engine's unit of work.
+            transaction: of the engine.
             keys: of the operations.
             outside: the services that keep PAYMENT and SHIPPING.
         """
-        super().__init__(work, keys)
+        super().__init__(transaction, keys)
         self._outside = outside
-        known, accounts = work.entities[CUSTOMER], outside.books.entities[PAYMENT]
+        known, accounts = transaction.entities[CUSTOMER], outside.books.entities[PAYMENT]
         self.entities = {
-            ORDER: work.entities[ORDER],
+            ORDER: transaction.entities[ORDER],
             PAYMENT: ById(lambda customer_id: accounts[customer_id] if customer_id in known else None),
-            INVENTORY: work.entities[INVENTORY],
+            INVENTORY: transaction.entities[INVENTORY],
             SHIPPING: outside.books.entities[SHIPPING],
         }
 
@@ -225,18 +224,6 @@ class OutsideUnit(WorkUnit):
             return super().execute(order, entity_id, body)
         self._outside.set_limit(entity_id, body)
         return super().execute(CUSTOMER_KNOWN, entity_id, None)
-
-
-def run_of(work: UnitOfWork, order_id: str) -> SagaInstance | None:
-    """An order's run; ``None`` when there is none of this id.
-
-    Raises:
-        RequestRefused: it cannot be read.
-    """
-    live = work.saga(order_id)
-    if isinstance(live, Unreadable):
-        raise RequestRefused(f"order {order_id} cannot be read: {live.why}")
-    return None if live is None else live.run
 
 
 def row_of(run: SagaInstance) -> Row:

@@ -7,22 +7,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from amends import bootstrap
 from amends.core.messages import Verb
 from amends.engine.blocking import BlockingEngine
-from amends.engine.unit_of_work import UnitOfWork
+from amends.engine.transaction import Transaction
 from amends.errors import UnusableInput
-from amends.shop import CHECKOUT, Session
-from amends.shop.checkout import FAILING_AT
+from amends.shop import Session
 from amends.shop.inventory import STOCK_SET
 from amends.shop.orders import NUMBERS_TAKEN
 from amends.shop.outside import (
-    CHECKOUT_OUTSIDE,
     CUSTOMER_KNOWN,
     EVEN,
-    FAILING_OUTSIDE_AT,
     BooksInFile,
     BooksInMemory,
     Providers,
@@ -30,7 +25,7 @@ from amends.shop.outside import (
 )
 from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
 from amends.shop.shipping import SHIPPING
-from amends.storefront.ledger import OPERATIONS_MAX, EngineLedger
+from amends.storefront.ledger import AT_HOME, AWAY, OPERATIONS_MAX, EngineLedger
 from amends.storefront.runs import current_run
 
 COMMANDS: Final = (CREDIT_LIMIT_SET, STOCK_SET, NUMBERS_TAKEN, CUSTOMER_KNOWN)
@@ -103,14 +98,13 @@ def open_storefront(
 @contextmanager
 def _opened(path: str, temper: Temper | None) -> Iterator[tuple[BlockingEngine, Providers | None]]:
     if temper is None:
-        with bootstrap.open(_url(path), sagas=(CHECKOUT, *FAILING_AT), commands=COMMANDS) as engine:
+        with bootstrap.open(_url(path), sagas=AT_HOME, commands=COMMANDS) as engine:
             yield engine, None
         return
     with _books(path) as books:
         outside = Providers(books, temper=temper)
         clients = dict.fromkeys((PAYMENT, SHIPPING), outside)
-        sagas = (CHECKOUT_OUTSIDE, *FAILING_OUTSIDE_AT)
-        with bootstrap.open(_url(path), sagas=sagas, commands=COMMANDS, clients=clients) as engine:
+        with bootstrap.open(_url(path), sagas=AWAY, commands=COMMANDS, clients=clients) as engine:
             yield engine, outside
 
 
@@ -133,15 +127,15 @@ def _books(path: str) -> Iterator[BooksInMemory | BooksInFile]:
 
 def _settle_kind(engine: BlockingEngine, path: str, kind: str) -> None:
     """An account that is kept here is unknown outside, and the other way round: a store has one kind for good."""
-    before: str = engine.transact(lambda work: _kind_of(work, kind), [KIND_KEY])
+    before: str = engine.transact(lambda transaction: _kind_of(transaction, kind), [KIND_KEY])
     if before != kind:
         raise UnusableInput(f"{path}: the orders of this store go to {before} participants: --participants {before}")
 
 
-def _kind_of(work: UnitOfWork, kind: str) -> str:
+def _kind_of(transaction: Transaction, kind: str) -> str:
     """The kind that a store has; of a new one, from now on, the kind that is given."""
-    known = work.keys.recall(KIND_KEY, KIND_DIGEST)
+    known = transaction.recall(KIND_KEY, KIND_DIGEST)
     if known is None:
-        work.keys.remember(KIND_KEY, KIND_DIGEST, kind)
+        transaction.remember(KIND_KEY, KIND_DIGEST, kind)
         return kind
-    return str(msgspec.json.decode(known))
+    return str(known)

@@ -13,10 +13,11 @@ from functools import partial
 from typing import Final
 
 from amends.engine.blocking import BlockingEngine
-from amends.engine.unit_of_work import UnitOfWork
+from amends.engine.transaction import Transaction
 
 ID_BYTES: Final = 16  # 128 bits: two lists have one hash by chance once in 2**64 lists of files
 DIGEST: Final = "a run of files"
+NEW: Final = object()  # recalled of a name that is new
 LOOKED_UP: Final = 100  # names at a time, so that thousands of runs of the same files are found in no time
 
 
@@ -54,13 +55,13 @@ def current_run(engine: BlockingEngine, files_id: str, *, again: bool) -> str:
         first += LOOKED_UP - 1  # from the last one on, which may be the one
 
 
-def _found(work: UnitOfWork, *, names: list[str], again: bool) -> str:
+def _found(transaction: Transaction, *, names: list[str], again: bool) -> str:
     """The run, if it is among these names; else empty."""
-    known = [work.keys.recall(name, DIGEST) is not None for name in names]
+    known = [transaction.recall(name, DIGEST, NEW) is not NEW for name in names]
     runs = known.index(False) if False in known else len(names)
     if runs == len(names):
         return ""
     if runs and not again:
         return names[runs - 1]
-    work.keys.remember(names[runs], DIGEST, None)
+    transaction.remember(names[runs], DIGEST, None)
     return names[runs]
