@@ -23,7 +23,7 @@ from amends.checking.values import same, told
 LATER_S: Final = 34_340_677  # 397 days, 11 hours and some: another year, month, weekday, day, hour and minute
 MOMENTS: Final = 12  # each so much later than the one before: all months and weekdays, and a moment in every two hours
 ATTEMPTS: Final = (2, 3, 4, 1000)  # a second one, limits that people write, and one beyond every limit
-SEED: Final = 4711
+SEED: Final = 4711  # any number will do: chance goes on from another place than before
 CLOCKS: Final = ("time", "monotonic", "perf_counter", "process_time")
 DATES: Final = ("now", "utcnow", "today")
 OF_NOW: Final = ("localtime", "gmtime", "strftime", "ctime")  # they read the clock where they get no time

@@ -29,7 +29,7 @@ class Bug(NamedTuple):
 
 START_UNDOING = "yield Marked(member, Status.PROBING if step.probe else Status.UNDOING)"
 GAVE_UP = "if said is ReportedOutcome.UNKNOWN and isinstance(at, Forward) else _gave_up(saga, at, step)"
-PROBE_SAID = "if said in (ReportedOutcome.UNKNOWN, ReportedOutcome.EXPIRED):\n        return Status.PROBING"
+PROBE_SAID = "ReportedOutcome.FAILED, ReportedOutcome.EXPIRED):\n        return Status.PROBING"
 UNDO_SAID = "return Status.UNDOING if said in (ReportedOutcome.UNKNOWN, ReportedOutcome.FAILED) else Status.STUCK"
 KNOWN = "if key in inbox:"
 UNDOES = "elif isinstance(acted, Done):\n        call = replace(request.call, answer=deepcopy(acted.answer))"
@@ -128,13 +128,14 @@ BUGS: Final = [
     # --- what a participant keeps ---
     Bug("the inbox forgets to drop duplicates", "inbox", KNOWN, "if False:", "order", 1, TWICE),
     Bug("the inbox leaves no tombstone", "inbox", "return {**inbox, key: answer}, after, answer",
-        "return (inbox if answer is NOTHING_TO_UNDO else {**inbox, key: answer}), after, answer", "tickets", 1, LEFT),
-    Bug("the inbox does not look at its tombstones", "inbox", "(entity, TOMBSTONE) if undo_key in inbox else", "",
+        "return (inbox if key == undo_key and not isinstance(acted, Done) else {**inbox, key: answer}), after, answer",
+        "tickets", 1, LEFT),
+    Bug("the inbox does not look at its tombstones", "inbox", " and undo_key not in inbox", "",
         "tickets", 1, LEFT),
     Bug("the inbox undoes what it refused", "inbox", UNDOES,
         "elif acted:\n        call = request.call", "order", 2, "an undo happens twice"),
     Bug("the inbox undoes what never came", "inbox", UNDOES,
-        "elif True:\n        call = request.call", "order", 1, "an undo happens twice"),
+        "elif request.kind is Kind.UNDO:\n        call = request.call", "order", 1, "an undo happens twice"),
     Bug("the inbox forgets what it refused", "inbox", "return {**inbox, key: answer}, after, answer",
         "return (inbox if isinstance(answer, Refused) else {**inbox, key: answer}), after, answer",
         "last_seat", 2, LEFT),

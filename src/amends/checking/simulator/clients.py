@@ -14,8 +14,8 @@ from amends.core.step import SagaInstance
 from amends.engine.tasks import Deliver, StartSagas
 from amends.errors import EngineStopped, KeyReused, RequestRefused, StoreFull
 
-AGAIN_MS: Final = 500
-PATIENCE_MS: Final = (1, 20, 2_000, 15_000, 60_000)
+AGAIN_MS: Final = 500  # the pause after which a client asks again
+PATIENCE_MS: Final = (1, 20, 2_000, 15_000, 60_000)  # until it cancels: at once, to after a default limit
 HALF: Final = 2
 
 

@@ -146,7 +146,7 @@ NEEDS: Final[Mapping[str, str]] = {
     "a call waited for a place": "calls of one participant together",
 }
 """What has to be seen often before, where it is the scenario and not the definition that says whether it can be."""
-OFTEN: Final = 100
+OFTEN: Final = 100  # met so often, what it needs is no accident any more
 
 
 def never_seen(shapes: Iterable[ReachableParts], seen: Mapping[str, int]) -> list[str]:

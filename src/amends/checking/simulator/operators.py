@@ -15,7 +15,7 @@ from amends.core.messages import Abandon, Compensate, Kind, Resolve, Retry, Verb
 from amends.engine.tasks import Deliver
 from amends.storage.rows import NEEDS_OPERATOR
 
-ARRIVES_MS: Final = (10_000, 1_000, 300_000, 3_600_000)
+ARRIVES_MS: Final = (10_000, 1_000, 300_000, 3_600_000)  # the first where all is healed
 PATIENCE: Final = 6  # times that something is tried before a saga is abandoned
 VERBS: Final = 5
 

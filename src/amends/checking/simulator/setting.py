@@ -28,7 +28,7 @@ EPOCH_MS: Final = 1_700_000_000_000  # when every schedule begins: some moment o
 GIVEN: Final = "given"
 KINDS: Final = (Kind.DO, Kind.UNDO)
 HOUR_S: Final = 3600
-ATTEMPTS_MAX: Final = 60
+ATTEMPTS_MAX: Final = 60  # pauses at the ceiling: more than a step takes once nothing goes wrong any more
 TRIES: Final = 4  # of a request that nothing goes wrong with any more: what was on its way when it was healed, and more
 
 Raises = Callable[[Step, Kind], None]

@@ -22,7 +22,7 @@ from amends.engine.in_flight import attempt_id_of
 from amends.engine.tasks import Deliver
 from amends.errors import AmendsError, EngineStopped
 
-QUICK_MS: Final = 20
+QUICK_MS: Final = 20  # a call within a data centre, or an answer
 DOWN_MS: Final = (10_000, 2 * MINUTE_MS, HOUR_MS, 30 * HOUR_MS)
 LATER_MS: Final = (
     1_000,
@@ -33,7 +33,7 @@ LATER_MS: Final = (
 )  # around the minute that a participant that answers later says
 TOO_LATE: Final = 3  # of these, the first that is
 LATE_ATTEMPTS: Final = 3  # a request without a known end of its effects is late by so many limits at most
-AGAIN_MS: Final = 1_000
+AGAIN_MS: Final = 1_000  # after which a webhook comes again that was not taken
 BROKEN, LOST, SLOW, LATE, DOUBLED = range(1, 6)
 LOST_ANSWER, FAILED_ANSWER, REPEATED = range(1, 4)
 

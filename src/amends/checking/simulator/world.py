@@ -28,9 +28,9 @@ from amends.storage.rows import FINAL, NEEDS_OPERATOR, Changes
 from amends.storage.words import cause_in_words, changes_in_words
 
 MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
-AWAY_MS: Final = (1, 10, 200, 5_000)
-LONG_MS: Final = (60_000, HOUR_MS, 8 * HOUR_MS)
-CLOCK_MS: Final = (-1_000, 1_000, -MINUTE_MS, MINUTE_MS, -HOUR_MS, HOUR_MS)
+AWAY_MS: Final = (1, 10, 200, 5_000)  # what a supervisor takes to start a process again
+LONG_MS: Final = (60_000, HOUR_MS, 8 * HOUR_MS)  # the default limit of a step, a longer fault, a night
+CLOCK_MS: Final = (-1_000, 1_000, -MINUTE_MS, MINUTE_MS, -HOUR_MS, HOUR_MS)  # a step of NTP, a bad clock, a wrong zone
 STUBBORN_MS: Final = 30 * 60 * SECOND_MS  # how long a decider always raises: longer than any step's limit
 AGAIN_MS: Final = 500  # within which clients that waited for a process come to it
 
