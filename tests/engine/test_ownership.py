@@ -246,7 +246,7 @@ def test_the_body_of_a_command_stays_the_callers() -> None:
         ExecuteCommand(Command("SET", "SEATS", set_to), "x", body)
     )
     assert body == {"size": 3}
-    assert 'SET {\\"size\\":3}' in "".join(block.records for block in store.blocks())
+    assert '{"size":3}' in "".join(block.values for block in store.blocks())
 
 
 def test_an_answer_stays_as_it_was_given() -> None:

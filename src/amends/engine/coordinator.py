@@ -48,7 +48,7 @@ class BatchResult(NamedTuple):
         sends: requests that are now to be sent, in order.
         dropped: attempts whose answer no saga waits for any more.
         recalled: attempts that are not to be sent any more, if they were not yet: `ReturnUnsent` says which were not.
-        held: attempts that wait for a place at their participants: `SendHeldBack` says when there is one.
+        held: attempts that wait for a slot at their participants: `SendHeldBack` says when there is one.
         ended: sagas that became final, by id.
         needs_operator: sagas that now wait for an operator.
         failures: attempts that failed, for the log.
