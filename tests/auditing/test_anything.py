@@ -28,7 +28,7 @@ from amends import (
     local,
 )
 from amends.bootstrap import archive, backup, records
-from amends.engine.values import DEPTH_MAX
+from amends.storage.codecs.values import DEPTH_MAX
 from amends.storage.rows import checksum
 from amends.views.sagas import SagaView, Search, sagas
 from amends.views.story import story

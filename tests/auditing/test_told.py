@@ -17,11 +17,11 @@ from amends.auditing.told import Tale
 from amends.core.effects import Write
 from amends.core.records import Became
 from amends.core.state import underway
-from amends.engine.codec import body_of, status_of
 from amends.engine.in_flight import due_of
 from amends.engine.recording import Recording, said_text
 from amends.storage.blocks import Contents
 from amends.storage.causes import cause_text, changes_text
+from amends.storage.codecs.sagas import body_of, status_of
 from amends.storage.records import SagaStarted
 from amends.storage.rows import Head, SagaRow
 from amends.views.story import steps_of

@@ -18,7 +18,7 @@ import pytest
 
 from amends import Call, Changed, DefinitionError, Done, Refused, Saga, external, local
 from amends.declared import faults_of_type
-from amends.engine.values import codec_of
+from amends.storage.codecs.values import codec_of
 
 
 class Own:

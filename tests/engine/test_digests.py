@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from amends import Command, KeyReused, Saga, local
 from amends.adapters.memory import MemoryStore
 from amends.engine import tasks
-from amends.engine.digests import digest_by_position, digest_of
 from amends.engine.tasks import ExecuteCommand, StartSagas
 from amends.errors import RequestRefused
+from amends.storage.codecs.digests import digest_by_position, digest_of
 from tests.engine.world import Life
 
 
@@ -132,7 +132,7 @@ def test_digests_tell_values_apart_as_their_json_does(one: Any, other: Any) -> N
 
 def test_a_set_has_one_digest_in_every_process() -> None:
     """Whose hashes of texts differ."""
-    code = "from amends.engine.digests import digest_of; print(digest_of('x', {'a', 'b', 'c', 'd', 'e', 'f'}))"
+    code = "from amends.storage.codecs.digests import digest_of; print(digest_of('x', {'a', 'b', 'c', 'd', 'e', 'f'}))"
     printed = set()
     for seed in ("1", "2", "3"):
         environment = {"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}

@@ -22,8 +22,8 @@ from amends import (
     run,
 )
 from amends.adapters.memory import MemoryStore
-from amends.engine.shapes import ShapeComparison, shape_of
 from amends.errors import RequestRefused
+from amends.storage.codecs.shapes import ShapeComparison, shape_of
 from tests.engine.test_versions import deployed, paid, shop
 
 pydantic = pytest.importorskip("pydantic")

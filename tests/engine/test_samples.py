@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from amends.engine.samples import sample_of
+from amends.storage.codecs.samples import sample_of
 
 
 class Colour(enum.Enum):

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amends.engine.shapes import Shape, ShapeComparison, by_names, shape_of
+from amends.storage.codecs.shapes import Shape, ShapeComparison, by_names, shape_of
 
 MISSING = object()
 Fields = list[tuple[str, Any, Any]]

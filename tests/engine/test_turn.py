@@ -29,8 +29,8 @@ from amends.adapters.memory import MemoryStore
 from amends.core.effects import Decline
 from amends.core.messages import Abandon, Answered
 from amends.engine.tasks import Deliver, ExecuteCommand, Transact
-from amends.engine.values import opened_all
 from amends.errors import DefinitionError, KeyReused, RequestRefused, StoreConflict, StoreFailed, StoreFull
+from amends.storage.codecs.values import opened_all
 from amends.storage.ports import SagaFilter
 from amends.storage.rows import WAITS_FOR_OPERATOR, Changes, EntityRow, SagaRow, Unreadable
 from tests.engine.world import START_MS, Buy, Life, hold, let_go, names, nothing, records, tickets

@@ -34,9 +34,9 @@ from amends import (
 )
 from amends.adapters.memory import MemoryStore
 from amends.core.messages import Answered
-from amends.engine.closed import closed
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
-from amends.engine.values import of_a_request, opened, opened_all
+from amends.storage.codecs.closed import closed
+from amends.storage.codecs.values import of_a_request, opened, opened_all
 from tests.engine.test_engine import engine, run
 from tests.engine.world import Life, nothing
 

@@ -16,14 +16,14 @@ from amends.core.audit import GENESIS
 from amends.core.messages import Answered, Kind
 from amends.core.run import outcome_of
 from amends.core.step import SagaInstance
-from amends.engine.codec import status_of
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import Outgoing
 from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas, Task
-from amends.engine.values import storable
 from amends.shop.outside import BooksInMemory, Providers
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING
+from amends.storage.codecs.sagas import status_of
+from amends.storage.codecs.values import storable
 from amends.storage.ports import Store
 from tests.torture.broken import BrokenPromise, demand
 from tests.torture.carrier import TOLD, Carrier

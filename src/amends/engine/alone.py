@@ -19,9 +19,9 @@ from amends.core.run import run as carried_out
 from amends.core.step import SagaInstance
 from amends.core.straight import Entities
 from amends.engine.round_trip import RoundTrip, round_trip_of
-from amends.engine.values import own
 from amends.errors import ParticipantError
 from amends.generic import Wanted
+from amends.storage.codecs.values import own
 
 
 def run(

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from amends.core.definition import DURATION_MAX
 from amends.engine.overlay import NO_ID, is_id
-from amends.engine.values import from_outside, shown
 from amends.errors import RequestRefused
+from amends.storage.codecs.values import from_outside, shown
 
 KEY_LENGTH_MAX: Final = 255  # of a client key; a longer one is no name (Idempotency-Key header, IETF draft-07)
 

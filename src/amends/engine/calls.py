@@ -23,14 +23,14 @@ from amends.core.effects import Send
 from amends.core.messages import Answered, Outcome, Request, Unknown
 from amends.core.run import outcome_of
 from amends.engine.coordinator import BatchResult
-from amends.engine.exceptions import is_interrupt, raised
-from amends.engine.hints import answer_codec
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.logger import log
 from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.tasks import Deliver, Task
 from amends.engine.thread import NoThread, begin
-from amends.engine.values import storable
+from amends.exceptions import is_interrupt, raised
+from amends.storage.codecs.hints import answer_codec
+from amends.storage.codecs.values import storable
 from amends.storage.ports import Clock
 
 CONCURRENCY: Final = 64  # calls of one participant at a time by default: fewer than most servers take at once

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from amends.engine.unreadable import UnreadableRows
-from amends.engine.values import shown, text_of
 from amends.errors import KeyReused, RequestRefused
+from amends.storage.codecs.values import shown, text_of
 from amends.storage.rows import KeyRow, Unreadable
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Final
 
-from amends.engine.codec import body_of, status_of
 from amends.engine.committed import BatchCommit
 from amends.engine.in_flight import due_of
 from amends.engine.intake import refuse_large_entity
 from amends.engine.overlay import StoredEntity, new_row
 from amends.engine.saga_cache import LoadedSaga
 from amends.engine.unit_of_work import CommitFull, UnitOfWork
-from amends.engine.values import UTF_8_MAX, refuse_large_answers
+from amends.storage.codecs.sagas import body_of, status_of
+from amends.storage.codecs.values import UTF_8_MAX, refuse_large_answers
 from amends.storage.rows import Changes, EntityRow, SagaRow
 
 ROWS_FACTOR: Final = 2  # what is decided may be so much more with its rows, whose size is known when they are made

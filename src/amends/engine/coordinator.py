@@ -21,15 +21,15 @@ from amends.engine.committed import BatchCommit, CommittedState
 from amends.engine.definitions import Definitions
 from amends.engine.due import DueSagas
 from amends.engine.effects import FailedAttempt
-from amends.engine.exceptions import answerable, raised
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.limits import COMMIT_LETTERS_MAX, VALUE_BYTES_MAX
 from amends.engine.recording import Salts
 from amends.engine.tasks import StartSagas, Task, Unfinished, Wake
 from amends.engine.unit_of_work import CommitFull, UnitOfWork
-from amends.engine.values import opened_request
 from amends.engine.versions import NO_UPCASTS, Upcast, Versions
 from amends.errors import RequestRefused, StoreConflict, StoreError, StoreFailed, StoreTooBig
+from amends.exceptions import answerable, raised
+from amends.storage.codecs.values import opened_request
 from amends.storage.ports import Store
 from amends.storage.rows import FINAL, Unreadable
 

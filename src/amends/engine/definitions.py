@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from amends.core.definition import Command, Saga
-from amends.engine.codec import EntityCodecs, SagaCodec
-from amends.engine.values import shown
 from amends.errors import DefinitionError
+from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
+from amends.storage.codecs.values import shown
 
 
 class Definitions:

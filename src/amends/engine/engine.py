@@ -22,17 +22,17 @@ from amends.engine.arguments import (
     take_outcome,
     take_timeout,
 )
-from amends.engine.codec import SagaCodec
 from amends.engine.ends import end_of
-from amends.engine.exceptions import raised
 from amends.engine.handle import Handle, Result
 from amends.engine.loop import EngineLoop
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, StartSagas, Transact
 from amends.engine.transaction import Transaction
-from amends.engine.values import shown
 from amends.errors import AmendsError, EngineStopped, OperatorNeeded, RequestRefused, StoreError
+from amends.exceptions import raised
 from amends.generic import Wanted
+from amends.storage.codecs.sagas import SagaCodec
+from amends.storage.codecs.values import shown
 
 STANDING_S: Final = 5.0  # how long `result` waits at least to learn how the saga stands: as long as a slow turn takes
 

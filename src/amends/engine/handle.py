@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol, get_args
 from amends.core.state import Finished
 from amends.core.step import SagaInstance
 from amends.engine.overlay import new_row
-from amends.engine.values import opened_all
+from amends.storage.codecs.values import opened_all
 
 FINISHED: Final = get_args(Finished)  # a tuple: to look whether one is of a union takes ten times as long
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from amends.core.definition import Saga
 from amends.core.messages import Answered, Done, Input, Kind, Outcome, Resolve, Unknown, Verb, worded
-from amends.engine.codec import SagaCodec
-from amends.engine.entities import Unstorable
-from amends.engine.exceptions import complaint
-from amends.engine.hints import answer_codec
-from amends.engine.values import (
+from amends.errors import ParticipantError, RequestRefused
+from amends.exceptions import complaint
+from amends.storage.codecs.entities import Unstorable
+from amends.storage.codecs.hints import answer_codec
+from amends.storage.codecs.sagas import SagaCodec
+from amends.storage.codecs.values import (
     UTF_8_MAX,
     encode,
     heard,
@@ -23,7 +24,6 @@ from amends.engine.values import (
     shown,
     text_of,
 )
-from amends.errors import ParticipantError, RequestRefused
 
 
 def take_request(codec: SagaCodec, request: Any, bytes_max: int) -> tuple[str, Any]:

@@ -10,16 +10,16 @@ from amends.core.effects import Effect
 from amends.core.messages import Answered, Halt, Input, Kind, Outcome, Refused, Request, Unknown
 from amends.core.participant import apply_step, put_entity
 from amends.core.step import SagaInstance, step
-from amends.engine.codec import EntityCodecs, SagaCodec
 from amends.engine.effects import BatchEffects, FailedAttempt
-from amends.engine.entities import Unstorable, kept_text, raw, settle
-from amends.engine.exceptions import is_interrupt, raised
-from amends.engine.hints import answer_codec
 from amends.engine.intake import refuse_large_answer, refuse_large_entity
 from amends.engine.overlay import EntityDamaged, Overlay, Touched
 from amends.engine.unreadable import UnreadableRows
-from amends.engine.values import Sealed, opened, opened_request, storable
 from amends.errors import ParticipantError
+from amends.exceptions import is_interrupt, raised
+from amends.storage.codecs.entities import Unstorable, kept_text, raw, settle
+from amends.storage.codecs.hints import answer_codec
+from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
+from amends.storage.codecs.values import Sealed, opened, opened_request, storable
 
 Stepped = tuple[SagaInstance, Sequence[Effect]]
 """A saga after a step, and the effects of that."""

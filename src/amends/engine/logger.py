@@ -6,7 +6,7 @@ import logging
 import traceback
 from typing import Any, Final
 
-from amends.engine.exceptions import is_interrupt
+from amends.exceptions import is_interrupt
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):

@@ -18,7 +18,6 @@ from amends.engine.alarm import Alarm
 from amends.engine.calls import Calls
 from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.ends import Ends
-from amends.engine.exceptions import raised
 from amends.engine.home import OTHER_LOOP, Home
 from amends.engine.late_undos import LateUndos
 from amends.engine.limits import Limits
@@ -29,6 +28,7 @@ from amends.engine.tasks import Read, Task, Unfinished
 from amends.engine.turn_thread import TurnThread
 from amends.engine.versions import NO_UPCASTS, Upcast
 from amends.errors import EngineMisused, EngineStopped, Overloaded, StoreBusy, StoreError, StoreFull
+from amends.exceptions import raised
 from amends.storage.ports import Clock, Store
 
 SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk

@@ -10,8 +10,8 @@ from amends.core.messages import Done, Kind, Later, Outcome, Refused, Resolve, V
 from amends.core.state import Abandoned, Debt, Forward, underway, word_for
 from amends.core.step import SagaInstance
 from amends.core.walk import parts_of
-from amends.engine.values import shown
 from amends.errors import RequestRefused
+from amends.storage.codecs.values import shown
 
 KEYS: Final = {kind.value: kind for kind in (Kind.DO, Kind.UNDO, Kind.UNDO_LATE)}
 

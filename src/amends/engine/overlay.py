@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, M
 from typing import Any, Final, NamedTuple
 
 from amends.core.definition import A_NAME, is_name
-from amends.engine.codec import EntityCodecs, SagaCodec
-from amends.engine.entities import Entities, entities_of, kept_text, put, raw, settle
-from amends.engine.values import Codec, Sealed, encode, shown
 from amends.errors import AmendsError, ParticipantError
+from amends.storage.codecs.entities import Entities, entities_of, kept_text, put, raw, settle
+from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
+from amends.storage.codecs.values import Codec, Sealed, encode, shown
 from amends.storage.rows import EntityRow, Unreadable
 
 new_row: Final[Any] = tuple.__new__
@@ -40,7 +40,7 @@ class StoredEntity(NamedTuple):
     """An entity as it is stored.
 
     Attributes:
-        value: closed or sealed (`amends.engine.values`); ``None`` when it does not exist.
+        value: closed or sealed (`amends.storage.codecs.values`); ``None`` when it does not exist.
         version: 0 when it never did.
     """
 

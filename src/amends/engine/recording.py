@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from amends.core.audit import SALT_BYTES, digest
 from amends.core.messages import Answered, Done, Halt, Input, Refused, Resolve, Unknown, Verb, worded
-from amends.engine.values import Sealed, json_of
 from amends.storage.blocks import NO_PLACE, head_after, head_line, line_of
 from amends.storage.causes import cause_text
+from amends.storage.codecs.values import Sealed, json_of
 from amends.storage.records import Cause
 from amends.storage.rows import Block, Head
 

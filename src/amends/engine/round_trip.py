@@ -12,11 +12,12 @@ from typing import Any
 
 from amends.core.definition import Saga
 from amends.core.messages import Done, Kind, Outcome
-from amends.engine.codec import EntityCodecs
-from amends.engine.hints import answer_codec, answer_types
 from amends.engine.overlay import NO_ID, is_id
-from amends.engine.samples import sample_of
-from amends.engine.values import (
+from amends.errors import ParticipantError
+from amends.storage.codecs.hints import answer_codec, answer_types
+from amends.storage.codecs.sagas import EntityCodecs
+from amends.storage.codecs.samples import sample_of
+from amends.storage.codecs.values import (
     OF_AN_ANSWER,
     PLAIN,
     PLAIN_IS,
@@ -30,7 +31,6 @@ from amends.engine.values import (
     storable,
     text_of,
 )
-from amends.errors import ParticipantError
 
 
 class RoundTrip:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from amends.core.step import SagaInstance
-from amends.engine.codec import SagaCodec
-from amends.engine.exceptions import raised
 from amends.engine.limits import COMMIT_LETTERS_MAX
 from amends.errors import RequestRefused
+from amends.exceptions import raised
+from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.ports import Store
 from amends.storage.rows import SagaRow, Unreadable
 

@@ -15,18 +15,18 @@ from amends.core.definition import Command
 from amends.core.effects import Decline
 from amends.core.messages import Answered, Input, Refused, worded
 from amends.core.step import SagaInstance
-from amends.engine.codec import SagaCodec
-from amends.engine.digests import digest_by_position, digest_of
-from amends.engine.entities import Unstorable
-from amends.engine.exceptions import answerable
 from amends.engine.in_flight import AttemptId
 from amends.engine.outside import refuse_unasked
 from amends.engine.recording import reason_text
 from amends.engine.transaction import Transaction
 from amends.engine.unit_of_work import UnitOfWork
-from amends.engine.values import are_flat, shown
 from amends.engine.waking import return_unsent, send_held_back, wake
 from amends.errors import ParticipantError, RequestRefused
+from amends.exceptions import answerable
+from amends.storage.codecs.digests import digest_by_position, digest_of
+from amends.storage.codecs.entities import Unstorable
+from amends.storage.codecs.sagas import SagaCodec
+from amends.storage.codecs.values import are_flat, shown
 from amends.storage.records import KeyRefused
 
 SAGA: Final = "saga"

@@ -18,10 +18,8 @@ from amends.core.state import underway
 from amends.core.step import SagaInstance, start, step
 from amends.core.walk import execute
 from amends.engine.client_keys import BatchKeys
-from amends.engine.codec import SagaCodec
 from amends.engine.committed import CommittedState
 from amends.engine.effects import BatchEffects
-from amends.engine.entities import Unstorable, kept_text, raw
 from amends.engine.in_flight import attempts_of
 from amends.engine.intake import answer_in, copy_of, refuse_large_entity, take_body, take_input, take_request
 from amends.engine.local_participants import LocalParticipants
@@ -29,8 +27,10 @@ from amends.engine.overlay import Overlay, new_row
 from amends.engine.recording import Recording, said_text
 from amends.engine.saga_cache import LoadedSaga
 from amends.engine.unreadable import UnreadableRows
-from amends.engine.values import shown
 from amends.errors import ParticipantError, RequestRefused
+from amends.storage.codecs.entities import Unstorable, kept_text, raw
+from amends.storage.codecs.sagas import SagaCodec
+from amends.storage.codecs.values import shown
 from amends.storage.records import AttemptsRetimed, Because, Cause, CommandExecuted, EntityWritten
 from amends.storage.rows import KeyRow, Unreadable
 

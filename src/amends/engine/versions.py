@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from amends.engine.codec import EntityCodecs, SagaCodec
-from amends.engine.exceptions import is_interrupt, raised
 from amends.engine.recording import Recording
-from amends.engine.shapes import Shape, ShapeComparison, by_names, shape_of
-from amends.engine.values import Codec, json_of, shown, text_of
 from amends.errors import DefinitionError
+from amends.exceptions import is_interrupt, raised
+from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
+from amends.storage.codecs.shapes import Shape, ShapeComparison, by_names, shape_of
+from amends.storage.codecs.values import Codec, json_of, shown, text_of
 from amends.storage.ports import Store
 from amends.storage.records import EntityWritten, TypeAssumed
 from amends.storage.rows import (

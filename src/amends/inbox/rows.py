@@ -12,9 +12,9 @@ import msgspec
 
 from amends.core.inbox import as_plain, from_plain
 from amends.core.messages import Done, Refused
-from amends.engine.values import storable
 from amends.inbox.database import Database
 from amends.inbox.kinds import database_of
+from amends.storage.codecs.values import storable
 
 
 def _sql(name: str) -> str:

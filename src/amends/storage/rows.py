@@ -96,7 +96,7 @@ class ShapeRow(NamedTuple):
         kind: `REQUEST`, `ANSWER` or `ENTITY`.
         name: of requests their definition, of answers that and their step, of entities their service.
         since_ms: of what is stored since then, until the next row of this kind and name; 0 from the beginning.
-        shape: JSON, as `amends.engine.shapes` writes it.
+        shape: JSON, as `amends.storage.codecs.shapes` writes it.
     """
 
     kind: str

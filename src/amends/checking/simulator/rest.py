@@ -16,7 +16,7 @@ from amends.core.definition import Step
 from amends.core.messages import Call, Kind, Refused
 from amends.core.participant import Applied, apply_step
 from amends.core.walk import key_of
-from amends.engine.values import text_of
+from amends.storage.codecs.values import text_of
 from amends.storage.rows import ABANDONED, COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, SagaRow
 
 

@@ -14,13 +14,13 @@ from amends.checking.simulator.swarm import HOUR_MS
 from amends.core.definition import Saga, Step, parallel
 from amends.core.messages import Kind, Outcome, Request
 from amends.core.waiting import milliseconds
-from amends.engine.codec import EntityCodecs, SagaCodec
 from amends.engine.recording import Recording
 from amends.engine.round_trip import RoundTrip
-from amends.engine.values import text_of
 from amends.engine.versions import shape_row
 from amends.errors import UnusableInput
 from amends.scenario import Scenario, Under
+from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
+from amends.storage.codecs.values import text_of
 from amends.storage.records import EntityWritten
 from amends.storage.rows import Changes, EntityRow, Head
 

@@ -13,7 +13,7 @@ from amends.checking.values import frozen
 from amends.core.effects import Send
 from amends.core.messages import Answered, Done, Kind, Refused
 from amends.core.step import SagaInstance
-from amends.engine.codec import status_of
+from amends.storage.codecs.sagas import status_of
 from amends.storage.rows import NEEDS_OPERATOR
 
 CRASHES: Final = {

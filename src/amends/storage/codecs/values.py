@@ -1,7 +1,7 @@
 """Values as they are kept: what is decided on is what will be read back, and it cannot be changed in place.
 
-A closed value (`amends.engine.closed`) is kept as it is. Any other is kept sealed: as its JSON, of which everybody who
-is given the value gets a copy of their own. What would come back as another value is refused where it is met.
+A closed value (`amends.storage.codecs.closed`) is kept as it is. Any other is kept sealed: as its JSON, of which each
+caller who is given the value gets a copy of its own. What would come back as another value is refused where it is met.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any, Final, is_typeddict
 import msgspec
 
 from amends.core.messages import Done, Outcome, Refused, Request, Unknown, worded
-from amends.engine.closed import SCALARS, closed
-from amends.engine.exceptions import complaint, is_interrupt
-from amends.engine.models import is_model, plain, read, written
 from amends.errors import DefinitionError
+from amends.exceptions import complaint, is_interrupt
+from amends.storage.codecs.closed import SCALARS, closed
+from amends.storage.codecs.models import is_model, plain, read, written
 
 SHOWN: Final = 120  # characters of a value in a message
 UTF_8_MAX: Final = 4  # bytes for a character

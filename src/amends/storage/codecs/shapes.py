@@ -13,8 +13,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from amends.engine.models import is_model
-from amends.engine.values import json_of
+from amends.storage.codecs.models import is_model
+from amends.storage.codecs.values import json_of
 
 LIMITS: Final = {
     "gt": 1,

@@ -15,8 +15,8 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from amends.core.definition import Step
 from amends.core.messages import Changed, Done, Kind
-from amends.engine.values import PLAIN, Codec, codec_of
 from amends.errors import DefinitionError
+from amends.storage.codecs.values import PLAIN, Codec, codec_of
 
 GIVES: Final = ("Done[", "Changed[")  # how an annotation begins that says what an answer is
 

@@ -29,11 +29,11 @@ from amends.core.state import (
 from amends.core.step import SagaInstance
 from amends.core.table import Entry
 from amends.core.waiting import Waiting
-from amends.engine.closed import Touched, all_closed
-from amends.engine.hints import answer_codec, entity_types
-from amends.engine.values import PLAIN, Codec, Sealed, codec_of, json_of
 from amends.storage.bodies import SagaBody, StoredRequest, body_of_row
 from amends.storage.causes import cause_text, changes_text
+from amends.storage.codecs.closed import Touched, all_closed
+from amends.storage.codecs.hints import answer_codec, entity_types
+from amends.storage.codecs.values import PLAIN, Codec, Sealed, codec_of, json_of
 from amends.storage.records import SagaStarted
 from amends.storage.rows import (
     ABANDONED,

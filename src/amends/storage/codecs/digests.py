@@ -16,9 +16,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from amends.engine.exceptions import complaint
-from amends.engine.values import text_of
 from amends.errors import RequestRefused
+from amends.exceptions import complaint
+from amends.storage.codecs.values import text_of
 
 DIGEST_BYTES: Final = 16  # of a request under a client key; 2**64 requests before two are likely to share one
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from amends.engine.values import PLAIN_IS, Codec, Sealed, json_of, shown, text_of
 from amends.errors import ParticipantError
+from amends.storage.codecs.values import PLAIN_IS, Codec, Sealed, json_of, shown, text_of
 
 raw: Final = dict.get
 """Gives an entity as it is kept: closed, or sealed."""

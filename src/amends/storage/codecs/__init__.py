@@ -1,0 +1,1 @@
+"""How values of users are stored and read back: requests, answers, entities, and the types that they have."""
