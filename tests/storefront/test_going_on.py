@@ -111,7 +111,7 @@ def test_a_key_that_is_somebody_elses(tmp_path: Path) -> None:
     """A key under which something else was asked is told, and nothing of the piece is done."""
     with storefront_of("local in a file", tmp_path) as storefront:
         storefront.session._ledger._engine.transact(  # type: ignore[attr-defined]
-            lambda work: work.keys.remember("run/1/3", "another", "O001")
+            lambda transaction: transaction.remember("run/1/3", "another", "O001")
         )
         with pytest.raises(KeyReused, match="run/1/3"):
             storefront.session.process(BATCH, key="run/1")

@@ -114,6 +114,6 @@ def test_a_damaged_entity_is_told(tmp_path: Path) -> None:
         storefront.session.process(batch)
     change(tmp_path, "UPDATE sagas SET body = '{}' WHERE id = 'O001'")
     with storefront_of("local in a file", tmp_path) as storefront:
-        with pytest.raises(RequestRefused, match="order O001 cannot be read"):
+        with pytest.raises(RequestRefused, match="saga 'O001' cannot be read"):
             storefront.session.process([["QUERY_ORDER", "O001"]])
         assert list(storefront.session.process(batch)["orders"]) == ["O002"]
