@@ -15,8 +15,8 @@ from tests.house.source import ROOT
 SCRIPT = """
 import hashlib
 from amends.checking.explore import explore
-from amends.checking.successors import Moves
 from amends.checking.layout import WorldLayout
+from amends.checking.successors import Successors
 from amends.shop.scenarios import ONE_ORDER, TWO_ORDERS_ONE_STOCK
 from tests.checking.drawn import drawn
 from tests.checking.planted.participant_bugs import BUGS
@@ -27,7 +27,7 @@ looked_at = [(ONE_ORDER, 2), (TWO_ORDERS_ONE_STOCK, 0)]
 looked_at += [(made(), 1) for made in SCENARIOS.values()]
 looked_at += [(bug.written, bug.faults) for bug in BUGS]
 for scenario, faults in looked_at:
-    moves = Moves(WorldLayout(scenario))
+    moves = Successors(WorldLayout(scenario))
     found = explore(scenario, faults=faults)
     for world in (seen.after for seen in (found.counterexample.trace if found.counterexample else ())):
         head.update(repr(tuple(world)).encode())
