@@ -13,6 +13,8 @@ from types import SimpleNamespace
 
 BLOCKS = "SELECT number, at_ms, before, head, started, ended, records, beside FROM blocks WHERE number > 0 ORDER BY 1"
 SAGAS = "SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version FROM sagas"
+ENTITIES = "SELECT service || '/' || id, version, coalesce(body, 'null') FROM entities"
+KEYS = "SELECT key, saga, '[' || json_quote(request) || ',' || answer || ']' FROM client_keys"
 TABLES = "sagas entities client_keys client_key_rows client_key_slices blocks subjects counts shapes set_aside in_force"
 OURS = {"table": TABLES, "view": "saga_list entity_list audit saga_counts", "index": "sagas_due sagas_not_completed"}
 
@@ -22,18 +24,20 @@ def faults_of_file(path, head):
     database = sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     database.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
     database.execute("BEGIN")  # an engine may go on: this is one moment of it
-    sagas = {}
+    sagas, rows = {}, {"is whole": True}
     yield from (f"file: {line}" for (line,) in database.execute("PRAGMA quick_check") if line != "ok")
     for kind, name in database.execute("SELECT type, name FROM sqlite_schema WHERE sql IS NOT NULL"):
         if name not in OURS.get(kind, "").split() and not (kind == "table" and name.startswith("sqlite_")):
             yield f"file: the {kind} {name} is none of Amends'"
-    yield from faults_of_chain(database.execute(BLOCKS), head, sagas)
+    yield from faults_of_chain(database.execute(BLOCKS), head, sagas, rows)
     yield from faults_of_counts(database.execute("SELECT definition, status, sagas FROM counts"), sagas)
     yield from faults_of_rows(database.execute(SAGAS), sagas)
+    yield from faults_of_stored("entity", database.execute(ENTITIES), rows)
+    yield from faults_of_stored("key", database.execute(KEYS), rows)
 
 
-def faults_of_chain(blocks, head, sagas):
-    """Follow the blocks; gather in `sagas` what their records tell of each."""
+def faults_of_chain(blocks, head, sagas, rows):
+    """Follow the blocks; gather in `sagas` and `rows` what their records tell of each."""
     kept_number, kept = (int(head.split(":")[0]), bytes.fromhex(head.split(":")[1])) if head else (0, bytes(32))
     number, before, last_ms = 0, bytes(32), 0  # of the block before
     for block, at_ms, link, stored, started, ended, text, beside in blocks:
@@ -42,7 +46,7 @@ def faults_of_chain(blocks, head, sagas):
             hashed, values = text.encode(), values_of(lines.pop(0), beside)
         else:
             hashed = b"".join(len(line.encode()).to_bytes(8, "big") + line.encode() for line in lines)
-            values = at_ms, []
+            values, rows["is whole"] = (at_ms, []), False
         if block != number + 1:
             yield f"block {number + 1}: it is missing"
         elif link != before:
@@ -51,7 +55,7 @@ def faults_of_chain(blocks, head, sagas):
             yield f"block {block}: its head is not the hash of its records"
         if at_ms < last_ms:
             yield f"block {block}: its time is before that of the block before it"
-        counted = yield from faults_of_records(block, at_ms, lines, sagas, values)
+        counted = yield from faults_of_records(block, at_ms, lines, sagas, values, rows)
         if counted != (started, ended):
             yield f"block {block}: its row counts {started} started, {ended} ended; its records {counted}"
         if block == kept_number and stored != kept:
@@ -63,42 +67,53 @@ def faults_of_chain(blocks, head, sagas):
 
 
 def values_of(first, beside):
-    """Give a block's time and its values, None for one that was erased; or None when one has not its digest."""
+    """Give a block's time, and (digest, salt, text) of its values, salt or text None without one; None for a fault."""
     try:
-        _form, at_ms, digests = json.loads(first)
-        salted = [each and (each[0], text) for each, text in zip(json.loads(beside), texts_of(beside), strict=True)]
-        for told, pair in zip(digests, salted, strict=True):
-            if pair and hashlib.blake2b("".join(pair).encode(), digest_size=16).hexdigest() != told:
-                return None
+        (_form, at_ms, digests), (salts, values) = json.loads(first), json.loads(beside)
+        if len(digests) != len(salts):
+            return None
+        texts = dict(enumerate(texts_of(beside, len(salts) + 5)))
+        found = [(digests[at : at + 32], salts[at : at + 32].strip("0") and salts[at : at + 32], texts.get(at // 32))
+                 for at in range(0, len(salts), 32)]  # fmt: skip
     except (ValueError, TypeError, IndexError):
         return None
-    return at_ms, [pair and pair[1] for pair in salted]
+    is_right = len(values) == len(texts) and all(
+        digest(salt, text) == told for told, salt, text in found if salt and text
+    )
+    return (at_ms, found) if is_right else None
 
 
-def texts_of(beside):
-    """Give the text of each value as it stands there: behind a salt of 32 digits, up to a bracket."""
-    decoder, at = json.JSONDecoder(), 1
-    while at < len(beside) - 1:
+def texts_of(beside, at):
+    """Give the text of each value as it stands there, from a place on to the bracket behind the last."""
+    decoder = json.JSONDecoder()
+    while at < len(beside) - 2:
         _, end = decoder.raw_decode(beside, at)
-        yield beside[at + 36 : end - 1]
+        yield beside[at:end]
         at = end + 1
 
 
-def faults_of_records(block, at_ms, lines, sagas, values):
+def digest(salt, text):
+    """Hash a value with its salt."""
+    return hashlib.blake2b(f"{salt}{text}".encode(), digest_size=16).hexdigest()
+
+
+def faults_of_records(block, at_ms, lines, sagas, values, rows):
     """Read a block's records; return how many sagas started and ended in it."""
     started = ended = 0
     if values is None:
         yield f"block {block}: its first line or the values beside it are not what was written"
     for place, line in enumerate(lines, 1):
         try:
-            subject, number, record_ms, tag, first, changes = read(json.loads(line), *values or (at_ms, []))
+            subject, number, record_ms, tag, first, changes = read(json.loads(line), values or (at_ms, []), rows)
         except (ValueError, TypeError, AttributeError, IndexError, KeyError):
             yield f"block {block}: record {place} cannot be read"
             continue
         if record_ms != at_ms:
             yield f"block {block}: record {place} has another time than the block"
-        if number == 0:  # it is not about a saga's state, but maybe about its leaving
-            sagas.pop(subject if tag == "archived" else None, None)
+        if number == 0:  # it is not about a saga's state, but maybe about its leaving, with its client key
+            if tag == "archived":
+                sagas.pop(subject, None)
+                rows.pop(("key", rows.pop(("key of", subject), None)), None)
             continue
         if subject not in sagas:
             sagas[subject] = SimpleNamespace(first=first, start=record_ms, number=0, version=0, block=0, end="")
@@ -113,8 +128,9 @@ def faults_of_records(block, at_ms, lines, sagas, values):
     return started, ended
 
 
-def read(record, at_ms, values):
-    """Give subject, number, time, tag, what a saga was started with, and changes as (word, steps)."""
+def read(record, block, rows):
+    """Give subject, number, time, tag, what a saga was started with, and changes as (word, steps); gather `rows`."""
+    at_ms, values = block
     if isinstance(record[2], int):  # of the first form
         subject, number, at_ms, cause, changes = record
         definition = request = ""
@@ -125,7 +141,14 @@ def read(record, at_ms, values):
         return subject, number, at_ms, tag, (definition, request), [former(words) for words in changes if number]
     subject, number, cause, changes, place = [*record, None][:5]
     definition = cause[1] if cause[0] == "started" else ""
-    request = values[place] if place is not None and place < len(values) else None
+    request = values[place][2] if place is not None and place < len(values) and values[place][1] else None
+    if cause[0] in ("entities", "keys") and number == 0:
+        for at, (name, more) in enumerate(cause[-1], place):
+            known = (more, *values[at]) if at < len(values) else (more, "", "", "")
+            if cause[0] == "entities":
+                rows["entity", f"{cause[1]}/{name}"] = known
+            else:
+                rows["key", name], rows["key of", more] = known, name
     return subject, number, at_ms, cause[0], (definition, request), [(word, steps) for word, *steps in changes]
 
 
@@ -165,6 +188,19 @@ def faults_of_counts(rows, sagas):
         key = saga.first[0], saga.status
         counts[key] = counts.get(key, 0) - 1
     yield from (f"counts: {' '.join(key)} differs by {more} from the records" for key, more in counts.items() if more)
+
+
+def faults_of_stored(kind, stored, rows):
+    """Compare rows of entities or client keys, each as name, version or saga, and text, with what was recorded."""
+    told = {name[1]: row for name, row in rows.items() if name[0] == kind}
+    for name, more, text in stored:
+        of_row = told.pop(name, None)
+        if of_row is None:
+            if rows["is whole"]:
+                yield f"{kind} {name}: it has a row, and no records"
+        elif of_row[0] != more or (of_row[2] and digest(of_row[2], text) != of_row[1]):
+            yield f"{kind} {name}: it is not what was recorded when it was stored"
+    yield from (f"{kind} {name}: it has records, and no row" for name in told)
 
 
 def faults_of_rows(rows, sagas):

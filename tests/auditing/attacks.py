@@ -116,7 +116,7 @@ def changed(forger: Forger, blocks: list[dict[str, Any]]) -> int:
     record = json.loads(lines[number])
     part = forger.random.randrange(5)
     if part == 0:
-        at = forger.random.randrange(len(record[0]))
+        at = forger.random.randrange(len(record[0]) or 1)
         record[0] = record[0][:at] + forger.random.choice("xyz") + record[0][at + 1 :] + "!"
     elif part == 1:
         record[1] += forger.random.choice([-1, 1, 1000])
@@ -178,13 +178,13 @@ def insert(forger: Forger) -> None:
     place = forger.random.randrange(1, len(blocks))
     before = blocks[place - 1]
     record = json.dumps(["SEAT/Forged", 0, ["set aside", "entity"], []], separators=(",", ":"))
-    records = f"[2,{before['at_ms']},[]]\n{record}"
+    records = f'[2,{before["at_ms"]},""]\n{record}'
     forged = {
         **before,
         "before": before["head"],
         "head": head_after(before["head"], records),
         "records": records,
-        "beside": "[]",
+        "beside": '["",[]]',
     }
     blocks.insert(place, {**forged, "started": 0, "ended": 0})
     forger.put_blocks([{**block, "number": number} for number, block in enumerate(blocks, 1)])

@@ -19,7 +19,7 @@ from amends.adapters.sqlite.rows import digest_of
 from amends.auditing.chain import head_of, head_text
 from amends.auditing.verify import verify
 from amends.bootstrap import records
-from amends.core.audit import digest
+from amends.storage.digests import DIGITS, ERASED_SALT, digest
 from amends.storage.rows import checksum
 from tests.auditing.attacks import ATTACKS, VERIFY_AUDIT, Forger
 from tests.auditing.history import Copy, written
@@ -96,9 +96,11 @@ def erased_value(forger: Forger) -> None:
     """Erase it, as it may be."""
     blocks = forger.blocks()
     for block in blocks:
-        values = json.loads(block["beside"])
-        kept = [None if "no money" in each else each for each in values]
-        block["beside"] = json.dumps(kept, separators=(",", ":")) if kept != values else block["beside"]
+        salts, values = json.loads(block["beside"])
+        for place in [place for place, value in enumerate(values) if value == "no money"]:
+            salts = salts[: place * DIGITS] + ERASED_SALT + salts[(place + 1) * DIGITS :]
+            values[place] = None
+            block["beside"] = json.dumps([salts, values], separators=(",", ":"))
     forger.put_blocks(blocks)
 
 
@@ -108,16 +110,19 @@ def rebuild(forger: Forger) -> None:
     for block in blocks:
         first, _, lines = block["records"].partition("\n")
         form, at_ms, digests = json.loads(first)
-        for place, (salt, said) in enumerate(json.loads(block["beside"])):
-            digests[place] = digest(salt, json.dumps(said)) if said == "no taste" else digests[place]
+        salts, values = json.loads(block["beside"])
+        for place in [place for place, said in enumerate(values) if said == "no taste"]:
+            at = place * DIGITS
+            digests = digests[:at] + digest(salts[at : at + DIGITS], '"no taste"') + digests[at + DIGITS :]
         block["records"] = f"{json.dumps([form, at_ms, digests], separators=(',', ':'))}\n{lines}"
     forger.put_blocks(forger.rebuilt(blocks))
 
 
 def older_entity(forger: Forger) -> None:
-    """Put an older row of an entity back, as it was."""
-    forger.database.execute("ATTACH ? AS old", (str(forger.copies[0].path),))
-    forger.database.execute("REPLACE INTO entities SELECT * FROM old.entities WHERE id = 'Hamlet 0'")
+    """Put the row of an entity back as it was when a command had set it, before any saga."""
+    values = "SEAT", "Hamlet 0", "5", 1
+    text = "UPDATE entities SET body = ?, version = ?, checksum = ? WHERE id = 'Hamlet 0' AND version > 1"
+    assert forger.database.execute(text, (*values[2:], checksum(values))).rowcount == 1
 
 
 def trigger(forger: Forger) -> None:

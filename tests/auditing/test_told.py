@@ -62,7 +62,9 @@ class ToldWorld(World):
         assert not list(self.tale.add(block, contents))
         assert not list(contents.faults())
         values = VERIFY_AUDIT.values_of(block.records.partition("\n")[0], block.values)
-        assert not list(VERIFY_AUDIT.faults_of_records(self.blocks, self.now_ms, contents.lines, self.others, values))
+        assert not list(
+            VERIFY_AUDIT.faults_of_records(self.blocks, self.now_ms, contents.lines, self.others, values, {})
+        )
         row = self.row()
         assert not fault_of(row, self.tale.sagas["s"])
         assert VERIFY_AUDIT.agrees(self.others["s"], *row[1:])

@@ -1,15 +1,14 @@
-"""The chain and the digests: whatever is done to the records before a kept head shows, and so does another value."""
+"""The chain: whatever is done to the records before a kept head shows."""
 
 from __future__ import annotations
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from amends.core.audit import GENESIS, HEAD_BYTES, chain, digest
+from amends.core.audit import GENESIS, HEAD_BYTES, chain
 
 lines = st.lists(st.text("[]ab1,", max_size=6), min_size=1, max_size=4)
 blocks = st.lists(lines, min_size=1, max_size=5)
-salts = st.binary(min_size=16, max_size=16).map(bytes.hex)
 
 
 def head_of(history: list[list[str]]) -> bytes:
@@ -55,14 +54,3 @@ def test_where_one_record_ends_and_the_next_begins_matters() -> None:
     assert chain(GENESIS, "abc") != chain(GENESIS, "abc\n")
     assert head_of([["a", "b"]]) != head_of([["a"], ["b"]])
     assert chain(GENESIS, "") != GENESIS
-
-
-def test_the_digest_is_the_same_everywhere() -> None:
-    """Also of text that is no ASCII."""
-    assert digest("00" * 16, '{"name":"größer"}') == "302b1279fb6c1589cf61df65ae1be9b7"
-
-
-@given(salts, salts, st.text(max_size=8), st.text(max_size=8))
-def test_another_value_or_another_salt_has_another_digest(salt: str, other: str, one: str, two: str) -> None:
-    """So that a value cannot be told from its digest once its salt is gone."""
-    assert (digest(salt, one) == digest(other, two)) == ((salt, one) == (other, two))

@@ -68,7 +68,7 @@ def test_a_batch_of_large_requests_is_several_commits() -> None:
     (replies,) = life.begin(*texts(100)).replies
     assert [run.request for run in replies] == texts(100)
     sizes = [len(block.records) + len(block.values) for block in store.blocks()]
-    assert [size > LIMIT + 2 * SIZE for size in sizes] == [False] * 10
+    assert [size > LIMIT + 3 * SIZE for size in sizes] == [False] * 10
     assert counting.decided < 300
     assert len(records(store)) == 100
 

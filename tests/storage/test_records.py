@@ -37,6 +37,7 @@ from amends.engine.recording import Recording, said_text
 from amends.storage import former
 from amends.storage.blocks import Contents, head_after
 from amends.storage.causes import cause_of, cause_text, change_of, changes_text
+from amends.storage.digests import DIGITS, ERASED_SALT, each_of
 from amends.storage.records import (
     ERASED,
     AttemptsRetimed,
@@ -123,33 +124,37 @@ def block_of(*values: str) -> Block:
 def test_an_erased_value_leaves_the_chain_and_the_other_values_whole() -> None:
     """Its record says that it was erased; nothing tells what it was."""
     block = block_of('"one"', '"two"')
-    values = json.loads(block.values)
-    erased = block._replace(values=json.dumps([None, values[1]], separators=(",", ":")))
+    salts, values = json.loads(block.values)
+    beside = json.dumps([ERASED_SALT + salts[DIGITS:], [None, values[1]]], separators=(",", ":"))
+    erased = block._replace(values=beside)
     contents = Contents(erased)
     assert [record.value for record in contents.records() if record] == [ERASED, '"two"']
     assert [cause_in_words(record) for record in contents.records() if record] == ["cancel: (erased)", "cancel: two"]
     assert (list(contents.faults()), head_after(erased.before, erased.records)) == ([], block.head)
 
 
+OTHERS = "its records are about 2 values, beside them are others"
+
+
 @pytest.mark.parametrize(
     ("beside", "fault"),
     [
-        ('[["{salt}","one"],["{salt}","two"]]', "value 0 is not what was written"),
-        ("[]", "its records are about 2 values, beside them are 0"),
-        ("what", "its records are about 2 values, beside them are 0"),
-        ("", "its records are about 2 values, beside them are 0"),
+        ('["{salts}",["one","two"]]', "value 0 is not what was written"),
+        ('["",[]]', OTHERS),
+        ("what", OTHERS),
+        ("", OTHERS),
     ],
 )
 def test_another_value_is_found(beside: str, fault: str) -> None:
-    """Also where it has the salt of the right one, or there is none."""
+    """Also where it has a salt, or there is none."""
     block = block_of('"one"', '"two"')
-    assert fault in list(Contents(block._replace(values=beside.replace("{salt}", "00" * 16))).faults())
+    assert fault in list(Contents(block._replace(values=beside.replace("{salts}", "01" * DIGITS))).faults())
 
 
 def test_every_salt_is_another() -> None:
     """Else two equal values would show that they are."""
-    first, second = (json.loads(block_of('"one"', '"one"').values) for _ in range(2))
-    assert len({salt for salt, _ in (*first, *second)}) == 4
+    first, second = (json.loads(block_of('"one"', '"one"').values)[0] for _ in range(2))
+    assert len({*each_of(first), *each_of(second)}) == 4
 
 
 @pytest.mark.parametrize(

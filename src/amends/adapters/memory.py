@@ -40,6 +40,14 @@ class MemoryStore:
         """One entity; ``None`` when there is none."""
         return self._entities.get((service, entity_id))
 
+    def all_entities(self) -> Iterator[EntityRow]:
+        """The entities of every service."""
+        return (self._entities[name] for name in sorted(self._entities))
+
+    def all_keys(self) -> Iterator[KeyRow]:
+        """Every client key."""
+        return iter([*self._keys.values()])
+
     def listing(self, wanted: SagaFilter) -> Iterator[SagaRow]:
         """The sagas that are wanted, the one that started last first."""
         found = (row for row in reversed(self._sagas.values()) if _is_wanted(row, wanted))

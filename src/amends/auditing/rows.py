@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
+from amends.auditing.stored import NO_RECORDS, NO_ROW
 from amends.auditing.told import RecordedSaga
 from amends.storage.bodies import SagaBody, body_of_row
 from amends.storage.rows import SagaRow, Unreadable
 from amends.storage.standing import Stand, owed_in
 
 UNDONE: Final = " undone"
-NO_ROW: Final = "it has records, and no row"
-NO_RECORDS: Final = "it has a row, and no records"
 NAMES: Final = ("status", "number of its last record", "version", "start", "last change", "is over")
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from amends.auditing.findings import Finding
+from amends.auditing.stored import RecordedRows
+from amends.storage import former
 from amends.storage.blocks import Contents
 from amends.storage.records import CommandExecuted, EntityWritten, Record, SagaArchived, SagaStarted
 from amends.storage.rows import Block
@@ -48,6 +50,7 @@ class Tale:
         sagas: saga id to what is told of it, of those that are in the store.
         archived: definition and status to how many sagas left for an archive.
         entities: names of those that a command, or a function of an embedder, left.
+        rows: of entities and client keys.
         records: how many records there were.
     """
 
@@ -55,6 +58,7 @@ class Tale:
         self.sagas: dict[str, RecordedSaga] = {}
         self.archived: dict[str, RecordedSaga] = {}
         self.entities: dict[str, None] = {}
+        self.rows = RecordedRows()
         self.records = 0
         self._definitions: dict[str, str] = {}
 
@@ -67,6 +71,7 @@ class Tale:
         """
         where, started, ended = f"block {block.number}", 0, 0
         self.records += len(contents.lines)
+        self.rows.is_whole = self.rows.is_whole and contents.form != former.FORM
         for place, record in enumerate(contents.records(), 1):
             if record is None:
                 yield Finding(where, f"record {place} cannot be read")
@@ -80,15 +85,24 @@ class Tale:
                     yield _out_of_order(record, before, block.number)
                 started += record.number == 1
                 ended += bool(told.stand.end) and not (before and before.stand.end)
-            elif isinstance(record.cause, SagaArchived) and record.subject in self.sagas:
-                self.archived[record.subject] = self.sagas.pop(record.subject)
-            elif isinstance(record.cause, CommandExecuted | EntityWritten):
-                self.entities[record.subject] = None
+            else:
+                self._take_in(record, contents)
         if block.head and (block.started, block.ended) != (started, ended):
             yield Finding(
                 where,
                 f"its row counts {block.started} started, {block.ended} ended; its records {started} and {ended}",
             )
+
+    def _take_in(self, record: Record, contents: Contents) -> None:
+        """Take in a record that is not about a saga's state."""
+        if isinstance(record.cause, SagaArchived):
+            self.rows.forget_key_of(record.subject)
+            if record.subject in self.sagas:
+                self.archived[record.subject] = self.sagas.pop(record.subject)
+        elif isinstance(record.cause, CommandExecuted | EntityWritten):
+            self.entities[record.subject] = None
+        else:
+            self.rows.add(record, contents)
 
     def counts(self) -> Counter[tuple[str, str]]:
         """(definition, status) to how many sagas."""

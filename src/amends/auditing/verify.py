@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.auditing.chain import Chain, KeptHead
 from amends.auditing.findings import FINDINGS_MAX, Finding, Findings
-from amends.auditing.rows import NO_ROW, fault_of
+from amends.auditing.rows import fault_of
+from amends.auditing.stored import NO_ROW
 from amends.auditing.told import Tale
 from amends.errors import StoreError
 from amends.storage.blocks import Contents
@@ -19,6 +20,8 @@ ALL: Final = 2**62
 ROUNDS: Final = 20  # in which a saga that an engine is just working at is looked at again
 COUNTS_TRIES: Final = 1000  # until the counts and the head are read between the same two commits
 REPORT_EVERY: Final = 64  # blocks, or rows
+Name = TypeVar("Name", str, tuple[str, str])
+
 KINDS: Final = {"saga", "entity", "key", "shape", "block"}
 
 
@@ -134,7 +137,8 @@ class Verification:
         else:
             self._compare_counts()
             self._compare_rows()
-            self._look_for_entities()
+            self._compare_entities()
+            self._compare_keys()
         self.findings.add_all(self._chain.end())
 
     def compare_archives(self, archives: Sequence[Records]) -> None:
@@ -201,27 +205,51 @@ class Verification:
                 self._report(self._reached())
         if met < known:
             doubtful |= dict.fromkeys(name for name in self._tale.sagas if self._records.saga(name) is None)
-        self._look_again(doubtful)
+        self._look_again(
+            doubtful, "saga", self._records.saga, lambda row, name: fault_of(row, self._tale.sagas.get(name))
+        )
 
-    def _look_for_entities(self) -> None:
-        """Every entity that a command left has a row, also once it no longer exists."""
-        for name in self._tale.entities:
-            if not any(self._records.entity(*words) for words in _parted(name)):
-                self.findings.add(f"entity {name}", NO_ROW)
+    def _compare_entities(self) -> None:
+        """Compare each entity's row with its records. Each that a command left has a row, in old stores too."""
+        told, doubtful, met = self._tale.rows, dict[tuple[str, str], None](), 0
+        known = len(told.entities)
+        for row in self._records.all_entities():
+            if isinstance(row, Unreadable):
+                continue
+            name = row.service, row.entity_id
+            met += name in told.entities
+            if told.fault_of_entity(row, name):
+                doubtful[name] = None
+        if met < known:
+            doubtful |= dict.fromkeys(name for name in told.entities if self._records.entity(*name) is None)
+        self._look_again(doubtful, "entity", lambda name: self._records.entity(*name), told.fault_of_entity)
+        for of_command in self._tale.entities:
+            if not any(self._records.entity(*words) for words in _parted(of_command)):
+                self.findings.add(f"entity {of_command}", NO_ROW)
 
-    def _look_again(self, names: dict[str, None]) -> None:
+    def _compare_keys(self) -> None:
+        """Compare each client key with its record, until no block comes meanwhile, or nothing is wrong."""
+        faults = list[tuple[str, str]]()
+        for _ in range(ROUNDS):
+            last = self._chain.head.number
+            faults = list(self._tale.rows.faults_of_keys(self._records.all_keys()))
+            self._catch_up()
+            if not faults or last == self._chain.head.number:
+                break
+        self.findings.add_all(Finding(f"key {key}", what) for key, what in faults)
+
+    def _look_again(
+        self, names: dict[Name, None], kind: str, read: Callable[[Name], Any], fault: Callable[[Any, Name], str]
+    ) -> None:
         """A row that is the same before and after all blocks were read is of the time of the last block."""
         for _ in range(ROUNDS if names else 0):
-            before = {name: self._row(name) for name in names}
+            before = {name: read(name) for name in names}
             self._catch_up()
-            after = {name: self._row(name) for name in names}
+            after = {name: read(name) for name in names}
             for name in [name for name in names if before[name] == after[name]]:
                 del names[name]
-                if fault := fault_of(after[name], self._tale.sagas.get(name)):
-                    self.findings.add(f"saga {name}", fault)
-
-    def _row(self, name: str) -> SagaRow | Unreadable | None:
-        return self._records.saga(name)
+                if what := fault(after[name], name):
+                    self.findings.add(f"{kind} {_as_one(name)}", what)
 
     def _compare_counts(self) -> None:
         """What is kept of how many sagas there are, against what the records tell at the same moment."""
@@ -248,6 +276,10 @@ class Verification:
 def _parted(name: str) -> Iterator[tuple[str, str]]:
     """Service and id of ``SERVICE/id``: an id may hold what parts them, as may a service of a former version."""
     yield from ((name[:place], name[place + 1 :]) for place, letter in enumerate(name) if letter == "/")
+
+
+def _as_one(name: str | tuple[str, str]) -> str:
+    return name if isinstance(name, str) else "/".join(name)
 
 
 def _name_of(row: SagaRow | Unreadable) -> str:

@@ -1,4 +1,4 @@
-"""The hash chain of the audit, which makes a change of records visible, and the salted digests of values beside them.
+"""The hash chain of the audit, which makes a change of records visible.
 
 A block is what one commit adds: its records, and the head of the block before. Who keeps one older head can find
 any record before it that was changed, removed, inserted or reordered (docs/promises.md, P11).
@@ -11,8 +11,6 @@ from typing import Final
 
 HEAD_BYTES: Final = 32  # SHA-256, FIPS 180-4
 GENESIS: Final = bytes(HEAD_BYTES)
-SALT_BYTES: Final = 16  # one of 2**128: a value that was erased cannot be guessed from its digest
-DIGEST_BYTES: Final = 16  # a second value of one digest takes 2**128 tries (BLAKE2, RFC 7693)
 
 
 def chain(head: bytes, records: str) -> bytes:
@@ -26,16 +24,3 @@ def chain(head: bytes, records: str) -> bytes:
         32 bytes: SHA-256 over the head before and the lines.
     """
     return hashlib.sha256(head + records.encode("ascii", "surrogatepass")).digest()
-
-
-def digest(salt: str, value: str) -> str:
-    """What a record keeps of a value.
-
-    Args:
-        salt: 32 hex digits, drawn for this value alone.
-        value: JSON.
-
-    Returns:
-        32 hex digits: BLAKE2b over both.
-    """
-    return hashlib.blake2b(f"{salt}{value}".encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).hexdigest()

@@ -33,6 +33,8 @@ def commit_of(work: UnitOfWork) -> BatchCommit:
     counts = Counter[tuple[str, str]]()
     rows, sagas, letters = _sagas(work, counts)
     entity_rows, entities = _entities(work, letters)
+    if work.keys.new:
+        work.recording.write_keys([*work.keys.new.values()])
     block = work.recording.block(work.committed.head, work.started, len(work.effects.ended))
     keys, aside = tuple(work.keys.new.values()), tuple(work.unreadable.new.values())
     return BatchCommit(Changes(rows, entity_rows, keys, block, counts, aside), entities, sagas)
@@ -72,6 +74,8 @@ def _entities(work: UnitOfWork, letters: int) -> tuple[list[EntityRow], dict[str
     letters_max = ROWS_FACTOR * work.letters_max
     for service, rows, stored in work.overlay.rows(work.overlay.fresh & work.effects.ended.keys()):
         all_rows += rows
+        if rows:
+            work.recording.write_entities(service, rows)
         size = sum(map(len, filter(None, map(_BODY, rows))))
         letters += size
         if letters > letters_max:

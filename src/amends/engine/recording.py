@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
-from amends.core.audit import SALT_BYTES, digest
 from amends.core.messages import Answered, Done, Halt, Input, Refused, Resolve, Unknown, Verb, worded
-from amends.storage.blocks import NO_PLACE, head_after, head_line, line_of
+from amends.storage.blocks import beside_text, head_after, head_line, key_text
 from amends.storage.causes import cause_text
 from amends.storage.codecs.values import Sealed, json_of
+from amends.storage.digests import SALT_BYTES, digests
 from amends.storage.records import Cause
-from amends.storage.rows import Block, Head
+from amends.storage.rows import Block, EntityRow, Head, KeyRow
 
 Salts = Callable[[int], bytes]
 """Gives so many bytes that cannot be guessed."""
 
 NOTHING: Final = "[]"
 CAUSES_MAX: Final = 10_000  # that are written once; of each step a few, and one for each attempt
-SALT_DIGITS: Final = 2 * SALT_BYTES
 
 
 class Recording:
@@ -44,6 +43,7 @@ class Recording:
         self._fresh = fresh
         self._lines: list[str] = []
         self._values: list[str] = []
+        self._of_rows: list[str] = []  # values that lie in rows, and not beside the records
         self._subjects: dict[str, None] = {}
 
     def __len__(self) -> int:
@@ -63,16 +63,32 @@ class Recording:
 
     def write(self, subject: str, number: int, cause: str, changes: str, value: str | None) -> None:
         """The same, of causes and changes that are text already."""
-        place = NO_PLACE
-        if value is not None:
-            place = len(self._values)
+        if value is None:
+            line = f"[{quoted(subject)},{number},{cause},{changes}]"
+        else:
+            line = f"[{quoted(subject)},{number},{cause},{changes},{len(self._values)}]"
             self._values.append(value)
             self.size += len(value)
-        line = line_of(subject, number, cause, changes, place)
         self._lines.append(line)
         self.size += len(line)
         if subject not in self._fresh:
             self._subjects[subject] = None
+
+    def write_entities(self, service: str, rows: Sequence[EntityRow]) -> None:
+        """Add which rows of a service's entities the commit stores; after all other records."""
+        names = ",".join([f"[{quoted(entity_id)},{version}]" for _, entity_id, _, version in rows])
+        self._write_rows(
+            f'["entities",{quoted(service)},[{names}]]', ["null" if body is None else body for _, _, body, _ in rows]
+        )
+
+    def write_keys(self, rows: Sequence[KeyRow]) -> None:
+        """Add which client keys the commit stores; after all other records."""
+        names = ",".join([f"[{quoted(row.key)},{quoted(row.saga_id)}]" for row in rows])
+        self._write_rows(f'["keys",[{names}]]', map(key_text, rows))
+
+    def _write_rows(self, cause: str, texts: Iterable[str]) -> None:
+        self._lines.append(f'["",0,{cause},[],{len(self._values) + len(self._of_rows)}]')
+        self._of_rows += texts
 
     def block(self, head: Head, started: int = 0, ended: int = 0) -> Block:
         """The block after the last one.
@@ -82,15 +98,12 @@ class Recording:
             started: how many sagas started.
             ended: how many became final.
         """
-        drawn = self._salts(SALT_BYTES * len(self._values)).hex()
-        salts = [drawn[at : at + SALT_DIGITS] for at in range(0, len(drawn), SALT_DIGITS)]
-        salted = list(zip(salts, self._values, strict=True))
-        records = "\n".join((head_line(self._now_ms, [digest(*each) for each in salted]), *self._lines))
-        beside = ",".join([f'["{salt}",{value}]' for salt, value in salted])
-        after = head_after(head.head, records)
+        texts = self._values + self._of_rows
+        salts = self._salts(SALT_BYTES * len(texts)).hex()
+        records = "\n".join((head_line(self._now_ms, digests(salts, texts)), *self._lines))
+        after, beside = head_after(head.head, records), beside_text(salts, self._values)
         return Block(
-            head.number + 1, self._now_ms, head.head, after, records, tuple(self._subjects), started, ended,
-            f"[{beside}]",
+            head.number + 1, self._now_ms, head.head, after, records, tuple(self._subjects), started, ended, beside
         )  # fmt: skip
 
 

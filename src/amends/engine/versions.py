@@ -324,6 +324,7 @@ class Versions:
                     cause = EntityWritten(service, entity.entity_id, UPCAST)
                     recording.add(f"{service}/{entity.entity_id}", 0, cause, value=entity.body)
                 now = EntityShape(today) if first is None else EntityShape(stored.shape, today, first)
+                recording.write_entities(service, rows)
                 head = self._commit(recording.block(head), rows, [_entity_row(service, now)])
         self._taken.clear()
         self._to_rewrite.clear()

@@ -2,23 +2,24 @@
 
 A block is lines of JSON. The first one is its head: the version of its form, its time, and the digest of each value
 that its records are about. Each other one is a record, ``[subject, number, cause, changes]``, with the place of its
-value among these where it has one. The values themselves lie beside the lines, each with its salt, or ``null`` where
-one was erased. Blocks of the first form, which have no head, are read by `amends.storage.former`.
+value among these where it has one. The values themselves lie beside the lines, with a salt each: ``null``, and zeros,
+where one was erased. Blocks of the first form, which have no head, are read by `amends.storage.former`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from amends.core.audit import chain, digest
+from amends.core.audit import chain
 from amends.storage import former
 from amends.storage.causes import cause_of, change_of
+from amends.storage.digests import DIGITS, ERASED_SALT, digest
 from amends.storage.records import ERASED, Record
-from amends.storage.rows import Block
+from amends.storage.rows import Block, EntityRow, KeyRow
 
 FORM: Final = 2
 NO_PLACE: Final = -1
@@ -30,23 +31,14 @@ Thing = TypeVar("Thing")
 # Writing ------------------------------------------------------------------------------------------------------
 
 
-def line_of(subject: str, number: int, cause: str, changes: str, place: int = NO_PLACE) -> str:
-    """A record as it is stored.
-
-    Args:
-        subject: what changed.
-        number: position of the change in its saga; 0 for none.
-        cause: as `cause_text` gives it.
-        changes: as `changes_text` gives it.
-        place: of its value among the block's; `NO_PLACE` when it has none.
-    """
-    return f"[{quoted(subject)},{number},{cause},{changes}{'' if place == NO_PLACE else f',{place}'}]"
+def head_line(at_ms: int, digests: str) -> str:
+    """The first line of a block; digests are hex, one after the other."""
+    return f'[{FORM},{at_ms},"{digests}"]'
 
 
-def head_line(at_ms: int, digests: Iterable[str]) -> str:
-    """The first line of a block."""
-    quoted_digests = ",".join([f'"{each}"' for each in digests])  # hex: there is nothing to escape
-    return f"[{FORM},{at_ms},[{quoted_digests}]]"
+def beside_text(salts: str, values: Iterable[str]) -> str:
+    """What lies beside a block: the salts of all its values, and those values that no row has."""
+    return f'["{salts}",[{",".join(values)}]]'
 
 
 # Reading ------------------------------------------------------------------------------------------------------
@@ -63,24 +55,18 @@ class _Line(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=
 class _Head(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True, gc=False):
     form: int
     at_ms: int
-    digests: list[str]
+    digests: str
 
 
-class Value(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True, gc=False):
-    """What lies beside a block.
-
-    Attributes:
-        salt: of its digest.
-        text: the value, JSON; empty when it is that of a row.
-    """
-
-    salt: str
-    text: msgspec.Raw = msgspec.Raw()
+class _Beside(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True, gc=False):
+    salts: str
+    values: list[msgspec.Raw]
 
 
 _LINE: Final = msgspec.json.Decoder(_Line)
 _HEAD: Final = msgspec.json.Decoder(_Head)
-_VALUES: Final = msgspec.json.Decoder(list[Value | None])
+_BESIDE: Final = msgspec.json.Decoder(_Beside)
+NOTHING: Final = _Beside("", [])
 
 
 class Contents:
@@ -102,7 +88,7 @@ class Contents:
         self._read: Callable[[str], Record] = former.record_of
         self._block = block
         self._head: _Head | None = None
-        self._values: Sequence[Value | None] | None = None
+        self._beside: _Beside | None = None
         if self.form == FORM:
             self._read = self._record_of
             self._head = _decoded(_HEAD, block.records.partition("\n")[0])
@@ -121,25 +107,31 @@ class Contents:
         """What is wrong with its first line, and with the values beside it: each that is there has its digest."""
         if self.form == FORM and self._head is None:
             yield "its first line cannot be read"
-            return
-        digests, values = self.digests, self.values
-        if len(values) != len(digests):
-            yield f"its records are about {len(digests)} values, beside them are {len(values)}"
-        for place, (told, value) in enumerate(zip(digests, values, strict=False)):
-            if value is not None and value.text and digest(value.salt, text_of(value)) != told:
-                yield f"value {place} is not what was written"
+        elif len(self.digests) != len(self.beside.salts):
+            yield f"its records are about {len(self.digests) // DIGITS} values, beside them are others"
+        else:
+            for place, value in enumerate(self.beside.values):
+                told, salt = self.salted(place)
+                if salt and digest(salt, bytes(value).decode()) != told:
+                    yield f"value {place} is not what was written"
+
+    def salted(self, place: int) -> tuple[str, str]:
+        """The digest of a value, and its salt; each empty where it is not there, as after it was erased."""
+        at = slice(place * DIGITS, (place + 1) * DIGITS) if place >= 0 else slice(0)
+        salt = self.beside.salts[at]
+        return self.digests[at], "" if salt == ERASED_SALT else salt
 
     @property
-    def digests(self) -> Sequence[str]:
-        """The digests of the values that lie beside the records."""
-        return self._head.digests if self._head else ()
+    def digests(self) -> str:
+        """The digests of the values that lie beside the records, one after the other."""
+        return self._head.digests if self._head else ""
 
     @property
-    def values(self) -> Sequence[Value | None]:
+    def beside(self) -> _Beside:
         """What lies beside the records; nothing when that cannot be read."""
-        if self._values is None:
-            self._values = (_decoded(_VALUES, self._block.values) if self._block.values else None) or []
-        return self._values
+        if self._beside is None:
+            self._beside = (_decoded(_BESIDE, self._block.values) if self._block.values else None) or NOTHING
+        return self._beside
 
     def _readable(self, line: str) -> Record | None:
         try:
@@ -151,13 +143,23 @@ class Contents:
         read = _LINE.decode(line)
         cause, changes = _CAUSES.of(read.cause), _CHANGES.of(read.changes)
         at_ms = self._head.at_ms if self._head else self._block.at_ms
-        return Record(read.subject, read.number, at_ms, cause, changes, self._value_at(read.place))
+        return Record(read.subject, read.number, at_ms, cause, changes, self._value_at(read.place), read.place)
 
     def _value_at(self, place: int) -> str | None:
         if place == NO_PLACE:
             return None
-        value = self.values[place] if 0 <= place < len(self.values) else None
-        return ERASED if value is None else text_of(value)
+        is_there = 0 <= place < len(self.beside.values) and self.salted(place)[1]
+        return bytes(self.beside.values[place]).decode() if is_there else ERASED
+
+
+def entity_text(row: EntityRow) -> str:
+    """What is recorded of an entity's row: its body."""
+    return "null" if row.body is None else row.body
+
+
+def key_text(row: KeyRow) -> str:
+    """What is recorded of a client key's row: a digest of what was asked, and what was answered."""
+    return f"[{quoted(row.request)},{row.answer}]"
 
 
 def form_of(records: str) -> int:
@@ -174,11 +176,6 @@ def lines_of(block: Block) -> list[str]:
 def head_after(before: bytes, records: str) -> bytes:
     """The head of a block of any form, of the head before and its lines."""
     return chain(before, records) if form_of(records) == FORM else former.chain(before, records)
-
-
-def text_of(value: Value) -> str:
-    """A value of a record as JSON."""
-    return bytes(value.text).decode()
 
 
 def _decoded(decoder: msgspec.json.Decoder[Thing], text: str) -> Thing | None:

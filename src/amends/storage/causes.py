@@ -34,8 +34,10 @@ from amends.storage.records import (
     AttemptsRetimed,
     Cause,
     CommandExecuted,
+    EntitiesStored,
     EntityWritten,
     KeyRefused,
+    KeysStored,
     RowSetAside,
     SagaArchived,
     SagaStarted,
@@ -47,7 +49,7 @@ TYPES: Final[dict[str, type]] = {
     "started": SagaStarted, "timed out": TimedOut, "deadline passed": DeadlinePassed, "halt": Halt, "cancel": Cancel,
     "compensate": Compensate, "retry": Retry, "abandon": Abandon, "undo": Undo, "retimed": AttemptsRetimed,
     "executed": CommandExecuted, "written": EntityWritten, "key refused": KeyRefused, "set aside": RowSetAside,
-    "archived": SagaArchived, "shaped": TypeAssumed,
+    "archived": SagaArchived, "shaped": TypeAssumed, "entities": EntitiesStored, "keys": KeysStored,
 }  # fmt: skip
 """Tag to what it is of; its fields follow, but for those that are values."""
 OUTCOMES: Final[dict[str, Outcome]] = {

@@ -49,6 +49,14 @@ class Records(Protocol):
         """One entity; ``None`` when there is none."""
         ...
 
+    def all_entities(self) -> Iterator[EntityRow | Unreadable]:
+        """The entities of every service, those that no longer exist among them, read as they are asked for."""
+        ...
+
+    def all_keys(self) -> Iterator[KeyRow | Unreadable]:
+        """Every client key, read as they are asked for."""
+        ...
+
     def listing(self, wanted: SagaFilter) -> Iterator[SagaRow | Unreadable]:
         """The sagas that are wanted, the one that was committed last for the first time first."""
         ...

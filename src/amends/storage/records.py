@@ -111,6 +111,30 @@ class TypeAssumed:
 
 
 @dataclass(frozen=True, slots=True)
+class EntitiesStored:
+    """A commit stored rows of entities. Its values, one for each from the record's place on, are their bodies.
+
+    Attributes:
+        service: the participant.
+        entities: id, and version of the row.
+    """
+
+    service: str
+    entities: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysStored:
+    """A commit stored client keys. Its values, one for each from the record's place on, are what they stand for.
+
+    Attributes:
+        keys: the key, and the saga that it started; empty when it started none.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FormerWords:
     """Words of a former version, of what no type is about: what a command left of its entity."""
 
@@ -127,6 +151,8 @@ Cause = (
     | RowSetAside
     | SagaArchived
     | TypeAssumed
+    | EntitiesStored
+    | KeysStored
     | FormerWords
 )
 
@@ -145,6 +171,7 @@ class Record(NamedTuple):
         cause: what happened.
         changes: what became of it, in order.
         value: what the cause is about, JSON; ``None`` for nothing, `ERASED` when it is not there any more.
+        place: of its first value among those of its block; -1 for none.
     """
 
     subject: str
@@ -153,3 +180,4 @@ class Record(NamedTuple):
     cause: Cause
     changes: tuple[Became | FormerWords, ...] = ()
     value: str | None = None
+    place: int = -1

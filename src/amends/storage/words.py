@@ -14,9 +14,11 @@ from amends.storage.records import (
     AttemptsRetimed,
     Cause,
     CommandExecuted,
+    EntitiesStored,
     EntityWritten,
     FormerWords,
     KeyRefused,
+    KeysStored,
     Record,
     RowSetAside,
     SagaArchived,
@@ -49,6 +51,10 @@ def change_in_words(change: Became | FormerWords) -> str:
 
 def changes_in_words(record: Record) -> list[str]:
     """Each thing that became of it; of an entity that was written, what was."""
+    if isinstance(record.cause, EntitiesStored):
+        return [f"{record.cause.service}/{name} version {version}" for name, version in record.cause.entities]
+    if isinstance(record.cause, KeysStored):
+        return [f"{key}: {saga_id}" if saga_id else key for key, saga_id in record.cause.keys]
     words = [change_in_words(change) for change in record.changes]
     if isinstance(record.cause, EntityWritten | TypeAssumed) and record.value is not None and not words:
         value = record.value or AN_ERASED
@@ -77,6 +83,10 @@ def _of_no_attempt(cause: Cause) -> str:
             return f"{kind} set aside"
         case SagaArchived(into):
             return f"archived in {into}"
+        case EntitiesStored():
+            return "entities stored"
+        case KeysStored():
+            return "client keys stored"
     return "taken to be stored as its type is now"
 
 
@@ -84,7 +94,7 @@ def _value(record: Record) -> str:
     """What the value adds to a cause: a request or a body as JSON, a reason as text; nothing of an answer."""
     cause, value = record.cause, record.value
     is_answer = isinstance(cause, Answered) and isinstance(cause.outcome, Done | Later)
-    if value is None or is_answer or isinstance(cause, EntityWritten | TypeAssumed):
+    if value is None or is_answer or isinstance(cause, EntityWritten | TypeAssumed | EntitiesStored | KeysStored):
         return ""
     if value == ERASED:
         return AN_ERASED

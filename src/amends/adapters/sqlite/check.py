@@ -11,7 +11,7 @@ from typing import Final
 
 from amends.adapters.sqlite.database import Connection, onward
 from amends.adapters.sqlite.migrations import additions
-from amends.adapters.sqlite.reading import NEXT, RecordReader
+from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, key_of, text_of
 from amends.errors import StoreFailed
 from amends.storage.blocks import head_after, lines_of
@@ -39,7 +39,7 @@ def problems(database: Connection, reading: RecordReader, *, with_sagas: bool = 
         yield from additions(database.rows("made"))
         rows = reading.listing(SagaFilter(limit=ALL)) if with_sagas else ()
         yield from (_line(row) for row in rows if isinstance(row, Unreadable))
-        yield from map(_line, _entities(database, reading))
+        yield from (_line(row) for row in reading.all_entities() if isinstance(row, Unreadable))
         yield from map(_line, reading.damaged_shapes())
         yield from map(_line, _keys(database))
         yield from _blocks(database, reading)
@@ -51,13 +51,6 @@ def problems(database: Connection, reading: RecordReader, *, with_sagas: bool = 
 
 def _line(row: Unreadable) -> str:
     return f"{row.kind} {row.name}: {row.why}"
-
-
-def _entities(database: Connection, reading: RecordReader) -> Iterator[Unreadable]:
-    first = b""
-    while (service := database.rows("next_service", (first,))[0][0]) is not None:
-        yield from (row for row in reading.entities_of(service) if isinstance(row, Unreadable))
-        first = onward(first, service + NEXT)
 
 
 def _keys(database: Connection) -> Iterator[Unreadable]:
@@ -95,6 +88,8 @@ def _subjects(lines: list[str]) -> Iterator[str]:
     """Whom records are about, as far as they can be read."""
     for line in lines:
         try:
-            yield str(FIRST(line, 1)[0])
+            subject = str(FIRST(line, 1)[0])
         except ValueError:
             continue
+        if subject:  # else it is about rows that the commit stored, which have records of their own
+            yield subject

@@ -26,6 +26,7 @@ class SqliteReader:
         self._database = Connection(open_reader(checked_path(path)))
         reading = RecordReader(self._database)
         self.saga, self.entity, self.listing = reading.saga, reading.entity, reading.listing
+        self.all_entities, self.all_keys = reading.all_entities, reading.all_keys
         self.counts, self.set_aside = reading.counts, reading.set_aside
         self.oldest_waiting_ms, self.due = reading.oldest_waiting_ms, reading.due
         self.head, self.blocks, self.blocks_about = reading.head, reading.blocks, reading.blocks_about

@@ -14,6 +14,7 @@ from amends.adapters.sqlite.rows import (
     block_of,
     entity_of,
     head_of,
+    key_of,
     saga_of,
     shape_of,
     text_of,
@@ -29,6 +30,7 @@ from amends.storage.rows import (
     Block,
     EntityRow,
     Head,
+    KeyRow,
     SagaRow,
     ShapeRow,
     Unreadable,
@@ -78,6 +80,22 @@ class RecordReader:
             for name, *values in self._database.found("entities", names):
                 yield _entity_of("/".join(json.loads(name)), tuple(values))
             first = onward(first, found[-1][0] + NEXT)
+
+    def all_entities(self) -> Iterator[EntityRow | Unreadable]:
+        """The entities of every service, those that ended among them."""
+        first = b""
+        while (service := self._database.rows("next_service", (first,))[0][0]) is not None:
+            yield from self.entities_of(service)
+            first = onward(first, service + NEXT)
+
+    def all_keys(self) -> Iterator[KeyRow | Unreadable]:
+        """Every client key, in the order in which they came."""
+        after = 0
+        while found := self._database.rows("key_page", (after, PAGE)):
+            names = {row: text_of(name) for row, _, name, _ in found}
+            for row, *values in self._database.found("keys_of_rows", list(names)):
+                yield key_of(names[row], tuple(values))
+            after = onward(after, found[-1][0])
 
     def shapes(self) -> Sequence[ShapeRow]:
         """As what requests and entities are stored.

@@ -7,13 +7,14 @@ how it sees things.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from amends.checking.simulator.told import FINAL, SagaFollower
 from amends.checking.simulator.view import Commit
 from amends.checking.world import Broken
-from amends.storage.rows import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow
+from amends.storage.rows import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, KeyRow, SagaRow
 from amends.storage.standing import owed_in
 
 WORDS: Final = {
@@ -46,6 +47,7 @@ WORDS: Final = {
 
 FORM: Final = 2
 DIGEST_BYTES: Final = 16
+NO_KEY: Final = KeyRow("", "", "")
 RECORDS_MAX: Final = 2_000  # of one saga in one schedule: an attempt every few minutes, for days
 Rule = Callable[[Commit], Iterator[Broken]]
 
@@ -150,12 +152,37 @@ def _chain_holds(commit: Commit) -> Iterator[Broken]:
     form, at_ms, digests = commit.head
     if (form, at_ms) != (FORM, block.at_ms):
         yield broken("V15", f"block {block.number} is of {block.at_ms}, and its first line says {form}, {at_ms}")
-    if digests != [_digest(*value) for value in commit.values]:
+    salts, values = commit.beside
+    texts = [*values, *_of_rows(commit)]
+    of_each = (_digest(salts[32 * place : 32 * place + 32], text) for place, text in enumerate(texts))
+    if len(salts) != 32 * len(texts) or digests != "".join(of_each):
         yield broken("V15", f"block {block.number} has other values than its records")
 
 
+def _of_rows(commit: Commit) -> Iterator[str]:
+    """What its last values are: the bodies of entities, and what client keys stand for, in the order of its records."""
+    entities = {(row.service, row.entity_id): row for row in commit.changes.entities}
+    keys = {row.key: row for row in commit.changes.keys}
+    for record in commit.said:
+        if record.what == "entities":
+            yield from (entities[record.cause[1], name].body or "null" for name, _ in record.cause[2])
+        elif record.what == "keys":
+            rows = (keys.get(key, NO_KEY) for key, _ in record.cause[1])
+            yield from (f"[{json.dumps(row.request)},{row.answer}]" for row in rows)
+
+
 def _digest(salt: str, text: str) -> str:
-    return hashlib.blake2b(f"{salt[1:-1]}{text}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+    return hashlib.blake2b(f"{salt}{text}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _rows_are_recorded(commit: Commit) -> Iterator[Broken]:
+    """Each row of an entity, and each client key, that a commit stores, once."""
+    of_entities = [record.cause for record in commit.said if record.what == "entities"]
+    told = [(service, *entity) for _, service, entities in of_entities for entity in entities]
+    rows = [(row.service, row.entity_id, row.version) for row in commit.changes.entities]
+    keys = [tuple(key) for record in commit.said if record.what == "keys" for key in record.cause[1]]
+    if sorted(told) != sorted(rows) or sorted(keys) != sorted((row.key, row.saga_id) for row in commit.changes.keys):
+        yield broken("V14", f"block {commit.changes.block.number} stores entities or keys that its records do not name")
 
 
 def _later_is_waited_for(commit: Commit) -> Iterator[Broken]:
@@ -180,6 +207,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _records_are_lawful,
     _rows_follow,
     _changes_are_recorded,
+    _rows_are_recorded,
     _state_is_told,
     _due_is_stored,
     _later_is_waited_for,

@@ -156,6 +156,8 @@ def _first(scenario: Scenario, forms: EntityCodecs) -> Changes | None:
     recording = Recording(EPOCH_MS, salts=bytes)
     for row in rows:
         recording.add(f"{row.service}/{row.entity_id}", 0, EntityWritten(row.service, row.entity_id, GIVEN), row.body)
+    for service in dict.fromkeys(row.service for row in rows):
+        recording.write_entities(service, [row for row in rows if row.service == service])
     block = recording.block(Head())
     kinds = {row.service: kind for row in rows if (kind := forms.kind_of(row.service))}
     return Changes((), rows, (), block, {}, shapes=[shape_row(*pair) for pair in kinds.items()])

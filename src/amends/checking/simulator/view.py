@@ -13,7 +13,7 @@ from amends.core.audit import GENESIS
 from amends.storage.rows import Block, Changes, KeyRow, SagaRow
 
 DECODE: Final = msgspec.json.Decoder().decode
-VALUES: Final = msgspec.json.Decoder(list[list[msgspec.Raw]])
+BESIDE: Final = msgspec.json.Decoder(tuple[str, list[msgspec.Raw]])
 
 
 class ReadRecord(NamedTuple):
@@ -37,7 +37,7 @@ class Commit(NamedTuple):
     Attributes:
         changes: what was written.
         head: form, time and digests of its block.
-        values: what lies beside the block: of each value its salt and its text.
+        beside: what lies beside the block: the salts of all its values, and those values that no row has.
         said: its records.
         before: the view before it, but for `View.told`.
         bodies: saga to the body of its new row.
@@ -45,8 +45,8 @@ class Commit(NamedTuple):
     """
 
     changes: Changes
-    head: tuple[int, int, list[str]]
-    values: list[list[str]]
+    head: tuple[int, int, str]
+    beside: tuple[str, list[str]]
     said: list[ReadRecord]
     before: View
     bodies: Mapping[str, Any]
@@ -54,7 +54,7 @@ class Commit(NamedTuple):
 
     def value_of(self, record: ReadRecord) -> str:
         """What a record is about, JSON; empty for nothing."""
-        return self.values[record.place][1] if record.place >= 0 else ""
+        return self.beside[1][record.place] if 0 <= record.place < len(self.beside[1]) else ""
 
 
 class View:
@@ -91,13 +91,14 @@ class View:
         """Read a commit."""
         head, *lines = changes.block.records.split("\n")
         said = [ReadRecord(*DECODE(line)) for line in lines]
-        values = [[bytes(part).decode() for part in value] for value in VALUES.decode(changes.block.values)]
+        salts, values = BESIDE.decode(changes.block.values)
+        beside = salts, [bytes(value).decode() for value in values]
         wrong: list[tuple[str, str, str]] = []
         for record in said:
             if record.number:
                 wrong += self._hear(record)
         bodies = {row.saga_id: DECODE(row.body) for row in changes.sagas}
-        return Commit(changes, DECODE(head), values, said, self, bodies, wrong)
+        return Commit(changes, DECODE(head), beside, said, self, bodies, wrong)
 
     def take(self, commit: Commit) -> None:
         """From now on, this is how it is."""

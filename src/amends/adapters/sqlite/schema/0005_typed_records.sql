@@ -1,7 +1,8 @@
 -- Version 5: records are typed, and say the version of their form; what they are about lies beside them, to be erased.
 
--- JSON: a list of [salt, value], one for each digest in the first line of `records`, or null where it was erased. Empty
--- of a block of a former version, whose records hold their values. Not in the checksum: the digests cover it.
+-- JSON: the salt of each digest in the first line of `records`, one after the other, and the values that no row has; of
+-- one that was erased zeros, and null. Empty of a block of a former version, whose records hold their values. Not in the
+-- checksum: the digests cover it.
 ALTER TABLE blocks ADD COLUMN beside TEXT NOT NULL DEFAULT '';
 
 -- Every record of the audit; a cause is words in blocks of a former version, and a list from version 5 on.
@@ -17,7 +18,7 @@ SELECT
     CASE json_type(record.value, '$[2]')
         WHEN 'integer' THEN json_extract(record.value, '$[4]') ELSE json_extract(record.value, '$[3]') END AS changes,
     CASE json_type(record.value, '$[4]')
-        WHEN 'integer' THEN json_extract(blocks.beside, '$[' || json_extract(record.value, '$[4]') || '][1]')
+        WHEN 'integer' THEN json_extract(blocks.beside, '$[1][' || json_extract(record.value, '$[4]') || ']')
         END AS value
 FROM blocks, json_each('[' || replace(blocks.records, char(10), ',') || ']') AS record
 WHERE json_type(record.value, '$[0]') = 'text';

@@ -1,0 +1,47 @@
+"""Salted digests: what records keep of the values that lie beside them, and of the rows that their commit stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import blake2b
+from operator import add, methodcaller
+from struct import unpack
+from typing import Any, Final
+
+SALT_BYTES: Final = 16  # one of 2**128: a value that was erased cannot be guessed from its digest
+DIGITS: Final = 2 * SALT_BYTES  # of a salt, and of a digest, in hex
+ERASED_SALT: Final = "0" * DIGITS
+"""In the place of a salt that was erased together with its value."""
+
+_hashed: Final = partial(blake2b, digest_size=DIGITS // 2)  # a second value of one digest takes 2**128 tries (RFC 7693)
+
+_DIGEST: Final[Callable[[Any], bytes]] = methodcaller("digest")
+
+
+def digest(salt: str, value: str) -> str:
+    """What is kept of a value: BLAKE2b over its salt and itself, 32 hex digits.
+
+    Args:
+        salt: 32 hex digits, drawn for this value alone.
+        value: JSON.
+    """
+    return _hashed(f"{salt}{value}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digests(salts: str, values: Sequence[str]) -> str:
+    """The digests of many values, one after the other, as one text.
+
+    Each step is a loop in C over all of them: a commit has several values for each saga.
+
+    Args:
+        salts: theirs, one after the other.
+        values: JSON each.
+    """
+    salted = map(add, unpack(f"{DIGITS}s" * len(values), salts.encode()), map(str.encode, values))
+    return b"".join(map(_DIGEST, map(_hashed, salted))).hex()
+
+
+def each_of(text: str) -> list[str]:
+    """The salts, or digests, of a text."""
+    return [text[at : at + DIGITS] for at in range(0, len(text), DIGITS)]
