@@ -43,19 +43,19 @@ def fill(path: Path) -> int:
     """Run four trips; give the time after them."""
     now_ms = BEGIN_MS
     with closing(SqliteStore(path)) as store:
-        turner = Coordinator(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0], salts=bytes)
-        for tasks in turns(turner):
+        coordinator = Coordinator(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0], salts=bytes)
+        for tasks in turns(coordinator):
             now_ms += STEP_MS
-            turner.turn(tasks, now_ms)
+            coordinator.turn(tasks, now_ms)
     return now_ms + STEP_MS
 
 
-def turns(turner: Coordinator) -> Iterator[Sequence[Task]]:
+def turns(coordinator: Coordinator) -> Iterator[Sequence[Task]]:
     """What happens in each turn."""
     places = [("HOTEL", "Ritz"), ("FLIGHT", "LX-8"), ("CAR", "Fiat")]
     yield [ExecuteCommand(Command("PLACES_ADDED", service, added), entity_id, 9, ()) for service, entity_id in places]
     for who in ("Ada", "Bo", "Cy", "Di"):
-        yield [StartSagas(turner.definitions.codec_of(trip), [Trip(who, "Ritz", "LX-8", "Fiat", 90_000)])]
+        yield [StartSagas(coordinator.definitions.codec_of(trip), [Trip(who, "Ritz", "LX-8", "Fiat", 90_000)])]
     yield [said(1, "MONEY_CHARGED", Done("R1")), said(2, "MONEY_CHARGED", Refused("card declined"))]
     yield [said(3, "MONEY_CHARGED", Unknown("ReadTimeout: no answer")), said(4, "MONEY_CHARGED", Done("R2"))]
     yield [said(1, "MAIL_SENT", Done()), said(4, "MAIL_SENT", Refused("no such address"))]

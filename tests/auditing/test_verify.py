@@ -38,7 +38,7 @@ class Busy(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.is_quiet = False
-        self.turner = Coordinator(self, [ASKING], now_ms=NOW_MS, prefix="s")
+        self.coordinator = Coordinator(self, [ASKING], now_ms=NOW_MS, prefix="s")
         self.turns = 0
         self.work()
 
@@ -52,9 +52,9 @@ class Busy(MemoryStore):
             if (step := self.turns - begun - 1) < len(STEPS)
         ]
         if self.turns % BETWEEN_STARTS == 0:
-            tasks.append(StartSagas(self.turner.definitions.codec_of(ASKING), ["x"]))
+            tasks.append(StartSagas(self.coordinator.definitions.codec_of(ASKING), ["x"]))
         self.turns += 1
-        self.turner.turn(tasks, NOW_MS + self.turns)
+        self.coordinator.turn(tasks, NOW_MS + self.turns)
 
     def saga(self, saga_id: str) -> SagaRow | None:
         """Look, while the engine works."""

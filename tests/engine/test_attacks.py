@@ -418,7 +418,7 @@ def test_only_the_type_of_the_entity_has_to_be_found() -> None:
 
     saga: Saga = Saga("selling", str, [local("SHOW_SOLD", sell, entity=lambda name: name, pivot=True)])
     Life(store := MemoryStore(), saga).begin("a")
-    (found,) = Life(store, saga, prefix="b").turner.look([Read(lambda work: work.entities["SHOW"]["a"])], START_MS)
+    (found,) = Life(store, saga, prefix="b").coordinator.look([Read(lambda work: work.entities["SHOW"]["a"])], START_MS)
     assert found == Show(1)
     assert isinstance(found, Show)
 

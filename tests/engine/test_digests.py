@@ -183,5 +183,5 @@ def test_a_key_goes_with_the_request_and_not_with_its_order() -> None:
     saga = Saga("bag", dict, [local("STORED", lambda _, bag: bag, entity=lambda _: "x", pivot=True)])
     life = Life(MemoryStore(), saga)
     (begun,) = life.begin({"a": 1, "b": 2}, keys=["k"]).replies
-    (again,) = life.turn(StartSagas(life.turner.definitions.codec_of(saga), [{"b": 2, "a": 1}], ["k"])).replies
+    (again,) = life.turn(StartSagas(life.coordinator.definitions.codec_of(saga), [{"b": 2, "a": 1}], ["k"])).replies
     assert again == [begun[0].saga_id]

@@ -471,10 +471,10 @@ def test_what_never_was_can_be_deleted(key: str | None, tmp_path: Path) -> None:
     """By a transaction, a command, or after it was made in the same batch: an honest store says so."""
     clear = Command("CLEARED", "C", lambda *_: amends.GONE)
 
-    def make_and_delete(work: Any) -> None:
-        work.entities["C"]["y"] = 1
-        work.settle()
-        del work.entities["C"]["y"]
+    def make_and_delete(transaction: amends.Transaction) -> None:
+        transaction.entities["C"]["y"] = 1
+        transaction.execute(clear, "z", None)  # records what was written before it
+        del transaction.entities["C"]["y"]
 
     with amends.open(f"sqlite:///{tmp_path}/s.db", sagas=[good]) as engine:
         engine.transact(lambda work: work.entities["C"].update(x=None))

@@ -93,7 +93,7 @@ def test_large_sagas_are_resumed_in_parts() -> None:
     sends += [send for _ in range(20) for send in life.turn(after_ms=100).sends]
     assert sorted(send.request.body for _, send in sends) == texts(100)
     assert store.head().number >= before + 10
-    assert sum(len(live.request) for live in life.turner._committed._sagas._loaded.values()) <= LIMIT
+    assert sum(len(live.request) for live in life.coordinator._committed._sagas._loaded.values()) <= LIMIT
 
 
 def test_large_answers_are_written_in_parts() -> None:
@@ -178,8 +178,8 @@ def test_what_is_committed_goes_out_before_the_rest_is_decided() -> None:
     """A turn takes what one commit holds: nobody's request is late because of those behind it."""
     counting, store = Counting(), MemoryStore()
     life = Life(store, counting.saga)
-    begin = StartSagas(life.turner.definitions.codec_of(counting.saga), texts(100))
-    turn = life.turner.turn([begin], life.now_ms + 1)
+    begin = StartSagas(life.coordinator.definitions.codec_of(counting.saga), texts(100))
+    turn = life.coordinator.turn([begin], life.now_ms + 1)
     (left,) = turn.replies
     assert isinstance(left, Unfinished)
     assert store.head().number == 1

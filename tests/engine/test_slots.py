@@ -55,7 +55,7 @@ class Slow(Life):
 
     def departs(self, send: Send) -> None:
         """There is a place: it is sent now."""
-        self.turner.departed[attempt_id_of(send)] = self.now_ms
+        self.coordinator.departed[attempt_id_of(send)] = self.now_ms
 
     def waits(self, turn: BatchResult, after_ms: int = 10_000) -> BatchResult:
         """Let the time of what is to be sent pass: it is withdrawn, and waits for a place."""

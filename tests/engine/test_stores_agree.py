@@ -62,7 +62,7 @@ def step(life: Life, chance: random.Random, asked: list[Outgoing]) -> Any:
     if what == 3:
         life.turn(ExecuteCommand(CREDIT_LIMIT_SET, "C1", 100), ExecuteCommand(STOCK_SET, "P1", Offer(5, 3)))
         asked_for = [("PLACE_ORDER", "C1", "P1", chance.randint(0, 7)) for _ in range(5)]
-        return life.turn(StartSagas(life.turner.definitions.codec_of(CHECKOUT), asked_for))
+        return life.turn(StartSagas(life.coordinator.definitions.codec_of(CHECKOUT), asked_for))
     key = [f"k{chance.randint(1, 20)}"] if chance.random() < 0.5 else []
     return life.begin(Buy(chance.choice(["Hamlet", "Lear"]), chance.randint(1, 4)), keys=key)
 

@@ -65,7 +65,7 @@ def test_a_saga_goes_to_its_end_and_is_told() -> None:
     assert isinstance(turn.ended["a-1"].state, Completed)
     assert opened_all(turn.ended["a-1"].answers) == {"CARD_CHARGED": {"receipt": 7}}
     assert life.run("a-1") == turn.ended["a-1"]._replace(waiting=())
-    assert store.counts() == {(life.turner.definitions.codec_of(life.saga).definition, "completed"): 1}
+    assert store.counts() == {(life.coordinator.definitions.codec_of(life.saga).definition, "completed"): 1}
     assert (
         life.due_ms == asking[1].due_ms
     )  # what it was asked might have run out by then, and the store is not asked why
@@ -286,7 +286,7 @@ def test_a_saga_of_an_unknown_definition_is_left_alone() -> None:
     other = Saga("other", str, [external("SENT", nothing, pivot=True)])
     stranger = Life(store, other, prefix="b", now_ms=START_MS + 1_000_000)
     assert names(stranger.turn()) == []
-    assert list(stranger.turner.strangers().values()) == [1]
+    assert list(stranger.coordinator.strangers().values()) == [1]
     reply = stranger.turn(Deliver("a-1", Cancel())).replies[0]
     assert "was not given to open()" in str(reply)
     assert store.head().number == 1
@@ -428,7 +428,7 @@ def test_a_transaction_that_raises_leaves_nothing() -> None:
 
     def half(work: Any) -> None:
         work.execute(SEATS_ADDED, "Lear", 5)
-        work.start(life.turner.definitions.codec_of(life.saga), "mine", Buy("Hamlet", 1))
+        work.start(life.coordinator.definitions.codec_of(life.saga), "mine", Buy("Hamlet", 1))
         raise ValueError("changed my mind")
 
     replies = life.turn(

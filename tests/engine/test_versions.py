@@ -274,7 +274,7 @@ def test_what_is_stored_as_is_written_once(store: Store) -> None:
     assert list(store.shapes()) == []
     life.begin(order("a", 1, 1))
     (row,) = store.shapes()
-    definition = life.turner.definitions.codec_of(life.saga).definition
+    definition = life.coordinator.definitions.codec_of(life.saga).definition
     assert (row.kind, row.name, row.since_ms) == (REQUEST, definition, life.now_ms)
     life.begin(order("a", 1, 1))
     begun(store, order, "b", 1, 1)

@@ -57,7 +57,7 @@ def tickets(**options: Any) -> Saga:
 
 
 class Life:
-    """A process: a turner on a store, and its clock.
+    """A process: a coordinator on a store, and its clock.
 
     Attributes:
         has_places: whether what is to be sent is sent at once.
@@ -66,7 +66,7 @@ class Life:
     def __init__(self, store: Store, *sagas: Saga, prefix: str = "a", now_ms: int = START_MS, **more: Any) -> None:
         self.store = store
         self.now_ms = now_ms
-        self.turner = Coordinator(store, sagas, now_ms=now_ms, prefix=prefix, **{"salts": bytes, **more})
+        self.coordinator = Coordinator(store, sagas, now_ms=now_ms, prefix=prefix, **{"salts": bytes, **more})
         self.saga = sagas[0]
         self.due_ms: int | None = None
         self.turns_more = 0
@@ -75,22 +75,22 @@ class Life:
     def turn(self, *tasks: Task, after_ms: int = 1) -> BatchResult:
         """Take a turn, some time later, and those that follow while something is left of it; give all as one."""
         self.now_ms += after_ms
-        turn = self.turner.turn(tasks, self.now_ms)
+        turn = self.coordinator.turn(tasks, self.now_ms)
         while left := [reply.task for reply in turn.replies if isinstance(reply, Unfinished)]:
             self.turns_more += 1
             try:
-                more = self.turner.turn(left, self.now_ms)
+                more = self.coordinator.turn(left, self.now_ms)
             except StoreFull as full:
                 more = BatchResult(turn.due_ms, [task.stopped(full) for task in left])
             turn = joined(turn, more)
         self.due_ms = turn.due_ms
         if self.has_places:
-            self.turner.departed.update((attempt_id_of(send), self.now_ms) for _, send in turn.sends)
+            self.coordinator.departed.update((attempt_id_of(send), self.now_ms) for _, send in turn.sends)
         return turn
 
     def begin(self, *asked: Any, keys: Sequence[str] = ()) -> BatchResult:
         """Start sagas of the first definition."""
-        return self.turn(StartSagas(self.turner.definitions.codec_of(self.saga), asked, keys))
+        return self.turn(StartSagas(self.coordinator.definitions.codec_of(self.saga), asked, keys))
 
     def answer(self, asking: Outgoing | Send, outcome: Outcome) -> BatchResult:
         """Answer a request."""
@@ -102,7 +102,7 @@ class Life:
         """Return a saga as its row says it."""
         row = self.store.saga(saga_id)
         assert row is not None
-        return self.turner.definitions.codec_of(self.saga).run_of(row)  # type: ignore[arg-type]  # no row is damaged here
+        return self.coordinator.definitions.codec_of(self.saga).run_of(row)  # type: ignore[arg-type]  # no row is damaged here
 
 
 def joined(turn: BatchResult, more: BatchResult) -> BatchResult:

@@ -75,7 +75,7 @@ class InMemory:
         Args:
             _folder: not needed.
             at_a_time: so many things happen in one turn; with fewer there are more boundaries.
-            make: the turner's class; another one for a planted bug.
+            make: the coordinator's class; another one for a planted bug.
         """
         self._at_a_time = at_a_time
         self._make = make

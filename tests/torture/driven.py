@@ -133,7 +133,7 @@ class Wish(NamedTuple):
 
 
 class Process:
-    """One process: a turner on a store, until something ends it."""
+    """One process: a coordinator on a store, until something ends it."""
 
     def __init__(
         self, store: Store, outer: Outer, chance: random.Random, make: type[Coordinator] = Coordinator
@@ -144,14 +144,14 @@ class Process:
             store: as the process before left it.
             outer: everything else.
             chance: draws what happens.
-            make: the turner's class; another one for a planted bug.
+            make: the coordinator's class; another one for a planted bug.
         """
         outer.lives += 1
         outer.now_ms += chance.randrange(1, 50)
         self._store = store
         self._outer = outer
         self._chance = chance
-        self._turner = make(store, SAGAS.values(), COMMANDS, now_ms=outer.now_ms, prefix=f"l{outer.lives}")
+        self._coordinator = make(store, SAGAS.values(), COMMANDS, now_ms=outer.now_ms, prefix=f"l{outer.lives}")
         self._sent: list[Outgoing] = []
         self._wishes: list[Wish] = []
 
@@ -191,8 +191,8 @@ class Process:
             if first.command is not None:
                 task: Task = ExecuteCommand(first.command, first.entity_id, first.asked, [first.key])
             else:
-                form = self._turner.definitions.codec_of(SAGAS[first.kind])
-                task = StartSagas(form, [one.asked for one in asked], [one.key for one in asked])
+                codec = self._coordinator.definitions.codec_of(SAGAS[first.kind])
+                task = StartSagas(codec, [one.asked for one in asked], [one.key for one in asked])
             self._wishes.append(Wish(task, partial(self._answered, asked)))
 
     def _serve(self, count: int, lost: float) -> None:
@@ -214,7 +214,7 @@ class Process:
     def _turn(self) -> int | None:
         """Take a turn, and let everybody know what came back."""
         self._outer.now_ms += self._chance.randrange(1, 20)
-        turn = self._turner.turn([wish.task for wish in self._wishes], self._outer.now_ms)
+        turn = self._coordinator.turn([wish.task for wish in self._wishes], self._outer.now_ms)
         self._outer.head = self._store.head().head
         wishes, self._wishes = self._wishes, []
         for wish, reply in zip(wishes, turn.replies, strict=True):

@@ -86,7 +86,7 @@ class Machine:
             folder: where lock files may be.
             seed: of everything that happens.
             open_store: opens a store; another function for a planted bug.
-            make: the turner's class; likewise.
+            make: the coordinator's class; another one for a planted bug.
         """
         self.cuts = self.opening = self.unsure = self.survived = 0
         self._path = folder / "power.db"
