@@ -428,7 +428,7 @@ def test_a_transaction_that_raises_leaves_nothing() -> None:
 
     def half(work: Any) -> None:
         work.execute(SEATS_ADDED, "Lear", 5)
-        work.start(life.coordinator.definitions.codec_of(life.saga), "mine", Buy("Hamlet", 1))
+        work.start(life.saga, "mine", Buy("Hamlet", 1))
         raise ValueError("changed my mind")
 
     replies = life.turn(
