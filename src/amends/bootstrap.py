@@ -33,7 +33,7 @@ MEMORY: Final = "memory:"
 SQLITE: Final = "sqlite:///"
 ID_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no two that look alike
 LOCK_PAUSE_S: Final = 0.05  # between two looks at whether a store is free
-LOCK_WAIT_MAX_S: Final = 3600.0
+LOCK_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
 Given = TypeVar("Given")

@@ -16,7 +16,7 @@ from amends.storage.blocks import Contents
 from amends.storage.ports import Records, SagaFilter
 from amends.storage.rows import Block, Head, SagaRow, Unreadable
 
-ALL: Final = 2**62
+ALL: Final = 2**62  # more rows than a store can have
 ROUNDS: Final = 20  # in which a saga that an engine is just working at is looked at again
 COUNTS_TRIES: Final = 1000  # until the counts and the head are read between the same two commits
 REPORT_EVERY: Final = 64  # blocks, or rows

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from amends.checking.values import by_fields, fields_of, record, same, told
 
 NOTHING: Final = "nothing"
-VALUE_LENGTH_MAX: Final = 60
+VALUE_LENGTH_MAX: Final = 60  # two of them fit on a line and its continuation
 _ABSENT: Final = object()
 
 

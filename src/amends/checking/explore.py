@@ -25,7 +25,7 @@ from amends.core.definition import Saga
 from amends.scenario import Scenario
 
 STATES_MAX: Final = 5_000_000  # some 2 GiB
-SHORTEST_WORLDS: Final = 20_000
+SHORTEST_WORLDS: Final = 20_000  # explored in a second or so
 SHORTEST_TIMES: Final = 4
 """To find the shortest way to what is broken everything is explored, and given up after these and so many times the
 worlds that it took to find some way."""

@@ -21,7 +21,7 @@ LEFT: Final = 6  # columns before the saga: a margin, the mark of a fault, a num
 INDENT: Final = 3
 KIND: Final = 6
 RIGHT_MIN: Final = 24  # columns: with fewer, what happened has lines of its own
-LABEL: Final = 13
+LABEL: Final = 13  # columns of the longest one, "not covered", and two
 WORDS_FOR: Final = {
     "times out": "no answer in time",
     "gives up": "no answer within its limit",

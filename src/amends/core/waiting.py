@@ -16,7 +16,7 @@ from amends.core.messages import Kind
 SECOND_MS: Final = 1000
 HOUR_MS: Final = 3_600_000
 DOUBLINGS_MAX: Final = 40  # 2**40 s is beyond every ceiling; it keeps the power finite
-CRC_VALUES: Final = 1 << 32
+CRC_VALUES: Final = 1 << 32  # a CRC-32 has 32 bits
 
 
 class Waiting(NamedTuple):

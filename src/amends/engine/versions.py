@@ -38,7 +38,7 @@ PAGE: Final = 500  # sagas or entities that are looked at, or rewritten, at a ti
 PAGE_LETTERS: Final = 2**24  # of entities that are rewritten in one commit: they are in memory until then
 UPCAST: Final = "upcast"
 """By what an entity was written that was rewritten."""
-FOR_EVER: Final = 2**63
+FOR_EVER: Final = 2**63  # later than any time in milliseconds that SQLite can store
 
 Upcast = Callable[[Any], Any]
 """From what was stored, its records as dicts by the names of their fields, to a value of today's type."""

@@ -33,8 +33,8 @@ from amends.shop.report import Report, Row, customer_report, log_report, order_r
 from amends.shop.unit import CREATED, NAMED, NOTED, REFUSED, StoredReply, Unit, Upshot
 
 CUSTOMERS_MAX: Final = 20  # newly created in one call of the function (contract, "Operations")
-PRODUCTS_MAX: Final = 50
-ORDERS_MAX: Final = 100
+PRODUCTS_MAX: Final = 50  # newly created, too
+ORDERS_MAX: Final = 100  # placed
 
 QUANTITY_PLACE: Final = 3  # in a purchase, and in an order's row
 NO_ROW: Final[Row] = ("", "", "", 0, 0, False, "", "")  # of an order that was asked for, until it is looked up

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from amends.shop.checkout import SERVICES
 
-ID_LENGTH_MAX: Final = 8
+ID_LENGTH_MAX: Final = 8  # characters (contract, "Operations")
 CREDIT_LIMIT: Final = range(1, 1_000_001)
 STOCK: Final = range(10_001)
 PRICE: Final = range(1, 1_000_001)

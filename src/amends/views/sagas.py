@@ -18,7 +18,7 @@ from amends.storage.standing import owed_in
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 """The statuses of sagas that are not final."""
 FAILING_AFTER_MS: Final = 300_000  # five minutes: longer than a deploy, or a failover of a participant
-ALL: Final = 2**62
+ALL: Final = 2**62  # more rows than a store can have
 
 
 @dataclass(frozen=True, slots=True)

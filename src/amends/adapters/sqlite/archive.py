@@ -23,7 +23,7 @@ from amends.errors import StoreUnusable
 from amends.storage.rows import KeyRow, SagaRow
 
 PAGE: Final = 500  # sagas: a commit of some milliseconds
-KEYS_PAGE: Final = 5_000
+KEYS_PAGE: Final = 5_000  # keys that are read at a time: under 1 MB
 
 
 class Archived(NamedTuple):

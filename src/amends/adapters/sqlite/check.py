@@ -18,8 +18,8 @@ from amends.storage.blocks import head_after, lines_of
 from amends.storage.ports import SagaFilter
 from amends.storage.rows import KeyRow, Unreadable
 
-ALL: Final = 2**62
-PAGE: Final = 500
+ALL: Final = 2**62  # more rows than a file can have
+PAGE: Final = 500  # keys, and subjects of records, that are looked at in one query
 FIRST: Final = json.JSONDecoder().raw_decode  # a value at a place of a text: the subject is the first of a list
 
 

@@ -15,7 +15,7 @@ from amends.adapters.sqlite.rows import NOT_UTF_8, WRONG_CHECKSUM, Values, diges
 from amends.errors import StoreConflict
 from amends.storage.rows import KeyRow, Unreadable, checksum
 
-SLICES: Final = 64
+SLICES: Final = 64  # what is left of the 32 bits of a digest beside `SLICE_BITS`: 6
 SLICE_BITS: Final = 26  # of the 32 of a digest
 UNSORTED_MAX: Final = 65_536  # some 10 MB of memory, and 0.1 s at the next start
 

@@ -11,7 +11,7 @@ from typing import Final
 from amends.adapters.sqlite.forks import forget_in_children
 from amends.errors import StoreInUse, StoreUnusable
 
-PID_BYTES_MAX: Final = 20
+PID_BYTES_MAX: Final = 20  # digits of 2**64, which no process id has
 
 
 def lock_of(database: Path) -> Path:

@@ -17,7 +17,7 @@ from amends.lines import UNICODE, WIDTH, Line, Signs, Span, counted, plain, wrap
 Verdict = Literal["holds", "broken", "not seen"]
 
 INDENT: Final = 3
-LABEL: Final = 13
+LABEL: Final = 13  # columns of the longest one, "not covered", and two
 DIGEST_SHOWN: Final = 16  # hex digits of the digest, for a person to compare
 RAREST: Final = 3
 NAMED: Final = 2  # of what is out of reach for one reason; the document names all

@@ -46,7 +46,7 @@ WORDS: Final = {
 """Every rule that a schedule is held to, by its number among the invariants (V) or the promises (P)."""
 
 FORM: Final = 2
-DIGEST_BYTES: Final = 16
+DIGEST_BYTES: Final = 16  # as `amends.storage.digests` says: written down anew, so that a change there is seen
 NO_KEY: Final = KeyRow("", "", "")
 RECORDS_MAX: Final = 2_000  # of one saga in one schedule: an attempt every few minutes, for days
 Rule = Callable[[Commit], Iterator[Broken]]

@@ -18,7 +18,7 @@ from amends.entrypoints.drawing.paper import STYLES, Paper, bar, held, painted
 from amends.entrypoints.drawing.progress import status_line
 from amends.lines import Signs, Span, grouped, wrapped
 
-BAR: Final = 40
+BAR: Final = 40  # columns: half of the paper
 LAST: Final = f"O{rush.ORDERS}"  # the second process placed it, and it was to fail: its timeline has a way back
 DB: Final = ("--db", rush.STORE)
 

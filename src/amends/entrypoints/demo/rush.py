@@ -17,13 +17,13 @@ from amends.bootstrap import records
 from amends.entrypoints.demo.children import LIMIT_S, check_ended_well, started
 from amends.errors import AmendsError, StoreError, StoreUnusable
 
-ORDERS: Final = 6_000
+ORDERS: Final = 6_000  # some seconds of work, so that a kill half-way is seen
 KILLED_AT: Final = ORDERS // 4  # what is done until we have looked, and killed it, comes on top
 EACH: Final = 10  # customers and products; and one order in so many fails when it is shipped
-STOCK: Final = 10_000
+STOCK: Final = 10_000  # the most that an operation may give: no order is refused
 PRICE: Final = 5
 TRIES: Final = 3
-LOOK_S: Final = 0.01
+LOOK_S: Final = 0.01  # between two looks at how far the other process is: far less than it runs
 
 FILE: Final = "orders.jsonl"
 STORE: Final = "shop.db"

@@ -18,7 +18,7 @@ from amends.shop.views import BatchView, CustomerView, OrderView, ProductView
 SHIPPED_IN_FULL_MAX: Final = 6  # two lines each and one between, beside the books: more would not fit a screen
 ROWS_MAX: Final = 50  # what a person still reads; --json has them all
 LINES_AT_A_TIME: Final = 500  # of a long batch, so that a person sees them come
-BAR: Final = 10
+BAR: Final = 10  # columns: a tenth each
 BETWEEN_TABLES: Final = 4
 ENDS: Final = {"SHIPPED": "shipped", "CANCELED": "canceled and made good", "PROCESSING": "not at an end"}
 STATUS_STYLES: Final = {"SHIPPED": "bold green", "CANCELED": "bold yellow", "PROCESSING": "bold blue"}

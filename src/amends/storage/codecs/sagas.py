@@ -243,7 +243,7 @@ class _Phrases:
         return known[1]
 
 
-PHRASES_MAX: Final = 1000
+PHRASES_MAX: Final = 1000  # lists that are kept: more than the few dozen that the definitions of a store have
 
 
 def status_of(state: State) -> str:

@@ -11,7 +11,7 @@ from amends.lines import grouped
 from amends.shop import Remark
 
 SAID_MAX: Final = 20  # of a kind and a file; what a person still reads
-NAME_LENGTH_MAX: Final = 40
+NAME_LENGTH_MAX: Final = 40  # characters of an operation; the longest that there is has 15
 SHORT: Final = Repr()
 SHORT.maxstring = SHORT.maxother = SHORT.maxlong = 60
 

@@ -20,8 +20,8 @@ DONE: Final = 0
 WAITING: Final = 4
 
 LONG: Final = 50_000  # operations; fewer are done before a bar can be read
-LONG_IN_A_STORE: Final = 5_000
-LONG_OUTSIDE: Final = 50
+LONG_IN_A_STORE: Final = 5_000  # a tenth: each is on disk
+LONG_OUTSIDE: Final = 50  # each waits for services, for milliseconds or seconds
 
 Show = Callable[[Session, OperationFile, Report], None]
 

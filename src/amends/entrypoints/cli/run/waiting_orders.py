@@ -12,7 +12,7 @@ from amends.lines import grouped
 from amends.shop import Report
 from amends.shop.orders import PROCESSING
 
-REASON_MAX: Final = 200
+REASON_MAX: Final = 200  # characters: two lines and a half of a terminal
 GUIDE: Final = "docs/cli.md, 'An order that waits for an operator'"
 
 Look = Callable[[Iterable[str]], Mapping[str, str]]

@@ -32,7 +32,7 @@ from amends.storage.words import cause_in_words, changes_in_words
 HELD: Final = 0
 BROKEN: Final = 1
 SHOWN_MAX: Final = 20  # findings on paper; --json has more
-TEXT_MAX: Final = 500
+TEXT_MAX: Final = 500  # characters of one finding; --json has all of it
 COLUMNS: Final = ("block", "subject", "number", "at", "cause", "changes")
 
 Encode = Callable[[Block, list[Record]], bytes]

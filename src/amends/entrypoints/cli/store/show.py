@@ -27,9 +27,8 @@ from amends.views.story import SagaStory, archive_of, story
 SEEN: Final = 0
 DAMAGED: Final = 1
 TEXT_MAX: Final = 2000  # characters of a request or an error; --json has all of it
-LABEL: Final = 13
+LABEL: Final = 13  # columns of the longest one, "last change", and two
 CHANGES: Final = 29  # columns before what became of a record, under its cause
-AFTER: Final = 10
 
 
 def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:

@@ -22,8 +22,8 @@ from amends.views.overview import Overview, overview
 from amends.views.rates import Rates
 
 NAMED_MAX: Final = 10  # sagas or rows that are named; --json names more
-TEXT_MAX: Final = 200
-LABEL: Final = 16
+TEXT_MAX: Final = 200  # characters of a name or a warning; --json has all of it
+LABEL: Final = 16  # columns of the longest one, "oldest waiting", and two
 EXACT: Final = 10  # below it a rate has a decimal
 
 

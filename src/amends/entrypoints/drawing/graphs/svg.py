@@ -11,17 +11,17 @@ from rich.cells import cell_len
 from amends.core.definition import Step
 from amends.entrypoints.drawing.graphs.chart import UNASKED, Beyond, Chart, ChartGroup, kind_of, legend_of, note_on
 
-EDGE: Final = 24
-BOX_HEIGHT: Final = 46
+EDGE: Final = 24  # around it all
+BOX_HEIGHT: Final = 46  # two lines of text, and air
 STEP_GAP: Final = 8  # between the members of a group
 STAGE_GAP: Final = 34  # room for an arrow
 FRAME: Final = 8
 WAYS_GAP: Final = 132  # between the way on and the way back; the arrows that turn back run there
 LETTER: Final = 7.9  # the widest advance of 13 px in the usual monospaced fonts is 0.602 em
-PADDING: Final = 28
-PILL_HEIGHT: Final = 26
-TOP: Final = 72
-LINE: Final = 18
+PADDING: Final = 28  # left and right of a text in its box, together
+PILL_HEIGHT: Final = 26  # one line of text, and air
+TOP: Final = 72  # below the title and the line under it
+LINE: Final = 18  # of the legend
 TURN_OFFSET: Final = 8  # so that arrows that begin or end at one box do not meet
 
 STYLE: Final = """\
