@@ -18,7 +18,9 @@ from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Answered, Kind
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import attempt_id_of
-from amends.engine.tasks import Deliver, ReturnUnsent, StartSagas, Task
+from amends.engine.task import Task
+from amends.engine.tasks import Deliver, StartSagas
+from amends.engine.waking import ReturnUnsent
 from bench.__main__ import DATA
 from bench.measure import machine
 

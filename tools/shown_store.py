@@ -18,7 +18,8 @@ from amends.adapters.sqlite.store import SqliteStore
 from amends.bootstrap import records
 from amends.core.messages import Answered, Outcome
 from amends.engine.coordinator import Coordinator
-from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas, Task
+from amends.engine.task import Task
+from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas
 from amends.entrypoints.cli.store.sagas import saga_lines
 from amends.entrypoints.cli.store.show import story_lines
 from amends.entrypoints.cli.store.status import status_lines

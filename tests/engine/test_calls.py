@@ -19,7 +19,8 @@ from amends.engine.calls import Calls
 from amends.engine.coordinator import BatchResult
 from amends.engine.in_flight import attempt_id_of
 from amends.engine.slots import LATE_MAX
-from amends.engine.tasks import Deliver, Task
+from amends.engine.task import Task
+from amends.engine.tasks import Deliver
 
 
 class Standing:

@@ -18,7 +18,8 @@ from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Answered
 from amends.core.step import SagaInstance
 from amends.engine import coordinator, saga_cache
-from amends.engine.tasks import Deliver, StartSagas, Transact, Unfinished
+from amends.engine.task import Unfinished
+from amends.engine.tasks import Deliver, StartSagas, Transact
 from amends.storage.rows import Changes
 from tests.engine.test_engine import engine as open_on
 from tests.engine.world import Buy, Life, nothing, records, tickets

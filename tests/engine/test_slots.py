@@ -30,7 +30,9 @@ from amends.core.messages import Call, Request
 from amends.engine.coordinator import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
 from amends.engine.slots import LATE_MAX, Slots
-from amends.engine.tasks import Deliver, ReturnUnsent, SendHeldBack, Task
+from amends.engine.task import Task
+from amends.engine.tasks import Deliver
+from amends.engine.waking import ReturnUnsent, SendHeldBack
 from tests.engine.test_engine import PATIENCE_S, engine, run
 from tests.engine.world import Life, names, nothing, records
 

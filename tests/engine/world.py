@@ -13,7 +13,8 @@ from amends.core.messages import Answered, Outcome
 from amends.core.step import SagaInstance
 from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.in_flight import Outgoing, attempt_id_of
-from amends.engine.tasks import Deliver, StartSagas, Task, Unfinished
+from amends.engine.task import Task, Unfinished
+from amends.engine.tasks import Deliver, StartSagas
 from amends.errors import StoreFull
 from amends.storage.blocks import Contents, head_after
 from amends.storage.ports import Store

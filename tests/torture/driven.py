@@ -18,7 +18,8 @@ from amends.core.run import outcome_of
 from amends.core.step import SagaInstance
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import Outgoing
-from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas, Task
+from amends.engine.task import Task
+from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas
 from amends.shop.outside import BooksInMemory, Providers
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING

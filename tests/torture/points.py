@@ -18,7 +18,7 @@ from amends.adapters.sqlite.queries import QUERIES
 from amends.adapters.sqlite.store import SqliteStore
 from amends.engine.coordinator import BatchResult
 from amends.engine.loop import EngineLoop
-from amends.engine.tasks import Task
+from amends.engine.task import Task
 from amends.storage.rows import Changes
 
 STATEMENTS: Final = (

@@ -26,7 +26,8 @@ from amends.engine.coordinator import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.logger import log
 from amends.engine.slots import LATE_MAX, Slots
-from amends.engine.tasks import Deliver, Task
+from amends.engine.task import Task
+from amends.engine.tasks import Deliver
 from amends.engine.thread import NoThread, begin
 from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.hints import answer_codec

@@ -24,9 +24,11 @@ from amends.engine.effects import FailedAttempt
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.limits import COMMIT_LETTERS_MAX, VALUE_BYTES_MAX
 from amends.engine.recording import Salts
-from amends.engine.tasks import StartSagas, Task, Unfinished, Wake
+from amends.engine.task import Task, Unfinished
+from amends.engine.tasks import StartSagas
 from amends.engine.unit_of_work import CommitFull, UnitOfWork
 from amends.engine.versions import NO_UPCASTS, Upcast, Versions
+from amends.engine.waking import Wake
 from amends.errors import RequestRefused, StoreConflict, StoreError, StoreFailed, StoreTooBig
 from amends.exceptions import answerable, raised
 from amends.storage.codecs.values import opened_request

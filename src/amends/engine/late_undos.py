@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from amends.core.messages import Answered, Kind, Later, Outcome, Undo, Verb
-from amends.engine.tasks import Deliver, Task
+from amends.engine.task import Task
+from amends.engine.tasks import Deliver
 
 Undone = asyncio.Future[Outcome]
 

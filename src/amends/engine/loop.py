@@ -24,7 +24,8 @@ from amends.engine.limits import Limits
 from amends.engine.logger import log
 from amends.engine.queue import QueuedTask, TaskQueue
 from amends.engine.report import log_result
-from amends.engine.tasks import Read, Task, Unfinished
+from amends.engine.task import Task, Unfinished
+from amends.engine.tasks import Read
 from amends.engine.turn_thread import TurnThread
 from amends.engine.versions import NO_UPCASTS, Upcast
 from amends.errors import EngineMisused, EngineStopped, Overloaded, StoreBusy, StoreError, StoreFull

@@ -17,7 +17,8 @@ from typing import Final
 
 from amends.core.messages import Kind
 from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
-from amends.engine.tasks import ReturnUnsent, SendHeldBack, Task
+from amends.engine.task import Task
+from amends.engine.waking import ReturnUnsent, SendHeldBack
 from amends.storage.ports import Clock
 
 LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time

@@ -1,4 +1,4 @@
-"""What the loop can be asked to do in a turn; each is carried out on a unit of work."""
+"""What clients and participants have the loop do in a turn: start sagas, deliver inputs, commands, transactions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
-from typing import Any, ClassVar, Final, NamedTuple, Protocol
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -15,12 +15,11 @@ from amends.core.definition import Command
 from amends.core.effects import Decline
 from amends.core.messages import Answered, Input, Refused, worded
 from amends.core.step import SagaInstance
-from amends.engine.in_flight import AttemptId
 from amends.engine.outside import refuse_unasked
 from amends.engine.recording import reason_text
+from amends.engine.task import Single, Task, Unfinished
 from amends.engine.transaction import Transaction
 from amends.engine.unit_of_work import UnitOfWork
-from amends.engine.waking import return_unsent, send_held_back, wake
 from amends.errors import ParticipantError, RequestRefused
 from amends.exceptions import answerable
 from amends.storage.codecs.digests import digest_by_position, digest_of
@@ -31,81 +30,6 @@ from amends.storage.records import KeyRefused
 
 SAGA: Final = "saga"
 REFUSED: Final = "refused"
-
-
-class Task(Protocol):
-    """Something to do in a turn."""
-
-    @property
-    def saga_id(self) -> str:
-        """The saga that it is about; empty for none, or a new one."""
-        ...
-
-    @property
-    def keys(self) -> Sequence[str]:
-        """The client keys that it comes with."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """How many sagas, commands or inputs it is."""
-        ...
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it does several things which stand or fall together."""
-        ...
-
-    def carry_out(self, work: UnitOfWork) -> Any:
-        """Do it, and give the answer.
-
-        Raises:
-            Exception: the answer to this task, which leaves nothing then.
-        """
-        ...
-
-    def parts(self) -> Sequence[Task]:
-        """The same as several tasks, as small as can be."""
-        ...
-
-    def joined(self, answers: Sequence[Any]) -> Any:
-        """The answer, of the answers of its parts; `Unfinished` of those of the first ones alone."""
-        ...
-
-    def stopped(self, error: Exception) -> Any:
-        """The answer, where nothing more of it is carried out, and why."""
-        ...
-
-
-class Unfinished(NamedTuple):
-    """The answer to a task of which a turn could not carry out all.
-
-    Attributes:
-        task: the rest of it, to be carried out before anything else.
-    """
-
-    task: Task
-
-
-class _Single:
-    """A task of one part."""
-
-    __slots__ = ()
-    keys: Sequence[str] = ()
-    size: ClassVar[int] = 1
-    is_whole: ClassVar[bool] = False
-
-    def parts(self) -> Sequence[Any]:
-        """The task alone: it is not divided."""
-        return (self,)
-
-    def joined(self, answers: Sequence[Any]) -> Any:
-        """The only answer."""
-        return answers[0] if answers else Unfinished(self)  # type: ignore[arg-type]  # what has this mixed in is one
-
-    def stopped(self, error: Exception) -> Any:
-        """Why: nothing of it was carried out."""
-        return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +112,7 @@ def _begun(
 
 
 @dataclass(frozen=True, slots=True)
-class Deliver(_Single):
+class Deliver(Single):
     """Hand an input to a saga.
 
     Attributes:
@@ -215,64 +139,7 @@ class Deliver(_Single):
 
 
 @dataclass(frozen=True, slots=True)
-class ReturnUnsent(_Single):
-    """An attempt that was to be sent is not: it found no place at its participant, or is not wanted any more.
-
-    Attributes:
-        attempt_id: of the attempt.
-    """
-
-    attempt_id: AttemptId
-
-    @property
-    def saga_id(self) -> str:
-        """The saga of the attempt."""
-        return self.attempt_id[0]
-
-    def carry_out(self, work: UnitOfWork) -> None:
-        """See `amends.engine.waking.return_unsent`."""
-        return_unsent(work, self.attempt_id)
-
-
-@dataclass(frozen=True, slots=True)
-class SendHeldBack(_Single):
-    """There is a place at its participant for an attempt that waits for one.
-
-    Attributes:
-        attempt_id: of the attempt.
-    """
-
-    attempt_id: AttemptId
-
-    @property
-    def saga_id(self) -> str:
-        """The saga of the attempt."""
-        return self.attempt_id[0]
-
-    def carry_out(self, work: UnitOfWork) -> None:
-        """See `amends.engine.waking.send_held_back`."""
-        send_held_back(work, self.attempt_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Wake(_Single):
-    """Look whether a saga is to move by itself.
-
-    Attributes:
-        saga_id: of the saga.
-        due_ms: when it was due, as its row says.
-    """
-
-    saga_id: str
-    due_ms: int
-
-    def carry_out(self, work: UnitOfWork) -> None:
-        """See `amends.engine.waking.wake`."""
-        wake(work, self.saga_id, self.due_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class ExecuteCommand(_Single):
+class ExecuteCommand(Single):
     """Carry out a command.
 
     Attributes:
@@ -313,7 +180,7 @@ class ExecuteCommand(_Single):
 
 
 @dataclass(frozen=True, slots=True)
-class Transact(_Single):
+class Transact(Single):
     """Run a function as a part of the turn's transaction."""
 
     saga_id: ClassVar[str] = ""
@@ -346,7 +213,7 @@ class Transact(_Single):
 
 
 @dataclass(frozen=True, slots=True)
-class Read(_Single):
+class Read(Single):
     """Look at what the last commit left; nothing is written."""
 
     saga_id: ClassVar[str] = ""

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.logger import log
 from amends.engine.stalls import Watch
-from amends.engine.tasks import Task
+from amends.engine.task import Task
 from amends.engine.thread import OneThread, settle
 from amends.errors import StoreBusy, StoreFull
 from amends.storage.ports import REDUCED, Clock, Store

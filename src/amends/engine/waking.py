@@ -6,6 +6,7 @@ its row says so (`Waiting.unsent`), and that it is sent is committed before it i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from amends.core.definition import Step
@@ -16,6 +17,7 @@ from amends.core.waiting import HOUR_MS, Waiting, key_is_dead, milliseconds, sen
 from amends.engine.effects import FailedAttempt
 from amends.engine.in_flight import AttemptId, attempt_id_of, attempts_of
 from amends.engine.saga_cache import LoadedSaga
+from amends.engine.task import Single
 from amends.engine.unit_of_work import UnitOfWork
 from amends.storage.records import Because
 from amends.storage.rows import Unreadable
@@ -37,67 +39,100 @@ class Attempt(NamedTuple):
     waiting: Waiting
 
 
-def wake(work: UnitOfWork, saga_id: str, due_ms: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Wake(Single):
     """Let a saga move by itself as far as the time allows.
 
     Participants that we keep are asked again whose time has come. A request of a process before this one, which may or
     may not have sent it, counts as timed out, as do those that are overdue.
 
-    Args:
-        work: the batch.
+    Attributes:
         saga_id: of the saga.
         due_ms: when it was due, as its row says.
     """
-    loaded = work.saga(saga_id)
-    if loaded is None:
-        work.unreadable.add(Unreadable("saga", saga_id, "it is due, and not found by its id"))
-    if loaded is None or isinstance(loaded, Unreadable):
-        return
-    settling = work.committed.in_flight.settling(loaded.run)
-    if settling is not loaded.run:
-        loaded = work.rewrite(loaded, settling, Because.TAKEN_OVER)
-    loaded = _counted_from_its_sending(work, work.go_on(loaded))
-    run_out = work.committed.in_flight.run_out(loaded.run, work.now_ms)
-    for said in (*run_out.lost, *run_out.overdue):
-        work.hear(work.sagas.get(saga_id, loaded), said)
-    for said in run_out.overdue:
-        if isinstance(said, TimedOut) and said.attempt is not None:
-            failure = FailedAttempt(saga_id, said.step, said.kind, said.attempt, "no answer came in time")
-            work.effects.add_failure(failure)
-    for attempt_id in run_out.unsent:
-        _wait_longer(work, attempt_id)
-    if due_ms <= work.now_ms and saga_id not in work.sagas:
-        _goes_out(work, loaded, due_ms)
+
+    saga_id: str
+    due_ms: int
+
+    def carry_out(self, work: UnitOfWork) -> None:
+        """Hand in what the time says; store that a request goes out which was held back."""
+        loaded = work.saga(self.saga_id)
+        if loaded is None:
+            work.unreadable.add(Unreadable("saga", self.saga_id, "it is due, and not found by its id"))
+        if loaded is None or isinstance(loaded, Unreadable):
+            return
+        settling = work.committed.in_flight.settling(loaded.run)
+        if settling is not loaded.run:
+            loaded = work.rewrite(loaded, settling, Because.TAKEN_OVER)
+        loaded = _counted_from_its_sending(work, work.go_on(loaded))
+        run_out = work.committed.in_flight.run_out(loaded.run, work.now_ms)
+        for said in (*run_out.lost, *run_out.overdue):
+            work.hear(work.sagas.get(self.saga_id, loaded), said)
+        for said in run_out.overdue:
+            if isinstance(said, TimedOut) and said.attempt is not None:
+                failure = FailedAttempt(self.saga_id, said.step, said.kind, said.attempt, "no answer came in time")
+                work.effects.add_failure(failure)
+        for attempt_id in run_out.unsent:
+            _wait_longer(work, attempt_id)
+        if self.due_ms <= work.now_ms and self.saga_id not in work.sagas:
+            _goes_out(work, loaded, self.due_ms)
 
 
-def return_unsent(work: UnitOfWork, attempt_id: AttemptId) -> None:
-    """An attempt was not sent, for want of a place: it waits for one, or is not wanted any more."""
-    found = _found(work, attempt_id)
-    if found is None or found.waiting.unsent:
-        return
-    loaded, step, _, waiting = found
-    if isinstance(underway(loaded.run.state), Backward) and waiting.kind is Kind.DO:
-        why = "it was not sent: the saga turned back before"
-        outcome = Refused(why) if _was_never_sent(found) else Unknown(why)
-        work.hear(loaded, Answered(step.event, waiting.kind, outcome, waiting.attempt))
-        return
-    until_ms = work.now_ms + HOUR_MS
-    if _may_be_refused(found):
-        until_ms = waiting.since_ms + milliseconds(step.start_within_s)
-    _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), Because.WAITS)
+@dataclass(frozen=True, slots=True)
+class _AboutAttempt(Single):
+    attempt_id: AttemptId
+
+    @property
+    def saga_id(self) -> str:
+        """The saga of the attempt."""
+        return self.attempt_id[0]
 
 
-def send_held_back(work: UnitOfWork, attempt_id: AttemptId) -> None:
-    """There is a place for an attempt that waits for one: it goes out, while its key is not forgotten."""
-    found = _found(work, attempt_id)
-    if found is None or not found.waiting.unsent:
-        return
-    loaded, step, _, waiting = found
-    if waiting.attempt > 1 and key_is_dead(step, waiting, work.now_ms):
-        work.hear(loaded, TimedOut(step.event, waiting.kind, waiting.attempt))
-        return
-    run = _retime(work, found, sent(step, waiting, work.now_ms), Because.GOES_OUT)
-    work.effects.requests[attempt_id] = next(send for send in run.requests() if attempt_id_of(send) == attempt_id)
+@dataclass(frozen=True, slots=True)
+class ReturnUnsent(_AboutAttempt):
+    """An attempt was not sent, for want of a place: it waits for one, or is not wanted any more.
+
+    Attributes:
+        attempt_id: of the attempt.
+    """
+
+    def carry_out(self, work: UnitOfWork) -> None:
+        """Store that it waits; of a saga that turned back, that it was not sent."""
+        found = _found(work, self.attempt_id)
+        if found is None or found.waiting.unsent:
+            return
+        loaded, step, _, waiting = found
+        if isinstance(underway(loaded.run.state), Backward) and waiting.kind is Kind.DO:
+            why = "it was not sent: the saga turned back before"
+            outcome = Refused(why) if _was_never_sent(found) else Unknown(why)
+            work.hear(loaded, Answered(step.event, waiting.kind, outcome, waiting.attempt))
+            return
+        until_ms = work.now_ms + HOUR_MS
+        if _may_be_refused(found):
+            until_ms = waiting.since_ms + milliseconds(step.start_within_s)
+        _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), Because.WAITS)
+
+
+@dataclass(frozen=True, slots=True)
+class SendHeldBack(_AboutAttempt):
+    """There is a place at its participant for an attempt that waits for one.
+
+    Attributes:
+        attempt_id: of the attempt.
+    """
+
+    def carry_out(self, work: UnitOfWork) -> None:
+        """Store that it goes out, while its key is not forgotten; else that it timed out."""
+        found = _found(work, self.attempt_id)
+        if found is None or not found.waiting.unsent:
+            return
+        loaded, step, _, waiting = found
+        if waiting.attempt > 1 and key_is_dead(step, waiting, work.now_ms):
+            work.hear(loaded, TimedOut(step.event, waiting.kind, waiting.attempt))
+            return
+        run = _retime(work, found, sent(step, waiting, work.now_ms), Because.GOES_OUT)
+        sends = (send for send in run.requests() if attempt_id_of(send) == self.attempt_id)
+        work.effects.requests[self.attempt_id] = next(sends)
 
 
 def _counted_from_its_sending(work: UnitOfWork, loaded: LoadedSaga) -> LoadedSaga:

@@ -69,18 +69,18 @@ BUGS: Final = [
     Bug("a restart looks at what is due alone", "due:DueSagas._left_waiting",
         "WAITS_FOR_OPERATOR - 1", "0",
         "outside", "P2"),
-    Bug("a restart takes what was lost for refused", "waking:wake", LOST,
+    Bug("a restart takes what was lost for refused", "waking:Wake.carry_out", LOST,
         "lost = [Answered(each.step, each.kind, Refused('lost')) for each in run_out.lost]\n"
-        "    for said in (*lost, *run_out.overdue):", "outside", "V03"),
-    Bug("a restart takes what was lost for done", "waking:wake", LOST,
+        "        for said in (*lost, *run_out.overdue):", "outside", "V03"),
+    Bug("a restart takes what was lost for done", "waking:Wake.carry_out", LOST,
         "from amends import Done\n"
-        "    lost = [Answered(each.step, each.kind, Done()) for each in run_out.lost]\n"
-        "    for said in (*lost, *run_out.overdue):", "outside", "V03"),
-    Bug("a restart forgets what was lost", "waking:wake", LOST, "for said in run_out.overdue:",
+        "        lost = [Answered(each.step, each.kind, Done()) for each in run_out.lost]\n"
+        "        for said in (*lost, *run_out.overdue):", "outside", "V03"),
+    Bug("a restart forgets what was lost", "waking:Wake.carry_out", LOST, "for said in run_out.overdue:",
         "outside", "P2"),
     Bug("a restart sends what was lost as if it never had been", "in_flight:InFlight.__init__", "since_ms\n", "0\n",
         "outside", "P2"),
-    Bug("a restart believes the clock of the process before", "waking:wake", "if settling is not loaded.run:",
+    Bug("a restart believes the clock of the process before", "waking:Wake.carry_out", "if settling is not loaded.run:",
         "if False:", "mended", "V03", 2500),
     Bug("what was taken counts as lost", "in_flight:InFlight.run_out", " or waiting.taken)", ")",
         "mended", "P5"),
@@ -93,16 +93,16 @@ BUGS: Final = [
         "        if isinstance(said, Answered) and said.attempt and not any(\n"
         "            each.attempt == said.attempt for each in loaded.run.waiting\n        ):\n"
         "            return loaded.run\n        run, effects = self._participants.step(", "outside", "P5"),
-    Bug("three attempts are enough", "waking:wake", LOST,
+    Bug("three attempts are enough", "waking:Wake.carry_out", LOST,
         "timers = [each for each in run_out.overdue if getattr(each, 'attempt', 0) < 4]\n"
-        "    for said in (*run_out.lost, *timers):", "outside", "P16"),
-    Bug("what goes out leaves its saga due", "waking:wake", "due_ms <= work.now_ms and saga_id not in work.sagas",
-        "False", "outside", "P16"),
+        "        for said in (*run_out.lost, *timers):", "outside", "P16"),
+    Bug("what goes out leaves its saga due", "waking:Wake.carry_out",
+        "self.due_ms <= work.now_ms and self.saga_id not in work.sagas", "False", "outside", "P16"),
     # --- slots of participants ---
     Bug("what waits for its turn counts as timed out", "in_flight:InFlight.run_out",
         "and (not is_known or attempt in self.departed)", "",
         "crowd", "R24"),
-    Bug("what was recalled may have happened", "waking:return_unsent",
+    Bug("what was recalled may have happened", "waking:ReturnUnsent.carry_out",
         "Refused(why) if _was_never_sent(found) else Unknown(why)", "Unknown(why)",
         "crowd", "R24"),
     Bug("who waits for a place is forgotten", "slots:Slots._slot_held", "self._tell(SendHeldBack(attempt_id))", "pass",

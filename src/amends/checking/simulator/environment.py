@@ -23,7 +23,7 @@ from amends.checking.world import Broken
 from amends.core.messages import Answered
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
-from amends.engine.tasks import Task
+from amends.engine.task import Task
 from amends.storage.rows import SagaRow
 
 SECOND_MS: Final = 1000

@@ -20,7 +20,8 @@ from amends.core.messages import Answered, Kind, Request
 from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.slots import Slots
-from amends.engine.tasks import Deliver, Task, Unfinished
+from amends.engine.task import Task, Unfinished
+from amends.engine.tasks import Deliver
 from amends.errors import EngineStopped, StoreFailed, StoreFull
 
 PAUSE_MS: Final = 1  # between two turns: what a commit takes
