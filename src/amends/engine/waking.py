@@ -80,6 +80,12 @@ class Wake(Single):
 
 @dataclass(frozen=True, slots=True)
 class _AboutAttempt(Single):
+    """What its slots say of an attempt.
+
+    Attributes:
+        attempt_id: of the attempt.
+    """
+
     attempt_id: AttemptId
 
     @property
@@ -90,11 +96,7 @@ class _AboutAttempt(Single):
 
 @dataclass(frozen=True, slots=True)
 class ReturnUnsent(_AboutAttempt):
-    """An attempt was not sent, for want of a place: it waits for one, or is not wanted any more.
-
-    Attributes:
-        attempt_id: of the attempt.
-    """
+    """An attempt was not sent, for want of a place: it waits for one, or is not wanted any more."""
 
     def carry_out(self, work: UnitOfWork) -> None:
         """Store that it waits; of a saga that turned back, that it was not sent."""
@@ -115,11 +117,7 @@ class ReturnUnsent(_AboutAttempt):
 
 @dataclass(frozen=True, slots=True)
 class SendHeldBack(_AboutAttempt):
-    """There is a place at its participant for an attempt that waits for one.
-
-    Attributes:
-        attempt_id: of the attempt.
-    """
+    """There is a place at its participant for an attempt that waits for one."""
 
     def carry_out(self, work: UnitOfWork) -> None:
         """Store that it goes out, while its key is not forgotten; else that it timed out."""
