@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from amends.checking.simulator.environment import Environment, Reply
+from amends.checking.simulator.setting import known_salts
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import DISK_FAILED, ProcessKilled
 from amends.checking.simulator.told import ASKED_BY, FINAL
@@ -67,7 +68,7 @@ class Host:
         self._born_ms = world.now_ms
         self._start_ms = max(world.now_ms + clock_error_ms, world.store.head().at_ms)  # as `SystemClock` does it
         self.coordinator = Coordinator(
-            world.store, [world.setting.played], now_ms=self._start_ms, prefix=f"e{life}", salts=bytes
+            world.store, [world.setting.played], now_ms=self._start_ms, prefix=f"e{life}", salts=known_salts
         )
         self._queue: list[Queued] = []
         self._turn_at_ms = -1

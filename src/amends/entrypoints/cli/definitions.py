@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from amends.core.definition import Saga
+from amends.core.definition import Command, Saga
 from amends.errors import UnusableInput
 from amends.scenario import Scenario
 
@@ -36,6 +36,28 @@ def load(definition: str) -> Saga:
         return CHECKOUT
     home, name = parted(definition)
     return _saga_of(_module(home), home, name)
+
+
+def load_module(home: str) -> tuple[list[Saga], list[Command]]:
+    """Load every definition and every command that a module has, in its order.
+
+    Args:
+        home: a module, a file, or ``shop``.
+
+    Raises:
+        UnusableInput: there is no such module, it raised, or it has no definition.
+    """
+    if home == SHOP:
+        from amends.shop import CHECKOUT
+        from amends.shop.inventory import STOCK_SET
+        from amends.shop.payments import CREDIT_LIMIT_SET
+
+        return [CHECKOUT], [STOCK_SET, CREDIT_LIMIT_SET]
+    values = list(vars(_module(home.partition(":")[0])).values())
+    sagas = [value for value in values if isinstance(value, Saga)]
+    if not sagas:
+        raise UnusableInput(f"{home}: it has no definition of a saga")
+    return sagas, [value for value in values if isinstance(value, Command)]
 
 
 def load_scenarios(definition: str) -> dict[str, Scenario]:

@@ -13,7 +13,7 @@ from functools import lru_cache, partial, reduce
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from amends.core.definition import Step
+from amends.core.definition import Command, Step
 from amends.core.messages import Changed, Done, Kind
 from amends.errors import DefinitionError
 from amends.storage.codecs.values import PLAIN, Codec, codec_of
@@ -101,3 +101,17 @@ def _found(name: str, annotation: Any, function: Callable[..., Any], what: str) 
             f"{named} is declared as {annotation}, and {error}; {what} read back as that type, so define it in the "
             "module itself: not in a function, not under TYPE_CHECKING"
         ) from error
+
+
+@lru_cache(maxsize=1000)  # as above
+def body_codec(command: Command) -> Codec:
+    """How the body of a command is read back: as its function's second parameter is declared.
+
+    Raises:
+        DefinitionError: it cannot be read back as that.
+    """
+    parameters = list(inspect.signature(command.apply).parameters.values())[1:]
+    if not parameters or parameters[0].annotation is inspect.Parameter.empty:
+        return PLAIN
+    kind = _found(parameters[0].name, parameters[0].annotation, command.apply, "bodies are")
+    return codec_of(kind, f"command {command.event!r}: its bodies, {kind},")

@@ -16,8 +16,12 @@ import msgspec
 from rich.text import Text
 
 from amends.auditing.chain import head_of, head_text
+from amends.auditing.findings import Findings
+from amends.auditing.recompute import recompute
 from amends.auditing.verify import Verdict, VerificationProgress, verify
 from amends.bootstrap import records
+from amends.core.definition import Command, Saga
+from amends.entrypoints.cli.definitions import load_module
 from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.progress import status_line
@@ -60,6 +64,37 @@ def verify_store(db: str, head: str, archives: Sequence[str], *, as_json: bool) 
         out = paper()
         out.write(*_lines(out, verdict, with_head=bool(head)))
     return BROKEN if len(verdict.findings) else HELD
+
+
+def recompute_store(db: str, modules: Sequence[str], *, as_json: bool) -> int:
+    """Compute a store again, and show what is not as its records lead to.
+
+    Returns:
+        The exit code: 1 when anything is not.
+
+    Raises:
+        UnusableInput: the store or a module cannot be used, or a definition is missing.
+    """
+    sagas, commands = list[Saga](), list[Command]()
+    for of_module, more in map(load_module, modules):
+        sagas += [saga for saga in of_module if saga not in sagas]
+        commands += [command for command in more if command not in commands]
+    with closing(records(db)) as store, status_line(partial(_export_line, db)) as report:
+        found = recompute(store, sagas, commands, report=report)
+    if as_json:
+        findings = [finding._asdict() for finding in found.findings]
+        write_document(found._asdict() | {"findings": findings, "findings_beyond": found.findings.beyond})
+        return BROKEN if len(found.findings) else HELD
+    out = paper()
+    what = [counted(found.blocks, "block"), counted(found.sagas, "saga"), f"{grouped(found.entities)} entities"]
+    verdict = f"{counted(len(found.findings), 'difference')}: not all is what the records lead to"
+    out.write(
+        *_found(out, found.findings),
+        _verdict_line(out, verdict if len(found.findings) else "all is what the records lead to", found.findings),
+        Text(),
+        Text.assemble(("   computed     ", FAINT), ", ".join(what)),
+    )
+    return BROKEN if len(found.findings) else HELD
 
 
 def print_head(db: str) -> None:
@@ -164,6 +199,16 @@ def _line_of(db: str, reached: VerificationProgress) -> str:
 
 def _lines(out: Paper, verdict: Verdict, *, with_head: bool) -> Iterator[Text]:
     found, reached = verdict.findings, verdict.reached
+    yield from _found(out, found)
+    yield _verdict_line(out, _verdict_words(verdict), found)
+    yield Text()
+    yield Text.assemble(("   looked at    ", FAINT), _looked_at(reached))
+    yield Text.assemble(("   head         ", FAINT), head_text(verdict.head))
+    if not with_head:
+        yield Text("   not covered  without an older head: that the file was cut, put back or built anew", FAINT)
+
+
+def _found(out: Paper, found: Findings) -> Iterator[Text]:
     for finding in [*found][:SHOWN_MAX]:
         words = f"{one_line(finding.where, TEXT_MAX)}: {one_line(finding.what, TEXT_MAX)}"
         yield Text.assemble((f" {out.signs.refused} ", STYLES["refused"]), words)
@@ -171,14 +216,11 @@ def _lines(out: Paper, verdict: Verdict, *, with_head: bool) -> Iterator[Text]:
         yield Text(f"   {out.signs.more} {grouped(len(found) - SHOWN_MAX)} more; --json shows them", FAINT)
     if len(found):
         yield Text()
-    verdict_words = _verdict_words(verdict)
+
+
+def _verdict_line(out: Paper, words: str, found: Findings) -> Text:
     mark = "refused" if len(found) else "done"
-    yield Text.assemble((f" {getattr(out.signs, mark)} ", STYLES[mark]), verdict_words)
-    yield Text()
-    yield Text.assemble(("   looked at    ", FAINT), _looked_at(reached))
-    yield Text.assemble(("   head         ", FAINT), head_text(verdict.head))
-    if not with_head:
-        yield Text("   not covered  without an older head: that the file was cut, put back or built anew", FAINT)
+    return Text.assemble((f" {getattr(out.signs, mark)} ", STYLES[mark]), words)
 
 
 def _verdict_words(verdict: Verdict) -> str:

@@ -196,6 +196,34 @@ def verify(
 
 
 @audit.command()
+def recompute(
+    modules: Annotated[
+        list[str], typer.Argument(metavar="MODULE...", help="Modules with the definitions and commands; or shop.")
+    ],
+    db: Db = "",
+    as_json: AsJson = False,
+) -> None:
+    """Compute a store again from its records and definitions, and compare.
+
+    Participants are pure: what went in gives every saga, entity and client
+    key again. One that was changed is found, also where its checksum, its
+    digest and the whole chain were computed anew. No engine may run.
+
+    [bold]Examples[/]
+      [cyan]amends audit recompute shop --db shop.db[/]
+      [cyan]amends audit recompute trips.sagas trips.commands --db trips.db[/]
+
+    [bold]Exit codes[/]
+      0  all is as the records lead to
+      1  something is not: each line says where and what
+      2  no store, or a definition is missing
+    """
+    from amends.entrypoints.cli.store.audits import recompute_store
+
+    raise typer.Exit(recompute_store(named(db), modules, as_json=as_json))
+
+
+@audit.command()
 def head(db: Db = "") -> None:
     """Print where the audit ends, to be kept out of reach of all who write the file.
 
