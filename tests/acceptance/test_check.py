@@ -236,7 +236,7 @@ def test_somebody_elses_file_is_left_alone(sale: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("alone", "sale.py: no Scenario of 'alone' stands beside it; write one: name = Scenario(saga, given="),
+        ("alone", "sale.py: no Scenario of 'alone' stands beside it; write one: from amends import Scenario; name = "),
         ("nobody", "sale.py: 'nobody' does not exist; it has: alone, broken, mended, sparse"),
         ("empty", "empty: it has no requests, so nothing would run; give one for each saga"),
     ],

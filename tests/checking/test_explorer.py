@@ -373,6 +373,23 @@ def test_a_lost_update_is_named_as_such(name: str) -> None:
     assert "version" in found.broken.text
 
 
+def test_an_undo_that_leaves_a_zero_is_told_how_to_leave_nothing() -> None:
+    """Where an entity was not there before, a zero is something; beside another saga, too, which never asked for it."""
+
+    def used(uses: int | None, _: Buy) -> int:
+        return (uses or 0) + 1
+
+    def unused(uses: int, _: Buy) -> int:
+        return uses - 1
+
+    voucher = local("VOUCHER_USED", used, undo=unused, undone="VOUCHER_GIVEN", entity=lambda buy: buy.who)
+    saga = Saga("vouchers", Buy, [shelf(take, give_back), voucher, ship()])
+    found = explore(Scenario(saga, {"SHELF": {"shelf": Shelf(1)}}, TWO), faults=1).counterexample
+    assert found
+    assert found.broken.text.startswith("VOUCHER/Bob is 0, to be nothing")
+    assert found.broken.text.endswith("an undo that is to leave nothing gives back GONE")
+
+
 def test_a_dirty_read_is_named_as_such() -> None:
     """With what helps."""
     bug = next(bug for bug in BUGS if bug.rule == "no dirty read")

@@ -348,6 +348,8 @@ def _lost(ended: SagaEnds, miss: Miss, names: str) -> Broken:
     told = instead(*wrong[0])
     if ended.compensated:
         text = f"{told}, by the completed sagas alone (tried: {names or 'none'}). {COMMUTE}, or {READ_AGAIN}"
+        if wrong[0].expected is None:
+            text += "; an undo that is to leave nothing gives back GONE"
     else:
         text = (
             f"{told}, had the completed sagas run one after the other (tried: {names}). "

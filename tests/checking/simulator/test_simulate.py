@@ -167,6 +167,7 @@ def test_a_list_plays_what_its_seed_played(name: str) -> None:
     for seed in range(20):
         played = by_seed(setting, seed, traced=True)
         assert by_list(setting, draws_of(setting, seed), traced=True) == played
+        assert not any(moment.rstrip().endswith(":") for moment in played.trace), "of what nothing became, no colon"
 
 
 def _sources() -> Iterator[Listed | RecordedChance | Seeded]:

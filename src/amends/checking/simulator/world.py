@@ -126,8 +126,8 @@ class SimulatedWorld(Environment):
                 assert record is not None, "what was just written can be read"
                 if not record.subject:  # which rows were stored follows from the others
                     continue
-                about, words = f"{record.subject}: {cause_in_words(record)}", ", ".join(changes_in_words(record))
-                self.tell("store", f"block {changes.block.number}: {about}: {words}")
+                words = [f"{record.subject}: {cause_in_words(record)}", ", ".join(changes_in_words(record))]
+                self.tell("store", ": ".join([f"block {changes.block.number}", *filter(None, words)]))
         if (found := first_broken(commit)) is not None and self.broken is None:
             self.broken = found
             self.tell("broken", f"{found.rule}: {found.text}")

@@ -17,7 +17,9 @@ from amends.scenario import Scenario
 
 SHOP: Final = "shop"
 SCENARIOS_OF_THE_SHOP: Final = "amends.shop.scenarios"
-A_SCENARIO: Final = "name = Scenario(saga, given={'SERVICE': {'id': entity}}, requests=[...])"
+A_SCENARIO: Final = (
+    "from amends import Scenario; name = Scenario(saga, given={'SERVICE': {'id': entity}}, requests=[...])"
+)
 FORMS: Final = "a DEFINITION is shop, module:name or path.py:name"
 
 
