@@ -74,7 +74,7 @@ def test_whoever_asks_is_told(
         happens(file)
         before = sorted(tmp_path.rglob("*"))
         for _ in range(2):
-            with pytest.raises(EngineStopped, match=r"store\.db(-wal)?: .*, while the engine runs") as stopped:
+            with pytest.raises(EngineStopped, match=r"store\.db(-wal|\.lock)?: .*, while the engine runs") as stopped:
                 ASK[ask](engine, saga_id)
         assert "\n" not in str(stopped.value)
     assert sorted(tmp_path.rglob("*")) == before
