@@ -110,6 +110,8 @@ def faults_of_records(block, at_ms, lines, sagas, values, rows):
             continue
         if record_ms != at_ms:
             yield f"block {block}: record {place} has another time than the block"
+        if tag == "checkpoint":  # from the whole one on, every row is recorded
+            rows["is whole"] = rows["is whole"] or bool(json.loads(line)[2][1])
         if number == 0:  # it is not about a saga's state, but maybe about its leaving, with its client key
             if tag == "archived":
                 sagas.pop(subject, None)

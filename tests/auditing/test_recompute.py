@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -14,18 +16,24 @@ import pytest
 
 import amends
 from amends import Command, Saga, UnusableInput, local
+from amends.adapters.sqlite.store import SqliteStore
 from amends.auditing.recompute import recompute
 from amends.auditing.verify import verify
 from amends.bootstrap import records
 from amends.checking.simulator.chance import Seeded
 from amends.checking.simulator.setting import Setting
 from amends.checking.simulator.world import SimulatedWorld
+from amends.engine import checkpoint
+from amends.engine.coordinator import Coordinator
+from amends.errors import StoreFull
 from amends.storage.digests import DIGITS, digest
-from amends.storage.rows import checksum
+from amends.storage.rows import Changes, checksum
 from tests.acceptance.command import amends as command
 from tests.auditing.attacks import ATTACKS, Forger, attacked
 from tests.auditing.history import STOCK, TICKETS, Copy, written
 from tests.checking.simulator.sagas import SCENARIOS
+from tests.corpus.shop import COMMANDS, SAGAS
+from tests.house.source import ROOT
 
 SCHEDULES: Final = 6  # of each scenario; some 20 sagas
 FOUND: Final = {"change a body", "delete a row", "insert a row"}
@@ -148,6 +156,63 @@ def test_a_transaction_is_known_by_its_values(tmp_path: Path) -> None:
     with closing(records(path)) as store:
         computed = recompute(store, [notes])
     assert (list(computed.findings), computed.sagas, computed.entities) == ([], 1, 2)
+
+
+OLD: Final = ROOT / "tests/corpus/stores/schema-4-typed-answers.db.gz"
+
+
+def old_store(path: Path) -> Path:
+    """A store that an earlier version wrote, at a path."""
+    path.write_bytes(gzip.decompress(OLD.read_bytes()))
+    return path
+
+
+def computed_of_old(path: Path) -> list[object]:
+    """What is not as the records of such a store lead to."""
+    with closing(records(path)) as store:
+        return [*recompute(store, SAGAS, COMMANDS).findings, *verify(store).findings]
+
+
+def test_a_store_of_an_earlier_version_is_computed_from_where_it_was_taken_over(tmp_path: Path) -> None:
+    """Each of its rows is recorded once, at the first start."""
+    path = old_store(tmp_path / "old.db")
+    for _ in range(2):
+        with amends.open(f"sqlite:///{path}", sagas=[]):
+            pass
+        assert computed_of_old(path) == []
+        with closing(records(path)) as store:
+            blocks = store.head().number
+    with amends.open(f"sqlite:///{path}", sagas=[], commands=COMMANDS) as engine:
+        engine.transact(lambda transaction: transaction.entities["SHELF"].get("book"))
+    with closing(records(path)) as store:
+        assert store.head().number == blocks
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE entities SET body = '{\"left\":7}' WHERE id = 'book'")
+        database.commit()
+    with closing(records(path)) as store, pytest.raises(UnusableInput, match="is not given"):
+        recompute(store, [], COMMANDS)
+
+
+def test_a_take_over_that_was_cut_short_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between two of its commits, it leaves nothing that is taken for the whole."""
+    monkeypatch.setattr(checkpoint, "PAGE", 3)
+    path = old_store(tmp_path / "old.db")
+    with closing(SqliteStore(path)) as store:
+        commit, left = store.commit, iter(range(4))
+
+        def failing(changes: Changes) -> None:
+            if next(left, None) is None:
+                raise StoreFull("there is no space left")
+            commit(changes)
+
+        monkeypatch.setattr(store, "commit", failing)
+        with pytest.raises(StoreFull):
+            Coordinator(store, [], now_ms=2**41, prefix="x")
+    with pytest.raises(UnusableInput, match="open it once with an engine"):
+        computed_of_old(path)
+    with amends.open(f"sqlite:///{path}", sagas=[]):
+        pass
+    assert computed_of_old(path) == []
 
 
 def test_every_definition_and_command_has_to_be_given(copies: Sequence[Copy]) -> None:

@@ -42,12 +42,16 @@ from amends.storage.records import (
     ERASED,
     AttemptsRetimed,
     Because,
+    Checkpoint,
     CommandExecuted,
+    EntitiesStored,
     EntityWritten,
     KeyRefused,
+    KeysStored,
     RowSetAside,
     SagaArchived,
     SagaStarted,
+    SagaTaken,
     TypeAssumed,
 )
 from amends.storage.rows import Block, Head
@@ -76,7 +80,9 @@ causes = st.one_of(
     st.builds(KeyRefused, names, names),
     st.builds(RowSetAside, names),
     st.builds(SagaArchived, names),
-    st.just(TypeAssumed()),
+    st.sampled_from([TypeAssumed(), SagaTaken(), Checkpoint(is_whole=False), Checkpoint(is_whole=True)]),
+    st.builds(EntitiesStored, names, st.lists(st.tuples(names, st.integers(1, 9)), max_size=2).map(tuple)),
+    st.builds(KeysStored, st.lists(st.tuples(names, names), max_size=2).map(tuple)),
 )
 became = st.one_of(
     st.builds(StepBecame, names, st.sampled_from([*Status, *Debt])),

@@ -31,13 +31,14 @@ from amends.storage.bodies import SagaBody, body_of_row
 from amends.storage.causes import changes_text
 from amends.storage.codecs.hints import answer_codec, body_codec
 from amends.storage.codecs.sagas import EntityCodecs, SagaCodec, body_of, status_of
-from amends.storage.codecs.values import json_of
+from amends.storage.codecs.values import json_of, opened_all
 from amends.storage.digests import digest
 from amends.storage.ports import Records, SagaFilter
 from amends.storage.records import (
     ERASED,
     AttemptsRetimed,
     Because,
+    Checkpoint,
     CommandExecuted,
     EntitiesStored,
     EntityWritten,
@@ -47,8 +48,9 @@ from amends.storage.records import (
     Record,
     SagaArchived,
     SagaStarted,
+    SagaTaken,
 )
-from amends.storage.rows import EntityRow, KeyRow, SagaRow, Unreadable
+from amends.storage.rows import FINAL, EntityRow, KeyRow, SagaRow, Unreadable
 
 Stepped = tuple[SagaInstance, Sequence[Effect]]
 
@@ -95,26 +97,28 @@ def recompute(
         report: called now and then with the number of blocks that were read.
 
     Raises:
-        UnusableInput: a definition or a command is missing that the records name, or an earlier version of Amends
-            began the store.
+        UnusableInput: a definition or a command is missing that the records name, or no engine of this version has
+            opened the store since an earlier one wrote to it.
         StoreError: the store could not be read.
     """
-    replay = Replay(sagas, commands, records, Findings(most))
-    blocks = 0
+    replay = Replay(sagas, commands, Findings(most))
+    blocks, is_known = 0, True
     for block in records.blocks():
         contents = Contents(block)
-        if contents.form == former.FORM:
-            raise UnusableInput(
-                f"block {block.number} was written by an earlier version of Amends, whose records do not hold what "
-                "participants answered: only a store that this version began can be computed again"
-            )
-        for record in contents.records():
+        is_known = is_known and contents.form != former.FORM
+        for record in contents.records() if contents.form != former.FORM else ():
             if record is not None:  # else `verify` tells
+                is_known = is_known or record.cause == Checkpoint(is_whole=True)
                 replay.feed(record, contents, block.number)
         blocks += 1
         if report and not blocks % REPORT_EVERY:
             report(blocks)
-    replay.compare()
+    if not is_known:
+        raise UnusableInput(
+            "an earlier version of Amends wrote to it, whose records do not hold what participants answered: open it "
+            "once with an engine of this version, which records what is stored"
+        )
+    compare(replay, records)
     return Recomputation(replay.findings, blocks, len(replay.runs), len(replay.entities.texts))
 
 
@@ -182,14 +186,15 @@ class Replay:
         findings: so far.
         runs: the sagas, as they are computed.
         entities: those of every service, as they are computed.
+        requests: of these sagas, as JSON.
+        keys: client keys: the saga that each started, and what it stands for.
+        lost: sagas that cannot be computed.
+        archived: sagas that left for another file.
     """
 
-    def __init__(
-        self, sagas: Iterable[Saga], commands: Iterable[Command], records: Records, findings: Findings
-    ) -> None:
+    def __init__(self, sagas: Iterable[Saga], commands: Iterable[Command], findings: Findings) -> None:
         self.findings = findings
         self.runs: dict[str, SagaInstance] = {}
-        self._records = records
         self._codecs = {codec.definition: codec for codec in map(SagaCodec, sagas)}
         self._commands = {(command.service, command.event): command for command in commands}
         types = EntityCodecs()
@@ -198,11 +203,12 @@ class Replay:
         for command in self._commands.values():
             types.learn_command(command)
         self.entities = _Entities(types)
-        self._requests: dict[str, str] = {}
-        self._lost: dict[str, None] = {}
-        self._archived: dict[str, None] = {}
+        self.requests: dict[str, str] = {}
+        self.lost: dict[str, None] = {}
+        self.archived: dict[str, None] = {}
         self._refused: dict[str, str] = {}
-        self._keys: dict[str, tuple[str, str]] = {}
+        self.keys: dict[str, tuple[str, str]] = {}
+        self._takes_over = False
         self._told: set[tuple[str, str]] = set()
 
     # Record by record ----------------------------------------------------------------------------------------
@@ -235,18 +241,45 @@ class Replay:
             self._hear(record)
         elif isinstance(cause, CommandExecuted):
             self._execute(record, cause)
-        elif isinstance(cause, EntityWritten):
+        else:
+            self._take_row(record, contents, number)
+
+    def _take_row(self, record: Record, contents: Contents, number: int) -> None:
+        """Take in a record of what was stored."""
+        cause = record.cause
+        if isinstance(cause, EntityWritten):
             self.entities.texts[cause.service, cause.entity_id] = record.value or "null"
         elif isinstance(cause, EntitiesStored):
             self._compare_stored(record, cause, contents, number)
+        elif isinstance(cause, SagaTaken):
+            self._take_over(record)
+        elif isinstance(cause, Checkpoint):
+            self._takes_over = not cause.is_whole
         elif isinstance(cause, KeyRefused):
             self._refused[cause.key] = record.value or '""'
-        elif isinstance(cause, KeysStored):
+        elif isinstance(cause, KeysStored) and not self._takes_over:  # what those of before stand for is not told
             for key, saga_id in cause.keys:
                 reason = self._refused.pop(key, "null")
-                self._keys[key] = saga_id, f'{{"saga":{json_of(saga_id)}}}' if saga_id else f'{{"refused":{reason}}}'
+                self.keys[key] = saga_id, f'{{"saga":{json_of(saga_id)}}}' if saga_id else f'{{"refused":{reason}}}'
         elif isinstance(cause, SagaArchived):
-            self._archived[record.subject] = None
+            self.archived[record.subject] = None
+
+    def _take_over(self, record: Record) -> None:
+        """Go on with a saga where an earlier version left it."""
+        row = SagaRow(*msgspec.json.decode(str(record.value)))
+        codec = self._codecs.get(row.definition)
+        if codec is None and row.status not in FINAL:
+            raise UnusableInput(
+                f"{row.saga_id} runs under {row.definition}, which is not given: recompute needs them all"
+            )
+        if codec is None:  # it is over, and nothing follows from it
+            self.lost[row.saga_id] = None
+            return
+        run = codec.run_of(row)
+        self.requests[row.saga_id] = row.request
+        self.runs[row.saga_id] = run._replace(
+            request=codec.request.decode(row.request), answers=opened_all(run.answers)
+        )
 
     def _start(self, record: Record, cause: SagaStarted) -> None:
         saga_id = record.subject
@@ -256,7 +289,7 @@ class Replay:
         if record.value in (None, ERASED):
             self._give_up(saga_id, "its request was erased: what it did cannot be computed")
             return
-        self._requests[saga_id] = str(record.value)
+        self.requests[saga_id] = str(record.value)
         request = codec.request.decode(str(record.value))
         take = partial(start, codec.saga, saga_id, request, record.at_ms)
         self.runs[saga_id] = self._stepped(record, codec, [take])
@@ -265,14 +298,14 @@ class Replay:
         saga_id = record.subject
         run = self.runs.get(saga_id)
         if run is None:
-            if saga_id not in self._lost:
+            if saga_id not in self.lost:
                 self._give_up(saga_id, f"record {record.number} tells of it, and none that it was started")
             return
         if isinstance(record.cause, AttemptsRetimed):
             self.runs[saga_id] = _retimed(run, record.cause, record.at_ms)._replace(number=run.number + 1)
             return
         codec = self._codecs[_definition_of(run.saga)]
-        run = run._replace(request=codec.request.decode(self._requests[saga_id]))
+        run = run._replace(request=codec.request.decode(self.requests[saga_id]))
         said = self._said(record, codec)
         takes = [partial(step, before, said, record.at_ms) for before in _as_it_may_have_stood(run, said, record.at_ms)]
         self.runs[saga_id] = self._stepped(record, codec, takes)
@@ -324,7 +357,7 @@ class Replay:
         request = next((each for each in requests if (each.step, each.kind) == (said.step, said.kind)), None)
         if request is None or local.entity is None:
             return said
-        body = codec.request.decode(self._requests[record.subject])
+        body = codec.request.decode(self.requests[record.subject])
         owned, entity_id = self.entities[local.service], local.entity(body)
         try:
             after, outcome = apply_step(local, said.kind, owned.get(entity_id), body, request.call)
@@ -390,62 +423,63 @@ class Replay:
                 self.findings.add(f"entity {'/'.join(name)}", what)
 
     def _give_up(self, saga_id: str, why: str) -> None:
-        self._lost[saga_id] = None
+        self.lost[saga_id] = None
         self.runs.pop(saga_id, None)
         self.findings.add(f"saga {saga_id}", why)
 
-    # The rows ------------------------------------------------------------------------------------------------
 
-    def compare(self) -> None:
-        """Compare the rows with what was computed.
+def compare(replay: Replay, records: Records) -> None:
+    """Compare the rows with what was computed.
 
-        Raises:
-            StoreError: the store could not be read.
-        """
-        met = set[str]()
-        for row in self._records.listing(SagaFilter(limit=ALL)):
-            if isinstance(row, SagaRow) and row.saga_id not in self._lost:
-                self.findings.add_all(Finding(f"saga {row.saga_id}", what) for what in self._differences(row))
-            met.add(row.name if isinstance(row, Unreadable) else row.saga_id)
-        for saga_id in (saga_id for saga_id in self.runs if saga_id not in met and saga_id not in self._archived):
-            self.findings.add(f"saga {saga_id}", "it has no row, and its records lead to one")
-        left = dict(self.entities.texts)
-        for entity in self._records.all_entities():
-            if isinstance(entity, EntityRow):
-                self._compare_entity(entity, left.pop((entity.service, entity.entity_id), None))
-        for service, entity_id in (name for name, text in left.items() if text != "null"):
-            if self._records.entity(service, entity_id) is None:
-                self.findings.add(f"entity {service}/{entity_id}", "it has no row, and its records lead to one")
-        for key in self._records.all_keys():
-            if isinstance(key, KeyRow) and (told := self._keys.get(key.key)) and told != (key.saga_id, key.answer):
-                self.findings.add(f"key {key.key}", f"it stands for {key.answer}, its records lead to {told[1]}")
+    Raises:
+        StoreError: the store could not be read.
+    """
+    met = set[str]()
+    for row in records.listing(SagaFilter(limit=ALL)):
+        if isinstance(row, SagaRow) and row.saga_id not in replay.lost:
+            replay.findings.add_all(Finding(f"saga {row.saga_id}", what) for what in _differences(replay, row))
+        met.add(row.name if isinstance(row, Unreadable) else row.saga_id)
+    for saga_id in (saga_id for saga_id in replay.runs if saga_id not in met and saga_id not in replay.archived):
+        replay.findings.add(f"saga {saga_id}", "it has no row, and its records lead to one")
+    left = dict(replay.entities.texts)
+    for entity in records.all_entities():
+        if isinstance(entity, EntityRow):
+            _compare_entity(replay, entity, left.pop((entity.service, entity.entity_id), None))
+    for service, entity_id in (name for name, text in left.items() if text != "null"):
+        if records.entity(service, entity_id) is None:
+            replay.findings.add(f"entity {service}/{entity_id}", "it has no row, and its records lead to one")
+    for key in records.all_keys():
+        if isinstance(key, KeyRow) and (told := replay.keys.get(key.key)) and told != (key.saga_id, key.answer):
+            replay.findings.add(f"key {key.key}", f"it stands for {key.answer}, its records lead to {told[1]}")
 
-    def _differences(self, row: SagaRow) -> Iterator[str]:
-        run = self.runs.get(row.saga_id)
-        if run is None:
-            yield "it has a row, and no record that it was started"
-            return
-        told = (_definition_of(run.saga), self._requests[row.saga_id], status_of(run.state))
-        names = ("definition", "request", "status")
-        for name, is_now, was in zip(names, (row.definition, row.request, row.status), told, strict=True):
-            if is_now != was:
-                yield f"{name}: {is_now}, its records lead to {was}"
-        try:
-            there, computed = body_of_row(row), msgspec.json.decode(body_of(run), type=SagaBody)
-        except ValueError:
-            return  # `verify` tells
-        for name in COMPARED:
-            is_now, was = getattr(there, name), getattr(computed, name)
-            if is_now != was:
-                yield f"{name}: {json_of(is_now)}, its records lead to {json_of(was)}"
 
-    def _compare_entity(self, row: EntityRow, computed: str | None) -> None:
-        if computed is None:
-            if row.body is not None:
-                self.findings.add(f"entity {row.service}/{row.entity_id}", "it has a row, and no record leads to it")
-        elif entity_text(row) != computed:
-            what = f"it is {entity_text(row)}, its records lead to {computed}"
-            self.findings.add(f"entity {row.service}/{row.entity_id}", what)
+def _differences(replay: Replay, row: SagaRow) -> Iterator[str]:
+    run = replay.runs.get(row.saga_id)
+    if run is None:
+        yield "it has a row, and no record that it was started"
+        return
+    told = (_definition_of(run.saga), replay.requests[row.saga_id], status_of(run.state))
+    names = ("definition", "request", "status")
+    for name, is_now, was in zip(names, (row.definition, row.request, row.status), told, strict=True):
+        if is_now != was:
+            yield f"{name}: {is_now}, its records lead to {was}"
+    try:
+        there, computed = body_of_row(row), msgspec.json.decode(body_of(run), type=SagaBody)
+    except ValueError:
+        return  # `verify` tells
+    for name in COMPARED:
+        is_now, was = getattr(there, name), getattr(computed, name)
+        if is_now != was:
+            yield f"{name}: {json_of(is_now)}, its records lead to {json_of(was)}"
+
+
+def _compare_entity(replay: Replay, row: EntityRow, computed: str | None) -> None:
+    if computed is None:
+        if row.body is not None:
+            replay.findings.add(f"entity {row.service}/{row.entity_id}", "it has a row, and no record leads to it")
+    elif entity_text(row) != computed:
+        what = f"it is {entity_text(row)}, its records lead to {computed}"
+        replay.findings.add(f"entity {row.service}/{row.entity_id}", what)
 
 
 def _outcome(record: Record, said: Answered, codec: SagaCodec) -> Any:

@@ -10,7 +10,7 @@ from amends.auditing.findings import Finding
 from amends.auditing.stored import RecordedRows
 from amends.storage import former
 from amends.storage.blocks import Contents
-from amends.storage.records import CommandExecuted, EntityWritten, Record, SagaArchived, SagaStarted
+from amends.storage.records import Checkpoint, CommandExecuted, EntityWritten, Record, SagaArchived, SagaStarted
 from amends.storage.rows import Block
 from amends.storage.standing import START, Stand
 
@@ -101,6 +101,8 @@ class Tale:
                 self.archived[record.subject] = self.sagas.pop(record.subject)
         elif isinstance(record.cause, CommandExecuted | EntityWritten):
             self.entities[record.subject] = None
+        elif record.cause == Checkpoint(is_whole=True):
+            self.rows.is_whole = True
         else:
             self.rows.add(record, contents)
 

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.definition import Command, Saga, Step
 from amends.core.effects import CallOperator, Contradicted, Send
 from amends.core.step import SagaInstance
+from amends.engine.checkpoint import checkpoint
 from amends.engine.commits import commit_of
 from amends.engine.committed import BatchCommit, CommittedState
 from amends.engine.definitions import Definitions
@@ -119,7 +120,9 @@ class Coordinator:
         self._since_ms = max(now_ms, head.at_ms)
         self.definitions = Definitions(sagas, commands)
         self._versions = Versions(store, self.definitions.entities, upcasts)
-        head = self._versions.take_over(self.definitions.codecs, head, self._since_ms)
+        head = checkpoint(
+            store, self._versions.take_over(self.definitions.codecs, head, self._since_ms), self._since_ms
+        )
         ids = (f"{prefix}-{number}" for number in count(1))
         self._committed = CommittedState(
             store,

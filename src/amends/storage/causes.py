@@ -33,6 +33,7 @@ from amends.core.state import Debt, Status, word_for
 from amends.storage.records import (
     AttemptsRetimed,
     Cause,
+    Checkpoint,
     CommandExecuted,
     EntitiesStored,
     EntityWritten,
@@ -41,6 +42,7 @@ from amends.storage.records import (
     RowSetAside,
     SagaArchived,
     SagaStarted,
+    SagaTaken,
     TypeAssumed,
 )
 from amends.storage.rows import FINAL
@@ -50,6 +52,7 @@ TYPES: Final[dict[str, type]] = {
     "compensate": Compensate, "retry": Retry, "abandon": Abandon, "undo": Undo, "retimed": AttemptsRetimed,
     "executed": CommandExecuted, "written": EntityWritten, "key refused": KeyRefused, "set aside": RowSetAside,
     "archived": SagaArchived, "shaped": TypeAssumed, "entities": EntitiesStored, "keys": KeysStored,
+    "taken": SagaTaken, "checkpoint": Checkpoint,
 }  # fmt: skip
 """Tag to what it is of; its fields follow, but for those that are values."""
 OUTCOMES: Final[dict[str, Outcome]] = {

@@ -66,7 +66,8 @@ class EntityWritten:
     Attributes:
         service: the participant.
         entity_id: unique in the service.
-        by: ``written`` by a transaction, ``upcast`` to another type, or ``given`` before the first start.
+        by: ``written`` by a transaction, ``upcast`` to another type, ``given`` before the first start of a simulation,
+            or ``taken over`` from an earlier version.
     """
 
     service: str
@@ -135,6 +136,22 @@ class KeysStored:
 
 
 @dataclass(frozen=True, slots=True)
+class SagaTaken:
+    """A saga as it stood when a store of an earlier version was taken over. The value is its row, as a JSON list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What an earlier version left is recorded row by row.
+
+    Attributes:
+        is_whole: whether all of it is: from here on, the records give all that is stored.
+    """
+
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FormerWords:
     """Words of a former version, of what no type is about: what a command left of its entity."""
 
@@ -153,6 +170,8 @@ Cause = (
     | TypeAssumed
     | EntitiesStored
     | KeysStored
+    | SagaTaken
+    | Checkpoint
     | FormerWords
 )
 

@@ -13,6 +13,7 @@ from amends.storage.records import (
     ERASED,
     AttemptsRetimed,
     Cause,
+    Checkpoint,
     CommandExecuted,
     EntitiesStored,
     EntityWritten,
@@ -23,10 +24,18 @@ from amends.storage.records import (
     RowSetAside,
     SagaArchived,
     SagaStarted,
+    SagaTaken,
     TypeAssumed,
 )
 
 AN_ERASED: Final = "(erased)"
+BARE: Final[dict[type, str]] = {
+    TypeAssumed: "taken to be stored as its type is now",
+    EntitiesStored: "entities stored",
+    KeysStored: "client keys stored",
+    SagaTaken: "taken over from an earlier version",
+    Checkpoint: "checkpoint",
+}
 RESOLVED: Final = 2  # an outcome's answer or reason, and why
 
 
@@ -83,18 +92,18 @@ def _of_no_attempt(cause: Cause) -> str:
             return f"{kind} set aside"
         case SagaArchived(into):
             return f"archived in {into}"
-        case EntitiesStored():
-            return "entities stored"
-        case KeysStored():
-            return "client keys stored"
-    return "taken to be stored as its type is now"
+    return BARE[type(cause)]
 
 
 def _value(record: Record) -> str:
     """What the value adds to a cause: a request or a body as JSON, a reason as text; nothing of an answer."""
     cause, value = record.cause, record.value
     is_answer = isinstance(cause, Answered) and isinstance(cause.outcome, Done | Later)
-    if value is None or is_answer or isinstance(cause, EntityWritten | TypeAssumed | EntitiesStored | KeysStored):
+    if (
+        value is None
+        or is_answer
+        or isinstance(cause, EntityWritten | TypeAssumed | EntitiesStored | KeysStored | SagaTaken)
+    ):
         return ""
     if value == ERASED:
         return AN_ERASED
