@@ -16,6 +16,7 @@ from rich.text import Text
 from amends import Command, Done, Kind, Refused, Unknown
 from amends.adapters.sqlite.store import SqliteStore
 from amends.bootstrap import records
+from amends.checking.simulator.setting import known_salts
 from amends.core.messages import Answered, Outcome
 from amends.engine.coordinator import Coordinator
 from amends.engine.task import Task
@@ -44,7 +45,7 @@ def fill(path: Path) -> int:
     """Run four trips; give the time after them."""
     now_ms = BEGIN_MS
     with closing(SqliteStore(path)) as store:
-        coordinator = Coordinator(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0], salts=bytes)
+        coordinator = Coordinator(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0], salts=known_salts)
         for tasks in turns(coordinator):
             now_ms += STEP_MS
             coordinator.turn(tasks, now_ms)

@@ -62,6 +62,7 @@ def test_every_option_is_in_the_guide(name: str) -> None:
     """In words, not only in the help that stands there too."""
     argument = {
         "files": "FILE",
+        "modules": "MODULE",
         "definition": "DEFINITION",
         "name": "NAME",
         "saga_id": "SAGA_ID",
