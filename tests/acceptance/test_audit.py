@@ -18,6 +18,8 @@ from typing import IO, Any
 
 import pytest
 
+from amends.adapters.sqlite.store import SqliteStore
+from amends.storage.rows import KeyRow, checksum
 from tests.acceptance.command import ROOT, Ran, amends, command_line, environment, process
 from tests.auditing.attacks import VERIFY_AUDIT, attacked
 from tests.auditing.history import Copy, written
@@ -341,3 +343,27 @@ def test_the_other_verifier_says_when_sqlite_is_too_old(copies: Sequence[Copy]) 
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     words = "SQLite 3.37 or newer is needed, this Python has 3.36.0"
     assert (ran.returncode, ran.stdout) == (2, f"{copies[0].path}: cannot be read: {words}\n")
+
+
+# amends audit recompute --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("participants", ["local", "simulated"])
+def test_orders_are_computed_again(participants: str, tmp_path: Path) -> None:
+    """What `amends run` leaves is what its records lead to, client keys too; an answer that was changed is not."""
+    store = tmp_path / "shop.db"
+    examples = [ROOT / "examples" / f"example-{number}.json" for number in (1, 2)]
+    assert amends("run", "--db", store, "--participants", participants, *examples).code == 0
+    ran = amends("audit", "recompute", "--db", store)
+    assert (ran.code, ran.err) == (0, "")
+    assert "all is what the records lead to" in ran.out
+    with closing(SqliteStore(store)) as opened:
+        key = next(row for row in opened.all_keys() if isinstance(row, KeyRow) and row.answer == '"O001"')
+    with closing(sqlite3.connect(store)) as database:
+        answer = '"O002"'
+        sum_of_it = checksum(key._replace(answer=answer))
+        database.execute("UPDATE client_keys SET answer = ?, checksum = ? WHERE key = ?", (answer, sum_of_it, key.key))
+        database.commit()
+    ran = amends("audit", "recompute", "--db", store)
+    assert ran.code == 1
+    assert f'key {key.key}: it stands for "O002", its records lead to "O001"' in ran.out

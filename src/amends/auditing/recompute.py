@@ -44,6 +44,7 @@ from amends.storage.records import (
     EntityWritten,
     FormerWords,
     KeyRefused,
+    KeyRemembered,
     KeysStored,
     Record,
     SagaArchived,
@@ -207,6 +208,7 @@ class Replay:
         self.lost: dict[str, None] = {}
         self.archived: dict[str, None] = {}
         self._refused: dict[str, str] = {}
+        self._remembered: dict[str, str] = {}
         self.keys: dict[str, tuple[str, str]] = {}
         self._takes_over = False
         self._told: set[tuple[str, str]] = set()
@@ -257,10 +259,13 @@ class Replay:
             self._takes_over = not cause.is_whole
         elif isinstance(cause, KeyRefused):
             self._refused[cause.key] = record.value or '""'
+        elif isinstance(cause, KeyRemembered):
+            self._remembered[cause.key] = record.value or "null"
         elif isinstance(cause, KeysStored) and not self._takes_over:  # what those of before stand for is not told
             for key, saga_id in cause.keys:
                 reason = self._refused.pop(key, "null")
-                self.keys[key] = saga_id, f'{{"saga":{json_of(saga_id)}}}' if saga_id else f'{{"refused":{reason}}}'
+                told = f'{{"saga":{json_of(saga_id)}}}' if saga_id else f'{{"refused":{reason}}}'
+                self.keys[key] = saga_id, self._remembered.pop(key, told)
         elif isinstance(cause, SagaArchived):
             self.archived[record.subject] = None
 

@@ -51,6 +51,7 @@ class BatchKeys:
             raise KeyReused(f"client key {shown(key)} stands for another request; give every request a key of its own")
         return row.answer
 
-    def remember(self, key: str, digest: str, answer: Any, saga_id: str = "") -> None:
+    def remember(self, key: str, digest: str, answer: Any, saga_id: str = "") -> KeyRow:
         """Keep what is answered under a client key, for as long as its saga is kept; without one, for good."""
-        self.new[key] = KeyRow(key, digest, text_of(answer), saga_id)
+        row = self.new[key] = KeyRow(key, digest, text_of(answer), saga_id)
+        return row

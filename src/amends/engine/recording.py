@@ -71,7 +71,7 @@ class Recording:
             self.size += len(value)
         self._lines.append(line)
         self.size += len(line)
-        if subject not in self._fresh:
+        if subject and subject not in self._fresh:
             self._subjects[subject] = None
 
     def write_entities(self, service: str, rows: Sequence[EntityRow]) -> None:

@@ -12,6 +12,7 @@ from amends.core.messages import Refused
 from amends.core.step import SagaInstance
 from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import RequestRefused
+from amends.storage.records import KeyRemembered
 from amends.storage.rows import Unreadable
 
 
@@ -98,4 +99,5 @@ class Transaction:
             request: as for `recall`.
             answer: a value that JSON can hold.
         """
-        self._work.keys.remember(key, request, answer)
+        row = self._work.keys.remember(key, request, answer)
+        self._work.record("", 0, KeyRemembered(key), row.answer)

@@ -38,6 +38,7 @@ from amends.storage.records import (
     EntitiesStored,
     EntityWritten,
     KeyRefused,
+    KeyRemembered,
     KeysStored,
     RowSetAside,
     SagaArchived,
@@ -50,7 +51,8 @@ from amends.storage.rows import FINAL
 TYPES: Final[dict[str, type]] = {
     "started": SagaStarted, "timed out": TimedOut, "deadline passed": DeadlinePassed, "halt": Halt, "cancel": Cancel,
     "compensate": Compensate, "retry": Retry, "abandon": Abandon, "undo": Undo, "retimed": AttemptsRetimed,
-    "executed": CommandExecuted, "written": EntityWritten, "key refused": KeyRefused, "set aside": RowSetAside,
+    "executed": CommandExecuted, "written": EntityWritten, "key refused": KeyRefused, "key kept": KeyRemembered,
+    "set aside": RowSetAside,
     "archived": SagaArchived, "shaped": TypeAssumed, "entities": EntitiesStored, "keys": KeysStored,
     "taken": SagaTaken, "checkpoint": Checkpoint,
 }  # fmt: skip

@@ -89,6 +89,17 @@ class KeyRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRemembered:
+    """A transaction kept an answer under a client key. The value is the answer.
+
+    Attributes:
+        key: as the client gave it.
+    """
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowSetAside:
     """A row turned out to be unreadable. The value says why.
 
@@ -165,6 +176,7 @@ Cause = (
     | CommandExecuted
     | EntityWritten
     | KeyRefused
+    | KeyRemembered
     | RowSetAside
     | SagaArchived
     | TypeAssumed

@@ -19,6 +19,7 @@ from amends.storage.records import (
     EntityWritten,
     FormerWords,
     KeyRefused,
+    KeyRemembered,
     KeysStored,
     Record,
     RowSetAside,
@@ -88,6 +89,8 @@ def _of_no_attempt(cause: Cause) -> str:
             return f"started {definition}"
         case CommandExecuted(_, _, words) | EntityWritten(_, _, words) | FormerWords(words):
             return words
+        case KeyRemembered(key):
+            return f"an answer under client key {key}"
         case RowSetAside(kind):
             return f"{kind} set aside"
         case SagaArchived(into):

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from amends.storefront.ledger import EngineLedger
-from amends.storefront.opening import Storefront, open_storefront
+from amends.storefront.ledger import AT_HOME, AWAY, EngineLedger
+from amends.storefront.opening import COMMANDS, Storefront, open_storefront
 from amends.storefront.runs import contents_id
 
-__all__ = ["EngineLedger", "Storefront", "contents_id", "open_storefront"]
+__all__ = ["AT_HOME", "AWAY", "COMMANDS", "EngineLedger", "Storefront", "contents_id", "open_storefront"]

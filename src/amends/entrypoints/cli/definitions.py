@@ -50,11 +50,9 @@ def load_module(home: str) -> tuple[list[Saga], list[Command]]:
         UnusableInput: there is no such module, it raised, or it has no definition.
     """
     if home == SHOP:
-        from amends.shop import CHECKOUT
-        from amends.shop.inventory import STOCK_SET
-        from amends.shop.payments import CREDIT_LIMIT_SET
+        from amends.storefront import AT_HOME, AWAY, COMMANDS
 
-        return [CHECKOUT], [STOCK_SET, CREDIT_LIMIT_SET]
+        return [*AT_HOME, *AWAY], [*COMMANDS]
     values = list(vars(_module(home.partition(":")[0])).values())
     sagas = [value for value in values if isinstance(value, Saga)]
     if not sagas:

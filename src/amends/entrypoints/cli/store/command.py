@@ -198,8 +198,9 @@ def verify(
 @audit.command()
 def recompute(
     modules: Annotated[
-        list[str], typer.Argument(metavar="MODULE...", help="Modules with the definitions and commands; or shop.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[MODULE...]", help="Modules with the definitions and commands; else those of orders."),
+    ] = None,
     db: Db = "",
     as_json: AsJson = False,
 ) -> None:
@@ -210,7 +211,7 @@ def recompute(
     digest and the whole chain were computed anew. No engine may run.
 
     [bold]Examples[/]
-      [cyan]amends audit recompute shop --db shop.db[/]
+      [cyan]amends audit recompute --db shop.db[/]
       [cyan]amends audit recompute trips.sagas trips.commands --db trips.db[/]
 
     [bold]Exit codes[/]
@@ -218,9 +219,10 @@ def recompute(
       1  something is not: each line says where and what
       2  no store, or a definition is missing
     """
+    from amends.entrypoints.cli.definitions import SHOP
     from amends.entrypoints.cli.store.audits import recompute_store
 
-    raise typer.Exit(recompute_store(named(db), modules, as_json=as_json))
+    raise typer.Exit(recompute_store(named(db), modules or [SHOP], as_json=as_json))
 
 
 @audit.command()
