@@ -94,7 +94,7 @@ def texts_of(beside, at):
 
 def digest(salt, text):
     """Hash a value with its salt."""
-    return hashlib.blake2b(f"{salt}{text}".encode(), digest_size=16).hexdigest()
+    return hashlib.blake2s(f"{salt}{text}".encode(), digest_size=16).hexdigest()
 
 
 def faults_of_records(block, at_ms, lines, sagas, values, rows):

@@ -12,7 +12,7 @@ salts = st.binary(min_size=16, max_size=16).map(bytes.hex)
 
 def test_the_digest_is_the_same_everywhere() -> None:
     """Also of text that is no ASCII."""
-    assert digest("00" * 16, '{"name":"größer"}') == "302b1279fb6c1589cf61df65ae1be9b7"
+    assert digest("00" * 16, '{"name":"größer"}') == "a6b5f680911b1ba4d52dbbb92edf3773"
 
 
 @given(salts, salts, st.text(max_size=8), st.text(max_size=8))

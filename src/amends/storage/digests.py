@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import blake2b
+from hashlib import blake2s
 from operator import add, methodcaller
 from struct import unpack
 from typing import Any, Final
@@ -14,13 +14,13 @@ DIGITS: Final = 2 * SALT_BYTES  # of a salt, and of a digest, in hex
 ERASED_SALT: Final = "0" * DIGITS
 """In the place of a salt that was erased together with its value."""
 
-_hashed: Final = partial(blake2b, digest_size=DIGITS // 2)  # a second value of one digest takes 2**128 tries (RFC 7693)
+_hashed: Final = partial(blake2s, digest_size=DIGITS // 2)  # a second value of one digest takes 2**128 tries (RFC 7693)
 
 _DIGEST: Final[Callable[[Any], bytes]] = methodcaller("digest")
 
 
 def digest(salt: str, value: str) -> str:
-    """What is kept of a value: BLAKE2b over its salt and itself, 32 hex digits.
+    """What is kept of a value: BLAKE2s over its salt and itself, 32 hex digits.
 
     Args:
         salt: 32 hex digits, drawn for this value alone.

@@ -172,7 +172,7 @@ def _of_rows(commit: Commit) -> Iterator[str]:
 
 
 def _digest(salt: str, text: str) -> str:
-    return hashlib.blake2b(f"{salt}{text}".encode(), digest_size=DIGEST_BYTES).hexdigest()
+    return hashlib.blake2s(f"{salt}{text}".encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _rows_are_recorded(commit: Commit) -> Iterator[Broken]:

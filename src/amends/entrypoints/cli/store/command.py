@@ -199,7 +199,7 @@ def verify(
 def recompute(
     modules: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MODULE...]", help="Modules with the definitions and commands; else those of orders."),
+        typer.Argument(metavar="MODULE", help="Modules with the definitions and commands; else those of orders."),
     ] = None,
     db: Db = "",
     as_json: AsJson = False,
