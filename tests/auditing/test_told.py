@@ -89,7 +89,7 @@ class ToldWorld(World):
                 assert name in steps
 
 
-@LAW
+@settings(LAW, max_examples=LAW.max_examples // 4)
 @given(definitions(), st.integers(0, 2**32).map(Random), st.integers(0, 40))
 def test_records_tell_what_rows_say(saga: Saga, chance: Random, moves: int) -> None:
     """After every record, also of sagas that are stuck, given up, or hear of something late."""

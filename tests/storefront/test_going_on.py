@@ -40,7 +40,7 @@ def uninterrupted(batch: Any, *, limits: bool = False) -> tuple[str, Session]:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("piece_max", [1, 4, 1000])
+@pytest.mark.parametrize("piece_max", [1, *(pytest.param(size, marks=pytest.mark.torture) for size in (4, 1000))])
 @pytest.mark.parametrize("kind", DURABLE)
 def test_broken_at_every_transaction(kind: str, piece_max: int, after: bool, tmp_path: Path) -> None:
     """Whichever transaction it is, before it or after: the next run says what one run would have said."""

@@ -11,7 +11,7 @@ from tests.house.source import ROOT
 
 def test_nothing_is_lost_doubled_or_stuck(tmp_path: Path) -> None:
     """In a process of its own, which has no threads, since it forks (A3, A5)."""
-    command = [sys.executable, "-m", "tests.torture", "kill", "--kills", "40", "--per-file", "40", "--each", "1"]
+    command = [sys.executable, "-m", "tests.torture", "kill", "--kills", "20", "--per-file", "20", "--each", "1"]
     ran = subprocess.run(
         [*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
     )

@@ -279,15 +279,14 @@ def reason_of(said: Input | None) -> str:
     match said:
         case Answered(outcome=Refused(words) | Unknown(words)) | Halt(error=words) if words:
             return worded(words)
+    assert said is not None, "where a start turns back, a participant refused, and gave the reason"
     return worded(in_words(said))
 
 
-def in_words(said: Input | None) -> str:
+def in_words(said: Input) -> str:
     """An input on one line, for a person: as a reason, and as it is told."""
     more = ""
     match said:
-        case None:
-            about = "started"
         case DeadlinePassed():
             about = "deadline passed"
         case TimedOut(event, kind):
