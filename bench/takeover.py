@@ -11,9 +11,9 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from amends import Call, Done, Later, Saga, external
+from amends import Later, Saga, external
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Answered, Kind
 from amends.engine.coordinator import Coordinator
@@ -23,6 +23,7 @@ from amends.engine.tasks import Deliver, StartSagas
 from amends.engine.waking import ReturnUnsent
 from bench.__main__ import DATA
 from bench.measure import machine
+from bench.workloads import Numbered, nothing
 
 SAGAS: Final = 100_000
 A_TURN: Final = 3_000
@@ -30,22 +31,12 @@ DAY_S: Final = 86_400.0
 START_MS: Final = 1_790_000_000_000
 
 
-class Numbered(NamedTuple):
-    """A request of a saga whose step does nothing."""
-
-    number: int
-
-
-async def _nothing(_client: None, _request: Numbered, _call: Call) -> Done:
-    return Done()
-
-
 WAITING: Final = Saga(
     "waiting",
     Numbered,
     [
         external(
-            "FIRST_DONE", _nothing, undo=_nothing, undone="FIRST_UNDONE", service="OUTSIDE",
+            "FIRST_DONE", nothing, undo=nothing, undone="FIRST_UNDONE", service="OUTSIDE",
             timeout_s=DAY_S, start_within_s=DAY_S, limit_s=2 * DAY_S,
         )
     ],

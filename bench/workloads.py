@@ -35,7 +35,8 @@ class Numbered(NamedTuple):
     number: int
 
 
-async def _nothing(_client: None, _request: Numbered, _call: Call) -> Done:
+async def nothing(_client: None, _request: Numbered, _call: Call) -> Done:
+    """Do nothing, as a participant outside."""
     return Done()
 
 
@@ -43,7 +44,7 @@ STEPS: Final = Saga(
     "nothing",
     Numbered,
     [
-        external(f"{name}_DONE", _nothing, undo=_nothing, undone=f"{name}_UNDONE", service="OUTSIDE")
+        external(f"{name}_DONE", nothing, undo=nothing, undone=f"{name}_UNDONE", service="OUTSIDE")
         for name in ("FIRST", "SECOND", "THIRD", "FOURTH")
     ],
 )

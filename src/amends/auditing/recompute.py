@@ -30,10 +30,10 @@ from amends.storage.blocks import Contents, entity_text
 from amends.storage.bodies import SagaBody, body_of_row
 from amends.storage.causes import changes_text
 from amends.storage.codecs.hints import answer_codec, body_codec
-from amends.storage.codecs.sagas import EntityCodecs, SagaCodec, body_of, status_of
+from amends.storage.codecs.sagas import EntityCodecs, SagaCodec, body_of, definition_of, status_of
 from amends.storage.codecs.values import json_of, opened_all
 from amends.storage.digests import digest
-from amends.storage.ports import Records, SagaFilter
+from amends.storage.ports import ALL, Records, SagaFilter
 from amends.storage.records import (
     ERASED,
     AttemptsRetimed,
@@ -55,7 +55,6 @@ from amends.storage.rows import FINAL, EntityRow, KeyRow, SagaRow, Unreadable
 
 Stepped = tuple[SagaInstance, Sequence[Effect]]
 
-ALL: Final = 2**62  # rows: more than there can be
 REPORT_EVERY: Final = 64  # blocks
 ANSWERED_LOCALLY: Final = {Status.DONE, Status.REFUSED, Status.UNDONE, Status.STUCK}
 COMPARED: Final = ("number", "phase", "group", "members", "answers", "reason", "trouble", "outstanding", "trail")
@@ -309,7 +308,7 @@ class Replay:
         if isinstance(record.cause, AttemptsRetimed):
             self.runs[saga_id] = _retimed(run, record.cause, record.at_ms)._replace(number=run.number + 1)
             return
-        codec = self._codecs[_definition_of(run.saga)]
+        codec = self._codecs[definition_of(run.saga)]
         run = run._replace(request=codec.request.decode(self.requests[saga_id]))
         said = self._said(record, codec)
         takes = [partial(step, before, said, record.at_ms) for before in _as_it_may_have_stood(run, said, record.at_ms)]
@@ -463,7 +462,7 @@ def _differences(replay: Replay, row: SagaRow) -> Iterator[str]:
     if run is None:
         yield "it has a row, and no record that it was started"
         return
-    told = (_definition_of(run.saga), replay.requests[row.saga_id], status_of(run.state))
+    told = (definition_of(run.saga), replay.requests[row.saga_id], status_of(run.state))
     names = ("definition", "request", "status")
     for name, is_now, was in zip(names, (row.definition, row.request, row.status), told, strict=True):
         if is_now != was:
@@ -497,10 +496,6 @@ def _outcome(record: Record, said: Answered, codec: SagaCodec) -> Any:
     if isinstance(outcome, Unknown):
         return Unknown(text, taken_back=outcome.taken_back)
     return Refused(text) if isinstance(outcome, Refused) else outcome
-
-
-def _definition_of(saga: Saga) -> str:
-    return f"{saga.name}/{saga.version}/{saga.fingerprint}"
 
 
 def _as_it_may_have_stood(run: SagaInstance, said: Input, now_ms: int) -> Iterator[SagaInstance]:

@@ -13,10 +13,9 @@ from amends.auditing.stored import NO_ROW
 from amends.auditing.told import Tale
 from amends.errors import StoreError
 from amends.storage.blocks import Contents
-from amends.storage.ports import Records, SagaFilter
+from amends.storage.ports import ALL, Records, SagaFilter
 from amends.storage.rows import Block, Head, SagaRow, Unreadable
 
-ALL: Final = 2**62  # more rows than a store can have
 ROUNDS: Final = 20  # in which a saga that an engine is just working at is looked at again
 COUNTS_TRIES: Final = 1000  # until the counts and the head are read between the same two commits
 REPORT_EVERY: Final = 64  # blocks, or rows

@@ -15,12 +15,11 @@ from amends.engine.recording import Recording
 from amends.storage.blocks import Contents
 from amends.storage.codecs.values import json_of
 from amends.storage.former import FORM
-from amends.storage.ports import SagaFilter, Store
+from amends.storage.ports import ALL, SagaFilter, Store
 from amends.storage.records import Checkpoint, EntityWritten, SagaTaken
 from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, SagaRow
 
 PAGE: Final = 1000  # rows in a block: some hundred kilobytes
-ALL: Final = 2**62  # more rows than a store can have
 TAKEN: Final = "taken over"
 
 Row = TypeVar("Row")

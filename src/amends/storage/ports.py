@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
 
+ALL: Final = 2**62  # more rows than a store can have
 REDUCED: Final = "reduced: "
 """How a durability begins that is less than was asked for (P15)."""
 
@@ -29,7 +30,7 @@ class SagaFilter(NamedTuple):
         statuses: of these statuses; any when empty.
         definition: of the definition of this name; any when empty.
         started_before_ms: started before that; ``None`` for any.
-        limit: at most so many, >= 1.
+        limit: at most so many, >= 1; `ALL` for every one.
     """
 
     statuses: Collection[str] = ()

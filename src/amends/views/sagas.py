@@ -11,14 +11,13 @@ import msgspec
 
 from amends.core.state import ASKED, Status
 from amends.storage.bodies import SagaBody, StoredRequest, body_of_row
-from amends.storage.ports import Records, SagaFilter
+from amends.storage.ports import ALL, Records, SagaFilter
 from amends.storage.rows import BACKWARD, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
 from amends.storage.standing import owed_in
 
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 """The statuses of sagas that are not final."""
 FAILING_AFTER_MS: Final = 300_000  # five minutes: longer than a deploy, or a failover of a participant
-ALL: Final = 2**62  # more rows than a store can have
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, key_of, text_of
 from amends.errors import StoreFailed
 from amends.storage.blocks import head_after, lines_of
-from amends.storage.ports import SagaFilter
+from amends.storage.ports import ALL, SagaFilter
 from amends.storage.rows import KeyRow, Unreadable
 
-ALL: Final = 2**62  # more rows than a file can have
 PAGE: Final = 500  # keys, and subjects of records, that are looked at in one query
 FIRST: Final = json.JSONDecoder().raw_decode  # a value at a place of a text: the subject is the first of a list
 

@@ -78,7 +78,7 @@ class SagaCodec:
 
     def __init__(self, saga: Saga) -> None:
         self.saga = saga
-        self.definition = f"{saga.name}/{saga.version}/{saga.fingerprint}"
+        self.definition = definition_of(saga)
         self.started = cause_text(SagaStarted(self.definition))
         asks = dict.fromkeys((step.service, step.entity) for step in saga.every_step() if step.entity is not None)
         self.asks = tuple(asks)
@@ -188,6 +188,11 @@ def _quiet(saga: Saga) -> Iterator[Became]:
         yield from (StepBecame(step.event, Status.UNDOING) for step in group if step.is_local)
         if all(step.is_local for step in group):
             yield GroupEntered(FORWARD, tuple(step.event for step in group))
+
+
+def definition_of(saga: Saga) -> str:
+    """What rows and records name a definition by: ``name/version/fingerprint``."""
+    return f"{saga.name}/{saga.version}/{saga.fingerprint}"
 
 
 def body_of(run: SagaInstance) -> str:
