@@ -15,7 +15,7 @@ from amends import Saga
 from amends.auditing.rows import fault_of
 from amends.auditing.told import Tale
 from amends.core.effects import Write
-from amends.core.records import Became
+from amends.core.records import StateChange
 from amends.core.state import underway
 from amends.engine.in_flight import due_of
 from amends.engine.recording import Recording, said_text
@@ -39,7 +39,7 @@ class ToldWorld(World):
     tale: Tale = field(default_factory=Tale)
     others: dict[str, SimpleNamespace] = field(default_factory=dict)
     blocks: int = 0
-    changes: list[Became] = field(default_factory=list)
+    changes: list[StateChange] = field(default_factory=list)
 
     def take_in(self, effects: tuple[Any, ...]) -> None:
         """Follow what is recorded, and compare."""

@@ -41,7 +41,6 @@ from amends.storage.digests import DIGITS, ERASED_SALT, each_of
 from amends.storage.records import (
     ERASED,
     AttemptsRetimed,
-    Because,
     Checkpoint,
     CommandExecuted,
     EntitiesStored,
@@ -49,10 +48,11 @@ from amends.storage.records import (
     KeyRefused,
     KeyRemembered,
     KeysStored,
+    RetimeReason,
     RowSetAside,
     SagaArchived,
     SagaStarted,
-    SagaTaken,
+    SagaTakenOver,
     TypeAssumed,
 )
 from amends.storage.rows import Block, Head
@@ -75,14 +75,14 @@ inputs: st.SearchStrategy[Input] = st.one_of(
 causes = st.one_of(
     inputs,
     st.builds(SagaStarted, names),
-    st.builds(AttemptsRetimed, st.sampled_from(Because), st.lists(st.tuples(names, kinds), max_size=2).map(tuple)),
+    st.builds(AttemptsRetimed, st.sampled_from(RetimeReason), st.lists(st.tuples(names, kinds), max_size=2).map(tuple)),
     st.builds(CommandExecuted, names, names, names),
     st.builds(EntityWritten, names, names, names),
     st.builds(KeyRefused, names, names),
     st.builds(KeyRemembered, names),
     st.builds(RowSetAside, names),
     st.builds(SagaArchived, names),
-    st.sampled_from([TypeAssumed(), SagaTaken(), Checkpoint(is_whole=False), Checkpoint(is_whole=True)]),
+    st.sampled_from([TypeAssumed(), SagaTakenOver(), Checkpoint(is_whole=False), Checkpoint(is_whole=True)]),
     st.builds(EntitiesStored, names, st.lists(st.tuples(names, st.integers(1, 9)), max_size=2).map(tuple)),
     st.builds(KeysStored, st.lists(st.tuples(names, names), max_size=2).map(tuple)),
 )

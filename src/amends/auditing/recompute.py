@@ -37,7 +37,6 @@ from amends.storage.ports import ALL, Records, SagaFilter
 from amends.storage.records import (
     ERASED,
     AttemptsRetimed,
-    Because,
     Checkpoint,
     CommandExecuted,
     EntitiesStored,
@@ -47,9 +46,10 @@ from amends.storage.records import (
     KeyRemembered,
     KeysStored,
     Record,
+    RetimeReason,
     SagaArchived,
     SagaStarted,
-    SagaTaken,
+    SagaTakenOver,
 )
 from amends.storage.rows import FINAL, EntityRow, KeyRow, SagaRow, Unreadable
 
@@ -252,7 +252,7 @@ class Replay:
             self.entities.texts[cause.service, cause.entity_id] = record.value or "null"
         elif isinstance(cause, EntitiesStored):
             self._compare_stored(record, cause, contents, number)
-        elif isinstance(cause, SagaTaken):
+        elif isinstance(cause, SagaTakenOver):
             self._take_over(record)
         elif isinstance(cause, Checkpoint):
             self._takes_over = not cause.is_whole
@@ -516,8 +516,8 @@ def _retimed(run: SagaInstance, cause: AttemptsRetimed, now_ms: int) -> SagaInst
         of_step = member_of(run.saga, run.state, member)
         if (of_step.event, kind) not in cause.attempts:
             continue
-        if cause.because is Because.WAITS:
+        if cause.because is RetimeReason.WAITS:
             waiting[member] = waiting[member]._replace(unsent=True, due_ms=now_ms + HOUR_MS)
-        elif cause.because is Because.GOES_OUT:
+        elif cause.because is RetimeReason.GOES_OUT:
             waiting[member] = sent(of_step, waiting[member], now_ms)
     return run._replace(waiting=tuple(waiting))

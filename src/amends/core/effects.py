@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from amends.core.messages import Input, Request, Verb
-from amends.core.records import Became
+from amends.core.records import StateChange
 
 
 class Send(NamedTuple):
@@ -41,7 +41,7 @@ class Write(NamedTuple):
     saga_id: str
     number: int
     said: Input | None
-    changes: tuple[Became, ...]
+    changes: tuple[StateChange, ...]
 
 
 class CallOperator(NamedTuple):

@@ -35,4 +35,4 @@ class SagaEnded:
     status: str
 
 
-Became = StepBecame | GroupEntered | SagaEnded
+StateChange = StepBecame | GroupEntered | SagaEnded

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.decide import AnswerSignal, ReportedOutcome, Signal, Wish, decide
 from amends.core.definition import Saga, Step
 from amends.core.messages import Kind
-from amends.core.records import Became, GroupEntered, SagaEnded, StepBecame
+from amends.core.records import GroupEntered, SagaEnded, StateChange, StepBecame
 from amends.core.state import Change, Debt, Ended, Marked, State, Status, awaited, begin, evolve, member_of, word_for
 
 TOLD: Final = {Status.DONE, Status.REFUSED, Status.UNKNOWN, Status.UNDONE}
@@ -64,7 +64,7 @@ class TransitionPath(NamedTuple):
 
     changes: tuple[Change, ...] = ()
     entries: tuple[Entry, ...] = ()
-    recorded: tuple[Became, ...] = ()
+    recorded: tuple[StateChange, ...] = ()
 
     def then(self, later: TransitionPath) -> TransitionPath:
         """Both, one after the other."""
@@ -171,7 +171,7 @@ def _entry(saga: Saga, state: State, change: Marked) -> Entry:
     return Entry(step.undone if change.status is Status.UNDONE else step.event, step.service, change.status)
 
 
-def _as_recorded(saga: Saga, state: State, change: Change) -> Became:
+def _as_recorded(saga: Saga, state: State, change: Change) -> StateChange:
     if isinstance(change, Marked):
         return StepBecame(member_of(saga, state, change.member).event, change.status)
     if isinstance(change, Ended):

@@ -16,7 +16,7 @@ from amends.storage.blocks import Contents
 from amends.storage.codecs.values import json_of
 from amends.storage.former import FORM
 from amends.storage.ports import ALL, SagaFilter, Store
-from amends.storage.records import Checkpoint, EntityWritten, SagaTaken
+from amends.storage.records import Checkpoint, EntityWritten, SagaTakenOver
 from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, SagaRow
 
 PAGE: Final = 1000  # rows in a block: some hundred kilobytes
@@ -57,7 +57,7 @@ def _pages(store: Store, now_ms: int) -> Iterator[Recording]:
     for rows in _parts(row for row in store.listing(SagaFilter(limit=ALL)) if isinstance(row, SagaRow)):
         recording = _recording(now_ms)
         for row in rows:
-            recording.add(row.saga_id, 0, SagaTaken(), json_of(row))
+            recording.add(row.saga_id, 0, SagaTakenOver(), json_of(row))
         yield recording
     for entities in _parts(row for row in store.all_entities() if isinstance(row, EntityRow)):
         recording = _recording(now_ms)

@@ -31,7 +31,7 @@ from amends.errors import ParticipantError, RequestRefused
 from amends.storage.codecs.entities import Unstorable, kept_text, raw
 from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import shown
-from amends.storage.records import AttemptsRetimed, Because, Cause, CommandExecuted, EntityWritten
+from amends.storage.records import AttemptsRetimed, Cause, CommandExecuted, EntityWritten, RetimeReason
 from amends.storage.rows import KeyRow, Unreadable
 
 SETTLED: Final = frozenset((Done, Refused))
@@ -235,7 +235,7 @@ class UnitOfWork:
         return self.sagas.get(run.saga_id, loaded)
 
     def rewrite(
-        self, loaded: LoadedSaga, run: SagaInstance, because: Because, *attempts: tuple[str, Kind]
+        self, loaded: LoadedSaga, run: SagaInstance, because: RetimeReason, *attempts: tuple[str, Kind]
     ) -> LoadedSaga:
         """Store a saga whose times alone are other ones.
 

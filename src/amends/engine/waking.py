@@ -19,7 +19,7 @@ from amends.engine.in_flight import AttemptId, attempt_id_of, attempts_of
 from amends.engine.saga_cache import LoadedSaga
 from amends.engine.task import Single
 from amends.engine.unit_of_work import UnitOfWork
-from amends.storage.records import Because
+from amends.storage.records import RetimeReason
 from amends.storage.rows import Unreadable
 
 
@@ -63,7 +63,7 @@ class Wake(Single):
             return
         settling = work.committed.in_flight.settling(loaded.run)
         if settling is not loaded.run:
-            loaded = work.rewrite(loaded, settling, Because.TAKEN_OVER)
+            loaded = work.rewrite(loaded, settling, RetimeReason.TAKEN_OVER)
         loaded = _counted_from_its_sending(work, work.go_on(loaded))
         run_out = work.committed.in_flight.run_out(loaded.run, work.now_ms)
         for said in (*run_out.lost, *run_out.overdue):
@@ -112,7 +112,7 @@ class ReturnUnsent(_AboutAttempt):
         until_ms = work.now_ms + HOUR_MS
         if _may_be_refused(found):
             until_ms = waiting.since_ms + milliseconds(step.start_within_s)
-        _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), Because.WAITS)
+        _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), RetimeReason.WAITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class SendHeldBack(_AboutAttempt):
         if waiting.attempt > 1 and key_is_dead(step, waiting, work.now_ms):
             work.hear(loaded, TimedOut(step.event, waiting.kind, waiting.attempt))
             return
-        run = _retime(work, found, sent(step, waiting, work.now_ms), Because.GOES_OUT)
+        run = _retime(work, found, sent(step, waiting, work.now_ms), RetimeReason.GOES_OUT)
         sends = (send for send in run.requests() if attempt_id_of(send) == self.attempt_id)
         work.effects.requests[self.attempt_id] = next(sends)
 
@@ -138,7 +138,7 @@ def _counted_from_its_sending(work: UnitOfWork, loaded: LoadedSaga) -> LoadedSag
     run = work.committed.in_flight.as_sent(loaded.run)
     if run is loaded.run or not any(isinstance(said, TimedOut) for said in loaded.run.overdue(work.now_ms)):
         return loaded
-    return work.rewrite(loaded, run, Because.SENT_LATE)
+    return work.rewrite(loaded, run, RetimeReason.SENT_LATE)
 
 
 def _wait_longer(work: UnitOfWork, attempt_id: AttemptId) -> None:
@@ -151,7 +151,7 @@ def _wait_longer(work: UnitOfWork, attempt_id: AttemptId) -> None:
         reason = f"it was not sent: {step.service} had no place for it within {step.start_within_s:g} s"
         work.hear(loaded, Answered(step.event, waiting.kind, Refused(reason), waiting.attempt))
     else:
-        _retime(work, found, waiting._replace(due_ms=work.now_ms + HOUR_MS), Because.STILL_WAITS)
+        _retime(work, found, waiting._replace(due_ms=work.now_ms + HOUR_MS), RetimeReason.STILL_WAITS)
 
 
 def _was_never_sent(attempt: Attempt) -> bool:
@@ -180,7 +180,7 @@ def _found(work: UnitOfWork, attempt_id: AttemptId) -> Attempt | None:
     return None
 
 
-def _retime(work: UnitOfWork, attempt: Attempt, waiting: Waiting, because: Because) -> SagaInstance:
+def _retime(work: UnitOfWork, attempt: Attempt, waiting: Waiting, because: RetimeReason) -> SagaInstance:
     """Store an attempt whose times alone are other ones."""
     loaded, step, member, _ = attempt
     waiting_for = (*loaded.run.waiting[:member], waiting, *loaded.run.waiting[member + 1 :])
@@ -192,4 +192,4 @@ def _goes_out(work: UnitOfWork, loaded: LoadedSaga, due_ms: int) -> None:
     """A request goes out that was held back: from now on its saga is due when it is given up, and not at once."""
     held = [(step.event, kind) for step, kind, waiting in attempts_of(loaded.run) if waiting.at_ms == due_ms]
     if held:  # else it was to be sent by now, and was not: it is recalled
-        work.rewrite(loaded, loaded.run, Because.ASKED_AGAIN, *held)
+        work.rewrite(loaded, loaded.run, RetimeReason.ASKED_AGAIN, *held)

@@ -28,7 +28,7 @@ from amends.core.messages import (
     Undo,
     Unknown,
 )
-from amends.core.records import Became, GroupEntered, SagaEnded, StepBecame
+from amends.core.records import GroupEntered, SagaEnded, StateChange, StepBecame
 from amends.core.state import Debt, Status, word_for
 from amends.storage.records import (
     AttemptsRetimed,
@@ -43,7 +43,7 @@ from amends.storage.records import (
     RowSetAside,
     SagaArchived,
     SagaStarted,
-    SagaTaken,
+    SagaTakenOver,
     TypeAssumed,
 )
 from amends.storage.rows import FINAL
@@ -54,7 +54,7 @@ TYPES: Final[dict[str, type]] = {
     "executed": CommandExecuted, "written": EntityWritten, "key refused": KeyRefused, "key kept": KeyRemembered,
     "set aside": RowSetAside,
     "archived": SagaArchived, "shaped": TypeAssumed, "entities": EntitiesStored, "keys": KeysStored,
-    "taken": SagaTaken, "checkpoint": Checkpoint,
+    "taken": SagaTakenOver, "checkpoint": Checkpoint,
 }  # fmt: skip
 """Tag to what it is of; its fields follow, but for those that are values."""
 OUTCOMES: Final[dict[str, Outcome]] = {
@@ -76,7 +76,7 @@ def cause_text(cause: Cause) -> str:
     return _text(_parts(cause))
 
 
-def changes_text(changes: Iterable[Became]) -> str:
+def changes_text(changes: Iterable[StateChange]) -> str:
     """What became of it, as it is stored: JSON in ASCII."""
     return _text([_change_parts(change) for change in changes])
 
@@ -101,7 +101,7 @@ def cause_of(parts: Any) -> Cause:
     return cause
 
 
-def change_of(parts: Any) -> Became:
+def change_of(parts: Any) -> StateChange:
     """What became of it, read back.
 
     Args:
@@ -141,7 +141,7 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def _change_parts(change: Became) -> list[str]:
+def _change_parts(change: StateChange) -> list[str]:
     match change:
         case StepBecame(step, status):
             return [status.value, step]

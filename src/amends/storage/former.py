@@ -32,17 +32,17 @@ from amends.core.messages import (
     Undo,
     Unknown,
 )
-from amends.core.records import Became, GroupEntered, SagaEnded, StepBecame
+from amends.core.records import GroupEntered, SagaEnded, StateChange, StepBecame
 from amends.core.state import Debt, Status
 from amends.storage.records import (
     AttemptsRetimed,
-    Because,
     Cause,
     CommandExecuted,
     EntityWritten,
     FormerWords,
     KeyRefused,
     Record,
+    RetimeReason,
     RowSetAside,
     SagaArchived,
     SagaStarted,
@@ -65,11 +65,13 @@ RESOLVE: Final = re.compile(r"resolve (.+?) (done|refused)(?:: (.*))?", re.DOTAL
 VERBS: Final[dict[str, Cause]] = {"cancel": Cancel(), "compensate": Compensate(), "abandon": Abandon()}
 OUTCOMES: Final[dict[str, Outcome]] = {"done": Done(), "refused": Refused(), "unknown": Unknown(), "later": Later(0)}
 STATUSES: Final[dict[str, Status | Debt]] = {status.value: status for status in (*Status, *Debt)}
-PLACES: Final = {because.value: because for because in (Because.WAITS, Because.STILL_WAITS, Because.GOES_OUT)}
+PLACES: Final = {
+    because.value: because for because in (RetimeReason.WAITS, RetimeReason.STILL_WAITS, RetimeReason.GOES_OUT)
+}
 WHOLE: Final[dict[str, Cause]] = {
     "deadline passed": DeadlinePassed(),
-    Because.TAKEN_OVER.value: AttemptsRetimed(Because.TAKEN_OVER),
-    Because.SENT_LATE.value: AttemptsRetimed(Because.SENT_LATE),
+    RetimeReason.TAKEN_OVER.value: AttemptsRetimed(RetimeReason.TAKEN_OVER),
+    RetimeReason.SENT_LATE.value: AttemptsRetimed(RetimeReason.SENT_LATE),
     "taken to be stored as its type is now": TypeAssumed(),
 }
 
@@ -117,7 +119,7 @@ def _of_a_saga(words: str) -> tuple[Cause, str | None]:
     if match := VERB.fullmatch(words):
         return VERBS[match[1]], _json(match[2])
     if ASKED_AGAIN.fullmatch(words):
-        return AttemptsRetimed(Because.ASKED_AGAIN, tuple(_attempts(words.removesuffix(" asked again")))), None
+        return AttemptsRetimed(RetimeReason.ASKED_AGAIN, tuple(_attempts(words.removesuffix(" asked again")))), None
     if match := ABOUT_A_STEP.fullmatch(words):
         return _of_a_step(match[1], Kind(match[2]), match[3]) or FormerWords(words), _json(match[4])
     if match := RESOLVE.fullmatch(words):
@@ -170,11 +172,11 @@ def _json(reason: str | None) -> str | None:
 
 
 @lru_cache(KNOWN_MAX)
-def _changes_of(changes: tuple[str, ...]) -> tuple[Became, ...]:
+def _changes_of(changes: tuple[str, ...]) -> tuple[StateChange, ...]:
     return tuple(map(_change_of, changes))
 
 
-def _change_of(words: str) -> Became:
+def _change_of(words: str) -> StateChange:
     phase, _, steps = words.partition(" at ")
     if words in FINAL:
         return SagaEnded(words)

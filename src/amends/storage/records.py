@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from amends.core.messages import Input, Kind
-from amends.core.records import Became
+from amends.core.records import StateChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class SagaStarted:
     definition: str
 
 
-class Because(Enum):
+class RetimeReason(Enum):
     """Why the times of attempts were written anew."""
 
     TAKEN_OVER = "another process took over"
@@ -46,7 +46,7 @@ class AttemptsRetimed:
         attempts: those that it is about: step, and what it was asked.
     """
 
-    because: Because
+    because: RetimeReason
     attempts: tuple[tuple[str, Kind], ...] = ()
 
 
@@ -147,7 +147,7 @@ class KeysStored:
 
 
 @dataclass(frozen=True, slots=True)
-class SagaTaken:
+class SagaTakenOver:
     """A saga as it stood when a store of an earlier version was taken over. The value is its row, as a JSON list."""
 
 
@@ -182,7 +182,7 @@ Cause = (
     | TypeAssumed
     | EntitiesStored
     | KeysStored
-    | SagaTaken
+    | SagaTakenOver
     | Checkpoint
     | FormerWords
 )
@@ -209,6 +209,6 @@ class Record(NamedTuple):
     number: int
     at_ms: int
     cause: Cause
-    changes: tuple[Became | FormerWords, ...] = ()
+    changes: tuple[StateChange | FormerWords, ...] = ()
     value: str | None = None
     place: int = -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from amends.core.records import Became, GroupEntered, SagaEnded, StepBecame
+from amends.core.records import GroupEntered, SagaEnded, StateChange, StepBecame
 from amends.core.state import Debt, Status
 from amends.storage.records import FormerWords
 from amends.storage.rows import BACKWARD, FORWARD, NEEDS_OPERATOR
@@ -21,7 +21,7 @@ def owed_in(trail: Iterable[str]) -> tuple[str, ...]:
     return tuple(event for event, status in last.items() if status == Debt.OWED.value)
 
 
-Changes = tuple[Became | FormerWords, ...]
+Changes = tuple[StateChange | FormerWords, ...]
 
 
 class Stand:

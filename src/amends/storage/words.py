@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from amends.core.messages import Answered, Done, Input, Later, Resolve
-from amends.core.records import Became, GroupEntered, StepBecame
+from amends.core.records import GroupEntered, StateChange, StepBecame
 from amends.core.step import in_words
 from amends.storage.records import (
     ERASED,
@@ -25,7 +25,7 @@ from amends.storage.records import (
     RowSetAside,
     SagaArchived,
     SagaStarted,
-    SagaTaken,
+    SagaTakenOver,
     TypeAssumed,
 )
 
@@ -34,7 +34,7 @@ BARE: Final[dict[type, str]] = {
     TypeAssumed: "taken to be stored as its type is now",
     EntitiesStored: "entities stored",
     KeysStored: "client keys stored",
-    SagaTaken: "taken over from an earlier version",
+    SagaTakenOver: "taken over from an earlier version",
     Checkpoint: "checkpoint",
 }
 RESOLVED: Final = 2  # an outcome's answer or reason, and why
@@ -47,7 +47,7 @@ def cause_in_words(record: Record) -> str:
     return f"{about}{parts}{more}" if more else about
 
 
-def change_in_words(change: Became | FormerWords) -> str:
+def change_in_words(change: StateChange | FormerWords) -> str:
     """What became of it: ``CARD_CHARGED done``, ``forward at TICKET_ISSUED``, ``completed``."""
     match change:
         case StepBecame(step, status):
@@ -105,7 +105,7 @@ def _value(record: Record) -> str:
     if (
         value is None
         or is_answer
-        or isinstance(cause, EntityWritten | TypeAssumed | EntitiesStored | KeysStored | SagaTaken)
+        or isinstance(cause, EntityWritten | TypeAssumed | EntitiesStored | KeysStored | SagaTakenOver)
     ):
         return ""
     if value == ERASED:

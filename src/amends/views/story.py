@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from amends.core.records import Became, StepBecame
+from amends.core.records import StateChange, StepBecame
 from amends.core.state import Debt, Status
 from amends.storage.blocks import Contents
 from amends.storage.ports import Records
@@ -77,7 +77,7 @@ def archive_of(records: Records, saga_id: str) -> str:
     return next((cause.into for cause in causes if isinstance(cause, SagaArchived)), "")
 
 
-def steps_of(changes: Iterable[Became | FormerWords], trail: Sequence[str]) -> Iterator[StepSeen]:
+def steps_of(changes: Iterable[StateChange | FormerWords], trail: Sequence[str]) -> Iterator[StepSeen]:
     """The steps that a saga has reached.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from amends.core.definition import Command, Saga
-from amends.core.records import Became, GroupEntered, StepBecame
+from amends.core.records import GroupEntered, StateChange, StepBecame
 from amends.core.state import (
     Abandoned,
     Backward,
@@ -97,7 +97,7 @@ class SagaCodec:
             for status in statuses
         }
 
-    def recorded(self, changes: tuple[Became, ...], *, in_full: bool) -> str:
+    def recorded(self, changes: tuple[StateChange, ...], *, in_full: bool) -> str:
         """What became of an input, as the audit has it: JSON.
 
         That a participant was asked which answered in the same commit is not recorded, unless all of it is to be:
@@ -107,11 +107,11 @@ class SagaCodec:
             return self._recorded.of(changes)
         return changes_text(change for at, change in enumerate(changes) if self._lasts(change, changes[at + 1 :]))
 
-    def _lasts(self, change: Became, later: tuple[Became, ...]) -> bool:
+    def _lasts(self, change: StateChange, later: tuple[StateChange, ...]) -> bool:
         """Whether a step that was asked is still to be answered at the end of the record."""
         return change not in self._quiet or _about(change) not in map(_about, later)
 
-    def _written(self, changes: tuple[Became, ...]) -> str:
+    def _written(self, changes: tuple[StateChange, ...]) -> str:
         return changes_text(change for change in changes if change not in self._quiet)
 
     def request_of_row(self, row: SagaRow) -> Any:
@@ -172,7 +172,7 @@ class SagaCodec:
         )
 
 
-def _about(change: Became) -> str:
+def _about(change: StateChange) -> str:
     """What a change says something of, of which a later one says more: a step, or which way the saga goes."""
     match change:
         case StepBecame(step):
@@ -182,7 +182,7 @@ def _about(change: Became) -> str:
     return ""
 
 
-def _quiet(saga: Saga) -> Iterator[Became]:
+def _quiet(saga: Saga) -> Iterator[StateChange]:
     for group in saga.groups:
         yield from (StepBecame(step.event, Status.SENT) for step in group if step.is_local)
         yield from (StepBecame(step.event, Status.UNDOING) for step in group if step.is_local)
