@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
-from amends.core.messages import Answered, Done, Halt, Input, Refused, Resolve, Unknown, Verb, worded
+from amends.core.messages import Answered, Done, Halt, Input, Refused, Resolve, TimedOut, Unknown, Verb, worded
 from amends.storage.blocks import beside_text, head_after, head_line, key_text
 from amends.storage.causes import cause_text
 from amends.storage.codecs.values import Sealed, json_of
@@ -19,6 +19,7 @@ Salts = Callable[[int], bytes]
 """Gives so many bytes that cannot be guessed."""
 
 NOTHING: Final = "[]"
+WRITTEN_ONCE: Final = frozenset((Done, Refused, TimedOut))  # as a cause: step, kind and attempt are all of it
 CAUSES_MAX: Final = 10_000  # that are written once; of each step a few, and one for each attempt
 
 
@@ -112,16 +113,16 @@ _CAUSES: Final[dict[Any, str]] = {}
 
 def said_text(said: Input) -> tuple[str, str | None]:
     """An input that a saga took, as it is recorded: what happened, and the value of that as JSON."""
-    if not isinstance(said, Answered) or not isinstance(said.outcome, Done | Refused):
+    happened = said.outcome if isinstance(said, Answered) else said
+    if happened.__class__ not in WRITTEN_ONCE:
         return cause_text(said), _value_of(said)
-    outcome = said.outcome
-    key = said.step, said.kind, outcome.__class__, said.attempt
+    key = said.step, said.kind, happened.__class__, said.attempt  # type: ignore[union-attr]  # both have these
     cause = _CAUSES.get(key)
     if cause is None:
         if len(_CAUSES) >= CAUSES_MAX:
             _CAUSES.clear()
         cause = _CAUSES[key] = cause_text(said)
-    return cause, _of_outcome(outcome)
+    return cause, _of_outcome(happened)
 
 
 def reason_text(reason: str) -> str | None:

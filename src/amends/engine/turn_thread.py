@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, Protocol
@@ -20,6 +20,21 @@ from amends.errors import StoreBusy, StoreFull
 from amends.storage.ports import REDUCED, Clock, Store
 
 TURN_THREAD: Final = "amends-turn"
+
+
+@contextlib.contextmanager
+def collector_off() -> Iterator[None]:
+    """Take a turn without the garbage collector, which would look at every saga of it several times.
+
+    What a turn makes is freed by reference counts; the collector goes on where it was right after.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class MakesCoordinator(Protocol):
@@ -114,17 +129,8 @@ class TurnThread:
         self._thread.shutdown()
 
     def _turn(self, tasks: Sequence[Task]) -> BatchResult:
-        """Take a turn without the garbage collector, which would look at every saga of it several times.
-
-        What a turn makes is freed by reference counts; the collector goes on where it was right after.
-        """
-        was_on = gc.isenabled()
-        gc.disable()
-        try:
+        with collector_off():
             return self.coordinator.turn(tasks, self.clock.now_ms())
-        finally:
-            if was_on:
-                gc.enable()
 
     async def _run(self, function: Callable[..., Any], *given: Any) -> Any:
         loop = asyncio.get_running_loop()

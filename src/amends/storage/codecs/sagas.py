@@ -90,6 +90,7 @@ class SagaCodec:
         self.answers = {step.event: answer_codec(step) for step in saga.every_step()}
         self.plain_until: dict[str, int] = {}
         self.walks = True
+        self._states: dict[tuple[Any, ...], State] = {}  # each made once, as `amends.core.table` has them
         self._entries = {
             f"{event} {status.value}": Entry(event, step.service, status)
             for step in saga.every_step()
@@ -161,15 +162,24 @@ class SagaCodec:
             self.saga,
             row.saga_id,
             self._request_of_run(row),
-            _state_of(row.status, body),
+            self._state_of(row.status, body),
             {event: self._answer_of(event, answer, row) for event, answer in body.answers.items()},
-            tuple(_waiting_of(body.waiting[name]) for name in body.members if name in body.waiting),
-            tuple(self._entries[line] for line in body.trail),
+            tuple([_waiting_of(body.waiting[name]) for name in body.members if name in body.waiting]),
+            tuple([self._entries[line] for line in body.trail]),
             body.reason,
             body.trouble,
             body.deadline_ms,
             body.number,
         )
+
+    def _state_of(self, status: str, body: SagaBody) -> State:
+        if status == ABANDONED:
+            return Abandoned(tuple(body.outstanding))
+        at = status, body.phase, body.group, tuple(body.members.values())
+        state = self._states.get(at)
+        if state is None:
+            state = self._states[at] = _state_of(*at)
+        return state
 
 
 def _about(change: StateChange) -> str:
@@ -263,20 +273,17 @@ def _trail(entries: Iterable[Entry]) -> list[str]:
 _TRAILS: Final = _Phrases(lambda entries: json_of(_trail(entries)))
 
 
-def _state_of(status: str, body: SagaBody) -> State:
+def _state_of(status: str, phase: str, group: int, members: tuple[Status, ...]) -> State:
     if status == COMPLETED:
         return Completed()
     if status == COMPENSATED:
         return Compensated()
-    if status == ABANDONED:
-        return Abandoned(tuple(body.outstanding))
-    at = PHASES[body.phase](body.group, tuple(body.members.values()))
+    at = PHASES[phase](group, members)
     return NeedsOperator(at) if status == NEEDS_OPERATOR else at
 
 
 def _waiting_of(asked: StoredRequest) -> Waiting:
-    _service, *values = msgspec.structs.astuple(asked)
-    return Waiting(*values)
+    return Waiting._make(msgspec.structs.astuple(asked)[1:])  # without the service, which the step names
 
 
 def _nothing(_service: str) -> None:
