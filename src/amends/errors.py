@@ -15,6 +15,7 @@
     │   ├── StoreFull       the loop, later: there is no space; nothing was written
     │   ├── StoreBusy       the loop, later: another program holds the file; nothing was written
     │   ├── StoreConflict   the loop: somebody else wrote first; nothing was written
+    │   ├── LeaseLost       the operator: another engine took over the sagas of this one; nothing was written
     │   ├── StoreTooBig     the loop: more at once than the storage takes; nothing was written
     │   └── StoreFailed     the operator: the storage failed; what was written is seen at the next start
     ├── OperatorNeeded      the operator: a saga that somebody waits for needs one; also a ``TimeoutError``
@@ -82,6 +83,10 @@ class StoreBusy(StoreError):
 
 class StoreConflict(StoreError):
     """Somebody else wrote first: what was to be written had been decided on something older. Nothing was written."""
+
+
+class LeaseLost(StoreError):
+    """The engine's lease was ended: it was stopped for too long, and another one took over. Nothing was written."""
 
 
 class StoreTooBig(StoreError):

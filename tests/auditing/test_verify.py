@@ -92,8 +92,8 @@ def test_a_fault_is_found_while_an_engine_writes() -> None:
     store = Busy()
     for _ in range(30):
         store.work()
-    store._sagas["s-2"] = store._sagas["s-2"]._replace(request='"y"')
-    del store._sagas["s-3"]
+    store.database.sagas["s-2"] = store.database.sagas["s-2"]._replace(request='"y"')
+    del store.database.sagas["s-3"]
     assert list(verify(store).findings) == [
         Finding("saga s-2", "its definition or request is not what it was started with"),
         Finding("saga s-3", "it has records, and no row"),
@@ -103,7 +103,7 @@ def test_a_fault_is_found_while_an_engine_writes() -> None:
 class Torn(MemoryStore):
     """A store whose storage fails on the way."""
 
-    def blocks(self, after: int = 0) -> Iterator[Block]:
+    def blocks(self, after: int = 0, chain: str = "") -> Iterator[Block]:
         """Fail."""
         raise StoreFailed("it is damaged")
 
@@ -126,7 +126,7 @@ def test_problems_are_told_once() -> None:
     """Of the places where the verification found something itself, the store's own words are left out."""
     store = Busy()
     store.is_quiet = True
-    del store._sagas["s-1"]
+    del store.database.sagas["s-1"]
     assert list(verify(store, problems=["saga s-1: not found"]).findings) == [
         Finding("saga s-1", "it has records, and no row")
     ]
@@ -183,7 +183,7 @@ def test_missing_blocks_are_named(numbers: Sequence[int], tmp_path: Path) -> Non
     for _ in range(40):
         store.work()
     store.is_quiet = True
-    store._blocks = [block for block in store._blocks if block.number not in numbers]
+    store.database.chains[""] = [block for block in store.database.chains[""] if block.number not in numbers]
     found = {finding.where: finding.what for finding in verify(store).findings if finding.where.startswith("block")}
     words = "it is missing" + f", with all up to block {numbers[-1]}" * (len(numbers) > 1)
     assert found == {f"block {numbers[0]}": words}
@@ -193,8 +193,8 @@ def test_times_that_run_back_are_named() -> None:
     """Also when records and block agree on them: no clock of ours does that."""
     store = Busy()
     store.is_quiet = True
-    store._blocks = [block_of(1, NOW_MS + 5, GENESIS)]
-    store._blocks.append(block_of(2, NOW_MS, store._blocks[0].head))
+    store.database.chains[""] = [block_of(1, NOW_MS + 5, GENESIS)]
+    store.database.chains[""].append(block_of(2, NOW_MS, store.database.chains[""][0].head))
     found = [finding for finding in verify(store).findings if finding.where.startswith("block")]
     assert found == [Finding("block 2", "its time is before that of the block before it")]
 
@@ -210,15 +210,15 @@ def test_a_damaged_last_block_is_named() -> None:
     """The head cannot be told then, and everything else is verified as ever."""
 
     class Headless(Busy):
-        def head(self) -> Head:
+        def head(self, chain: str = "") -> Head:
             if self.is_quiet:
                 raise StoreFailed("the last block of the audit is not what was written")
-            return super().head()
+            return super().head(chain)
 
     store = Headless()
     store.is_quiet = True
-    last = store._blocks[-1]
-    store._blocks[-1] = last._replace(head=b"", before=b"", at_ms=0)
+    last = store.database.chains[""][-1]
+    store.database.chains[""][-1] = last._replace(head=b"", before=b"", at_ms=0)
     assert list(verify(store).findings) == [Finding("block 1", "its row is not what was written")]
 
 
@@ -227,10 +227,10 @@ def test_rows_that_cannot_be_read_are_named() -> None:
 
     class Unread(Busy):
         def listing(self, wanted: SagaFilter) -> Iterator[Any]:
-            yield from (self.saga(name) for name in list(self._sagas))
+            yield from (self.saga(name) for name in list(self.database.sagas))
 
         def saga(self, saga_id: str) -> Any:
-            row = self._sagas[saga_id]
+            row = self.database.sagas[saga_id]
             return Unreadable("saga", saga_id, "torn") if saga_id == "s-1" else row._replace(body="{}")
 
     store = Unread()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import NamedTuple
 import apsw
 
 from amends.adapters.memory import MemoryStore
+from amends.adapters.memory.database import MemoryDatabase
+from amends.adapters.memory.mailbox import MemoryMailbox
+from amends.adapters.memory.ownership import MemoryOwnership
+from amends.adapters.one_owner import OneOwner
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
-from amends.storage.ports import Records, Store
+from amends.storage.ports import Mailbox, Ownership, Records, Store
 
 DAMAGE = {
     "saga": "UPDATE sagas SET body = body || ' ' WHERE id = ?",
@@ -27,27 +32,44 @@ class Subject(NamedTuple):
     Attributes:
         store: writes.
         records: reads the store.
+        ownership: says which engine has which shards.
+        mailbox: takes letters.
     """
 
     store: Store
     records: Records
+    ownership: Ownership
+    mailbox: Mailbox
 
 
 def _in_memory(folder: Path) -> Subject:
     store = MemoryStore()
-    return Subject(store, store)
+    return Subject(store, store, OneOwner(now_ms), MemoryMailbox(store.database))
+
+
+def _in_shared_memory(folder: Path) -> Subject:
+    database = MemoryDatabase(now_ms)
+    store = MemoryStore(database)
+    return Subject(store, store, MemoryOwnership(database), MemoryMailbox(database))
 
 
 def _in_file(folder: Path) -> Subject:
     store = SqliteStore(folder / "store.db")
-    return Subject(store, store)
+    return Subject(store, store, OneOwner(now_ms), MemoryMailbox(MemoryDatabase()))
 
 
 def _in_file_read_by_others(folder: Path) -> Subject:
-    return Subject(SqliteStore(folder / "store.db"), SqliteReader(folder / "store.db"))
+    return _in_file(folder)._replace(records=SqliteReader(folder / "store.db"))
 
 
-WRITERS: dict[str, Callable[[Path], Subject]] = {"memory": _in_memory, "sqlite": _in_file}
+def now_ms() -> int:
+    """Return the machine's time."""
+    return time.time_ns() // 1_000_000
+
+
+ONE_OWNER: dict[str, Callable[[Path], Subject]] = {"memory": _in_memory, "sqlite": _in_file}
+WRITERS = ONE_OWNER
+OWNED: dict[str, Callable[[Path], Subject]] = {**ONE_OWNER, "shared memory": _in_shared_memory}
 READERS: dict[str, Callable[[Path], Subject]] = {**WRITERS, "sqlite reader": _in_file_read_by_others}
 
 

@@ -71,6 +71,17 @@ def test_a_row_replaces_the_one_before_it(store: Store, write: Writer) -> None:
     assert store.entity("SHOWS", "E1") == gone
 
 
+def test_entities_are_read_by_their_names(store: Store, write: Writer) -> None:
+    """Of several services at once, those that no longer exist among them; those that never did are left out."""
+    rows = [entity("E1"), entity("E1", service="HALLS"), entity("a/b'\0", service="ä")]
+    write(*rows, entity("E2"))
+    write(gone := entity("E2", None, 2))
+    names = {(row.service, row.entity_id): row for row in (*rows, gone)}
+    absent = [("SHOWS", "E9"), ("E1", "SHOWS"), ("\udc80", "E1"), ("", "")]
+    assert store.entity_rows([*names, *absent]) == names
+    assert store.entity_rows(absent) == store.entity_rows([]) == {}
+
+
 def test_an_entity_that_is_gone_may_come_back(store: Store, write: Writer) -> None:
     """Its versions go on."""
     for version, body in enumerate(["1", None, "2"], 1):

@@ -35,6 +35,7 @@ from amends.core.messages import Answered, Resolve
 from amends.engine.blocking import BlockingEngine
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
 from amends.errors import StoreBusy
+from amends.storage.shards import ALL_SHARDS
 from tests.engine.test_engine import Slow, engine, one, run
 from tests.engine.world import START_MS, Buy, Life, names, nothing, records, tickets
 
@@ -247,7 +248,9 @@ def test_a_commit_is_told_though_the_next_look_fails() -> None:
     class Busy(MemoryStore):
         is_busy = False
 
-        def due(self, definitions: Any, until_ms: int, limit: int, after: Any = (0, "")) -> Any:
+        def due(
+            self, definitions: Any, until_ms: int, limit: int, after: Any = (0, ""), shards: Any = ALL_SHARDS
+        ) -> Any:
             if self.is_busy and limit == 1:
                 raise StoreBusy("locked")
             return super().due(definitions, until_ms, limit, after)
@@ -456,7 +459,9 @@ def test_a_saga_that_is_due_and_not_there_is_set_aside() -> None:
     """A damaged index: it is named once, and not looked at again and again."""
 
     class Haunted(MemoryStore):
-        def due(self, definitions: Any, until_ms: int, limit: int, after: Any = (0, "")) -> Any:
+        def due(
+            self, definitions: Any, until_ms: int, limit: int, after: Any = (0, ""), shards: Any = ALL_SHARDS
+        ) -> Any:
             return [(1, "ghost")] if after < (1, "ghost") else []
 
     store = Haunted()

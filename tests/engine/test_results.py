@@ -182,7 +182,7 @@ def test_who_waits_for_a_saga_that_is_set_aside_is_told() -> None:
             await running.entity("SEATS", "Hamlet")  # so it was told how the saga stands, and waits
             row = store.saga(handle.saga_id)
             running._loop.coordinator._committed._sagas.clear()
-            store._sagas[handle.saga_id] = row._replace(body="{}")  # type: ignore[union-attr]  # it is there
+            store.database.sagas[handle.saga_id] = row._replace(body="{}")  # type: ignore[union-attr]  # it is there
             with pytest.raises(RequestRefused, match="set aside"):
                 await waiting
             with pytest.raises(RequestRefused, match="cannot be read"):

@@ -279,7 +279,7 @@ def test_a_clean_end_leaves_nothing_unknown_that_was_not_sent() -> None:
             handles = await first.submit_many(saga, range(4))
             while not asked:
                 await asyncio.sleep(0.001)
-        bodies = [row.body for row in store._sagas.values()]
+        bodies = [row.body for row in store.database.sagas.values()]
         assert [b'"unsent":true' in body.encode() for body in bodies] == [False, True, True, True]
         gate.set()
         async with engine(store, saga, prefix="b") as second:

@@ -22,18 +22,20 @@ class Log(MemoryStore):
     def __init__(self, ages_ms: Sequence[int]) -> None:
         super().__init__()
         times = sorted(NOW_MS - age for age in ages_ms)
-        self._blocks = [Block(number, at_ms, b"", b"x", "a\nb", (), 3, 1) for number, at_ms in enumerate(times, 1)]
+        self.database.chains[""] = [
+            Block(number, at_ms, b"", b"x", "a\nb", (), 3, 1) for number, at_ms in enumerate(times, 1)
+        ]
         self.reads = 0
 
-    def blocks(self, after: int = 0) -> Iterator[Block]:
+    def blocks(self, after: int = 0, chain: str = "") -> Iterator[Block]:
         """Count what is read."""
-        for block in super().blocks(after):
+        for block in super().blocks(after, chain):
             self.reads += 1
             yield block
 
     def end(self) -> Head:
         """Where it ends."""
-        last = self._blocks[-1] if self._blocks else None
+        last = self.database.chains[""][-1] if self.database.chains[""] else None
         return Head(last.number, b"x", last.at_ms) if last else Head()
 
 

@@ -8,9 +8,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
+from amends.storage.rows import (
+    Block,
+    Changes,
+    EntityRow,
+    Head,
+    KeyRow,
+    Lease,
+    Letter,
+    SagaRow,
+    ShapeRow,
+    Unreadable,
+)
+from amends.storage.shards import ALL_SHARDS
 
 ALL: Final = 2**62  # more rows than a store can have
+LETTERS_MAX: Final = 100_000
+"""Letters that a mailbox takes at most: less than a minute's work of one engine (docs/speed.md), and some 100 MB."""
 REDUCED: Final = "reduced: "
 """How a durability begins that is less than was asked for (P15)."""
 
@@ -74,19 +88,26 @@ class Records(Protocol):
         """The rows that were found to be unreadable, each once, in the order in which they were found."""
         ...
 
-    def head(self) -> Head:
-        """The head of the audit's chain: number, hash and time of the last block."""
+    def chains(self) -> Sequence[str]:
+        """The names of the audit's chains that have a block, in their order; of a store with one owner ``""``."""
         ...
 
-    def blocks(self, after: int = 0) -> Iterator[Block]:
-        """The blocks after a number, in order, read as they are asked for.
+    def head(self, chain: str = "") -> Head:
+        """The head of a chain of the audit: number, hash and time of its last block."""
+        ...
+
+    def blocks(self, after: int = 0, chain: str = "") -> Iterator[Block]:
+        """The blocks of a chain after a number, in order, read as they are asked for.
 
         Their `Block.subjects` is empty. Of one that is not what was written, so is `Block.head`.
         """
         ...
 
     def blocks_about(self, subject: str) -> Iterator[Block]:
-        """The blocks that hold a record of a subject, in order."""
+        """The blocks of every chain that hold a record of a subject, in the order of their times.
+
+        The clocks of two engines differ: records of one saga are told apart by their numbers.
+        """
         ...
 
     def durability(self) -> str:
@@ -98,7 +119,12 @@ class Records(Protocol):
         ...
 
     def due(
-        self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
+        self,
+        definitions: Iterable[str],
+        until_ms: int,
+        limit: int,
+        after: tuple[int, str] = (0, ""),
+        shards: Collection[int] = ALL_SHARDS,
     ) -> list[tuple[int, str]]:
         """Which sagas move by themselves next.
 
@@ -107,6 +133,7 @@ class Records(Protocol):
             until_ms: due by then, that moment included.
             limit: at most so many, >= 1.
             after: (due time, saga id) of the last one of the page before.
+            shards: of these shards alone.
 
         Returns:
             (due time, saga id), the one that is due first first; of equal times in the order of their ids.
@@ -115,14 +142,44 @@ class Records(Protocol):
 
 
 class Store(Records, Protocol):
-    """Where an engine keeps everything. One engine at a time has it; it is used by one thread at a time."""
+    """Where an engine keeps everything. It is used by one thread at a time.
+
+    Where several engines write to one database, each has a store of its own, which is a door to it. Each turn of an
+    engine reads with `sagas`, `keys` and `entity_rows`, and ends with `commit` or `abandon`: between these, no other
+    engine changes what was read. Nothing else locks anything.
+    """
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other engines may write to it: then nothing that an earlier turn read is to be trusted."""
+        ...
 
     def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
-        """These sagas; those that do not exist are left out."""
+        """These sagas; those that do not exist are left out. In a shared store, they are locked until the turn ends.
+
+        Raises:
+            StoreConflict: another engine has locked one for too long. The turn is over, and holds no lock.
+        """
         ...
 
     def keys(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
-        """What these client keys stand for; those that are new are left out."""
+        """What these client keys stand for; those that are new are left out. Locked as `sagas` are.
+
+        Raises:
+            StoreConflict: as `sagas`.
+        """
+        ...
+
+    def entity_rows(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], EntityRow | Unreadable]:
+        """These entities, named by service and id; those that do not exist are left out. Locked as `sagas` are.
+
+        Raises:
+            StoreConflict: as `sagas`.
+        """
+        ...
+
+    def abandon(self) -> None:
+        """End the turn without a commit: what it locked is free. Where nothing is locked, it does nothing."""
         ...
 
     def shapes(self) -> Sequence[ShapeRow]:
@@ -143,10 +200,16 @@ class Store(Records, Protocol):
         ...
 
     def commit(self, changes: Changes) -> None:
-        """Write all of it, or nothing. Once it returns, all of it is on stable storage, and the next read sees it.
+        """Write all of it, or nothing, and end the turn.
+
+        Once it returns, all of it is on stable storage, and the next read sees it. The next number of the engine's
+        chain is the fence: where another engine has ended the chain, nothing can be committed into it any more.
 
         Raises:
-            StoreConflict: a row, a key or a block is not what the changes were decided on. Nothing is written.
+            StoreConflict: a row, a key or a block is not what the changes were decided on; a shard that they move is
+                another engine's; or a chain that they end has another head, or a lease that did not run out. Nothing
+                is written.
+            LeaseLost: the chain was ended by another engine, or was left, or never entered. Nothing is written.
             StoreTooBig: it is more at once than the store takes. Nothing is written; parts of it may be.
             StoreFull: there is no space. Nothing is written; it may be tried again.
             StoreBusy: another program keeps the file locked. Nothing is written; it may be tried again.
@@ -165,4 +228,92 @@ class Store(Records, Protocol):
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
+        ...
+
+
+class Ownership(Protocol):
+    """Which engine moves which sagas. An engine has *shards* of them, as long as it renews its *lease*.
+
+    All times are the store's, so that clocks of engines may differ. What ends an engine's ownership against its will
+    is `Changes.fences`: there the fence, the move of the shards and the end of the lease are one commit of the taker.
+    """
+
+    def now_ms(self) -> int:
+        """The store's time, in milliseconds since 1970 (UTC)."""
+        ...
+
+    def enter(self, engine: str, lease_ms: int) -> Lease:
+        """Begin a lease. Where only one engine can be, it gets every shard, and the lease does not run out.
+
+        Args:
+            engine: a name that no engine has had, not even this one in a former life: its chain is called so.
+            lease_ms: for how long from now, milliseconds, >= 1.
+
+        Returns:
+            The lease, with the name of the chain that the engine is to write into.
+
+        Raises:
+            StoreInUse: there is an engine of that name, or was one.
+        """
+        ...
+
+    def renew(self, engine: str, lease_ms: int) -> Lease:
+        """Prolong a lease to so many milliseconds from now. One that ran out, and that no engine ended, goes on.
+
+        Raises:
+            LeaseLost: it was ended by another engine, or left, or never begun.
+        """
+        ...
+
+    def leave(self, engine: str) -> None:
+        """End an own lease. The engine's shards are free, and nothing can be committed into its chain any more."""
+        ...
+
+    def leases(self) -> Sequence[Lease]:
+        """The leases of all engines, those that ran out among them, in the order of the engines' names."""
+        ...
+
+    def owners(self) -> Mapping[int, str]:
+        """Each shard to the engine that has it, also where its lease ran out; those that are free are left out."""
+        ...
+
+    def claim(self, engine: str, shards: Collection[int]) -> Sequence[int]:
+        """Take free shards. Of several engines that claim one, one gets it.
+
+        Args:
+            engine: whose they are to be.
+            shards: those that it wants; of these it gets those that are free.
+
+        Returns:
+            Those that it got, in their order.
+
+        Raises:
+            LeaseLost: the engine has no lease.
+        """
+        ...
+
+
+class Mailbox(Protocol):
+    """Letters to the owners of sagas, from any process; they are kept until an owner has acted on them."""
+
+    def post(self, letters: Sequence[Letter]) -> None:
+        """Write letters, all or none; on stable storage once it returns. A letter whose id is there stays as it is.
+
+        Raises:
+            Overloaded: there would be more than the mailbox takes.
+            StoreFull, StoreBusy, StoreFailed: as `Store.commit`.
+        """
+        ...
+
+    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
+        """The letters to some shards, in the order in which they were posted.
+
+        Args:
+            shards: of these alone.
+            limit: at most so many, >= 1.
+        """
+        ...
+
+    def remove(self, letter_ids: Collection[str]) -> None:
+        """Remove letters that were acted on, those that are there; `Changes.letters` of the acting commit may have."""
         ...

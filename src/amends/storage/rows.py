@@ -1,4 +1,4 @@
-"""What is stored, the same in every store: rows of sagas and entities, client keys, and blocks of the audit.
+"""What is stored, the same in every store: rows of sagas and entities, client keys, blocks, leases, letters.
 
 Bodies are JSON text, so that a person with a database shell can read them. Every row carries a checksum over all of
 its values: a flipped bit becomes an `Unreadable`, never a wrong value.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import msgspec
@@ -16,6 +17,9 @@ from amends.core.audit import GENESIS
 
 WAITS_FOR_OPERATOR: Final = 2**62
 """The due time of a saga that only an operator can move; far beyond every clock, and still a 64-bit integer."""
+
+NEVER: Final = 2**62
+"""The end of a lease that does not run out."""
 
 FORWARD: Final = "forward"
 BACKWARD: Final = "backward"
@@ -133,6 +137,8 @@ class Block(NamedTuple):
         started: how many sagas started in it.
         ended: how many sagas became final in it.
         values: what the records are about, each with its salt, as JSON: it lies beside them, and can be erased.
+        chain: which chain it belongs to. Each engine of a shared store writes into a chain of its own, which has the
+            engine's name; a store with one owner has one chain, whose name is empty.
     """
 
     number: int
@@ -144,10 +150,11 @@ class Block(NamedTuple):
     started: int
     ended: int
     values: str = ""
+    chain: str = ""
 
 
 class Head(NamedTuple):
-    """Where the audit ends.
+    """Where a chain of the audit ends.
 
     Attributes:
         number: of the last block; 0 when there is none.
@@ -158,6 +165,9 @@ class Head(NamedTuple):
     number: int = 0
     head: bytes = GENESIS
     at_ms: int = 0
+
+
+NOTHING_MOVED: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 class Changes(NamedTuple):
@@ -174,6 +184,10 @@ class Changes(NamedTuple):
         gone: sagas that leave this store for an archive, as they were read.
         gone_keys: client keys that leave with them.
         shapes: each replaces the one of its kind, name and time, if there is one.
+        letters: ids of the letters that it acts on. A mailbox that is part of the store loses them with it.
+        fences: each ends the chain of an engine whose lease ran out. The lease is gone with it, and the engine's shards
+            are those of the engine that commits this.
+        moved: shards of the engine that commits this, to the engines that get them; ``""`` for none: it is free.
     """
 
     sagas: Sequence[SagaRow]
@@ -185,6 +199,38 @@ class Changes(NamedTuple):
     gone: Sequence[SagaRow] = ()
     gone_keys: Sequence[KeyRow] = ()
     shapes: Sequence[ShapeRow] = ()
+    letters: Sequence[str] = ()
+    fences: Sequence[Block] = ()
+    moved: Mapping[int, str] = NOTHING_MOVED
+
+
+class Lease(NamedTuple):
+    """How long an engine has its shards, if it does not renew it.
+
+    Attributes:
+        engine: its name, and the name of its chain; empty in a store with one owner.
+        until_ms: by the store's time, in milliseconds since 1970 (UTC); `NEVER` where no other engine can take over.
+    """
+
+    engine: str
+    until_ms: int
+
+
+class Letter(NamedTuple):
+    """What a client asks of the owner of a saga.
+
+    Attributes:
+        letter_id: unique in the mailbox. It is a client key too: what the owner answers is remembered under it, so that
+            the same letter, delivered twice, is acted on once.
+        shard: of the saga that it is about, or that it starts (`amends.storage.shards.shard_of`).
+        body: what it asks for, JSON, see `amends.storage.letters`.
+        posted_ms: when it was written, by its writer's clock, in milliseconds since 1970 (UTC).
+    """
+
+    letter_id: str
+    shard: int
+    body: str
+    posted_ms: int
 
 
 def checksum(values: tuple[object, ...]) -> int:

@@ -29,7 +29,8 @@ class SqliteReader:
         self.all_entities, self.all_keys = reading.all_entities, reading.all_keys
         self.counts, self.set_aside = reading.counts, reading.set_aside
         self.oldest_waiting_ms, self.due = reading.oldest_waiting_ms, reading.due
-        self.head, self.blocks, self.blocks_about = reading.head, reading.blocks, reading.blocks_about
+        self.chains, self.head = reading.chains, reading.head
+        self.blocks, self.blocks_about = reading.blocks, reading.blocks_about
         self.durability, self.warning = reading.durability, reading.warning
         self._reading = reading
 

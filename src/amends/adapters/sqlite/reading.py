@@ -35,6 +35,7 @@ from amends.storage.rows import (
     ShapeRow,
     Unreadable,
 )
+from amends.storage.shards import ALL_SHARDS, shard_of
 
 BEYOND_ALL_ROWS: Final = 2**63 - 1  # SQLite's largest row id
 PAGE: Final = 200  # ids in one query of a listing: a millisecond, so that a reader never holds the log for longer
@@ -67,6 +68,12 @@ class RecordReader:
         except UnicodeEncodeError:  # a name that no store can hold
             return None
         return entity_of(f"{service}/{entity_id}", found[0]) if found else None
+
+    def entity_rows(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], EntityRow | Unreadable]:
+        """These entities; those that do not exist are left out."""
+        wanted = [json.dumps(name) for name in names]
+        found = ((tuple(json.loads(name)), tuple(values)) for name, *values in self._database.found("entities", wanted))
+        return {(name[0], name[1]): entity_of("/".join(name), values) for name, values in found if _is_there(values)}
 
     def entities(self, service: str, first: str = "") -> Iterator[EntityRow | Unreadable]:
         """The entities of a service, those that ended among them; see `amends.storage.ports.Store.entities`."""
@@ -113,9 +120,25 @@ class RecordReader:
         return map(shape_of, self._database.rows("shapes"))
 
     def due(
-        self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str] = (0, "")
+        self,
+        definitions: Iterable[str],
+        until_ms: int,
+        limit: int,
+        after: tuple[int, str] = (0, ""),
+        shards: Collection[int] = ALL_SHARDS,
     ) -> list[tuple[int, str]]:
-        """Which sagas move by themselves next, as (due time, saga id); see `amends.storage.ports.Store.due`."""
+        """Which sagas move by themselves next, as (due time, saga id); see `amends.storage.ports.Records.due`."""
+        if len(shards) == len(ALL_SHARDS):
+            return self._due(definitions, until_ms, limit, after)
+        names, wanted = list(definitions), list[tuple[int, str]]()
+        while len(wanted) < limit and (found := self._due(names, until_ms, PAGE, after)):
+            wanted += (entry for entry in found if shard_of(entry[1]) in shards)
+            after = found[-1]
+        return wanted[:limit]
+
+    def _due(
+        self, definitions: Iterable[str], until_ms: int, limit: int, after: tuple[int, str]
+    ) -> list[tuple[int, str]]:
         pages = [self._database.rows("due", (definition, *after, until_ms, limit)) for definition in set(definitions)]
         readable = ([entry for row in page if (entry := _due_of(row))] for page in pages)
         found = list(islice(merge(*readable), limit))
@@ -153,21 +176,27 @@ class RecordReader:
         """The rows that were found to be unreadable, each once, in the order in which they were found."""
         return [unreadable_of(row) for row in self._database.rows("set_aside")]
 
-    def head(self) -> Head:
+    def chains(self) -> Sequence[str]:
+        """The only chain, which has no name, once it has a block."""
+        return [""] if self._database.rows("head") else []
+
+    def head(self, chain: str = "") -> Head:
         """Where the audit ends.
 
         Raises:
             StoreFailed: the last block is not what was written.
         """
+        if chain:
+            return Head()
         found = self._database.rows("head")
         head = head_of(found[0]) if found else Head()
         if head is None:
             raise StoreFailed("the last block of the audit is not what was written")
         return head
 
-    def blocks(self, after: int = 0) -> Iterator[Block]:
+    def blocks(self, after: int = 0, chain: str = "") -> Iterator[Block]:
         """The blocks after a number, in order, read as they are asked for."""
-        return self._blocks("blocks", (), after)
+        return iter(()) if chain else self._blocks("blocks", (), after)
 
     def blocks_about(self, subject: str) -> Iterator[Block]:
         """The blocks that hold a record of a subject, in order."""
@@ -214,8 +243,12 @@ def _due_of(row: tuple[Any, ...]) -> tuple[int, str] | None:
 
 
 def _entity_of(name: str, values: tuple[Any, ...]) -> EntityRow | Unreadable:
-    is_there = not values or values[0] is not None
-    return entity_of(name, values) if is_there else Unreadable("entity", name, NOT_FOUND)
+    return entity_of(name, values) if _is_there(values) else Unreadable("entity", name, NOT_FOUND)
+
+
+def _is_there(values: tuple[Any, ...]) -> bool:
+    """Whether the row was found, of its values: those of one that cannot be read are none at all."""
+    return not values or values[0] is not None
 
 
 def _shape(row: ShapeRow | Unreadable) -> ShapeRow:

@@ -18,7 +18,7 @@ from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.rows import block_values
-from amends.errors import StoreConflict, StoreError, StoreFull, StoreUnusable
+from amends.errors import LeaseLost, StoreConflict, StoreError, StoreFull, StoreUnusable
 from amends.storage.rows import Block, Changes, EntityRow, KeyRow, SagaRow, checksums
 
 Row = TypeVar("Row", SagaRow, EntityRow)
@@ -28,7 +28,13 @@ NO_BLOCK: Final = 0
 
 
 class SqliteStore:
-    """An SQLite file. Its promises are those of `amends.storage.ports.Store`; `RecordReader` reads it."""
+    """An SQLite file. Its promises are those of `amends.storage.ports.Store`; `RecordReader` reads it.
+
+    Attributes:
+        is_shared: never: no other engine writes to it.
+    """
+
+    is_shared: Final = False
 
     def __init__(self, path: str | os.PathLike[str], vfs: str = "") -> None:
         """Open a store; make it, or bring it up to date, where that is needed.
@@ -53,6 +59,7 @@ class SqliteStore:
             opened.pop_all()
         self.saga, self.sagas = reading.saga, reading.sagas
         self.entity, self.entities, self.shapes = reading.entity, reading.entities, reading.shapes
+        self.entity_rows, self.chains = reading.entity_rows, reading.chains
         self.all_entities, self.all_keys = reading.all_entities, reading.all_keys
         self.keys = self._client_keys.find
         self.due, self.listing, self.counts = reading.due, reading.listing, reading.counts
@@ -70,6 +77,9 @@ class SqliteStore:
                 self._client_keys.revoke()
                 raise
         self._client_keys.settle()
+
+    def abandon(self) -> None:
+        """There is nothing that a turn has locked."""
 
     def take(self, sagas: Sequence[SagaRow], keys: Sequence[KeyRow]) -> None:
         """Take over final sagas of another store and their client keys, as they are; what is there already stays.
@@ -122,6 +132,9 @@ class SqliteStore:
 
     def _write(self, changes: Changes) -> None:
         write, block = self._database.write, changes.block
+        if block.chain or changes.fences or changes.moved:
+            refusal = LeaseLost if block.chain else StoreConflict
+            raise refusal("this store has one owner, and one chain, without a name")
         if not write("insert_block", [block_values(block)]):
             raise StoreConflict(f"block {block.number} does not follow the last one")
         new, changed = _parted(changes.sagas)

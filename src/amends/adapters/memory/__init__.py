@@ -1,0 +1,5 @@
+"""A store in memory, for one engine, or for several that share one database."""
+
+from amends.adapters.memory.store import MemoryStore
+
+__all__ = ["MemoryStore"]

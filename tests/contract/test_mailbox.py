@@ -1,0 +1,83 @@
+"""What `amends.storage.ports.Mailbox` promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amends.errors import Overloaded, StoreConflict
+from amends.storage.ports import Mailbox
+from amends.storage.rows import Letter
+from amends.storage.shards import ALL_SHARDS
+from tests.contract.engines import Shared
+from tests.contract.rows import START_MS, saga
+from tests.contract.subjects import OWNED
+
+
+@pytest.fixture(params=OWNED)
+def mailbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mailbox]:
+    """Return an empty mailbox, of each kind."""
+    subject = OWNED[request.param](tmp_path)
+    yield subject.mailbox
+    subject.store.close()
+
+
+def letter(name: str, shard: int = 3) -> Letter:
+    """Return a letter."""
+    return Letter(name, shard, f'["cancel","{name}"]', START_MS)
+
+
+def test_letters_are_read_in_the_order_in_which_they_were_posted(mailbox: Mailbox) -> None:
+    """Those to some shards, at most so many; reading removes nothing."""
+    letters = [letter("b", 3), letter("a", 4), letter("c", 3), letter("ä\0'", 63)]
+    mailbox.post(letters[:1])
+    mailbox.post(letters[1:])
+    for _ in range(2):
+        assert list(mailbox.letters(ALL_SHARDS, 9)) == letters
+    assert list(mailbox.letters([3, 63], 2)) == [letters[0], letters[2]]
+    assert list(mailbox.letters([3], 9)) == [letters[0], letters[2]]
+    assert list(mailbox.letters([], 9)) == list(mailbox.letters([5], 9)) == []
+
+
+def test_a_letter_is_posted_once(mailbox: Mailbox) -> None:
+    """One whose id is there stays as it is, also within one post."""
+    mailbox.post([letter("a")])
+    mailbox.post([letter("b"), letter("a", 4), letter("b", 5)])
+    assert list(mailbox.letters(ALL_SHARDS, 9)) == [letter("a"), letter("b")]
+    mailbox.post([])
+
+
+def test_what_was_acted_on_is_removed(mailbox: Mailbox) -> None:
+    """Those that are there; the next ones come up."""
+    mailbox.post([letter(name) for name in "abc"])
+    mailbox.remove(["b", "a", "z"])
+    mailbox.remove(["b"])
+    mailbox.remove([])
+    assert list(mailbox.letters(ALL_SHARDS, 1)) == [letter("c")]
+    mailbox.post([letter("a")])
+    assert list(mailbox.letters(ALL_SHARDS, 9)) == [letter("c"), letter("a")]
+
+
+def test_a_full_mailbox_takes_nothing_more() -> None:
+    """All letters of a post, or none; there is room again once some are removed."""
+    mailbox = Shared(letters_max=3).mailbox
+    mailbox.post([letter("a"), letter("b")])
+    with pytest.raises(Overloaded, match="holds 2 letters, and takes 3"):
+        mailbox.post([letter("c"), letter("d")])
+    assert list(mailbox.letters(ALL_SHARDS, 9)) == [letter("a"), letter("b")]
+    mailbox.post([letter("c"), letter("a")])
+    mailbox.remove(["a"])
+    mailbox.post([letter("d")])
+
+
+def test_the_commit_that_acts_on_a_letter_removes_it() -> None:
+    """Where the mailbox is part of the store: with all that the commit writes, or not at all."""
+    shared = Shared()
+    one = shared.engine("one")
+    shared.mailbox.post([letter("a"), letter("b"), letter("c")])
+    one.commit(saga("S1"), letters=["b", "a"])
+    with pytest.raises(StoreConflict):
+        one.commit(saga("S1"), letters=["c"])
+    assert list(shared.mailbox.letters(ALL_SHARDS, 9)) == [letter("c")]
