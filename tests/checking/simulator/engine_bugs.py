@@ -35,7 +35,7 @@ BUGS: Final = [
         "        except StoreError:\n"
         "            flights, asked = self._committed.in_flight, work.effects.requests\n"
         "            sent = flights.take_off(work.runs(), asked, now_ms)[:2]\n"
-        "            return BatchResult(None, replies, *sent)\n", "outside", "V07"),
+        "            return BatchResult(None, replies, *sent)\n", "outside", "P2"),
     Bug("a full disk is taken for a commit", "coordinator:Coordinator._taken", FAILED,
         "        except StoreError:\n            return BatchResult(None, replies)\n", "shop", "V01"),
     Bug("a commit of which nobody knows is retried blindly", "coordinator:Coordinator._decided",

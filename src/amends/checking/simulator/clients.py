@@ -67,7 +67,8 @@ class Clients:
 
     def _ask(self, client: Client) -> None:
         world = self._world
-        if not world.host.is_up:  # no process is there: nothing was sent, so each may ask again
+        process = world.reached()
+        if process is None:  # nothing was sent, so each may ask again
             world.when_up(self._ask, client)
             return
         self._tell(client, f"asks for {client.request}{' under ' + client.key if client.key else ''}")
@@ -76,9 +77,9 @@ class Clients:
         if client.was_stopped:
             world.saw("a key asked again after a crash")
         client.waiting += 1
-        codec = world.host.coordinator.definitions.codec_of(world.setting.played)
+        codec = process.coordinator.definitions.codec_of(world.setting.played)
         task = StartSagas(codec, [client.request], [client.key] if client.key else ())
-        world.host.ask(task, lambda answer: self._answered(client, answer))
+        process.ask(task, lambda answer: self._answered(client, answer))
 
     def _answered(self, client: Client, answer: Any) -> None:
         client.waiting -= 1
@@ -109,9 +110,13 @@ class Clients:
                 world.after(PATIENCE_MS[pause], self._cancel, client)
 
     def _cancel(self, client: Client) -> None:
+        process = self._world.reached()
+        if process is None:
+            self._world.when_up(self._cancel, client)
+            return
         self._tell(client, f"cancels {client.saga_id}")
         task = Deliver(client.saga_id, Cancel("changed my mind"))
-        self._world.host.ask(task, lambda answer: self._canceled(client, answer))
+        process.ask(task, lambda answer: self._canceled(client, answer))
 
     def _canceled(self, client: Client, answer: Any) -> None:
         world = self._world
@@ -132,13 +137,14 @@ class Clients:
     def _ask_else(self, client: Client, other: Any) -> None:
         """Something else under the same key: refused, unless it came first."""
         world = self._world
-        if not world.host.is_up:
+        process = world.reached()
+        if process is None:
             return
         first = world.journal.by_key.get(client.key)
         self._tell(client, f"asks for {other} under {client.key}")
-        task = StartSagas(world.host.coordinator.definitions.codec_of(world.setting.played), [other], [client.key])
+        task = StartSagas(process.coordinator.definitions.codec_of(world.setting.played), [other], [client.key])
         if first is not None and other != client.request:
-            world.host.ask(task, lambda answer: self._refused(client, answer))
+            process.ask(task, lambda answer: self._refused(client, answer))
 
     def _refused(self, client: Client, answer: Any) -> None:
         if isinstance(answer, EngineStopped | StoreFull):

@@ -100,6 +100,7 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "crash between two sends": ("outside",),
     "crash when an answer arrives": ("outside",),
     "crash while a process takes over": (),
+    "a process stood still": (),
     "a process away for long": (),
     "clock set back between two processes": (),
     "clock set forward between two processes": (),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, Final, Protocol
 
@@ -27,6 +27,7 @@ from amends.engine.task import Task
 from amends.storage.rows import SagaRow
 
 SECOND_MS: Final = 1000
+AGAIN_MS: Final = 500  # within which clients that waited for a process come to it
 
 Reply = Callable[[Any], None]
 Moment = tuple[int, int, Callable[..., object], tuple[Any, ...]]
@@ -52,6 +53,14 @@ class Process(Protocol):
         """A call of a participant comes back."""
 
 
+class RunsProcess(Protocol):
+    """A host."""
+
+    @property
+    def process(self) -> Process:
+        """The process that runs on it now; it may have crashed."""
+
+
 class Environment:
     """The surroundings of one schedule.
 
@@ -64,19 +73,21 @@ class Environment:
         store: what outlives a process.
         view: what was committed.
         journal: what was answered.
-        host: the process that runs now; it may have crashed.
+        hosts: the machines on which the engine runs.
+        lives: how many processes there were.
         seen: the rare things, and how often.
         trace: what happened, in words; ``None`` when no trace is wanted.
         broken: the first rule that was broken.
     """
 
-    host: Process
+    hosts: Sequence[RunsProcess]
 
     def __init__(self, setting: Setting, chance: Chance, *, traced: bool = False) -> None:
         self.setting = setting
         self.chance = chance
         self.swarm = drawn(chance)
         self.is_healed = False
+        self.lives = 0
         self.now_ms = EPOCH_MS
         self.seen: Counter[str] = Counter()
         self.trace: list[str] | None = [] if traced else None
@@ -95,6 +106,17 @@ class Environment:
     def when_up(self, act: Callable[..., object], *given: Any) -> None:
         """Let something happen once a process runs again."""
         self._until_up.append((act, given))
+
+    def is_up(self) -> None:
+        """A process runs again: what waited for one happens soon."""
+        waiting, self._until_up = self._until_up, []
+        for act, given in waiting:
+            self.after(self.chance.below("again", AGAIN_MS), act, *given)
+
+    def reached(self) -> Process | None:
+        """A process that runs; ``None`` when there is none."""
+        running = [host.process for host in self.hosts if host.process.is_up]
+        return running[self.chance.below("which host", len(running))] if len(running) > 1 else next(iter(running), None)
 
     def tell(self, who: str, what: str) -> None:
         """Write down what happened, where a trace is wanted."""

@@ -47,7 +47,11 @@ class Operators:
         verb = self._verb(saga_id)
         self._tried[saga_id] += 1
         world.tell("operator", f"{saga_id}: {verb}")
-        world.host.ask(Deliver(saga_id, verb), lambda _: self._after(saga_id))
+        process = world.reached()
+        if process is None:
+            self._after(saga_id)
+        else:
+            process.ask(Deliver(saga_id, verb), lambda _: self._after(saga_id))
 
     def _after(self, saga_id: str) -> None:
         """Come again where that did not help."""

@@ -44,6 +44,9 @@ class Swarm(NamedTuple):
         twin: a client asks twice under its key.
         reuse: a client asks for something else under its key.
         operator: an operator does not wait until all is healed.
+        wait: a process waits a moment between two things that it does.
+        pause: a process stands still between two things that it does, for a second or for minutes.
+        drift: the clock of a host is too fast, or too slow.
     """
 
     sagas: int
@@ -71,6 +74,9 @@ class Swarm(NamedTuple):
     twin: int
     reuse: int
     operator: int
+    wait: int
+    pause: int
+    drift: int
 
 
 OFF: Final = (0, 0)  # half of the schedules are without it
@@ -100,6 +106,9 @@ LEVELS: Final[dict[str, tuple[int, ...]]] = {
     "twin": (*OFF, 500),
     "reuse": (*OFF, 400),
     "operator": (*OFF, 500),
+    "wait": (*OFF, 100, 400),
+    "pause": (*OFF, 0, 5, 30),
+    "drift": (*OFF, 500),
 }
 """What each may be; the first is the plainest."""
 

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Any, Final
 
 from amends.checking.models import KEEPS_INBOX, Effect, SystemReply, put
+from amends.checking.simulator.clock import DRIFT_PPM, MILLION
 from amends.checking.simulator.environment import Environment, Process
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS
@@ -109,7 +110,8 @@ class Wire:
         """The latest moment at which a request takes effect, from its sending on."""
         if step.settles_within_s is None:
             return LATE_ATTEMPTS * milliseconds(step.timeout_s)
-        return milliseconds(step.settles_within_s) - 1
+        settles_ms = milliseconds(step.settles_within_s)
+        return settles_ms - settles_ms * DRIFT_PPM // MILLION - 1  # by any host's clock
 
     def _departs(self, host: Process, step: Step, send: Send, label: str, delay_ms: int) -> None:
         self.flying[send.request.call.key, send.request.kind] += 1
@@ -216,9 +218,12 @@ class Wire:
             else:
                 world.saw("answered later, but too late" if too_late else "answered later")
 
-        if world.host.is_up:
+        process = world.reached()
+        if process is None:
+            world.when_up(self._deliver, saga_id, said, too_late)
+        else:
             self._sightings.of_answer(saga_id, said)
-        world.host.ask(Deliver(saga_id, said), reply)
+            process.ask(Deliver(saga_id, said), reply)
 
     # What an operator does ------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ end.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from typing import Final
 
 from amends.checking.simulator.chance import Chance
@@ -19,7 +20,7 @@ from amends.checking.simulator.rest import first_broken_at_rest
 from amends.checking.simulator.setting import EPOCH_MS, Setting
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import FAILED_AFTER, FULL, Hooks
-from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS, healed
+from amends.checking.simulator.swarm import healed
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Kind
@@ -28,11 +29,7 @@ from amends.storage.rows import FINAL, NEEDS_OPERATOR, Changes
 from amends.storage.words import cause_in_words, changes_in_words
 
 MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
-AWAY_MS: Final = (1, 10, 200, 5_000)  # what a supervisor takes to start a process again
-LONG_MS: Final = (60_000, HOUR_MS, 8 * HOUR_MS)  # the default limit of a step, a longer fault, a night
-CLOCK_MS: Final = (-1_000, 1_000, -MINUTE_MS, MINUTE_MS, -HOUR_MS, HOUR_MS)  # a step of NTP, a bad clock, a wrong zone
 STUBBORN_MS: Final = 30 * 60 * SECOND_MS  # how long a decider always raises: longer than any step's limit
-AGAIN_MS: Final = 500  # within which clients that waited for a process come to it
 
 
 class Decider(Exception):
@@ -44,7 +41,6 @@ class SimulatedWorld(Environment):
 
     Attributes:
         wire: participants outside, and the way to them.
-        lives: how many processes there were.
         moments: how many there were.
     """
 
@@ -55,8 +51,7 @@ class SimulatedWorld(Environment):
         self._open_store()
         self.wire = Wire(self, self.sightings)
         self.operators = Operators(self, self.wire)
-        self.lives = 0
-        self.host: Host = self._born()
+        self.hosts: Sequence[Host] = [Host(self, self.wire, self.sightings)]
         self.clients = Clients(self)
 
     # Time -----------------------------------------------------------------------------------------------------
@@ -91,9 +86,9 @@ class SimulatedWorld(Environment):
         self.is_healed = True
         self.swarm = healed(self.swarm)
         self.chance.calm()
-        self.host.until_crash = 0
         self.wire.heal()
-        self.restart(self.lives)
+        for host in self.hosts:
+            host.heal()
         for row in [*self.view.rows.values()]:
             if row.status == NEEDS_OPERATOR:
                 self.operators.call(row.saga_id)
@@ -107,7 +102,7 @@ class SimulatedWorld(Environment):
         self.store.hooks = Hooks(self._io, self._fate, self._committed, self._failed)
 
     def _io(self, where: str) -> None:
-        self.host.io(where)
+        self.hosts[0].process.io(where)
 
     def _fate(self) -> int:
         fate = self.chance.pick("commit", (self.swarm.full, self.swarm.failed))
@@ -146,33 +141,7 @@ class SimulatedWorld(Environment):
                 name = getattr(rule, "__name__", repr(rule))
                 self.broke("never", wrong if isinstance(wrong, str) else f"{name} is true")
 
-    # Processes ------------------------------------------------------------------------------------------------
-
-    def _born(self) -> Host:
-        self.lives += 1
-        return Host(self, self.wire, self.sightings, self.lives, self._clock_error(), self._crashed)
-
-    def _clock_error(self) -> int:
-        if self.lives < 2 or not self.chance.hit("clock", self.swarm.clock):  # noqa: PLR2004 - the first one's is right
-            return 0
-        return CLOCK_MS[self.chance.below("clock error", len(CLOCK_MS))]
-
-    def _crashed(self) -> None:
-        """The process is gone; another one starts after a while."""
-        is_long = self.chance.hit("away", self.swarm.away)
-        pauses = LONG_MS if is_long else AWAY_MS
-        if is_long:
-            self.saw("a process away for long")
-        self.after(pauses[self.chance.below("pause", len(pauses))], self.restart, self.lives)
-
-    def restart(self, life: int) -> None:
-        """Start another process, unless that has been done since."""
-        if life == self.lives and not self.host.is_up:
-            self.sightings.of_restart()
-            self.host = self._born()
-            waiting, self._until_up = self._until_up, []
-            for act, given in waiting:
-                self.after(self.chance.below("again", AGAIN_MS), act, *given)
+    # Local participants ----------------------------------------------------------------------------------------
 
     def _raise_maybe(self, step: Step, kind: Kind) -> None:
         label = f"{step.event}/{kind.value}"

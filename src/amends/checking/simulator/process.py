@@ -1,0 +1,257 @@
+"""The engine's process: what `amends.engine.engine` does with asyncio, done with the simulated world.
+
+It takes one turn at a time on what was queued meanwhile, sends and answers once that is committed. Between any two of
+these it can crash, wait, or stand still for long. `Coordinator` is the engine's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+from amends.checking.simulator.clock import HostClock
+from amends.checking.simulator.environment import Environment, Reply
+from amends.checking.simulator.process_calls import ProcessCalls
+from amends.checking.simulator.process_rules import ProcessRules
+from amends.checking.simulator.setting import known_salts
+from amends.checking.simulator.sightings import Sightings
+from amends.checking.simulator.storage import DISK_FAILED, ProcessKilled
+from amends.checking.simulator.wire import Wire
+from amends.core.messages import Answered
+from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.in_flight import AttemptId
+from amends.engine.task import Task, Unfinished
+from amends.engine.tasks import Deliver
+from amends.errors import EngineStopped, StoreFailed, StoreFull
+
+TURN_MS: Final = 1  # between two turns: what a commit takes
+SPACE_PAUSE_MS: Final = 1000  # as the shell waits on a full disk
+WAIT_MS: Final = 50  # of a thread that waits for a database or a network in the same data centre, at most
+PAUSE_MS: Final = (
+    500,
+    5_000,
+    20_000,
+    60_000,
+    600_000,
+)  # garbage collected, a machine moved, a lid closed
+LIVES_MAX: Final = 20  # in one schedule; later ones do not crash, so that it gets anywhere
+STOPPED: Final = EngineStopped("the process is gone")
+
+
+class Queued(NamedTuple):
+    """A task, and the reply to its client; ``None`` without one: then it must not be lost."""
+
+    task: Task
+    reply: Reply | None
+
+
+class EngineProcess:
+    """One process, from its start to its crash.
+
+    Attributes:
+        life: its number.
+        clock: its host's.
+        is_up: whether it runs.
+        until_crash: how many I/Os it still does; 0 for any number.
+        coordinator: the engine's loop.
+    """
+
+    def __init__(
+        self,
+        world: Environment,
+        wire: Wire,
+        sightings: Sightings,
+        life: int,
+        clock: HostClock,
+        died: Callable[[], None],
+    ) -> None:
+        self.world = world
+        self._sightings = sightings
+        self._died = died
+        self.life = life
+        self.clock = clock
+        self.is_up = True
+        self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
+        self.coordinator = Coordinator(
+            world.store, [world.setting.played], now_ms=clock.start_ms, prefix=f"e{life}", salts=known_salts
+        )
+        self._calls = ProcessCalls(self, wire, sightings)
+        self._rules = ProcessRules(world, sightings, clock)
+        self._queue: list[Queued] = []
+        self._batch: list[Queued] = []
+        self._is_in_turn = False
+        self._turn_at_ms = -1
+        self._turns = 0
+        self._paused_until_ms = 0
+        self._wake(0)
+
+    # What comes in --------------------------------------------------------------------------------------------
+
+    def ask(self, task: Task, reply: Reply | None) -> None:
+        """Queue a task; the reply is `EngineStopped` once the process is gone."""
+        if not self.is_up:
+            if reply is not None:
+                reply(STOPPED)
+            return
+        self._queue.append(Queued(task, reply))
+        self._wake(TURN_MS)
+
+    def hear(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> None:
+        """A call comes back."""
+        if not self.is_up:
+            self.world.saw("an answer to a process that is gone")
+        elif self._stands_still():
+            self.world.after(self._still_ms(), self.hear, saga_id, said, attempt_id, service)
+        else:
+            self._go_on(self._heard(saga_id, said, attempt_id, service))
+
+    def _heard(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> Iterator[str]:
+        yield "when an answer arrives"
+        self._sightings.of_answer(saga_id, said)
+        self.ask(Deliver(saga_id, said), None)
+        self._calls.ended(service, attempt_id)
+
+    # What it does, and what comes between ---------------------------------------------------------------------
+
+    def _go_on(self, steps: Iterator[str]) -> None:
+        """Do one thing after the other; before each the process may crash, wait, or stand still for long.
+
+        Args:
+            steps: what it does; each says what is interrupted before it goes on.
+        """
+        if not self.is_up:
+            return
+        try:
+            for where in steps:
+                self.io(where)
+                if pause_ms := self._pause_ms():
+                    self.world.after(pause_ms, self._go_on, steps)
+                    return
+        except ProcessKilled as crash:
+            self._die(crash)
+        except StoreFailed as failed:
+            if str(failed) != DISK_FAILED:
+                self.world.broke("P16", f"it stopped, and no disk had failed: {failed}")
+            self._die(failed)
+
+    def io(self, where: str) -> None:
+        """Count an I/O; the process may crash instead.
+
+        Raises:
+            ProcessKilled: it crashes here.
+        """
+        if self.until_crash:
+            self.until_crash -= 1
+            if not self.until_crash:
+                raise ProcessKilled(where)
+
+    def _pause_ms(self) -> int:
+        """How long what it does now waits; all else in the process waits, too, where that is long."""
+        chance, swarm = self.world.chance, self.world.swarm
+        if chance.hit("stand still", swarm.pause):
+            pause_ms = PAUSE_MS[chance.below("stand still", len(PAUSE_MS))]
+            self._paused_until_ms = self.world.now_ms + pause_ms
+            self.world.saw("a process stood still")
+            self.world.tell(f"engine {self.life}", f"stands still for {pause_ms / 1000:g} s")
+            return pause_ms
+        return 1 + chance.below("wait", WAIT_MS) if chance.hit("wait", swarm.wait) else 0
+
+    def _stands_still(self) -> bool:
+        return self.world.now_ms < self._paused_until_ms
+
+    def _still_ms(self) -> int:
+        return self._paused_until_ms - self.world.now_ms
+
+    # A turn ---------------------------------------------------------------------------------------------------
+
+    def _wake(self, pause_ms: int) -> None:
+        at_ms = self.world.now_ms + max(pause_ms, 0)
+        if self._turn_at_ms < 0 or at_ms < self._turn_at_ms:
+            self._turn_at_ms = at_ms
+            self.world.after(max(pause_ms, 0), self._turn, at_ms)
+
+    def _turn(self, at_ms: int) -> None:
+        if not self.is_up or self._turn_at_ms != at_ms or self._is_in_turn:
+            return
+        if self._stands_still():
+            self.world.after(self._still_ms(), self._turn, at_ms)
+            return
+        self._turn_at_ms = -1
+        self._batch, self._queue = self._queue, []
+        self._is_in_turn = True
+        self._go_on(self._taken())
+
+    def _taken(self) -> Iterator[str]:
+        """Take a turn, and give what comes of it back."""
+        yield from self._take()
+        self._is_in_turn = False
+        if 0 <= self._turn_at_ms <= self.world.now_ms:  # a turn was wanted meanwhile
+            self.world.after(TURN_MS, self._turn, self._turn_at_ms)
+
+    def _take(self) -> Iterator[str]:
+        self._rules.before_turn()
+        try:
+            turn = self.coordinator.turn([queued.task for queued in self._batch], self.clock.now_ms())
+        except StoreFull:
+            self._wait_for_space()
+            return
+        except StoreFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - any exception is what the simulator looks for
+            self.world.broke("P16", f"the turn ended with {type(error).__name__}: {error}")
+            return
+        turn = self._put_back(turn)
+        self._turns += 1
+        self._rules.after_turn([queued.task for queued in self._batch], turn)
+        if turn.due_ms is not None:
+            self._wake(self.clock.truly_ms(max(turn.due_ms - self.clock.now_ms(), TURN_MS)))
+        yield from self._give_back(turn)
+
+    def _put_back(self, turn: BatchResult) -> BatchResult:
+        """What a turn left is first in the next one. Gives what it carried out."""
+        pairs = list(zip(self._batch, turn.replies, strict=True))
+        left = [queued._replace(task=answer.task) for queued, answer in pairs if isinstance(answer, Unfinished)]
+        if left:
+            self._queue[:0] = left
+            self._wake(TURN_MS)
+        done = [(queued, answer) for queued, answer in pairs if not isinstance(answer, Unfinished)]
+        self._batch = [queued for queued, _ in done]
+        return turn._replace(replies=[answer for _, answer in done])
+
+    def _give_back(self, turn: BatchResult) -> Iterator[str]:
+        self._calls.take(turn)
+        answers = [(queued, answer) for queued, answer in zip(self._batch, turn.replies, strict=True) if queued.reply]
+        answers_first = bool(turn.sends and answers and self.world.chance.below("order", 2))
+        if answers_first:
+            yield from self._answer(answers)
+        yield from self._calls.send(turn)
+        for saga_id, run in turn.ended.items():
+            self._sightings.of_end(saga_id, run)
+        if not answers_first:
+            yield from self._answer(answers)
+
+    def _answer(self, answers: list[tuple[Queued, Any]]) -> Iterator[str]:
+        for queued, answer in answers:
+            yield "before an answer to a client"
+            self._batch.remove(queued)
+            assert queued.reply is not None, "only who asked is answered"
+            queued.reply(answer)
+
+    def _wait_for_space(self) -> None:
+        self.world.tell(f"engine {self.life}", "finds no space")
+        self._sightings.was_full = True
+        self._queue = [queued for queued in self._batch if queued.reply is None] + self._queue
+        for queued in self._batch:
+            if queued.reply is not None:
+                queued.reply(StoreFull("there is no space"))
+        self._turn_at_ms = -1
+        self._wake(SPACE_PAUSE_MS)
+
+    def _die(self, why: BaseException) -> None:
+        self.is_up = False
+        self._sightings.of_crash(str(why), self.life, self._turns)
+        self.world.tell(f"engine {self.life}", f"crashes: {why}")
+        for queued in [*self._batch, *self._queue]:
+            if queued.reply is not None:
+                queued.reply(STOPPED)
+        self._died()

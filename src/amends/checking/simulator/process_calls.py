@@ -1,0 +1,101 @@
+"""The calls of one process: they wait for slots, and go out on the wire; what was never sent is not undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Protocol
+
+from amends.checking.simulator.environment import Environment, Process
+from amends.checking.simulator.sightings import Sightings
+from amends.checking.simulator.wire import Wire
+from amends.core.definition import Step
+from amends.core.messages import Kind, Request
+from amends.engine.coordinator import BatchResult
+from amends.engine.in_flight import AttemptId, Outgoing
+from amends.engine.slots import Slots
+from amends.storage.ports import Clock
+
+
+class CallingProcess(Process, Protocol):
+    """The process whose calls these are.
+
+    Attributes:
+        world: around it.
+        clock: its host's.
+    """
+
+    world: Environment
+
+    @property
+    def clock(self) -> Clock:
+        """Its host's."""
+
+
+class ProcessCalls:
+    """The slots of every participant, as one process has them."""
+
+    def __init__(self, process: CallingProcess, wire: Wire, sightings: Sightings) -> None:
+        self._process = process
+        self._world = process.world
+        self._wire = wire
+        self._sightings = sightings
+        self._slots: dict[str, Slots] = {}
+        self._unsent: set[tuple[str, str]] = set()
+
+    def take(self, turn: BatchResult) -> None:
+        """Take in what a turn says about calls that came up before it, and about those that wait for a slot."""
+        for attempt_id in turn.dropped:
+            for slots in self._slots.values():
+                slots.drop(attempt_id)
+                slots.fill()
+        for attempt_id in turn.recalled:
+            for slots in self._slots.values():
+                slots.recall(attempt_id)
+        for step, attempt_id in turn.held:
+            self._world.saw("a call waited for a place, and its saga says so")
+            self._slots_of(step).hold(attempt_id)
+
+    def send(self, turn: BatchResult) -> Iterator[str]:
+        """Send what a turn has to be sent, one by one."""
+        if len(turn.sends) > 1:
+            self._world.saw("two sends in one turn")
+        for number, (step, send) in enumerate(turn.sends):
+            yield "between two sends" if number else "between commit and send"
+            self._sightings.of_send(send)
+            if send.request.kind is Kind.DO and send.request.call.attempt == 1:
+                self._unsent.add((send.request.saga_id, send.request.step))
+            slots = self._slots_of(step)
+            slots.send((step, send))
+            if len(slots):
+                self._world.saw("a call waited for a place")
+
+    def ended(self, service: str, attempt_id: AttemptId) -> None:
+        """A call came back: another one may have its slot."""
+        self._slots[service].calls.pop(attempt_id, None)
+        self._slots[service].fill()
+
+    def _slots_of(self, step: Step) -> Slots:
+        slots = self._slots.get(step.service)
+        if slots is None:
+            process = self._process
+            tell = partial(process.ask, reply=None)
+            departed = process.coordinator.departed
+            slots = Slots(self._world.swarm.places, process.clock, departed, self._start, tell)
+            self._slots[step.service] = slots
+        return slots
+
+    def _start(self, _attempt_id: AttemptId, asking: Outgoing) -> None:
+        if len(self._slots_of(asking[0]).calls) > 1:
+            self._world.saw("calls of one participant together")
+        self._must_not_be_for_nothing(asking[1].request)
+        self._wire.call(self._process, *asking)
+
+    def _must_not_be_for_nothing(self, request: Request) -> None:
+        """What this process asked first, and did not send, it knows not to have happened."""
+        action = request.saga_id, request.step
+        if request.kind is Kind.DO:
+            self._unsent.discard(action)
+        elif action in self._unsent:
+            text = f"{request.saga_id}: {request.step}/{request.kind.value}, and it was never sent"
+            self._world.broke("R24", text)
