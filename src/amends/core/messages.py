@@ -26,9 +26,15 @@ def worded(reason: Any) -> str:
 
 
 class Word(Enum):
-    """One of a few words. It is hashed as the object that it is; an `Enum` hashes its name, in Python, at each look."""
+    """One of a few words, hashed as the object that it is: an `Enum` hashes its name, in Python, at each look."""
 
     __hash__ = object.__hash__
+    _value_: str
+
+    @property
+    def value(self) -> str:
+        """The word; an `Enum` finds it by two calls more."""
+        return self._value_
 
 
 class Kind(Word):

@@ -9,7 +9,7 @@ from amends.core.decide import can_turn_back
 from amends.core.definition import Step
 from amends.core.effects import Send
 from amends.core.messages import DeadlinePassed, Input, Kind, TimedOut
-from amends.core.state import Backward, Completed, awaited, underway
+from amends.core.state import Backward, Completed, underway
 from amends.core.step import SagaInstance
 from amends.core.waiting import Waiting, milliseconds, sent
 from amends.storage.rows import WAITS_FOR_OPERATOR
@@ -92,8 +92,7 @@ class InFlight:
                 found.lost.append(TimedOut(step.event, kind, waiting.attempt))
             if waiting.due_ms <= now_ms and (not is_known or attempt in self.departed):
                 found.overdue.append(TimedOut(step.event, kind, waiting.attempt))
-        if run.deadline_ms is not None and run.deadline_ms <= now_ms and can_turn_back(run.saga, run.state):
-            found.overdue.append(DeadlinePassed())
+        found.overdue.extend(DeadlinePassed() for due_ms in _deadline_of(run) if due_ms <= now_ms)
         return found
 
     def as_sent(self, run: SagaInstance) -> SagaInstance:
@@ -102,7 +101,7 @@ class InFlight:
         if at is None or not self.departed:
             return run
         steps = run.saga.groups[at.group]
-        waiting = tuple(self._as_sent(run, *pair) for pair in zip(steps, run.waiting, strict=False))
+        waiting = tuple([self._as_sent(run, *pair) for pair in zip(steps, run.waiting, strict=False)])
         return run if waiting == run.waiting else run._replace(waiting=waiting)
 
     def _as_sent(self, run: SagaInstance, step: Step, waiting: Waiting) -> Waiting:
@@ -119,7 +118,7 @@ class InFlight:
         """
         at = underway(run.state)
         steps = run.saga.groups[at.group] if at else ()
-        waiting = tuple(_settling(*pair, self._since_ms) for pair in zip(steps, run.waiting, strict=False))
+        waiting = tuple([_settling(*pair, self._since_ms) for pair in zip(steps, run.waiting, strict=False)])
         return run if waiting == run.waiting else run._replace(waiting=waiting)
 
     def take_off(self, runs: Iterable[SagaInstance], requests: Mapping[AttemptId, Send], now_ms: int) -> Traffic:
@@ -185,12 +184,13 @@ def _held_back(run: SagaInstance, attempt_id: AttemptId) -> Send | None:
     return next(sends, None)
 
 
-def attempts_of(run: SagaInstance) -> Iterator[tuple[Step, Kind, Waiting]]:
+def attempts_of(run: SagaInstance) -> Sequence[tuple[Step, Kind, Waiting]]:
     """The attempts whose answers a saga waits for: step, what it was asked, and the attempt's times."""
     at = underway(run.state)
-    for member, kind in awaited(run.state):
-        assert at is not None, "only a saga that is under way waits for answers"
-        yield run.saga.groups[at.group][member], kind, run.waiting[member]
+    if at is None:
+        return ()
+    steps, waiting = run.saga.groups[at.group], run.waiting
+    return [(steps[member], kind, waiting[member]) for member, kind in at.awaited]
 
 
 def due_of(run: SagaInstance, now_ms: int) -> int | None:
@@ -204,17 +204,22 @@ def due_of(run: SagaInstance, now_ms: int) -> int | None:
         return None
     if underway(run.state) is None:
         return WAITS_FOR_OPERATOR if run.owed() else None
-    due_ms = run.due_ms()
-    held = [
+    due_ms = [
         waiting.at_ms
-        for step, _, waiting in attempts_of(run)
         if waiting.at_ms > now_ms or step.is_local  # a local step is carried out in a batch, and never sent
+        else waiting.due_ms
+        for step, _, waiting in attempts_of(run)
     ]
-    return min(held + ([] if due_ms is None else [due_ms]), default=WAITS_FOR_OPERATOR)
+    return min([*due_ms, *_deadline_of(run)], default=WAITS_FOR_OPERATOR)
+
+
+def _deadline_of(run: SagaInstance) -> Sequence[int]:
+    """When the saga's deadline passes, where it has one that still turns it back."""
+    return () if run.deadline_ms is None or not can_turn_back(run.saga, run.state) else (run.deadline_ms,)
 
 
 def _attempt_id(run: SagaInstance, step: Step, kind: Kind, waiting: Waiting) -> AttemptId:
-    return run.saga_id, step.event, kind._value_, waiting.attempt  # as `value`, without a descriptor's detour
+    return run.saga_id, step.event, kind.value, waiting.attempt
 
 
 def attempt_id_of(send: Send) -> AttemptId:
