@@ -103,6 +103,10 @@ def test_a_fault_is_found_while_an_engine_writes() -> None:
 class Torn(MemoryStore):
     """A store whose storage fails on the way."""
 
+    def chains(self) -> list[str]:
+        """Return the chain that there would be."""
+        return [""]
+
     def blocks(self, after: int = 0, chain: str = "") -> Iterator[Block]:
         """Fail."""
         raise StoreFailed("it is damaged")

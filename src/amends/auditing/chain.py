@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from amends.auditing.findings import Finding
+from amends.auditing.findings import Finding, block_name
 from amends.core.audit import GENESIS, HEAD_BYTES
 from amends.errors import UnusableInput
 from amends.storage.blocks import head_after
 from amends.storage.rows import Block, Head
 
 HEX_DIGITS: Final = 2 * HEAD_BYTES
-WRITTEN: Final = re.compile(rf"(?:(\d{{1,18}}):)?([0-9a-f]{{{HEX_DIGITS}}})")
+WRITTEN: Final = re.compile(rf"(?:(?:(\S+):)?(\d{{1,18}}):)?([0-9a-f]{{{HEX_DIGITS}}})", re.IGNORECASE)
 NOT_AS_WRITTEN: Final = "its row is not what was written"
 
 
@@ -23,15 +23,18 @@ class KeptHead(NamedTuple):
     Attributes:
         head: 32 bytes.
         number: of its block; ``None`` when it was kept without.
+        chain: that it is of; empty where there is one, without a name.
     """
 
     head: bytes
     number: int | None = None
+    chain: str = ""
 
 
-def head_text(head: Head) -> str:
-    """A head as it is kept outside: ``number:64 hex digits``."""
-    return f"{head.number}:{head.head.hex()}"
+def head_text(head: Head, chain: str = "") -> str:
+    """A head as it is kept outside: ``number:64 hex digits``, behind the chain's name where it has one."""
+    text = f"{head.number}:{head.head.hex()}"
+    return f"{chain}:{text}" if chain else text
 
 
 def head_of(text: str) -> KeptHead:
@@ -40,35 +43,37 @@ def head_of(text: str) -> KeptHead:
     Raises:
         UnusableInput: it is none.
     """
-    found = WRITTEN.fullmatch(text.strip().lower())
+    found = WRITTEN.fullmatch(text.strip())
     if found is None:
         form = f"number:{HEX_DIGITS} hex digits"
         raise UnusableInput(f"{text!r:.100} is no head: give what `amends audit head` printed, {form}")
-    number, digits = found.groups()
-    return KeptHead(bytes.fromhex(digits), None if number is None else int(number))
+    chain, number, digits = found.groups()
+    return KeptHead(bytes.fromhex(digits), None if number is None else int(number), chain or "")
 
 
 class Chain:
-    """The blocks met so far.
+    """The blocks of one chain met so far.
 
     Attributes:
         head: where they end.
         is_met: whether the kept head is among them.
     """
 
-    def __init__(self, kept: KeptHead | None = None) -> None:
+    def __init__(self, kept: KeptHead | None = None, name: str = "") -> None:
         """Begin before the first block.
 
         Args:
             kept: a head to look for.
+            name: of the chain.
         """
         self.head = Head()
+        self._name = name
         self._kept = kept
         self.is_met = kept is None or kept.head == GENESIS
 
     def add(self, block: Block) -> Iterator[Finding]:
         """What is wrong with the next block that there is."""
-        where, before = f"block {block.number}", self.head
+        where, before = block_name(block.number, self._name), self.head
         is_sound = bool(block.head)
         head = head_after(block.before if is_sound else before.head, block.records)
         yield from self._gap(block.number)
@@ -99,9 +104,9 @@ class Chain:
     def _gap(self, number: int) -> Iterator[Finding]:
         first, last = self.head.number + 1, number - 1
         if first == last:
-            yield Finding(f"block {first}", "it is missing")
+            yield Finding(block_name(first, self._name), "it is missing")
         elif first < last:
-            yield Finding(f"block {first}", f"it is missing, with all up to block {last}")
+            yield Finding(block_name(first, self._name), f"it is missing, with all up to block {last}")
 
     def _look_for_kept(self) -> Iterator[Finding]:
         kept, here = self._kept, self.head

@@ -12,12 +12,18 @@ class Finding(NamedTuple):
     """Something that is not as it was written.
 
     Attributes:
-        where: ``block 17``, ``saga tok-1``, ``entity STOCK/P1``, ``key abc``, ``counts``, ``head`` or ``file``.
+        where: ``block 17``, ``block 17 of chain web-1``, ``chain web-1``, ``saga tok-1``, ``entity STOCK/P1``,
+            ``key abc``, ``counts``, ``head`` or ``file``.
         what: what is wrong there, for a person.
     """
 
     where: str
     what: str
+
+
+def block_name(number: int, chain: str = "") -> str:
+    """Where a finding is: a block, and the chain that it is of, where that has a name."""
+    return f"block {number} of chain {chain}" if chain else f"block {number}"
 
 
 class Findings:

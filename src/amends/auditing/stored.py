@@ -66,6 +66,16 @@ class RecordedRows:
                 if saga_id:
                     self._key_of[saga_id] = key
 
+    def follows(self, record: Record) -> bool:
+        """Whether each entity whose row a record tells of stands as it stood before."""
+        if not isinstance(record.cause, EntitiesStored):
+            return True
+        service, told = record.cause.service, self.entities
+        return all(
+            version == (told[service, entity_id].version + 1 if (service, entity_id) in told else 1)
+            for entity_id, version in record.cause.entities
+        )
+
     def forget_key_of(self, saga_id: str) -> None:
         """A saga left for an archive, and its client key with it."""
         if key := self._key_of.pop(saga_id, ""):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from amends.auditing.findings import Finding
+from amends.auditing.findings import Finding, block_name
 from amends.auditing.stored import RecordedRows
 from amends.storage import former
 from amends.storage.blocks import Contents
@@ -22,7 +22,7 @@ class RecordedSaga(NamedTuple):
         stand: where it stands.
         number: of its last record.
         version: how many commits changed it, which is the version of its row.
-        block: the last of these.
+        block: the name of the last of these.
         started_ms: when its first record was made.
         changed_ms: when its last one was.
         definition: ``name/version/fingerprint``.
@@ -32,7 +32,7 @@ class RecordedSaga(NamedTuple):
     stand: Stand
     number: int
     version: int
-    block: int
+    block: str
     started_ms: int
     changed_ms: int
     definition: str
@@ -69,7 +69,7 @@ class Tale:
             block: the next one; its head is empty when its row is not what was written.
             contents: its own.
         """
-        where, started, ended = f"block {block.number}", 0, 0
+        where, started, ended = block_name(block.number, block.chain), 0, 0
         self.records += len(contents.lines)
         self.rows.is_whole = self.rows.is_whole and contents.form != former.FORM
         for place, record in enumerate(contents.records(), 1):
@@ -80,9 +80,9 @@ class Tale:
                 yield Finding(where, f"record {place} has another time than the block")
             if record.number:
                 before = self.sagas.get(record.subject)
-                told = self.sagas[record.subject] = self._after(before, record, block.number)
+                told = self.sagas[record.subject] = self._after(before, record, where)
                 if record.number != (before.number + 1 if before else 1):
-                    yield _out_of_order(record, before, block.number)
+                    yield _out_of_order(record, before, where)
                 started += record.number == 1
                 ended += bool(told.stand.end) and not (before and before.stand.end)
             else:
@@ -92,6 +92,26 @@ class Tale:
                 where,
                 f"its row counts {block.started} started, {block.ended} ended; its records {started} and {ended}",
             )
+
+    def is_next(self, contents: Contents) -> bool:
+        """Whether all sagas and entities that a block changes stand as they stood before it.
+
+        Args:
+            contents: of a block that was not added yet.
+        """
+        numbers: dict[str, int] = {}
+        for record in contents.records():
+            if record is None:
+                continue
+            if record.number:
+                told = self.sagas.get(record.subject)
+                before = numbers.get(record.subject, told.number if told else 0)
+                numbers[record.subject] = record.number
+                if record.number != before + 1:
+                    return False
+            elif not self.rows.follows(record):
+                return False
+        return True
 
     def _take_in(self, record: Record, contents: Contents) -> None:
         """Take in a record that is not about a saga's state."""
@@ -110,7 +130,7 @@ class Tale:
         """(definition, status) to how many sagas."""
         return Counter((told.definition, told.stand.status) for told in self.sagas.values())
 
-    def _after(self, before: RecordedSaga | None, record: Record, block: int) -> RecordedSaga:
+    def _after(self, before: RecordedSaga | None, record: Record, block: str) -> RecordedSaga:
         at_ms = record.at_ms
         if before is None:
             stand = START.after(record.changes)
@@ -127,6 +147,6 @@ class Tale:
         return self._definitions.setdefault(definition, definition)
 
 
-def _out_of_order(record: Record, before: RecordedSaga | None, block: int) -> Finding:
+def _out_of_order(record: Record, before: RecordedSaga | None, where: str) -> Finding:
     after = f"record {before.number}" if before else "nothing"
-    return Finding(f"saga {record.subject}", f"after {after} comes record {record.number}, in block {block}")
+    return Finding(f"saga {record.subject}", f"after {after} comes record {record.number}, in {where}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
-from amends.auditing.chain import Chain, KeptHead
-from amends.auditing.findings import FINDINGS_MAX, Finding, Findings
+from amends.auditing.chain import KeptHead
+from amends.auditing.chains import Chains
+from amends.auditing.findings import FINDINGS_MAX, Finding, Findings, block_name
 from amends.auditing.rows import fault_of
 from amends.auditing.stored import NO_ROW
 from amends.auditing.told import Tale
@@ -51,13 +52,13 @@ class Verdict(NamedTuple):
 
     Attributes:
         findings: what is not as it was written; empty when all is.
-        head: where the audit ends.
+        heads: where each chain of the audit ends, by its name.
         is_whole: whether all of it was looked at; else the storage failed on the way.
         reached: how much was.
     """
 
     findings: Findings
-    head: Head
+    heads: Mapping[str, Head]
     is_whole: bool
     reached: VerificationProgress
 
@@ -114,7 +115,7 @@ class Verification:
     def __init__(self, records: Records, kept: KeptHead | None, most: int, report: Report | None) -> None:
         self.findings = Findings(most)
         self._records = records
-        self._chain = Chain(kept)
+        self._chains = Chains(records, kept)
         self._tale = Tale()
         self._report = report
         self._begun = time.monotonic()
@@ -129,16 +130,16 @@ class Verification:
         Raises:
             StoreError: the storage failed on the way.
         """
-        self._of_blocks = self._last_block() or 0
+        self._of_blocks = sum((self._last_blocks() or {}).values())
         self._catch_up()
-        if not self._chain.head.number and any(self._records.counts().values()):
+        if not self._chains.number and any(self._records.counts().values()):
             self.findings.add("file", "it has sagas, and no audit: an archive is verified together with its store")
         else:
             self._compare_counts()
             self._compare_rows()
             self._compare_entities()
             self._compare_keys()
-        self.findings.add_all(self._chain.end())
+        self.findings.add_all(self._chains.end())
 
     def compare_archives(self, archives: Sequence[Records]) -> None:
         """Compare the rows of sagas that left with what the records tell of them.
@@ -158,29 +159,27 @@ class Verification:
 
     def verdict(self, *, is_whole: bool) -> Verdict:
         """The verdict on the whole store."""
-        return Verdict(self.findings, self._chain.head, is_whole, self._reached())
+        return Verdict(self.findings, self._chains.heads, is_whole, self._reached())
 
-    # The chain ------------------------------------------------------------------------------------------------
+    # The chains -----------------------------------------------------------------------------------------------
 
-    def _catch_up(self, until: int = ALL) -> None:
+    def _catch_up(self, until: Mapping[str, int] | None = None) -> None:
         """Verify the blocks that were not met yet."""
         begun, before_s = time.monotonic(), self._records_s
-        for block in self._records.blocks(self._chain.head.number):
-            if block.number > until:
-                return
-            self._add(block)
+        for block, contents in self._chains.blocks(self._tale.is_next, until):
+            self._add(block, contents)
             self._records_s = before_s + time.monotonic() - begun
 
-    def _last_block(self) -> int | None:
-        """Its number; ``None`` when it is damaged, which the chain tells: no engine opens such a store."""
+    def _last_blocks(self) -> dict[str, int] | None:
+        """The last number of each chain; ``None`` when one is damaged, which is told: no engine opens such a store."""
         try:
-            return self._records.head().number
+            return {chain: self._records.head(chain).number for chain in self._records.chains()}
         except StoreError:
             return None
 
-    def _add(self, block: Block) -> None:
-        contents, where = Contents(block), f"block {block.number}"
-        self.findings.add_all(self._chain.add(block))
+    def _add(self, block: Block, contents: Contents) -> None:
+        where = block_name(block.number, block.chain)
+        self.findings.add_all(self._chains.add(block, contents))
         self.findings.add_all(self._tale.add(block, contents))
         self.findings.add_all(Finding(where, fault) for fault in contents.faults())
         self._blocks += 1
@@ -230,10 +229,10 @@ class Verification:
         """Compare each client key with its record, until no block comes meanwhile, or nothing is wrong."""
         faults = list[tuple[str, str]]()
         for _ in range(ROUNDS):
-            last = self._chain.head.number
+            last = self._chains.number
             faults = list(self._tale.rows.faults_of_keys(self._records.all_keys()))
             self._catch_up()
-            if not faults or last == self._chain.head.number:
+            if not faults or last == self._chains.number:
                 break
         self.findings.add_all(Finding(f"key {key}", what) for key, what in faults)
 
@@ -253,12 +252,12 @@ class Verification:
     def _compare_counts(self) -> None:
         """What is kept of how many sagas there are, against what the records tell at the same moment."""
         for _ in range(COUNTS_TRIES):
-            last, counts = self._last_block(), self._records.counts()
-            if self._last_block() == last:
+            last, counts = self._last_blocks(), self._records.counts()
+            if self._last_blocks() == last:
                 break
         else:
             return
-        self._catch_up(ALL if last is None else last)
+        self._catch_up(last)
         told = self._tale.counts()
         for key in sorted(counts.keys() | told.keys()):
             if counts.get(key, 0) != told[key]:

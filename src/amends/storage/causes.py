@@ -33,6 +33,8 @@ from amends.core.state import Debt, Status, word_for
 from amends.storage.records import (
     AttemptsRetimed,
     Cause,
+    ChainFenced,
+    ChainTakenOver,
     Checkpoint,
     CommandExecuted,
     EntitiesStored,
@@ -44,6 +46,7 @@ from amends.storage.records import (
     SagaArchived,
     SagaStarted,
     SagaTakenOver,
+    ShardsHandedOver,
     TypeAssumed,
 )
 from amends.storage.rows import FINAL
@@ -55,6 +58,7 @@ TYPES: Final[dict[str, type]] = {
     "set aside": RowSetAside,
     "archived": SagaArchived, "shaped": TypeAssumed, "entities": EntitiesStored, "keys": KeysStored,
     "taken": SagaTakenOver, "checkpoint": Checkpoint,
+    "fenced": ChainFenced, "took over": ChainTakenOver, "handed over": ShardsHandedOver,
 }  # fmt: skip
 """Tag to what it is of; its fields follow, but for those that are values."""
 OUTCOMES: Final[dict[str, Outcome]] = {

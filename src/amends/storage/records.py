@@ -163,6 +163,47 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainFenced:
+    """The chain that this is in ends here: another engine took over, since the lease had run out.
+
+    Attributes:
+        by: the engine that did, and its chain.
+    """
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainTakenOver:
+    """The engine took over from one whose lease had run out.
+
+    Attributes:
+        chain: that engine, and its chain.
+        number: of the block that ended it.
+        head: of that block, hex.
+        shards: that the engine has now.
+    """
+
+    chain: str
+    number: int
+    head: str
+    shards: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardsHandedOver:
+    """The engine gave shards away.
+
+    Attributes:
+        to: the engine that has them now; empty for none.
+        shards: which ones.
+    """
+
+    to: str
+    shards: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FormerWords:
     """Words of a former version, of what no type is about: what a command left of its entity."""
 
@@ -184,6 +225,9 @@ Cause = (
     | KeysStored
     | SagaTakenOver
     | Checkpoint
+    | ChainFenced
+    | ChainTakenOver
+    | ShardsHandedOver
     | FormerWords
 )
 

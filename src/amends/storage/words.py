@@ -13,6 +13,8 @@ from amends.storage.records import (
     ERASED,
     AttemptsRetimed,
     Cause,
+    ChainFenced,
+    ChainTakenOver,
     Checkpoint,
     CommandExecuted,
     EntitiesStored,
@@ -26,6 +28,7 @@ from amends.storage.records import (
     SagaArchived,
     SagaStarted,
     SagaTakenOver,
+    ShardsHandedOver,
     TypeAssumed,
 )
 
@@ -95,7 +98,18 @@ def _of_no_attempt(cause: Cause) -> str:
             return f"{kind} set aside"
         case SagaArchived(into):
             return f"archived in {into}"
-    return BARE[type(cause)]
+    return BARE.get(type(cause)) or _of_chains(cause)
+
+
+def _of_chains(cause: Cause) -> str:
+    match cause:
+        case ChainFenced(by):
+            return f"ended by {by}, which took over"
+        case ChainTakenOver(chain, number, _, shards):
+            return f"took over {len(shards)} shards of {chain}, which ended with block {number}"
+        case ShardsHandedOver(to, shards):
+            return f"handed over {len(shards)} shards" + (f" to {to}" if to else "")
+    raise TypeError(cause)
 
 
 def _value(record: Record) -> str:

@@ -203,7 +203,7 @@ def _lines(out: Paper, verdict: Verdict, *, with_head: bool) -> Iterator[Text]:
     yield _verdict_line(out, _verdict_words(verdict), found)
     yield Text()
     yield Text.assemble(("   looked at    ", FAINT), _looked_at(reached))
-    yield Text.assemble(("   head         ", FAINT), head_text(verdict.head))
+    yield Text.assemble(("   head         ", FAINT), _heads(verdict))
     if not with_head:
         yield Text("   not covered  without an older head: that the file was cut, put back or built anew", FAINT)
 
@@ -236,6 +236,11 @@ def _looked_at(reached: VerificationProgress) -> str:
     return ", ".join(counted(number, what) for number, what in things)
 
 
+def _heads(verdict: Verdict) -> str:
+    """The head of each chain, as it is kept outside; a store in a file has one."""
+    return " ".join(head_text(head, chain) for chain, head in verdict.heads.items())
+
+
 def _document(verdict: Verdict) -> dict[str, object]:
     reached = verdict.reached
     return {
@@ -243,7 +248,7 @@ def _document(verdict: Verdict) -> dict[str, object]:
         "whole": verdict.is_whole,
         "findings": [finding._asdict() for finding in verdict.findings],
         "findings_beyond": verdict.findings.beyond,
-        "head": head_text(verdict.head),
+        "head": _heads(verdict),
         "blocks": reached.blocks,
         "records": reached.records,
         "sagas": reached.rows,
