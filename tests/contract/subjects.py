@@ -15,6 +15,7 @@ from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.adapters.memory.ownership import MemoryOwnership
 from amends.adapters.one_owner import OneOwner
+from amends.adapters.sqlite.mailbox import SqliteMailbox
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.storage.ports import Mailbox, Ownership, Records, Store
@@ -55,7 +56,7 @@ def _in_shared_memory(folder: Path) -> Subject:
 
 def _in_file(folder: Path) -> Subject:
     store = SqliteStore(folder / "store.db")
-    return Subject(store, store, OneOwner(now_ms), MemoryMailbox(MemoryDatabase()))
+    return Subject(store, store, OneOwner(now_ms), SqliteMailbox(folder / "store.db"))
 
 
 def _in_file_read_by_others(folder: Path) -> Subject:

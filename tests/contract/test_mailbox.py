@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from amends.adapters.sqlite.mailbox import SqliteMailbox
 from amends.errors import Overloaded, StoreConflict
 from amends.storage.ports import Mailbox
 from amends.storage.rows import Letter
@@ -21,6 +22,8 @@ def mailbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mailbox]
     """Return an empty mailbox, of each kind."""
     subject = OWNED[request.param](tmp_path)
     yield subject.mailbox
+    if isinstance(subject.mailbox, SqliteMailbox):
+        subject.mailbox.close()
     subject.store.close()
 
 
@@ -60,11 +63,12 @@ def test_what_was_acted_on_is_removed(mailbox: Mailbox) -> None:
     assert list(mailbox.letters(ALL_SHARDS, 9)) == [letter("c"), letter("a")]
 
 
-def test_a_full_mailbox_takes_nothing_more() -> None:
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_a_full_mailbox_takes_nothing_more(kind: str, tmp_path: Path) -> None:
     """All letters of a post, or none; there is room again once some are removed."""
-    mailbox = Shared(letters_max=3).mailbox
+    mailbox = Shared(letters_max=3).mailbox if kind == "memory" else SqliteMailbox(tmp_path / "store.db", 3)
     mailbox.post([letter("a"), letter("b")])
-    with pytest.raises(Overloaded, match="holds 2 letters, and takes 3"):
+    with pytest.raises(Overloaded, match="takes 3 letters, and there would be 4"):
         mailbox.post([letter("c"), letter("d")])
     assert list(mailbox.letters(ALL_SHARDS, 9)) == [letter("a"), letter("b")]
     mailbox.post([letter("c"), letter("a")])

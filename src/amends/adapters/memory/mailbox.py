@@ -31,7 +31,8 @@ class MemoryMailbox:
             there = self._database.letters
             new = {letter.letter_id: letter for letter in reversed(letters) if letter.letter_id not in there}
             if len(there) + len(new) > self._database.letters_max:
-                raise Overloaded(f"the mailbox holds {len(there)} letters, and takes {self._database.letters_max}")
+                most, number = self._database.letters_max, len(there) + len(new)
+                raise Overloaded(f"the mailbox takes {most} letters, and there would be {number}")
             there.update(reversed(new.items()))
 
     def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:

@@ -21,6 +21,7 @@ from amends.adapters.sqlite.settings import (
     Settings,
     check_library,
     expect,
+    pragma,
     put_in_force,
 )
 from amends.errors import StoreUnusable
@@ -146,6 +147,24 @@ def _reader(file: Path, name: str, flags: int, settings: Settings, oldest: int) 
             raise StoreUnusable(f"it holds {held}; an engine that opens it brings it to version {VERSION}")
         check_own(connection, version)
         expect(connection, settings)
+    return connection
+
+
+def open_mailbox(file: Path, mark: int) -> apsw.Connection:
+    """A connection to a mailbox that is there, with every setting in force.
+
+    Args:
+        file: of the mailbox.
+        mark: its application id.
+
+    Raises:
+        StoreUnusable: the file is no mailbox that this version can use, or a setting is not in force.
+    """
+    with _opened(file, str(file), READ, "") as connection:
+        put_in_force(connection, {**WRITER, "journal_mode": "wal"})
+        if (pragma(connection, "application_id"), pragma(connection, "user_version")) != (mark, 1):
+            raise StoreUnusable("it is no mailbox of this version of Amends")
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
     return connection
 
 

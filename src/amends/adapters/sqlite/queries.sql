@@ -251,3 +251,20 @@ WHERE NOT EXISTS (SELECT 1 FROM subjects WHERE subject = value ->> 0 AND block =
 -- name: made
 -- All that was made by a statement: its kind, its name, the statement.
 SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL;
+
+-- name: post_letter
+-- A letter, unless one of its id is there.
+INSERT INTO letters (id, shard, body, posted_ms, checksum) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO NOTHING;
+
+-- name: count_letters
+-- How many there are.
+SELECT count(*) FROM letters;
+
+-- name: letters
+-- The first letters to some shards.
+SELECT id, shard, body, posted_ms, checksum FROM letters
+WHERE shard IN (SELECT value FROM json_each(?1)) ORDER BY number LIMIT ?2;
+
+-- name: remove_letter
+-- One that was acted on.
+DELETE FROM letters WHERE id = ?1;

@@ -1,0 +1,133 @@
+"""The mailbox of a store in a file: a second file beside it, which any process may write to.
+
+Writers in the engine's own file would make it wait for each of them. The file is made by the first letter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Collection, Sequence
+from contextlib import closing, suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from amends.adapters.sqlite.database import Connection
+from amends.adapters.sqlite.opening import checked_path, open_mailbox, sync
+from amends.adapters.sqlite.refusals import refusal_of
+from amends.adapters.sqlite.settings import put_in_force
+from amends.errors import Overloaded, StoreError, StoreFailed
+from amends.storage.ports import LETTERS_MAX
+from amends.storage.rows import Letter, checksum
+
+MAILBOX_ID: Final = int.from_bytes(b"Amnl", "big")
+"""Marks a file as a mailbox, as `amends.adapters.sqlite.migrations.APPLICATION_ID` marks a store."""
+
+
+def mailbox_of(database: Path) -> Path:
+    """The mailbox of a store."""
+    return database.with_name(f"{database.name}.mailbox")
+
+
+class SqliteMailbox:
+    """Letters to the engine of a store; see `amends.storage.ports.Mailbox`. It is used by one thread at a time."""
+
+    def __init__(self, path: str | os.PathLike[str], letters_max: int = LETTERS_MAX) -> None:
+        """Open nothing yet.
+
+        Args:
+            path: of the store.
+            letters_max: so many it takes, >= 1.
+
+        Raises:
+            StoreUnusable: no store can be there.
+        """
+        self._file = mailbox_of(checked_path(path))
+        self._letters_max = letters_max
+        self._database: Connection | None = None
+
+    def post(self, letters: Sequence[Letter]) -> None:
+        """Write letters, all or none.
+
+        Raises:
+            Overloaded: there would be too many.
+            StoreUnusable: the file is no mailbox.
+            StoreFull, StoreBusy, StoreFailed: it could not be written.
+        """
+        if not self._file.exists():
+            _make(self._file)
+        database = self._opened()
+        with database.transaction():
+            database.write("post_letter", [(*letter, checksum(letter)) for letter in letters])
+            there = database.rows("count_letters")[0][0]
+            if there > self._letters_max:
+                raise Overloaded(f"the mailbox takes {self._letters_max} letters, and there would be {there}")
+
+    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
+        """The letters to some shards, in the order in which they were posted; one that was damaged stays there.
+
+        Raises:
+            StoreUnusable: the file is no mailbox.
+            StoreBusy, StoreFailed: it could not be read.
+        """
+        if not self._file.exists():
+            return []
+        rows = self._opened().rows("letters", (json.dumps(sorted(shards)), limit))
+        return [Letter._make(row[:-1]) for row in rows if row and checksum(row[:-1]) == row[-1]]
+
+    def remove(self, letter_ids: Collection[str]) -> None:
+        """Remove letters that were acted on.
+
+        Raises:
+            StoreUnusable: the file is no mailbox.
+            StoreFull, StoreBusy, StoreFailed: it could not be written.
+        """
+        if letter_ids and self._file.exists():
+            database = self._opened()
+            with database.transaction():
+                database.write("remove_letter", [(letter_id,) for letter_id in letter_ids])
+
+    def close(self) -> None:
+        """Give everything back. A second call does nothing."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _opened(self) -> Connection:
+        if self._database is None:
+            self._database = Connection(open_mailbox(self._file, MAILBOX_ID))
+        return self._database
+
+
+def _make(file: Path) -> None:
+    """Make an empty mailbox, unless another process is faster. It has its name only once it is complete.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{file.name}.", dir=file.parent) as folder:
+            new = Path(folder) / "new"
+            with closing(apsw.Connection(str(new))) as connection:
+                put_in_force(connection, {"synchronous": 2, "journal_mode": "wal"})
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(files(__package__).joinpath("mailbox.sql").read_text("utf-8")).fetchall()
+                connection.execute(f"PRAGMA application_id = {MAILBOX_ID}")
+                connection.execute("PRAGMA user_version = 1")
+                connection.execute("COMMIT")
+            sync(new)
+            with suppress(FileExistsError):
+                os.link(new, file)
+        sync(file.parent)
+    except apsw.Error as error:
+        raise _refused(file, refusal_of(error)) from error
+    except OSError as error:
+        raise StoreFailed(f"{file}: it cannot be made: {error.strerror}") from error
+
+
+def _refused(file: Path, refusal: StoreError) -> StoreError:
+    return type(refusal)(f"{file}: {refusal}")

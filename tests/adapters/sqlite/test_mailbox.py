@@ -1,0 +1,100 @@
+"""The mailbox beside a store: made by the first letter, written by many processes, read back as it was written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from amends.adapters.sqlite.mailbox import SqliteMailbox, mailbox_of
+from amends.adapters.sqlite.settings import WRITER, pragma
+from amends.adapters.sqlite.store import SqliteStore
+from amends.errors import StoreUnusable
+from amends.storage.rows import Letter
+from amends.storage.shards import ALL_SHARDS
+
+POST = """
+import sys
+from amends.adapters.sqlite.mailbox import SqliteMailbox
+from amends.storage.rows import Letter
+mailbox = SqliteMailbox(sys.argv[1])
+for number in range(20):
+    mailbox.post([Letter(f"{sys.argv[2]}-{number}", number, "[]", 0)])
+print("posted")
+"""
+
+
+def letter(name: str) -> Letter:
+    """Return a letter."""
+    return Letter(name, 3, "[]", 7)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return the file of a store that is to be."""
+    return tmp_path / "store.db"
+
+
+def test_a_store_without_letters_has_no_mailbox(path: Path) -> None:
+    """Nothing is made by looking."""
+    with closing(SqliteStore(path)), closing(SqliteMailbox(path)) as mailbox:
+        mailbox.remove(["a"])
+        assert mailbox.letters(ALL_SHARDS, 9) == []
+        assert not mailbox_of(path).exists()
+
+
+def test_a_letter_outlives_who_posted_it(path: Path) -> None:
+    """Whoever opens the mailbox next reads it; nothing but the mailbox is left in the folder."""
+    with closing(SqliteMailbox(path)) as mailbox:
+        mailbox.post([letter("a")])
+    with closing(SqliteMailbox(path)) as mailbox:
+        assert mailbox.letters(ALL_SHARDS, 9) == [letter("a")]
+    assert [file.name for file in path.parent.iterdir()] == ["store.db.mailbox"]
+
+
+def test_every_setting_is_in_force(path: Path) -> None:
+    """Those of the store itself."""
+    with closing(SqliteMailbox(path)) as mailbox:
+        mailbox.post([letter("a")])
+        assert mailbox._database is not None
+        connection = mailbox._database._connection
+        for name, value in {**WRITER, "journal_mode": "wal"}.items():
+            assert pragma(connection, name) in (value, None), name
+
+
+def test_several_processes_post_at_once(path: Path) -> None:
+    """All of their letters are there, each process's in its order, and the engine's own file is not touched."""
+    command = [sys.executable, "-c", POST, str(path)]
+    posting = [subprocess.Popen([*command, name], stdout=subprocess.PIPE) for name in "abc"]
+    assert [process.communicate(timeout=60)[0] for process in posting] == [b"posted\n"] * 3
+    assert not path.exists()
+    with closing(SqliteMailbox(path)) as mailbox:
+        found = [letter.letter_id for letter in mailbox.letters(ALL_SHARDS, 99)]
+    for name in "abc":
+        assert [each for each in found if each.startswith(name)] == [f"{name}-{number}" for number in range(20)]
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", None], ids=["empty", "text", "a store"])
+def test_another_file_in_its_place_is_refused(path: Path, content: bytes | None) -> None:
+    """It is named, and left as it is."""
+    other = mailbox_of(path)
+    if content is None:
+        SqliteStore(other).close()
+    else:
+        other.write_bytes(content)
+    with closing(SqliteMailbox(path)) as mailbox, pytest.raises(StoreUnusable, match=r"store\.db\.mailbox"):
+        mailbox.post([letter("a")])
+
+
+def test_a_damaged_letter_keeps_no_other_one_waiting(path: Path) -> None:
+    """It is left where it is."""
+    with closing(SqliteMailbox(path)) as mailbox:
+        mailbox.post([letter("a"), letter("b"), letter("c")])
+        with closing(apsw.Connection(str(mailbox_of(path)))) as other:
+            other.execute("UPDATE letters SET body = '[1]' WHERE id = 'a'")
+            other.execute("UPDATE letters SET body = CAST(x'ff' AS TEXT) WHERE id = 'b'")
+        assert mailbox.letters(ALL_SHARDS, 9) == [letter("c")]
