@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,8 @@ def test_it_passes_the_style_checker(project: Path) -> None:
 def refused(name: str, folder: Path) -> Ran:
     """Return what is said of a name that is refused."""
     before = sorted(folder.rglob("*"))
-    ran = process("new", name, folder=folder)
+    with chdir(folder):
+        ran = amends("new", name)
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert sorted(folder.rglob("*")) == before
     return ran
