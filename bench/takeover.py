@@ -21,6 +21,7 @@ from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import attempt_id_of
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver, StartSagas
+from amends.engine.turn_io import drive
 from amends.engine.turn_thread import collector_off
 from amends.engine.waking import ReturnUnsent
 from bench.__main__ import DATA
@@ -53,11 +54,12 @@ def left_behind(path: Path, sagas: int) -> None:
         for first in range(0, sagas, A_TURN):
             requests = [Numbered(number) for number in range(first, min(sagas, first + A_TURN))]
             now_ms = START_MS + first + 1
-            sends = [send for _, send in coordinator.turn([StartSagas(codec, requests)], now_ms).sends]
+            sends = [send for _, send in drive(coordinator.turn([StartSagas(codec, requests)], now_ms), store).sends]
             tasks: list[Task] = [
                 Deliver(send.request.saga_id, Answered("FIRST_DONE", Kind.DO, Later(DAY_S), 1)) for send in sends[1::3]
             ]
-            coordinator.turn([*tasks, *(ReturnUnsent(attempt_id_of(send)) for send in sends[2::3])], now_ms + 1)
+            tasks += [ReturnUnsent(attempt_id_of(send)) for send in sends[2::3]]
+            drive(coordinator.turn(tasks, now_ms + 1), store)
 
 
 def take_over(path: Path) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def take_over(path: Path) -> dict[str, Any]:
         while not is_over:
             turn_s = time.perf_counter()
             with collector_off():
-                result = coordinator.turn([StartSagas(codec, [Numbered(turns)])], now_ms)
+                result = drive(coordinator.turn([StartSagas(codec, [Numbered(turns)])], now_ms), store)
             longest_s, turns = max(longest_s, time.perf_counter() - turn_s), turns + 1
             is_over = result.due_ms is None or result.due_ms > now_ms
         return {

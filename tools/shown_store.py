@@ -21,6 +21,7 @@ from amends.core.messages import Answered, Outcome
 from amends.engine.coordinator import Coordinator
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas
+from amends.engine.turn_io import drive
 from amends.entrypoints.cli.store.sagas import saga_lines
 from amends.entrypoints.cli.store.show import story_lines
 from amends.entrypoints.cli.store.status import status_lines
@@ -48,7 +49,7 @@ def fill(path: Path) -> int:
         coordinator = Coordinator(store, [trip], now_ms=now_ms, prefix=SAGA_ID.partition("-")[0], salts=known_salts)
         for tasks in turns(coordinator):
             now_ms += STEP_MS
-            coordinator.turn(tasks, now_ms)
+            drive(coordinator.turn(tasks, now_ms), store)
     return now_ms + STEP_MS
 
 

@@ -20,6 +20,7 @@ from amends.core.messages import Answered, Done, Kind
 from amends.engine.coordinator import Coordinator
 from amends.engine.recording import Recording
 from amends.engine.tasks import Deliver, StartSagas
+from amends.engine.turn_io import drive
 from amends.errors import StoreFailed, UnusableInput
 from amends.storage.ports import SagaFilter
 from amends.storage.records import CommandExecuted
@@ -54,7 +55,7 @@ class Busy(MemoryStore):
         if self.turns % BETWEEN_STARTS == 0:
             tasks.append(StartSagas(self.coordinator.definitions.codec_of(ASKING), ["x"]))
         self.turns += 1
-        self.coordinator.turn(tasks, NOW_MS + self.turns)
+        drive(self.coordinator.turn(tasks, NOW_MS + self.turns), self)
 
     def saga(self, saga_id: str) -> SagaRow | None:
         """Look, while the engine works."""

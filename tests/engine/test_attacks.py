@@ -34,6 +34,7 @@ from amends.adapters.memory import MemoryStore
 from amends.core.messages import Answered, Resolve
 from amends.engine.blocking import BlockingEngine
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
+from amends.engine.turn_io import drive
 from amends.errors import StoreBusy
 from amends.storage.shards import ALL_SHARDS
 from tests.engine.test_engine import Slow, engine, one, run
@@ -421,7 +422,8 @@ def test_only_the_type_of_the_entity_has_to_be_found() -> None:
 
     saga: Saga = Saga("selling", str, [local("SHOW_SOLD", sell, entity=lambda name: name, pivot=True)])
     Life(store := MemoryStore(), saga).begin("a")
-    (found,) = Life(store, saga, prefix="b").coordinator.look([Read(lambda work: work.entities["SHOW"]["a"])], START_MS)
+    look = Life(store, saga, prefix="b").coordinator.look([Read(lambda work: work.entities["SHOW"]["a"])], START_MS)
+    (found,) = drive(look, store)
     assert found == Show(1)
     assert isinstance(found, Show)
 

@@ -20,6 +20,7 @@ from amends.core.step import SagaInstance
 from amends.engine import coordinator, saga_cache
 from amends.engine.task import Unfinished
 from amends.engine.tasks import Deliver, StartSagas, Transact
+from amends.engine.turn_io import drive
 from amends.storage.rows import Changes
 from tests.engine.test_engine import engine as open_on
 from tests.engine.world import Buy, Life, nothing, records, tickets
@@ -180,7 +181,7 @@ def test_what_is_committed_goes_out_before_the_rest_is_decided() -> None:
     counting, store = Counting(), MemoryStore()
     life = Life(store, counting.saga)
     begin = StartSagas(life.coordinator.definitions.codec_of(counting.saga), texts(100))
-    turn = life.coordinator.turn([begin], life.now_ms + 1)
+    turn = drive(life.coordinator.turn([begin], life.now_ms + 1), store)
     (left,) = turn.replies
     assert isinstance(left, Unfinished)
     assert store.head().number == 1

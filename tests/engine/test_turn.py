@@ -286,7 +286,7 @@ def test_a_saga_of_an_unknown_definition_is_left_alone() -> None:
     other = Saga("other", str, [external("SENT", nothing, pivot=True)])
     stranger = Life(store, other, prefix="b", now_ms=START_MS + 1_000_000)
     assert names(stranger.turn()) == []
-    assert list(stranger.coordinator.strangers().values()) == [1]
+    assert list(stranger.coordinator.strangers(store.counts()).values()) == [1]
     reply = stranger.turn(Deliver("a-1", Cancel())).replies[0]
     assert "was not given to open()" in str(reply)
     assert store.head().number == 1
@@ -306,11 +306,11 @@ class Damaged(MemoryStore):
         self.name = name
         self.is_damaged = False
 
-    def entity(self, service: str, entity_id: str) -> Any:
-        """Return the entity, unless it is the damaged one."""
-        if self.is_damaged and f"{service}/{entity_id}" == self.name:
-            return Unreadable("entity", self.name, "checksum")
-        return super().entity(service, entity_id)
+    def entity_rows(self, names: Any) -> Any:
+        """Return the entities, but for the damaged one."""
+        found = super().entity_rows(names)
+        damaged = Unreadable("entity", self.name, "checksum")
+        return {name: damaged if self.is_damaged and "/".join(name) == self.name else found[name] for name in found}
 
     def sagas(self, saga_ids: Any) -> Any:
         """Return the sagas, but for the damaged one."""

@@ -15,6 +15,7 @@ from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.in_flight import Outgoing, attempt_id_of
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver, StartSagas
+from amends.engine.turn_io import drive
 from amends.errors import StoreFull
 from amends.storage.blocks import Contents, head_after
 from amends.storage.ports import Store
@@ -76,11 +77,11 @@ class Life:
     def turn(self, *tasks: Task, after_ms: int = 1) -> BatchResult:
         """Take a turn, some time later, and those that follow while something is left of it; give all as one."""
         self.now_ms += after_ms
-        turn = self.coordinator.turn(tasks, self.now_ms)
+        turn = drive(self.coordinator.turn(tasks, self.now_ms), self.store)
         while left := [reply.task for reply in turn.replies if isinstance(reply, Unfinished)]:
             self.turns_more += 1
             try:
-                more = self.coordinator.turn(left, self.now_ms)
+                more = drive(self.coordinator.turn(left, self.now_ms), self.store)
             except StoreFull as full:
                 more = BatchResult(turn.due_ms, [task.stopped(full) for task in left])
             turn = joined(turn, more)

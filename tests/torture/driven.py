@@ -20,6 +20,7 @@ from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import Outgoing
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas
+from amends.engine.turn_io import drive
 from amends.shop.outside import BooksInMemory, Providers
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING
@@ -215,7 +216,7 @@ class Process:
     def _turn(self) -> int | None:
         """Take a turn, and let everybody know what came back."""
         self._outer.now_ms += self._chance.randrange(1, 20)
-        turn = self._coordinator.turn([wish.task for wish in self._wishes], self._outer.now_ms)
+        turn = drive(self._coordinator.turn([wish.task for wish in self._wishes], self._outer.now_ms), self._store)
         self._outer.head = self._store.head().head
         wishes, self._wishes = self._wishes, []
         for wish, reply in zip(wishes, turn.replies, strict=True):

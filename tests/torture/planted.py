@@ -12,6 +12,7 @@ from amends.core.step import SagaInstance
 from amends.engine import committed
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import InFlight, Outgoing, RunOut
+from amends.storage.ports import Store
 from amends.storage.rows import Changes
 from tests.torture import boundaries, kill, power
 from tests.torture.boundaries import InMemory
@@ -86,9 +87,9 @@ class SendsFirst(Coordinator):
 
     serve: Callable[[Outgoing], object]
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        commit = self._store.commit
+    def __init__(self, store: Store, *given: Any, **named: Any) -> None:
+        super().__init__(store, *given, **named)
+        commit = store.commit
 
         def sends_first(changes: Changes) -> None:
             for row in changes.sagas:
@@ -99,7 +100,7 @@ class SendsFirst(Coordinator):
                         type(self).serve((step, send))
             commit(changes)
 
-        self._store.commit = sends_first  # type: ignore[method-assign]  # the bug
+        store.commit = sends_first  # type: ignore[method-assign]  # the bug
 
 
 class Hasty(InMemory):
@@ -119,7 +120,7 @@ class WrittenBehind(PointedStore):
     def __init__(self, *given: Any) -> None:
         self._behind: Changes | None = None
         super().__init__(*given)
-        for name in ("saga", "sagas", "entity", "keys", "head"):
+        for name in ("saga", "sagas", "entity", "entity_rows", "keys", "head"):
             setattr(self, name, self._after(getattr(self, name)))
 
     def commit(self, changes: Changes) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from amends.core.definition import DURATION_MAX
-from amends.engine.overlay import NO_ID, is_id
+from amends.engine.entity_cache import is_id
+from amends.engine.overlay import NO_ID
 from amends.errors import RequestRefused
 from amends.storage.codecs.values import from_outside, shown
 

@@ -8,9 +8,10 @@ from operator import attrgetter
 from typing import Final
 
 from amends.engine.committed import BatchCommit
+from amends.engine.entity_cache import StoredEntity
 from amends.engine.in_flight import due_of
 from amends.engine.intake import refuse_large_entity
-from amends.engine.overlay import StoredEntity, new_row
+from amends.engine.overlay import new_row
 from amends.engine.saga_cache import LoadedSaga
 from amends.engine.unit_of_work import CommitFull, UnitOfWork
 from amends.storage.codecs.sagas import body_of, status_of

@@ -1,18 +1,42 @@
-"""What the last commit left: read from the store as batches need it, and kept at hand as far as it fits."""
+"""What the last commit left: read from the store before batches decide on it, and kept at hand as far as it fits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from amends.engine.definitions import Definitions
+from amends.engine.entity_cache import EntityCache, StoredEntity
 from amends.engine.in_flight import InFlight
-from amends.engine.overlay import EntityCache, StoredEntity
+from amends.engine.limits import COMMIT_LETTERS_MAX
 from amends.engine.recording import Salts
 from amends.engine.saga_cache import LoadedSaga, SagaCache
-from amends.errors import StoreError
-from amends.storage.ports import Store
-from amends.storage.rows import Changes, EntityRow, Head, KeyRow, Unreadable
+from amends.engine.turn_io import ReadEntities, ReadHead, ReadSagasAndKeys, Turn
+from amends.storage.rows import Changes, Head, KeyRow, SagaRow, Unreadable
+
+ROWS_PAGE: Final = 100  # sagas that are read at once, before it is looked how large they are
+
+
+class SagaIds:
+    """The ids of a process's sagas.
+
+    Attributes:
+        number: of the last one that was given out.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        """Begin with the first.
+
+        Args:
+            prefix: of all of them; no process before may have had it.
+        """
+        self.number = 0
+        self._prefix = prefix
+
+    def __call__(self) -> str:
+        """Give out the next one."""
+        self.number += 1
+        return f"{self._prefix}-{self.number}"
 
 
 class BatchCommit(NamedTuple):
@@ -42,27 +66,25 @@ class CommittedState:
         salts: where the salts of recorded values come from.
         set_aside: kind and name of the rows that turned out to be unreadable.
         immovable: sagas that this process set aside, and why.
-        trouble: the last error of the store while a task read from it: it is none of the task's, though a function of
-            the task may have asked for what was read.
     """
 
     def __init__(
         self,
-        store: Store,
         definitions: Definitions,
         head: Head,
+        set_aside: Iterable[Unreadable],
         *,
         since_ms: int,
-        new_id: Callable[[], str],
+        new_id: SagaIds,
         value_bytes_max: int,
         salts: Salts,
     ) -> None:
         """Hold nothing yet.
 
         Args:
-            store: no other process writes to it.
             definitions: those that the engine knows.
             head: where the audit ends.
+            set_aside: rows that turned out to be unreadable.
             since_ms: when this process took over.
             new_id: gives an id that no saga has.
             value_bytes_max: of one request, answer, entity or command's body, as JSON.
@@ -71,38 +93,77 @@ class CommittedState:
         self.head = head
         self.definitions = definitions
         self.entity_codecs = definitions.entities
-        self.entities = EntityCache(self._entity, definitions.entities)
+        self.entities = EntityCache(definitions.entities)
         self.in_flight = InFlight(since_ms)
-        self.set_aside = {(row.kind, row.name) for row in store.set_aside()}
+        self.set_aside = {(row.kind, row.name) for row in set_aside}
         self.immovable: dict[str, str] = {}
-        self.trouble: StoreError | None = None
         self.new_id = new_id
         self.value_bytes_max = value_bytes_max
         self.salts = salts
-        self._store = store
-        self._sagas = SagaCache(store, definitions.by_name)
+        self._sagas = SagaCache(definitions.by_name)
 
-    def prefetch(self, saga_ids: Collection[str], keys: Collection[str]) -> Mapping[str, KeyRow | Unreadable]:
-        """Read what a batch is about: its sagas, and its client keys. Gives the keys.
+    def begin(self) -> None:
+        """A turn begins: what was read for the last one alone is read anew."""
+        self.entities.begin()
+        self._sagas.begin()
 
-        Raises:
-            StoreError: it could not be read.
+    def read(
+        self, saga_ids: Iterable[str], keys: Iterable[str]
+    ) -> Turn[tuple[Mapping[str, KeyRow | Unreadable], Collection[str]]]:
+        """Read the sagas and client keys that a batch is about.
+
+        Returns:
+            What is known of the keys; and the sagas that were not read: of very large ones the first are.
         """
-        self._sagas.prefetch(saga_ids)
-        return self._store.keys(keys)
+        self._sagas.missing.clear()
+        self.entities.missing.clear()
+        self._sagas.expect(saga_ids)
+        known: dict[str, KeyRow | Unreadable] = {}
+        return known, (yield from self._read_sagas(sorted(set(keys)), known))
+
+    def expect(self, saga_ids: Iterable[str]) -> None:
+        """Note which of some sagas are not at hand."""
+        self._sagas.expect(saga_ids)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether a decision met what is not at hand."""
+        return bool(self._sagas.missing or self.entities.missing)
+
+    def read_missing(self) -> Turn[bool]:
+        """Read all that was found not to be at hand; whether that was anything."""
+        if not self.is_missing:
+            return False
+        yield from self._read_sagas((), {})
+        if names := sorted(self.entities.missing):
+            self.entities.missing.clear()
+            rows = yield ReadEntities(names)
+            self.entities.put_rows((name, rows.get(name)) for name in names)
+        return True
+
+    def _read_sagas(self, keys: Sequence[str], known: dict[str, KeyRow | Unreadable]) -> Turn[Collection[str]]:
+        """Read client keys, and the sagas that are missing; gives those that are left, where they are very large."""
+        names, letters = [*self._sagas.missing], 0
+        self._sagas.missing.clear()
+        while names or keys:
+            page, names = names[:ROWS_PAGE], names[ROWS_PAGE:]
+            rows = yield ReadSagasAndKeys(sorted(page), keys)
+            known |= rows.keys
+            self._sagas.put(page, rows.sagas)
+            letters += sum(len(row.request) + len(row.body) for row in rows.sagas.values() if isinstance(row, SagaRow))
+            if letters > COMMIT_LETTERS_MAX:
+                break
+            keys = ()
+        return {*names}
 
     def saga(self, saga_id: str) -> LoadedSaga | Unreadable | None:
         """A saga; `Unreadable` when its row cannot be used, ``None`` when there is none.
 
         Raises:
+            NotAtHand: it has to be read first.
             RequestRefused: it runs under a definition that this engine does not know, and is left alone.
-            StoreError: it could not be read.
         """
-        try:
-            return self._sagas.get(saga_id)
-        except StoreError as error:
-            self.trouble = error
-            raise
+        return self._sagas.get(saga_id)
 
     def take_over(self, commit: BatchCommit) -> None:
         """The next batch decides on what this one committed."""
@@ -113,15 +174,8 @@ class CommittedState:
             self.entities.put(service, stored)
         self._sagas.take_over(commit.sagas)
 
-    def reread(self) -> None:
+    def reread(self) -> Turn[None]:
         """Forget what is at hand: another process wrote to the store."""
         self.entities.clear()
         self._sagas.clear()
-        self.head = self._store.head()
-
-    def _entity(self, service: str, entity_id: str) -> EntityRow | Unreadable | None:
-        try:
-            return self._store.entity(service, entity_id)
-        except StoreError as error:
-            self.trouble = error
-            raise
+        self.head = yield ReadHead()

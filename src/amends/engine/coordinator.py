@@ -1,8 +1,9 @@
-"""One turn of the loop, sans I/O but for its store: tasks in; decided on overlays; committed; then what is to be sent.
+"""One turn of the loop, sans I/O: tasks in, what they need read, decided on overlays, committed; then what to send.
 
 Nothing is decided on what is not committed, and nothing goes out before it is: a turn gives its answers and its
-requests back only once the store has them. The caller (`amends.engine.engine` with asyncio, the simulator with a world
-of its own) hands in time, and the answers of participants.
+requests back only once the store has them. A turn is a generator, and yields what its store is to do
+(`amends.engine.turn_io`). The caller (`amends.engine.engine` with asyncio, the simulator with a world of its own)
+drives it, and hands in time and the answers of participants.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count, islice
+from itertools import islice, takewhile
 from typing import Any, Final, NamedTuple
 
 from amends.core.definition import Command, Saga, Step
@@ -18,7 +19,7 @@ from amends.core.effects import CallOperator, Contradicted, Send
 from amends.core.step import SagaInstance
 from amends.engine.checkpoint import checkpoint
 from amends.engine.commits import commit_of
-from amends.engine.committed import BatchCommit, CommittedState
+from amends.engine.committed import BatchCommit, CommittedState, SagaIds
 from amends.engine.definitions import Definitions
 from amends.engine.due import DueSagas
 from amends.engine.effects import FailedAttempt
@@ -27,6 +28,7 @@ from amends.engine.limits import COMMIT_LETTERS_MAX, VALUE_BYTES_MAX
 from amends.engine.recording import Salts
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import StartSagas
+from amends.engine.turn_io import CommitChanges, ReadHead, Turn
 from amends.engine.unit_of_work import CommitFull, UnitOfWork
 from amends.engine.versions import NO_UPCASTS, Upcast, Versions
 from amends.engine.waking import Wake
@@ -115,7 +117,6 @@ class Coordinator:
                 would be read as something else.
             StoreError: the entities could not be upcast.
         """
-        self._store = store
         head = store.head()
         self._since_ms = max(now_ms, head.at_ms)
         self.definitions = Definitions(sagas, commands)
@@ -123,34 +124,37 @@ class Coordinator:
         head = checkpoint(
             store, self._versions.take_over(self.definitions.codecs, head, self._since_ms), self._since_ms
         )
-        ids = (f"{prefix}-{number}" for number in count(1))
         self._committed = CommittedState(
-            store,
             self.definitions,
             head,
+            store.set_aside(),
             since_ms=self._since_ms,
-            new_id=ids.__next__,
+            new_id=SagaIds(prefix),
             value_bytes_max=value_bytes_max,
             salts=salts,
         )
-        self._due = DueSagas(store, self.definitions.by_name, self._committed.immovable)
+        self._due = DueSagas(self.definitions.by_name, self._committed.immovable)
 
     @property
     def departed(self) -> dict[AttemptId, int]:
         """When each attempt under way was really sent: its sender writes it, and removes what was dropped."""
         return self._committed.in_flight.departed
 
-    def strangers(self) -> dict[str, int]:
-        """Definitions of sagas that are not final and that this engine does not know, with how many there are."""
+    def strangers(self, counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
+        """Definitions of sagas that are not final and that this engine does not know, with how many there are.
+
+        Args:
+            counts: see `amends.storage.ports.Records.counts`.
+        """
         found: dict[str, int] = {}
-        for (definition, status), sagas in self._store.counts().items():
+        for (definition, status), sagas in counts.items():
             if status not in FINAL and definition not in self.definitions.by_name:
                 found[definition] = found.get(definition, 0) + sagas
         return found
 
     # A turn ---------------------------------------------------------------------------------------------------
 
-    def turn(self, tasks: Sequence[Task], now_ms: int) -> BatchResult:
+    def turn(self, tasks: Sequence[Task], now_ms: int) -> Turn[BatchResult]:
         """Carry out some tasks in one transaction, and look at the sagas whose time has come.
 
         Args:
@@ -162,30 +166,36 @@ class Coordinator:
             StoreFailed: the storage failed; this object is not to be used any more.
         """
         now_ms = max(now_ms, self._since_ms + 1, self._committed.head.at_ms)
-        wakes = [Wake(saga_id, due_ms) for due_ms, saga_id in self._due.page(now_ms)]
-        result = self._decided([*wakes, *tasks], now_ms)
+        self._committed.begin()
+        page = yield from self._due.page(now_ms)
+        wakes = [Wake(saga_id, due_ms) for due_ms, saga_id in page]
+        result = yield from self._decided([*wakes, *tasks], now_ms)
         woken = sum(not isinstance(reply, Unfinished) for reply in result.replies[: len(wakes)])
-        due_ms = self._due.looked_at(woken, now_ms)
+        due_ms = yield from self._due.looked_at(woken, now_ms)
         return result._replace(due_ms=due_ms, replies=result.replies[len(wakes) :])
 
-    def look(self, tasks: Sequence[Task], now_ms: int) -> list[Any]:
+    def look(self, tasks: Sequence[Task], now_ms: int) -> Turn[list[Any]]:
         """Carry out tasks that only look, while nothing can be written."""
-        work = UnitOfWork(self._committed, max(now_ms, self._committed.head.at_ms), {})
-        return [self._carried_out(place, task, work) for place, task in enumerate(tasks)]
+        self._committed.begin()
+        while True:
+            work = UnitOfWork(self._committed, max(now_ms, self._committed.head.at_ms), {})
+            replies = [self._carried_out(place, task, work) for place, task in enumerate(tasks)]
+            if not (yield from self._committed.read_missing()):
+                return replies
 
-    def _decided(self, tasks: Sequence[Task], now_ms: int) -> BatchResult:
+    def _decided(self, tasks: Sequence[Task], now_ms: int) -> Turn[BatchResult]:
         spoilt: dict[int, Exception] = {}
         conflicts = 0
         while conflicts < CONFLICTS_MAX:
             try:
-                return self._taken(tasks, now_ms, spoilt, trusts_fresh=not conflicts)
+                return (yield from self._taken(tasks, now_ms, spoilt, trusts_fresh=not conflicts))
             except _Spoilt as reason:
                 spoilt[reason.place] = reason.error
                 if len(spoilt) > SPOILT_MAX:
-                    return self._apart(tasks, now_ms, reason.error)
+                    return (yield from self._apart(tasks, now_ms, reason.error))
             except StoreConflict:
                 conflicts += 1
-                self._committed.reread()
+                yield from self._committed.reread()
                 self._due.reread()
         raise StoreFailed("another process writes to this store")
 
@@ -197,30 +207,56 @@ class Coordinator:
         *,
         trusts_fresh: bool,
         is_careful: bool = False,
-    ) -> BatchResult:
-        known = self._committed.prefetch(
-            dict.fromkeys(task.saga_id for task in tasks), [key for task in tasks for key in task.keys]
+    ) -> Turn[BatchResult]:
+        """Read what a batch says that it needs, and decide it, again and again while it meets what is not at hand."""
+        known, unread = yield from self._committed.read(
+            (task.saga_id for task in tasks if task.saga_id), (key for task in tasks for key in task.keys)
         )
         letters_max = COMMIT_LETTERS_MAX if sum(task.size for task in tasks) > 1 else sys.maxsize
-        work = UnitOfWork(
-            self._committed, now_ms, known, trusts_fresh=trusts_fresh, is_careful=is_careful, letters_max=letters_max
-        )
+        if unread:
+            decided = sum(task.size for task in takewhile(lambda task: task.saga_id not in unread, tasks))
+            return (yield from self._apart(tasks, now_ms, CommitFull(letters_max, 0), decided, is_careful=is_careful))
+        first = self._committed.new_id.number
+        while True:
+            work = UnitOfWork(
+                self._committed,
+                now_ms,
+                known,
+                trusts_fresh=trusts_fresh,
+                is_careful=is_careful,
+                letters_max=letters_max,
+            )
+            result = yield from self._attempted(tasks, work, spoilt, is_careful=is_careful)
+            if result is not None:
+                return result
+            self._committed.new_id.number = first
+
+    def _attempted(
+        self, tasks: Sequence[Task], work: UnitOfWork, spoilt: Mapping[int, Exception], *, is_careful: bool
+    ) -> Turn[BatchResult | None]:
+        """Decide and commit a batch; ``None`` where it met what was not at hand, and has been read now."""
         replies: list[Any] = []
+        commit = None
         try:
             for place, task in enumerate(tasks):
                 replies.append(spoilt[place] if place in spoilt else self._carried_out(place, task, work))
-            commit = None if work.is_empty() else self._written(work)
+            if (yield from self._committed.read_missing()):
+                work.overlay.unlearn()
+                return None
+            if not work.is_empty():
+                commit = yield from self._written(work)
         except CommitFull as full:
             decided = sum(task.size for task in tasks[: len(replies)]) + full.done
-            return self._apart(tasks, now_ms, full, decided, is_careful=is_careful)
+            return (yield from self._apart(tasks, work.now_ms, full, decided, is_careful=is_careful))
         except StoreTooBig as error:
-            return self._apart(tasks, now_ms, error, is_careful=is_careful)
+            return (yield from self._apart(tasks, work.now_ms, error, is_careful=is_careful))
         except (StoreError, _Spoilt):
             raise
         except Exception as error:  # one task cannot be stored, or not at once; the rest can
-            if self._store.head().number != self._committed.head.number:  # it was raised here after the commit
+            head = yield ReadHead()
+            if head.number != self._committed.head.number:  # it was raised here after the commit
                 raise StoreFailed(f"a turn was interrupted between its commit and its end: {raised(error)}") from error
-            return self._apart(tasks, now_ms, error, is_careful=is_careful)
+            return (yield from self._apart(tasks, work.now_ms, error, is_careful=is_careful))
         finally:
             work.overlay.end()
         if commit:
@@ -233,9 +269,12 @@ class Coordinator:
                 work.refuse_if_full()
             return task.carry_out(work)
         except BaseException as raising:
-            if raising is self._committed.trouble or isinstance(raising, CommitFull):
-                raise
             error = answerable(raising)
+            if self._committed.is_missing:  # the answer is none: the batch is decided again
+                work.overlay.take_back()
+                return error
+            if isinstance(raising, CommitFull):
+                raise
             if task.is_whole:
                 raise _Spoilt(place, error) from raising
             work.overlay.take_back()
@@ -243,11 +282,11 @@ class Coordinator:
                 work.unreadable.add(Unreadable("saga", task.saga_id, raised(error)))
             return error
 
-    def _written(self, work: UnitOfWork) -> BatchCommit:
+    def _written(self, work: UnitOfWork) -> Turn[BatchCommit]:
         commit = commit_of(work)
         if shapes := self._versions.to_write(commit.changes, commit.entities):
             commit = commit._replace(changes=commit.changes._replace(shapes=shapes))
-        self._store.commit(commit.changes)
+        yield CommitChanges(commit.changes)
         self._versions.written(shapes)
         return commit
 
@@ -279,7 +318,7 @@ class Coordinator:
 
     def _apart(
         self, tasks: Sequence[Task], now_ms: int, error: Exception, decided: int = 0, *, is_careful: bool = False
-    ) -> BatchResult:
+    ) -> Turn[BatchResult]:
         """It cannot be stored, or not at once: carry out the first half, and leave the rest to the turns that follow.
 
         So the part that is the reason is found by halving, and what is committed goes out before anything else is done.
@@ -293,12 +332,13 @@ class Coordinator:
         """
         parts = [part for task in tasks for part in task.parts()]
         if len(parts) == 1:
-            return self._alone(tasks[0], now_ms, error, is_careful=is_careful)
-        result = self._decided(parts[: decided if 0 < decided < len(parts) else len(parts) // 2], now_ms)
+            return (yield from self._alone(tasks[0], now_ms, error, is_careful=is_careful))
+        first = parts[: decided if 0 < decided < len(parts) else len(parts) // 2]
+        result = yield from self._decided(first, now_ms)
         answers = iter([reply for reply in result.replies if not isinstance(reply, Unfinished)])
         return result._replace(replies=[task.joined([*islice(answers, task.size)]) for task in tasks])
 
-    def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> BatchResult:
+    def _alone(self, task: Task, now_ms: int, error: Exception, *, is_careful: bool) -> Turn[BatchResult]:
         """What one task leads to cannot be stored.
 
         A saga starts, or hears it, all the same, and its participants are called one by one: the one that left what
@@ -306,12 +346,12 @@ class Coordinator:
         """
         refused = RequestRefused(f"what it leads to cannot be stored: {error}")
         if (task.saga_id or isinstance(task, StartSagas)) and not is_careful:
-            return self._taken([task], now_ms, {}, trusts_fresh=False, is_careful=True)
+            return (yield from self._taken([task], now_ms, {}, trusts_fresh=False, is_careful=True))
         work = UnitOfWork(self._committed, now_ms, {})
         if isinstance(task, Wake):
             work.unreadable.add(Unreadable("saga", task.saga_id, str(refused)))
             if not work.is_empty():
-                self._take_over(self._written(work))
+                self._take_over((yield from self._written(work)))
         return self._result(work, [task.joined([refused])])
 
 

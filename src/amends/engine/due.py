@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
+from amends.engine.turn_io import ReadDue, Turn
 from amends.errors import StoreBusy
-from amends.storage.ports import Store
 from amends.storage.rows import WAITS_FOR_OPERATOR, SagaRow
 
 PAGE: Final = 500  # sagas looked at in one turn because of the time: clients wait some 0.1 s (bench/takeover.py)
@@ -18,15 +18,13 @@ DueAt = tuple[int, str]
 class DueSagas:
     """The sagas that are due, in their order, a page at a time."""
 
-    def __init__(self, store: Store, definitions: Collection[str], immovable: Mapping[str, str]) -> None:
+    def __init__(self, definitions: Collection[str], immovable: Mapping[str, str]) -> None:
         """Every saga is to be looked at once: what it waits for may never have been sent.
 
         Args:
-            store: where they are.
             definitions: those that the engine knows, as rows name them.
             immovable: sagas that were set aside; nothing can move them.
         """
-        self._store = store
         self._definitions = definitions
         self._immovable = immovable
         self._left_off: DueAt | None = (0, "")  # of the sagas that a process before this one left waiting
@@ -34,17 +32,13 @@ class DueSagas:
         self._page: list[DueAt] = []
         self._is_due = False
 
-    def page(self, now_ms: int) -> list[DueAt]:
-        """The sagas to look at in this turn.
-
-        Raises:
-            StoreError: they could not be read.
-        """
+    def page(self, now_ms: int) -> Turn[list[DueAt]]:
+        """The sagas to look at in this turn."""
         self._is_due = self._first_ms <= now_ms
-        self._page = self._left_waiting()
-        return self._page or (self._due(now_ms, PAGE) if self._is_due else [])
+        self._page = yield from self._left_waiting()
+        return self._page or ((yield from self._due(now_ms, PAGE)) if self._is_due else [])
 
-    def looked_at(self, number: int, now_ms: int) -> int | None:
+    def looked_at(self, number: int, now_ms: int) -> Turn[int | None]:
         """The turn is over.
 
         Args:
@@ -57,7 +51,7 @@ class DueSagas:
         left = self._page
         self._left_off = left[number - 1] if len(left) == PAGE or number < len(left) else None
         if self._is_due:  # else what was committed said it: a look at the store takes as long as deciding a saga
-            self._first_ms = now_ms if self._left_off else self._next_ms(now_ms)
+            self._first_ms = now_ms if self._left_off else (yield from self._next_ms(now_ms))
         return self._first_ms if self._first_ms < WAITS_FOR_OPERATOR else None
 
     def note(self, rows: Iterable[SagaRow]) -> None:
@@ -68,26 +62,26 @@ class DueSagas:
         """Look at the store again: another process wrote to it."""
         self._first_ms = 0
 
-    def _left_waiting(self) -> list[DueAt]:
+    def _left_waiting(self) -> Turn[list[DueAt]]:
         """A page of the sagas that a process before this one left waiting.
 
         Each of them has to be looked at once: what it waits for may never have been sent, or was answered to a process
         that is gone.
         """
-        return [] if self._left_off is None else self._due(WAITS_FOR_OPERATOR - 1, PAGE, self._left_off)
+        return [] if self._left_off is None else (yield from self._due(WAITS_FOR_OPERATOR - 1, PAGE, self._left_off))
 
-    def _next_ms(self, now_ms: int) -> int:
+    def _next_ms(self, now_ms: int) -> Turn[int]:
         try:
-            due = self._due(WAITS_FOR_OPERATOR - 1, 1)
+            due = yield from self._due(WAITS_FOR_OPERATOR - 1, 1)
         except StoreBusy:  # the turn is committed, and has to be told
             return now_ms
         return due[0][0] if due else WAITS_FOR_OPERATOR
 
-    def _due(self, until_ms: int, limit: int, after: DueAt = (0, "")) -> list[DueAt]:
+    def _due(self, until_ms: int, limit: int, after: DueAt = (0, "")) -> Turn[list[DueAt]]:
         """Sagas that are due, but for those that were set aside."""
         found: list[DueAt] = []
         while True:
-            page = self._store.due(self._definitions, until_ms, limit, after)
+            page = yield ReadDue(self._definitions, until_ms, limit, after)
             found += [entry for entry in page if entry[1] not in self._immovable]
             if len(page) < limit or len(found) >= limit:
                 return found[:limit]

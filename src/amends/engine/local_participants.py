@@ -11,8 +11,10 @@ from amends.core.messages import Answered, Halt, Input, Kind, Outcome, Refused, 
 from amends.core.participant import apply_step, put_entity
 from amends.core.step import SagaInstance, step
 from amends.engine.effects import BatchEffects, FailedAttempt
+from amends.engine.entity_cache import EntityDamaged
 from amends.engine.intake import refuse_large_answer, refuse_large_entity
-from amends.engine.overlay import EntityDamaged, Overlay, Touched
+from amends.engine.overlay import Overlay, Touched
+from amends.engine.turn_io import NotAtHand
 from amends.engine.unreadable import UnreadableRows
 from amends.errors import ParticipantError
 from amends.exceptions import is_interrupt, raised
@@ -85,7 +87,7 @@ class LocalParticipants:
             if codec.walks and type(run.reason) is str:
                 return run, effects
         except BaseException as error:
-            if is_interrupt(error):
+            if is_interrupt(error) or isinstance(error, NotAtHand):
                 raise
         overlay.restore(touched)
         return self.call_each(codec, *take(None))
@@ -116,7 +118,7 @@ class LocalParticipants:
             self._unreadable.add(error.row)
             return Halt(request.step, str(error))
         except BaseException as error:
-            if is_interrupt(error):
+            if is_interrupt(error) or isinstance(error, NotAtHand):
                 raise
             self._overlay.restore(touched)
             outcome = Unknown(raised(error), taken_back=True, cause=error)

@@ -6,108 +6,22 @@ back, and nothing of the others.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Final, NamedTuple
 
 from amends.core.definition import A_NAME, is_name
-from amends.errors import AmendsError, ParticipantError
+from amends.engine.entity_cache import EntityCache, StoredEntity, is_id
+from amends.engine.turn_io import EntityName, NotAtHand
+from amends.errors import ParticipantError
 from amends.storage.codecs.entities import Entities, entities_of, kept_text, put, raw, settle
-from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
-from amends.storage.codecs.values import Codec, Sealed, encode, shown
-from amends.storage.rows import EntityRow, Unreadable
+from amends.storage.codecs.sagas import SagaCodec
+from amends.storage.codecs.values import Sealed, encode, shown
+from amends.storage.rows import EntityRow
 
 new_row: Final[Any] = tuple.__new__
 """Makes a NamedTuple of all its fields, ``new_row(EntityRow, (...))``; its own constructor takes twice the time."""
 
 NO_ID: Final = "is no id of an entity; give a str that UTF-8 can hold"
-KEPT_MAX: Final = 20_000  # entities of a service that are at hand; what is not is read when it is asked for
-
-
-class EntityDamaged(AmendsError):
-    """An entity's row cannot be read: what asks for it has to wait for an operator.
-
-    Attributes:
-        row: what is known of it.
-    """
-
-    def __init__(self, row: Unreadable) -> None:
-        super().__init__(f"{row.name} cannot be read: {row.why}")
-        self.row = row
-
-
-class StoredEntity(NamedTuple):
-    """An entity as it is stored.
-
-    Attributes:
-        value: closed or sealed (`amends.storage.codecs.values`); ``None`` when it does not exist.
-        version: 0 when it never did.
-    """
-
-    value: Any
-    version: int
-
-
-class EntityCache:
-    """The entities as the last commit left them; those that were used lately are at hand."""
-
-    def __init__(self, entity: Callable[[str, str], EntityRow | Unreadable | None], codecs: EntityCodecs) -> None:
-        """Hold none yet.
-
-        Args:
-            entity: reads a row of the store.
-            codecs: how a body is read.
-        """
-        self._entity = entity
-        self._codecs = codecs
-        self._kept: defaultdict[str, dict[str, StoredEntity]] = defaultdict(dict)
-
-    def get(self, service: str, entity_id: str) -> StoredEntity:
-        """An entity.
-
-        Raises:
-            EntityDamaged: its row cannot be read.
-        """
-        kept = self._kept[service].get(entity_id)
-        if kept is None:
-            kept = self._read(service, entity_id)
-            self.put(service, {entity_id: kept})
-        return kept
-
-    def codec(self, service: str) -> Codec:
-        """How the entities of a service are kept."""
-        return self._codecs.codec(service)
-
-    def forget(self, service: str) -> None:
-        """Read the entities of a service anew: they are of other types than was known."""
-        self._kept.pop(service, None)
-
-    def put(self, service: str, entities: dict[str, StoredEntity]) -> None:
-        """Take over what was committed."""
-        kept = self._kept[service]
-        kept.update(entities)
-        if len(kept) > KEPT_MAX:
-            for entity_id in list(kept)[: len(kept) - KEPT_MAX // 2]:
-                del kept[entity_id]
-
-    def clear(self) -> None:
-        """Forget everything, so that it is read anew."""
-        self._kept.clear()
-
-    def _read(self, service: str, entity_id: str) -> StoredEntity:
-        row = self._entity(service, entity_id)
-        if row is None:
-            return StoredEntity(None, 0)
-        if isinstance(row, Unreadable):
-            raise EntityDamaged(row)
-        if row.body is None:
-            return StoredEntity(None, row.version)
-        try:
-            return StoredEntity(self.codec(service).read(row.body), row.version)
-        except ValueError as error:  # msgspec.DecodeError is one: the text is not what its functions take
-            raise EntityDamaged(Unreadable("entity", f"{service}/{entity_id}", str(error))) from error
-
-
 NEVER: Final = StoredEntity(None, 0)
 
 Touched = tuple[Entities, str, Any]
@@ -153,7 +67,7 @@ class Overlay:
         self._shelf = shelf
         self.pending: list[Touched] = []
         self._recorded: set[tuple[str, str]] = set()
-        self._relearned: set[str] = set()
+        self._relearned: dict[str, set[Any]] = {}
         self.places: dict[SagaCodec, list[Place]] = {}
         self._is_over = False
         self.values = Values(shelf)
@@ -194,19 +108,28 @@ class Overlay:
             request: the saga's.
 
         Raises:
+            NotAtHand: some of them have to be read first.
             EntityDamaged: a row cannot be read.
             Exception: what the function of an id raises.
         """
         touched, fresh = list[Touched](), self.fresh
-        for id_of, values, stored, may_change in places:
-            entity_id = id_of(request)
-            before = raw(values, entity_id)
-            if before is None and entity_id not in fresh and entity_id not in stored:
-                _refuse_no_id(values.service, entity_id)
-                before = self.load(values.service, entity_id)
-            may_change[entity_id] = None
-            touched.append((values, entity_id, before))
+        try:
+            for id_of, values, stored, may_change in places:
+                entity_id = id_of(request)
+                before = raw(values, entity_id)
+                if before is None and entity_id not in fresh and entity_id not in stored:
+                    _refuse_no_id(values.service, entity_id)
+                    before = self.load(values.service, entity_id)
+                may_change[entity_id] = None
+                touched.append((values, entity_id, before))
+        except NotAtHand:  # all of them are read at once
+            self.expect((values.service, id_of(request)) for id_of, values, *_ in places)
+            raise
         return touched
+
+    def expect(self, names: Iterable[EntityName]) -> None:
+        """Have entities read that will be looked at, where they are not at hand."""
+        self._shelf.expect(name for name in names if name[1] not in self.fresh)
 
     def settle(self, touched: Iterable[Touched]) -> None:
         """See to it that what was written of these is as it will be read back.
@@ -228,6 +151,7 @@ class Overlay:
         """Look at an entity, and give it as it is kept; ``None`` when there is none.
 
         Raises:
+            NotAtHand: it has to be read first.
             EntityDamaged: its row cannot be read.
             ParticipantError: the batch is over.
         """
@@ -271,11 +195,21 @@ class Overlay:
         self.sheets[service].touched[entity_id] = None
         self._recorded.add((service, entity_id))
 
-    def relearn(self, service: str) -> None:
-        """The entities of a service turned out to be of other types than was known: read them as those."""
-        self._shelf.forget(service)
-        self._relearned.add(service)
+    def relearn(self, service: str, before: set[Any]) -> None:
+        """The entities of a service turned out to be of other types than was known: read them as those.
+
+        Args:
+            service: the participant.
+            before: the types that were known.
+        """
+        self._shelf.relearn(service)
+        self._relearned.setdefault(service, before)
         self.values[service].become(self._shelf.codec(service))
+
+    def unlearn(self) -> None:
+        """What told other types is decided again, as if it never had."""
+        for service, before in self._relearned.items():
+            self._shelf.unlearn(service, before)
 
     def keep(self) -> None:
         """What was written by `write` since the last time is there to stay."""
@@ -399,17 +333,6 @@ class EntityMap(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         raise TypeError("the entities of a service are looked up by id; to count them, read the store's entities")
-
-
-def is_id(entity_id: object) -> bool:
-    """Whether an entity can have an id: text that UTF-8 can hold."""
-    if type(entity_id) is not str:
-        return False
-    try:
-        entity_id.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _refuse_no_id(service: str, entity_id: object) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from amends.core.definition import Saga
 from amends.core.messages import Done, Kind, Outcome
-from amends.engine.overlay import NO_ID, is_id
+from amends.engine.entity_cache import is_id
+from amends.engine.overlay import NO_ID
 from amends.errors import ParticipantError
 from amends.storage.codecs.hints import answer_codec, answer_types
 from amends.storage.codecs.sagas import EntityCodecs

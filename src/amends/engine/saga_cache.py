@@ -1,4 +1,4 @@
-"""Sagas as the last commit left them: those under way are at hand, the others are read when a batch is about them."""
+"""Sagas as the last commit left them: those under way stay at hand, the others are read for the turns about them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Final, NamedTuple
 
 from amends.core.step import SagaInstance
 from amends.engine.limits import COMMIT_LETTERS_MAX
+from amends.engine.turn_io import NotAtHand
 from amends.errors import RequestRefused
 from amends.exceptions import raised
 from amends.storage.codecs.sagas import SagaCodec
-from amends.storage.ports import Store
 from amends.storage.rows import SagaRow, Unreadable
 
 SAGAS_MAX: Final = 20_000  # at hand: 13 MB of sagas with a small request and two steps (tracemalloc)
 LETTERS_MAX: Final = 4 * COMMIT_LETTERS_MAX  # of the requests of these: 256 MB, where all sagas have large ones
-ROWS_PAGE: Final = 100  # sagas that are read at once, before it is looked how large they are
 
 
 class LoadedSaga(NamedTuple):
@@ -39,47 +38,43 @@ class LoadedSaga(NamedTuple):
 
 
 class SagaCache:
-    """The sagas as the last commit left them."""
+    """The sagas as the last commit left them.
 
-    def __init__(self, store: Store, codecs: Mapping[str, SagaCodec]) -> None:
+    Attributes:
+        missing: those that a decision needs, and that are not at hand.
+    """
+
+    def __init__(self, codecs: Mapping[str, SagaCodec]) -> None:
         """Hold none yet.
 
         Args:
-            store: where they are read.
             codecs: by definition, as rows name it.
         """
-        self._store = store
+        self.missing: dict[str, None] = {}
         self._codecs = codecs
         self._loaded: dict[str, LoadedSaga] = {}
         self._letters = 0
-        self._rows: dict[str, SagaRow | Unreadable] = {}
+        self._rows: dict[str, SagaRow | Unreadable | None] = {}
 
-    def prefetch(self, saga_ids: Iterable[str]) -> None:
-        """Read the rows that a batch is about; of very large ones the first, as the others are read when they are met.
-
-        Raises:
-            StoreError: they could not be read.
-        """
-        self._rows = {}
-        names, letters = [saga_id for saga_id in saga_ids if saga_id and saga_id not in self._loaded], 0
-        for first in range(0, len(names), ROWS_PAGE):
-            page = self._store.sagas(names[first : first + ROWS_PAGE])
-            self._rows |= page
-            letters += sum(len(row.request) + len(row.body) for row in page.values() if isinstance(row, SagaRow))
-            if letters > COMMIT_LETTERS_MAX:
-                break
+    def expect(self, saga_ids: Iterable[str]) -> None:
+        """Note which of some sagas are not at hand."""
+        loaded, rows = self._loaded, self._rows
+        self.missing.update((name, None) for name in saga_ids if name not in loaded and name not in rows)
 
     def get(self, saga_id: str) -> LoadedSaga | Unreadable | None:
-        """A saga; `Unreadable` when its row cannot be used, ``None`` when there is none.
+        """A saga at hand; `Unreadable` when its row cannot be used, ``None`` when there is none.
 
         Raises:
+            NotAtHand: it has to be read first.
             RequestRefused: it runs under a definition that this engine does not know, and is left alone.
-            StoreError: it could not be read.
         """
         loaded = self._loaded.get(saga_id)
         if loaded is not None:
             return loaded
-        row = self._rows.get(saga_id) or self._store.sagas([saga_id]).get(saga_id)
+        if saga_id not in self._rows:
+            self.missing[saga_id] = None
+            raise NotAtHand
+        row = self._rows[saga_id]
         if row is None or isinstance(row, Unreadable):
             return row
         codec = self._codecs.get(row.definition)
@@ -89,6 +84,10 @@ class SagaCache:
             return LoadedSaga(codec, codec.run_of(row), row.request, row.started_ms, row.version, row.status)
         except (LookupError, TypeError, ValueError) as error:
             return Unreadable("saga", saga_id, raised(error))
+
+    def put(self, saga_ids: Iterable[str], rows: Mapping[str, SagaRow | Unreadable]) -> None:
+        """Hold what was read, for one turn: most of these sagas are over, or change in it."""
+        self._rows.update((saga_id, rows.get(saga_id)) for saga_id in saga_ids)
 
     def take_over(self, sagas: Mapping[str, LoadedSaga | None]) -> None:
         """Take over what was committed; ``None`` stands for a saga that is over, and is read when it is asked for."""
@@ -100,8 +99,13 @@ class SagaCache:
         while len(self._loaded) > SAGAS_MAX or self._letters > LETTERS_MAX:
             self._drop(next(iter(self._loaded)))
 
+    def begin(self) -> None:
+        """A turn begins: the rows that were read for the last one may be others since."""
+        self._rows.clear()
+
     def clear(self) -> None:
         """Forget everything, so that it is read anew."""
+        self._rows.clear()
         self._loaded.clear()
         self._letters = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -34,6 +34,18 @@ class Transaction:
         """
         self.entities: Mapping[str, MutableMapping[str, Any]] = work.entities
         self._work = work
+
+    def prefetch(self, entities: Iterable[tuple[str, str]] = (), sagas: Iterable[str] = ()) -> None:
+        """Have read at once what the function looks at next.
+
+        The function is called again for what it looks at and was not at hand. So one that looks at many entities or
+        sagas says first which they are; one that looks at a few need not.
+
+        Args:
+            entities: service and id of each; they need not exist.
+            sagas: their ids.
+        """
+        self._work.prefetch(entities, sagas)
 
     def execute(self, command: Command, entity_id: str, body: Any) -> Refused | None:
         """Carry out a command on its entity; `Refused` when its participant refused, and nothing has changed then.

@@ -16,6 +16,7 @@ from amends.engine.logger import log
 from amends.engine.stalls import Watch
 from amends.engine.task import Task
 from amends.engine.thread import OneThread, settle
+from amends.engine.turn_io import drive
 from amends.errors import StoreBusy, StoreFull
 from amends.storage.ports import REDUCED, Clock, Store
 
@@ -90,7 +91,7 @@ class TurnThread:
             log.warning("what is answered may be lost: durability is %s", durability)
         self.clock = self._open_clock(self._store.head().at_ms)
         self.coordinator = self._make(self._store, now_ms=self.clock.now_ms())
-        for definition, sagas in self.coordinator.strangers().items():
+        for definition, sagas in self.coordinator.strangers(self._store.counts()).items():
             log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)
 
     def _give_up(self) -> None:
@@ -106,7 +107,8 @@ class TurnThread:
 
     async def look(self, tasks: Sequence[Task]) -> list[Any]:
         """Carry out tasks that only look; see `Coordinator.look`."""
-        answers: list[Any] = await self._run(self.coordinator.look, tasks, self.clock.now_ms())
+        look = self.coordinator.look(tasks, self.clock.now_ms())
+        answers: list[Any] = await self._run(drive, look, self._store)
         return answers
 
     async def warn(self, warning: str | None) -> None:
@@ -130,7 +132,7 @@ class TurnThread:
 
     def _turn(self, tasks: Sequence[Task]) -> BatchResult:
         with collector_off():
-            return self.coordinator.turn(tasks, self.clock.now_ms())
+            return drive(self.coordinator.turn(tasks, self.clock.now_ms()), self._store)
 
     async def _run(self, function: Callable[..., Any], *given: Any) -> Any:
         loop = asyncio.get_running_loop()

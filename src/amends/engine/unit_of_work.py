@@ -7,7 +7,7 @@ together, or none of them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from amends.engine.local_participants import LocalParticipants
 from amends.engine.overlay import Overlay, new_row
 from amends.engine.recording import Recording, said_text
 from amends.engine.saga_cache import LoadedSaga
+from amends.engine.turn_io import EntityName, NotAtHand
 from amends.engine.unreadable import UnreadableRows
 from amends.errors import ParticipantError, RequestRefused
 from amends.storage.codecs.entities import Unstorable, kept_text, raw
@@ -276,8 +277,9 @@ class UnitOfWork:
             Exception: an exception of the command's function; nothing has changed then.
         """
         self.settle()
-        if self.committed.entity_codecs.learn_command(command):
-            self.overlay.relearn(command.service)
+        before = self.committed.entity_codecs.learn_command(command)
+        if before is not None:
+            self.overlay.relearn(command.service, before)
         text = take_body(body, command.event, self.value_bytes_max)
         try:
             refused = execute(self.entities, command, entity_id, copy_of(body, command.event))
@@ -303,6 +305,17 @@ class UnitOfWork:
         """
         self.overlay.expect_open()
         self.recording.add(subject, number, cause, value)
+
+    def prefetch(self, entities: Iterable[EntityName], saga_ids: Iterable[str]) -> None:
+        """Go on with all of these at hand.
+
+        Raises:
+            NotAtHand: some of them have to be read first.
+        """
+        self.overlay.expect(entities)
+        self.committed.expect(saga_id for saga_id in saga_ids if saga_id not in self.sagas)
+        if self.committed.is_missing:
+            raise NotAtHand
 
     def settle(self) -> None:
         """Keep and record what was written straight to entities."""

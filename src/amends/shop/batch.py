@@ -8,7 +8,7 @@ batch goes on in another process with the answers that were kept.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -119,9 +119,11 @@ class Batch:
             unit: read and written.
             size: how many operations at most.
         """
+        operations = self._accepted[self.done : self.done + size]
+        unit.prefetch(_names(operations))
         piece = Chunk(self, unit)
         if not piece.answers:
-            self._carry_out(piece, unit, size)
+            self._carry_out(piece, unit, operations)
         piece.waits_for = unit.waits_for
         return piece
 
@@ -150,6 +152,8 @@ class Batch:
 
     def named(self, unit: Unit) -> NamedEntities:
         """What the batch named, as it stands now."""
+        named = ((PAYMENT, self._customers), (INVENTORY, self._products), (ORDER, self._queried))
+        unit.prefetch((service, entity_id) for service, ids in named for entity_id in ids)
         accounts, products = unit.entities[PAYMENT], unit.entities[INVENTORY]
         for order_id in self._queried:
             self._orders[order_id] = unit.order(order_id)  # type: ignore[assignment]  # none ever goes
@@ -188,9 +192,9 @@ class Batch:
             step = SERVICES.index(service)
             self.injected[order_id] = min(step, self.injected.get(order_id, step))
 
-    def _carry_out(self, piece: Chunk, unit: Unit, size: int) -> None:
+    def _carry_out(self, piece: Chunk, unit: Unit, operations: Iterable[Operation]) -> None:
         answers = piece.answers
-        for entry in self._accepted[self.done : self.done + size]:
+        for entry in operations:
             answers.append(CARRY_OUT[entry[0]](piece, entry))
             if unit.waits_for:
                 break
@@ -307,6 +311,24 @@ def _by_index(remark: Remark) -> int:
     return remark.index
 
 
+def _names(operations: Iterable[Operation]) -> Iterator[tuple[str, str]]:
+    """What operations look at, as service and id."""
+    yield ORDER, NUMBERING
+    for name, *values in operations:
+        if name == PLACE_ORDER:
+            yield PAYMENT, values[0]
+            yield INVENTORY, values[1]
+        else:
+            yield SERVICE_OF[name], values[0]
+
+
+SERVICE_OF: Final = {
+    CREATE_CUSTOMER: PAYMENT,
+    QUERY_CUSTOMER: PAYMENT,
+    ADD_PRODUCT: INVENTORY,
+    QUERY_PRODUCT: INVENTORY,
+    QUERY_ORDER: ORDER,
+}
 CARRY_OUT: Final[dict[str, Callable[[Chunk, Operation], Upshot]]] = {
     PLACE_ORDER: Chunk.place_order,
     CREATE_CUSTOMER: Chunk.create_customer,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from amends.core.definition import Command
@@ -71,6 +71,9 @@ class MemoryUnit:
         self.entities: Entities = {**entities, ORDER: {NUMBERING: number}, SHIPPING: {}}
         self.placed: dict[str, Row] = {}
         self._sagas = sagas
+
+    def prefetch(self, names: Iterable[tuple[str, str]]) -> None:
+        """All of it is at hand."""
 
     def execute(self, order: Command, entity_id: str, body: Any) -> object:
         """Carry out a command on its entity."""

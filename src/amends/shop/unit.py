@@ -6,7 +6,7 @@ which it has: docs/adr/0013-one-session-on-two-units-of-work.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from amends.core.definition import Command
@@ -57,6 +57,14 @@ class Unit(Protocol):
     @property
     def answered(self) -> Sequence[Upshot]:
         """What the first of the operations that this unit is for were answered by a process before this one."""
+        ...
+
+    def prefetch(self, names: Iterable[tuple[str, str]], /) -> None:
+        """Have read at once what is looked at next.
+
+        Args:
+            names: of entities, service and id; those of ORDER stand for sagas.
+        """
         ...
 
     def execute(self, order: Command, entity_id: str, body: Any, /) -> object:

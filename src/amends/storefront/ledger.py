@@ -20,7 +20,7 @@ from amends.engine.transaction import Transaction
 from amends.errors import AmendsError, RequestRefused
 from amends.shop.checkout import CHECKOUT, FAILING_AT, SERVICES
 from amends.shop.inventory import INVENTORY
-from amends.shop.orders import ORDER, number_of, order_id_of
+from amends.shop.orders import NUMBERING, ORDER, number_of, order_id_of
 from amends.shop.outside import CHECKOUT_OUTSIDE, CUSTOMER, CUSTOMER_KNOWN, FAILING_OUTSIDE_AT, Providers
 from amends.shop.payments import PAYMENT
 from amends.shop.purchase import Purchase
@@ -102,9 +102,12 @@ class EngineLedger:
     def waiting_for_operator(self, order_ids: Iterable[str]) -> dict[str, str]:
         """Which of these orders wait for an operator, and why."""
         ids = [*order_ids]
-        runs: list[SagaInstance | None] = self._engine.transact(
-            lambda transaction: [transaction.saga(order_id) for order_id in ids]
-        )
+
+        def look(transaction: Transaction) -> list[SagaInstance | None]:
+            transaction.prefetch(sagas=ids)
+            return [transaction.saga(order_id) for order_id in ids]
+
+        runs: list[SagaInstance | None] = self._engine.transact(look)
         return {run.saga_id: run.trouble for run in runs if run and isinstance(run.state, NeedsOperator)}
 
     def _is_over(self, order_id: str) -> bool:
@@ -136,6 +139,7 @@ class TransactionUnit:
     """
 
     sagas = AT_HOME
+    services: Mapping[str, str] = {}
 
     def __init__(self, transaction: Transaction, keys: Sequence[str]) -> None:
         """Look up what was answered before.
@@ -149,6 +153,16 @@ class TransactionUnit:
         self._transaction = transaction
         self._keys = keys
         self.answered = [*self._recalled()]
+
+    def prefetch(self, names: Iterable[tuple[str, str]]) -> None:
+        """Have read at once what is looked at next."""
+        entities, orders = list[tuple[str, str]](), list[str]()
+        for service, entity_id in names:
+            if service == ORDER and entity_id != NUMBERING:
+                orders.append(entity_id)
+            else:
+                entities.append((self.services.get(service, service), entity_id))
+        self._transaction.prefetch(entities, orders)
 
     def execute(self, order: Command, entity_id: str, body: Any) -> Refused | None:
         """Carry out a command on its entity."""
@@ -183,7 +197,9 @@ class TransactionUnit:
         An order that an operator has set going again may stand before others that ended meanwhile.
         """
         answers = [self._transaction.recall(key, DIGEST, NEW) for key in self._keys]
-        for known in takewhile(lambda answer: answer is not NEW, answers):
+        before = [*takewhile(lambda answer: answer is not NEW, answers)]
+        self._transaction.prefetch(sagas=[known for known in before if isinstance(known, str)])
+        for known in before:
             yield StoredReply(*known) if isinstance(known, list) else self._last(self._recalled_order(known))
             if self.waits_for:
                 return
@@ -199,6 +215,7 @@ class OutsideUnit(TransactionUnit):
     """`TransactionUnit` with PAYMENT and SHIPPING outside: which customers there are is kept here, but no account."""
 
     sagas = AWAY
+    services: Mapping[str, str] = {PAYMENT: CUSTOMER}
 
     def __init__(self, transaction: Transaction, keys: Sequence[str], outside: Providers) -> None:
         """As `TransactionUnit`.

@@ -31,12 +31,12 @@ FAILED = "        except (StoreError, _Spoilt):\n            raise\n"
 LOST = "for said in (*run_out.lost, *run_out.overdue):"
 BUGS: Final = [
     # --- what is committed ---
-    Bug("requests go out that are not committed", "coordinator:Coordinator._taken", FAILED,
+    Bug("requests go out that are not committed", "coordinator:Coordinator._attempted", FAILED,
         "        except StoreError:\n"
         "            flights, asked = self._committed.in_flight, work.effects.requests\n"
-        "            sent = flights.take_off(work.runs(), asked, now_ms)[:2]\n"
+        "            sent = flights.take_off(work.runs(), asked, work.now_ms)[:2]\n"
         "            return BatchResult(None, replies, *sent)\n", "outside", "P2"),
-    Bug("a full disk is taken for a commit", "coordinator:Coordinator._taken", FAILED,
+    Bug("a full disk is taken for a commit", "coordinator:Coordinator._attempted", FAILED,
         "        except StoreError:\n            return BatchResult(None, replies)\n", "shop", "V01"),
     Bug("a commit of which nobody knows is retried blindly", "coordinator:Coordinator._decided",
         "except StoreConflict:",
@@ -109,6 +109,6 @@ BUGS: Final = [
         "crowd", "V09"),
     Bug("a restart forgets who waits for a place", "in_flight:InFlight._after",
         "traffic.held.append((step, attempt_id))", "pass", "crowd", "V09"),
-    Bug("an overdue saga is not looked at", "due:DueSagas.page", "self._due(now_ms, PAGE)", "[]",
+    Bug("an overdue saga is not looked at", "due:DueSagas.page", "(yield from self._due(now_ms, PAGE))", "[]",
         "outside", "P16"),
 ]  # fmt: skip

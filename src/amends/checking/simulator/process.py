@@ -22,6 +22,7 @@ from amends.engine.coordinator import BatchResult, Coordinator
 from amends.engine.in_flight import AttemptId
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver
+from amends.engine.turn_io import drive
 from amends.errors import EngineStopped, StoreFailed, StoreFull
 
 TURN_MS: Final = 1  # between two turns: what a commit takes
@@ -191,7 +192,9 @@ class EngineProcess:
     def _take(self) -> Iterator[str]:
         self._rules.before_turn()
         try:
-            turn = self.coordinator.turn([queued.task for queued in self._batch], self.clock.now_ms())
+            turn = drive(
+                self.coordinator.turn([queued.task for queued in self._batch], self.clock.now_ms()), self.world.store
+            )
         except StoreFull:
             self._wait_for_space()
             return

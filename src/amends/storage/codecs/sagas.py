@@ -314,23 +314,27 @@ class EntityCodecs:
                 for function in (step.action, step.undo):
                     self._learn(step.service, function)
 
-    def learn_command(self, command: Command) -> bool:
-        """Learn from a command's function; whether the types of its service are others than before.
+    def learn_command(self, command: Command) -> set[Any] | None:
+        """Learn from a command's function; the types of its service before, where they are others now.
 
         Raises:
             DefinitionError: those that are stored cannot be read as such; nothing is learned then.
         """
         before = {*self._types.get(command.service, ())}
-        is_other = self._learn(command.service, command.apply)
-        if is_other:
-            try:
-                self.codec(command.service)
-                self.on_other(command.service)
-            except BaseException:
-                self._types[command.service] = before
-                self._codecs.pop(command.service, None)
-                raise
-        return is_other
+        if not self._learn(command.service, command.apply):
+            return None
+        try:
+            self.codec(command.service)
+            self.on_other(command.service)
+        except BaseException:
+            self.unlearn(command.service, before)
+            raise
+        return before
+
+    def unlearn(self, service: str, types: set[Any]) -> None:
+        """Know these types of a service alone."""
+        self._types[service] = types
+        self._codecs.pop(service, None)
 
     def services(self) -> list[str]:
         """Those of which anything was learned."""
