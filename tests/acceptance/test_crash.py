@@ -1,4 +1,4 @@
-"""The crash of `amends demo`: a process that is really killed half-way, whatever else happens."""
+"""The whole of `amends demo`, and its crash: a process that is really killed half-way, whatever else happens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,12 @@ from amends.entrypoints.demo import children, crash, rush
 from amends.entrypoints.demo import tour as demo
 from amends.entrypoints.demo.tally import StoreTotals, tally
 from amends.entrypoints.drawing.paper import paper
-from tests.acceptance.command import ROOT, Ran, amends, command_line, environment, process
+from tests.acceptance.command import ROOT, Ran, amends, assert_drawn_as, command_line, environment
 from tests.acceptance.test_run import chunk_of
+
+BY_CHANCE = re.compile(  # how far the process that was killed had come
+    r"[█░]{40}  \d \d{3} of|(?<=compensated) +\d+$|(?<=completed) +[\d ]+$|(?<=note: )\d+", re.MULTILINE
+)
 
 
 @pytest.fixture
@@ -45,10 +49,18 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def orders(tmp_path: Path) -> Path:
-    """Return a folder with the orders."""
+def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with orders, fewer than the tour has."""
+    monkeypatch.setattr(rush, "ORDERS", 3_000)
+    monkeypatch.setattr(rush, "KILLED_AT", 500)
     rush.write_orders(tmp_path)
     return tmp_path
+
+
+def tour_of_fewer_orders() -> Sequence[str]:
+    """Return the words that start the demo in a process of its own, with orders for a moment, killed or not."""
+    code = "from amends.entrypoints.demo import rush; rush.ORDERS = 600; rush.KILLED_AT = 100; rush.TRIES = 1; "
+    return [*command_line()[:-2], "-c", f"{code}from amends.entrypoints.cli.app import app; app(['demo'])"]
 
 
 def crashed(monkeypatch: pytest.MonkeyPatch) -> Ran:
@@ -58,13 +70,17 @@ def crashed(monkeypatch: pytest.MonkeyPatch) -> Ran:
     return amends("demo")
 
 
-def test_it_is_killed_while_work_is_left_and_finished_then(
-    room: Path, begun: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the first process had done is not done again; each order is there once, and all adds up."""
-    ran = crashed(monkeypatch)
+def test_the_tour_is_drawn(room: Path, begun: list[subprocess.Popen[bytes]]) -> None:
+    """In a pipe it is there at once, and has neither colours nor cut lines.
+
+    The process is killed while work is left, which is finished then: what the first process had done is not done again;
+    each order is there once, and all adds up.
+    """
+    ran = amends("demo")
     assert (ran.code, ran.err) == (0, "")
     assert "NOT SO" not in ran.out
+    assert_drawn_as("demo", BY_CHANCE.sub("(by chance)", ran.out))
+    assert max(len(line) for line in ran.out.splitlines()) <= 80
     reached, finished = (int(found.replace(" ", "")) for found in re.findall(r" (\d[\d ]*) of 6 000 orders", ran.out))
     assert 0 < reached < finished == rush.ORDERS
     assert begun[0].returncode == (1 if os.name == "nt" else -signal.SIGKILL)
@@ -80,26 +96,36 @@ def test_it_is_killed_while_work_is_left_and_finished_then(
         assert f"\n{line}\n" in ran.out
 
 
+def test_the_tour_needs_nothing_but_ascii() -> None:
+    """And a place to print to."""
+    surroundings = environment(PYTHONIOENCODING="ascii", COLUMNS="40")
+    ran = subprocess.run(tour_of_fewer_orders(), env=surroundings, capture_output=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout.isascii()
+
+
 def test_what_it_leaves_is_what_one_run_leaves(orders: Path) -> None:
     """Report and books, to the byte."""
     assert 0 < rush.kill_half_way(orders) < rush.ORDERS
     rush.finish(orders)
     file = orders / rush.FILE
-    assert process("run", "--json", "--db", orders / rush.STORE, file).out == process("run", "--json", file).out
+    assert amends("run", "--json", "--db", orders / rush.STORE, file).out == amends("run", "--json", file).out
     seen = tally(orders / rush.STORE, rush.CUSTOMERS, rush.PRODUCTS, rush.ORDERS + 1)
-    assert seen == StoreTotals(6_000, 5_400, 54_000, 54_000, 10_800, 10_800)
+    assert seen == StoreTotals(3_000, 2_700, 27_000, 27_000, 5_400, 5_400)
 
 
-def test_what_has_gone_wrong_is_counted(orders: Path) -> None:
+def test_what_has_gone_wrong_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store with an order more, whose customer did not pay, is told from one where all adds up."""
+    monkeypatch.setattr(rush, "ORDERS", 60)
+    rush.write_orders(tmp_path)
     more = [["ADD_PRODUCT", "P0", 10_000, 5], ["CREATE_CUSTOMER", "C9999", 9], ["PLACE_ORDER", "C9999", "P0", 1]]
-    (orders / "more.json").write_text(str(more).replace("'", '"'))
-    rush.finish(orders)
-    children.printed(orders, "run", "--db", rush.STORE, "more.json")
-    seen = tally(orders / rush.STORE, rush.CUSTOMERS, rush.PRODUCTS, 2 * rush.ORDERS)
+    (tmp_path / "more.json").write_text(str(more).replace("'", '"'))
+    rush.finish(tmp_path)
+    children.printed(tmp_path, "run", "--db", rush.STORE, "more.json")
+    seen = tally(tmp_path / rush.STORE, rush.CUSTOMERS, rush.PRODUCTS, 2 * rush.ORDERS)
     assert (seen.orders, seen.earned - seen.used) == (rush.ORDERS + 1, 5)
-    said = [line.plain for line in crash._sums(paper(), orders)]
-    assert said[0] == " ✘ NOT SO: 6 000 orders were asked for, 6 001 are in the file"
+    said = [line.plain for line in crash._sums(paper(), tmp_path)]
+    assert said[0] == " ✘ NOT SO: 60 orders were asked for, 61 are in the file"
     assert said[1].startswith(" ✘ NOT SO: the credit used")
     assert said[2].startswith(" ✔ ")
 
@@ -195,11 +221,11 @@ def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
     terminal, its_other_end = os.openpty()
     surroundings = environment(TERM="xterm-256color", NO_COLOR="", TMPDIR=str(tmp_path))
     with subprocess.Popen(
-        command_line("demo"), env=surroundings, stdout=its_other_end, stderr=its_other_end
+        tour_of_fewer_orders(), env=surroundings, stdout=its_other_end, stderr=its_other_end
     ) as running:
         os.close(its_other_end)
         with os.fdopen(terminal, "rb", buffering=0) as screen:
             seen = b"".join(iter(lambda: chunk_of(screen), b""))
     assert running.returncode == 0
-    assert "░  0 of 6 000 orders".encode() in seen
+    assert "░  0 of 600 orders".encode() in seen
     assert "\x1b[32m ✔ \x1b[0mall is as it was written".encode() in seen

@@ -1,9 +1,8 @@
-"""`amends demo`: the tour, which runs what it shows."""
+"""`amends demo`: the tour, which runs what it shows; `test_crash` has the whole of it."""
 
 from __future__ import annotations
 
 import inspect
-import re
 import time
 from typing import Any
 
@@ -11,32 +10,13 @@ import pytest
 
 from amends.entrypoints.demo import bank, tickets
 from amends.entrypoints.demo import tour as demo
-from tests.acceptance.command import amends, assert_drawn_as, process
-
-BY_CHANCE = re.compile(  # how far the process that was killed had come
-    r"[█░]{40}  \d \d{3} of|(?<=compensated) +\d+$|(?<=completed) +[\d ]+$|(?<=note: )\d+", re.MULTILINE
-)
+from tests.acceptance.command import amends
 
 
 @pytest.fixture
 def _without_crash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what takes seconds; `test_crash` has it."""
+    """Leave out what takes seconds."""
     monkeypatch.setattr(demo, "show_crash", lambda _: None)
-
-
-def test_the_tour_is_drawn() -> None:
-    """In a pipe it is there at once, and has neither colours nor cut lines."""
-    ran = amends("demo")
-    assert (ran.code, ran.err) == (0, "")
-    assert_drawn_as("demo", BY_CHANCE.sub("(by chance)", ran.out))
-    assert max(len(line) for line in ran.out.splitlines()) <= 80
-
-
-def test_the_tour_needs_nothing_but_ascii() -> None:
-    """And a place to print to."""
-    ran = process("demo", PYTHONIOENCODING="ascii", COLUMNS="40")
-    assert (ran.code, ran.err) == (0, "")
-    assert ran.out.isascii()
 
 
 @pytest.mark.usefixtures("_without_crash")
