@@ -14,12 +14,19 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import chdir
+from functools import cache
 from pathlib import Path
+
+from typer.testing import CliRunner
+
+from amends.entrypoints.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = re.compile(r"(<!-- \$ (amends|python) (.*?) ?-->\n```(?:text|mermaid)\n).*?(```\n)", re.DOTALL)
 GOOD_AND_BAD_NEWS = (0, 1)  # a document may show a check that finds something
 PLAIN = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUTF8": "1"}
+COLOURED = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")  # by these, rich takes what is no terminal for one
 
 
 def documents() -> list[Path]:
@@ -30,14 +37,28 @@ def documents() -> list[Path]:
 
 def renewed(text: str) -> str:
     """Return a document with each command's output as it is now."""
-    return SHOWN.sub(lambda found: found[1] + printed(found[2], shlex.split(found[3])) + found[4], text)
+    return SHOWN.sub(lambda found: found[1] + printed(found[2], *shlex.split(found[3])) + found[4], text)
 
 
-def printed(command: str, arguments: list[str]) -> str:
+@cache
+def printed(command: str, *arguments: str) -> str:
     """Return what the command prints, as a terminal of 80 columns without colours would show it."""
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("FORCE_COLOR", "TTY_"))}
+    code, out, err = (_amends if command == "amends" else _python)(arguments)
+    if code not in GOOD_AND_BAD_NEWS or not out.strip():  # with 1 Python ends, too, where it cannot run
+        raise RuntimeError(f"{command} {shlex.join(arguments)}: exit {code}: {err}")
+    return "".join(f"{line.rstrip()}\n" for line in out.strip("\n").splitlines())
+
+
+def _amends(arguments: tuple[str, ...]) -> tuple[int, str, str]:
+    with chdir(ROOT):
+        ran = CliRunner().invoke(app, arguments, env=dict.fromkeys(COLOURED) | PLAIN)
+    return ran.exit_code, ran.stdout, ran.stderr
+
+
+def _python(arguments: tuple[str, ...]) -> tuple[int, str, str]:
+    surroundings = {name: value for name, value in os.environ.items() if name not in COLOURED}
     ran = subprocess.run(
-        [sys.executable, *(["-m", "amends"] if command == "amends" else []), *arguments],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env=surroundings | PLAIN,
         capture_output=True,
@@ -45,11 +66,7 @@ def printed(command: str, arguments: list[str]) -> str:
         encoding="utf-8",
         check=False,
     )
-    if (
-        ran.returncode not in GOOD_AND_BAD_NEWS or not ran.stdout.strip()
-    ):  # with 1 Python ends, too, where it cannot run
-        raise RuntimeError(f"{command} {shlex.join(arguments)}: exit {ran.returncode}: {ran.stderr}")
-    return "".join(f"{line.rstrip()}\n" for line in ran.stdout.strip("\n").splitlines())
+    return ran.returncode, ran.stdout, ran.stderr
 
 
 def main() -> None:

