@@ -19,7 +19,7 @@ demo: .venv/ready ## a tour of a minute: orders that ship, orders that roll back
 	@$(bin)/amends demo
 
 test: .venv/ready ## all tests, with 100 % branch coverage of core and shop
-	@$(bin)/pytest $(PYTEST_ARGS) -n auto --cov
+	@$(bin)/pytest $(PYTEST_ARGS) -n auto --dist worksteal --cov
 
 ci: lint types layers changelog wheel bare single-file test ## what continuous integration runs
 
