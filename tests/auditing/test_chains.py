@@ -14,7 +14,7 @@ from amends.auditing.findings import Finding
 from amends.auditing.verify import verify
 from amends.engine.recording import Recording
 from amends.storage.records import Cause, ChainFenced, ChainTakenOver, EntityWritten
-from amends.storage.rows import NOTHING_MOVED, Block, Changes, EntityRow, Head
+from amends.storage.rows import NOTHING_MOVED, Block, Changes, EntityRow
 
 NOW_MS = 1_700_000_000_000
 LEASE_MS = 1_000
@@ -46,7 +46,7 @@ class Database:
         for cause in causes:
             recording.add(engine, 0, cause)
         recording.write_entities("COUNTER", [row])
-        block = recording.block(self.store.head(engine))._replace(chain=engine)
+        block = recording.block(self.store.head(engine))
         self.store.commit(Changes([], [row], [], block, {}, (), (), (), (), (), fences or [], NOTHING_MOVED))
         return block
 
@@ -58,7 +58,7 @@ class Database:
         """Return what ends a chain."""
         recording = self.recording(dead)
         recording.add(dead, 0, ChainFenced(by))
-        return recording.block(self.store.head(dead))._replace(chain=dead)
+        return recording.block(self.store.head(dead))
 
     def take_over(self, engine: str, dead: str) -> Block:
         """Let an engine take over from another one."""
@@ -134,14 +134,13 @@ def _with_another_head(database: Database) -> None:
     recording = Recording(blocks[2].at_ms + 1, salts=bytes)
     recording.add("a", 0, ChainFenced("b"))
     recording.add("a", 0, EntityWritten("COUNTER", "D", "written"), "1")
-    last = blocks[2]
-    blocks[3] = recording.block(Head(last.number, last.head, last.at_ms))._replace(chain="a", subjects=())
+    blocks[3] = recording.block(blocks[2].as_head())._replace(subjects=())
 
 
 def _with_a_block_behind_it(database: Database) -> None:
     recording = database.recording("a")
     recording.add("COUNTER/D", 0, EntityWritten("COUNTER", "C", "written"), "1")
-    database.database.chains["a"].append(recording.block(database.store.head("a"))._replace(chain="a", subjects=()))
+    database.database.chains["a"].append(recording.block(database.store.head("a"))._replace(subjects=()))
 
 
 def _without_a_word_of_the_taker(database: Database) -> None:
@@ -173,7 +172,7 @@ def test_a_block_of_any_chain_that_is_missing_is_found(taken: Database) -> None:
 
 def test_a_kept_head_is_looked_for_in_its_chain(taken: Database) -> None:
     """Of two chains, each has a block of that number."""
-    kept = {name: head_text(taken.store.head(name), name) for name in "abc"}
+    kept = {name: head_text(taken.store.head(name)) for name in "abc"}
     for text in kept.values():
         assert [*verify(taken.store, head_of(text)).findings] == []
     head = taken.store.head("c")
@@ -181,7 +180,7 @@ def test_a_kept_head_is_looked_for_in_its_chain(taken: Database) -> None:
         "b": "has another head than the given one: it was built anew",
         "d": f"the file ends with block 0, the given head is of block {head.number}: it was cut",
     }.items():
-        found = [*verify(taken.store, head_of(head_text(head, name))).findings]
+        found = [*verify(taken.store, head_of(head_text(head._replace(chain=name)))).findings]
         assert [finding.where for finding in found] == ["head"]
         assert what in found[0].what
 

@@ -78,5 +78,4 @@ class SharedEngine:
 
     def next_block(self, chain: str = "") -> Block:
         """Return the next block of its own chain, or of another one."""
-        chain = chain or self.name
-        return block(self.store.head(chain), [f"subject of {self.name}"])._replace(chain=chain)
+        return block(self.store.head(chain or self.name), [f"subject of {self.name}"])

@@ -45,9 +45,9 @@ def test_each_engine_writes_into_a_chain_of_its_own(one: SharedEngine, two: Shar
     assert (first.number, second.number, third.number) == (1, 1, 2)
     assert third.before == first.head
     assert one.store.chains() == ["one", "two"]
-    assert one.store.head("one") == Head(2, third.head, third.at_ms)
-    assert two.store.head("two") == Head(1, second.head, second.at_ms)
-    assert one.store.head() == one.store.head("three") == Head()
+    assert one.store.head("one") == Head(2, third.head, third.at_ms, "one")
+    assert two.store.head("two") == Head(1, second.head, second.at_ms, "two")
+    assert (one.store.head(), one.store.head("three")) == (Head(), Head(chain="three"))
     assert [kept.number for kept in two.store.blocks(0, "one")] == [1, 2]
     assert [kept.chain for kept in one.store.blocks(0, "two")] == ["two"]
     assert [*one.store.blocks(), *one.store.blocks(2, "one")] == []
@@ -67,7 +67,7 @@ def test_who_did_not_enter_cannot_commit(shared: Shared) -> None:
     for name in ("", "nobody"):
         with pytest.raises(LeaseLost):
             SharedEngine("", shared.store()).store.commit(
-                Writer(shared.store()).changes(saga("S1"))._replace(block=block(Head())._replace(chain=name))
+                Writer(shared.store()).changes(saga("S1"))._replace(block=block(Head(chain=name)))
             )
     assert shared.store().chains() == []
 
@@ -77,12 +77,12 @@ def test_a_store_of_one_owner_has_one_chain(store: Store) -> None:
     assert not store.is_shared
     assert store.chains() == []
     changes = Writer(store)(saga("S1"))
-    assert (store.chains(), store.head("one"), [*store.blocks(0, "one")]) == ([""], Head(), [])
+    assert (store.chains(), store.head("one"), [*store.blocks(0, "one")]) == ([""], Head(chain="one"), [])
     after = block(store.head())
     for refused, error in (
         (changes._replace(sagas=(), block=after._replace(chain="one")), LeaseLost),
-        (changes._replace(sagas=(), block=block(Head())._replace(chain="one")), LeaseLost),
-        (changes._replace(sagas=(), block=after, fences=[block(Head())._replace(chain="one")]), StoreConflict),
+        (changes._replace(sagas=(), block=block(Head(chain="one"))), LeaseLost),
+        (changes._replace(sagas=(), block=after, fences=[block(Head(chain="one"))]), StoreConflict),
         (changes._replace(sagas=(), block=after, moved={3: "one"}), StoreConflict),
     ):
         with pytest.raises(error):
@@ -101,7 +101,7 @@ def test_a_fence_ends_a_chain_and_takes_its_shards(shared: Shared, one: SharedEn
     shared.ownership.renew("two", LEASE_MS)
     fence = two.next_block("one")
     two.commit(completed(saga("S1")), fences=[fence])
-    assert two.store.head("one") == Head(2, fence.head, fence.at_ms)
+    assert two.store.head("one") == Head(2, fence.head, fence.at_ms, "one")
     assert [kept.chain for kept in two.store.blocks_about("subject of two")] == ["two", "one"]
     assert [lease.engine for lease in shared.ownership.leases()] == ["two"]
     assert shared.ownership.owners() == dict.fromkeys(range(SHARDS), "two")
@@ -293,7 +293,7 @@ def _block(engine: SharedEngine, number: int) -> Block:
 
 
 def _about(subject: str, engine: SharedEngine, at_ms: int) -> Block:
-    return block(engine.store.head(engine.name), [subject], at_ms=at_ms)._replace(chain=engine.name)
+    return block(engine.store.head(engine.name), [subject], at_ms=at_ms)
 
 
 def _times(store: Store) -> list[int]:

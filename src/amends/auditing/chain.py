@@ -31,10 +31,10 @@ class KeptHead(NamedTuple):
     chain: str = ""
 
 
-def head_text(head: Head, chain: str = "") -> str:
+def head_text(head: Head) -> str:
     """A head as it is kept outside: ``number:64 hex digits``, behind the chain's name where it has one."""
     text = f"{head.number}:{head.head.hex()}"
-    return f"{chain}:{text}" if chain else text
+    return f"{head.chain}:{text}" if head.chain else text
 
 
 def head_of(text: str) -> KeptHead:
@@ -66,7 +66,7 @@ class Chain:
             kept: a head to look for.
             name: of the chain.
         """
-        self.head = Head()
+        self.head = Head(chain=name)
         self._name = name
         self._kept = kept
         self.is_met = kept is None or kept.head == GENESIS
@@ -86,7 +86,7 @@ class Chain:
                 yield Finding(where, "its head is not the hash of its records")
             if block.at_ms < before.at_ms:
                 yield Finding(where, "its time is before that of the block before it")
-        self.head = Head(block.number, block.head or head, block.at_ms or before.at_ms)
+        self.head = Head(block.number, block.head or head, block.at_ms or before.at_ms, self._name)
         yield from self._look_for_kept()
 
     def end(self) -> Iterator[Finding]:

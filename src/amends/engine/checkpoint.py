@@ -39,7 +39,7 @@ def checkpoint(store: Store, head: Head, now_ms: int) -> Head:
     Raises:
         StoreError: a commit failed, or the last block cannot be read.
     """
-    last = next(store.blocks(head.number - 1), None) if head.number else None
+    last = next(store.blocks(head.number - 1, head.chain), None) if head.number else None
     if last is None or not _is_to_be_recorded(last):
         return head
     for recording in _pages(store, now_ms):
@@ -86,4 +86,4 @@ def _parts(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 def _commit(store: Store, block: Block) -> Head:
     store.commit(Changes((), (), (), block, {}))
-    return Head(block.number, block.head, block.at_ms)
+    return block.as_head()

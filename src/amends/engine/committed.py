@@ -167,8 +167,7 @@ class CommittedState:
 
     def take_over(self, commit: BatchCommit) -> None:
         """The next batch decides on what this one committed."""
-        block = commit.changes.block
-        self.head = Head(block.number, block.head, block.at_ms)
+        self.head = commit.changes.block.as_head()
         self.set_aside.update((row.kind, row.name) for row in commit.changes.set_aside)
         for service, stored in commit.entities.items():
             self.entities.put(service, stored)

@@ -95,7 +95,7 @@ class Recording:
         """The block after the last one.
 
         Args:
-            head: where the audit ends.
+            head: where its chain ends.
             started: how many sagas started.
             ended: how many became final.
         """
@@ -104,7 +104,8 @@ class Recording:
         records = "\n".join((head_line(self._now_ms, digests(salts, texts)), *self._lines))
         after, beside = head_after(head.head, records), beside_text(salts, self._values)
         return Block(
-            head.number + 1, self._now_ms, head.head, after, records, tuple(self._subjects), started, ended, beside
+            head.number + 1, self._now_ms, head.head, after, records, tuple(self._subjects), started, ended, beside,
+            head.chain,
         )  # fmt: skip
 
 

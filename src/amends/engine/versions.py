@@ -332,7 +332,7 @@ class Versions:
 
     def _commit(self, block: Block, entities: Sequence[EntityRow], shapes: Sequence[ShapeRow]) -> Head:
         self._store.commit(Changes((), entities, (), block, {}, shapes=shapes))
-        return Head(block.number, block.head, block.at_ms)
+        return block.as_head()
 
     def _pages(self, service: str, stored: EntityShape) -> Iterator[tuple[list[EntityRow], str | None]]:
         """Entities as they are to be, and the id from which on they are not; ``None`` after the last."""

@@ -152,6 +152,10 @@ class Block(NamedTuple):
     values: str = ""
     chain: str = ""
 
+    def as_head(self) -> Head:
+        """Where its chain ends, when this is its last block."""
+        return Head(self.number, self.head, self.at_ms, self.chain)
+
 
 class Head(NamedTuple):
     """Where a chain of the audit ends.
@@ -160,11 +164,13 @@ class Head(NamedTuple):
         number: of the last block; 0 when there is none.
         head: of the last block; `GENESIS` when there is none.
         at_ms: of the last block; 0 when there is none.
+        chain: its name.
     """
 
     number: int = 0
     head: bytes = GENESIS
     at_ms: int = 0
+    chain: str = ""
 
 
 NOTHING_MOVED: Final[Mapping[int, str]] = MappingProxyType({})

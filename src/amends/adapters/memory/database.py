@@ -81,7 +81,7 @@ class MemoryDatabase:
     def head(self, chain: str) -> Head:
         """Where a chain ends."""
         blocks = self.chains.get(chain)
-        return Head(blocks[-1].number, blocks[-1].head, blocks[-1].at_ms) if blocks else Head()
+        return blocks[-1].as_head() if blocks else Head(chain=chain)
 
     def commit(self, changes: Changes) -> None:
         """Write all of it, or nothing.

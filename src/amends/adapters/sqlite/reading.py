@@ -187,7 +187,7 @@ class RecordReader:
             StoreFailed: the last block is not what was written.
         """
         if chain:
-            return Head()
+            return Head(chain=chain)
         found = self._database.rows("head")
         head = head_of(found[0]) if found else Head()
         if head is None:

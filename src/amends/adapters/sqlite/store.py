@@ -128,7 +128,7 @@ class SqliteStore:
 
         SQLite itself keeps that quiet; not every VFS does.
         """
-        return isinstance(error, StoreFull) and self.head() == (block.number, block.head, block.at_ms)
+        return isinstance(error, StoreFull) and self.head() == block.as_head()
 
     def _write(self, changes: Changes) -> None:
         write, block = self._database.write, changes.block

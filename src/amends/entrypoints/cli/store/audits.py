@@ -238,7 +238,7 @@ def _looked_at(reached: VerificationProgress) -> str:
 
 def _heads(verdict: Verdict) -> str:
     """The head of each chain, as it is kept outside; a store in a file has one."""
-    return " ".join(head_text(head, chain) for chain, head in verdict.heads.items())
+    return " ".join(map(head_text, verdict.heads.values()))
 
 
 def _document(verdict: Verdict) -> dict[str, object]:
