@@ -38,7 +38,8 @@ def commit_of(work: UnitOfWork) -> BatchCommit:
         work.recording.write_keys([*work.keys.new.values()])
     block = work.recording.block(work.committed.head, work.started, len(work.effects.ended))
     keys, aside = tuple(work.keys.new.values()), tuple(work.unreadable.new.values())
-    return BatchCommit(Changes(rows, entity_rows, keys, block, counts, aside), entities, sagas)
+    changes = Changes(rows, entity_rows, keys, block, counts, aside, letters=(*work.acted_on,))
+    return BatchCommit(changes, entities, sagas)
 
 
 def _sagas(

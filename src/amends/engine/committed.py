@@ -9,10 +9,13 @@ from amends.engine.definitions import Definitions
 from amends.engine.entity_cache import EntityCache, StoredEntity
 from amends.engine.in_flight import InFlight
 from amends.engine.limits import COMMIT_LETTERS_MAX
-from amends.engine.recording import Salts
+from amends.engine.owned_shards import OwnedShards
+from amends.engine.recording import Recording, Salts
 from amends.engine.saga_cache import LoadedSaga, SagaCache
-from amends.engine.turn_io import ReadEntities, ReadHead, ReadSagasAndKeys, Turn
-from amends.storage.rows import Changes, Head, KeyRow, SagaRow, Unreadable
+from amends.engine.turn_io import CommitChanges, ReadEntities, ReadHead, ReadSagasAndKeys, Turn
+from amends.errors import Overloaded
+from amends.storage.records import Cause, ChainFenced
+from amends.storage.rows import NOTHING_MOVED, Block, Changes, Head, KeyRow, SagaRow, Unreadable
 
 ROWS_PAGE: Final = 100  # sagas that are read at once, before it is looked how large they are
 
@@ -24,19 +27,33 @@ class SagaIds:
         number: of the last one that was given out.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, shards: OwnedShards) -> None:
         """Begin with the first.
 
         Args:
             prefix: of all of them; no process before may have had it.
+            shards: whose sagas this engine moves.
         """
         self.number = 0
         self._prefix = prefix
+        self._shards = shards
 
     def __call__(self) -> str:
-        """Give out the next one."""
+        """Give out the next one that is of an own shard.
+
+        Raises:
+            Overloaded: the engine has none yet.
+        """
         self.number += 1
-        return f"{self._prefix}-{self.number}"
+        saga_id = f"{self._prefix}-{self.number}"
+        return self._own() if self._shards.are_shared else saga_id
+
+    def _own(self) -> str:
+        if not self._shards.all:
+            raise Overloaded("this engine has no shard of its store yet; try again later")
+        while not self._shards.has(saga_id := f"{self._prefix}-{self.number}"):
+            self.number += 1
+        return saga_id
 
 
 class BatchCommit(NamedTuple):
@@ -60,6 +77,7 @@ class CommittedState:
         head: where the audit ends.
         entities: as they are stored; those that were used lately are at hand.
         entity_codecs: of which types entities are.
+        shards: whose sagas this engine moves.
         in_flight: which requests are under way.
         new_id: gives an id that no saga has.
         value_bytes_max: of one request, answer, entity or command's body, as JSON.
@@ -74,7 +92,7 @@ class CommittedState:
         head: Head,
         set_aside: Iterable[Unreadable],
         *,
-        since_ms: int,
+        shards: OwnedShards,
         new_id: SagaIds,
         value_bytes_max: int,
         salts: Salts,
@@ -85,7 +103,7 @@ class CommittedState:
             definitions: those that the engine knows.
             head: where the audit ends.
             set_aside: rows that turned out to be unreadable.
-            since_ms: when this process took over.
+            shards: whose sagas this engine moves.
             new_id: gives an id that no saga has.
             value_bytes_max: of one request, answer, entity or command's body, as JSON.
             salts: where the salts of recorded values come from.
@@ -94,7 +112,8 @@ class CommittedState:
         self.definitions = definitions
         self.entity_codecs = definitions.entities
         self.entities = EntityCache(definitions.entities)
-        self.in_flight = InFlight(since_ms)
+        self.shards = shards
+        self.in_flight = InFlight(shards)
         self.set_aside = {(row.kind, row.name) for row in set_aside}
         self.immovable: dict[str, str] = {}
         self.new_id = new_id
@@ -103,9 +122,12 @@ class CommittedState:
         self._sagas = SagaCache(definitions.by_name)
 
     def begin(self) -> None:
-        """A turn begins: what was read for the last one alone is read anew."""
+        """A turn begins: what was read for the last one alone is read anew, and all of it where the store is shared."""
         self.entities.begin()
         self._sagas.begin()
+        if self.shards.are_shared:
+            self.entities.clear()
+            self._sagas.clear()
 
     def read(
         self, saga_ids: Iterable[str], keys: Iterable[str]
@@ -173,8 +195,40 @@ class CommittedState:
             self.entities.put(service, stored)
         self._sagas.take_over(commit.sagas)
 
+    def write(
+        self, *causes: Cause, at_ms: int, fences: Sequence[Block] = (), moved: Mapping[int, str] = NOTHING_MOVED
+    ) -> Turn[None]:
+        """Commit what is about this engine's shards, and no saga.
+
+        Args:
+            causes: the records.
+            at_ms: when it is committed, milliseconds since 1970 (UTC).
+            fences: chains that end with it.
+            moved: shards that are given away.
+        """
+        recording = Recording(at_ms, salts=self.salts)
+        for cause in causes:
+            recording.add(self.head.chain, 0, cause)
+        block = recording.block(self.head)
+        yield CommitChanges(Changes((), (), (), block, {}, fences=fences, moved=moved))
+        self.head = block.as_head()
+
     def reread(self) -> Turn[None]:
         """Forget what is at hand: another process wrote to the store."""
         self.entities.clear()
         self._sagas.clear()
-        self.head = yield ReadHead()
+        self.head = yield ReadHead(self.head.chain)
+
+
+def fence_of(last: Head, by: str, at_ms: int, salts: Salts) -> Block:
+    """What ends a chain.
+
+    Args:
+        last: where it ends now.
+        by: the engine that takes over.
+        at_ms: when; not before the last block.
+        salts: where salts come from.
+    """
+    recording = Recording(at_ms, salts=salts)
+    recording.add(last.chain, 0, ChainFenced(by))
+    return recording.block(last)

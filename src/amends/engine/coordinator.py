@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice, takewhile
 from typing import Any, Final, NamedTuple
 
@@ -19,12 +19,13 @@ from amends.core.effects import CallOperator, Contradicted, Send
 from amends.core.step import SagaInstance
 from amends.engine.checkpoint import checkpoint
 from amends.engine.commits import commit_of
-from amends.engine.committed import BatchCommit, CommittedState, SagaIds
+from amends.engine.committed import BatchCommit, CommittedState, SagaIds, fence_of
 from amends.engine.definitions import Definitions
 from amends.engine.due import DueSagas
 from amends.engine.effects import FailedAttempt
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.limits import COMMIT_LETTERS_MAX, VALUE_BYTES_MAX
+from amends.engine.owned_shards import OwnedShards
 from amends.engine.recording import Salts
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import StartSagas
@@ -36,6 +37,7 @@ from amends.errors import RequestRefused, StoreConflict, StoreError, StoreFailed
 from amends.exceptions import answerable, raised
 from amends.storage.codecs.values import opened_request
 from amends.storage.ports import Store
+from amends.storage.records import ChainTakenOver, ShardsHandedOver
 from amends.storage.rows import FINAL, Unreadable
 
 SPOILT_MAX: Final = 4  # tasks of a batch that raise and are left out of it; with more, it is carried out in parts
@@ -86,6 +88,7 @@ class Coordinator:
 
     Attributes:
         definitions: those that it knows.
+        shards: whose sagas it moves.
     """
 
     def __init__(
@@ -103,11 +106,12 @@ class Coordinator:
         """Take over a store.
 
         Args:
-            store: no other process writes to it.
+            store: no other process writes to it, but where it is shared, and divides its sagas by shards.
             sagas: the definitions, each version that may be under way.
             commands: those whose entities have types that no step tells.
             now_ms: the clock; what was to be sent by then may have been sent by a process before this one.
-            prefix: goes into the ids of this process's sagas; no process before may have had it.
+            prefix: goes into the ids of this process's sagas; no process before may have had it. Where the store is
+                shared, the engine has entered under this name, which is that of its chain.
             value_bytes_max: of one request, answer, entity or command's body.
             upcasts: by service, what makes entities of today's type of those that are stored as another one.
             salts: where the salts of recorded values come from; in a simulation, something that repeats itself.
@@ -117,23 +121,22 @@ class Coordinator:
                 would be read as something else.
             StoreError: the entities could not be upcast.
         """
-        head = store.head()
-        self._since_ms = max(now_ms, head.at_ms)
+        head = store.head(prefix if store.is_shared else "")
+        since_ms = max(now_ms, head.at_ms)
+        self.shards = OwnedShards(since_ms, is_shared=store.is_shared)
         self.definitions = Definitions(sagas, commands)
         self._versions = Versions(store, self.definitions.entities, upcasts)
-        head = checkpoint(
-            store, self._versions.take_over(self.definitions.codecs, head, self._since_ms), self._since_ms
-        )
+        head = checkpoint(store, self._versions.take_over(self.definitions.codecs, head, since_ms), since_ms)
         self._committed = CommittedState(
             self.definitions,
             head,
             store.set_aside(),
-            since_ms=self._since_ms,
-            new_id=SagaIds(prefix),
+            shards=self.shards,
+            new_id=SagaIds(prefix, self.shards),
             value_bytes_max=value_bytes_max,
             salts=salts,
         )
-        self._due = DueSagas(self.definitions.by_name, self._committed.immovable)
+        self._due = DueSagas(self.definitions.by_name, self._committed.immovable, self.shards)
 
     @property
     def departed(self) -> dict[AttemptId, int]:
@@ -165,7 +168,7 @@ class Coordinator:
             StoreFull: nothing was written, nothing is to be sent; all of it may be tried again.
             StoreFailed: the storage failed; this object is not to be used any more.
         """
-        now_ms = max(now_ms, self._since_ms + 1, self._committed.head.at_ms)
+        now_ms = self._now_ms(now_ms)
         self._committed.begin()
         page = yield from self._due.page(now_ms)
         wakes = [Wake(saga_id, due_ms) for due_ms, saga_id in page]
@@ -182,6 +185,69 @@ class Coordinator:
             replies = [self._carried_out(place, task, work) for place, task in enumerate(tasks)]
             if not (yield from self._committed.read_missing()):
                 return replies
+
+    # Shards of a shared store ---------------------------------------------------------------------------------
+
+    def gain(self, shards: Collection[int], at_ms: int) -> None:
+        """Move the sagas of more shards; each of them is looked at once.
+
+        Args:
+            shards: that this engine has now.
+            at_ms: not before anything that their former owners committed: what was to be sent by then may have been.
+        """
+        self.shards.gain(shards, at_ms)
+        self._due.gain(shards)
+
+    def lose(self, shards: Collection[int]) -> list[AttemptId]:
+        """Move the sagas of some shards no longer; gives their attempts, which are not to be sent any more."""
+        gone = [*shards]
+        self.shards.lose(gone)
+        return self._committed.in_flight.forget(gone)
+
+    def busy(self) -> Collection[int]:
+        """The shards of which a call is under way."""
+        return self._committed.in_flight.busy()
+
+    def take_over(self, dead: str, shards: Sequence[int], now_ms: int) -> Turn[None]:
+        """End the chain of an engine whose lease ran out, and take its shards: in one commit.
+
+        Args:
+            dead: its name.
+            shards: those that it has.
+            now_ms: the clock.
+
+        Raises:
+            StoreConflict: its lease goes on, or another engine was faster.
+            LeaseLost: this engine's own chain is ended.
+        """
+        last = yield ReadHead(dead)
+        fence = fence_of(last, self._committed.head.chain, self._now_ms(max(now_ms, last.at_ms)), self._committed.salts)
+        taken = ChainTakenOver(dead, fence.number, fence.head.hex(), (*shards,))
+        yield from self._committed.write(taken, at_ms=fence.at_ms, fences=[fence])
+        self.gain(shards, fence.at_ms)
+
+    def hand_over(self, moved: Mapping[int, str], now_ms: int) -> Turn[list[AttemptId]]:
+        """Give shards away, and no longer move their sagas.
+
+        Args:
+            moved: each to the engine that gets it.
+            now_ms: the clock.
+
+        Returns:
+            Attempts of their sagas: they are not to be sent any more, if they were not yet.
+
+        Raises:
+            StoreConflict: an engine that gets one is gone.
+            LeaseLost: this engine's own chain is ended.
+        """
+        to = {engine: tuple(shard for shard in moved if moved[shard] == engine) for engine in moved.values()}
+        given = [ShardsHandedOver(engine, shards) for engine, shards in to.items()]
+        yield from self._committed.write(*given, at_ms=self._now_ms(now_ms), moved=moved)
+        return self.lose(moved)
+
+    def _now_ms(self, now_ms: int) -> int:
+        """The clock, which goes on from what this engine committed last, and from when it gained its last shard."""
+        return max(now_ms, self.shards.not_before_ms + 1, self._committed.head.at_ms)
 
     def _decided(self, tasks: Sequence[Task], now_ms: int) -> Turn[BatchResult]:
         spoilt: dict[int, Exception] = {}
@@ -253,7 +319,7 @@ class Coordinator:
         except (StoreError, _Spoilt):
             raise
         except Exception as error:  # one task cannot be stored, or not at once; the rest can
-            head = yield ReadHead()
+            head = yield ReadHead(self._committed.head.chain)
             if head.number != self._committed.head.number:  # it was raised here after the commit
                 raise StoreFailed(f"a turn was interrupted between its commit and its end: {raised(error)}") from error
             return (yield from self._apart(tasks, work.now_ms, error, is_careful=is_careful))
@@ -267,6 +333,8 @@ class Coordinator:
         try:
             if place:
                 work.refuse_if_full()
+            if self.shards.are_shared:
+                self.shards.expect(task.saga_id)
             return task.carry_out(work)
         except BaseException as raising:
             error = answerable(raising)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from amends.core.decide import can_turn_back
@@ -12,7 +12,9 @@ from amends.core.messages import DeadlinePassed, Input, Kind, TimedOut
 from amends.core.state import Backward, Completed, underway
 from amends.core.step import SagaInstance
 from amends.core.waiting import Waiting, milliseconds, sent
+from amends.engine.owned_shards import OwnedShards
 from amends.storage.rows import WAITS_FOR_OPERATOR
+from amends.storage.shards import shard_of
 
 AttemptId = tuple[str, str, str, int]
 """One attempt of one request: saga id, step, kind, attempt."""
@@ -63,13 +65,13 @@ class InFlight:
         departed: when each of them was really sent, if it was; their sender writes it, in its own thread.
     """
 
-    def __init__(self, since_ms: int) -> None:
+    def __init__(self, shards: OwnedShards) -> None:
         """Know of none.
 
         Args:
-            since_ms: when this process took over. What was to be sent by then may have been sent by another one.
+            shards: since when this engine moves a saga: what was to be sent by then may have been sent by another one.
         """
-        self._since_ms = since_ms
+        self._shards = shards
         self._attempts: dict[str, tuple[AttemptId, ...]] = {}  # in order, so that all that follows is (promise P17)
         self.departed: dict[AttemptId, int] = {}
 
@@ -81,6 +83,7 @@ class InFlight:
             now_ms: the clock.
         """
         found, known = RunOut([], [], []), self._attempts.get(run.saga_id, NONE)
+        since_ms = self._shards.since_ms(run.saga_id)
         for step, kind, waiting in attempts_of(run):
             attempt = _attempt_id(run, step, kind, waiting)
             if waiting.unsent:
@@ -88,7 +91,7 @@ class InFlight:
                     found.unsent.append(attempt)
                 continue
             is_known = attempt in known
-            if not (is_known or step.is_local or waiting.taken) and waiting.at_ms <= self._since_ms:
+            if not (is_known or step.is_local or waiting.taken) and waiting.at_ms <= since_ms:
                 found.lost.append(TimedOut(step.event, kind, waiting.attempt))
             if waiting.due_ms <= now_ms and (not is_known or attempt in self.departed):
                 found.overdue.append(TimedOut(step.event, kind, waiting.attempt))
@@ -118,7 +121,8 @@ class InFlight:
         """
         at = underway(run.state)
         steps = run.saga.groups[at.group] if at else ()
-        waiting = tuple([_settling(*pair, self._since_ms) for pair in zip(steps, run.waiting, strict=False)])
+        since_ms = self._shards.since_ms(run.saga_id)
+        waiting = tuple([_settling(*pair, since_ms) for pair in zip(steps, run.waiting, strict=False)])
         return run if waiting == run.waiting else run._replace(waiting=waiting)
 
     def take_off(self, runs: Iterable[SagaInstance], requests: Mapping[AttemptId, Send], now_ms: int) -> Traffic:
@@ -138,6 +142,15 @@ class InFlight:
                 if after:
                     self._attempts[run.saga_id] = after
         return traffic
+
+    def forget(self, shards: Collection[int]) -> list[AttemptId]:
+        """Know no longer of the attempts of some shards, which another engine has now; gives those that were known."""
+        gone = [saga_id for saga_id in self._attempts if shard_of(saga_id) in shards]
+        return [attempt_id for saga_id in gone for attempt_id in self._attempts.pop(saga_id)]
+
+    def busy(self) -> set[int]:
+        """The shards of which a call is under way."""
+        return {shard_of(attempt_id[0]) for attempt_id in self.departed}
 
     def _after(
         self,
@@ -159,7 +172,7 @@ class InFlight:
                     traffic.recalled.append(attempt_id)
             elif is_futile:
                 continue  # the saga turned back in the batch in which the request came up
-            elif self._since_ms < waiting.at_ms <= now_ms and not step.is_local:
+            elif not step.is_local and self._shards.since_ms(run.saga_id) < waiting.at_ms <= now_ms:
                 send = requests.get(attempt_id) or _held_back(run, attempt_id)
                 if send is None:
                     continue

@@ -27,10 +27,11 @@ class ReadDue(NamedTuple):
     until_ms: int
     limit: int
     after: tuple[int, str]
+    shards: Collection[int]
 
     def on(self, store: Store) -> list[tuple[int, str]]:
         """(due time, saga id), in order."""
-        return store.due(self.definitions, self.until_ms, self.limit, self.after)
+        return store.due(self.definitions, self.until_ms, self.limit, self.after, self.shards)
 
 
 class SagasAndKeys(NamedTuple):
@@ -64,11 +65,21 @@ class ReadEntities(NamedTuple):
 
 
 class ReadHead(NamedTuple):
-    """Where the audit ends."""
+    """Where a chain of the audit ends."""
+
+    chain: str
 
     def on(self, store: Store) -> Head:
         """Number, hash and time of the last block."""
-        return store.head()
+        return store.head(self.chain)
+
+
+class ReadLastTime(NamedTuple):
+    """When anything was committed last, by any engine."""
+
+    def on(self, store: Store) -> int:
+        """The time of the last block of any chain; 0 where there is none."""
+        return max((store.head(chain).at_ms for chain in store.chains()), default=0)
 
 
 class CommitChanges(NamedTuple):
@@ -81,7 +92,7 @@ class CommitChanges(NamedTuple):
         store.commit(self.changes)
 
 
-TurnIO = ReadDue | ReadSagasAndKeys | ReadEntities | ReadHead | CommitChanges
+TurnIO = ReadDue | ReadSagasAndKeys | ReadEntities | ReadHead | ReadLastTime | CommitChanges
 
 Answer = TypeVar("Answer")
 Turn = Generator[TurnIO, Any, Answer]
@@ -112,3 +123,4 @@ def drive(turn: Turn[Answer], store: Store) -> Answer:
         return answer
     finally:
         turn.close()
+        store.abandon()

@@ -62,6 +62,7 @@ class UnitOfWork:
         keys: the client keys of the batch.
         effects: what is to be done and told once it is committed.
         recording: its audit records.
+        acted_on: ids of the letters that it acts on, which are removed with its commit.
         started: how many sagas it started.
         unreadable: rows that it sets aside.
         letters_max: how many characters it may decide.
@@ -98,6 +99,7 @@ class UnitOfWork:
         self.recording = Recording(now_ms, self.overlay.fresh, committed.salts)
         self.unreadable = UnreadableRows(committed.set_aside, self.recording)
         self.keys = BatchKeys(known, self.unreadable)
+        self.acted_on: dict[str, None] = {}
         self.started = 0
         self.letters_max = letters_max
         self.value_bytes_max = committed.value_bytes_max
@@ -154,19 +156,23 @@ class UnitOfWork:
         """The sagas that this batch looked at, as they stand now."""
         return (loaded.run for loaded in {**self._looked_at, **self.sagas}.values())
 
-    def begin(self, codec: SagaCodec, request: Any, *, is_flat: bool = False) -> SagaInstance:
+    def begin(self, codec: SagaCodec, request: Any, *, is_flat: bool = False, saga_id: str = "") -> SagaInstance:
         """Start a saga, and carry it on until it waits for a participant outside, or for the time.
 
         Args:
             codec: of its definition.
             request: what `Saga.prepare` gets a copy of, where there is one.
             is_flat: whether no copy is needed, since nothing in it can be changed.
+            saga_id: the id that a client made; a new one when it is left out.
 
         Raises:
-            RequestRefused: `Saga.prepare` refused, or the request cannot be stored.
+            RequestRefused: `Saga.prepare` refused, or the request or the id cannot be stored.
             Exception: an exception of `Saga.prepare`; nothing is started then.
         """
-        saga_id = self.committed.new_id()
+        if saga_id:
+            self._refuse_id(saga_id)
+        else:
+            saga_id = self.committed.new_id()
         prepare = codec.saga.prepare
         if prepare is None:
             return self._start(codec, saga_id, request)
@@ -186,9 +192,13 @@ class UnitOfWork:
         Raises:
             RequestRefused: the request cannot be stored.
         """
+        self._refuse_id(saga_id)
+        return self._start(codec, saga_id, request)
+
+    def _refuse_id(self, saga_id: str) -> None:
         if not saga_id or "/" in saga_id or not saga_id.isprintable():  # a "/" parts a key
             raise RequestRefused(f"{shown(saga_id)} is no id of a saga: give printable text without '/'")
-        return self._start(codec, saga_id, request)
+        self.committed.shards.expect(saga_id)
 
     def _start(self, codec: SagaCodec, saga_id: str, request: Any) -> SagaInstance:
         if saga_id in self.sagas or (not self._trusts_fresh and self.saga(saga_id) is not None):
@@ -349,7 +359,7 @@ class UnitOfWork:
 
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
-        return not (self.recording or self.keys.new or self.unreadable.new)
+        return not (self.recording or self.keys.new or self.unreadable.new or self.acted_on)
 
 
 def set_aside(saga_id: str, why: str) -> RequestRefused:

@@ -1,0 +1,156 @@
+"""Letters of clients as tasks of the owner's turn: acted on, remembered under their ids, and removed, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from amends.core.effects import Decline
+from amends.core.messages import worded
+from amends.core.step import SagaInstance
+from amends.engine.recording import reason_text
+from amends.engine.task import Single
+from amends.engine.tasks import REFUSED, SAGA, Deliver
+from amends.engine.turn_io import NotAtHand
+from amends.engine.unit_of_work import CommitFull, UnitOfWork
+from amends.errors import RequestRefused, StoreError
+from amends.exceptions import is_interrupt, raised
+from amends.storage.codecs.digests import digest_of
+from amends.storage.codecs.sagas import SagaCodec
+from amends.storage.codecs.values import PLAIN
+from amends.storage.letters import StartAsked, asked_in
+from amends.storage.records import KeyRefused
+from amends.storage.rows import Letter
+
+
+class LetterAnswer(NamedTuple):
+    """What a letter came to: it was acted on, in this turn or in an earlier one, and can be removed.
+
+    Attributes:
+        answer: where the saga then stands; its id, where the letter was acted on before; or why it is refused.
+    """
+
+    answer: SagaInstance | str | RequestRefused
+
+
+@dataclass(frozen=True, slots=True)
+class ActOnLetter(Single):
+    """Do what a letter asks for, once.
+
+    Attributes:
+        letter: to this engine's shards.
+        refusal: why it cannot be done, where a turn has found that out: it is then remembered under the letter's id.
+    """
+
+    letter: Letter
+    refusal: str = ""
+
+    @property
+    def keys(self) -> Sequence[str]:  # type: ignore[override]  # it is read, and never written
+        """The letter's id."""
+        return (self.letter.letter_id,)
+
+    @property
+    def saga_id(self) -> str:
+        """The saga that it is about; empty where that cannot be read."""
+        try:
+            return asked_in(self.letter).saga_id
+        except ValueError:
+            return ""
+
+    def carry_out(self, work: UnitOfWork) -> LetterAnswer:
+        """What the letter comes to; an exception of a function of the saga's definition is remembered as a refusal."""
+        key = self.letter.letter_id
+        work.acted_on[key] = None
+        digest, act, is_start = self._read(work)
+        try:
+            known = work.keys.recall(key, digest)
+        except RequestRefused as refused:
+            return LetterAnswer(refused)
+        if known is not None:
+            answer = msgspec.json.decode(known)
+            return LetterAnswer(answer[SAGA] if SAGA in answer else RequestRefused(answer[REFUSED]))
+        try:
+            run = act()
+        except (NotAtHand, CommitFull, StoreError):
+            raise
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            return LetterAnswer(_refused(work, key, digest, error))
+        work.keys.remember(key, digest, {SAGA: run.saga_id}, run.saga_id if is_start else "")
+        return LetterAnswer(run)
+
+    def _read(self, work: UnitOfWork) -> tuple[str, Callable[[], SagaInstance], bool]:
+        """A digest of what is asked, what does it, and whether that starts a saga."""
+        digest = digest_of("letter", self.letter.body)
+        try:
+            if self.refusal:
+                raise RequestRefused(self.refusal)
+            asked = asked_in(self.letter)
+            if isinstance(asked, StartAsked):
+                codec = _codec_of(work, asked)
+                request = (PLAIN if codec.saga.prepare else codec.request).decode(bytes(asked.request).decode())
+                begin = partial(work.begin, codec, request, saga_id=asked.saga_id)
+                return digest_of(codec.saga.name, request), begin, True
+            return digest, partial(_heard, work, Deliver(asked.saga_id, asked.said())), False
+        except ValueError as error:
+            return digest, partial(_refuse, error), False
+
+
+class LettersToActOn:
+    """The letters that an engine has read, as tasks, and what the turns made of them."""
+
+    def __init__(self) -> None:
+        """None was read."""
+        self._refusals: dict[str, str] = {}
+
+    def tasks(self, letters: Iterable[Letter]) -> list[ActOnLetter]:
+        """What to do in the next turn."""
+        return [ActOnLetter(letter, self._refusals.get(letter.letter_id, "")) for letter in letters]
+
+    def removable(self, tasks: Sequence[ActOnLetter], replies: Sequence[Any]) -> list[str]:
+        """The ids of those that were acted on. One that a turn could not carry out is refused in the next one.
+
+        Args:
+            tasks: of a turn that is committed.
+            replies: of the turn, one for each.
+        """
+        done = list[str]()
+        for task, reply in zip(tasks, replies, strict=True):
+            if isinstance(reply, LetterAnswer):
+                done.append(task.letter.letter_id)
+                self._refusals.pop(task.letter.letter_id, None)
+            elif isinstance(reply, Exception):
+                self._refusals[task.letter.letter_id] = worded(reply)
+        return done
+
+
+def _codec_of(work: UnitOfWork, asked: StartAsked) -> SagaCodec:
+    codec = work.committed.definitions.by_name.get(asked.definition)
+    if codec is None:
+        raise RequestRefused(f"the definition {asked.definition} was not given to open()")
+    return codec
+
+
+def _heard(work: UnitOfWork, task: Deliver) -> SagaInstance:
+    run = task.carry_out(work)
+    if isinstance(run, Decline):
+        raise RequestRefused(run.reason)
+    return run
+
+
+def _refuse(error: ValueError) -> SagaInstance:
+    raise error if isinstance(error, RequestRefused) else RequestRefused(f"the letter cannot be read: {error}")
+
+
+def _refused(work: UnitOfWork, key: str, digest: str, error: BaseException) -> RequestRefused:
+    work.overlay.take_back()
+    reason = worded(error) if isinstance(error, RequestRefused) else raised(error)
+    work.keys.remember(key, digest, {REFUSED: reason})
+    work.record(f"client key {key}", 0, KeyRefused(key), reason_text(reason))
+    return RequestRefused(reason)

@@ -1,0 +1,249 @@
+"""How an engine gets shards of a shared store, keeps them, and gives them away: sans I/O, as turns are.
+
+An engine renews its lease in time, takes over from engines whose lease ran out, claims shards that are free, and hands
+some over to engines that have fewer. It looks at its lease before each call of a participant: the end of the lease is
+counted from before it was asked for, on a clock that counts the time in which the machine was suspended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, TypeVar
+
+from amends.engine.coordinator import Coordinator
+from amends.engine.in_flight import AttemptId
+from amends.engine.turn_io import ReadLastTime, TurnIO
+from amends.errors import LeaseLost, StoreConflict
+from amends.storage.ports import Ownership, Store
+from amends.storage.rows import Lease
+from amends.storage.shards import ALL_SHARDS, SHARDS
+
+LEASE_MS: Final = 5_000
+"""Long enough for an engine that the garbage collector or a busy machine stops; with the second in which others look
+around, sagas of an engine that died go on within 6 s (promise P2)."""
+RENEWALS: Final = 3  # in one lease: one may fail, and the next one still comes in time
+RETRIES: Final = 12  # of a step that failed, in one lease
+
+Answer = TypeVar("Answer")
+
+
+class ShardsSeen(NamedTuple):
+    """Who has what.
+
+    Attributes:
+        now_ms: the store's time.
+        leases: of all engines.
+        owners: shard to engine.
+    """
+
+    now_ms: int
+    leases: Sequence[Lease]
+    owners: Mapping[int, str]
+
+    @property
+    def live(self) -> list[str]:
+        """The engines whose lease has not run out."""
+        return [lease.engine for lease in self.leases if lease.until_ms > self.now_ms]
+
+    def share(self, engine: str) -> int:
+        """How many shards an engine is to have: as many as each other one, or one more."""
+        live = self.live
+        return SHARDS // len(live) + (live.index(engine) < SHARDS % len(live)) if engine in live else 0
+
+    def shards_of(self, engine: str) -> list[int]:
+        """The shards that an engine has."""
+        return [shard for shard, owner in self.owners.items() if owner == engine]
+
+
+class RenewLease(NamedTuple):
+    """Prolong the lease."""
+
+    engine: str
+    lease_ms: int
+
+    def on(self, ownership: Ownership) -> Lease:
+        """See `amends.storage.ports.Ownership.renew`."""
+        return ownership.renew(self.engine, self.lease_ms)
+
+
+class LookAround(NamedTuple):
+    """Look who has what."""
+
+    def on(self, ownership: Ownership) -> ShardsSeen:
+        """What is seen; the time comes last, so that no lease is taken for over that was renewed before it."""
+        owners, leases = ownership.owners(), ownership.leases()
+        return ShardsSeen(ownership.now_ms(), leases, owners)
+
+
+class ClaimShards(NamedTuple):
+    """Take free shards."""
+
+    engine: str
+    shards: Collection[int]
+
+    def on(self, ownership: Ownership) -> Sequence[int]:
+        """See `amends.storage.ports.Ownership.claim`."""
+        return ownership.claim(self.engine, self.shards)
+
+
+class LeaveStore(NamedTuple):
+    """End the lease."""
+
+    engine: str
+
+    def on(self, ownership: Ownership) -> None:
+        """See `amends.storage.ports.Ownership.leave`."""
+        ownership.leave(self.engine)
+
+
+OwnershipIO = RenewLease | LookAround | ClaimShards | LeaveStore
+Keeping = Generator[OwnershipIO | TurnIO, Any, Answer]
+"""A step of a `ShardKeeper`: what it yields is done on an `Ownership`, or on a store, and it returns its answer."""
+
+
+class ShardKeeper:
+    """The shards of one engine. Its steps are taken between turns, in the thread that takes these.
+
+    Attributes:
+        next_ms: when the next step is to be taken, on the engine's clock of elapsed time.
+        until_ms: until when requests may be sent, on the same clock.
+        is_fenced: whether another engine took over: nothing can be committed any more.
+    """
+
+    def __init__(
+        self, coordinator: Coordinator, engine: str, entered_ms: int, *, lease_ms: int = LEASE_MS, drain_ms: int
+    ) -> None:
+        """Have none yet.
+
+        Args:
+            coordinator: takes the engine's turns.
+            engine: its name, under which it has entered the store, and which is the coordinator's prefix.
+            entered_ms: the engine's clock of elapsed time, read before it entered.
+            lease_ms: how long a lease is, in milliseconds. A longer one survives longer pauses of the process, and lets
+                the sagas of an engine that died wait for longer.
+            drain_ms: how long a shard that is to be handed over waits for calls that are under way, in milliseconds.
+        """
+        self._coordinator = coordinator
+        self._engine = engine
+        self._lease_ms = lease_ms
+        self._drain_ms = drain_ms
+        self._draining: dict[int, int] = {}
+        self.next_ms = entered_ms
+        self.until_ms = entered_ms + lease_ms
+        self.is_fenced = False
+
+    def may_send(self, elapsed_ms: int) -> bool:
+        """Whether a request may be sent now: not when the lease is over, though no other engine may have noticed.
+
+        Args:
+            elapsed_ms: the engine's clock of elapsed time.
+        """
+        return elapsed_ms < self.until_ms and not self.is_fenced
+
+    def leave(self) -> Keeping[None]:
+        """End, once no call is under way any more: the shards are free for others."""
+        yield LeaveStore(self._engine)
+        self.until_ms = 0
+        self._coordinator.lose(self._coordinator.shards.all)
+
+    def step(self, elapsed_ms: int, now_ms: int) -> Keeping[list[AttemptId]]:
+        """Renew the lease, and see to it that each shard has an owner, and each engine its share.
+
+        Args:
+            elapsed_ms: the engine's clock of elapsed time, read before this step.
+            now_ms: the engine's clock.
+
+        Returns:
+            Attempts of sagas that are another engine's now: they are not to be sent any more, if they were not yet.
+
+        Raises:
+            LeaseLost: another engine took over. This one is not to be used any more.
+            StoreError: the step is to be taken again; nothing is lost.
+        """
+        self.next_ms = elapsed_ms + self._lease_ms // RETRIES
+        try:
+            yield RenewLease(self._engine, self._lease_ms)
+            self.until_ms = elapsed_ms + self._lease_ms
+            seen = yield LookAround()
+            for dead in [lease.engine for lease in seen.leases if lease.until_ms <= seen.now_ms]:
+                seen = yield from self._take_over(dead, seen, now_ms)
+            yield from self._claim(seen, now_ms)
+            dropped = yield from self._hand_over(seen, elapsed_ms, now_ms)
+        except LeaseLost:
+            self.is_fenced = True
+            raise
+        self.next_ms = elapsed_ms + self._lease_ms // RENEWALS
+        return dropped
+
+    def _take_over(self, dead: str, seen: ShardsSeen, now_ms: int) -> Keeping[ShardsSeen]:
+        """End the chain of an engine whose lease ran out, and take its shards; another engine may have been faster."""
+        with suppress(StoreConflict):
+            yield from self._coordinator.take_over(dead, seen.shards_of(dead), now_ms)
+        looked: ShardsSeen = yield LookAround()
+        return looked
+
+    def _claim(self, seen: ShardsSeen, now_ms: int) -> Keeping[None]:
+        """Take in what was handed over, and of the free shards a share."""
+        own = {*seen.shards_of(self._engine)}
+        free = [shard for shard in sorted(ALL_SHARDS) if shard not in seen.owners]
+        wanted = free[: max(0, seen.share(self._engine) - len(own))]
+        own.update((yield ClaimShards(self._engine, wanted)) if wanted else ())
+        gained = own.difference(self._coordinator.shards.all)
+        if gained:
+            self._coordinator.gain(sorted(gained), max(now_ms, (yield ReadLastTime())))
+
+    def _hand_over(self, seen: ShardsSeen, elapsed_ms: int, now_ms: int) -> Keeping[list[AttemptId]]:
+        """Give shards to engines that have too few: those of which no call is under way, or has been for long."""
+        moved = dict(zip(self._to_give(seen, elapsed_ms), _in_need(seen), strict=False))
+        if not moved:
+            return []
+        try:
+            return (yield from self._coordinator.hand_over(moved, now_ms))
+        except StoreConflict:  # the other engine is gone
+            return []
+
+    def _to_give(self, seen: ShardsSeen, elapsed_ms: int) -> list[int]:
+        """The shards beyond this engine's share that can be given away now."""
+        busy, own = self._coordinator.busy(), sorted(self._coordinator.shards.all)
+        beyond = len(own) - seen.share(self._engine)
+        if beyond <= 0:
+            self._draining.clear()
+            return []
+        self._draining = {shard: self._draining.get(shard, elapsed_ms) for shard in own if shard in busy}
+        idle = [shard for shard in own if shard not in busy]
+        late = [shard for shard, since_ms in self._draining.items() if elapsed_ms - since_ms >= self._drain_ms]
+        return [*idle, *late][:beyond]
+
+
+def _in_need(seen: ShardsSeen) -> Iterable[str]:
+    """The engines that have too few shards, each as often as it needs one more."""
+    needs = {engine: seen.share(engine) - len(seen.shards_of(engine)) for engine in seen.live}
+    return (engine for engine, number in needs.items() for _ in range(number))
+
+
+def drive_keeping(step: Keeping[Answer], store: Store, ownership: Ownership) -> Answer:
+    """Take a step on a store and its ownership.
+
+    Args:
+        step: not begun.
+        store: does what belongs to turns.
+        ownership: does the rest.
+
+    Raises:
+        Exception: what the step raises; what the store raised is thrown into it first.
+    """
+    try:
+        wanted = next(step)
+        while True:
+            try:
+                given = wanted.on(ownership) if isinstance(wanted, OwnershipIO) else wanted.on(store)
+            except Exception as error:  # noqa: BLE001 - the step knows what to do about it
+                wanted = step.throw(error)
+            else:
+                wanted = step.send(given)
+    except StopIteration as end:
+        answer: Answer = end.value
+        return answer
+    finally:
+        step.close()

@@ -1,0 +1,207 @@
+"""What a letter asks for, as JSON: the start of a saga, an answer from outside, or a verb with its actor and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from amends.core.messages import (
+    Abandon,
+    Answered,
+    Cancel,
+    Compensate,
+    Done,
+    Input,
+    Kind,
+    Later,
+    Outcome,
+    Refused,
+    Resolve,
+    Retry,
+    Undo,
+    Unknown,
+    Verb,
+)
+from amends.storage.rows import Letter
+from amends.storage.shards import shard_of
+
+VERBS: Final[Mapping[str, type[Verb]]] = {
+    "cancel": Cancel, "compensate": Compensate, "retry": Retry, "resolve": Resolve, "abandon": Abandon, "undo": Undo,
+}  # fmt: skip
+WORDS: Final = {kind: word for word, kind in VERBS.items()}
+NOTHING: Final = msgspec.Raw(b"null")
+
+
+class SaidOutcome(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+    """What a participant answered, or an operator knows.
+
+    Attributes:
+        word: which outcome it is.
+        value: the answer of one that is done; the reason, the error, or how long to wait in seconds.
+    """
+
+    word: Literal["done", "refused", "unknown", "later"]
+    value: msgspec.Raw = NOTHING
+
+    def outcome(self) -> Outcome:
+        """The outcome.
+
+        Raises:
+            ValueError: it is none.
+        """
+        match self.word:
+            case "done":
+                return Done(msgspec.json.decode(self.value))
+            case "refused":
+                return Refused(msgspec.json.decode(self.value, type=str))
+            case "unknown":
+                return Unknown(msgspec.json.decode(self.value, type=str))
+        return Later(msgspec.json.decode(self.value, type=float))
+
+
+class StartAsked(msgspec.Struct, array_like=True, tag="start", frozen=True, forbid_unknown_fields=True):
+    """Start a saga.
+
+    Attributes:
+        saga_id: made by the client, unique in the store.
+        definition: ``name/version/fingerprint``.
+        request: what `Saga.prepare` gets, where there is one.
+    """
+
+    saga_id: str
+    definition: str
+    request: msgspec.Raw
+
+
+class AnswerAsked(msgspec.Struct, array_like=True, tag="answer", frozen=True, forbid_unknown_fields=True):
+    """Take the answer to a request.
+
+    Attributes:
+        saga_id: of the saga.
+        step: event name of the step.
+        kind: what it was asked.
+        outcome: what it said.
+    """
+
+    saga_id: str
+    step: str
+    kind: Kind
+    outcome: SaidOutcome
+
+    def said(self) -> Input:
+        """The input of the saga.
+
+        Raises:
+            ValueError: it holds no outcome.
+        """
+        return Answered(self.step, self.kind, self.outcome.outcome())
+
+
+class VerbAsked(msgspec.Struct, array_like=True, tag="verb", frozen=True, forbid_unknown_fields=True):
+    """Carry out a verb of an operator or a client.
+
+    Attributes:
+        saga_id: of the saga.
+        verb: its name.
+        actor: who wants it.
+        why: for the record, and for a person who reads it.
+        step: event name of the step, where it is about one.
+        outcome: of `Resolve`, what the step came to.
+    """
+
+    saga_id: str
+    verb: Literal["cancel", "compensate", "retry", "resolve", "abandon", "undo"]
+    actor: str
+    why: str
+    step: str = ""
+    outcome: SaidOutcome | None = None
+
+    def said(self) -> Input:
+        """The input of the saga; who wants it stands before the reason.
+
+        Raises:
+            ValueError: it is no verb with what belongs to it.
+        """
+        more: dict[str, Any] = {"step": self.step} if self.step else {}
+        if self.outcome is not None:
+            more["outcome"] = self.outcome.outcome()
+        try:
+            return VERBS[self.verb](why=f"{self.actor}: {self.why}" if self.actor else self.why, **more)
+        except TypeError as error:
+            raise ValueError(f"{self.verb}: {error}") from error
+
+
+Asked = StartAsked | AnswerAsked | VerbAsked
+
+
+def start_letter(letter_id: str, saga_id: str, definition: str, request: str, posted_ms: int) -> Letter:
+    """A letter that starts a saga.
+
+    Args:
+        letter_id: the client key; a second letter under it gives the saga of the first.
+        saga_id: made by the client, unique in the store, without ``/``.
+        definition: ``name/version/fingerprint``.
+        request: JSON.
+        posted_ms: the clock.
+    """
+    return _letter(letter_id, StartAsked(saga_id, definition, msgspec.Raw(request.encode())), posted_ms)
+
+
+def answer_letter(letter_id: str, saga_id: str, step: str, kind: Kind, outcome: Outcome, posted_ms: int) -> Letter:
+    """A letter that brings the answer to a request.
+
+    Args:
+        letter_id: the same for the same answer, however often it is posted.
+        saga_id: of the saga.
+        step: event name of the step.
+        kind: what it was asked.
+        outcome: what it said; an answer that JSON can hold.
+        posted_ms: the clock.
+    """
+    return _letter(letter_id, AnswerAsked(saga_id, step, kind, _said(outcome)), posted_ms)
+
+
+def verb_letter(letter_id: str, saga_id: str, verb: Verb, actor: str, posted_ms: int) -> Letter:
+    """A letter that has a verb carried out.
+
+    Args:
+        letter_id: the same for the same wish, however often it is posted.
+        saga_id: of the saga.
+        verb: with its reason.
+        actor: who wants it; empty where that is not known.
+        posted_ms: the clock.
+    """
+    step = "" if isinstance(verb, Cancel | Compensate | Abandon) else verb.step
+    outcome = _said(verb.outcome) if isinstance(verb, Resolve) else None
+    asked = VerbAsked(saga_id, WORDS[type(verb)], actor, verb.why, step, outcome)  # type: ignore[arg-type]  # a word of VERBS
+    return _letter(letter_id, asked, posted_ms)
+
+
+def asked_in(letter: Letter) -> Asked:
+    """What a letter asks for.
+
+    Raises:
+        ValueError: it is none that this version knows.
+    """
+    asked: Asked = _DECODER.decode(letter.body)
+    return asked
+
+
+def _letter(letter_id: str, asked: Asked, posted_ms: int) -> Letter:
+    return Letter(letter_id, shard_of(asked.saga_id), msgspec.json.encode(asked).decode(), posted_ms)
+
+
+def _said(outcome: Outcome) -> SaidOutcome:
+    match outcome:
+        case Done(answer):
+            return SaidOutcome("done", msgspec.Raw(msgspec.json.encode(answer)))
+        case Refused(reason):
+            return SaidOutcome("refused", msgspec.Raw(msgspec.json.encode(reason)))
+        case Unknown(error):
+            return SaidOutcome("unknown", msgspec.Raw(msgspec.json.encode(error)))
+    return SaidOutcome("later", msgspec.Raw(msgspec.json.encode(outcome.within_s)))
+
+
+_DECODER: Final = msgspec.json.Decoder(Asked)
