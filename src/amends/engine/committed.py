@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from amends.engine.definitions import Definitions
@@ -12,7 +13,7 @@ from amends.engine.limits import COMMIT_LETTERS_MAX
 from amends.engine.owned_shards import OwnedShards
 from amends.engine.recording import Recording, Salts
 from amends.engine.saga_cache import LoadedSaga, SagaCache
-from amends.engine.turn_io import CommitChanges, ReadEntities, ReadHead, ReadSagasAndKeys, Turn
+from amends.engine.turn_io import CommitChanges, EntityName, ReadEntities, ReadHead, ReadSagasAndKeys, Turn
 from amends.errors import Overloaded
 from amends.storage.records import Cause, ChainFenced
 from amends.storage.rows import NOTHING_MOVED, Block, Changes, Head, KeyRow, SagaRow, Unreadable
@@ -120,6 +121,7 @@ class CommittedState:
         self.value_bytes_max = value_bytes_max
         self.salts = salts
         self._sagas = SagaCache(definitions.by_name)
+        self._foresees = True
 
     def begin(self) -> None:
         """A turn begins: what was read for the last one alone is read anew, and all of it where the store is shared."""
@@ -137,11 +139,18 @@ class CommittedState:
         Returns:
             What is known of the keys; and the sagas that were not read: of very large ones the first are.
         """
-        self._sagas.missing.clear()
-        self.entities.missing.clear()
         self._sagas.expect(saga_ids)
         known: dict[str, KeyRow | Unreadable] = {}
         return known, (yield from self._read_sagas(sorted(set(keys)), known))
+
+    def foresee(self, saga_ids: Iterable[str], names: Iterable[EntityName]) -> Turn[None]:
+        """Read the entities that a batch names, and those that the requests of its sagas name.
+
+        Where the last batch found all of its entities at hand, it is not looked: what is not is read when it is met.
+        """
+        if self._foresees:
+            self.entities.expect(chain(names, *map(self._sagas.entities_of, saga_ids)))
+            self._foresees = yield from self.read_missing()
 
     def expect(self, saga_ids: Iterable[str]) -> None:
         """Note which of some sagas are not at hand."""
@@ -158,6 +167,7 @@ class CommittedState:
             return False
         yield from self._read_sagas((), {})
         if names := sorted(self.entities.missing):
+            self._foresees = True
             self.entities.missing.clear()
             rows = yield ReadEntities(names)
             self.entities.put_rows((name, rows.get(name)) for name in names)
@@ -214,9 +224,14 @@ class CommittedState:
         self.head = block.as_head()
 
     def reread(self) -> Turn[None]:
-        """Forget what is at hand: another process wrote to the store."""
+        """Forget what is at hand: another process wrote to the store.
+
+        What a turn met in a shared store is read again together, in one order.
+        """
+        met = self.entities.names() if self.shards.are_shared else ()
         self.entities.clear()
         self._sagas.clear()
+        self.entities.expect(met)
         self.head = yield ReadHead(self.head.chain)
 
 

@@ -29,7 +29,7 @@ from amends.engine.owned_shards import OwnedShards
 from amends.engine.recording import Salts
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import StartSagas
-from amends.engine.turn_io import CommitChanges, ReadHead, Turn
+from amends.engine.turn_io import CommitChanges, NotAtHand, ReadHead, Turn
 from amends.engine.unit_of_work import CommitFull, UnitOfWork
 from amends.engine.versions import NO_UPCASTS, Upcast, Versions
 from amends.engine.waking import Wake
@@ -41,7 +41,8 @@ from amends.storage.records import ChainTakenOver, ShardsHandedOver
 from amends.storage.rows import FINAL, Unreadable
 
 SPOILT_MAX: Final = 4  # tasks of a batch that raise and are left out of it; with more, it is carried out in parts
-CONFLICTS_MAX: Final = 3  # times that a batch is decided again because another writer was faster; there should be none
+CONFLICTS_MAX: Final = 3  # times that a batch is decided because another writer was faster; then it is taken in parts
+RESTARTS_MAX: Final = 8  # times that a batch is decided again with what it met; a chain of so many is taken in parts
 
 
 class BatchResult(NamedTuple):
@@ -250,20 +251,23 @@ class Coordinator:
         return max(now_ms, self.shards.not_before_ms + 1, self._committed.head.at_ms)
 
     def _decided(self, tasks: Sequence[Task], now_ms: int) -> Turn[BatchResult]:
+        """Carry out a batch, as much of it as can be committed at once."""
         spoilt: dict[int, Exception] = {}
         conflicts = 0
-        while conflicts < CONFLICTS_MAX:
+        while True:
             try:
                 return (yield from self._taken(tasks, now_ms, spoilt, trusts_fresh=not conflicts))
             except _Spoilt as reason:
                 spoilt[reason.place] = reason.error
                 if len(spoilt) > SPOILT_MAX:
                     return (yield from self._apart(tasks, now_ms, reason.error))
-            except StoreConflict:
+            except StoreConflict as conflict:
                 conflicts += 1
+                spoilt.clear()  # what raised may have been told what is no longer so
                 yield from self._committed.reread()
                 self._due.reread()
-        raise StoreFailed("another process writes to this store")
+                if conflicts == CONFLICTS_MAX:
+                    return (yield from self._contended(tasks, now_ms, conflict))
 
     def _taken(
         self,
@@ -275,14 +279,15 @@ class Coordinator:
         is_careful: bool = False,
     ) -> Turn[BatchResult]:
         """Read what a batch says that it needs, and decide it, again and again while it meets what is not at hand."""
-        known, unread = yield from self._committed.read(
-            (task.saga_id for task in tasks if task.saga_id), (key for task in tasks for key in task.keys)
-        )
+        saga_ids = [task.saga_id for task in tasks if task.saga_id]
+        known, unread = yield from self._committed.read(saga_ids, (key for task in tasks for key in task.keys))
         letters_max = COMMIT_LETTERS_MAX if sum(task.size for task in tasks) > 1 else sys.maxsize
         if unread:
             decided = sum(task.size for task in takewhile(lambda task: task.saga_id not in unread, tasks))
             return (yield from self._apart(tasks, now_ms, CommitFull(letters_max, 0), decided, is_careful=is_careful))
+        yield from self._committed.foresee(saga_ids, (name for task in tasks for name in task.entities))
         first = self._committed.new_id.number
+        restarts = 0
         while True:
             work = UnitOfWork(
                 self._committed,
@@ -296,6 +301,9 @@ class Coordinator:
             if result is not None:
                 return result
             self._committed.new_id.number = first
+            restarts += 1
+            if restarts == RESTARTS_MAX and sum(task.size for task in tasks) > 1:
+                return (yield from self._apart(tasks, now_ms, NotAtHand(), is_careful=is_careful))
 
     def _attempted(
         self, tasks: Sequence[Task], work: UnitOfWork, spoilt: Mapping[int, Exception], *, is_careful: bool
@@ -383,6 +391,14 @@ class Coordinator:
         )
 
     # A batch that cannot be committed -------------------------------------------------------------------------
+
+    def _contended(self, tasks: Sequence[Task], now_ms: int, conflict: StoreConflict) -> Turn[BatchResult]:
+        """Other engines were faster each time: decide on less, and leave a task that is alone to the next turn."""
+        if not self.shards.are_shared:
+            raise StoreFailed("another process writes to this store") from conflict
+        if sum(task.size for task in tasks) > 1:
+            return (yield from self._apart(tasks, now_ms, conflict))
+        return BatchResult(None, [task.joined(()) for task in tasks])
 
     def _apart(
         self, tasks: Sequence[Task], now_ms: int, error: Exception, decided: int = 0, *, is_careful: bool = False

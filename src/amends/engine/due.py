@@ -53,7 +53,8 @@ class DueSagas:
             When the next turn is to be taken at the latest; ``None`` when nothing waits for the time.
         """
         left = self._page
-        self._left_off = left[number - 1] if len(left) == PAGE or number < len(left) else None
+        if number or not left:
+            self._left_off = left[number - 1] if len(left) == PAGE or number < len(left) else None
         if self._is_due:  # else what was committed said it: a look at the store takes as long as deciding a saga
             self._first_ms = now_ms if self._left_off else (yield from self._next_ms(now_ms))
         return self._first_ms if self._first_ms < WAITS_FOR_OPERATOR else None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from amends.engine.turn_io import EntityName, NotAtHand
 from amends.errors import AmendsError
+from amends.exceptions import is_interrupt
 from amends.storage.codecs.entities import kept_text
-from amends.storage.codecs.sagas import EntityCodecs
-from amends.storage.codecs.values import Codec
+from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
+from amends.storage.codecs.values import Codec, opened
 from amends.storage.rows import EntityRow, Unreadable
 
 KEPT_MAX: Final = 20_000  # entities of a service that are at hand when a turn begins; of more, the newer half stays
@@ -89,6 +90,10 @@ class EntityCache:
             except EntityDamaged as error:
                 self._damaged[name] = error.row
 
+    def names(self) -> list[EntityName]:
+        """Those that are at hand."""
+        return [(service, entity_id) for service, kept in self._kept.items() for entity_id in kept]
+
     def codec(self, service: str) -> Codec:
         """How the entities of a service are kept."""
         return self._codecs.codec(service)
@@ -109,6 +114,7 @@ class EntityCache:
 
     def begin(self) -> None:
         """A turn begins: not too many are at hand, and what could not be read is looked at again."""
+        self.missing.clear()
         self._damaged.clear()
         for kept in self._kept.values():
             if len(kept) > KEPT_MAX:
@@ -131,6 +137,16 @@ class EntityCache:
             return StoredEntity(self.codec(service).read(row.body), row.version)
         except ValueError as error:  # msgspec.DecodeError is one: the text is not what its functions take
             raise EntityDamaged(Unreadable("entity", f"{service}/{row.entity_id}", str(error))) from error
+
+
+def entities_of(codec: SagaCodec, request: Any) -> Sequence[EntityName]:
+    """The entities that the steps of a saga are about, as far as its request says so."""
+    try:
+        return [(service, id_of(opened(request))) for service, id_of in codec.asks]
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        return ()  # a function of the definition raises: it is called again where that is answered
 
 
 def _row(service: str, entity_id: str, stored: StoredEntity) -> EntityRow | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from amends.core.step import SagaInstance
+from amends.engine.entity_cache import entities_of
 from amends.engine.limits import COMMIT_LETTERS_MAX
-from amends.engine.turn_io import NotAtHand
+from amends.engine.turn_io import EntityName, NotAtHand
 from amends.errors import RequestRefused
 from amends.exceptions import raised
 from amends.storage.codecs.sagas import SagaCodec
@@ -54,7 +55,7 @@ class SagaCache:
         self._codecs = codecs
         self._loaded: dict[str, LoadedSaga] = {}
         self._letters = 0
-        self._rows: dict[str, SagaRow | Unreadable | None] = {}
+        self._rows: dict[str, SagaRow | LoadedSaga | Unreadable | None] = {}
 
     def expect(self, saga_ids: Iterable[str]) -> None:
         """Note which of some sagas are not at hand."""
@@ -75,15 +76,27 @@ class SagaCache:
             self.missing[saga_id] = None
             raise NotAtHand
         row = self._rows[saga_id]
-        if row is None or isinstance(row, Unreadable):
+        if not isinstance(row, SagaRow):
             return row
+        read = self._rows[saga_id] = self._loaded_of(row)
+        return read
+
+    def entities_of(self, saga_id: str) -> Sequence[EntityName]:
+        """The entities that the request of a saga names, as far as the saga is at hand."""
+        try:
+            loaded = self.get(saga_id)
+        except (NotAtHand, RequestRefused):
+            return ()
+        return entities_of(loaded.codec, loaded.run.request) if isinstance(loaded, LoadedSaga) else ()
+
+    def _loaded_of(self, row: SagaRow) -> LoadedSaga | Unreadable:
         codec = self._codecs.get(row.definition)
         if codec is None:
-            raise RequestRefused(f"saga {saga_id!r} runs under {row.definition}, which was not given to open()")
+            raise RequestRefused(f"saga {row.saga_id!r} runs under {row.definition}, which was not given to open()")
         try:
             return LoadedSaga(codec, codec.run_of(row), row.request, row.started_ms, row.version, row.status)
         except (LookupError, TypeError, ValueError) as error:
-            return Unreadable("saga", saga_id, raised(error))
+            return Unreadable("saga", row.saga_id, raised(error))
 
     def put(self, saga_ids: Iterable[str], rows: Mapping[str, SagaRow | Unreadable]) -> None:
         """Hold what was read, for one turn: most of these sagas are over, or change in it."""
@@ -101,6 +114,7 @@ class SagaCache:
 
     def begin(self) -> None:
         """A turn begins: the rows that were read for the last one may be others since."""
+        self.missing.clear()
         self._rows.clear()
 
     def clear(self) -> None:

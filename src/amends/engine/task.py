@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+from amends.engine.turn_io import EntityName
 from amends.engine.unit_of_work import UnitOfWork
 
 
@@ -19,6 +20,11 @@ class Task(Protocol):
     @property
     def keys(self) -> Sequence[str]:
         """The client keys that it comes with."""
+        ...
+
+    @property
+    def entities(self) -> Iterable[EntityName]:
+        """Entities that it is known to be about; those that its saga's request names need not be among them."""
         ...
 
     @property
@@ -67,6 +73,7 @@ class Single:
 
     __slots__ = ()
     keys: Sequence[str] = ()
+    entities: Iterable[EntityName] = ()
     size: ClassVar[int] = 1
     is_whole: ClassVar[bool] = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
@@ -15,10 +15,12 @@ from amends.core.definition import Command
 from amends.core.effects import Decline
 from amends.core.messages import Answered, Input, Refused, worded
 from amends.core.step import SagaInstance
+from amends.engine.entity_cache import entities_of
 from amends.engine.outside import refuse_unasked
 from amends.engine.recording import reason_text
 from amends.engine.task import Single, Task, Unfinished
 from amends.engine.transaction import Transaction
+from amends.engine.turn_io import EntityName
 from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import ParticipantError, RequestRefused
 from amends.exceptions import answerable
@@ -55,6 +57,12 @@ class StartSagas:
     def size(self) -> int:
         """How many sagas."""
         return len(self.requests)
+
+    @property
+    def entities(self) -> Iterable[EntityName]:
+        """Those that the requests name; what `Saga.prepare` makes of a request is known when it is called."""
+        asks = () if self.codec.saga.prepare else self.requests
+        return (name for request in asks for name in entities_of(self.codec, request))
 
     def carry_out(self, work: UnitOfWork) -> list[Any]:
         """For each a `SagaInstance`, the id of the saga that its key started before, or what refused it."""
@@ -155,6 +163,11 @@ class ExecuteCommand(Single):
     entity_id: str
     body: Any
     keys: Sequence[str] = ()
+
+    @property
+    def entities(self) -> Iterable[EntityName]:  # type: ignore[override]  # it is read, and never written
+        """The one that it is about."""
+        return ((self.command.service, self.entity_id),)
 
     def carry_out(self, work: UnitOfWork) -> Refused | None:
         """`Refused` when the participant refused.
