@@ -12,7 +12,8 @@ from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.adapters.memory.ownership import MemoryOwnership
 from amends.core.messages import Answered, Kind
 from amends.core.step import SagaInstance
-from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.batch import BatchResult
+from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import Outgoing, attempt_id_of
 from amends.engine.letters import LettersToActOn
 from amends.engine.ownership import ShardKeeper, drive_keeping

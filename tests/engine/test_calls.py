@@ -15,8 +15,8 @@ from amends import Call, Done, Saga, Unknown, external
 from amends.core.definition import Step
 from amends.core.effects import Send
 from amends.core.messages import Answered, Kind, Request
+from amends.engine.batch import BatchResult
 from amends.engine.calls import Calls
-from amends.engine.coordinator import BatchResult
 from amends.engine.in_flight import attempt_id_of
 from amends.engine.slots import LATE_MAX
 from amends.engine.task import Task

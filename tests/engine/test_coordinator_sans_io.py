@@ -14,8 +14,8 @@ from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.ownership import MemoryOwnership
 from amends.core.messages import Answered, Kind
 from amends.core.step import SagaInstance
-from amends.engine import coordinator
-from amends.engine.coordinator import BatchResult
+from amends.engine import batch
+from amends.engine.batch import BatchResult
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, StartSagas, Transact
 from amends.engine.turn_io import CommitChanges, ReadDue, ReadEntities, ReadHead, ReadSagasAndKeys, Turn, TurnIO, drive
@@ -197,7 +197,7 @@ def test_a_transaction_says_first_what_it_will_look_at() -> None:
 
 def test_a_batch_that_meets_more_and_more_is_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """One task that follows a chain of entities has no bound but its length; a batch is divided before that."""
-    monkeypatch.setattr(coordinator, "RESTARTS_MAX", 3)
+    monkeypatch.setattr(batch, "RESTARTS_MAX", 3)
     store = MemoryStore()
     life = Life(store, tickets())
     life.turn(Transact(lambda work: work.entities["NEXT"].update({str(n): n + 1 for n in range(20)})))
@@ -402,7 +402,7 @@ def test_a_wake_that_is_not_first_is_woken_again(store: Meddled) -> None:
 
     def thrice(_: Changes) -> None:
         conflicts.append(None)
-        if len(conflicts) <= coordinator.CONFLICTS_MAX:
+        if len(conflicts) <= batch.CONFLICTS_MAX:
             raise StoreConflict("another engine was faster")
 
     store.meddle = thrice

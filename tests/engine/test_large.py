@@ -17,7 +17,7 @@ from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Answered
 from amends.core.step import SagaInstance
-from amends.engine import coordinator, saga_cache
+from amends.engine import batch, saga_cache
 from amends.engine.task import Unfinished
 from amends.engine.tasks import Deliver, StartSagas, Transact
 from amends.engine.turn_io import drive
@@ -32,7 +32,7 @@ LIMIT = 10 * SIZE
 @pytest.fixture(autouse=True)
 def a_small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit holds ten requests of a thousand characters."""
-    monkeypatch.setattr(coordinator, "COMMIT_LETTERS_MAX", LIMIT)
+    monkeypatch.setattr(batch, "COMMIT_LETTERS_MAX", LIMIT)
     monkeypatch.setattr(saga_cache, "COMMIT_LETTERS_MAX", LIMIT)
     monkeypatch.setattr(saga_cache, "LETTERS_MAX", LIMIT)
 
@@ -165,7 +165,7 @@ def small_rows(tmp_path: Path) -> Iterator[SqliteStore]:
 
 def test_what_sqlite_calls_too_big_is_parted(small_rows: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of such a commit was written, so that it is no failure of the storage; one alone is refused."""
-    monkeypatch.setattr(coordinator, "COMMIT_LETTERS_MAX", 1000 * LIMIT)
+    monkeypatch.setattr(batch, "COMMIT_LETTERS_MAX", 1000 * LIMIT)
     life = Life(small_rows, Counting().saga)
     huge = f"huge{'x' * 30 * SIZE}"
     replies = life.begin(*texts(50), huge, *texts(50)).replies[0]

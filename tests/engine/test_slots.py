@@ -27,7 +27,7 @@ from amends import (
 from amends.adapters.memory import MemoryStore
 from amends.core.effects import Send
 from amends.core.messages import Call, Request
-from amends.engine.coordinator import BatchResult
+from amends.engine.batch import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
 from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.task import Task

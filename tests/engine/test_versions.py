@@ -18,7 +18,7 @@ from amends.adapters.sqlite.migrations import SCHEMAS
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Answered
 from amends.engine import versions
-from amends.engine.coordinator import BatchResult
+from amends.engine.batch import BatchResult
 from amends.engine.tasks import Deliver, ExecuteCommand, Read
 from amends.errors import StoreFull
 from amends.storage.ports import Store

@@ -11,7 +11,8 @@ from amends.core.audit import GENESIS
 from amends.core.effects import Send
 from amends.core.messages import Answered, Outcome
 from amends.core.step import SagaInstance
-from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.batch import BatchResult
+from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import Outgoing, attempt_id_of
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver, StartSagas

@@ -9,7 +9,7 @@ from amends import Call, Done, Saga, external, local, parallel
 from amends.adapters.memory import MemoryStore
 from amends.core.effects import Send
 from amends.core.messages import Outcome
-from amends.engine.coordinator import BatchResult
+from amends.engine.batch import BatchResult
 from tests.engine.world import Life, names
 
 HOUR_MS = 3_600_000

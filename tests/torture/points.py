@@ -16,7 +16,7 @@ import apsw
 
 from amends.adapters.sqlite.queries import QUERIES
 from amends.adapters.sqlite.store import SqliteStore
-from amends.engine.coordinator import BatchResult
+from amends.engine.batch import BatchResult
 from amends.engine.loop import EngineLoop
 from amends.engine.task import Task
 from amends.storage.rows import Changes

@@ -22,7 +22,7 @@ from amends.core.definition import Step
 from amends.core.effects import Send
 from amends.core.messages import Answered, Outcome, Request, Unknown
 from amends.core.run import outcome_of
-from amends.engine.coordinator import BatchResult
+from amends.engine.batch import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.logger import log
 from amends.engine.slots import LATE_MAX, Slots

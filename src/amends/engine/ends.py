@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from amends.core.effects import CallOperator
 from amends.core.state import NeedsOperator
 from amends.core.step import SagaInstance
-from amends.engine.coordinator import BatchResult
+from amends.engine.batch import BatchResult
 from amends.engine.handle import Result, result_of
 from amends.engine.unit_of_work import set_aside
 from amends.errors import EngineStopped, OperatorNeeded

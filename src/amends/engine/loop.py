@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from amends.core.definition import Command, Saga
 from amends.engine.alarm import Alarm
+from amends.engine.batch import BatchResult
 from amends.engine.calls import Calls
-from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.coordinator import Coordinator
 from amends.engine.ends import Ends
 from amends.engine.home import OTHER_LOOP, Home
 from amends.engine.late_undos import LateUndos

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from amends.engine.coordinator import BatchResult
+from amends.engine.batch import BatchResult
 from amends.engine.logger import log
 
 NEEDS_OPERATOR: Final = "saga %s waits for an operator: %s: %s"

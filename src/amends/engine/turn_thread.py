@@ -11,7 +11,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, Protocol
 
-from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.batch import BatchResult
+from amends.engine.coordinator import Coordinator
 from amends.engine.logger import log
 from amends.engine.stalls import Watch
 from amends.engine.task import Task

@@ -31,14 +31,14 @@ FAILED = "        except (StoreError, _Spoilt):\n            raise\n"
 LOST = "for said in (*run_out.lost, *run_out.overdue):"
 BUGS: Final = [
     # --- what is committed ---
-    Bug("requests go out that are not committed", "coordinator:Coordinator._attempted", FAILED,
+    Bug("requests go out that are not committed", "batch:BatchRunner._attempted", FAILED,
         "        except StoreError:\n"
         "            flights, asked = self._committed.in_flight, work.effects.requests\n"
         "            sent = flights.take_off(work.runs(), asked, work.now_ms)[:2]\n"
         "            return BatchResult(None, replies, *sent)\n", "outside", "P2"),
-    Bug("a full disk is taken for a commit", "coordinator:Coordinator._attempted", FAILED,
+    Bug("a full disk is taken for a commit", "batch:BatchRunner._attempted", FAILED,
         "        except StoreError:\n            return BatchResult(None, replies)\n", "shop", "V01"),
-    Bug("a commit of which nobody knows is retried blindly", "coordinator:Coordinator._decided",
+    Bug("a commit of which nobody knows is retried blindly", "batch:BatchRunner.run",
         "except StoreConflict:",
         "except (StoreConflict, StoreFailed):", "shop", "V16"),
     Bug("the due time is not stored", "commits:_sagas", "due_of(run, now_ms)", "2**62", "outside", "V08"),

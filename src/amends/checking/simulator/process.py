@@ -18,7 +18,8 @@ from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import DISK_FAILED, ProcessKilled
 from amends.checking.simulator.wire import Wire
 from amends.core.messages import Answered
-from amends.engine.coordinator import BatchResult, Coordinator
+from amends.engine.batch import BatchResult
+from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver

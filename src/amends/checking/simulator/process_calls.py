@@ -11,7 +11,7 @@ from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Kind, Request
-from amends.engine.coordinator import BatchResult
+from amends.engine.batch import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.slots import Slots
 from amends.storage.ports import Clock

@@ -10,7 +10,7 @@ from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.told import ASKED_BY, FINAL
 from amends.core.messages import Answered
-from amends.engine.coordinator import BatchResult
+from amends.engine.batch import BatchResult
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
 
