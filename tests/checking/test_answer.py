@@ -214,11 +214,16 @@ def test_an_object_without_a_text_has_no_address_in_the_document() -> None:
     assert "Bare(free=3)" in bound
 
 
+@pytest.fixture(scope="module")
+def here() -> str:
+    """Return what this Python says."""
+    return ran(Path(sys.executable), "0")
+
+
 @pytest.mark.parametrize("python", interpreters().values(), ids=list(interpreters()))
-def test_the_same_input_gives_the_same_answer(python: Path) -> None:
-    """Byte for byte, on every Python at hand and for every seed of hashes."""
-    said = {ran(python, seed) for seed in ("0", "1")} | {ran(Path(sys.executable), "2")}
-    assert len(said) == 1
+def test_the_same_input_gives_the_same_answer(python: Path, here: str) -> None:
+    """Byte for byte, on every Python at hand and for another seed of hashes."""
+    assert ran(python, "1") == here
 
 
 def ran(python: Path, seed: str) -> str:

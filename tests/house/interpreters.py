@@ -23,6 +23,11 @@ def interpreters() -> dict[str, Path]:
     return {version: found[version] for version in sorted(found) if version}
 
 
+def others() -> dict[str, Path]:
+    """Return those that are not the present one."""
+    return {version: path for version, path in interpreters().items() if path != Path(sys.executable)}
+
+
 def _candidates() -> list[Path]:
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += sorted(Path.home().glob(".pyenv/versions/*/bin"))

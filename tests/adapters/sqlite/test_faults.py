@@ -15,6 +15,7 @@ from tests.adapters.sqlite.work import Work, check, keys_sorted_in_early, opened
 from tests.contract.everything import everything
 
 COMMITS = 4
+EVERY = [3, pytest.param(1, marks=pytest.mark.torture)]  # one operation in so many is where the disk fails
 FULL_FOR = [1, pytest.param(12, marks=pytest.mark.torture)]  # writes
 __all__ = ["keys_sorted_in_early"]
 
@@ -43,11 +44,11 @@ class Faults:
             raise self._error(f"{operation} of {name}")
 
 
-def at_each(kinds: set[str], error: type[apsw.Error], times: int) -> Iterator[tuple[Disk, Faults]]:
-    """Yield disks that fail at their first operation, at their second, and so on, until the work ends before that."""
-    faults, at = None, 0
+def at_each(kinds: set[str], error: type[apsw.Error], times: int, every: int) -> Iterator[tuple[Disk, Faults]]:
+    """Yield disks that fail at their first operation, at a later one, and so on, until the work ends before that."""
+    faults, at = None, 1 - every
     while faults is None or faults.met:
-        at += 1
+        at += every
         disk = Disk()
         faults = Faults(disk, error, at, times, kinds)
         yield disk, faults
@@ -64,12 +65,13 @@ def opened_at_last(folder: Path, disk: Disk) -> SqliteStore:
                 raise
 
 
+@pytest.mark.parametrize("every", EVERY)
 @pytest.mark.parametrize("times", FULL_FOR)
 @pytest.mark.usefixtures("keys_sorted_in_early")
-def test_a_full_disk_refuses_and_goes_on_when_there_is_space(tmp_path: Path, times: int) -> None:
-    """At each write: nothing of the commit is there, it may be tried again, and all ends as without it."""
+def test_a_full_disk_refuses_and_goes_on_when_there_is_space(tmp_path: Path, times: int, every: int) -> None:
+    """At any write: nothing of the commit is there, it may be tried again, and all ends as without it."""
     work = Work(3)
-    for disk, _ in at_each({"write"}, apsw.FullError, times):
+    for disk, _ in at_each({"write"}, apsw.FullError, times, every):
         store = opened_at_last(tmp_path, disk)
         number = 0
         while number < COMMITS:
@@ -88,11 +90,12 @@ def test_a_full_disk_refuses_and_goes_on_when_there_is_space(tmp_path: Path, tim
         again.close()
 
 
+@pytest.mark.parametrize("every", EVERY)
 @pytest.mark.usefixtures("keys_sorted_in_early")
-def test_a_disk_that_fails_stops_the_store(tmp_path: Path) -> None:
-    """At each operation: a store that is opened anew tells what is written; the failed one is not used any more."""
+def test_a_disk_that_fails_stops_the_store(tmp_path: Path, every: int) -> None:
+    """At any operation: a store that is opened anew tells what is written; the failed one is not used any more."""
     work, failed = Work(3), 0
-    for disk, _ in at_each({"open", "read", "write", "truncate", "sync", "delete"}, apsw.IOError, 1):
+    for disk, _ in at_each({"open", "read", "write", "truncate", "sync", "delete"}, apsw.IOError, 1, every):
         answered, store = 0, None
         try:
             store = opened(tmp_path, disk.name)
