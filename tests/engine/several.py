@@ -63,6 +63,11 @@ class Card:
         return sum(self.charged.values())
 
 
+def _salts(size: int) -> bytes:
+    """Salts that repeat themselves; zeros would mean that a value was erased."""
+    return b"s" * size
+
+
 class House:
     """A database, a card company, and the engines that were started on it."""
 
@@ -123,7 +128,7 @@ class Host:
         self.waiting: list[Outgoing] = []
         self.letters = LettersToActOn()
         house.ownership.enter(name, lease_ms)
-        self.coordinator = Coordinator(self.store, [house.saga], now_ms=self.now_ms, prefix=name, salts=bytes)
+        self.coordinator = Coordinator(self.store, [house.saga], now_ms=self.now_ms, prefix=name, salts=_salts)
         self.keeper = ShardKeeper(self.coordinator, name, house.now_ms, lease_ms=lease_ms, drain_ms=drain_ms)
 
     @property

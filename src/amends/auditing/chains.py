@@ -17,7 +17,7 @@ IsNext = Callable[[Contents], bool]
 
 
 class BlockToVerify(NamedTuple):
-    """A block that was not met yet, and what is in it."""
+    """A block that was not met yet, and its contents."""
 
     block: Block
     contents: Contents

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.auditing.findings import FINDINGS_MAX, Finding, Findings
+from amends.auditing.order import in_order
 from amends.core.definition import Command, Saga
 from amends.core.effects import Effect, Write
 from amends.core.messages import Answered, Done, Input, Refused, Resolve, TimedOut, Unknown
@@ -103,8 +104,7 @@ def recompute(
     """
     replay = Replay(sagas, commands, Findings(most))
     blocks, is_known = 0, True
-    for block in records.blocks():
-        contents = Contents(block)
+    for block, contents in in_order(records):
         is_known = is_known and contents.form != former.FORM
         for record in contents.records() if contents.form != former.FORM else ():
             if record is not None:  # else `verify` tells

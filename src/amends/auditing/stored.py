@@ -67,14 +67,16 @@ class RecordedRows:
                     self._key_of[saga_id] = key
 
     def follows(self, record: Record) -> bool:
-        """Whether each entity whose row a record tells of stands as it stood before."""
+        """Whether each entity whose row was stored with a record stands as it stood before."""
         if not isinstance(record.cause, EntitiesStored):
             return True
-        service, told = record.cause.service, self.entities
-        return all(
-            version == (told[service, entity_id].version + 1 if (service, entity_id) in told else 1)
-            for entity_id, version in record.cause.entities
-        )
+        service = record.cause.service
+        return all(version == self.version(service, entity_id) + 1 for entity_id, version in record.cause.entities)
+
+    def version(self, service: str, entity_id: str) -> int:
+        """The version of an entity's row; 0 where there is none."""
+        told = self.entities.get((service, entity_id))
+        return told.version if told else 0
 
     def forget_key_of(self, saga_id: str) -> None:
         """A saga left for an archive, and its client key with it."""

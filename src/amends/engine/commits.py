@@ -78,6 +78,8 @@ def _entities(work: UnitOfWork, letters: int) -> tuple[list[EntityRow], dict[str
         all_rows += rows
         if rows:
             work.recording.write_entities(service, rows)
+        if work.committed.shards.are_shared:
+            work.recording.write_reads(service, work.overlay.unchanged(service, rows))
         size = sum(map(len, filter(None, map(_BODY, rows))))
         letters += size
         if letters > letters_max:

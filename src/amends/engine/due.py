@@ -80,7 +80,8 @@ class DueSagas:
         """
         if self._left_off is None:
             return []
-        return (yield from self._due(WAITS_FOR_OPERATOR - 1, PAGE, self._gained, self._left_off))
+        gained = [shard for shard in self._shards.all if shard in self._gained]  # some may be gone again
+        return (yield from self._due(WAITS_FOR_OPERATOR - 1, PAGE, gained, self._left_off))
 
     def _next_ms(self, now_ms: int) -> Turn[int]:
         try:

@@ -23,7 +23,7 @@ from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import PLAIN
 from amends.storage.letters import StartAsked, asked_in
-from amends.storage.records import KeyRefused
+from amends.storage.records import KeyRefused, KeyRemembered
 from amends.storage.rows import Letter
 
 
@@ -82,7 +82,9 @@ class ActOnLetter(Single):
             if is_interrupt(error):
                 raise
             return LetterAnswer(_refused(work, key, digest, error))
-        work.keys.remember(key, digest, {SAGA: run.saga_id}, run.saga_id if is_start else "")
+        row = work.keys.remember(key, digest, {SAGA: run.saga_id}, run.saga_id if is_start else "")
+        if not is_start:
+            work.record(f"client key {key}", 0, KeyRemembered(key), row.answer)
         return LetterAnswer(run)
 
     def _read(self, work: UnitOfWork) -> tuple[str, Callable[[], SagaInstance], bool]:

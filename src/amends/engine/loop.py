@@ -29,7 +29,7 @@ from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Read
 from amends.engine.turn_thread import TurnThread
 from amends.engine.versions import NO_UPCASTS, Upcast
-from amends.errors import EngineMisused, EngineStopped, Overloaded, StoreBusy, StoreError, StoreFull
+from amends.errors import EngineMisused, EngineStopped, LeaseLost, Overloaded, StoreBusy, StoreError, StoreFull
 from amends.exceptions import raised
 from amends.storage.ports import Clock, Store
 
@@ -226,6 +226,9 @@ class EngineLoop:
             while not self._is_drained or self._queue:
                 await self._take(self._queue.take_batch())
                 await self._sleep()
+        except LeaseLost as error:
+            log.exception("the engine stopped")
+            self._refuse(EngineStopped(f"{error}; its sagas go on there, and this engine takes nothing more"))
         except StoreError as error:
             log.exception("the engine stopped")
             self._refuse(EngineStopped(f"the storage failed: {error}; nothing is answered before it is opened again"))

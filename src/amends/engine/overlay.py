@@ -248,6 +248,12 @@ class Overlay:
                     kept[entity_id] = new_row(StoredEntity, (value, version))
             yield service, rows, kept
 
+    def unchanged(self, service: str, rows: Iterable[EntityRow]) -> Iterator[tuple[str, int]]:
+        """The entities of a service that were looked at and stay as they are: id, and version of the row."""
+        changed = {row.entity_id for row in rows}
+        stored = self.sheets[service][1]
+        return ((name, stored[name].version) for name in sorted(stored) if name not in changed)
+
 
 class Values(dict[str, Entities]):
     """Service to the entities that were looked at in one batch, as the functions of sagas meet them."""

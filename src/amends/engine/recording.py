@@ -82,6 +82,12 @@ class Recording:
             f'["entities",{quoted(service)},[{names}]]', ["null" if body is None else body for _, _, body, _ in rows]
         )
 
+    def write_reads(self, service: str, versions: Iterable[tuple[str, int]]) -> None:
+        """Add on which rows of a service's entities the commit was decided, besides those that it stores."""
+        names = ",".join([f"[{quoted(entity_id)},{version}]" for entity_id, version in versions])
+        if names:
+            self._lines.append(f'["",0,["read",{quoted(service)},[{names}]],[]]')
+
     def write_keys(self, rows: Sequence[KeyRow]) -> None:
         """Add which client keys the commit stores; after all other records."""
         names = ",".join([f"[{quoted(row.key)},{quoted(row.saga_id)}]" for row in rows])

@@ -37,6 +37,7 @@ from amends.storage.records import (
     ChainTakenOver,
     Checkpoint,
     CommandExecuted,
+    EntitiesRead,
     EntitiesStored,
     EntityWritten,
     KeyRefused,
@@ -55,9 +56,8 @@ TYPES: Final[dict[str, type]] = {
     "started": SagaStarted, "timed out": TimedOut, "deadline passed": DeadlinePassed, "halt": Halt, "cancel": Cancel,
     "compensate": Compensate, "retry": Retry, "abandon": Abandon, "undo": Undo, "retimed": AttemptsRetimed,
     "executed": CommandExecuted, "written": EntityWritten, "key refused": KeyRefused, "key kept": KeyRemembered,
-    "set aside": RowSetAside,
-    "archived": SagaArchived, "shaped": TypeAssumed, "entities": EntitiesStored, "keys": KeysStored,
-    "taken": SagaTakenOver, "checkpoint": Checkpoint,
+    "set aside": RowSetAside, "archived": SagaArchived, "shaped": TypeAssumed, "entities": EntitiesStored,
+    "read": EntitiesRead, "keys": KeysStored, "taken": SagaTakenOver, "checkpoint": Checkpoint,
     "fenced": ChainFenced, "took over": ChainTakenOver, "handed over": ShardsHandedOver,
 }  # fmt: skip
 """Tag to what it is of; its fields follow, but for those that are values."""

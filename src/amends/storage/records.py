@@ -90,7 +90,7 @@ class KeyRefused:
 
 @dataclass(frozen=True, slots=True)
 class KeyRemembered:
-    """A transaction kept an answer under a client key. The value is the answer.
+    """A transaction, or a letter that starts no saga, kept an answer under a client key. The value is the answer.
 
     Attributes:
         key: as the client gave it.
@@ -129,6 +129,19 @@ class EntitiesStored:
     Attributes:
         service: the participant.
         entities: id, and version of the row.
+    """
+
+    service: str
+    entities: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntitiesRead:
+    """A commit of one of several engines was decided on rows of entities that it left as they are.
+
+    Attributes:
+        service: the participant.
+        entities: id, and version of the row; 0 where there was none.
     """
 
     service: str
@@ -222,6 +235,7 @@ Cause = (
     | SagaArchived
     | TypeAssumed
     | EntitiesStored
+    | EntitiesRead
     | KeysStored
     | SagaTakenOver
     | Checkpoint

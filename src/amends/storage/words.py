@@ -17,6 +17,7 @@ from amends.storage.records import (
     ChainTakenOver,
     Checkpoint,
     CommandExecuted,
+    EntitiesRead,
     EntitiesStored,
     EntityWritten,
     FormerWords,
@@ -36,6 +37,7 @@ AN_ERASED: Final = "(erased)"
 BARE: Final[dict[type, str]] = {
     TypeAssumed: "taken to be stored as its type is now",
     EntitiesStored: "entities stored",
+    EntitiesRead: "entities read",
     KeysStored: "client keys stored",
     SagaTakenOver: "taken over from an earlier version",
     Checkpoint: "checkpoint",
@@ -64,7 +66,7 @@ def change_in_words(change: StateChange | FormerWords) -> str:
 
 def changes_in_words(record: Record) -> list[str]:
     """Each thing that became of it; of an entity that was written, what was."""
-    if isinstance(record.cause, EntitiesStored):
+    if isinstance(record.cause, EntitiesStored | EntitiesRead):
         return [f"{record.cause.service}/{name} version {version}" for name, version in record.cause.entities]
     if isinstance(record.cause, KeysStored):
         return [f"{key}: {saga_id}" if saga_id else key for key, saga_id in record.cause.keys]
