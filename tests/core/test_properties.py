@@ -34,7 +34,7 @@ from amends.core.table import node
 from tests.core.worlds import World, definitions
 
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-EACH_STATE = settings(LAW, max_examples=LAW.max_examples // 5)  # each walks through all states of a saga
+EACH_STATE = settings(LAW, max_examples=LAW.max_examples // 10)  # each walks through all states of a saga
 STATES_MAX = 150
 
 chances = st.integers(0, 2**32).map(Random)  # a failure is a number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import time
@@ -23,7 +22,7 @@ from amends.storage.rows import FINAL
 from tests.acceptance.command import command_line, environment, process
 from tests.storefront.storefronts import accounts_of, assert_sound, records_of
 
-RUNS = int(os.environ.get("RUNS", "2"))
+RUNS = [1, pytest.param(8, marks=pytest.mark.torture)]
 CARRIED_OUT, LOGGED = "had been carried out before", "amends: saga "  # what only a run says that goes on
 KILLS = 3  # of a run, beside those when it begins
 LOOK_S = 0.005
@@ -87,9 +86,10 @@ def killed(line: list[str | Path], store: Path, progress: int, pause_s: float) -
     return True
 
 
+@pytest.mark.parametrize("runs", RUNS)
 @pytest.mark.parametrize(("participants", "orders"), [("local", 1200), ("simulated", 20)])
-def test_killed_again_and_again(participants: str, orders: int, tmp_path: Path) -> None:
-    """Report, remarks, stock, credit, sagas and audit are those of a run that nobody killed; `RUNS=20` has more.
+def test_killed_again_and_again(participants: str, orders: int, runs: int, tmp_path: Path) -> None:
+    """Report, remarks, stock, credit, sagas and audit are those of a run that nobody killed.
 
     Each life is killed some moments after it had got further than the life before, so that there are only so many.
     """
@@ -97,7 +97,7 @@ def test_killed_again_and_again(participants: str, orders: int, tmp_path: Path) 
     expected = expected_of(paths)
     rng = random.Random(participants)
     met = 0
-    for number in range(RUNS):
+    for number in range(runs):
         folder = tmp_path / str(number)
         folder.mkdir()
         all_of_it = 4 * orders  # two files, of which each order starts and ends
@@ -105,7 +105,7 @@ def test_killed_again_and_again(participants: str, orders: int, tmp_path: Path) 
             pause_s = rng.uniform(0, PAUSE_S)
             met += killed(words(participants, paths, folder), folder / "shop.db", int(share * all_of_it), pause_s)
         finish(participants, paths, folder, expected)
-    assert met >= RUNS
+    assert met >= runs
     assert process("audit", "verify", "--db", folder / "shop.db").code == 0
 
 
