@@ -227,6 +227,48 @@ def test_a_look_reads_what_it_meets_and_commits_nothing() -> None:
     assert end.value.value == [8]
 
 
+class Guarded(MemoryStore):
+    """A store that may be called for what a turn has yielded, and not while it decides.
+
+    Attributes:
+        is_deciding: whether a turn is at it.
+    """
+
+    is_deciding = False
+
+    def __getattribute__(self, name: str) -> Any:
+        """Refuse, while a turn decides."""
+        is_free = name.startswith("_") or name == "is_deciding" or not object.__getattribute__(self, "is_deciding")
+        assert is_free, f"{name} is called in the middle of deciding"
+        return super().__getattribute__(name)
+
+
+def test_a_turn_calls_no_store_by_itself() -> None:
+    """Nor where a command tells for the first time of which type entities are that are stored."""
+    store = Guarded()
+    life = Life(store, tickets())
+    life.turn(Transact(lambda work: work.entities["HALL"].update(Globe=7)))
+
+    def open_hall(hall: int | None, size: int) -> int:
+        return (hall or 0) + size
+
+    other = Life(store, tickets(), prefix="b", now_ms=life.now_ms)
+    opened = ExecuteCommand(Command("OPENED", "HALL", open_hall), "Globe", 7)
+    turn = other.coordinator.turn([opened, starting(other, Buy("Hamlet", 2), keys=["K1"])], other.now_ms + 1)
+    yielded, given = list[str](), None
+    try:
+        while True:
+            store.is_deciding = True
+            wanted = turn.send(given)
+            store.is_deciding = False
+            yielded.append(type(wanted).__name__)
+            given = wanted.on(store)
+    except StopIteration:
+        store.is_deciding = False
+    assert "ReadAnyEntity" in yielded
+    assert store.entity("HALL", "Globe") == EntityRow("HALL", "Globe", "14", 2)
+
+
 @pytest.mark.parametrize("last", [ReadDue, ReadSagasAndKeys, ReadEntities, CommitChanges])
 def test_killed_at_any_yield_a_turn_leaves_nothing(last: type[TurnIO]) -> None:
     """Until its commit is carried out; a process after it decides the same."""

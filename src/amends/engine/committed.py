@@ -13,7 +13,15 @@ from amends.engine.limits import COMMIT_LETTERS_MAX
 from amends.engine.owned_shards import OwnedShards
 from amends.engine.recording import Recording, Salts
 from amends.engine.saga_cache import LoadedSaga, SagaCache
-from amends.engine.turn_io import CommitChanges, EntityName, ReadEntities, ReadHead, ReadSagasAndKeys, Turn
+from amends.engine.turn_io import (
+    CommitChanges,
+    EntityName,
+    ReadAnyEntity,
+    ReadEntities,
+    ReadHead,
+    ReadSagasAndKeys,
+    Turn,
+)
 from amends.errors import Overloaded
 from amends.storage.records import Cause, ChainFenced
 from amends.storage.rows import NOTHING_MOVED, Block, Changes, Head, KeyRow, SagaRow, Unreadable
@@ -45,9 +53,8 @@ class SagaIds:
         Raises:
             Overloaded: the engine has none yet.
         """
-        self.number += 1
-        saga_id = f"{self._prefix}-{self.number}"
-        return self._own() if self._shards.are_shared else saga_id
+        number = self.number = self.number + 1
+        return self._own() if self._shards.are_shared else f"{self._prefix}-{number}"
 
     def _own(self) -> str:
         if not self._shards.all:
@@ -159,13 +166,16 @@ class CommittedState:
     @property
     def is_missing(self) -> bool:
         """Whether a decision met what is not at hand."""
-        return bool(self._sagas.missing or self.entities.missing)
+        return bool(self._sagas.missing or self.entities.missing or self.entities.missing_services)
 
     def read_missing(self) -> Turn[bool]:
         """Read all that was found not to be at hand; whether that was anything."""
         if not self.is_missing:
             return False
         yield from self._read_sagas((), {})
+        for service in sorted(self.entities.missing_services):
+            self.entities.are_any[service] = yield ReadAnyEntity(service)
+        self.entities.missing_services.clear()
         if names := sorted(self.entities.missing):
             self._foresees = True
             self.entities.missing.clear()

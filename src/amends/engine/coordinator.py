@@ -84,6 +84,7 @@ class Coordinator:
             value_bytes_max=value_bytes_max,
             salts=salts,
         )
+        versions.go_on(self._committed.entities.has_any)
         self._due = DueSagas(self.definitions.by_name, self._committed.immovable, self.shards)
         self._batches = BatchRunner(self._committed, versions, self._due)
 

@@ -46,6 +46,8 @@ class EntityCache:
 
     Attributes:
         missing: those that a decision needs, and that are not at hand.
+        missing_services: of which it needs to know whether there are any.
+        are_any: service to whether there are.
     """
 
     def __init__(self, codecs: EntityCodecs) -> None:
@@ -55,6 +57,8 @@ class EntityCache:
             codecs: how a body is read.
         """
         self.missing: dict[EntityName, None] = {}
+        self.missing_services: dict[str, None] = {}
+        self.are_any: dict[str, bool] = {}
         self._codecs = codecs
         self._kept: defaultdict[str, dict[str, StoredEntity]] = defaultdict(dict)
         self._damaged: dict[EntityName, Unreadable] = {}
@@ -74,6 +78,17 @@ class EntityCache:
             raise EntityDamaged(damaged)
         self.missing[service, entity_id] = None
         raise NotAtHand
+
+    def has_any(self, service: str) -> bool:
+        """Whether a service has entities.
+
+        Raises:
+            NotAtHand: that has to be read first.
+        """
+        if service not in self.are_any:
+            self.missing_services[service] = None
+            raise NotAtHand
+        return self.are_any[service]
 
     def expect(self, names: Iterable[EntityName]) -> None:
         """Note which of some entities are not at hand."""
@@ -115,6 +130,8 @@ class EntityCache:
     def begin(self) -> None:
         """A turn begins: not too many are at hand, and what could not be read is looked at again."""
         self.missing.clear()
+        self.missing_services.clear()
+        self.are_any.clear()
         self._damaged.clear()
         for kept in self._kept.values():
             if len(kept) > KEPT_MAX:

@@ -64,6 +64,16 @@ class ReadEntities(NamedTuple):
         return store.entity_rows(self.names)
 
 
+class ReadAnyEntity(NamedTuple):
+    """Whether a service has entities, which is asked when a command tells their type for the first time."""
+
+    service: str
+
+    def on(self, store: Store) -> bool:
+        """Whether one exists, and can be read."""
+        return any(isinstance(row, EntityRow) and row.body is not None for row in store.entities(self.service))
+
+
 class ReadHead(NamedTuple):
     """Where a chain of the audit ends."""
 
@@ -92,7 +102,7 @@ class CommitChanges(NamedTuple):
         store.commit(self.changes)
 
 
-TurnIO = ReadDue | ReadSagasAndKeys | ReadEntities | ReadHead | ReadLastTime | CommitChanges
+TurnIO = ReadDue | ReadSagasAndKeys | ReadEntities | ReadAnyEntity | ReadHead | ReadLastTime | CommitChanges
 
 Answer = TypeVar("Answer")
 Turn = Generator[TurnIO, Any, Answer]

@@ -119,6 +119,7 @@ class Versions:
         self._unwritten: dict[tuple[str, str], ShapeRow] = {}
         self._taken: list[ShapeRow] = []
         self._to_rewrite: dict[str, tuple[EntityShape, Shape]] = {}
+        self._has_any: Callable[[str], bool] = lambda service: any(True for _ in self._existing(service))
         for row in store.shapes():
             if row.kind in (REQUEST, ANSWER):
                 known = self._requests if row.kind == REQUEST else self._answers
@@ -137,14 +138,25 @@ class Versions:
             self.check_answers(codec)
         for service in self._entity_codecs.services():
             self.check_entities(service)
+        for service, (stored, _) in self._to_rewrite.items():
+            for row in self._existing(service, stored.first):
+                self._upcasted(row, stored.shape)
         for service in self._upcasts:
             if self._entity_codecs.kind_of(service) is None:
                 raise DefinitionError(
                     f"upcasts has {service}, and nobody says what its entities are; declare the type of the first "
                     "parameter of its functions"
                 )
-        self._entity_codecs.on_other = self.check_learned
         return self.rewrite(head, now_ms)
+
+    def go_on(self, has_any: Callable[[str], bool]) -> None:
+        """What is checked from now on is checked within turns, which read no store by themselves.
+
+        Args:
+            has_any: whether a service has entities.
+        """
+        self._has_any = has_any
+        self._entity_codecs.on_other = self.check_learned
 
     # Looking -------------------------------------------------------------------------------------------------
 
@@ -252,6 +264,7 @@ class Versions:
         """The same when the type of the entities was learned after the start: then nothing is rewritten any more.
 
         Raises:
+            NotAtHand: it has to be read first whether there are any.
             DefinitionError: the entities are stored as another type.
         """
         self.check_entities(service)
@@ -273,12 +286,7 @@ class Versions:
             faults = ShapeComparison(stored.shape, today, service).faults
             fault = faults[0] if faults else "they are being upcast"
             raise DefinitionError(f"the entities of {service}: {fault}; {OF_AN_ENTITY.format(service)}")
-        for row in self._existing(service, stored.first):
-            self._upcasted(row, stored.shape)
         self._to_rewrite[service] = stored, today
-
-    def _has_any(self, service: str) -> bool:
-        return any(True for _ in self._existing(service))
 
     def _existing(self, service: str, first: str = "") -> Iterator[EntityRow]:
         """The entities of a service that exist and can be read."""

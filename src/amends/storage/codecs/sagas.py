@@ -319,6 +319,7 @@ class EntityCodecs:
 
         Raises:
             DefinitionError: those that are stored cannot be read as such; nothing is learned then.
+            Exception: what `on_other` raises; nothing is learned then, either.
         """
         before = {*self._types.get(command.service, ())}
         if not self._learn(command.service, command.apply):
