@@ -38,8 +38,8 @@ KEPT = [
     Kept(52, "shop", "V16", "a commit of which nobody knows is retried blindly",
          "amends-s1-eNpNzEEKgzAQBdCryF_PIhkTFa9SughRacDU0ghdiHc3aULTzcC8_2duYGHtYk3b6UmJfhAghMf2Ah0IH_P2GA8IjEzgPOPSnwS7uvm5hxKr"
          "nzQyUexKoYeqnDRGknLW_l2ocsGVdPkrE23euz1BlzuLces8NdW_xfN-AWmMORw"),
-    Kept(1, "trip", "V08", "the due time is that of the last member",
-         "amends-s1-eNqLVjKzSDJJMjM2MzBIS7MwSjJR0lEqKcosUNKpVkouSizOULKqVjJQsjKqrY0FABqwDOg"),
+    Kept(9, "trip", "V08", "the due time is that of the last member",
+         "amends-s1-eNqLVjKzSDJJMjM2MzBIS7MwSjJR0lEqKcosUNKpVnJ2DIp38vf3dnXRT8lXsqpWMlCyMtRRMgSStTpKHv4hrj6o8mCZ2lgAyswW4A"),
 ]  # fmt: skip
 
 
