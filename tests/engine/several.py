@@ -71,9 +71,9 @@ def _salts(size: int) -> bytes:
 class House:
     """A database, a card company, and the engines that were started on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lock_timeout_s: float = 0) -> None:
         self.now_ms = START_MS
-        self.database = MemoryDatabase(lambda: self.now_ms, lock_timeout_s=0)
+        self.database = MemoryDatabase(lambda: self.now_ms, lock_timeout_s=lock_timeout_s)
         self.store, self.mailbox = MemoryStore(self.database), MemoryMailbox(self.database)
         self.ownership, self.card, self.saga = MemoryOwnership(self.database), Card(), tickets()
         self.hosts: list[Host] = []

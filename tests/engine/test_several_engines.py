@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import Counter
 
 import pytest
@@ -13,7 +14,8 @@ from amends.auditing.verify import verify
 from amends.core.messages import Answered, Done, Kind, Later
 from amends.core.state import Compensated, Completed
 from amends.engine.ownership import drive_keeping
-from amends.engine.tasks import Deliver
+from amends.engine.tasks import Deliver, Read, StartSagas
+from amends.engine.turn_io import drive
 from amends.errors import LeaseLost, Overloaded, RequestRefused
 from amends.storage.letters import answer_letter, verb_letter
 from amends.storage.rows import COMPENSATED, COMPLETED, FINAL
@@ -93,6 +95,15 @@ def test_an_engine_starts_sagas_of_its_own_shards(house: House) -> None:
     assert "letter" in str(reply)
     house.pass_ms(2_000)
     check(house)
+
+
+def test_a_look_keeps_nothing_locked(house: House) -> None:
+    """It ends without a commit."""
+    one, two = pair(house)
+    (run,) = one.begin(Buy("Hamlet", 1))
+    look = one.coordinator.look([Read(lambda work: work.found(run.saga_id).version)], one.now_ms)
+    assert drive(look, one.store) == [1]
+    assert not house.database.locks.held_by_others(two.store, [("saga", run.saga_id)])
 
 
 def test_each_saga_is_moved_by_the_owner_of_its_shard(house: House) -> None:
@@ -383,3 +394,37 @@ def test_whatever_dies_money_and_seats_are_exact(house: House, seed: int) -> Non
     assert statuses[COMPLETED] > 5
     assert statuses[COMPENSATED] > 5
     assert set(statuses) <= FINAL
+
+
+# Threads ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_crowded", [False, True])
+def test_engines_in_threads_of_their_own_wait_for_each_others_rows(*, is_crowded: bool) -> None:
+    """Two decide at the same moment on the same seats: one waits, or decides again; none is sold twice."""
+    house = House(lock_timeout_s=10)
+    one, two = pair(house)
+    shows = SHOWS[:1] if is_crowded else SHOWS
+    asked = [[Buy(shows[number % len(shows)], 1) for number in range(40)] for _ in range(2)]
+    begin, failed = threading.Barrier(2), list[BaseException]()
+
+    def run(host: Host, buys: list[Buy]) -> None:
+        try:
+            begin.wait()
+            codec = host.coordinator.definitions.codec_of(house.saga)
+            for buy in buys:
+                turn = host.coordinator.turn([StartSagas(codec, [buy])], host.now_ms)
+                host.waiting += drive(turn, host.store).sends
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    threads = [threading.Thread(target=run, args=pair) for pair in zip((one, two), asked, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    house.pass_ms(20_000)
+    check(house)
+    assert Counter(row.status for row in house.rows())[COMPLETED] == 10 * len(shows)

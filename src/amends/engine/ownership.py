@@ -19,9 +19,9 @@ from amends.storage.ports import Ownership, Store
 from amends.storage.rows import Lease
 from amends.storage.shards import ALL_SHARDS, SHARDS
 
-LEASE_MS: Final = 5_000
-"""Long enough for an engine that the garbage collector or a busy machine stops; with the second in which others look
-around, sagas of an engine that died go on within 6 s (promise P2)."""
+LEASE_MS: Final = 4_500
+"""Other engines look around three times in it: sagas of an engine that died go on within 6 s, and no pause of a garbage
+collector or a busy machine is as long."""
 RENEWALS: Final = 3  # in one lease: one may fail, and the next one still comes in time
 RETRIES: Final = 12  # of a step that failed, in one lease
 

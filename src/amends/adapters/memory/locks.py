@@ -9,9 +9,9 @@ from typing import Final
 
 from amends.errors import StoreConflict
 
-LOCK_TIMEOUT_S: Final = 2.0
-"""How long a turn waits for a row that another engine has locked: at most a third of a lease, so that an engine that
-stopped in the middle of a turn keeps others no longer than until they take over its sagas."""
+LOCK_TIMEOUT_S: Final = 1.5
+"""How long a turn waits for a row that another engine has locked: a third of a lease, so that a turn which waits
+still lets its engine renew the lease in time."""
 
 RowName = tuple[str, ...]
 """The kind of a row, and what it is called: ``("saga", "S1")``, ``("entity", "STOCK", "P1")``, ``("key", "K1")``."""
