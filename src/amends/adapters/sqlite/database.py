@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
 import apsw
 
 from amends.adapters.sqlite.files import Files
 from amends.adapters.sqlite.forks import forget_in_children, leak
-from amends.adapters.sqlite.queries import QUERIES
+from amends.adapters.sqlite.queries import OF_MANY_ROWS, QUERIES, ROWS_AT_ONCE
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.errors import StoreError, StoreFailed
 
@@ -102,8 +103,13 @@ class Connection:
         """Run a query for each row, inside `transaction`. Returns how many rows it wrote."""
         if not rows:
             return 0
-        before = self._connection.total_changes()
-        self._connection.executemany(QUERIES[name], rows)
+        before, alone = self._connection.total_changes(), rows
+        if name in OF_MANY_ROWS and len(rows) >= ROWS_AT_ONCE:
+            query, width = OF_MANY_ROWS[name]
+            alone, values = islice(rows, len(rows) // ROWS_AT_ONCE * ROWS_AT_ONCE, None), [*chain.from_iterable(rows)]
+            whole = len(values) - len(values) % width
+            self._connection.executemany(query, (values[at : at + width] for at in range(0, whole, width)))
+        self._connection.executemany(QUERIES[name], alone)
         return self._connection.total_changes() - before
 
     @contextmanager
