@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from json.encoder import encode_basestring_ascii as quoted
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from amends.core.messages import Answered, Done, Halt, Input, Refused, Resolve, TimedOut, Unknown, Verb, worded
 from amends.storage.blocks import beside_text, head_after, head_line, key_text
 from amends.storage.causes import cause_text
-from amends.storage.codecs.values import Sealed, json_of
+from amends.storage.codecs.values import Sealed, encode, json_of
 from amends.storage.digests import SALT_BYTES, digests
 from amends.storage.records import Cause
 from amends.storage.rows import Block, EntityRow, Head, KeyRow
@@ -19,6 +21,8 @@ Salts = Callable[[int], bytes]
 """Gives so many bytes that cannot be guessed."""
 
 NOTHING: Final = "[]"
+_NAME: Final[Callable[[EntityRow], Any]] = itemgetter(*map(EntityRow._fields.index, ("entity_id", "version")))
+_BODY: Final[Callable[[EntityRow], str | None]] = attrgetter("body")
 WRITTEN_ONCE: Final = frozenset((Done, Refused, TimedOut))  # as a cause: step, kind and attempt are all of it
 CAUSES_MAX: Final = 10_000  # that are written once; of each step a few, and one for each attempt
 
@@ -77,9 +81,10 @@ class Recording:
 
     def write_entities(self, service: str, rows: Sequence[EntityRow]) -> None:
         """Add which rows of a service's entities the commit stores; after all other records."""
-        names = ",".join([f"[{quoted(entity_id)},{version}]" for _, entity_id, _, version in rows])
+        names, bodies = _in_ascii([*map(_NAME, rows)]), [*map(_BODY, rows)]
         self._write_rows(
-            f'["entities",{quoted(service)},[{names}]]', ["null" if body is None else body for _, _, body, _ in rows]
+            f'["entities",{quoted(service)},{names}]',
+            ["null" if body is None else body for body in bodies] if None in bodies else bodies,
         )
 
     def write_reads(self, service: str, versions: Iterable[tuple[str, int]]) -> None:
@@ -113,6 +118,11 @@ class Recording:
             head.number + 1, self._now_ms, head.head, after, records, tuple(self._subjects), started, ended, beside,
             head.chain,
         )  # fmt: skip
+
+
+def _in_ascii(value: Any) -> str:
+    text = encode(value).decode()
+    return text if text.isascii() else json.dumps(value, separators=(",", ":"))  # which takes ten times as long
 
 
 _CAUSES: Final[dict[Any, str]] = {}

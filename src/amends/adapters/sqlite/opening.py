@@ -26,7 +26,8 @@ from amends.adapters.sqlite.settings import (
 )
 from amends.errors import StoreUnusable
 
-WRITE: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+ALONE: Final = apsw.SQLITE_OPEN_NOMUTEX  # one thread at a time uses a connection, so that SQLite need not see to it
+WRITE: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | ALONE
 READ: Final = apsw.SQLITE_OPEN_READWRITE  # of the shared memory beside the file; `query_only` keeps it from the file
 READ_SEALED: Final = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 
