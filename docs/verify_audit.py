@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+SEED_DIGITS = 48  # a salt has 32
 BLOCKS = "SELECT number, at_ms, before, head, started, ended, records, beside FROM blocks WHERE number > 0 ORDER BY 1"
 SAGAS = "SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version FROM sagas"
 ENTITIES = "SELECT service || '/' || id, version, coalesce(body, 'null') FROM entities"
@@ -42,11 +43,11 @@ def faults_of_chain(blocks, head, sagas, rows):
     number, before, last_ms = 0, bytes(32), 0  # of the block before
     for block, at_ms, link, stored, started, ended, text, beside in blocks:
         lines = text.split("\n") if text else []
-        if text.startswith("[2,"):  # its form: the first one has no such line, and words where this one has lists
+        if text[:3] in ("[2,", "[3,"):  # its form: the first one has no such line, and words where these have lists
             hashed, values = text.encode(), values_of(lines.pop(0), beside)
         else:
             hashed = b"".join(len(line.encode()).to_bytes(8, "big") + line.encode() for line in lines)
-            values, rows["is whole"] = (at_ms, []), False
+            values, rows["is whole"] = (at_ms, [], None), False
         if block != number + 1:
             yield f"block {number + 1}: it is missing"
         elif link != before:
@@ -67,12 +68,17 @@ def faults_of_chain(blocks, head, sagas, rows):
 
 
 def values_of(first, beside):
-    """Give a block's time, and (digest, salt, text) of its values, salt or text None without one; None for a fault."""
+    """Give a block's time, (digest, salt, text) of its values, salt or text None without one, and its transitions.
+
+    None for a fault; no transitions of the second form, whose records have what happened themselves.
+    """
     try:
-        (_form, at_ms, digests), (salts, values) = json.loads(first), json.loads(beside)
-        if len(digests) != len(salts):
-            return None
+        (form, at_ms, digests, *transitions), (salts, values) = json.loads(first), json.loads(beside)
         texts = dict(enumerate(texts_of(beside, len(salts) + 5)))
+        if len(salts) == SEED_DIGITS:  # as long as none of its values was erased
+            salts = hashlib.shake_128(bytes.fromhex(salts)).hexdigest(len(digests) // 2)
+        if len(digests) != len(salts) or form != 2 + len(transitions):
+            return None
         found = [(digests[at : at + 32], salts[at : at + 32].strip("0") and salts[at : at + 32], texts.get(at // 32))
                  for at in range(0, len(salts), 32)]  # fmt: skip
     except (ValueError, TypeError, IndexError):
@@ -80,7 +86,7 @@ def values_of(first, beside):
     is_right = len(values) == len(texts) and all(
         digest(salt, text) == told for told, salt, text in found if salt and text
     )
-    return (at_ms, found) if is_right else None
+    return (at_ms, found, dict(enumerate(transitions[0])) if transitions else None) if is_right else None
 
 
 def texts_of(beside, at):
@@ -104,14 +110,14 @@ def faults_of_records(block, at_ms, lines, sagas, values, rows):
         yield f"block {block}: its first line or the values beside it are not what was written"
     for place, line in enumerate(lines, 1):
         try:
-            subject, number, record_ms, tag, first, changes = read(json.loads(line), values or (at_ms, []), rows)
+            subject, number, record_ms, tag, first, changes = read(json.loads(line), values or (at_ms, [], {}), rows)
         except (ValueError, TypeError, AttributeError, IndexError, KeyError):
             yield f"block {block}: record {place} cannot be read"
             continue
         if record_ms != at_ms:
             yield f"block {block}: record {place} has another time than the block"
         if tag == "checkpoint":  # from the whole one on, every row is recorded
-            rows["is whole"] = rows["is whole"] or bool(json.loads(line)[2][1])
+            rows["is whole"] = rows["is whole"] or bool(first[0])
         if number == 0:  # it is not about a saga's state, but maybe about its leaving, with its client key
             if tag == "archived":
                 sagas.pop(subject, None)
@@ -132,8 +138,10 @@ def faults_of_records(block, at_ms, lines, sagas, values, rows):
 
 def read(record, block, rows):
     """Give subject, number, time, tag, what a saga was started with, and changes as (word, steps); gather `rows`."""
-    at_ms, values = block
-    if isinstance(record[2], int):  # of the first form
+    at_ms, values, transitions = block
+    if transitions is not None:
+        record[2:3] = transitions[record[2]]
+    elif isinstance(record[2], int):  # of the first form
         subject, number, at_ms, cause, changes = record
         definition = request = ""
         if number == 1:  # a name may hold spaces, and holds no "/"
@@ -142,7 +150,7 @@ def read(record, block, rows):
         tag = "archived" if cause.startswith("archived in ") else ""
         return subject, number, at_ms, tag, (definition, request), [former(words) for words in changes if number]
     subject, number, cause, changes, place = [*record, None][:5]
-    definition = cause[1] if cause[0] == "started" else ""
+    definition = cause[1] if cause[0] in ("started", "checkpoint") else ""
     request = values[place][2] if place is not None and place < len(values) and values[place][1] else None
     if cause[0] in ("entities", "keys") and number == 0:
         for at, (name, more) in enumerate(cause[-1], place):

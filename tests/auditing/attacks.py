@@ -12,9 +12,10 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from amends.core.audit import GENESIS
-from amends.storage.blocks import head_after
+from amends.storage.blocks import FORM, head_after
 from amends.storage.rows import checksum
 from tests.auditing.history import Copy
+from tests.auditing.lines import read_lines, written_lines
 from tests.house.source import ROOT
 
 FACTS: Final = ("number", "at_ms", "before", "head", "started", "ended")
@@ -111,9 +112,8 @@ class Forger:
 def changed(forger: Forger, blocks: list[dict[str, Any]]) -> int:
     """Change a record, in one of many ways, into another that can be read; give the place of its block."""
     place = forger.random.randrange(len(blocks))
-    head, *lines = blocks[place]["records"].split("\n")
-    number = forger.random.randrange(len(lines))
-    record = json.loads(lines[number])
+    head, records = read_lines(blocks[place]["records"])
+    record = forger.random.choice(records)
     part = forger.random.randrange(5)
     if part == 0:
         at = forger.random.randrange(len(record[0]) or 1)
@@ -125,10 +125,8 @@ def changed(forger: Forger, blocks: list[dict[str, Any]]) -> int:
     elif part == 3:
         record[3] = record[3][:-1] if record[3] else [["done", "SEAT_HELD"]]
     else:
-        form, at_ms, digests = json.loads(head)
-        head = json.dumps([form, at_ms + forger.random.choice([-1, 1, 1000]), digests], separators=(",", ":"))
-    lines[number] = json.dumps(record, separators=(",", ":"))
-    blocks[place]["records"] = "\n".join((head, *lines))
+        head[1] += forger.random.choice([-1, 1, 1000])
+    blocks[place]["records"] = written_lines(head, records)
     return place
 
 
@@ -177,8 +175,7 @@ def insert(forger: Forger) -> None:
     blocks = forger.blocks()
     place = forger.random.randrange(1, len(blocks))
     before = blocks[place - 1]
-    record = json.dumps(["SEAT/Forged", 0, ["set aside", "entity"], []], separators=(",", ":"))
-    records = f'[2,{before["at_ms"]},""]\n{record}'
+    records = written_lines([FORM, before["at_ms"], ""], [["SEAT/Forged", 0, ["set aside", "entity"], []]])
     forged = {
         **before,
         "before": before["head"],
@@ -201,12 +198,12 @@ def swap(forger: Forger) -> None:
 def swap_records(forger: Forger) -> None:
     """Let two different records change places, in one block or in two."""
     blocks = forger.blocks()
-    lines = [(place, line) for place, block in enumerate(blocks) for line in block["records"].split("\n")[1:]]
-    one, other = forger.random.sample(range(len(lines)), 2)
-    lines[one], lines[other] = (lines[one][0], lines[other][1]), (lines[other][0], lines[one][1])
-    for place, block in enumerate(blocks):
-        head = block["records"].partition("\n")[0]
-        block["records"] = "\n".join((head, *(line for at, line in lines if at == place)))
+    read = [read_lines(block["records"]) for block in blocks]
+    places = [(of_block, at) for of_block, (_, records) in enumerate(read) for at in range(len(records))]
+    (one, at), (other, there) = forger.random.sample(places, 2)
+    read[one][1][at], read[other][1][there] = read[other][1][there], read[one][1][at]
+    for block, (head, records) in zip(blocks, read, strict=True):
+        block["records"] = written_lines(head, records)
     forger.put_blocks(blocks)
 
 
@@ -247,12 +244,9 @@ def forget_saga(forger: Forger) -> None:
     gone = forger.random.choice(forger.sagas())
     blocks = forger.blocks()
     for block in blocks:
-        head, *lines = block["records"].split("\n")
-        kept = [line for line in lines if json.loads(line)[0] != gone["id"]]
-        block["records"] = "\n".join((head, *kept))
-        if len(kept) < len(lines):
-            numbers = [json.loads(line)[1] for line in lines if json.loads(line)[0] == gone["id"]]
-            block["started"] -= 1 in numbers
+        head, records = read_lines(block["records"])
+        block["records"] = written_lines(head, [record for record in records if record[0] != gone["id"]])
+        block["started"] -= any(record[:2] == [gone["id"], 1] for record in records)
     final_in = [block for block in blocks if block["number"] == ended_in(forger, gone["id"])]
     for block in final_in:
         block["ended"] -= 1
@@ -267,8 +261,7 @@ def forget_saga(forger: Forger) -> None:
 def ended_in(forger: Forger, saga_id: str) -> int:
     """The block in which a saga became final; 0 when it did not."""
     for block in forger.blocks():
-        for line in block["records"].split("\n")[1:]:
-            subject, _, _, changes, *_ = json.loads(line)
+        for subject, _, _, changes, *_ in read_lines(block["records"])[1]:
             if subject == saga_id and changes and changes[-1][0] in ("completed", "compensated", "abandoned"):
                 return int(block["number"])
     return 0

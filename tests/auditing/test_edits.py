@@ -19,10 +19,11 @@ from amends.adapters.sqlite.rows import digest_of
 from amends.auditing.chain import head_of, head_text
 from amends.auditing.verify import verify
 from amends.bootstrap import records
-from amends.storage.digests import DIGITS, ERASED_SALT, digest
+from amends.storage.digests import DIGITS, ERASED_SALT, digest, salts_of
 from amends.storage.rows import checksum
 from tests.auditing.attacks import ATTACKS, VERIFY_AUDIT, Forger
 from tests.auditing.history import Copy, written
+from tests.auditing.lines import read_lines, written_lines
 from tests.house.source import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "audit.md"
@@ -97,6 +98,7 @@ def erased_value(forger: Forger) -> None:
     blocks = forger.blocks()
     for block in blocks:
         salts, values = json.loads(block["beside"])
+        salts = salts_of(salts, len(read_lines(block["records"])[0][2]) // DIGITS)
         for place in [place for place, value in enumerate(values) if value == "no money"]:
             salts = salts[: place * DIGITS] + ERASED_SALT + salts[(place + 1) * DIGITS :]
             values[place] = None
@@ -108,13 +110,13 @@ def rebuild(forger: Forger) -> None:
     """Change the reason of a refusal with its digest, and every block from there on."""
     blocks = [value("no money", "no taste", block) for block in forger.blocks()]
     for block in blocks:
-        first, _, lines = block["records"].partition("\n")
-        form, at_ms, digests = json.loads(first)
+        (form, at_ms, digests), records = read_lines(block["records"])
         salts, values = json.loads(block["beside"])
+        salts = salts_of(salts, len(digests) // DIGITS)
         for place in [place for place, said in enumerate(values) if said == "no taste"]:
             at = place * DIGITS
             digests = digests[:at] + digest(salts[at : at + DIGITS], '"no taste"') + digests[at + DIGITS :]
-        block["records"] = f"{json.dumps([form, at_ms, digests], separators=(',', ':'))}\n{lines}"
+        block["records"] = written_lines([form, at_ms, digests], records)
     forger.put_blocks(forger.rebuilt(blocks))
 
 

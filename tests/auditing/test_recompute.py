@@ -26,11 +26,12 @@ from amends.checking.simulator.world import SimulatedWorld
 from amends.engine import checkpoint
 from amends.engine.coordinator import Coordinator
 from amends.errors import StoreFull
-from amends.storage.digests import DIGITS, digest
+from amends.storage.digests import DIGITS, digest, salts_of
 from amends.storage.rows import Changes, checksum
 from tests.acceptance.command import amends as command
 from tests.auditing.attacks import ATTACKS, Forger, attacked
 from tests.auditing.history import STOCK, TICKETS, Copy, written
+from tests.auditing.lines import read_lines, written_lines
 from tests.checking.simulator.sagas import SCENARIOS
 from tests.corpus.shop import COMMANDS, SAGAS
 from tests.house.source import ROOT
@@ -87,13 +88,12 @@ def entity_and_all(forger: Forger) -> None:
     told = change_entity(forger)
     blocks = forger.blocks()
     block = next(block for block in reversed(blocks) if told in block["records"])
-    first, *lines = block["records"].split("\n")
-    form, at_ms, digests = json.loads(first)
-    line = next(json.loads(line) for line in lines if told in line)
+    (form, at_ms, digests), records = read_lines(block["records"])
+    line = next(record for record in records if told in json.dumps(record, separators=(",", ":")))
     at = (line[4] + [json.dumps(each, separators=(",", ":")) for each in line[2][2]].index(told)) * DIGITS
-    salt = json.loads(block["beside"])[0][at : at + DIGITS]
+    salt = salts_of(json.loads(block["beside"])[0], len(digests) // DIGITS)[at : at + DIGITS]
     digests = digests[:at] + digest(salt, "77") + digests[at + DIGITS :]
-    block["records"] = "\n".join((json.dumps([form, at_ms, digests], separators=(",", ":")), *lines))
+    block["records"] = written_lines([form, at_ms, digests], records)
     forger.put_blocks(forger.rebuilt(blocks))
 
 

@@ -44,7 +44,7 @@ def told_by(records: Records) -> dict[str, Told]:
     told: dict[str, Told] = {}
     head, number, at_ms = GENESIS, 0, 0
     for block in records.blocks():
-        lines = block.records.split("\n")[1:]
+        (_, _, _, transitions), *lines = map(json.loads, block.records.split("\n"))
         demand((block.number, block.before) == (number + 1, head), f"block {block.number} does not follow {number}")
         demand(block.at_ms >= at_ms, f"block {block.number} is of a time before {number}")
         demand(
@@ -52,10 +52,9 @@ def told_by(records: Records) -> dict[str, Told]:
             f"block {number} is not what was written",
         )
         head, number, at_ms = block.head, block.number, block.at_ms
-        for line in lines:
-            subject, place, cause, changes, *_ = json.loads(line)
+        for subject, place, at, *_ in lines:
             if place:
-                told.setdefault(subject, Told()).add(place, cause, changes)
+                told.setdefault(subject, Told()).add(place, *transitions[at])
     demand((number, head) == records.head()[:2], "the head is not the last block's")
     for name, of_one in told.items():
         demand(of_one.numbers == list(range(1, len(of_one.numbers) + 1)), f"{name}: records {of_one.numbers}")

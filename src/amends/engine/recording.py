@@ -13,7 +13,7 @@ from amends.core.messages import Answered, Done, Halt, Input, Refused, Resolve, 
 from amends.storage.blocks import beside_text, head_after, head_line, key_text
 from amends.storage.causes import cause_text
 from amends.storage.codecs.values import Sealed, encode, json_of
-from amends.storage.digests import SALT_BYTES, digests
+from amends.storage.digests import SEED_BYTES, digests, salts_of
 from amends.storage.records import Cause
 from amends.storage.rows import Block, EntityRow, Head, KeyRow
 
@@ -22,7 +22,7 @@ Salts = Callable[[int], bytes]
 
 NOTHING: Final = "[]"
 _NAME: Final[Callable[[EntityRow], Any]] = itemgetter(*map(EntityRow._fields.index, ("entity_id", "version")))
-_BODY: Final[Callable[[EntityRow], str | None]] = attrgetter("body")
+_BODY: Final[Callable[[EntityRow], Any]] = attrgetter("body")
 WRITTEN_ONCE: Final = frozenset((Done, Refused, TimedOut))  # as a cause: step, kind and attempt are all of it
 CAUSES_MAX: Final = 10_000  # that are written once; of each step a few, and one for each attempt
 
@@ -49,6 +49,7 @@ class Recording:
         self._lines: list[str] = []
         self._values: list[str] = []
         self._of_rows: list[str] = []  # values that lie in rows, and not beside the records
+        self._transitions: dict[tuple[str, str], int] = {}
         self._subjects: dict[str, None] = {}
 
     def __len__(self) -> int:
@@ -68,10 +69,13 @@ class Recording:
 
     def write(self, subject: str, number: int, cause: str, changes: str, value: str | None) -> None:
         """The same, of causes and changes that are text already."""
+        transition = self._transitions.get((cause, changes))
+        if transition is None:
+            transition = self._add_transition(cause, changes)
         if value is None:
-            line = f"[{quoted(subject)},{number},{cause},{changes}]"
+            line = f"[{quoted(subject)},{number},{transition}]"
         else:
-            line = f"[{quoted(subject)},{number},{cause},{changes},{len(self._values)}]"
+            line = f"[{quoted(subject)},{number},{transition},{len(self._values)}]"
             self._values.append(value)
             self.size += len(value)
         self._lines.append(line)
@@ -82,10 +86,9 @@ class Recording:
     def write_entities(self, service: str, rows: Sequence[EntityRow]) -> None:
         """Add which rows of a service's entities the commit stores; after all other records."""
         names, bodies = _in_ascii([*map(_NAME, rows)]), [*map(_BODY, rows)]
-        self._write_rows(
-            f'["entities",{quoted(service)},{names}]',
-            ["null" if body is None else body for body in bodies] if None in bodies else bodies,
-        )
+        if None in bodies:
+            bodies = [body or "null" for body in bodies]
+        self._write_rows(f'["entities",{quoted(service)},{names}]', bodies)
 
     def write_reads(self, service: str, versions: Iterable[tuple[str, int]]) -> None:
         """Add on which rows of a service's entities the commit was decided, besides those that it stores."""
@@ -99,8 +102,13 @@ class Recording:
         self._write_rows(f'["keys",[{names}]]', map(key_text, rows))
 
     def _write_rows(self, cause: str, texts: Iterable[str]) -> None:
-        self._lines.append(f'["",0,{cause},[],{len(self._values) + len(self._of_rows)}]')
+        self._lines.append(f'["",0,{self._add_transition(cause, NOTHING)},{len(self._values) + len(self._of_rows)}]')
         self._of_rows += texts
+
+    def _add_transition(self, cause: str, changes: str) -> int:
+        """Where it is among those of the block. They are few: most sagas of a commit go the same ways."""
+        self.size += len(cause) + len(changes)
+        return self._transitions.setdefault((cause, changes), len(self._transitions))
 
     def block(self, head: Head, started: int = 0, ended: int = 0) -> Block:
         """The block after the last one.
@@ -111,9 +119,10 @@ class Recording:
             ended: how many became final.
         """
         texts = self._values + self._of_rows
-        salts = self._salts(SALT_BYTES * len(texts)).hex()
-        records = "\n".join((head_line(self._now_ms, digests(salts, texts)), *self._lines))
-        after, beside = head_after(head.head, records), beside_text(salts, self._values)
+        seed = self._salts(SEED_BYTES).hex()
+        of_values = digests(salts_of(seed, len(texts)), texts)
+        records = "\n".join((head_line(self._now_ms, of_values, self._transitions), *self._lines))
+        after, beside = head_after(head.head, records), beside_text(seed, self._values)
         return Block(
             head.number + 1, self._now_ms, head.head, after, records, tuple(self._subjects), started, ended, beside,
             head.chain,

@@ -1,27 +1,31 @@
 """Typed records as a block stores them, and as they are read back.
 
-A block is lines of JSON. The first one is its head: the version of its form, its time, and the digest of each value
-that its records are about. Each other one is a record, ``[subject, number, cause, changes]``, with the place of its
-value among these where it has one. The values themselves lie beside the lines, with a salt each: ``null``, and zeros,
-where one was erased. Blocks of the first form, which have no head, are read by `amends.storage.former`.
+A block is lines of JSON. The first one is its head: the version of its form, its time, the digest of each value that
+its records are about, and each transition, ``[cause, changes]``, once. Each other one is a record, ``[subject, number,
+transition]``: the place of its transition, and then that of its value where it has one. The values themselves lie
+beside the lines, with a seed of their salts; once one was erased, with the salts: ``null``, and zeros, for that one.
+
+In blocks of the second form each record has its cause and changes itself. Blocks of the first form, which have no head,
+are read by `amends.storage.former`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from json.encoder import encode_basestring_ascii as quoted
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from amends.core.audit import chain
 from amends.storage import former
 from amends.storage.causes import cause_of, change_of
-from amends.storage.digests import DIGITS, ERASED_SALT, digest
+from amends.storage.digests import DIGITS, ERASED_SALT, digest, salts_of
 from amends.storage.records import ERASED, Record
 from amends.storage.rows import Block, EntityRow, KeyRow
 
-FORM: Final = 2
+FORM: Final = 3
+SECOND_FORM: Final = 2
 NO_PLACE: Final = -1
 KNOWN_MAX: Final = 10_000  # causes, and changes, that are read once; there are some dozens of each definition
 
@@ -31,31 +35,48 @@ Thing = TypeVar("Thing")
 # Writing ------------------------------------------------------------------------------------------------------
 
 
-def head_line(at_ms: int, digests: str) -> str:
-    """The first line of a block; digests are hex, one after the other."""
-    return f'[{FORM},{at_ms},"{digests}"]'
+def head_line(at_ms: int, digests: str, transitions: Iterable[tuple[str, str]]) -> str:
+    """The first line of a block.
+
+    Args:
+        at_ms: its time.
+        digests: of its values, hex, one after the other.
+        transitions: what happened, and what became of it, each pair once.
+    """
+    return f'[{FORM},{at_ms},"{digests}",[{",".join([f"[{cause},{changes}]" for cause, changes in transitions])}]]'
 
 
 def beside_text(salts: str, values: Iterable[str]) -> str:
-    """What lies beside a block: the salts of all its values, and those values that no row has."""
+    """What lies beside a block: the seed of the salts of all its values, and those values that no row has."""
     return f'["{salts}",[{",".join(values)}]]'
 
 
 # Reading ------------------------------------------------------------------------------------------------------
 
 
+Place = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class _Line(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True, gc=False):
+    subject: str
+    number: int
+    transition: Place
+    place: Place | None = None
+
+
+class _LineOfSecondForm(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True, gc=False):
     subject: str
     number: int
     cause: msgspec.Raw
     changes: msgspec.Raw
-    place: int = NO_PLACE
+    place: Place | None = None
 
 
 class _Head(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True, gc=False):
     form: int
     at_ms: int
     digests: str
+    transitions: list[tuple[msgspec.Raw, msgspec.Raw]] = []
 
 
 class _Beside(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True, gc=False):
@@ -64,6 +85,7 @@ class _Beside(msgspec.Struct, array_like=True, forbid_unknown_fields=True, froze
 
 
 _LINE: Final = msgspec.json.Decoder(_Line)
+_LINE_OF_SECOND_FORM: Final = msgspec.json.Decoder(_LineOfSecondForm)
 _HEAD: Final = msgspec.json.Decoder(_Head)
 _BESIDE: Final = msgspec.json.Decoder(_Beside)
 NOTHING: Final = _Beside("", [])
@@ -85,13 +107,12 @@ class Contents:
         """
         self.form = form_of(block.records)
         self.lines = lines_of(block)
-        self._read: Callable[[str], Record] = former.record_of
         self._block = block
-        self._head: _Head | None = None
         self._beside: _Beside | None = None
-        if self.form == FORM:
-            self._read = self._record_of
-            self._head = _decoded(_HEAD, block.records.partition("\n")[0])
+        self._salts_text: str | None = None
+        has_head = self.form != former.FORM
+        self._head = _decoded(_HEAD, block.records.partition("\n")[0]) if has_head else None
+        self._read: Callable[[str], Record] = self._record_of if has_head else former.record_of
 
     def records(self) -> Iterator[Record | None]:
         """Every record; ``None`` for a line that is none."""
@@ -105,9 +126,9 @@ class Contents:
 
     def faults(self) -> Iterator[str]:
         """What is wrong with its first line, and with the values beside it: each that is there has its digest."""
-        if self.form == FORM and self._head is None:
+        if self.form != former.FORM and self._head is None:
             yield "its first line cannot be read"
-        elif len(self.digests) != len(self.beside.salts):
+        elif len(self.digests) != len(self._salts):
             yield f"its records are about {len(self.digests) // DIGITS} values, beside them are others"
         else:
             for place, value in enumerate(self.beside.values):
@@ -118,7 +139,7 @@ class Contents:
     def salted(self, place: int) -> tuple[str, str]:
         """The digest of a value, and its salt; each empty where it is not there, as after it was erased."""
         at = slice(place * DIGITS, (place + 1) * DIGITS) if place >= 0 else slice(0)
-        salt = self.beside.salts[at]
+        salt = self._salts[at]
         return self.digests[at], "" if salt == ERASED_SALT else salt
 
     @property
@@ -133,6 +154,13 @@ class Contents:
             self._beside = (_decoded(_BESIDE, self._block.values) if self._block.values else None) or NOTHING
         return self._beside
 
+    @property
+    def _salts(self) -> str:
+        """Those of the values, one after the other; nothing where they cannot be read."""
+        if self._salts_text is None:
+            self._salts_text = salts_of(self.beside.salts, len(self.digests) // DIGITS)
+        return self._salts_text
+
     def _readable(self, line: str) -> Record | None:
         try:
             return self._read(line)
@@ -140,15 +168,21 @@ class Contents:
             return None
 
     def _record_of(self, line: str) -> Record:
-        read = _LINE.decode(line)
-        cause, changes = _CAUSES.of(read.cause), _CHANGES.of(read.changes)
+        read: _Line | _LineOfSecondForm
+        if self.form == SECOND_FORM:
+            read = _LINE_OF_SECOND_FORM.decode(line)
+            cause, changes = read.cause, read.changes
+        else:
+            read = _LINE.decode(line)
+            cause, changes = _transitions_of(self._head)[read.transition]
         at_ms = self._head.at_ms if self._head else self._block.at_ms
-        return Record(read.subject, read.number, at_ms, cause, changes, self._value_at(read.place), read.place)
+        value, place = self._value_at(read.place), NO_PLACE if read.place is None else read.place
+        return Record(read.subject, read.number, at_ms, _CAUSES.of(cause), _CHANGES.of(changes), value, place)
 
-    def _value_at(self, place: int) -> str | None:
-        if place == NO_PLACE:
+    def _value_at(self, place: int | None) -> str | None:
+        if place is None:
             return None
-        is_there = 0 <= place < len(self.beside.values) and self.salted(place)[1]
+        is_there = place < len(self.beside.values) and self.salted(place)[1]
         return bytes(self.beside.values[place]).decode() if is_there else ERASED
 
 
@@ -164,18 +198,22 @@ def key_text(row: KeyRow) -> str:
 
 def form_of(records: str) -> int:
     """The version of a block's form, of its lines."""
-    return FORM if records.startswith(f"[{FORM},") else former.FORM
+    return next((form for form in (FORM, SECOND_FORM) if records.startswith(f"[{form},")), former.FORM)
 
 
 def lines_of(block: Block) -> list[str]:
     """The records of a block, as they are written."""
     lines = block.records.split("\n") if block.records else []
-    return lines[1:] if form_of(block.records) == FORM else lines
+    return lines if form_of(block.records) == former.FORM else lines[1:]
 
 
 def head_after(before: bytes, records: str) -> bytes:
     """The head of a block of any form, of the head before and its lines."""
-    return chain(before, records) if form_of(records) == FORM else former.chain(before, records)
+    return former.chain(before, records) if form_of(records) == former.FORM else chain(before, records)
+
+
+def _transitions_of(head: _Head | None) -> Sequence[tuple[msgspec.Raw, msgspec.Raw]]:
+    return head.transitions if head else ()
 
 
 def _decoded(decoder: msgspec.json.Decoder[Thing], text: str) -> Thing | None:

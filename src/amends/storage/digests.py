@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2s
+from hashlib import blake2s, shake_128
 from operator import add
 from struct import unpack
 from typing import Final
@@ -13,7 +13,19 @@ DIGITS: Final = 2 * SALT_BYTES  # of a salt, and of a digest, in hex
 ERASED_SALT: Final = "0" * DIGITS
 """In the place of a salt that was erased together with its value."""
 
+SEED_BYTES: Final = 24  # its digits, 48, are those of no number of salts
 DIGEST_BYTES: Final = DIGITS // 2  # a second value of one digest takes 2**128 tries (RFC 7693)
+
+
+def salts_of(text: str, number: int) -> str:
+    """The salts of so many values, 32 hex digits each, one after the other.
+
+    Args:
+        text: the salts, or the seed that they come from by SHAKE128 (FIPS 202), which a block has until one of its
+            values is erased. No salt tells anything of another.
+        number: how many values there are.
+    """
+    return shake_128(bytes.fromhex(text)).hexdigest(SALT_BYTES * number) if len(text) == 2 * SEED_BYTES else text
 
 
 def digest(salt: str, value: str) -> str:

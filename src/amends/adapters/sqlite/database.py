@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import Any, Final, TypeVar
@@ -103,7 +103,8 @@ class Connection:
         """Run a query for each row, inside `transaction`. Returns how many rows it wrote."""
         if not rows:
             return 0
-        before, alone = self._connection.total_changes(), rows
+        alone: Iterable[tuple[Any, ...]] = rows
+        before = self._connection.total_changes()
         if name in OF_MANY_ROWS and len(rows) >= ROWS_AT_ONCE:
             query, width = OF_MANY_ROWS[name]
             alone, values = islice(rows, len(rows) // ROWS_AT_ONCE * ROWS_AT_ONCE, None), [*chain.from_iterable(rows)]

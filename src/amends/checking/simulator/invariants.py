@@ -45,8 +45,9 @@ WORDS: Final = {
 }
 """Every rule that a schedule is held to, by its number among the invariants (V) or the promises (P)."""
 
-FORM: Final = 2
+FORM: Final = 3
 DIGEST_BYTES: Final = 16  # as `amends.storage.digests` says: written down anew, so that a change there is seen
+SEED_BYTES: Final = 24
 NO_KEY: Final = KeyRow("", "", "")
 RECORDS_MAX: Final = 2_000  # of one saga in one schedule: an attempt every few minutes, for days
 Rule = Callable[[Commit], Iterator[Broken]]
@@ -149,13 +150,14 @@ def _chain_holds(commit: Commit) -> Iterator[Broken]:
     expected = (last.number + 1, last.head, after)
     if (block.number, block.before, block.head) != expected or block.at_ms < last.at_ms:
         yield broken("V15", f"block {block.number} does not follow block {last.number}")
-    form, at_ms, digests = commit.head
+    form, at_ms, digests, _ = commit.head
     if (form, at_ms) != (FORM, block.at_ms):
         yield broken("V15", f"block {block.number} is of {block.at_ms}, and its first line says {form}, {at_ms}")
-    salts, values = commit.beside
+    seed, values = commit.beside
     texts = [*values, *_of_rows(commit)]
+    salts = hashlib.shake_128(bytes.fromhex(seed)).hexdigest(DIGEST_BYTES * len(texts))
     of_each = (_digest(salts[32 * place : 32 * place + 32], text) for place, text in enumerate(texts))
-    if len(salts) != 32 * len(texts) or digests != "".join(of_each):
+    if len(seed) != 2 * SEED_BYTES or digests != "".join(of_each):
         yield broken("V15", f"block {block.number} has other values than its records")
 
 

@@ -36,8 +36,8 @@ class Commit(NamedTuple):
 
     Attributes:
         changes: what was written.
-        head: form, time and digests of its block.
-        beside: what lies beside the block: the salts of all its values, and those values that no row has.
+        head: form, time, digests and transitions of its block.
+        beside: what lies beside the block: the seed of the salts of all its values, and those values that no row has.
         said: its records.
         before: the view before it, but for `View.told`.
         bodies: saga to the body of its new row.
@@ -45,7 +45,7 @@ class Commit(NamedTuple):
     """
 
     changes: Changes
-    head: tuple[int, int, str]
+    head: tuple[int, int, str, list[Any]]
     beside: tuple[str, list[str]]
     said: list[ReadRecord]
     before: View
@@ -89,8 +89,8 @@ class View:
 
     def read(self, changes: Changes) -> Commit:
         """Read a commit."""
-        head, *lines = changes.block.records.split("\n")
-        said = [ReadRecord(*DECODE(line)) for line in lines]
+        head, *records = map(DECODE, changes.block.records.split("\n"))
+        said = [ReadRecord(subject, number, *head[3][at], *place) for subject, number, at, *place in records]
         salts, values = BESIDE.decode(changes.block.values)
         beside = salts, [bytes(value).decode() for value in values]
         wrong: list[tuple[str, str, str]] = []
@@ -98,7 +98,7 @@ class View:
             if record.number:
                 wrong += self._hear(record)
         bodies = {row.saga_id: DECODE(row.body) for row in changes.sagas}
-        return Commit(changes, DECODE(head), beside, said, self, bodies, wrong)
+        return Commit(changes, head, beside, said, self, bodies, wrong)
 
     def take(self, commit: Commit) -> None:
         """From now on, this is how it is."""
