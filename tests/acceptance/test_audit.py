@@ -274,7 +274,7 @@ def test_exports_are_utf8_whatever_the_terminal(copies: Sequence[Copy]) -> None:
 def test_the_other_verifier_is_short_and_needs_nothing() -> None:
     """Whoever does not trust us reads it in one sitting."""
     lines = VERIFIER.read_text("utf-8").splitlines()
-    assert len(lines) <= 250
+    assert len(lines) <= 260
     homes = {line.split()[1].split(".")[0] for line in lines if line.startswith(("import ", "from "))}
     assert homes <= sys.stdlib_module_names
 

@@ -47,7 +47,7 @@ WORDS: Final = {
 
 FORM: Final = 3
 DIGEST_BYTES: Final = 16  # as `amends.storage.digests` says: written down anew, so that a change there is seen
-SEED_BYTES: Final = 24
+SEED_BYTES: Final = 24  # as `amends.storage.digests` says: written down anew, too
 NO_KEY: Final = KeyRow("", "", "")
 RECORDS_MAX: Final = 2_000  # of one saga in one schedule: an attempt every few minutes, for days
 Rule = Callable[[Commit], Iterator[Broken]]
