@@ -13,9 +13,9 @@ from amends.adapters.memory.ownership import MemoryOwnership
 from amends.errors import LeaseLost, StoreConflict
 from amends.storage.ports import Store
 from amends.storage.rows import Block, EntityRow, Head, KeyRow, SagaRow
-from amends.storage.shards import SHARDS, shard_of
+from amends.storage.shards import SHARDS
 from tests.contract.engines import LEASE_MS, Shared, SharedEngine
-from tests.contract.rows import TICKETS, Writer, block, completed, entity, key, saga
+from tests.contract.rows import START_MS, Writer, block, completed, entity, key, saga
 
 
 @pytest.fixture
@@ -55,11 +55,9 @@ def test_each_engine_writes_into_a_chain_of_its_own(one: SharedEngine, two: Shar
 
 def test_what_is_about_a_subject_is_found_in_every_chain(one: SharedEngine, two: SharedEngine) -> None:
     """In the order of the times."""
-    for engine in (two, one, two):
-        engine.store.commit(
-            engine.changes()._replace(block=_about("S1", engine, at_ms=max(_times(one.store), default=0) + 5))
-        )
-    assert [kept.chain for kept in one.store.blocks_about("S1")] == ["two", "one", "two"]
+    for engine, after_ms in ((two, 5), (two, 90), (one, 70)):
+        engine.store.commit(engine.changes()._replace(block=_about("S1", engine, START_MS + after_ms)))
+    assert [(kept.chain, kept.number) for kept in one.store.blocks_about("S1")] == [("two", 1), ("one", 1), ("two", 2)]
 
 
 def test_who_did_not_enter_cannot_commit(shared: Shared) -> None:
@@ -133,7 +131,7 @@ def test_after_its_fence_an_engine_commits_nothing(
 
 FENCES: dict[str, Callable[[Shared, SharedEngine], Block]] = {
     "of an engine whose lease runs": lambda shared, two: _renewed(shared, "one", two.next_block("one")),
-    "of the engine itself": lambda shared, two: two.next_block("two")._replace(number=2),
+    "of the engine itself": lambda shared, two: _later(shared, two.next_block("two")),
     "of an engine that never was": lambda shared, two: two.next_block("three"),
     "with a number that is there": lambda shared, two: two.next_block("one")._replace(number=1),
     "with a number that leaves one out": lambda shared, two: two.next_block("one")._replace(number=3),
@@ -202,17 +200,6 @@ def test_shards_move_from_their_owner_to_an_engine(
         one.commit(saga("S1"), moved=moved)
     assert shared.ownership.owners() == before
     assert two.store.saga("S1") is None
-
-
-def test_sagas_are_due_by_their_shards(one: SharedEngine, two: SharedEngine) -> None:
-    """A page of them is full while there are more."""
-    names = [f"S{number:03}" for number in range(300)]
-    one.commit(*(saga(name, due_ms=10) for name in names))
-    mine = [(10, name) for name in names if shard_of(name) < 5]
-    assert mine
-    assert two.store.due([TICKETS], 20, 2, shards=range(5)) == mine[:2]
-    assert two.store.due([TICKETS], 20, 400, mine[1], shards=range(5)) == mine[2:]
-    assert two.store.due([TICKETS], 20, 400, shards=()) == []
 
 
 # Turns ------------------------------------------------------------------------------------------------------------
@@ -296,8 +283,9 @@ def _about(subject: str, engine: SharedEngine, at_ms: int) -> Block:
     return block(engine.store.head(engine.name), [subject], at_ms=at_ms)
 
 
-def _times(store: Store) -> list[int]:
-    return [store.head(chain).at_ms for chain in store.chains()]
+def _later(shared: Shared, fence: Block) -> Block:
+    shared.clock.ms += LEASE_MS
+    return fence
 
 
 def _renewed(shared: Shared, engine: str, fence: Block) -> Block:

@@ -19,6 +19,7 @@ from amends.storage.rows import (
     EntityRow,
     Head,
 )
+from amends.storage.shards import shard_of
 from tests.contract.everything import everything
 from tests.contract.rows import START_MS, TICKETS, TRIPS, Writer, block, completed, entity, key, saga, shape
 
@@ -213,6 +214,18 @@ def test_what_is_due_comes_in_pages(store: Store, write: Writer) -> None:
         after = page[-1]
     assert [entry for page in pages for entry in page] == [(10 + i // 3, f"S{i}") for i in range(10)]
     assert [len(page) for page in pages] == [3, 3, 3, 1]
+
+
+def test_sagas_are_due_by_their_shards(store: Store, write: Writer) -> None:
+    """A page of them is full while there are more."""
+    names = [f"S{number:03}" for number in range(300)]
+    write(*(saga(name, due_ms=10) for name in names))
+    due = [(10, name) for name in names if shard_of(name) < 5]
+    assert len(due) > 9
+    assert store.due([TICKETS], 20, 2, shards=range(5)) == due[:2]
+    assert store.due(iter([TICKETS]), 20, 400, due[1], range(5)) == due[2:]
+    assert store.due([TICKETS], 20, 400, shards=()) == []
+    assert store.due([TICKETS], 9, 400, shards=range(5)) == []
 
 
 def test_a_saga_is_due_when_it_was_said_last(store: Store, write: Writer) -> None:
