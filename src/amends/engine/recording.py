@@ -94,7 +94,7 @@ class Recording:
         """Add on which rows of a service's entities the commit was decided, besides those that it stores."""
         names = ",".join([f"[{quoted(entity_id)},{version}]" for entity_id, version in versions])
         if names:
-            self._lines.append(f'["",0,["read",{quoted(service)},[{names}]],[]]')
+            self.write("", 0, f'["read",{quoted(service)},[{names}]]', NOTHING, None)
 
     def write_keys(self, rows: Sequence[KeyRow]) -> None:
         """Add which client keys the commit stores; after all other records."""
