@@ -127,12 +127,17 @@ class Host:
         self.is_alive, self.holds_calls = True, False
         self.waiting: list[Outgoing] = []
         self.letters = LettersToActOn()
-        house.ownership.enter(name, lease_ms)
-        self.coordinator = Coordinator(self.store, [house.saga], now_ms=self.now_ms, prefix=name, salts=_salts)
-        self.keeper = ShardKeeper(self.coordinator, name, house.now_ms, lease_ms=lease_ms, drain_ms=drain_ms)
+        lease = house.ownership.enter(name, lease_ms)
+        self.coordinator = Coordinator(self.store, [house.saga], now_ms=house.now_ms, prefix=name, salts=_salts)
+        self.keeper = ShardKeeper(self.coordinator, lease, self.elapsed_ms, lease_ms=lease_ms, drain_ms=drain_ms)
 
     @property
     def now_ms(self) -> int:
+        """The store's time, as it reckons it."""
+        return self.keeper.clock.now_ms(self.elapsed_ms)
+
+    @property
+    def elapsed_ms(self) -> int:
         """Its clock."""
         return self.house.now_ms + self._off_ms
 
@@ -143,7 +148,7 @@ class Host:
 
     def keep(self) -> None:
         """See to its shards."""
-        dropped = drive_keeping(self.keeper.step(self.house.now_ms, self.now_ms), self.store, self.house.ownership)
+        dropped = drive_keeping(self.keeper.step(self.elapsed_ms), self.store, self.house.ownership)
         for attempt_id in dropped:
             self.coordinator.departed.pop(attempt_id, None)
         self.waiting = [outgoing for outgoing in self.waiting if attempt_id_of(outgoing[1]) not in dropped]
@@ -152,7 +157,7 @@ class Host:
         """See to its shards where it is time, take a turn, and call the card company."""
         if not self.is_alive:
             return
-        if self.keeper.next_ms <= self.house.now_ms:
+        if self.keeper.next_ms <= self.elapsed_ms:
             self.keep()
         self.act_on_letters()
         self.call()
@@ -184,7 +189,7 @@ class Host:
 
     def call(self) -> None:
         """Send what waits, while the lease holds, and hear the answers."""
-        if not self.keeper.may_send(self.house.now_ms):
+        if not self.keeper.may_send(self.elapsed_ms):
             return
         for outgoing in self.waiting:
             self.coordinator.departed[attempt_id_of(outgoing[1])] = self.now_ms

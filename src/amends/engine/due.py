@@ -7,7 +7,7 @@ from typing import Final
 
 from amends.engine.owned_shards import OwnedShards
 from amends.engine.turn_io import ReadDue, Turn
-from amends.errors import StoreBusy
+from amends.errors import StoreBusy, StoreConflict
 from amends.storage.rows import WAITS_FOR_OPERATOR, SagaRow
 
 PAGE: Final = 500  # sagas looked at in one turn because of the time: clients wait some 0.1 s (bench/takeover.py)
@@ -86,7 +86,7 @@ class DueSagas:
     def _next_ms(self, now_ms: int) -> Turn[int]:
         try:
             due = yield from self._due(WAITS_FOR_OPERATOR - 1, 1, self._shards.all)
-        except StoreBusy:  # the turn is committed, and has to be told
+        except (StoreBusy, StoreConflict):  # the turn is committed, and has to be told
             return now_ms
         return due[0][0] if due else WAITS_FOR_OPERATOR
 

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
+from amends.engine.store_clock import StoreClock
 from amends.engine.turn_io import ReadLastTime, TurnIO
 from amends.errors import LeaseLost, StoreConflict
 from amends.storage.ports import Ownership, Store
@@ -109,29 +110,37 @@ class ShardKeeper:
         next_ms: when the next step is to be taken, on the engine's clock of elapsed time.
         until_ms: until when requests may be sent, on the same clock.
         is_fenced: whether another engine took over: nothing can be committed any more.
+        clock: the time of the engine's turns: the store's, which is the same for each owner of a shard.
     """
 
     def __init__(
-        self, coordinator: Coordinator, engine: str, entered_ms: int, *, lease_ms: int = LEASE_MS, drain_ms: int
+        self,
+        coordinator: Coordinator,
+        lease: Lease,
+        entered_ms: int,
+        *,
+        lease_ms: int = LEASE_MS,
+        drain_ms: int,
     ) -> None:
         """Have none yet.
 
         Args:
             coordinator: takes the engine's turns.
-            engine: its name, under which it has entered the store, and which is the coordinator's prefix.
+            lease: with which it has entered the store, under the name that is the coordinator's prefix.
             entered_ms: the engine's clock of elapsed time, read before it entered.
             lease_ms: how long a lease is, in milliseconds. A longer one survives longer pauses of the process, and lets
                 the sagas of an engine that died wait for longer.
             drain_ms: how long a shard that is to be handed over waits for calls that are under way, in milliseconds.
         """
         self._coordinator = coordinator
-        self._engine = engine
+        self._engine = lease.engine
         self._lease_ms = lease_ms
         self._drain_ms = drain_ms
         self._draining: dict[int, int] = {}
         self.next_ms = entered_ms
         self.until_ms = entered_ms + lease_ms
         self.is_fenced = False
+        self.clock = StoreClock(entered_ms, lease.until_ms - lease_ms)
 
     def may_send(self, elapsed_ms: int) -> bool:
         """Whether a request may be sent now: not when the lease is over, though no other engine may have noticed.
@@ -147,12 +156,11 @@ class ShardKeeper:
         self.until_ms = 0
         self._coordinator.lose(self._coordinator.shards.all)
 
-    def step(self, elapsed_ms: int, now_ms: int) -> Keeping[list[AttemptId]]:
+    def step(self, elapsed_ms: int) -> Keeping[list[AttemptId]]:
         """Renew the lease, and see to it that each shard has an owner, and each engine its share.
 
         Args:
             elapsed_ms: the engine's clock of elapsed time, read before this step.
-            now_ms: the engine's clock.
 
         Returns:
             Attempts of sagas that are another engine's now: they are not to be sent any more, if they were not yet.
@@ -163,7 +171,9 @@ class ShardKeeper:
         """
         self.next_ms = elapsed_ms + self._lease_ms // RETRIES
         try:
-            yield RenewLease(self._engine, self._lease_ms)
+            lease: Lease = yield RenewLease(self._engine, self._lease_ms)
+            self.clock.see(elapsed_ms, lease.until_ms - self._lease_ms)
+            now_ms = self.clock.now_ms(elapsed_ms)
             self.until_ms = elapsed_ms + self._lease_ms
             seen = yield LookAround()
             for dead in [lease.engine for lease in seen.leases if lease.until_ms <= seen.now_ms]:
