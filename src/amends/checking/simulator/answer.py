@@ -23,12 +23,11 @@ RAREST: Final = 3
 NAMED: Final = 2  # of what is out of reach for one reason; the document names all
 TRACE_LINES: Final = 32  # of a failing schedule, so that all of it is one screen of 40 lines
 AT_FIRST: Final = 8  # of these, how many from its beginning
-SAGA_ID: Final = re.compile(r"\be\d+-\d+\b")
+SAGA_ID: Final = re.compile(r"\b[ce]\d+-\d+\b")
 OF_PROCESSES: Final = ("crashes: ", "starts; ", "all is healed")
 NOT_COVERED: Final = (
     "other seeds",
     "bugs of a database, a disk or a network library",
-    "more than one machine",
     "what a provider does that its model does not",
 )
 
@@ -185,7 +184,8 @@ def facts(answer: Simulated) -> Iterator[tuple[str, str]]:
         yield "not seen", ", ".join(answer.missing) + judged
     if answer.out_of_reach:
         yield "out of reach", "; ".join(f"{why}: {_some(names)}" for why, names in answer.out_of_reach.items())
-    yield "not covered", "; ".join(NOT_COVERED)
+    alone = ("several engines on one database: --hosts 3",) if answer.settings[0].hosts == 1 else ()
+    yield "not covered", "; ".join((*NOT_COVERED, *alone))
     yield "digest", f"{found.digest[:DIGEST_SHOWN]}: the same for the same seeds everywhere"
 
 

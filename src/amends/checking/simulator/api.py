@@ -28,6 +28,7 @@ def simulate(
     seeds: int = 1000,
     first: int = 1,
     processes: int = 1,
+    hosts: int = 1,
     name: str = "",
     replay: str = "",
 ) -> Simulated:
@@ -42,6 +43,8 @@ def simulate(
         seeds: how many.
         first: the first of them.
         processes: among how many processes the seeds are divided; the answer is the same.
+        hosts: on how many hosts engines share a database at most: each schedule has 2 or more then. One engine, with a
+            database of its own, where it is 1.
         name: what to call it in the answer; by default the saga's name.
         replay: a token of a failing schedule to play first, which is quick; one that no longer fits is passed over.
 
@@ -55,7 +58,7 @@ def simulate(
     scenario = scenario_of(what, given, requests, models, never)
     name = name or scenario.saga.name
     refuse_unusable(name, scenario)
-    settings = [Setting(name, scenario)]
+    settings = [Setting(name, scenario, hosts)]
     failure = _replayed(settings, replay) if replay else None
     found = of_failure(failure) if failure else simulated(settings, seeds, first, processes)
     answer = Simulated(name, settings, found)
@@ -73,7 +76,7 @@ def replayed(settings: Sequence[Setting], text: str) -> BrokenSchedule | None:
     """What the schedule of a token comes to; ``None`` when nothing is broken in it any more.
 
     Raises:
-        UnusableInput: the text is no token, or of no scenario or definition that there is.
+        UnusableInput: the text is no token, or of no scenario, definition or number of hosts that there is.
     """
     token = read_token(text)
     names = [setting.name for setting in settings]
@@ -82,6 +85,8 @@ def replayed(settings: Sequence[Setting], text: str) -> BrokenSchedule | None:
     place = names.index(token.name)
     if settings[place].saga.fingerprint != token.fingerprint:
         raise UnusableInput(f"the token is about the saga as it was, {token.fingerprint}: simulate it anew")
+    if settings[place].hosts != token.hosts:
+        raise UnusableInput(f"the token is about up to {token.hosts} hosts: give --hosts {token.hosts}")
     return of_list(settings, place, token.draws)
 
 

@@ -5,13 +5,12 @@ A client with a key asks again until there is an answer. One without a key does 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from amends.checking.simulator.environment import Environment
 from amends.core.effects import Decline
 from amends.core.messages import Cancel
-from amends.core.step import SagaInstance
-from amends.engine.tasks import Deliver, StartSagas
 from amends.errors import EngineStopped, KeyReused, RequestRefused, StoreFull
 
 AGAIN_MS: Final = 500  # the pause after which a client asks again
@@ -48,6 +47,7 @@ class Clients:
     def __init__(self, world: Environment) -> None:
         self._world = world
         setting, chance, swarm = world.setting, world.chance, world.swarm
+        has_others = len(setting.requests) > 1 and not setting.is_once and setting.hosts == 1
         count = 1 + chance.below("clients", swarm.sagas)
         for number in range(1, (min(count, len(setting.requests)) if setting.is_once else count) + 1):
             label = f"client {number}"
@@ -58,7 +58,7 @@ class Clients:
             world.after(pause_ms, self._ask, client)
             if key and chance.hit(label, swarm.twin):
                 world.after(pause_ms + chance.below(label, HALF) * AGAIN_MS, self._ask, client)
-            if key and len(setting.requests) > 1 and not setting.is_once and chance.hit(label, swarm.reuse):
+            if key and has_others and chance.hit(label, swarm.reuse):
                 other = setting.requests[(place + 1) % len(setting.requests)]
                 world.after(pause_ms + chance.below(label, AGAIN_MS), self._ask_else, client, other)
 
@@ -67,9 +67,8 @@ class Clients:
 
     def _ask(self, client: Client) -> None:
         world = self._world
-        process = world.reached()
-        if process is None:  # nothing was sent, so each may ask again
-            world.when_up(self._ask, client)
+        if not world.gateway.start(client.request, client.key, partial(self._answered, client)):
+            world.when_up(self._ask, client)  # nothing was sent, so each may ask again
             return
         self._tell(client, f"asks for {client.request}{' under ' + client.key if client.key else ''}")
         if client.waiting:
@@ -77,9 +76,6 @@ class Clients:
         if client.was_stopped:
             world.saw("a key asked again after a crash")
         client.waiting += 1
-        codec = process.coordinator.definitions.codec_of(world.setting.played)
-        task = StartSagas(codec, [client.request], [client.key] if client.key else ())
-        process.ask(task, lambda answer: self._answered(client, answer))
 
     def _answered(self, client: Client, answer: Any) -> None:
         client.waiting -= 1
@@ -92,10 +88,10 @@ class Clients:
         elif isinstance(answer, StoreFull):
             self._world.after(AGAIN_MS, self._ask, client)
         else:
-            self._told(client, answer[0])
+            self._told(client, answer)
 
-    def _told(self, client: Client, said: Any) -> None:
-        world, answer = self._world, said.saga_id if isinstance(said, SagaInstance) else said
+    def _told(self, client: Client, answer: Any) -> None:
+        world = self._world
         self._tell(client, f"is answered {answer}")
         if isinstance(answer, Exception) and not isinstance(answer, RequestRefused):
             world.broke("P16", f"a client was answered {type(answer).__name__}: {answer}")
@@ -110,13 +106,11 @@ class Clients:
                 world.after(PATIENCE_MS[pause], self._cancel, client)
 
     def _cancel(self, client: Client) -> None:
-        process = self._world.reached()
-        if process is None:
+        cancel = Cancel("changed my mind")
+        if self._world.gateway.deliver(client.saga_id, cancel, partial(self._canceled, client)):
+            self._tell(client, f"cancels {client.saga_id}")
+        else:
             self._world.when_up(self._cancel, client)
-            return
-        self._tell(client, f"cancels {client.saga_id}")
-        task = Deliver(client.saga_id, Cancel("changed my mind"))
-        process.ask(task, lambda answer: self._canceled(client, answer))
 
     def _canceled(self, client: Client, answer: Any) -> None:
         world = self._world
@@ -127,7 +121,7 @@ class Clients:
         elif isinstance(answer, Decline):
             self._tell(client, f"is told: {answer.reason}")
             world.saw("cancel too late")
-        elif isinstance(answer, SagaInstance):
+        elif answer is None:
             self._tell(client, "is told: canceled")
             world.saw("cancel taken")
             world.journal.cancels[client.saga_id] = None
@@ -137,18 +131,17 @@ class Clients:
     def _ask_else(self, client: Client, other: Any) -> None:
         """Something else under the same key: refused, unless it came first."""
         world = self._world
-        process = world.reached()
-        if process is None:
-            return
         first = world.journal.by_key.get(client.key)
-        self._tell(client, f"asks for {other} under {client.key}")
-        task = StartSagas(process.coordinator.definitions.codec_of(world.setting.played), [other], [client.key])
-        if first is not None and other != client.request:
-            process.ask(task, lambda answer: self._refused(client, answer))
+        if (
+            first is not None
+            and other != client.request
+            and world.gateway.start(other, client.key, partial(self._refused, client))
+        ):
+            self._tell(client, f"asks for {other} under {client.key}")
 
     def _refused(self, client: Client, answer: Any) -> None:
         if isinstance(answer, EngineStopped | StoreFull):
             return
-        if not isinstance(answer[0], KeyReused):
-            self._world.broke("V16", f"{client.key} was given for something else, and answered {answer[0]}")
+        if not isinstance(answer, KeyReused):
+            self._world.broke("V16", f"{client.key} was given for something else, and answered {answer}")
         self._world.saw("a key for something else")

@@ -30,6 +30,8 @@ class ReachableParts(NamedTuple):
         choice: there is more than one thing to ask for.
         moody: a system outside may answer later.
         inbox: a system outside keeps our inbox.
+        shared: several engines share a database, and clients write letters.
+        direct: clients call the one engine.
     """
 
     local: bool
@@ -44,9 +46,11 @@ class ReachableParts(NamedTuple):
     choice: bool
     moody: bool
     inbox: bool
+    shared: bool
+    direct: bool
 
 
-def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool, inbox: bool) -> ReachableParts:
+def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool, inbox: bool, shared: bool) -> ReachableParts:
     """The shape of a definition.
 
     Args:
@@ -55,6 +59,7 @@ def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool, inbox: boo
         doubled: see `ReachableParts`.
         choice: see `ReachableParts`.
         inbox: see `ReachableParts`.
+        shared: see `ReachableParts`.
     """
     steps = [(number, step) for number, group in enumerate(saga.groups) for step in group]
     outside = [(number, step) for number, step in steps if not step.is_local]
@@ -71,6 +76,8 @@ def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool, inbox: boo
         choice=choice,
         moody=moody and bool(outside),
         inbox=inbox,
+        shared=shared,
+        direct=not shared,
     )
 
 
@@ -87,6 +94,8 @@ WHY: Final[Mapping[str, str]] = {
     "choice": "there is one thing to ask for",
     "moody": "no model answers later",
     "inbox": "no model keeps our inbox",
+    "shared": "one engine has the database for itself",
+    "direct": "clients write letters",
 }
 """What is said of a definition, or of its scenarios, that is not of a shape; by field of `ReachableParts`."""
 
@@ -95,12 +104,19 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "a saga was compensated": ("can_cancel",),
     "crash before a commit": (),
     "crash after a commit, before anything else": (),
-    "crash before an answer to a client": (),
+    "crash before an answer to a client": ("direct",),
     "crash between commit and send": ("outside",),
     "crash between two sends": ("outside",),
     "crash when an answer arrives": ("outside",),
     "crash while a process takes over": (),
     "a process stood still": (),
+    "a turn waited for a row": ("shared",),
+    "a row was not free in time": ("shared",),
+    "a transaction was ended by its server": ("shared",),
+    "an engine took over from another": ("shared",),
+    "an engine found that it was taken over": ("shared",),
+    "a send was left to the next owner": ("shared", "outside"),
+    "an answer for the saga of another engine": ("shared", "outside"),
     "a process away for long": (),
     "clock set back between two processes": (),
     "clock set forward between two processes": (),
@@ -108,8 +124,8 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "commit unknown: it was not": (),
     "no space, and then it went on": (),
     "a key asked twice at once": (),
-    "a key asked again after a crash": (),
-    "a key for something else": ("choice",),
+    "a key asked again after a crash": ("direct",),
+    "a key for something else": ("choice", "direct"),
     "cancel taken": ("can_cancel",),
     "cancel too late": (),
     "deadline passed": ("deadline",),

@@ -12,25 +12,27 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, Final, Protocol
 
+from amends.adapters.memory.store import MemoryStore
 from amends.checking.simulator.chance import Chance
 from amends.checking.simulator.invariants import broken
 from amends.checking.simulator.journal import Journal
 from amends.checking.simulator.setting import EPOCH_MS, Setting
-from amends.checking.simulator.storage import FailingStore
+from amends.checking.simulator.storage import Hooks, SimulatedDatabase
 from amends.checking.simulator.swarm import drawn
 from amends.checking.simulator.view import View
 from amends.checking.world import Broken
-from amends.core.messages import Answered
+from amends.core.messages import Answered, Input
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
 from amends.engine.task import Task
 from amends.storage.rows import SagaRow
 
 SECOND_MS: Final = 1000
+FAULTS_MS: Final = 5 * 60 * SECOND_MS  # of several hosts: some hundred leases, each of which is renewed
 AGAIN_MS: Final = 500  # within which clients that waited for a process come to it
 
 Reply = Callable[[Any], None]
-Moment = tuple[int, int, Callable[..., object], tuple[Any, ...]]
+Moment = tuple[int, int, bool, Callable[..., object], tuple[Any, ...]]
 
 
 class Process(Protocol):
@@ -61,6 +63,25 @@ class RunsProcess(Protocol):
         """The process that runs on it now; it may have crashed."""
 
 
+class Gateway(Protocol):
+    """The way to the engine."""
+
+    def start(self, request: Any, key: str, reply: Reply) -> bool:
+        """Ask for a saga.
+
+        Args:
+            request: of the saga.
+            key: the client key; empty for none.
+            reply: gets the saga's id, or an exception.
+
+        Returns:
+            Whether there was a way; else nothing was asked, and no reply comes.
+        """
+
+    def deliver(self, saga_id: str, said: Input, reply: Reply) -> bool:
+        """Hand an input to a saga; the reply gets ``None``, `Decline` or an exception. See `start`."""
+
+
 class Environment:
     """The surroundings of one schedule.
 
@@ -70,10 +91,13 @@ class Environment:
         swarm: what goes wrong, and how often; nothing once it is healed.
         is_healed: whether nothing goes wrong any more.
         now_ms: true time, milliseconds since 1970.
-        store: what outlives a process.
+        database: what outlives every process.
+        store: what can be read of it.
         view: what was committed.
         journal: what was answered.
         hosts: the machines on which the engine runs.
+        gateway: how clients, operators and webhooks reach the engine.
+        hooks: what the database tells, and asks.
         lives: how many processes there were.
         seen: the rare things, and how often.
         trace: what happened, in words; ``None`` when no trace is wanted.
@@ -81,31 +105,45 @@ class Environment:
     """
 
     hosts: Sequence[RunsProcess]
+    hooks: Hooks
+    gateway: Gateway
 
     def __init__(self, setting: Setting, chance: Chance, *, traced: bool = False) -> None:
         self.setting = setting
         self.chance = chance
         self.swarm = drawn(chance)
+        if setting.hosts > 1:
+            self.swarm = self.swarm._replace(faults_ms=min(self.swarm.faults_ms, FAULTS_MS))
         self.is_healed = False
         self.lives = 0
         self.now_ms = EPOCH_MS
         self.seen: Counter[str] = Counter()
         self.trace: list[str] | None = [] if traced else None
         self.broken: Broken | None = None
-        self.store = FailingStore()
+        self.database = SimulatedDatabase(self._true_ms, is_shared=setting.hosts > 1)
+        self.store = MemoryStore(self.database)
         self.view = View(setting)
         self.journal = Journal()
         self._heap: list[Moment] = []
+        self._coming = 0  # moments that are not in the background
         self._tick = count()
         self._until_up: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
 
     def after(self, pause_ms: int, act: Callable[..., object], *given: Any) -> None:
         """Let something happen later."""
-        heapq.heappush(self._heap, (self.now_ms + pause_ms, next(self._tick), act, given))
+        self._coming += 1
+        heapq.heappush(self._heap, (self.now_ms + pause_ms, next(self._tick), True, act, given))
+
+    def in_background(self, pause_ms: int, act: Callable[..., object], *given: Any) -> None:
+        """Let something happen later that happens again and again: where nothing else is to come, it is over."""
+        heapq.heappush(self._heap, (self.now_ms + pause_ms, next(self._tick), False, act, given))
 
     def when_up(self, act: Callable[..., object], *given: Any) -> None:
         """Let something happen once a process runs again."""
         self._until_up.append((act, given))
+
+    def _true_ms(self) -> int:
+        return self.now_ms
 
     def is_up(self) -> None:
         """A process runs again: what waited for one happens soon."""

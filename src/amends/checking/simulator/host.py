@@ -71,4 +71,4 @@ class Host:
         pauses = LONG_MS if is_long else AWAY_MS
         if is_long:
             self._world.saw("a process away for long")
-        self._world.after(pauses[chance.below("pause", len(pauses))], self.restart, self.process.life)
+        self._world.in_background(pauses[chance.below("pause", len(pauses))], self.restart, self.process.life)

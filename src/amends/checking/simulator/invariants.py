@@ -15,6 +15,7 @@ from amends.checking.simulator.told import FINAL, SagaFollower
 from amends.checking.simulator.view import Commit
 from amends.checking.world import Broken
 from amends.storage.rows import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, KeyRow, SagaRow
+from amends.storage.shards import shard_of
 from amends.storage.standing import owed_in
 
 WORDS: Final = {
@@ -35,6 +36,10 @@ WORDS: Final = {
     "V16": "one saga and one answer for a key",
     "V17": "nothing waits once all has ended",
     "V19": "nothing is held once all has ended",
+    "V23": "a shard is in one hand at a time, and as long as its lease",
+    "V24": "nothing follows the end of a chain, and its taker names its head",
+    "V25": "each letter is acted on once",
+    "V26": "nothing is sent after the lease",
     "V20": "the same seed gives the same bytes",
     "V22": "nothing grows without bounds",
     "P2": "a restart moves every saga whose request may be lost",
@@ -144,12 +149,14 @@ def _changes_are_recorded(commit: Commit) -> Iterator[Broken]:
             yield broken("V16", f"key {key.key} is stored twice")
 
 
-def _chain_holds(commit: Commit) -> Iterator[Broken]:
-    block, last = commit.changes.block, commit.before.block
-    after = hashlib.sha256(last.head + block.records.encode("ascii")).digest()
-    expected = (last.number + 1, last.head, after)
-    if (block.number, block.before, block.head) != expected or block.at_ms < last.at_ms:
-        yield broken("V15", f"block {block.number} does not follow block {last.number}")
+def _chains_hold(commit: Commit) -> Iterator[Broken]:
+    for each in (commit.changes.block, *commit.changes.fences):
+        last = commit.before.last(each.chain)
+        after = hashlib.sha256(last.head + each.records.encode("ascii")).digest()
+        expected = (last.number + 1, last.head, after)
+        if (each.number, each.before, each.head) != expected or each.at_ms < last.at_ms:
+            yield broken("V15", f"block {each.number} of {each.chain!r} does not follow block {last.number}")
+    block = commit.changes.block
     form, at_ms, digests, _ = commit.head
     if (form, at_ms) != (FORM, block.at_ms):
         yield broken("V15", f"block {block.number} is of {block.at_ms}, and its first line says {form}, {at_ms}")
@@ -159,6 +166,37 @@ def _chain_holds(commit: Commit) -> Iterator[Broken]:
     of_each = (_digest(salts[32 * place : 32 * place + 32], text) for place, text in enumerate(texts))
     if len(seed) != 2 * SEED_BYTES or digests != "".join(of_each):
         yield broken("V15", f"block {block.number} has other values than its records")
+
+
+def _ends_of_chains_hold(commit: Commit) -> Iterator[Broken]:
+    """Nothing follows the end of a chain; the engine that ends it is named there, and names it."""
+    block, fences = commit.changes.block, commit.changes.fences
+    if block.chain in commit.before.ended:
+        yield broken("V24", f"{block.chain} commits, and {commit.before.ended[block.chain]} has ended it")
+    named = [record.cause[1:4] for record in commit.said if record.what == "took over"]
+    if named != [[fence.chain, fence.number, fence.head.hex()] for fence in fences]:
+        yield broken("V24", f"{block.chain} ends {[fence.chain for fence in fences]}, and names {named}")
+    for fence in fences:
+        until_ms = commit.hands.leases.get(fence.chain, 0)
+        if until_ms > commit.hands.now_ms:
+            text = f"{block.chain} ends {fence.chain} {until_ms - commit.hands.now_ms} ms before its lease is over"
+            yield broken("V23", text)
+
+
+def _in_own_hands(commit: Commit) -> Iterator[Broken]:
+    chain, hands = commit.changes.block.chain, commit.hands
+    for row in commit.changes.sagas:
+        shard = shard_of(row.saga_id)
+        if chain and chain not in (hands.before.get(shard), hands.after.get(shard)):
+            yield broken("V23", f"{chain} changes {row.saga_id}, whose shard {shard} is {hands.before.get(shard)}'s")
+
+
+def _letters_are_acted_on_once(commit: Commit) -> Iterator[Broken]:
+    """Each is gone in the commit that remembers what was answered to it."""
+    kept = {row.key for row in commit.changes.keys}
+    for letter_id in commit.changes.letters:
+        if letter_id not in kept and letter_id not in commit.before.keys:
+            yield broken("V25", f"{letter_id} is gone, and what was answered to it is not kept")
 
 
 def _of_rows(commit: Commit) -> Iterator[str]:
@@ -205,7 +243,10 @@ def _stays_bounded(commit: Commit) -> Iterator[Broken]:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    _chain_holds,
+    _chains_hold,
+    _ends_of_chains_hold,
+    _in_own_hands,
+    _letters_are_acted_on_once,
     _records_are_lawful,
     _rows_follow,
     _changes_are_recorded,

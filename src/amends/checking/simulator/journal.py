@@ -14,6 +14,7 @@ class Journal:
         strays: requests without a key of which no answer came: each may have started a saga.
         refused: how many requests were refused.
         ended: saga to the status that was told as its end.
+        letters: ids of the letters that were posted.
         cancels: sagas whose cancel was taken.
         resolved: sagas that an operator ended, or decided on.
     """
@@ -24,6 +25,7 @@ class Journal:
         self.strays = 0
         self.refused = 0
         self.ended: dict[str, str] = {}
+        self.letters: dict[str, None] = {}
         self.cancels: dict[str, None] = {}
         self.resolved: dict[str, None] = {}
 

@@ -12,7 +12,6 @@ from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.told import STUCK
 from amends.checking.simulator.wire import Wire
 from amends.core.messages import Abandon, Compensate, Kind, Resolve, Retry, Verb
-from amends.engine.tasks import Deliver
 from amends.storage.rows import NEEDS_OPERATOR
 
 ARRIVES_MS: Final = (10_000, 1_000, 300_000, 3_600_000)  # the first where all is healed
@@ -47,11 +46,8 @@ class Operators:
         verb = self._verb(saga_id)
         self._tried[saga_id] += 1
         world.tell("operator", f"{saga_id}: {verb}")
-        process = world.reached()
-        if process is None:
+        if not world.gateway.deliver(saga_id, verb, lambda _: self._after(saga_id)):
             self._after(saga_id)
-        else:
-            process.ask(Deliver(saga_id, verb), lambda _: self._after(saga_id))
 
     def _after(self, saga_id: str) -> None:
         """Come again where that did not help."""

@@ -13,20 +13,22 @@ from amends.checking.simulator.clock import HostClock
 from amends.checking.simulator.environment import Environment, Reply
 from amends.checking.simulator.process_calls import ProcessCalls
 from amends.checking.simulator.process_rules import ProcessRules
+from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.setting import known_salts
 from amends.checking.simulator.sightings import Sightings
-from amends.checking.simulator.storage import DISK_FAILED, ProcessKilled
+from amends.checking.simulator.storage import DISK_FAILED, Door, Point, ProcessKilled
 from amends.checking.simulator.wire import Wire
 from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
+from amends.engine.ownership import LEASE_MS
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver
-from amends.engine.turn_io import drive
-from amends.errors import EngineStopped, StoreFailed, StoreFull
+from amends.errors import EngineStopped, LeaseLost, StoreFailed, StoreFull
 
 TURN_MS: Final = 1  # between two turns: what a commit takes
+TEND_MS: Final = 500  # between two looks at letters and at the lease, where nothing wakes an engine
 SPACE_PAUSE_MS: Final = 1000  # as the shell waits on a full disk
 WAIT_MS: Final = 50  # of a thread that waits for a database or a network in the same data centre, at most
 PAUSE_MS: Final = (
@@ -56,6 +58,7 @@ class EngineProcess:
         is_up: whether it runs.
         until_crash: how many I/Os it still does; 0 for any number.
         coordinator: the engine's loop.
+        shards: those that it has of a shared database; ``None`` where it has a database for itself.
     """
 
     def __init__(
@@ -74,18 +77,30 @@ class EngineProcess:
         self.clock = clock
         self.is_up = True
         self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
+        name = f"e{life}"
+        self._door = Door(world.database, world.hooks)
+        lease = self._door.ownership.enter(name, LEASE_MS) if self._door.is_shared else None
+        start_ms = lease.until_ms - LEASE_MS if lease else clock.start_ms
         self.coordinator = Coordinator(
-            world.store, [world.setting.played], now_ms=clock.start_ms, prefix=f"e{life}", salts=known_salts
+            self._door, [world.setting.played], now_ms=start_ms, prefix=name, salts=known_salts
         )
+        self.shards = ProcessShards(self._door, self.coordinator, lease, clock) if lease else None
         self._calls = ProcessCalls(self, wire, sightings)
-        self._rules = ProcessRules(world, sightings, clock)
+        self._rules = ProcessRules(world, sightings, self, name if self.shards else "")
+        self._rules.took(self.coordinator.shards.all)
         self._queue: list[Queued] = []
         self._batch: list[Queued] = []
         self._is_in_turn = False
         self._turn_at_ms = -1
         self._turns = 0
         self._paused_until_ms = 0
+        if self.shards is not None:
+            world.in_background(0, self._tend)
         self._wake(0)
+
+    def now_ms(self) -> int:
+        """The time of its turns: where it shares its database, that one's, as it reckons it."""
+        return self.shards.now_ms() if self.shards else self.clock.now_ms()
 
     # What comes in --------------------------------------------------------------------------------------------
 
@@ -107,7 +122,7 @@ class EngineProcess:
         else:
             self._go_on(self._heard(saga_id, said, attempt_id, service))
 
-    def _heard(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> Iterator[str]:
+    def _heard(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> Iterator[Point]:
         yield "when an answer arrives"
         self._sightings.of_answer(saga_id, said)
         self.ask(Deliver(saga_id, said), None)
@@ -115,28 +130,32 @@ class EngineProcess:
 
     # What it does, and what comes between ---------------------------------------------------------------------
 
-    def _go_on(self, steps: Iterator[str]) -> None:
+    def _go_on(self, steps: Iterator[Point]) -> None:
         """Do one thing after the other; before each the process may crash, wait, or stand still for long.
 
         Args:
-            steps: what it does; each says what is interrupted before it goes on.
+            steps: what it does, and where it may be stopped.
         """
         if not self.is_up:
             return
         try:
-            for where in steps:
-                self.io(where)
-                if pause_ms := self._pause_ms():
+            for point in steps:
+                if isinstance(point, str):
+                    self._io(point)
+                if pause_ms := point if isinstance(point, int) else self._pause_ms():
                     self.world.after(pause_ms, self._go_on, steps)
                     return
         except ProcessKilled as crash:
             self._die(crash)
+        except LeaseLost as lost:
+            self.world.saw("an engine found that it was taken over")
+            self._die(lost)
         except StoreFailed as failed:
             if str(failed) != DISK_FAILED:
                 self.world.broke("P16", f"it stopped, and no disk had failed: {failed}")
             self._die(failed)
 
-    def io(self, where: str) -> None:
+    def _io(self, where: str) -> None:
         """Count an I/O; the process may crash instead.
 
         Raises:
@@ -170,7 +189,7 @@ class EngineProcess:
         at_ms = self.world.now_ms + max(pause_ms, 0)
         if self._turn_at_ms < 0 or at_ms < self._turn_at_ms:
             self._turn_at_ms = at_ms
-            self.world.after(max(pause_ms, 0), self._turn, at_ms)
+            self.world.in_background(max(pause_ms, 0), self._turn, at_ms)
 
     def _turn(self, at_ms: int) -> None:
         if not self.is_up or self._turn_at_ms != at_ms or self._is_in_turn:
@@ -179,36 +198,66 @@ class EngineProcess:
             self.world.after(self._still_ms(), self._turn, at_ms)
             return
         self._turn_at_ms = -1
-        self._batch, self._queue = self._queue, []
+        self._begin()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is going to take a turn, or takes one."""
+        return self.is_up and (self._turn_at_ms >= 0 or self._is_in_turn)
+
+    def _begin(self) -> None:
         self._is_in_turn = True
         self._go_on(self._taken())
 
-    def _taken(self) -> Iterator[str]:
-        """Take a turn, and give what comes of it back."""
+    def _tend(self) -> None:
+        """Take a turn now and then for the sake of shards and letters."""
+        if not self.is_up or self.shards is None:
+            return
+        if not self._is_in_turn and not self._stands_still() and self.shards.wants_turn():
+            self._begin()
+        self.world.in_background(TEND_MS, self._tend)
+
+    def _taken(self) -> Iterator[Point]:
+        """See to the shards, take a turn, and give what comes of it back."""
+        if self.shards is not None:
+            yield from self._keep(self.shards)
+        self._batch, self._queue = self._queue, []
         yield from self._take()
         self._is_in_turn = False
         if 0 <= self._turn_at_ms <= self.world.now_ms:  # a turn was wanted meanwhile
             self.world.after(TURN_MS, self._turn, self._turn_at_ms)
 
-    def _take(self) -> Iterator[str]:
+    def _keep(self, shards: ProcessShards) -> Iterator[Point]:
+        had = {*shards.all}
+        self._calls.drop((yield from shards.keep()))
+        if gained := {*shards.all} - had:
+            self._rules.took(gained)
+        letters = [Queued(task, None) for task in shards.tasks()]
+        mine = [queued for queued in self._queue if shards.has(queued.task.saga_id)]
+        if len(mine) < len(self._queue):
+            self.world.saw("an answer for the saga of another engine")
+        self._queue = [*letters, *mine]
+
+    def _take(self) -> Iterator[Point]:
         self._rules.before_turn()
+        tasks = [queued.task for queued in self._batch]
         try:
-            turn = drive(
-                self.coordinator.turn([queued.task for queued in self._batch], self.clock.now_ms()), self.world.store
-            )
+            turn = yield from self._door.drive(self.coordinator.turn(tasks, self.now_ms()))
         except StoreFull:
             self._wait_for_space()
             return
-        except StoreFailed:
+        except (StoreFailed, LeaseLost):
             raise
         except Exception as error:  # noqa: BLE001 - any exception is what the simulator looks for
             self.world.broke("P16", f"the turn ended with {type(error).__name__}: {error}")
             return
+        if self.shards is not None:
+            self.shards.remove(tasks, turn.replies)
         turn = self._put_back(turn)
         self._turns += 1
         self._rules.after_turn([queued.task for queued in self._batch], turn)
         if turn.due_ms is not None:
-            self._wake(self.clock.truly_ms(max(turn.due_ms - self.clock.now_ms(), TURN_MS)))
+            self._wake(self.clock.truly_ms(max(turn.due_ms - self.now_ms(), TURN_MS)))
         yield from self._give_back(turn)
 
     def _put_back(self, turn: BatchResult) -> BatchResult:
@@ -222,7 +271,7 @@ class EngineProcess:
         self._batch = [queued for queued, _ in done]
         return turn._replace(replies=[answer for _, answer in done])
 
-    def _give_back(self, turn: BatchResult) -> Iterator[str]:
+    def _give_back(self, turn: BatchResult) -> Iterator[Point]:
         self._calls.take(turn)
         answers = [(queued, answer) for queued, answer in zip(self._batch, turn.replies, strict=True) if queued.reply]
         answers_first = bool(turn.sends and answers and self.world.chance.below("order", 2))
@@ -234,7 +283,7 @@ class EngineProcess:
         if not answers_first:
             yield from self._answer(answers)
 
-    def _answer(self, answers: list[tuple[Queued, Any]]) -> Iterator[str]:
+    def _answer(self, answers: list[tuple[Queued, Any]]) -> Iterator[Point]:
         for queued, answer in answers:
             yield "before an answer to a client"
             self._batch.remove(queued)
@@ -253,6 +302,7 @@ class EngineProcess:
 
     def _die(self, why: BaseException) -> None:
         self.is_up = False
+        self._door.close()
         self._sightings.of_crash(str(why), self.life, self._turns)
         self.world.tell(f"engine {self.life}", f"crashes: {why}")
         for queued in [*self._batch, *self._queue]:

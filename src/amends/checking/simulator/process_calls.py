@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Protocol
 
 from amends.checking.simulator.environment import Environment, Process
+from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.sightings import Sightings
+from amends.checking.simulator.storage import Point
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Kind, Request
@@ -17,19 +19,16 @@ from amends.engine.slots import Slots
 from amends.storage.ports import Clock
 
 
-class CallingProcess(Process, Protocol):
-    """The process whose calls these are.
+class CallingProcess(Process, Clock, Protocol):
+    """The process whose calls these are; its time is that of its turns.
 
     Attributes:
         world: around it.
-        clock: its host's.
+        shards: those that it has of a shared database.
     """
 
     world: Environment
-
-    @property
-    def clock(self) -> Clock:
-        """Its host's."""
+    shards: ProcessShards | None
 
 
 class ProcessCalls:
@@ -45,10 +44,7 @@ class ProcessCalls:
 
     def take(self, turn: BatchResult) -> None:
         """Take in what a turn says about calls that came up before it, and about those that wait for a slot."""
-        for attempt_id in turn.dropped:
-            for slots in self._slots.values():
-                slots.drop(attempt_id)
-                slots.fill()
+        self.drop(turn.dropped)
         for attempt_id in turn.recalled:
             for slots in self._slots.values():
                 slots.recall(attempt_id)
@@ -56,13 +52,22 @@ class ProcessCalls:
             self._world.saw("a call waited for a place, and its saga says so")
             self._slots_of(step).hold(attempt_id)
 
-    def send(self, turn: BatchResult) -> Iterator[str]:
+    def drop(self, attempts: Iterable[AttemptId]) -> None:
+        """Do not send some attempts, if they were not yet: another engine has their sagas."""
+        for attempt_id in attempts:
+            for slots in self._slots.values():
+                slots.drop(attempt_id)
+                slots.fill()
+
+    def send(self, turn: BatchResult) -> Iterator[Point]:
         """Send what a turn has to be sent, one by one."""
         if len(turn.sends) > 1:
             self._world.saw("two sends in one turn")
         for number, (step, send) in enumerate(turn.sends):
             yield "between two sends" if number else "between commit and send"
-            self._sightings.of_send(send)
+            shards = self._process.shards
+            if shards is None or shards.may_send():
+                self._sightings.of_send(send)
             if send.request.kind is Kind.DO and send.request.call.attempt == 1:
                 self._unsent.add((send.request.saga_id, send.request.step))
             slots = self._slots_of(step)
@@ -81,11 +86,18 @@ class ProcessCalls:
             process = self._process
             tell = partial(process.ask, reply=None)
             departed = process.coordinator.departed
-            slots = Slots(self._world.swarm.places, process.clock, departed, self._start, tell)
+            slots = Slots(self._world.swarm.places, process, departed, self._start, tell)
             self._slots[step.service] = slots
         return slots
 
     def _start(self, _attempt_id: AttemptId, asking: Outgoing) -> None:
+        shards = self._process.shards
+        if shards is not None and not shards.may_send():
+            self._world.saw("a send was left to the next owner")
+            self._unsent.discard((asking[1].request.saga_id, asking[1].request.step))  # what is not known to be unsent
+            return
+        if shards is not None and (wrong := shards.must_have(asking[1].request.saga_id)):
+            self._world.broke("V26", wrong)
         if len(self._slots_of(asking[0]).calls) > 1:
             self._world.saw("calls of one participant together")
         self._must_not_be_for_nothing(asking[1].request)

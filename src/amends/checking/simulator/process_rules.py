@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
-from amends.checking.simulator.clock import HostClock
 from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.told import ASKED_BY, FINAL
@@ -13,6 +12,9 @@ from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
+from amends.storage.ports import Clock
+from amends.storage.rows import SagaRow
+from amends.storage.shards import shard_of
 
 IDLE_MAX: Final = 3  # turns in which nothing changes, one after the other without a pause
 
@@ -20,19 +22,28 @@ IDLE_MAX: Final = 3  # turns in which nothing changes, one after the other witho
 class ProcessRules:
     """The rules that one process is held to, turn by turn."""
 
-    def __init__(self, world: Environment, sightings: Sightings, clock: HostClock) -> None:
+    def __init__(self, world: Environment, sightings: Sightings, clock: Clock, chain: str) -> None:
         self._world = world
         self._sightings = sightings
         self._clock = clock
-        self._is_first = True
+        self._chain = chain
         self._idle = 0
         self._last = 0
-        self._found = {row.saga_id: row.version for row in world.view.rows.values() if row.status not in FINAL}
+        self._taken: dict[str, SagaRow] = {}
+        self._looking: dict[str, SagaRow] = {}
+
+    def took(self, shards: Collection[int]) -> None:
+        """The process has more shards: what was asked for their sagas until now may be lost."""
+        for row in self._world.view.rows.values():
+            if row.status not in FINAL and shard_of(row.saga_id) in shards:
+                self._taken[row.saga_id] = row
 
     def before_turn(self) -> None:
         """A turn begins."""
-        self._last = self._world.view.block.number
-        self._sightings.recorded.clear()
+        self._looking |= self._taken
+        self._taken = {}
+        self._last = self._world.view.last(self._chain).number
+        self._sightings.recorded.pop(self._chain, None)
 
     def after_turn(self, tasks: Sequence[Task], turn: BatchResult) -> None:
         """A turn is over.
@@ -43,32 +54,33 @@ class ProcessRules:
         """
         self._must_not_spin(tasks, turn)
         self._must_record(tasks, turn)
-        if self._is_first:
-            self._must_have_looked()
-        self._is_first = False
+        self._must_have_looked()
 
     def _must_record(self, tasks: Sequence[Task], turn: BatchResult) -> None:
         for task, answer in zip(tasks, turn.replies, strict=True):
             if isinstance(task, Deliver) and isinstance(task.said, Answered):
-                self._sightings.must_be_recorded(task.saga_id, task.said, answer)
+                self._sightings.must_be_recorded(task.saga_id, task.said, answer, self._chain)
 
     def _must_have_looked(self) -> None:
         """Answers to the process before are lost: what it had asked has to be taken up at once."""
         view = self._world.view
-        for saga_id, version in self._found.items():
+        for saga_id, row in self._looking.items():
+            if self._world.database.owners.get(shard_of(saga_id), "") != self._chain:
+                continue  # it has been given away since
             told, waiting = view.told[saga_id], view.bodies[saga_id].get("waiting", {})
-            if version != view.rows[saga_id].version or told.phase in FINAL:
+            if row.version != view.rows[saga_id].version or told.phase in FINAL:
                 continue
             for event, request in waiting.items():
                 is_asked = told.members.get(event) in ASKED_BY[request["kind"]]
                 is_asked = is_asked and not (request.get("taken") or request.get("unsent"))
-                is_old = request["at_ms"] <= self._clock.start_ms
+                is_old = request["at_ms"] <= row.changed_ms  # else it was to be sent later
                 if is_asked and not self._world.setting.steps[event].is_local and is_old:
                     self._world.broke("P2", f"{saga_id} waits for {event}, which a process before asked")
+        self._looking = {}
 
     def _must_not_spin(self, tasks: Sequence[Task], turn: BatchResult) -> None:
         """A process whose turns change nothing, and which wants the next one at once, keeps a processor busy."""
-        is_idle = not tasks and self._world.view.block.number == self._last
+        is_idle = not tasks and self._world.view.last(self._chain).number == self._last
         at_once = turn.due_ms is not None and turn.due_ms <= self._clock.now_ms()
         self._idle = self._idle + 1 if is_idle and at_once else 0
         if self._idle > IDLE_MAX:

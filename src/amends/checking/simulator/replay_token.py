@@ -21,11 +21,13 @@ class ScheduleToken(NamedTuple):
     Attributes:
         fingerprint: of the definition.
         name: of the scenario.
+        hosts: see `Setting`.
         draws: what happens.
     """
 
     fingerprint: str
     name: str
+    hosts: int
     draws: Draws
 
 
@@ -34,7 +36,8 @@ def token_of(setting: Setting, draws: Draws) -> str:
     labels: dict[str, dict[int, int]] = {}
     for (label, place), drawn in draws.items():
         labels.setdefault(label, {})[place] = drawn
-    text = json.dumps([setting.saga.fingerprint, setting.name, labels], separators=(",", ":"))
+    hosts = [setting.hosts] if setting.hosts > 1 else []
+    text = json.dumps([setting.saga.fingerprint, setting.name, labels, *hosts], separators=(",", ":"))
     return token_text(FORM, zlib.compress(text.encode(), 9))
 
 
@@ -46,8 +49,10 @@ def read_token(text: str) -> ScheduleToken:
     """
     word = text.strip()
     try:
-        fingerprint, name, labels = json.loads(zlib.decompressobj().decompress(token_bytes(FORM, word), SIZE_MAX))
+        fingerprint, name, labels, *hosts = json.loads(
+            zlib.decompressobj().decompress(token_bytes(FORM, word), SIZE_MAX)
+        )
         draws = {(label, int(place)): int(drawn) for label, draws in labels.items() for place, drawn in draws.items()}
     except (AttributeError, TypeError, ValueError, zlib.error) as error:
         raise UnusableInput(f"{word[:40]!r} is no token of a schedule; one begins with {FORM}") from error
-    return ScheduleToken(str(fingerprint), str(name), draws)
+    return ScheduleToken(str(fingerprint), str(name), int(*hosts or (1,)), draws)

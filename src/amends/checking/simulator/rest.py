@@ -23,7 +23,7 @@ from amends.storage.rows import ABANDONED, COMPENSATED, COMPLETED, FINAL, WAITS_
 def first_broken_at_rest(world: Environment, wire: Wire) -> Broken | None:
     """The first rule that a world at rest breaks."""
     effects = partial(_effects, wire)
-    rules = (_all_ended, _counted, _promises_kept, _one_saga_each, effects, _entities, _nothing_held)
+    rules = (_all_ended, _counted, _promises_kept, _letters_acted_on, _one_saga_each, effects, _entities, _nothing_held)
     return next((found for rule in rules for found in rule(world)), None)
 
 
@@ -52,6 +52,14 @@ def _promises_kept(world: Environment) -> Iterator[Broken]:
     for saga_id in journal.cancels:
         if rows[saga_id].status not in (COMPENSATED, ABANDONED):
             yield broken("V07", f"{saga_id} was canceled, and is {rows[saga_id].status}")
+
+
+def _letters_acted_on(world: Environment) -> Iterator[Broken]:
+    for letter_id in world.journal.letters:
+        if letter_id not in world.view.keys:
+            yield broken("V25", f"{letter_id} was posted, and was not acted on")
+    for letter_id in world.database.letters:
+        yield broken("V25", f"{letter_id} is in the mailbox, and nothing moves any more")
 
 
 def _one_saga_each(world: Environment) -> Iterator[Broken]:

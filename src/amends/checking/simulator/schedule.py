@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from amends.checking.simulator.chance import Chance, Draws, Listed, RecordedChan
 from amends.checking.simulator.setting import Setting
 from amends.checking.simulator.world import SimulatedWorld
 from amends.checking.world import Broken
+from amends.storage.ports import Records
 
 
 class ScheduleResult(NamedTuple):
@@ -52,5 +54,12 @@ def play(setting: Setting, chance: Chance, *, traced: bool = False) -> ScheduleR
     """Play a schedule."""
     world = SimulatedWorld(setting, chance, traced=traced)
     world.play()
-    head = world.store.head().head
-    return ScheduleResult(world.broken, world.seen, head, len(world.view.rows), world.moments, world.trace or ())
+    return ScheduleResult(
+        world.broken, world.seen, _digest(world.store), len(world.view.rows), world.moments, world.trace or ()
+    )
+
+
+def _digest(store: Records) -> bytes:
+    """One digest over where every chain ends."""
+    heads = [store.head(chain).head for chain in store.chains()]
+    return heads[0] if len(heads) == 1 else hashlib.sha256(b"".join(heads)).digest()

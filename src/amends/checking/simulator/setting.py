@@ -47,6 +47,7 @@ class Setting:
     Attributes:
         name: as the scenario is called.
         scenario: what is laid out.
+        hosts: on how many machines the engine runs at most, all of them on one database.
         saga: the definition as its author wrote it.
         played: the same, whose local deciders raise when `raises` does.
         raises: called before each decider, by the schedule that runs; ``None`` while none does.
@@ -62,8 +63,9 @@ class Setting:
         heals_within_ms: when every saga has ended at the latest, once nothing goes wrong any more.
     """
 
-    def __init__(self, name: str, scenario: Scenario) -> None:
+    def __init__(self, name: str, scenario: Scenario, hosts: int = 1) -> None:
         self.name = name
+        self.hosts = hosts
         self.scenario = scenario
         if scenario.commands or any(isinstance(each, Under) for each in scenario.requests):
             raise UnusableInput(
@@ -101,7 +103,14 @@ class Setting:
         doubled = any(self.takes_doubles(step) for step in self.steps.values() if not step.is_local)
         choice = len(self.requests) > 1 and not self.is_once
         inbox = any(model.name == KEEPS_INBOX for model in self.models.values())
-        return shape_of(self.saga, moody=bool(self._moody), doubled=doubled, choice=choice, inbox=inbox)
+        return shape_of(
+            self.saga,
+            moody=bool(self._moody),
+            doubled=doubled,
+            choice=choice,
+            inbox=inbox,
+            shared=self.hosts > 1,
+        )
 
     def _played(self) -> Saga:
         """The saga with deciders that can be made to raise; without `prepare` where the requests are prepared."""

@@ -34,13 +34,13 @@ class Sightings:
 
     Attributes:
         was_full: a commit found no space, and none has gone well since.
-        recorded: saga, step, what it was asked and what it said, of every answer that this turn has written.
+        recorded: saga, step, what it was asked and what it said, of every answer that the turn of each engine wrote.
     """
 
     def __init__(self, world: Environment) -> None:
         self._world = world
         self.was_full = False
-        self.recorded: set[tuple[str, str, str, str]] = set()
+        self.recorded: dict[str, set[tuple[str, str, str, str]]] = {}
         self._heard: Counter[Hashable] = Counter()
         self._raised: dict[str, None] = {}
 
@@ -51,27 +51,30 @@ class Sightings:
         if self.was_full:
             self.was_full = False
             self._world.saw("no space, and then it went on")
+        if commit.changes.fences:
+            self._world.saw("an engine took over from another")
         for record in commit.said:
             if record.number:
-                self._of_record(record, commit.value_of(record))
+                self._of_record(record, commit.value_of(record), commit.changes.block.chain)
         before = commit.before.rows
         for row in commit.changes.sagas:
             last = before.get(row.saga_id)
             if last is not None and last.status == NEEDS_OPERATOR and row.status != NEEDS_OPERATOR:
                 self._world.saw("waited for an operator, and went on")
 
-    def must_be_recorded(self, saga_id: str, said: Answered, answer: object) -> None:
-        """An answer is on record once its turn is over."""
+    def must_be_recorded(self, saga_id: str, said: Answered, answer: object, chain: str) -> None:
+        """An answer is on record once its turn is over, in the chain of its engine."""
         outcome = type(said.outcome).__name__.lower()
-        if (saga_id, said.step, said.kind.value, outcome) not in self.recorded:
+        if (saga_id, said.step, said.kind.value, outcome) not in self.recorded.get(chain, ()):
             cause = f"{said.step}/{said.kind.value} {outcome}"
-            self._world.broke("P5", f"{saga_id}: {cause}, of which there is no record: {answer}")
+            self._world.broke("P5", f"{saga_id}: {cause}, of which there is no record: {answer!r:.500}")
 
-    def _of_record(self, record: ReadRecord, value: str) -> None:
+    def _of_record(self, record: ReadRecord, value: str, chain: str) -> None:
         what, saw = record.what, self._world.saw
         if what in ANSWERS:
             _, step, kind, *_ = record.cause
-            self.recorded.add((record.subject, step, kind, "unknown" if what == "taken back" else what))
+            said = record.subject, step, kind, "unknown" if what == "taken back" else what
+            self.recorded.setdefault(chain, set()).add(said)
         if record.changes and record.changes[-1][0] in ENDS:
             saw(ENDS[record.changes[-1][0]])
         if what in OPERATED and record.changes:

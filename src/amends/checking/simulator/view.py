@@ -13,6 +13,7 @@ from amends.core.audit import GENESIS
 from amends.storage.rows import Block, Changes, KeyRow, SagaRow
 
 DECODE: Final = msgspec.json.Decoder().decode
+NO_BLOCK: Final = Block(0, 0, GENESIS, GENESIS, "", (), 0, 0)
 BESIDE: Final = msgspec.json.Decoder(tuple[str, list[msgspec.Raw]])
 
 
@@ -31,6 +32,22 @@ class ReadRecord(NamedTuple):
         return str(self.cause[0])
 
 
+class Hands(NamedTuple):
+    """Who has which shards at a commit, where several engines share a database.
+
+    Attributes:
+        now_ms: the time of the commit, milliseconds since 1970 (UTC).
+        before: shard to engine, before it.
+        after: shard to engine, after it.
+        leases: engine to when its lease really ends: reckoned from when it was begun or renewed last.
+    """
+
+    now_ms: int = 0
+    before: Mapping[int, str] = {}
+    after: Mapping[int, str] = {}
+    leases: Mapping[str, int] = {}
+
+
 class Commit(NamedTuple):
     """One commit, as it is looked at.
 
@@ -41,6 +58,7 @@ class Commit(NamedTuple):
         said: its records.
         before: the view before it, but for `View.told`.
         bodies: saga to the body of its new row.
+        hands: who has which shards.
         wrong: (saga, rule, text) of what its records say that must not be.
     """
 
@@ -50,11 +68,15 @@ class Commit(NamedTuple):
     said: list[ReadRecord]
     before: View
     bodies: Mapping[str, Any]
+    hands: Hands
     wrong: list[tuple[str, str, str]]
 
     def value_of(self, record: ReadRecord) -> str:
         """What a record is about, JSON; empty for nothing."""
         return self.beside[1][record.place] if 0 <= record.place < len(self.beside[1]) else ""
+
+
+NO_HANDS: Final = Hands()
 
 
 class View:
@@ -69,7 +91,9 @@ class View:
         texts: the same, each as it is stored.
         entity_versions: (service, id) to version.
         keys: client keys.
-        block: the last one.
+        blocks: the last one of each chain.
+        number: how many there were.
+        ended: chains that another engine has ended, to which one.
         history: (saga, event, whether it was undone) of local steps that took effect, in order.
     """
 
@@ -82,12 +106,14 @@ class View:
         self.texts: dict[tuple[str, str], str | None] = {}
         self.entity_versions: dict[tuple[str, str], int] = {}
         self.keys: dict[str, KeyRow] = {}
-        self.block = Block(0, 0, GENESIS, GENESIS, "", (), 0, 0)
+        self.blocks: dict[str, Block] = {}
+        self.number = 0
+        self.ended: dict[str, str] = {}
         self.history: list[tuple[str, str, bool]] = []
         self._local = {step.event for step in setting.steps.values() if step.is_local}
         self._script = Script(setting.saga)
 
-    def read(self, changes: Changes) -> Commit:
+    def read(self, changes: Changes, hands: Hands = NO_HANDS) -> Commit:
         """Read a commit."""
         head, *records = map(DECODE, changes.block.records.split("\n"))
         said = [ReadRecord(subject, number, *head[3][at], *place) for subject, number, at, *place in records]
@@ -98,7 +124,7 @@ class View:
             if record.number:
                 wrong += self._hear(record)
         bodies = {row.saga_id: DECODE(row.body) for row in changes.sagas}
-        return Commit(changes, head, beside, said, self, bodies, wrong)
+        return Commit(changes, head, beside, said, self, bodies, hands, wrong)
 
     def take(self, commit: Commit) -> None:
         """From now on, this is how it is."""
@@ -115,7 +141,15 @@ class View:
                 owned[entity.entity_id] = self.setting.forms.decode(entity.service, entity.body)
         for key in changes.keys:
             self.keys[key.key] = key
-        self.block = changes.block
+        for fence in changes.fences:
+            self.blocks[fence.chain] = fence
+            self.ended[fence.chain] = changes.block.chain
+        self.blocks[changes.block.chain] = changes.block
+        self.number += 1
+
+    def last(self, chain: str) -> Block:
+        """The last block of a chain."""
+        return self.blocks.get(chain, NO_BLOCK)
 
     def _hear(self, record: ReadRecord) -> list[tuple[str, str, str]]:
         saga_id = record.subject

@@ -20,7 +20,6 @@ from amends.core.messages import Answered, Call, Done, Kind, Outcome, Refused, R
 from amends.core.waiting import milliseconds
 from amends.core.walk import key_of
 from amends.engine.in_flight import attempt_id_of
-from amends.engine.tasks import Deliver
 from amends.errors import AmendsError, EngineStopped
 
 QUICK_MS: Final = 20  # a call within a data centre, or an answer
@@ -218,12 +217,8 @@ class Wire:
             else:
                 world.saw("answered later, but too late" if too_late else "answered later")
 
-        process = world.reached()
-        if process is None:
+        if not world.gateway.deliver(saga_id, said, reply):
             world.when_up(self._deliver, saga_id, said, too_late)
-        else:
-            self._sightings.of_answer(saga_id, said)
-            process.ask(Deliver(saga_id, said), reply)
 
     # What an operator does ------------------------------------------------------------------------------------
 

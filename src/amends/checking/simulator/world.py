@@ -10,17 +10,20 @@ import heapq
 from collections.abc import Sequence
 from typing import Final
 
+from amends.adapters.memory.ownership import MemoryOwnership
 from amends.checking.simulator.chance import Chance
 from amends.checking.simulator.clients import Clients
 from amends.checking.simulator.environment import SECOND_MS, Environment
+from amends.checking.simulator.gateway import DirectGateway, MailboxGateway
 from amends.checking.simulator.host import Host
 from amends.checking.simulator.invariants import first_broken
 from amends.checking.simulator.operators import Operators
 from amends.checking.simulator.rest import first_broken_at_rest
-from amends.checking.simulator.setting import EPOCH_MS, Setting
+from amends.checking.simulator.setting import EPOCH_MS, GIVEN, Setting
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import FAILED_AFTER, FULL, Hooks
 from amends.checking.simulator.swarm import healed
+from amends.checking.simulator.view import Hands
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Kind
@@ -28,6 +31,7 @@ from amends.storage.blocks import Contents
 from amends.storage.rows import FINAL, NEEDS_OPERATOR, Changes
 from amends.storage.words import cause_in_words, changes_in_words
 
+QUIET_MS: Final = 60_000  # in which nothing happens but leases being renewed: a dozen of them
 MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
 STUBBORN_MS: Final = 30 * 60 * SECOND_MS  # how long a decider always raises: longer than any step's limit
 
@@ -50,9 +54,14 @@ class SimulatedWorld(Environment):
         self.sightings = Sightings(self)
         self._open_store()
         self.wire = Wire(self, self.sightings)
+        self.gateway = (MailboxGateway if setting.hosts > 1 else DirectGateway)(self, self.sightings)
         self.operators = Operators(self, self.wire)
-        self.hosts: Sequence[Host] = [Host(self, self.wire, self.sightings)]
+        self.hosts: Sequence[Host] = [Host(self, self.wire, self.sightings) for _ in range(self._drawn_hosts())]
         self.clients = Clients(self)
+
+    def _drawn_hosts(self) -> int:
+        most = self.setting.hosts
+        return 2 + self.chance.below("hosts", most - 1) if most > 1 else 1  # several are two at least
 
     # Time -----------------------------------------------------------------------------------------------------
 
@@ -62,8 +71,12 @@ class SimulatedWorld(Environment):
         self.after(self.swarm.faults_ms, self._heal)
         heap = self._heap
         limit_ms = EPOCH_MS + self.swarm.faults_ms + self.setting.heals_within_ms
-        while heap and self.broken is None:
-            self.now_ms, _, act, given = heapq.heappop(heap)
+        quiet_ms = self.now_ms
+        while heap and self.broken is None and self.now_ms - quiet_ms < QUIET_MS:
+            self.now_ms, _, counts, act, given = heapq.heappop(heap)
+            self._coming -= counts
+            if self._coming or counts or any(host.process.is_waiting for host in self.hosts):
+                quiet_ms = self.now_ms
             act(*given)
             self.moments += 1
             if self.now_ms > limit_ms or self.moments > MOMENTS_MAX:
@@ -97,12 +110,14 @@ class SimulatedWorld(Environment):
 
     def _open_store(self) -> None:
         if self.setting.first is not None:
-            self.store.commit(self.setting.first)
-            self.view.take(self.view.read(self.setting.first))
-        self.store.hooks = Hooks(self._io, self._fate, self._committed, self._failed)
-
-    def _io(self, where: str) -> None:
-        self.hosts[0].process.io(where)
+            first = self.setting.first
+            if self.database.is_shared:
+                first = first._replace(block=first.block._replace(chain=GIVEN))
+                MemoryOwnership(self.database).enter(GIVEN, 1)
+            self.store.commit(first)
+            MemoryOwnership(self.database).leave(GIVEN)
+            self.view.take(self.view.read(first))
+        self.hooks = Hooks(self._fate, self._committed, self._failed, self.saw)
 
     def _fate(self) -> int:
         fate = self.chance.pick("commit", (self.swarm.full, self.swarm.failed))
@@ -114,8 +129,8 @@ class SimulatedWorld(Environment):
         self.saw(f"commit unknown: it was {'written' if is_written else 'not'}")
         self.tell("store", f"fails; the commit is {'' if is_written else 'not '}written")
 
-    def _committed(self, changes: Changes) -> None:
-        commit = self.view.read(changes)
+    def _committed(self, changes: Changes, hands: Hands) -> None:
+        commit = self.view.read(changes, hands)
         if self.trace is not None:
             for record in Contents(changes.block).records():
                 assert record is not None, "what was just written can be read"

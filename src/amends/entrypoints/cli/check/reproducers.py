@@ -36,7 +36,7 @@ SIMULATION: Final = '''"""Found by `amends simulate {definition}`: {rule}.
 
 def test_{name}_{found_at}_{rule_number}() -> None:
     """Plays the failing schedule first, then those of other seeds."""
-    simulate({scenario}, name="{scenario}", seeds={seeds}, replay="{token}")
+    simulate({scenario}, name="{scenario}", seeds={seeds}{hosts}, replay="{token}")
 '''
 SEEDS: Final = 200  # that a test plays once it is green: a second or two
 
@@ -68,7 +68,7 @@ def write_simulation(file: str, definition: str, answer: Simulated) -> str:
     """
     failure = answer.failure
     assert failure is not None, "only a failure is replayed"
-    scenario = answer.settings[failure.place].name
+    scenario, hosts = answer.settings[failure.place].name, answer.settings[failure.place].hosts
     text = SIMULATION.format(
         definition=definition,
         rule=failure.broken.rule,
@@ -78,6 +78,7 @@ def write_simulation(file: str, definition: str, answer: Simulated) -> str:
         found_at=f"seed_{failure.seed}" if failure.seed else "replayed",
         rule_number=failure.broken.rule.split()[0],
         scenario=scenario,
+        hosts=f", hosts={hosts}" if hosts > 1 else "",
         seeds=SEEDS,
         token=answer.token,
     )

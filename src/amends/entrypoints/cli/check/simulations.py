@@ -36,6 +36,7 @@ class SimulationOptions(NamedTuple):
         first: the first of them.
         seed: one of which everything is to be told; ``None`` for none.
         processes: among how many the seeds are divided; 0 for as many as there are processors.
+        hosts: how many engines share a database at most; 1 for a database of its own.
         as_json: whether to print a document in place of a picture.
         pytest: where to write a test that replays a failure; empty for nowhere.
         replay: a token to play in place of seeds; empty for none.
@@ -47,6 +48,7 @@ class SimulationOptions(NamedTuple):
     first: int = 1
     seed: int | None = None
     processes: int = 0
+    hosts: int = 1
     as_json: bool = False
     pytest: str = ""
     replay: str = ""
@@ -66,7 +68,7 @@ def simulate_definition(wanted: SimulationOptions) -> int:
     for name, scenario in scenarios.items():
         refuse_unusable(name, scenario)
     with blaming(wanted.definition):
-        settings = [Setting(name, scenario) for name, scenario in scenarios.items()]
+        settings = [Setting(name, scenario, wanted.hosts) for name, scenario in scenarios.items()]
         if wanted.seed is not None:
             return _tell(settings, wanted.seed)
         found = _replayed(settings, wanted.replay) if wanted.replay else _found(settings, wanted)
@@ -127,6 +129,7 @@ def _document(answer: Simulated) -> dict[str, Any]:
     return {
         "verdict": answer.verdict,
         "scenarios": [setting.name for setting in answer.settings],
+        "hosts": answer.settings[0].hosts,
         "first": found.first,
         "seeds": found.seeds,
         "schedules": found.schedules,
