@@ -26,13 +26,15 @@ ci: lint types layers changelog wheel bare single-file test ## what continuous i
 bench: .venv/ready ## speed, as ratios within one run; the first time it installs the peers
 	@$(bin)/python -m bench.peers; peers=$$?; $(bin)/python -m bench && exit $$peers
 
-torture: .venv/ready ## kills, power cuts, attacks on the audit and 200 000 simulated schedules; half an hour
+torture: .venv/ready ## kills, power cuts, attacks on the audit and 250 000 simulated schedules; an hour
 	@$(bin)/python -m tests.torture
 	@$(bin)/pytest -q -n auto -m torture
 	@AMENDS_ATTACKS=10000 $(bin)/pytest -q tests/auditing/test_attacks.py
 	@$(bin)/amends simulate shop --seeds 34000 --processes 2
 	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 50000 --processes 2
 	@$(bin)/amends simulate examples/trip.py:trip --seeds 50000 --processes 2
+	@$(bin)/amends simulate examples/trip.py:trip --seeds 25000 --hosts 3 --processes 2
+	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 25000 --hosts 3 --processes 2
 
 check-full: .venv/ready ## explore two orders with two faults, and 200 drawn definitions, in every order: some minutes
 	@$(bin)/python -m bench.check_full

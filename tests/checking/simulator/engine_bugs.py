@@ -10,7 +10,7 @@ class Bug(NamedTuple):
 
     Attributes:
         name: what the author did.
-        where: ``module:function`` or ``module:Class.method`` of `amends.engine`.
+        where: ``module:function`` or ``module:Class.method``, of `amends.engine` where its name is not whole.
         old: text that stands in it once.
         new: what it becomes.
         scenario: of `sagas.SCENARIOS`.

@@ -23,7 +23,7 @@ FUTURE = "from __future__ import annotations\n"
 def owner_of(bug: Bug) -> tuple[ModuleType, Any, str]:
     """Return the module, what has the function in it, and the function's name."""
     module_name, _, path = bug.where.partition(":")
-    module = import_module(f"amends.engine.{module_name}")
+    module = import_module(module_name if module_name.startswith("amends.") else f"amends.engine.{module_name}")
     *owners, name = path.split(".")
     return module, reduce(getattr, owners, module), name
 

@@ -177,6 +177,10 @@ def _ends_of_chains_hold(commit: Commit) -> Iterator[Broken]:
     if named != [[fence.chain, fence.number, fence.head.hex()] for fence in fences]:
         yield broken("V24", f"{block.chain} ends {[fence.chain for fence in fences]}, and names {named}")
     for fence in fences:
+        if fence.chain in commit.before.ended:
+            yield broken(
+                "V24", f"{block.chain} ends {fence.chain}, and {commit.before.ended[fence.chain]} has ended it"
+            )
         until_ms = commit.hands.leases.get(fence.chain, 0)
         if until_ms > commit.hands.now_ms:
             text = f"{block.chain} ends {fence.chain} {until_ms - commit.hands.now_ms} ms before its lease is over"
@@ -243,8 +247,8 @@ def _stays_bounded(commit: Commit) -> Iterator[Broken]:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    _chains_hold,
     _ends_of_chains_hold,
+    _chains_hold,
     _in_own_hands,
     _letters_are_acted_on_once,
     _records_are_lawful,

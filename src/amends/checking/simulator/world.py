@@ -91,6 +91,9 @@ class SimulatedWorld(Environment):
         for row in self.view.rows.values():
             if row.status not in FINAL:
                 self.broke("V09", f"{row.saga_id} is {row.status} long after all was healed: {row.body}")
+        for letter_id in self.journal.letters:
+            if letter_id not in self.view.keys:
+                self.broke("V25", f"{letter_id} was posted, and was not acted on")
         if self.moments > MOMENTS_MAX:
             self.broke("V22", f"{self.moments} moments, and still it does not come to rest")
 

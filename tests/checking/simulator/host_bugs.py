@@ -1,0 +1,52 @@
+"""Bugs that are planted where several engines share a database, and which rule breaks in which saga."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.checking.simulator.engine_bugs import Bug
+
+DATABASE: Final = "amends.adapters.memory.database:MemoryDatabase"
+KEEPER: Final = "ownership:ShardKeeper"
+FENCED: Final = (
+    "        for fence in changes.fences:\n            self._append(fence, fence.subjects)\n"
+    "            del self.leases[fence.chain]\n"
+)
+BUGS: Final = [
+    # --- the chain is the fence ---
+    Bug("a commit without the fence", f"{DATABASE}._check_chains",
+        "        engine = changes.block.chain\n",
+        "        if not (changes.fences or changes.moved):\n            return\n        engine = changes.block.chain\n",
+        "shop", "V24"),
+    Bug("a fence written after the shards moved", f"{DATABASE}._write_blocks", FENCED,
+        "        for fence in self.__dict__.pop('late', ()):\n            self._append(fence, fence.subjects)\n"
+        "            self.leases.pop(fence.chain, None)\n"
+        "        for fence in changes.fences:\n            self.__dict__.setdefault('late', []).append(fence)\n",
+        "shop", "V24"),
+    Bug("the head of a chain that is ended is not named", "coordinator:Coordinator.take_over",
+        "fence.head.hex()", "last.head.hex()", "shop", "V24"),
+    # --- leases and shards ---
+    Bug("a lease on the worker's clock", f"{KEEPER}.step", "yield RenewLease(self._engine, self._lease_ms)",
+        "yield RenewLease(self._engine, self._lease_ms + elapsed_ms - self.clock.now_ms(elapsed_ms))",
+        "outside", "V09"),
+    Bug("a shard in two hands", "amends.adapters.memory.ownership:MemoryOwnership.claim",
+        "ALL_SHARDS.intersection(shards) - self._database.owners.keys()", "shards", "shop", "V23"),
+    Bug("a shard that was given away is still moved", "coordinator:Coordinator.lose",
+        "        self.shards.lose(gone)\n", "", "shop", "V23"),
+    Bug("a send after the lease", f"{KEEPER}.may_send", "elapsed_ms < self.until_ms and not self.is_fenced", "True",
+        "outside", "V26"),
+    Bug("a lease counted twice", f"{KEEPER}.step",
+        "            self.until_ms = elapsed_ms + self._lease_ms\n",
+        "            self.until_ms = elapsed_ms + 2 * self._lease_ms\n", "outside", "V26"),
+    Bug("a taker believes that nothing was sent", "coordinator:Coordinator.take_over",
+        "self.gain(shards, fence.at_ms)", "self.gain(shards, 0)", "together", "P2"),
+    # --- letters ---
+    Bug("a letter taken twice", "letters:ActOnLetter.carry_out",
+        "row = work.keys.remember(key, digest,", "row = type(work.keys)({}, work.unreadable).remember(key, digest,",
+        "shop", "V25"),
+    Bug("a letter lost", "amends.adapters.memory.mailbox:MemoryMailbox.letters",
+        "return list(islice((letter for letter in self._database.letters.values() if letter.shard in shards), limit))",
+        "found = [letter for letter in self._database.letters.values() if letter.shard in shards][:limit]\n"
+        "            self.remove([letter.letter_id for letter in found if limit > 1])\n            return found",
+        "shop", "V25"),
+]  # fmt: skip
