@@ -21,7 +21,7 @@ ROLLBACK;
 
 -- name: insert_saga
 -- A saga's first row. Fails when the id is taken.
-INSERT INTO sagas (block, id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum)
+INSERT INTO sagas (id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum, block)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: update_saga

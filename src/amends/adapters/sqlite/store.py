@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
-from operator import add
+from itertools import compress, repeat
+from operator import add, itemgetter, ne, not_
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,6 +24,7 @@ from amends.storage.rows import Block, Changes, EntityRow, KeyRow, SagaRow, chec
 
 Row = TypeVar("Row", SagaRow, EntityRow)
 
+_VERSION: Final[Callable[[Any], int]] = itemgetter(-1)  # the last of a row's values
 NO_BLOCK: Final = 0
 """Of a saga that was taken over: the blocks stay in the store in which it ran."""
 
@@ -94,7 +96,7 @@ class SqliteStore:
         new = [row for row in sagas if row.saga_id not in there]
         counts = Counter((row.definition, row.status) for row in new)
         with self._database.transaction():
-            self._database.write("insert_saga", [(NO_BLOCK, *row) for row in _checked(new)])
+            self._database.write("insert_saga", _checked(new, NO_BLOCK))
             self._client_keys.add(self._client_keys.missing(keys))
             self._database.write("add_count", [(*key, more) for key, more in counts.items()])
         self._client_keys.settle()
@@ -138,7 +140,7 @@ class SqliteStore:
         if not write("insert_block", [block_values(block)]):
             raise StoreConflict(f"block {block.number} does not follow the last one")
         new, changed = _parted(changes.sagas)
-        write("insert_saga", [(block.number, *row) for row in _checked(new)])
+        write("insert_saga", _checked(new, block.number))
         self._update("saga", changed)
         self._write_entities(changes.entities)
         self._client_keys.change(changes.keys, changes.gone_keys)
@@ -167,11 +169,15 @@ def _files_of(file: Path) -> Files:
         raise StoreUnusable(f"{file}: {error.strerror}: {error.filename}") from error
 
 
-def _parted(rows: Sequence[Row]) -> tuple[Sequence[Row], list[Row]]:
+def _parted(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Row]]:
     """Those that are new, and those that replace a row."""
-    changed = [row for row in rows if row.version != 1]
-    return [row for row in rows if row.version == 1] if changed else rows, changed
+    versions = [*map(_VERSION, rows)]
+    if {1}.issuperset(versions):
+        return rows, ()
+    are_changed = list(map(ne, versions, repeat(1)))
+    return list(compress(rows, map(not_, are_changed))), list(compress(rows, are_changed))
 
 
-def _checked(rows: Collection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return list(map(add, rows, zip(checksums(rows))))  # a loop in C: a commit has several thousand rows
+def _checked(rows: Collection[tuple[Any, ...]], *more: object) -> list[tuple[Any, ...]]:
+    """Each row, its checksum, and more that is the same for each; a loop in C: a commit has several thousand rows."""
+    return list(map(add, rows, zip(checksums(rows), *map(repeat, more), strict=False)))
