@@ -13,7 +13,7 @@ from amends.core.effects import Decline
 from amends.core.messages import worded
 from amends.core.step import SagaInstance
 from amends.engine.recording import reason_text
-from amends.engine.task import Single
+from amends.engine.task import Task
 from amends.engine.tasks import REFUSED, SAGA, Deliver
 from amends.engine.turn_io import NotAtHand
 from amends.engine.unit_of_work import CommitFull, UnitOfWork
@@ -38,7 +38,7 @@ class LetterAnswer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ActOnLetter(Single):
+class ActOnLetter(Task):
     """Do what a letter asks for, once.
 
     Attributes:

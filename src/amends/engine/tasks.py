@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
 from typing import Any, ClassVar, Final
@@ -18,7 +18,7 @@ from amends.core.step import SagaInstance
 from amends.engine.entity_cache import entities_of
 from amends.engine.outside import refuse_unasked
 from amends.engine.recording import reason_text
-from amends.engine.task import Single, Task, Unfinished
+from amends.engine.task import Task, Unfinished
 from amends.engine.transaction import Transaction
 from amends.engine.turn_io import EntityName
 from amends.engine.unit_of_work import UnitOfWork
@@ -35,7 +35,7 @@ REFUSED: Final = "refused"
 
 
 @dataclass(frozen=True, slots=True)
-class StartSagas:
+class StartSagas(Task):
     """Start sagas of one definition.
 
     Attributes:
@@ -45,21 +45,18 @@ class StartSagas:
         before: the answers to those that were asked before these.
     """
 
-    saga_id: ClassVar[str] = ""
-    is_whole: ClassVar[bool] = False
-
     codec: SagaCodec
     requests: Sequence[Any]
     keys: Sequence[str] = ()
     before: Sequence[Any] = ()
 
     @property
-    def size(self) -> int:
+    def size(self) -> int:  # type: ignore[override]  # it is read, and never written
         """How many sagas."""
         return len(self.requests)
 
     @property
-    def entities(self) -> Iterable[EntityName]:
+    def entities(self) -> Iterable[EntityName]:  # type: ignore[override]  # it is read, and never written
         """Those that the requests name; what `Saga.prepare` makes of a request is known when it is called."""
         asks = () if self.codec.saga.prepare else self.requests
         return (name for request in asks for name in entities_of(self.codec, request))
@@ -120,7 +117,7 @@ def _begun(
 
 
 @dataclass(frozen=True, slots=True)
-class Deliver(Single):
+class Deliver(Task):
     """Hand an input to a saga.
 
     Attributes:
@@ -128,8 +125,8 @@ class Deliver(Single):
         said: what happened, or an operator's or client's verb.
     """
 
-    saga_id: str
-    said: Input
+    saga_id: str = field()
+    said: Input = field()
 
     def carry_out(self, work: UnitOfWork) -> SagaInstance | Decline:
         """Where the saga then stands; `Decline` when it is a verb that cannot be taken now.
@@ -147,7 +144,7 @@ class Deliver(Single):
 
 
 @dataclass(frozen=True, slots=True)
-class ExecuteCommand(Single):
+class ExecuteCommand(Task):
     """Carry out a command.
 
     Attributes:
@@ -156,8 +153,6 @@ class ExecuteCommand(Single):
         body: what its function gets.
         keys: one client key, or none.
     """
-
-    saga_id: ClassVar[str] = ""
 
     command: Command
     entity_id: str
@@ -193,10 +188,9 @@ class ExecuteCommand(Single):
 
 
 @dataclass(frozen=True, slots=True)
-class Transact(Single):
+class Transact(Task):
     """Run a function as a part of the turn's transaction."""
 
-    saga_id: ClassVar[str] = ""
     is_whole: ClassVar[bool] = True
 
     function: Callable[[Transaction], Any]
@@ -226,10 +220,8 @@ class Transact(Single):
 
 
 @dataclass(frozen=True, slots=True)
-class Read(Single):
+class Read(Task):
     """Look at what the last commit left; nothing is written."""
-
-    saga_id: ClassVar[str] = ""
 
     function: Callable[[UnitOfWork], Any]
 

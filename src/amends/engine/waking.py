@@ -6,7 +6,7 @@ its row says so (`Waiting.unsent`), and that it is sent is committed before it i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from amends.core.definition import Step
@@ -17,7 +17,7 @@ from amends.core.waiting import HOUR_MS, Waiting, key_is_dead, milliseconds, sen
 from amends.engine.effects import FailedAttempt
 from amends.engine.in_flight import AttemptId, attempt_id_of, attempts_of
 from amends.engine.saga_cache import LoadedSaga
-from amends.engine.task import Single
+from amends.engine.task import Task
 from amends.engine.unit_of_work import UnitOfWork
 from amends.storage.records import RetimeReason
 from amends.storage.rows import Unreadable
@@ -40,7 +40,7 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wake(Single):
+class Wake(Task):
     """Let a saga move by itself as far as the time allows.
 
     Participants that we keep are asked again whose time has come. A request of a process before this one, which may or
@@ -51,8 +51,8 @@ class Wake(Single):
         due_ms: when it was due, as its row says.
     """
 
-    saga_id: str
-    due_ms: int
+    saga_id: str = field()
+    due_ms: int = field()
 
     def carry_out(self, work: UnitOfWork) -> None:
         """Hand in what the time says; store that a request goes out which was held back."""
@@ -79,7 +79,7 @@ class Wake(Single):
 
 
 @dataclass(frozen=True, slots=True)
-class _AboutAttempt(Single):
+class _AboutAttempt(Task):
     """What its slots say of an attempt.
 
     Attributes:
