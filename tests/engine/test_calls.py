@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_what_waits_for_a_place_and_is_dropped_is_not_sent() -> None:
         def hear(task: Task) -> None:
             answered.put_nowait(task.saga_id)
 
-        calls = Calls({"CARD": silent}, {"CARD": 1}, Standing(), {}, hear)
+        calls = Calls({"CARD": silent}, {"CARD": 1}, Standing(), {}, hear, lambda: inf)
         step = SALE.step("CARD_CHARGED")
         first, second, third = (asking(saga_id) for saga_id in "abc")
         calls.take(BatchResult(None, (), [(step, first), (step, second), (step, third)]))
@@ -87,7 +88,7 @@ async def talked(step: Step, sends: Sequence[Send], limit: int = 1) -> list[tupl
         assert isinstance(task.said, Answered)
         answered.put_nowait((task.saga_id, task.said))
 
-    calls = Calls({}, {step.service: limit}, Standing(), {}, hear)
+    calls = Calls({}, {step.service: limit}, Standing(), {}, hear, lambda: inf)
     calls.take(BatchResult(None, (), [(step, send) for send in sends]))
     try:
         return [await asyncio.wait_for(answered.get(), 5) for _ in sends]
@@ -119,7 +120,9 @@ def test_a_call_that_is_over_before_it_began_takes_no_place() -> None:
 
     async def test() -> None:
         answered = asyncio.Queue[str]()
-        calls = Calls({"CARD": Silent()}, {"CARD": 1}, Standing(), {}, lambda task: answered.put_nowait(task.saga_id))
+        calls = Calls(
+            {"CARD": Silent()}, {"CARD": 1}, Standing(), {}, lambda task: answered.put_nowait(task.saga_id), lambda: inf
+        )
         step = SALE.step("CARD_CHARGED")
         for number in range(LATE_MAX + 10):
             calls.take(BatchResult(None, (), [(step, asking(str(number)))]))
@@ -195,7 +198,9 @@ def test_a_call_that_is_given_up_frees_its_own_participants_place() -> None:
 
     async def test() -> None:
         answered = asyncio.Queue[str]()
-        calls = Calls({}, {"CARD": 1, "MAIL": 1}, Standing(), {}, lambda task: answered.put_nowait(task.saga_id))
+        calls = Calls(
+            {}, {"CARD": 1, "MAIL": 1}, Standing(), {}, lambda task: answered.put_nowait(task.saga_id), lambda: inf
+        )
         mail, card = external("MAIL_SENT", hang, pivot=True), external("CARD_CHARGED", hang, pivot=True)
         calls.take(BatchResult(None, (), [(mail, asking("z")), (card, asking("a")), (card, asking("b"))]))
         assert await asyncio.wait_for(answered.get(), 5) == "z"

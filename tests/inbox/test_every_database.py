@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -221,6 +223,18 @@ def test_a_call_goes_where_its_key_says(account: Database) -> None:
             inbox.undo_once(db, DO, lambda _answer: None)
         with pytest.raises(ParticipantError, match="'CHARGED/do', not"):
             inbox.once(db, Call("CHARGED/do"), lambda: None)
+
+
+def test_no_effect_begins_after_the_deadline(account: Database) -> None:
+    """The request comes again, and gets its answer then; an answer that is there is given at any time."""
+    late, later = replace(DO, deadline=time.time()), replace(UNDO, deadline=time.time())
+    with pytest.raises(TimeoutError, match="s1/CHARGED/do: its deadline is over"):
+        do(account, call=late)
+    assert account.used() == 0
+    assert do(account, call=replace(DO, deadline=time.time() + 3600)) == do(account, call=late) == Done({"charged": 2})
+    with pytest.raises(TimeoutError, match="s1/CHARGED/undo"), transaction(account) as db:
+        inbox.undo_once(db, later, refund(account, db))
+    assert account.used() == 2
 
 
 def test_participants_and_sagas_share_a_table(account: Database) -> None:

@@ -81,3 +81,7 @@ class SystemClock:
     def now_ms(self) -> int:
         """Milliseconds since 1970 (UTC). Never less than it said before."""
         return (self._start_ns + self._passed_ns()) // NS_PER_MS
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since some moment, on Linux those in which the machine was suspended among them."""
+        return self._passed_ns() // NS_PER_MS

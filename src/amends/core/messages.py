@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 from types import MappingProxyType
 from typing import Any, Final, Generic
 
@@ -140,6 +141,10 @@ class Call:
         answers: the answers of the steps in the groups before, by event name.
         answer: for an undo, the answer of its action, or what the probe found; else ``None``.
         reason: on the way back, why the saga turned back; the same at every attempt. Empty going forward.
+        deadline: until when the answer of this attempt counts, in seconds since 1970 as `time.time` tells them. After
+            it the saga is another engine's, or is asked anew. Look at it right before what cannot be taken back, where
+            something was waited for: a lock, a place in a pool, a long computation. Infinite where the engine keeps
+            the state of the participant, in a check, and in a call that a test makes.
     """
 
     key: str
@@ -147,6 +152,7 @@ class Call:
     answers: Mapping[str, Any] = field(default_factory=lambda: NO_ANSWERS)
     answer: Any = None
     reason: str = ""
+    deadline: float = inf
 
 
 # What goes in ------------------------------------------------------------------------------------------------

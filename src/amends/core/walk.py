@@ -80,7 +80,7 @@ def call_of(
         attempt: number of the attempt.
         reason: why the saga turned back. An action does not get it, even where the saga turned back meanwhile.
     """
-    earlier = takewhile(lambda group: step not in group, saga.groups)
+    earlier = takewhile(lambda group: step not in group, saga.groups) if answers else ()
     before = {member.event for group in earlier for member in group}
     heard = {event: answer for event, answer in answers.items() if event in before}
     answer = answers.get(step.event) if kind in (Kind.UNDO, Kind.UNDO_LATE) else None

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from amends.core.definition import Step
 from amends.core.effects import Send
-from amends.core.messages import Answered, Outcome, Request, Unknown
+from amends.core.messages import Answered, Call, Outcome, Request, Unknown
 from amends.core.run import outcome_of
 from amends.engine.batch import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing
@@ -38,6 +38,7 @@ CONCURRENCY: Final = 64  # calls of one participant at a time by default: fewer 
 DRAIN_LOOK_S: Final = 0.02  # how often the end of an engine looks whether all calls are over: what no person notices
 CLOSE_S: Final = 5.0  # how long the end waits for calls that were cancelled: half of what one may take by default
 STRETCH_S: Final = 1.0  # a call that keeps the loop for longer is named in the log: meanwhile nothing else is heard
+LEASE_OVER: Final = "it was not asked: the engine could not renew its lease in time, and another one may have the saga"
 BLOCKED: Final = (
     "saga %s: %s/%s kept the event loop for itself for %.1f s (time %d of this step), and nothing else went on: "
     "await what it waits for, or make it a plain function, which gets a thread"
@@ -54,6 +55,7 @@ class Calls:
         clock: Clock,
         departed: dict[AttemptId, int],
         tell: Callable[[Task], None],
+        lease_left_s: Callable[[], float],
     ) -> None:
         """Nothing is called yet.
 
@@ -63,12 +65,14 @@ class Calls:
             clock: the engine's.
             departed: when each attempt was really sent; see `amends.engine.in_flight.InFlight`.
             tell: gets the tasks that are to be committed: answers, and which requests found a slot, or none.
+            lease_left_s: for how many seconds answers count here; nothing is called where that is not above 0.
         """
         self._clients = clients
         self._concurrency = concurrency
         self._clock = clock
         self._departed = departed
         self._tell = tell
+        self._lease_left_s = lease_left_s
         self._services: dict[str, ServiceCalls] = {}
         self._is_open = True
         self._hurries = asyncio.Event()
@@ -129,7 +133,8 @@ class Calls:
         calls = self._services.get(step.service)
         if calls is None:
             limit = self._concurrency.get(step.service, CONCURRENCY)
-            calls = ServiceCalls(self._clients.get(step.service), limit, self._clock, self._departed, self._tell)
+            slots = partial(Slots, limit, self._clock, self._departed)
+            calls = ServiceCalls(self._clients.get(step.service), slots, self._tell, self._lease_left_s)
             self._services[step.service] = calls
             if not self._is_open:
                 calls.slots.stop()
@@ -144,11 +149,17 @@ class ServiceCalls:
     """
 
     def __init__(
-        self, client: Any, limit: int, clock: Clock, departed: dict[AttemptId, int], tell: Callable[[Task], None]
+        self,
+        client: Any,
+        slots: Callable[[Callable[[AttemptId, Outgoing], None], Callable[[Task], None]], Slots],
+        tell: Callable[[Task], None],
+        lease_left_s: Callable[[], float],
     ) -> None:
-        self.slots = Slots(limit, clock, departed, self._start, tell)
+        self.slots = slots(self._start, tell)
         self._client = client
         self._tell = tell
+        self._lease_left_s = lease_left_s
+        self._is_coroutine: dict[int, bool] = {}  # by the function's id: its step keeps it, and it need not be hashable
         self._calls: dict[AttemptId, asyncio.Task[None]] = {}  # that are within their time
         self._late: dict[asyncio.Task[None], None] = {}  # whose sagas wait for them no longer
         self._ended: dict[asyncio.Task[None], None] = {}  # that we cancelled, and that have not come to an end yet
@@ -207,18 +218,25 @@ class ServiceCalls:
         if self._calls.get(attempt_id) is call:
             del self._calls[attempt_id]
             self.slots.calls.pop(attempt_id, None)
+            self.slots.fill()
         else:
             self._late.pop(call, None)
             self._ended.pop(call, None)
-        self._fill()
+            self._fill()
 
     async def _outcome(self, step: Step, request: Request, call: asyncio.Task[None]) -> Outcome:
         """The outcome of a call; an exception is `Unknown`, never a refusal (docs/promises.md, P5)."""
         function = step.function(request.kind)
         assert function is not None, "a request is for a function that its step has"
-        given = self._client, request.body, request.call
+        left_s = self._lease_left_s()
+        if left_s <= 0:
+            return Unknown(LEASE_OVER, taken_back=True)
+        given = self._client, request.body, with_deadline(request.call, min(left_s, step.timeout_s))
+        is_coroutine = self._is_coroutine.get(id(function))
+        if is_coroutine is None:
+            is_coroutine = self._is_coroutine[id(function)] = inspect.iscoroutinefunction(function)
         try:
-            if inspect.iscoroutinefunction(function):
+            if is_coroutine:
                 answer = await in_stretches(function(*given), partial(self._blocks, request))
             else:
                 error, answer = await self._in_thread(function, *given)
@@ -255,6 +273,11 @@ class ServiceCalls:
         times = self._blocked[request.step]
         if times & (times - 1) == 0:
             log.warning(BLOCKED, request.saga_id, request.step, request.kind.value, seconds, times)
+
+
+def with_deadline(call: Call, seconds: float) -> Call:
+    """What a participant gets of a call that is made now, and whose answer counts for so long."""
+    return Call(call.key, call.attempt, call.answers, call.answer, call.reason, time.time() + seconds)
 
 
 def is_current(call: asyncio.Task[None]) -> bool:

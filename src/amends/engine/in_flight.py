@@ -150,7 +150,7 @@ class InFlight:
 
     def busy(self) -> set[int]:
         """The shards of which a call is under way."""
-        return {shard_of(attempt_id[0]) for attempt_id in self.departed}
+        return {shard_of(attempt_id[0]) for attempt_id in [*self.departed]}  # a copy: their sender has another thread
 
     def _after(
         self,

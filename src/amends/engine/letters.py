@@ -127,7 +127,7 @@ class LettersToActOn:
             if isinstance(reply, LetterAnswer):
                 done.append(task.letter.letter_id)
                 self._refusals.pop(task.letter.letter_id, None)
-            elif isinstance(reply, Exception):
+            elif isinstance(reply, Exception) and not isinstance(reply, StoreError):  # then there was no space for it
                 self._refusals[task.letter.letter_id] = worded(reply)
         return done
 

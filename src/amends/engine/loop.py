@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from amends.core.definition import Command, Saga
+from amends.core.waiting import SECOND_MS
 from amends.engine.alarm import Alarm
 from amends.engine.batch import BatchResult
 from amends.engine.calls import Calls
@@ -31,10 +32,9 @@ from amends.engine.turn_thread import TurnThread
 from amends.engine.versions import NO_UPCASTS, Upcast
 from amends.errors import EngineMisused, EngineStopped, LeaseLost, Overloaded, StoreBusy, StoreError, StoreFull
 from amends.exceptions import raised
-from amends.storage.ports import Clock, Store
+from amends.storage.ports import EngineClock, Store
 
 SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
-SECOND_MS: Final = 1000
 SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
@@ -56,7 +56,7 @@ class EngineLoop:
     def __init__(
         self,
         store: Callable[[], Store],
-        clock: Callable[[int], Clock],
+        clock: Callable[[int], EngineClock],
         prefix: str,
         *,
         sagas: Iterable[Saga],
@@ -70,7 +70,7 @@ class EngineLoop:
         Args:
             store: opens the store.
             clock: gives the clock of a store that was written last at a time.
-            prefix: goes into the ids of this engine's sagas; no engine before may have had it.
+            prefix: the engine's name, which goes into the ids of its sagas; no engine before may have had it.
             sagas: the definitions, each version that may be under way.
             commands: those whose entities have types that no step tells.
             clients: by service, what its participants' functions get first.
@@ -88,7 +88,7 @@ class EngineLoop:
         self.ends = Ends()
         self.late_undos = LateUndos()
         self.stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
-        self._turns = TurnThread(store, clock, make)
+        self._turns = TurnThread(store, clock, make, name=prefix, drain_s=limits.drain_s)
         self._queue = TaskQueue(limits.queue_max)
         self._clients = clients
         self._limits = limits
@@ -107,7 +107,14 @@ class EngineLoop:
         await self._turns.open()
         self.coordinator, clock = self._turns.coordinator, self._turns.clock
         self._alarm = Alarm(clock)
-        self.calls = Calls(self._clients, self._limits.concurrency, clock, self.coordinator.departed, self.must_be_done)
+        self.calls = Calls(
+            self._clients,
+            self._limits.concurrency,
+            clock,
+            self.coordinator.departed,
+            self.must_be_done,
+            self._turns.upkeep.lease_left_s,
+        )
         self.stopped = None
         self._task = asyncio.create_task(self._run(), name="amends-engine")
 
@@ -121,6 +128,7 @@ class EngineLoop:
             await self._close_from_elsewhere()
             return
         if self._closing is None:
+            self._turns.upkeep.takes_letters = False
             pause_s = self._limits.drain_s if drain_s is None else drain_s
             self._closing = asyncio.create_task(self._close(self._task, pause_s))
         elif drain_s == 0:
@@ -143,7 +151,7 @@ class EngineLoop:
             self._is_drained = True
             self._turns.close_and_wait()
             raise
-        await asyncio.wrap_future(self._turns.close())
+        await asyncio.wrap_future(self._turns.close(leaves=True))
 
     async def _close_from_elsewhere(self) -> None:
         """Give the store back once nothing runs any more that could."""
@@ -219,6 +227,11 @@ class EngineLoop:
         """Queue a task for which no client waits, and which must not be lost, such as an answer."""
         self._queue.put(QueuedTask(task, None))
 
+    def wake(self) -> None:
+        """Take a turn now, and look for letters before it: a convenience, as they are looked for now and then."""
+        self._turns.upkeep.look_soon()
+        self._queue.arrived.set()
+
     # Turns ----------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
@@ -255,14 +268,18 @@ class EngineLoop:
     async def _sleep(self) -> None:
         """Until something arrives or is due, by the clock: timers stand still while the machine is suspended."""
         self._queue.arrived.clear()
-        while not (self._is_drained or self._queue or self._queue.arrived.is_set() or self._is_due()):
-            pause_s = SLICE_S if self._due_ms is None else (self._due_ms - self._turns.clock.now_ms()) / SECOND_MS
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(pause_s, SLICE_S)):  # `wait_for` of Python 3.11 may lose a cancellation
+        while not (self._is_drained or self._queue or self._queue.arrived.is_set()):
+            pause_ms = self._pause_ms()
+            if pause_ms <= 0:
+                return
+            with contextlib.suppress(TimeoutError):  # `wait_for` of Python 3.11 may lose a cancellation
+                async with asyncio.timeout(min(pause_ms / SECOND_MS, SLICE_S)):
                     await self._queue.arrived.wait()
 
-    def _is_due(self) -> bool:
-        return self._due_ms is not None and self._due_ms <= self._turns.clock.now_ms()
+    def _pause_ms(self) -> int:
+        """Until a saga is due, a step of keeping the shards, or a look for letters."""
+        pause_ms = self._turns.upkeep.pause_ms()
+        return pause_ms if self._due_ms is None else min(pause_ms, self._due_ms - self._turns.clock.now_ms())
 
     def _give_out(self, batch: Sequence[QueuedTask], result: BatchResult) -> None:
         """Send the requests of a turn, and answer its tasks."""

@@ -17,7 +17,7 @@ from amends.engine.store_clock import StoreClock
 from amends.engine.turn_io import ReadLastTime, TurnIO
 from amends.errors import LeaseLost, StoreConflict
 from amends.storage.ports import Ownership, Store
-from amends.storage.rows import Lease
+from amends.storage.rows import NEVER, Lease
 from amends.storage.shards import ALL_SHARDS, SHARDS
 
 LEASE_MS: Final = 4_500
@@ -126,7 +126,8 @@ class ShardKeeper:
 
         Args:
             coordinator: takes the engine's turns.
-            lease: with which it has entered the store, under the name that is the coordinator's prefix.
+            lease: with which it has entered the store, under the name that is the coordinator's prefix. One that does
+                not run out is of a store with one owner: there is nothing to keep, and no step is ever due.
             entered_ms: the engine's clock of elapsed time, read before it entered.
             lease_ms: how long a lease is, in milliseconds. A longer one survives longer pauses of the process, and lets
                 the sagas of an engine that died wait for longer.
@@ -137,8 +138,9 @@ class ShardKeeper:
         self._lease_ms = lease_ms
         self._drain_ms = drain_ms
         self._draining: dict[int, int] = {}
-        self.next_ms = entered_ms
-        self.until_ms = entered_ms + lease_ms
+        self.next_ms, self.until_ms = entered_ms, entered_ms + lease_ms
+        if lease.until_ms == NEVER:
+            self.next_ms = self.until_ms = NEVER
         self.is_fenced = False
         self.clock = StoreClock(entered_ms, lease.until_ms - lease_ms)
 

@@ -139,7 +139,7 @@ class Slots:
 
     def _send_ready(self) -> None:
         for line in self._lines:
-            while line.ready and self._has_slot(line):
+            while line.ready and self._has_slot(line, len(self.calls)):
                 attempt_id, outgoing = line.ready.popitem(last=False)
                 self._departed[attempt_id] = self._clock.now_ms()
                 self.calls[attempt_id] = None
@@ -152,14 +152,12 @@ class Slots:
                 line.coming[attempt_id] = None
                 self._tell(SendHeldBack(attempt_id))
 
-    def _has_slot(self, line: Line) -> bool:
-        taken = len(self.calls)
-        return taken < self._limit and taken + self.late < self._limit + LATE_MAX + line.reserve
-
     def _is_next(self, line: Line) -> bool:
         """Whether there is a slot for the next one that waits in a line, and no other request comes before it."""
-        taken = len(self.calls) + sum(len(each.ready) + len(each.coming) for each in self._lines)
-        return taken < self._limit and taken + self.late < self._limit + LATE_MAX + line.reserve
+        return self._has_slot(line, len(self.calls) + sum(len(each.ready) + len(each.coming) for each in self._lines))
+
+    def _has_slot(self, line: Line, taken: int) -> bool:
+        return taken < self._limit and (not self.late or taken + self.late < self._limit + LATE_MAX + line.reserve)
 
     def _line_of(self, attempt_id: AttemptId) -> Line:
         return self._actions if attempt_id[2] == ACTION else self._amends

@@ -11,15 +11,18 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, Protocol
 
+from amends.core.waiting import SECOND_MS
 from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
 from amends.engine.logger import log
+from amends.engine.ownership import LEASE_MS, ShardKeeper
 from amends.engine.stalls import Watch
 from amends.engine.task import Task
 from amends.engine.thread import OneThread, settle
 from amends.engine.turn_io import drive
+from amends.engine.upkeep import SharedTime, Upkeep
 from amends.errors import StoreBusy, StoreFull
-from amends.storage.ports import REDUCED, Clock, Store
+from amends.storage.ports import REDUCED, Clock, EngineClock, Store
 
 TURN_THREAD: Final = "amends-turn"
 
@@ -52,23 +55,37 @@ class TurnThread:
 
     Attributes:
         coordinator: takes them.
-        clock: gives it the time.
+        clock: gives it the time: the machine's, or that of a store that several engines share.
+        upkeep: keeps its shards, and looks for letters to them.
     """
 
     coordinator: Coordinator
     clock: Clock
+    upkeep: Upkeep
 
-    def __init__(self, store: Callable[[], Store], clock: Callable[[int], Clock], make: MakesCoordinator) -> None:
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        clock: Callable[[int], EngineClock],
+        make: MakesCoordinator,
+        *,
+        name: str,
+        drain_s: float,
+    ) -> None:
         """Open nothing yet.
 
         Args:
             store: opens the store.
             clock: gives the clock of a store that was written last at a time.
             make: takes over the store.
+            name: under which the engine enters the store.
+            drain_s: how long a shard that another engine is to have waits for calls that are under way, in seconds.
         """
         self._open_store = store
         self._open_clock = clock
         self._make = make
+        self._name = name
+        self._drain_ms = round(drain_s * SECOND_MS)
         self._returned: Future[None] | None = None
 
     async def open(self) -> None:
@@ -90,8 +107,14 @@ class TurnThread:
         self._store = self._open_store()
         if (durability := self._store.durability()).startswith(REDUCED):
             log.warning("what is answered may be lost: durability is %s", durability)
-        self.clock = self._open_clock(self._store.head().at_ms)
-        self.coordinator = self._make(self._store, now_ms=self.clock.now_ms())
+        machine = self._open_clock(self._store.head().at_ms)
+        entered_ms = machine.elapsed_ms()
+        lease = self._store.ownership.enter(self._name, LEASE_MS)
+        now_ms = lease.until_ms - LEASE_MS if self._store.is_shared else machine.now_ms()
+        self.coordinator = self._make(self._store, now_ms=now_ms)
+        keeper = ShardKeeper(self.coordinator, lease, entered_ms, drain_ms=self._drain_ms)
+        self.clock = SharedTime(keeper.clock, machine) if self._store.is_shared else machine
+        self.upkeep = Upkeep(self._store, self.coordinator, keeper, machine)
         for definition, sagas in self.coordinator.strangers(self._store.counts()).items():
             log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)
 
@@ -118,10 +141,17 @@ class TurnThread:
             with contextlib.suppress(StoreFull, StoreBusy):  # the log has it
                 await self._run(self._store.warn, warning)
 
-    def close(self) -> Future[None]:
-        """Let the thread end, and close the store as the last thing that it does."""
+    def close(self, *, leaves: bool = False) -> Future[None]:
+        """Let the thread end, and close the store as the last thing that it does.
+
+        Args:
+            leaves: whether other engines get the shards at once: then no call of theirs is under way any more. Else
+                they get them when the lease has run out.
+        """
         if self._returned is None:
             self._returned = Future()
+            if leaves:
+                self._thread.submit(self.upkeep.leave, lambda *_: None)
             self._thread.submit(self._store.close, partial(settle, self._returned))
             self._thread.shutdown(wait=False)
         return self._returned
@@ -133,7 +163,9 @@ class TurnThread:
 
     def _turn(self, tasks: Sequence[Task]) -> BatchResult:
         with collector_off():
-            return drive(self.coordinator.turn(tasks, self.clock.now_ms()), self._store)
+            letters = self.upkeep.keep()
+            turn = self.coordinator.turn([*letters, *tasks], self.clock.now_ms())
+            return self.upkeep.settled(letters, drive(turn, self._store))
 
     async def _run(self, function: Callable[..., Any], *given: Any) -> Any:
         loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ def once(connection: Any, call: Call, effect: Callable[[], Done | Refused | None
         ParticipantError: the connection commits each statement by itself, or is of no known kind; the call asks for an
             undo; the effect gave back what none may.
         ValueError: the effect's answer would not come back from JSON as it was.
+        TimeoutError: the call's deadline is over, and the effect was not called: the request comes again.
         Exception: whatever effect and driver raise (a lock that was not had in time, a transaction that has to be
             tried again). What the effect wrote is taken back; the outcome is unknown, and the request comes again.
     """
@@ -62,7 +64,7 @@ def undo_once(connection: Any, call: Call, effect: Callable[[Any], Done | Refuse
 
     Raises:
         ParticipantError: as for `once`; the call asks for an action.
-        ValueError, Exception: as for `once`.
+        ValueError, TimeoutError, Exception: as for `once`.
     """
     return _answered(connection, call, Kind.UNDO, effect)
 
@@ -77,6 +79,8 @@ def _answered(connection: Any, call: Call, kind: Kind, effect: Effect) -> Done |
         )
 
     def function(_entity: Any, _body: Any, asked: Call) -> Changed | Refused:
+        if time.time() >= call.deadline:  # after the wait for the row
+            raise TimeoutError(f"{call.key}: its deadline is over, so that its answer would count for nothing")
         said = _tried(database, call, lambda: effect(asked.answer))
         return said if isinstance(said, Refused) else Changed(ELSEWHERE, said.answer)
 

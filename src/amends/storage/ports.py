@@ -37,6 +37,14 @@ class Clock(Protocol):
         ...
 
 
+class EngineClock(Clock, Protocol):
+    """The clock of an engine's machine."""
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since some moment, those in which the machine was suspended among them."""
+        ...
+
+
 class SagaFilter(NamedTuple):
     """Which sagas to list.
 
@@ -152,6 +160,16 @@ class Store(Records, Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether other engines may write to it: then nothing that an earlier turn read is to be trusted."""
+        ...
+
+    @property
+    def ownership(self) -> Ownership:
+        """Which engine moves which sagas of it."""
+        ...
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The letters to its engines."""
         ...
 
     def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:

@@ -10,7 +10,10 @@ from typing import Final
 
 from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.locks import RowName
-from amends.storage.ports import SagaFilter
+from amends.adapters.memory.mailbox import MemoryMailbox
+from amends.adapters.memory.ownership import MemoryOwnership
+from amends.adapters.one_owner import OneOwner
+from amends.storage.ports import Ownership, SagaFilter
 from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
 from amends.storage.shards import ALL_SHARDS, shard_of
 
@@ -23,7 +26,11 @@ class MemoryStore:
     Attributes:
         database: to be shared with the stores of other engines.
         is_shared: whether it is; see `amends.storage.ports.Store`.
+        ownership: who has which of its shards.
+        mailbox: the letters to its engines.
     """
+
+    ownership: Ownership
 
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         """Open a database.
@@ -33,6 +40,8 @@ class MemoryStore:
         """
         self.database = MemoryDatabase(is_shared=False) if database is None else database
         self.is_shared = self.database.is_shared
+        self.mailbox = MemoryMailbox(self.database)
+        self.ownership = MemoryOwnership(self.database) if self.is_shared else OneOwner(self.database.now_ms)
 
     # What everybody may read ----------------------------------------------------------------------------------
 
@@ -167,8 +176,10 @@ class MemoryStore:
         self.database.warning = of
 
     def close(self) -> None:
-        """Give back what a turn has locked."""
+        """Give back what a turn has locked, and a store that one engine has for itself."""
         self.abandon()
+        if not self.is_shared:
+            self.ownership.leave("")
 
     def _lock(self, names: Collection[RowName]) -> None:
         if names:

@@ -11,10 +11,13 @@ from operator import add, itemgetter, ne, not_
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from amends.adapters.clock import SystemClock
+from amends.adapters.one_owner import OneOwner
 from amends.adapters.sqlite.client_keys import ClientKeys
 from amends.adapters.sqlite.database import Connection, close
 from amends.adapters.sqlite.files import Files
 from amends.adapters.sqlite.lock import EngineLock
+from amends.adapters.sqlite.mailbox import SqliteMailbox
 from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reading import RecordReader
@@ -34,6 +37,8 @@ class SqliteStore:
 
     Attributes:
         is_shared: never: no other engine writes to it.
+        ownership: this engine has every shard, for as long as it has the lock of the file.
+        mailbox: the letters to it, in a file of their own.
     """
 
     is_shared: Final = False
@@ -59,6 +64,7 @@ class SqliteStore:
             opened.callback(self._database.close)
             reading = self._checked(file, FULL if vfs else durability_of(kind_of(file), is_alone=is_alone(file)))
             opened.pop_all()
+        self.ownership, self.mailbox = OneOwner(SystemClock().now_ms), SqliteMailbox(file)
         self.saga, self.sagas = reading.saga, reading.sagas
         self.entity, self.entities, self.shapes = reading.entity, reading.entities, reading.shapes
         self.entity_rows, self.chains = reading.entity_rows, reading.chains
@@ -108,6 +114,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
+        self.mailbox.close()
         self._database.close()
         self._lock.release()
 
