@@ -255,7 +255,7 @@ def test_a_retry_is_told_without_what_a_terminal_obeys(path: Path) -> None:
 def test_a_compensated_saga_is_drawn_as_orders_are(path: Path) -> None:
     """In a row where there is room, else in a column; in ASCII where there is nothing else."""
     name = next(name for name in waiting(path, COMPENSATED) if "no money" in shown(path, name))
-    assert " ↩ SEAT_FREED ←─── ←─────────────────╯ no money\n" in shown(path, name)
+    assert " ↩ SEAT_FREED ←──────────────────────╯ no money\n" in shown(path, name)
     in_a_column = [" ✔ SEAT_HELD", " ✘ CARD_CHARGED", " ✘ TAX_PAID", "   no money", " ↩ SEAT_FREED", ""]
     assert shown(path, name, 30).splitlines()[1:7] == in_a_column
     ran = process("show", name, "--db", path, LANG="C", PYTHONIOENCODING="ascii")

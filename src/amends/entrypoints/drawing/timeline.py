@@ -82,13 +82,17 @@ def _way_back(paper: Paper, steps: Sequence[Drawn], columns: Sequence[int], reas
     turned = max((number for number, step in enumerate(steps) if step.outcome), default=0)
     first = next((number for number, step in enumerate(steps) if step.undone), turned)
     row = Text()
-    for step, column in zip(steps[first : turned + 1], columns[first:], strict=False):
+    for number in range(first, turned + 1):
+        if not (steps[number].undone or number == turned):  # of a group, one that refused while others were done
+            continue
         if row:
             row.append(f" {signs.back}", FAINT)
-            _fill(row, column - bool(step.undone), "", signs.line)
-        _fill(row, column, "", " ")
-        if step.undone:
-            row.append_text(undone_text(signs, step))
+            _fill(row, columns[number] - bool(steps[number].undone), "", signs.line)
+        _fill(row, columns[number], "", " ")
+        if steps[number].undone:
+            row.append_text(undone_text(signs, steps[number]))
+    if steps[turned].undone:
+        row.append(f" {signs.back}", FAINT)
     why = Text(reason, STYLES["refused"])
     corner = Text(signs.turn if row.plain.strip() else signs.stop, FAINT)
     if row.cell_len + 2 + why.cell_len <= paper.width:
