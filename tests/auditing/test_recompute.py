@@ -53,15 +53,17 @@ def found(path: Path) -> dict[str, str]:
         return {finding.where: finding.what for finding in recompute(store, [TICKETS], [STOCK]).findings}
 
 
+@pytest.mark.parametrize("hosts", [1, 3])
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_any_history_is_computed_again(name: str) -> None:
+def test_any_history_is_computed_again(name: str, hosts: int) -> None:
     """Crashes, takeovers, operators, deadlines, retries, places, parallel steps, answers that come late or twice."""
     for seed in range(1, SCHEDULES + 1):
-        setting = Setting(name, SCENARIOS[name])
+        setting = Setting(name, SCENARIOS[name], hosts)
         world = SimulatedWorld(setting, Seeded(seed), traced=False)
         world.play()
         computed = recompute(world.store, [setting.saga])
         assert list(computed.findings) == [], seed
+        assert list(verify(world.store).findings) == [], seed
         assert computed.sagas == len(world.view.rows)
 
 

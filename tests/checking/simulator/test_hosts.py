@@ -36,6 +36,7 @@ def test_everything_rare_of_several_hosts_was_seen(runs: dict[str, tuple[Setting
         "a transaction was ended by its server",
         "an engine took over from another",
         "an engine found that it was taken over",
+        "an engine left, and its shards were free",
         "a send was left to the next owner",
         "an answer for the saga of another engine",
         "a process stood still",

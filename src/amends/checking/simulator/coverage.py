@@ -115,6 +115,7 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "a transaction was ended by its server": ("shared",),
     "an engine took over from another": ("shared",),
     "an engine found that it was taken over": ("shared",),
+    "an engine left, and its shards were free": ("shared",),
     "a send was left to the next owner": ("shared", "outside"),
     "an answer for the saga of another engine": ("shared", "outside"),
     "a process away for long": (),

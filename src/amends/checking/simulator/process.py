@@ -213,8 +213,11 @@ class EngineProcess:
         """Take a turn now and then for the sake of shards and letters."""
         if not self.is_up or self.shards is None:
             return
-        if not self._is_in_turn and not self._stands_still() and self.shards.wants_turn():
-            self._begin()
+        if not self._is_in_turn and not self._stands_still():
+            if self.world.chance.hit("leave", self.world.swarm.leave):
+                self._go_on(self._left(self.shards))
+            elif self.shards.wants_turn():
+                self._begin()
         self.world.in_background(TEND_MS, self._tend)
 
     def _taken(self) -> Iterator[Point]:
@@ -226,6 +229,12 @@ class EngineProcess:
         self._is_in_turn = False
         if 0 <= self._turn_at_ms <= self.world.now_ms:  # a turn was wanted meanwhile
             self.world.after(TURN_MS, self._turn, self._turn_at_ms)
+
+    def _left(self, shards: ProcessShards) -> Iterator[Point]:
+        """End as a deploy ends it: others may have its shards at once."""
+        yield from shards.leave()
+        self.world.saw("an engine left, and its shards were free")
+        self._die(EngineStopped("it left"))
 
     def _keep(self, shards: ProcessShards) -> Iterator[Point]:
         had = {*shards.all}

@@ -65,8 +65,7 @@ class ProcessCalls:
             self._world.saw("two sends in one turn")
         for number, (step, send) in enumerate(turn.sends):
             yield "between two sends" if number else "between commit and send"
-            shards = self._process.shards
-            if shards is None or shards.may_send():
+            if self._may_send(send.request.saga_id):
                 self._sightings.of_send(send)
             if send.request.kind is Kind.DO and send.request.call.attempt == 1:
                 self._unsent.add((send.request.saga_id, send.request.step))
@@ -91,17 +90,24 @@ class ProcessCalls:
         return slots
 
     def _start(self, _attempt_id: AttemptId, asking: Outgoing) -> None:
-        shards = self._process.shards
-        if shards is not None and not shards.may_send():
+        if not self._may_send(asking[1].request.saga_id):
             self._world.saw("a send was left to the next owner")
             self._unsent.discard((asking[1].request.saga_id, asking[1].request.step))  # what is not known to be unsent
             return
-        if shards is not None and (wrong := shards.must_have(asking[1].request.saga_id)):
-            self._world.broke("V26", wrong)
         if len(self._slots_of(asking[0]).calls) > 1:
             self._world.saw("calls of one participant together")
         self._must_not_be_for_nothing(asking[1].request)
         self._wire.call(self._process, *asking)
+
+    def _may_send(self, saga_id: str) -> bool:
+        """Whether the process believes that it may send for a saga; and if it does, it has to be right."""
+        shards = self._process.shards
+        if shards is None:
+            return True
+        may_send = shards.may_send()
+        if may_send and (wrong := shards.must_have(saga_id)):
+            self._world.broke("V26", wrong)
+        return may_send
 
     def _must_not_be_for_nothing(self, request: Request) -> None:
         """What this process asked first, and did not send, it knows not to have happened."""

@@ -75,6 +75,10 @@ class ProcessShards:
         except (StoreFull, StoreConflict):  # it is taken again
             return []
 
+    def leave(self) -> Generator[Point, None, None]:
+        """Give all of them back."""
+        yield from self._door.drive(self._keeper.leave())
+
     def tasks(self) -> list[ActOnLetter]:
         """What letters ask for."""
         return self._letters.tasks(self._mailbox.letters(self.all, LETTERS_MAX))

@@ -185,6 +185,7 @@ class Door(MemoryStore):
                 self._hooks.saw("a turn waited for a row")
                 if self.database.truly_ms() > until_ms:
                     self.abandon()
+                    self._is_open = False
                     self._hooks.saw("a row was not free in time")
                     raise StoreConflict(f"another engine has locked {locked}") from locked
             yield LOCKED_MS

@@ -47,6 +47,7 @@ class Swarm(NamedTuple):
         wait: a process waits a moment between two things that it does.
         pause: a process stands still between two things that it does, for a second or for minutes.
         drift: the clock of a host is too fast, or too slow.
+        leave: an engine that shares its database leaves it, as at a deploy; asked twice in a second.
     """
 
     sagas: int
@@ -77,6 +78,7 @@ class Swarm(NamedTuple):
     wait: int
     pause: int
     drift: int
+    leave: int
 
 
 OFF: Final = (0, 0)  # half of the schedules are without it
@@ -109,6 +111,7 @@ LEVELS: Final[dict[str, tuple[int, ...]]] = {
     "wait": (*OFF, 100, 400),
     "pause": (*OFF, 0, 5, 30),
     "drift": (*OFF, 500),
+    "leave": (*OFF, 0, 20),
 }
 """What each may be; the first is the plainest."""
 
