@@ -11,8 +11,8 @@ from amends.adapters.sqlite.opening import checked_path, open_reader
 from amends.adapters.sqlite.reading import RecordReader
 
 
-class SqliteReader:
-    """See `amends.storage.ports.Records`, whose promises these are: the methods are `RecordReader`'s."""
+class SqliteReader(RecordReader):
+    """See `amends.storage.ports.Records`, whose promises these are."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open a store that an engine has opened before.
@@ -23,20 +23,11 @@ class SqliteReader:
         Raises:
             StoreUnusable: there is no store that this version can read; one line says why.
         """
-        self._database = Connection(open_reader(checked_path(path)))
-        reading = RecordReader(self._database)
-        self.saga, self.entity, self.listing = reading.saga, reading.entity, reading.listing
-        self.all_entities, self.all_keys = reading.all_entities, reading.all_keys
-        self.counts, self.set_aside = reading.counts, reading.set_aside
-        self.oldest_waiting_ms, self.due = reading.oldest_waiting_ms, reading.due
-        self.chains, self.head = reading.chains, reading.head
-        self.blocks, self.blocks_about = reading.blocks, reading.blocks_about
-        self.durability, self.warning = reading.durability, reading.warning
-        self._reading = reading
+        super().__init__(Connection(open_reader(checked_path(path))))
 
     def problems(self, *, with_sagas: bool = True) -> Iterator[str]:
         """What is wrong with the file and its rows, a line each; see `amends.adapters.sqlite.check`."""
-        return problems(self._database, self._reading, with_sagas=with_sagas)
+        return problems(self._database, self, with_sagas=with_sagas)
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
