@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from amends.auditing.findings import FINDINGS_MAX, Finding, Findings
+from amends.auditing.findings import Finding, Findings
 from amends.auditing.order import in_order
 from amends.core.definition import Command, Saga
 from amends.core.effects import Effect, Write
@@ -83,7 +83,6 @@ def recompute(
     sagas: Iterable[Saga],
     commands: Iterable[Command] = (),
     *,
-    most: int = FINDINGS_MAX,
     report: Callable[[int], None] | None = None,
 ) -> Recomputation:
     """Compute everything that is stored again, from the records and the definitions, and compare.
@@ -94,7 +93,6 @@ def recompute(
         records: the store.
         sagas: every definition that it has sagas of.
         commands: every command that was carried out.
-        most: so many findings are kept, the others are counted.
         report: called now and then with the number of blocks that were read.
 
     Raises:
@@ -102,7 +100,7 @@ def recompute(
             opened the store since an earlier one wrote to it.
         StoreError: the store could not be read.
     """
-    replay = Replay(sagas, commands, Findings(most))
+    replay = Replay(sagas, commands, Findings())
     blocks, is_known = 0, True
     for block, contents in in_order(records):
         is_known = is_known and contents.form != former.FORM

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.auditing.chain import KeptHead
 from amends.auditing.chains import Chains
-from amends.auditing.findings import FINDINGS_MAX, Finding, Findings, block_name
+from amends.auditing.findings import Finding, Findings, block_name
 from amends.auditing.rows import fault_of
 from amends.auditing.stored import NO_ROW
 from amends.auditing.told import Tale
@@ -72,7 +72,6 @@ def verify(
     *,
     archives: Sequence[Records] = (),
     problems: Iterable[str] = (),
-    most: int = FINDINGS_MAX,
     report: Report | None = None,
 ) -> Verdict:
     """Verify everything that is stored.
@@ -83,10 +82,9 @@ def verify(
             place, is not found.
         archives: the files that its sagas left for; those that are nowhere are found when any is given.
         problems: what the store itself finds wrong with its file and its rows, a line each; read when all else is.
-        most: so many findings are kept, the others are counted.
         report: told now and then how far it is.
     """
-    verification, is_whole = Verification(records, kept, most, report), True
+    verification, is_whole = Verification(records, kept, report), True
     try:
         verification.run()
         verification.compare_archives(archives)
@@ -112,8 +110,8 @@ class Verification:
         findings: so far.
     """
 
-    def __init__(self, records: Records, kept: KeptHead | None, most: int, report: Report | None) -> None:
-        self.findings = Findings(most)
+    def __init__(self, records: Records, kept: KeptHead | None, report: Report | None) -> None:
+        self.findings = Findings()
         self._records = records
         self._chains = Chains(records, kept)
         self._tale = Tale()
