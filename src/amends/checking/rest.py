@@ -65,11 +65,7 @@ class Rest:
         states = [self.layout.runs[run].state for run in world.runs]
         for saga, state in enumerate(states):
             name = self.layout.ids[saga]
-            if isinstance(state, NeedsOperator):
-                if broken := self._untold(world, saga):
-                    return broken
-                continue
-            if isinstance(state, Abandoned):
+            if isinstance(state, NeedsOperator | Abandoned):
                 if broken := self._untold(world, saga):
                     return broken
                 continue
@@ -115,7 +111,7 @@ class Rest:
         if len(completed) > 1 and (broken := self.serial.broken(world, completed)):
             return broken
         for place, cell in enumerate(self.layout.cells):
-            found = self._wrong_alone(world, place, cell, completed[0]) if len(completed) == 1 else None
+            found = self._wrong_alone(world, place, cell) if completed == [False] else None
             if found := found or self._still_held(world, place, cell):
                 return found
         return None
@@ -123,10 +119,8 @@ class Rest:
     def _steps_on(self, saga: int, cell: tuple[str, str]) -> Iterator[Step]:
         return (each for each in self.layout.local_steps[saga] if self.layout.cell_of.get((saga, each.event)) == cell)
 
-    def _wrong_alone(self, world: World, place: int, cell: tuple[str, str], completed: bool) -> Broken | None:
+    def _wrong_alone(self, world: World, place: int, cell: tuple[str, str]) -> Broken | None:
         """A saga that ran alone and was compensated: everything is as before, but for what is left on purpose."""
-        if completed:
-            return None
         before, after = self.layout.entities[self.start.cells[place]], self.layout.entities[world.cells[place]]
         expected = before
         for each in self._steps_on(0, cell):
