@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from amends.checking.explore import search
+from amends.checking.explore import WorldSearch
 from amends.checking.layout import WorldLayout
 from amends.checking.successors import Successors
 from amends.scenario import Scenario
@@ -27,7 +27,7 @@ def check_lines() -> Iterator[str]:
 
 def _line(name: str, scenario: Scenario, faults: int, *, reduced: bool) -> str:
     begin_s = time.process_time()
-    found = search(Successors(WorldLayout(scenario), reduced=reduced), faults)
+    found = WorldSearch(Successors(WorldLayout(scenario), reduced=reduced), faults).run()
     seconds = time.process_time() - begin_s
     assert found.held, name
     states, _, transitions, _ = found.progress

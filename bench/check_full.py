@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Final
 
-from amends.checking.explore import ExplorationProgress, search
+from amends.checking.explore import ExplorationProgress, WorldSearch
 from amends.checking.layout import WorldLayout
 from amends.checking.successors import Successors
 from amends.shop.scenarios import TWO_ORDERS_ONE_STOCK
@@ -52,7 +52,7 @@ def explored(*, reduced: bool) -> bool:
     """Explore, and print what that took; whether everything was looked at and held."""
     print("reduced:" if reduced else "in every order:")
     begin_s = time.process_time()
-    found = search(Successors(WorldLayout(TWO_ORDERS_ONE_STOCK), reduced=reduced), FAULTS, report=Reports())
+    found = WorldSearch(Successors(WorldLayout(TWO_ORDERS_ONE_STOCK), reduced=reduced), FAULTS, report=Reports()).run()
     seconds = time.process_time() - begin_s
     progress = found.progress
     print(f"  {in_words(progress)}, in {seconds:.0f} s of one core, with at most {memory_gib():.2f} GiB so far")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from amends.checking.adapters import adapter
-from amends.checking.explore import Exploration, explore, search
+from amends.checking.explore import Exploration, WorldSearch, explore
 from amends.checking.layout import WorldLayout
 from amends.checking.models import (
     Model,
@@ -121,7 +121,7 @@ def test_what_never_ends_by_itself_is_found_before_any_fault_is_tried() -> None:
 
 def test_every_world_is_met() -> None:
     """As many as a depth-first walk meets, whatever is left of the faults there."""
-    found = search(Successors(WorldLayout(ONE_ORDER)), 2)
+    found = WorldSearch(Successors(WorldLayout(ONE_ORDER)), 2).run()
     met = {following.world for following in everything(ONE_ORDER, 2)} | {WorldLayout(ONE_ORDER).first(2)}
     assert len({world._replace(faults=0) for world in met}) == found.progress.states
     assert found.progress.frontier == 0

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from amends.checking.explore import search
+from amends.checking.explore import WorldSearch
 from amends.checking.layout import WorldLayout
 from amends.checking.rest import Rest
 from amends.checking.successors import Successors
@@ -106,7 +106,7 @@ def compare(scenario: Scenario, faults: int, worlds_max: int = 60_000) -> bool:
     if not walk.ends(worlds_max):
         return False
     least = walk.least
-    found = search(Successors(WorldLayout(scenario), reduced=True), faults)
+    found = WorldSearch(Successors(WorldLayout(scenario), reduced=True), faults).run()
     shown = found.counterexample
     assert found.exhausted or shown
     assert (shown is None) == (not least), (shown and shown.broken, least)
@@ -155,7 +155,9 @@ def test_drawn_definitions_are_judged_all_the_same() -> None:
 def test_much_is_left_out() -> None:
     """Or it would not be worth it: of the moves of two sagas with a fault at least half."""
     scenario = together.CASES[0].twin
-    everything, reduced = (search(Successors(WorldLayout(scenario), reduced=each), 1) for each in (False, True))
+    everything, reduced = (
+        WorldSearch(Successors(WorldLayout(scenario), reduced=each), 1).run() for each in (False, True)
+    )
     assert everything.held
     assert reduced.held
     assert 2 * reduced.progress.transitions < everything.progress.transitions

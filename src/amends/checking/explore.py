@@ -122,24 +122,14 @@ def explore(
     Returns:
         What was found: the first counterexample, or how far it held.
     """
-    found = search(Successors(WorldLayout(scenario, read_back), reduced=True), faults, max_states, timeout_s, report)
+    reduced = Successors(WorldLayout(scenario, read_back), reduced=True)
+    found = WorldSearch(reduced, faults, max_states, timeout_s, report).run()
     if found.counterexample is None:
         return found
     least = sum(seen.move.cost for seen in found.counterexample.trace)
     enough = min(max_states, SHORTEST_WORLDS + SHORTEST_TIMES * found.progress.states)
-    shortest = search(Successors(WorldLayout(scenario, read_back)), least, enough, timeout_s, report)
+    shortest = WorldSearch(Successors(WorldLayout(scenario, read_back)), least, enough, timeout_s, report).run()
     return replace(shortest, faults=faults) if shortest.counterexample else found
-
-
-def search(
-    moves: Successors,
-    faults: int,
-    max_states: int = STATES_MAX,
-    timeout_s: float | None = None,
-    report: Callable[[ExplorationProgress], None] | None = None,
-) -> Exploration:
-    """Look once at every world that some moves reach, as `explore` does with the moves of a scenario."""
-    return _Search(moves, faults, max_states, timeout_s, report).search()
 
 
 class Free:
@@ -177,14 +167,16 @@ class ByMove(NamedTuple):
     broken: Broken | None = None
 
 
-class _Search:
+class WorldSearch:
+    """Looks once at every world that some moves reach; the parameters are those of `explore`."""
+
     def __init__(
         self,
         moves: Successors,
         faults: int,
-        max_states: int,
-        timeout_s: float | None,
-        report: Callable[[ExplorationProgress], None] | None,
+        max_states: int = STATES_MAX,
+        timeout_s: float | None = None,
+        report: Callable[[ExplorationProgress], None] | None = None,
     ) -> None:
         self.moves = moves
         self.rest = Rest(moves.layout)
@@ -201,7 +193,8 @@ class _Search:
         self.looked_at = 0
         self.transitions = 0
 
-    def search(self) -> Exploration:
+    def run(self) -> Exploration:
+        """Look, until a rule is broken, a limit is reached, or there is nothing more."""
         self._meet(self.first, -1, -1, 0)
         for left in range(self.faults, -1, -1):
             free = Free()
