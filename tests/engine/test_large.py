@@ -95,7 +95,7 @@ def test_large_sagas_are_resumed_in_parts() -> None:
     sends += [send for _ in range(20) for send in life.turn(after_ms=100).sends]
     assert sorted(send.request.body for _, send in sends) == texts(100)
     assert store.head().number >= before + 10
-    assert sum(len(live.request) for live in life.coordinator._committed._sagas._loaded.values()) <= LIMIT
+    assert sum(len(live.request) for live in life.coordinator._committed.sagas._loaded.values()) <= LIMIT
 
 
 def test_large_answers_are_written_in_parts() -> None:

@@ -181,7 +181,7 @@ def test_who_waits_for_a_saga_that_is_set_aside_is_told() -> None:
             await asyncio.sleep(0)
             await running.entity("SEATS", "Hamlet")  # so it was told how the saga stands, and waits
             row = store.saga(handle.saga_id)
-            running._loop.coordinator._committed._sagas.clear()
+            running._loop.coordinator._committed.sagas.clear()
             store.database.sagas[handle.saga_id] = row._replace(body="{}")  # type: ignore[union-attr]  # it is there
             with pytest.raises(RequestRefused, match="set aside"):
                 await waiting

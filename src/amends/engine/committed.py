@@ -83,6 +83,7 @@ class CommittedState:
 
     Attributes:
         head: where the audit ends.
+        sagas: as they are stored; those under way are at hand.
         entities: as they are stored; those that were used lately are at hand.
         entity_codecs: of which types entities are.
         shards: whose sagas this engine moves.
@@ -127,16 +128,16 @@ class CommittedState:
         self.new_id = new_id
         self.value_bytes_max = value_bytes_max
         self.salts = salts
-        self._sagas = SagaCache(definitions.by_name)
+        self.sagas = SagaCache(definitions.by_name)
         self._foresees = True
 
     def begin(self) -> None:
         """A turn begins: what was read for the last one alone is read anew, and all of it where the store is shared."""
         self.entities.begin()
-        self._sagas.begin()
+        self.sagas.begin()
         if self.shards.are_shared:
             self.entities.clear()
-            self._sagas.clear()
+            self.sagas.clear()
 
     def read(
         self, saga_ids: Iterable[str], keys: Iterable[str]
@@ -146,7 +147,7 @@ class CommittedState:
         Returns:
             What is known of the keys; and the sagas that were not read: of very large ones the first are.
         """
-        self._sagas.expect(saga_ids)
+        self.sagas.expect(saga_ids)
         known: dict[str, KeyRow | Unreadable] = {}
         return known, (yield from self._read_sagas(sorted(set(keys)), known))
 
@@ -156,17 +157,13 @@ class CommittedState:
         Where the last batch found all of its entities at hand, it is not looked: what is not is read when it is met.
         """
         if self._foresees:
-            self.entities.expect(chain(names, *map(self._sagas.entities_of, saga_ids)))
+            self.entities.expect(chain(names, *map(self.sagas.entities_of, saga_ids)))
             self._foresees = yield from self.read_missing()
-
-    def expect(self, saga_ids: Iterable[str]) -> None:
-        """Note which of some sagas are not at hand."""
-        self._sagas.expect(saga_ids)
 
     @property
     def is_missing(self) -> bool:
         """Whether a decision met what is not at hand."""
-        return bool(self._sagas.missing or self.entities.missing or self.entities.missing_services)
+        return bool(self.sagas.missing or self.entities.missing or self.entities.missing_services)
 
     def read_missing(self) -> Turn[bool]:
         """Read all that was found not to be at hand; whether that was anything."""
@@ -185,27 +182,18 @@ class CommittedState:
 
     def _read_sagas(self, keys: Sequence[str], known: dict[str, KeyRow | Unreadable]) -> Turn[Collection[str]]:
         """Read client keys, and the sagas that are missing; gives those that are left, where they are very large."""
-        names, letters = [*self._sagas.missing], 0
-        self._sagas.missing.clear()
+        names, letters = [*self.sagas.missing], 0
+        self.sagas.missing.clear()
         while names or keys:
             page, names = names[:ROWS_PAGE], names[ROWS_PAGE:]
             rows = yield ReadSagasAndKeys(sorted(page), keys)
             known |= rows.keys
-            self._sagas.put(page, rows.sagas)
+            self.sagas.put(page, rows.sagas)
             letters += sum(len(row.request) + len(row.body) for row in rows.sagas.values() if isinstance(row, SagaRow))
             if letters > COMMIT_LETTERS_MAX:
                 break
             keys = ()
         return {*names}
-
-    def saga(self, saga_id: str) -> LoadedSaga | Unreadable | None:
-        """A saga; `Unreadable` when its row cannot be used, ``None`` when there is none.
-
-        Raises:
-            NotAtHand: it has to be read first.
-            RequestRefused: it runs under a definition that this engine does not know, and is left alone.
-        """
-        return self._sagas.get(saga_id)
 
     def take_over(self, commit: BatchCommit) -> None:
         """The next batch decides on what this one committed."""
@@ -213,7 +201,7 @@ class CommittedState:
         self.set_aside.update((row.kind, row.name) for row in commit.changes.set_aside)
         for service, stored in commit.entities.items():
             self.entities.put(service, stored)
-        self._sagas.take_over(commit.sagas)
+        self.sagas.take_over(commit.sagas)
 
     def write(
         self, *causes: Cause, at_ms: int, fences: Sequence[Block] = (), moved: Mapping[int, str] = NOTHING_MOVED
@@ -240,7 +228,7 @@ class CommittedState:
         """
         met = self.entities.names() if self.shards.are_shared else ()
         self.entities.clear()
-        self._sagas.clear()
+        self.sagas.clear()
         self.entities.expect(met)
         self.head = yield ReadHead(self.head.chain)
 

@@ -120,7 +120,7 @@ class UnitOfWork:
 
     def saga(self, saga_id: str) -> LoadedSaga | Unreadable | None:
         """A saga as this batch sees it; ``None`` when there is none."""
-        loaded = self.sagas.get(saga_id) or self._looked_at.get(saga_id) or self.committed.saga(saga_id)
+        loaded = self.sagas.get(saga_id) or self._looked_at.get(saga_id) or self.committed.sagas.get(saga_id)
         if isinstance(loaded, Unreadable):
             self.unreadable.add(loaded)
         elif loaded is not None:
@@ -323,7 +323,7 @@ class UnitOfWork:
             NotAtHand: some of them have to be read first.
         """
         self.overlay.expect(entities)
-        self.committed.expect(saga_id for saga_id in saga_ids if saga_id not in self.sagas)
+        self.committed.sagas.expect(saga_id for saga_id in saga_ids if saga_id not in self.sagas)
         if self.committed.is_missing:
             raise NotAtHand
 
