@@ -37,10 +37,10 @@ from amends.shop.outside import (
     ONE_ORDER_OUTSIDE,
     Books,
     BooksInFile,
-    BooksInMemory,
     Fate,
     Providers,
     Temper,
+    Timers,
 )
 from amends.shop.outside.temper import LATE_MS, SETTLES_MS, TIMEOUT_MS
 from amends.shop.payments import PAYMENT, Account
@@ -64,7 +64,7 @@ WITHOUT_QUERIES = ("CREATE_CUSTOMER", "ADD_PRODUCT", "PLACE_ORDER", "INJECT_FAIL
 def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterable[Books]:
     """Return new books of each kind."""
     if request.param == "memory":
-        yield BooksInMemory()
+        yield Books()
         return
     kept = BooksInFile(tmp_path / "outside.db")
     yield kept
@@ -314,7 +314,7 @@ def test_a_late_action_meets_the_tombstone() -> None:
     """An undo overtakes its late action, which then is refused."""
 
     async def overtake() -> Account:
-        books = BooksInMemory()
+        books = Books()
         slow, quick = opened(books, ONLY[Fate.LATE]), opened(books)
         action = asyncio.ensure_future(asked(slow, PAY))
         await asyncio.sleep(TIMEOUT_MS / 1000)
@@ -407,12 +407,13 @@ class Watched(dict[str, Any]):
         super().__setitem__(key, value)
 
 
-class WatchedBooks(BooksInMemory):
+class WatchedBooks(Books):
     """Books that know whether a transaction is open."""
 
     def __init__(self) -> None:
         self.watched = [Watched(), Watched(), Watched()]
-        super().__init__({PAYMENT: self.watched[0], SHIPPING: self.watched[1]}, self.watched[2])
+        super().__init__()
+        self.entities, self.inbox = {PAYMENT: self.watched[0], SHIPPING: self.watched[1]}, self.watched[2]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -433,7 +434,7 @@ def test_books_are_touched_in_transactions_alone() -> None:
 
 def test_a_transaction_keeps_other_threads_out(books: Books) -> None:
     """Until it ends."""
-    lock: Any = books._lock  # type: ignore[attr-defined]
+    lock: Any = books._lock
     with ThreadPoolExecutor() as pool:
         with books.transaction():
             assert not pool.submit(lock.acquire, blocking=False).result()
@@ -549,7 +550,7 @@ class Paper(NamedTuple):
     inbox: tuple[tuple[str, Done | Refused], ...] = ()
 
 
-class NoTime:
+class NoTime(Timers):
     """Timers for a checker, which has no time."""
 
     async def sleep(self, ms: int) -> None:
@@ -563,8 +564,9 @@ class OnPaper:
     """The services themselves, on books that are a value."""
 
     def __init__(self, books: Paper) -> None:
-        entities = {service: dict(rows) for service, rows in books.entities}
-        self._kept = BooksInMemory(entities, dict(books.inbox))
+        self._kept = Books()
+        self._kept.entities = {service: dict(rows) for service, rows in books.entities}
+        self._kept.inbox = dict(books.inbox)
         outside = Providers(self._kept, timers=NoTime())
         self.ask, self.look_up = outside.ask, outside.look_up
 

@@ -21,7 +21,7 @@ from amends.engine.in_flight import Outgoing
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas
 from amends.engine.turn_io import drive
-from amends.shop.outside import BooksInMemory, Providers
+from amends.shop.outside import Books, Providers, Timers
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING
 from amends.storage.codecs.sagas import status_of
@@ -43,7 +43,7 @@ WAITING_MAX: Final = 12  # clients that wait for an answer
 T = TypeVar("T")
 
 
-class NoTime:
+class NoTime(Timers):
     """Timers of a world in which waiting is over at once, and what would be late never comes."""
 
     async def sleep(self, ms: int) -> None:
@@ -78,7 +78,7 @@ class Outer:
 
     def __init__(self, seed: int) -> None:
         self.now_ms = START_MS
-        self.outside = Providers(BooksInMemory(), timers=NoTime())
+        self.outside = Providers(Books(), timers=NoTime())
         for name, limit in CUSTOMERS.items():
             self.outside.set_limit(name, limit)
         self.carrier = Carrier(None)

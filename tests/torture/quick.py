@@ -12,7 +12,7 @@ from typing import Final
 
 from amends import Backoff
 from amends.core.definition import Step
-from amends.shop.outside import CHECKOUT_OUTSIDE, LoopTimers, Temper
+from amends.shop.outside import CHECKOUT_OUTSIDE, Temper, Timers
 
 FASTER: Final = 20
 IN_SECONDS: Final = ("timeout_s", "limit_s", "settles_within_s")
@@ -21,7 +21,7 @@ TEMPER: Final = Temper(lost=10, late=10, down=20, latency_ms=range(FASTER, 6 * F
 """Something of everything; by our clock they answer within 1 to 5 ms."""
 
 
-class QuickTimers(LoopTimers):
+class QuickTimers(Timers):
     """Time that passes faster; rounded down, so that whoever settles within a time is not late by a millisecond."""
 
     async def sleep(self, ms: int) -> None:

@@ -18,8 +18,8 @@ from amends.shop.orders import NUMBERS_TAKEN
 from amends.shop.outside import (
     CUSTOMER_KNOWN,
     EVEN,
+    Books,
     BooksInFile,
-    BooksInMemory,
     Providers,
     Temper,
 )
@@ -113,9 +113,9 @@ def _url(path: str) -> str:
 
 
 @contextmanager
-def _books(path: str) -> Iterator[BooksInMemory | BooksInFile]:
+def _books(path: str) -> Iterator[Books]:
     if not path:
-        yield BooksInMemory()
+        yield Books()
         return
     file = Path(f"{path}{OUTSIDE_SUFFIX}")
     if not file.exists():

@@ -7,12 +7,12 @@ Who is where: the definition in `checkout`, the services in `service`, how they 
 from __future__ import annotations
 
 from amends.shop.outside.bookfile import BooksInFile
-from amends.shop.outside.books import Books, BooksInMemory
+from amends.shop.outside.books import Books
 from amends.shop.outside.checkout import CHECKOUT_OUTSIDE, CUSTOMER, CUSTOMER_KNOWN, FAILING_OUTSIDE_AT
 from amends.shop.outside.scenarios import ONE_ORDER_OUTSIDE
 from amends.shop.outside.service import Providers
 from amends.shop.outside.temper import EVEN, Fate, Temper
-from amends.shop.outside.timers import LoopTimers, Timers
+from amends.shop.outside.timers import Timers
 
 __all__ = [
     "CHECKOUT_OUTSIDE",
@@ -23,9 +23,7 @@ __all__ = [
     "ONE_ORDER_OUTSIDE",
     "Books",
     "BooksInFile",
-    "BooksInMemory",
     "Fate",
-    "LoopTimers",
     "Providers",
     "Temper",
     "Timers",

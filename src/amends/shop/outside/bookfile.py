@@ -10,13 +10,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import RLock
 from typing import Any, Final
 
 from amends.core.inbox import as_plain, from_plain
-from amends.core.messages import Done, Refused
-from amends.core.straight import Entities
 from amends.errors import UnusableInput
+from amends.shop.outside.books import Books
 from amends.shop.payments import PAYMENT, Account
 from amends.shop.shipping import SHIPPING
 
@@ -29,13 +27,8 @@ OPENING: Final = (
 )
 
 
-class BooksInFile:
-    """Books in a file. One process at a time has it.
-
-    Attributes:
-        entities: PAYMENT and SHIPPING, then id, to entity.
-        inbox: idempotency key to the first answer.
-    """
+class BooksInFile(Books):
+    """Books in a file. One process at a time has it."""
 
     def __init__(self, path: Path | str) -> None:
         """Open books, or begin them.
@@ -46,13 +39,13 @@ class BooksInFile:
         Raises:
             UnusableInput: the file is none of this kind, or cannot be written.
         """
-        self._lock = RLock()
+        super().__init__()
         self._connection = _opened(path)
-        self.entities: Entities = {
+        self.entities = {
             PAYMENT: _Page(self._connection, PAYMENT, _same, Account._make),
             SHIPPING: _Page(self._connection, SHIPPING, _same, int),
         }
-        self.inbox: MutableMapping[str, Done | Refused] = _Page(self._connection, INBOX, as_plain, from_plain)
+        self.inbox = _Page(self._connection, INBOX, as_plain, from_plain)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

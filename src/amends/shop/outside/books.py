@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from threading import RLock
-from typing import Protocol
 
 from amends.core.messages import Done, Refused
 from amends.core.straight import Entities
@@ -16,46 +15,24 @@ from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING
 
 
-class Books(Protocol):
-    """Where the services outside keep everything. Who reads outside a transaction may see one that is half done."""
+class Books:
+    """Where the services outside keep everything; here in memory, so that it ends with the process.
 
-    @property
-    def entities(self) -> Entities:
-        """PAYMENT and SHIPPING, then id, to entity: what a session has under the same names."""
-        ...
-
-    @property
-    def inbox(self) -> MutableMapping[str, Done | Refused]:
-        """Idempotency key to the first answer."""
-        ...
-
-    def transaction(self) -> AbstractContextManager[object]:
-        """What is written inside is there when it ends, all of it; one thread at a time is inside.
-
-        When its block raises, nothing that is durable was written.
-        """
-        ...
-
-
-class BooksInMemory:
-    """Books that end with the process; any mappings serve.
-
-    A block that raises after it wrote leaves what it wrote: whoever decides first and writes then has no such block.
+    Attributes:
+        entities: PAYMENT and SHIPPING, then id, to entity: what a session has under the same names.
+        inbox: idempotency key to the first answer.
     """
 
-    def __init__(
-        self, entities: Entities | None = None, inbox: MutableMapping[str, Done | Refused] | None = None
-    ) -> None:
-        """Open books.
-
-        Args:
-            entities: of PAYMENT and SHIPPING; empty by default.
-            inbox: idempotency key to the answer given; empty by default.
-        """
-        self.entities: Entities = {PAYMENT: {}, SHIPPING: {}} if entities is None else entities
-        self.inbox: MutableMapping[str, Done | Refused] = {} if inbox is None else inbox
+    def __init__(self) -> None:
+        """Open books in which nothing is written."""
+        self.entities: Entities = {PAYMENT: {}, SHIPPING: {}}
+        self.inbox: MutableMapping[str, Done | Refused] = {}
         self._lock = RLock()
 
     def transaction(self) -> AbstractContextManager[object]:
-        """One thread at a time."""
+        """One thread at a time is inside, and what is written inside is there when it ends, all of it.
+
+        Who reads outside of one may see what is half done. When its block raises, nothing that is durable was written;
+        what ends with the process is as far as it was: who decides first and writes then has no such block.
+        """
         return self._lock

@@ -13,9 +13,9 @@ from amends.core.inbox import receive
 from amends.core.messages import Call, Done, Kind, Refused, Request
 from amends.core.walk import execute, key_of, parts_of
 from amends.shop.checkout import CHECKOUT
-from amends.shop.outside.books import Books, BooksInMemory
+from amends.shop.outside.books import Books
 from amends.shop.outside.temper import EVEN, SETTLES_MS, Fate, Temper
-from amends.shop.outside.timers import LoopTimers, Timers
+from amends.shop.outside.timers import Timers
 from amends.shop.payments import CREDIT_LIMIT_SET
 from amends.shop.purchase import Purchase
 
@@ -44,10 +44,10 @@ class Providers:
             temper: how they behave.
             timers: how time passes; by default that of the event loop which runs.
         """
-        self.books: Books = BooksInMemory() if books is None else books
+        self.books = books or Books()
         self.seen: Counter[Fate] = Counter()
         self._seed, self._temper = seed, temper
-        self._timers: Timers = LoopTimers() if timers is None else timers
+        self._timers = timers or Timers()
 
     def set_limit(self, customer_id: str, credit_limit: int) -> None:
         """Open a customer's account, or set its limit: from the provider's own desk, so nothing goes wrong on the way.

@@ -5,28 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
 
 
-class Timers(Protocol):
-    """What a service needs of time; milliseconds, 0 or more."""
-
-    async def sleep(self, ms: int) -> None:
-        """Wait."""
-        ...
-
-    def call_later(self, ms: int, act: Callable[[], object]) -> None:
-        """Do something after a time, whoever has hung up by then."""
-        ...
-
-
-class LoopTimers:
-    """The time of the event loop that runs: real time, or whatever that loop takes for it."""
+class Timers:
+    """The time of the event loop that runs: real time, or whatever that loop takes for it. Milliseconds, 0 or more."""
 
     async def sleep(self, ms: int) -> None:
         """Wait."""
         await asyncio.sleep(timedelta(milliseconds=ms).total_seconds())
 
     def call_later(self, ms: int, act: Callable[[], object]) -> None:
-        """Do something after a time; what is left when the loop is closed never happens."""
+        """Do something after a time, whoever has hung up by then; once the loop is closed, never."""
         asyncio.get_running_loop().call_later(timedelta(milliseconds=ms).total_seconds(), act)
