@@ -54,7 +54,7 @@ def test_each_is_said_and_the_others_go_on(tmp_path: Path, services: type[Closed
 
     services.is_mended = True
     with open_storefront(str(store), simulated=True) as storefront:
-        storefront.tell("O002", Retry("PAYMENT_PROCESSED"))
+        storefront.engine.tell("O002", Retry("PAYMENT_PROCESSED"))
     ended = amends(*words, "--json")
     assert (ended.code, ended.out) == (0, amends("run", "--json", file).out)
     assert "operator" not in ended.err

@@ -11,7 +11,7 @@ from amends.shop.checkout import CHECKOUT, FAILING_AT
 from amends.shop.outside import CHECKOUT_OUTSIDE, FAILING_OUTSIDE_AT
 from amends.storefront import contents_id, open_storefront
 from amends.storefront.opening import OUTSIDE_SUFFIX
-from amends.storefront.runs import LOOKED_UP, run_name
+from amends.storefront.runs import LOOKED_UP, current_run, run_name
 from tests.storefront.storefronts import DURABLE, change, storefront_of
 
 FILES = contents_id([b"one", b"two"])
@@ -30,14 +30,14 @@ def test_the_same_files_are_the_same_run(tmp_path: Path) -> None:
     runs = []
     for again in (False, False, True, False, True, False):
         with storefront_of("local in a file", tmp_path) as storefront:
-            runs.append(storefront.run_of(FILES, again=again))
+            runs.append(current_run(storefront.engine, FILES, again=again))
     assert runs == [FILES, FILES, f"{FILES}#2", f"{FILES}#2", f"{FILES}#3", f"{FILES}#3"]
 
 
 def test_a_new_run_may_be_the_first(tmp_path: Path) -> None:
     """Of files that never ran."""
     with storefront_of("local in a file", tmp_path) as storefront:
-        assert storefront.run_of(FILES, again=True) == FILES
+        assert current_run(storefront.engine, FILES, again=True) == FILES
 
 
 @pytest.mark.parametrize("before", [LOOKED_UP - 1, LOOKED_UP, LOOKED_UP + 1, 3 * LOOKED_UP])
@@ -45,10 +45,10 @@ def test_many_runs_of_the_same_files(before: int, tmp_path: Path) -> None:
     """They are counted on, also past what is looked up at a time."""
     with storefront_of("local in memory", tmp_path) as storefront:
         for number in range(1, before + 1):
-            assert storefront.run_of(FILES, again=True) == run_name(FILES, number)
-        assert storefront.run_of(FILES, again=False) == run_name(FILES, before)
-        assert storefront.run_of(FILES, again=True) == run_name(FILES, before + 1)
-        assert storefront.run_of(contents_id([]), again=False) == contents_id([])
+            assert current_run(storefront.engine, FILES, again=True) == run_name(FILES, number)
+        assert current_run(storefront.engine, FILES, again=False) == run_name(FILES, before)
+        assert current_run(storefront.engine, FILES, again=True) == run_name(FILES, before + 1)
+        assert current_run(storefront.engine, contents_id([]), again=False) == contents_id([])
 
 
 @pytest.mark.parametrize("kind", DURABLE)

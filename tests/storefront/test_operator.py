@@ -57,16 +57,16 @@ def test_nobody_waits_for_an_operator(path: str, services: type[Closed]) -> None
     waiting = ["SHIPPED", "PROCESSING", "PROCESSING", "SHIPPED"]
     with opened(path) as storefront:
         assert statuses(placed(storefront)) == waiting
-        assert storefront.waiting_for_operator(["O001", *STUCK, "O009"]) == dict.fromkeys(STUCK, Closed.why)
+        assert storefront.ledger.waiting_for_operator(["O001", *STUCK, "O009"]) == dict.fromkeys(STUCK, Closed.why)
     with opened(path) as storefront:
         reached: list[int] = []
         assert statuses(placed(storefront, reached.append)) == waiting
         assert reached == [len(BATCH) - 2] == [storefront.session.known]
         services.is_mended = True
         for order_id in STUCK:
-            storefront.tell(order_id, Retry("PAYMENT_PROCESSED"))
+            storefront.engine.tell(order_id, Retry("PAYMENT_PROCESSED"))
         assert placed(storefront) == expected
-        assert storefront.waiting_for_operator(STUCK) == {}
+        assert storefront.ledger.waiting_for_operator(STUCK) == {}
 
 
 def test_an_order_that_goes_on_stands_between_others(path: str, services: type[Closed]) -> None:
@@ -77,7 +77,7 @@ def test_an_order_that_goes_on_stands_between_others(path: str, services: type[C
     slow = Temper(latency_ms=range(300, 301))
     with opened(path, slow) as storefront:
         for order_id in STUCK:
-            storefront.tell(order_id, Retry("PAYMENT_PROCESSED"))
+            storefront.engine.tell(order_id, Retry("PAYMENT_PROCESSED"))
     with opened(path, slow) as storefront:
         assert placed(storefront) == Session().process(BATCH)
 
@@ -87,8 +87,8 @@ def test_what_an_operator_gave_up_waits_no_more(tmp_path: Path) -> None:
     """It is at no end that a report knows, and nobody is asked for it."""
     with opened(str(tmp_path / "shop.db")) as storefront:
         placed(storefront)
-        storefront.tell("O002", Abandon("the bank is gone"))
+        storefront.engine.tell("O002", Abandon("the bank is gone"))
         assert statuses(placed(storefront))[1] == "PROCESSING"
-        assert list(storefront.waiting_for_operator(STUCK)) == ["O003"]
+        assert list(storefront.ledger.waiting_for_operator(STUCK)) == ["O003"]
         with pytest.raises(RequestRefused, match="no saga"):
-            storefront.tell("O009", Abandon())
+            storefront.engine.tell("O009", Abandon())

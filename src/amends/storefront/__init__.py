@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from amends.storefront.ledger import AT_HOME, AWAY, EngineLedger
 from amends.storefront.opening import COMMANDS, Storefront, open_storefront
-from amends.storefront.runs import contents_id
+from amends.storefront.runs import contents_id, current_run
 
-__all__ = ["AT_HOME", "AWAY", "COMMANDS", "EngineLedger", "Storefront", "contents_id", "open_storefront"]
+__all__ = ["AT_HOME", "AWAY", "COMMANDS", "EngineLedger", "Storefront", "contents_id", "current_run", "open_storefront"]

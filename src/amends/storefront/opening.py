@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from amends import bootstrap
-from amends.core.messages import Verb
 from amends.engine.blocking import BlockingEngine
 from amends.engine.transaction import Transaction
 from amends.errors import UnusableInput
@@ -26,7 +25,6 @@ from amends.shop.outside import (
 from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
 from amends.shop.shipping import SHIPPING
 from amends.storefront.ledger import AT_HOME, AWAY, OPERATIONS_MAX, EngineLedger
-from amends.storefront.runs import current_run
 
 COMMANDS: Final = (CREDIT_LIMIT_SET, STOCK_SET, NUMBERS_TAKEN, CUSTOMER_KNOWN)
 OUTSIDE_SUFFIX: Final = "-outside"
@@ -36,33 +34,18 @@ KIND_DIGEST: Final = "which participants orders go to"
 KINDS: Final = {False: "local", True: "simulated"}
 
 
-class Storefront:
+class Storefront(NamedTuple):
     """The order system on an engine.
 
     Attributes:
         session: takes batches of operations, and reports on each.
+        ledger: where it keeps everything.
+        engine: the ledger's; an operator's decision on an order is for `Engine.tell`, under the order's id.
     """
 
-    def __init__(self, engine: BlockingEngine, session: Session, ledger: EngineLedger) -> None:
-        self.session = session
-        self._engine = engine
-        self._ledger = ledger
-
-    def run_of(self, files_id: str, *, again: bool) -> str:
-        """The name of the run of some files that is to go on; see `amends.storefront.runs.current_run`."""
-        return current_run(self._engine, files_id, again=again)
-
-    def waiting_for_operator(self, order_ids: Iterable[str]) -> Mapping[str, str]:
-        """Which of these orders wait for an operator, and why."""
-        return self._ledger.waiting_for_operator(order_ids)
-
-    def tell(self, order_id: str, verb: Verb) -> None:
-        """Hand an operator's decision to an order, as `Engine.tell` does.
-
-        Raises:
-            RequestRefused: there is no such order, or it cannot take this now; the message says why.
-        """
-        self._engine.tell(order_id, verb)
+    session: Session
+    ledger: EngineLedger
+    engine: BlockingEngine
 
 
 @contextmanager
@@ -92,7 +75,7 @@ def open_storefront(
     with _opened(path, temper if simulated else None) as (engine, outside):
         _settle_kind(engine, path, KINDS[simulated])
         ledger = EngineLedger(engine, outside, piece_max=piece_max)
-        yield Storefront(engine, Session(limits=limits, ledger=ledger), ledger)
+        yield Storefront(Session(limits=limits, ledger=ledger), ledger, engine)
 
 
 @contextmanager

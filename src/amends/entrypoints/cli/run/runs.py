@@ -106,12 +106,12 @@ def _door(batches: Sequence[OperationFile], wanted: RunOptions) -> Iterator[Dest
         yield Destination(Session(limits=wanted.limits))
         return
     from amends.entrypoints.cli.run.logs import logged_in_lines
-    from amends.storefront import contents_id, open_storefront
+    from amends.storefront import contents_id, current_run, open_storefront
 
     with logged_in_lines(), open_storefront(wanted.db, simulated=wanted.simulated, limits=wanted.limits) as storefront:
         files_id = contents_id(batch.digest for batch in batches)
-        run = storefront.run_of(files_id, again=wanted.again) if wanted.db else ""
-        yield Destination(storefront.session, run, storefront.waiting_for_operator)
+        run = current_run(storefront.engine, files_id, again=wanted.again) if wanted.db else ""
+        yield Destination(storefront.session, run, storefront.ledger.waiting_for_operator)
 
 
 def _remarks(session: Session, batch: OperationFile, wanted: RunOptions) -> Iterator[str]:
