@@ -13,6 +13,7 @@ from typing import Final
 
 from amends.core.definition import Command, Saga
 from amends.errors import UnusableInput
+from amends.exceptions import raised
 from amends.scenario import Scenario
 
 SHOP: Final = "shop"
@@ -119,15 +120,7 @@ def _guarded(home: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise UnusableInput(f"{home}: cannot be loaded: {_said(error)}") from error
-
-
-def _said(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - an exception of the user's may raise when it is asked what it is
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        raise UnusableInput(f"{home}: cannot be loaded: {raised(error)}") from error
 
 
 def _module_of_file(path: Path) -> ModuleType:
