@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from rich.text import Text
 
 from amends.checking import CheckResult, explore
@@ -23,6 +22,7 @@ from amends.checking.usable import refuse_unusable
 from amends.engine.round_trip import RoundTrip
 from amends.entrypoints.cli.check.reproducers import write_reproducer
 from amends.entrypoints.cli.definitions import load_scenarios
+from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.drawing.paper import FAINT, Paper, painted, paper
 from amends.entrypoints.drawing.progress import progress_line
 from amends.errors import UnusableInput
@@ -154,13 +154,8 @@ def _printing(wanted: CheckOptions) -> Show:
     def show(answers: Iterator[CheckResult]) -> list[CheckResult]:
         begun = time.monotonic()
         shown = [*answers]
-        document = {
-            "form": FORM,
-            "definition": wanted.definition,
-            "checks": [document_of(answer) for answer in shown],
-            "seconds": round(time.monotonic() - begun, 3),
-        }
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
+        checks, seconds = [document_of(answer) for answer in shown], round(time.monotonic() - begun, 3)
+        write_document({"definition": wanted.definition, "checks": checks, "seconds": seconds}, FORM)
         return shown
 
     return show

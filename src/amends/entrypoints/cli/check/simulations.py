@@ -6,7 +6,6 @@ import os
 import sys
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from rich.text import Text
 
 from amends.checking.simulator.answer import Simulated
@@ -18,6 +17,7 @@ from amends.checking.usable import refuse_unusable
 from amends.entrypoints.cli.check.checks import blaming
 from amends.entrypoints.cli.check.reproducers import write_simulation
 from amends.entrypoints.cli.definitions import load_scenarios
+from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.drawing.paper import FAINT, painted, paper
 from amends.entrypoints.drawing.progress import status_line
 
@@ -76,7 +76,10 @@ def simulate_definition(wanted: SimulationOptions) -> int:
         sys.stderr.write("amends: played to its end, nothing is broken in it any more\n")
         return HELD
     answer = Simulated(wanted.definition, settings, found)
-    _print(wanted, answer) if wanted.as_json else _draw(wanted, answer)
+    if wanted.as_json:
+        write_document({"definition": wanted.definition, **_document(answer)}, FORM)
+    else:
+        _draw(wanted, answer)
     if wanted.pytest and answer.failure is not None:
         sys.stderr.write(f"{write_simulation(wanted.pytest, wanted.definition, answer)}\n")
     return {"holds": HELD, "broken": BROKEN, "not seen": NOT_SEEN}[answer.verdict]
@@ -117,11 +120,6 @@ def _draw(wanted: SimulationOptions, answer: Simulated) -> None:
     out.write(*painted(answer.lines(out.signs, out.width, whole=wanted.whole)))
     if answer.token and not wanted.replay:
         out.write(Text(f"   amends simulate {wanted.definition} --replay {answer.token}", FAINT))
-
-
-def _print(wanted: SimulationOptions, answer: Simulated) -> None:
-    document = {"form": FORM, "definition": wanted.definition, **_document(answer)}
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
 
 
 def _document(answer: Simulated) -> dict[str, Any]:

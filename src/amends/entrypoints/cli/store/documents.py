@@ -17,9 +17,14 @@ FORM: Final = 1
 """Changes when a key changes its meaning or is gone; new keys may come without."""
 
 
-def write_document(values: dict[str, Any]) -> None:
-    """Write one document on standard output."""
-    document = msgspec.json.encode({"form": FORM, **values})
+def write_document(values: dict[str, Any], form: int = FORM) -> None:
+    """Write one document on standard output.
+
+    Args:
+        values: its keys behind that of the form.
+        form: the version of the form; every kind of document counts its own.
+    """
+    document = msgspec.json.encode({"form": form, **values})
     sys.stdout.write(msgspec.json.format(document).decode() + "\n")
 
 
