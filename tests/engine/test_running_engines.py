@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,13 +12,16 @@ import amends
 from amends import Cancel, Done, EngineStopped, Saga, external, local
 from amends.auditing.verify import verify
 from amends.core.messages import Call, Kind
+from amends.engine.batch import BatchResult
 from amends.engine.ownership import LEASE_MS
+from amends.engine.task import Task
 from amends.engine.upkeep import LOOK_MS
 from amends.storage.blocks import Contents
 from amends.storage.letters import answer_letter, verb_letter
 from amends.storage.rows import COMPENSATED, COMPLETED
 from amends.storage.shards import ALL_SHARDS, shard_of
 from amends.storage.words import cause_in_words, changes_in_words
+from amends.views.overview import overview
 from tests.engine.running import Running, Shop, charge, submitted, until
 from tests.engine.test_engine import PATIENCE_S, engine, run
 from tests.engine.world import Buy
@@ -52,6 +56,11 @@ def test_each_saga_is_moved_by_the_owner_of_its_shard(names: tuple[str, ...]) ->
             for handle in await submitted(running, shop.saga, *SHOWS):
                 await handle.result(PATIENCE_S)
                 assert shop.movers(handle.saga_id) == [running.name]
+        seen = overview(shop.store, shop.clock.ms)
+        assert seen.heads
+        assert seen.rates
+        assert [head.chain for head in seen.heads] == sorted(names)
+        assert seen.rates.started == seen.rates.ended == len(SHOWS) * len(names)
         await shop.close()
         assert shop.is_at_rest
         assert [*verify(shop.store).findings] == []
@@ -160,8 +169,10 @@ def test_letters_are_acted_on_by_the_owner() -> None:
         for saga_id in (*ids["one"], *ids["two"]):
             shop.post(f"key of {saga_id}", Buy("Hamlet", 1), saga_id)
             shop.post(f"key of {saga_id}", Buy("Hamlet", 1), saga_id)
-        for running in (one, two):
-            running.loop.wake()
+        one.loop.wake()
+        await until(lambda: all(shop.status(saga_id) == COMPLETED for saga_id in ids["one"]))
+        assert len(shop.database.letters) == 3  # the other has not looked yet
+        two.loop.wake()
         await until(lambda: shop.is_at_rest and len(shop.database.sagas) == 6)
         for name, started in ids.items():
             assert [shop.movers(saga_id) for saga_id in started] == [[name]] * 3
@@ -222,6 +233,42 @@ def text_of(shop: Shop, saga_id: str) -> str:
     contents = [Contents(block) for block in shop.store.blocks_about(saga_id)]
     records = [record for each in contents for record in each.records() if record and record.subject == saga_id]
     return "\n".join(f"{cause_in_words(record)}: {', '.join(changes_in_words(record))}" for record in records)
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_an_engine_that_has_nothing_to_do_takes_no_turn(ends: bool) -> None:
+    """Until its clock says that it is time; one that is to end takes no letter more, though calls are under way."""
+
+    async def test() -> None:
+        shop = Shop()
+        (one,) = await shop.open("one", drain_s=PATIENCE_S)
+        one.card.gate.clear()
+        await submitted(one, shop.saga, "Hamlet")
+        await until(lambda: len(one.card.calls) == 1)
+        closing = asyncio.create_task(one.engine.close()) if ends else None
+        await asyncio.sleep(0)
+        shop.post("key", Buy("Macbeth", 1), "client-1")
+        one.loop.wake()
+        await until(lambda: one.is_settled)
+        turns, take = list[int](), one.loop._turns.take
+
+        async def counted(tasks: Sequence[Task]) -> BatchResult:
+            turns.append(len(tasks))
+            return await take(tasks)
+
+        one.loop._turns.take = counted  # type: ignore[method-assign]  # it counts
+        await until(lambda: ends or len(one.card.calls) == 2)
+        for _ in range(20):  # what was begun comes to its end
+            turns.clear()
+            await asyncio.sleep(0.02)
+            if not turns:
+                break
+        assert not turns
+        assert bool(shop.database.letters) == ends
+        one.card.gate.set()
+        await (closing or one.engine.close())
+
+    run(test())
 
 
 # Calls ------------------------------------------------------------------------------------------------------------

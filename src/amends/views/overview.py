@@ -27,7 +27,7 @@ class Overview(NamedTuple):
         owed: sagas of which something is owed, newest first.
         set_aside: rows that an engine found to be unreadable.
         durability: what a commit survives.
-        head: where the audit ends; ``None`` when its last block is damaged.
+        heads: where each chain of the audit ends, of a store with one owner one; ``None`` when a last block is damaged.
         warning: what the engine says is wrong with it, in words; empty for nothing.
         ahead_ms: how far the store's times are ahead of the given one, milliseconds; 0 when they are not.
     """
@@ -40,7 +40,7 @@ class Overview(NamedTuple):
     owed: Sequence[SagaView]
     set_aside: Sequence[Unreadable]
     durability: str
-    head: Head | None
+    heads: Sequence[Head] | None
     warning: str
     ahead_ms: int
 
@@ -55,24 +55,24 @@ def overview(records: Records, now_ms: int) -> Overview:
     Raises:
         StoreError: the storage failed.
     """
-    head = _head(records)
+    heads = _heads(records)
     return Overview(
         records.counts(),
-        rates(records, head, now_ms) if head else None,
+        rates(records, heads, now_ms) if heads else None,
         records.oldest_waiting_ms(),
         stuck(records, NAMED_MAX),
         failing(records, now_ms),
         owed(records),
         records.set_aside(),
         records.durability(),
-        head,
+        heads,
         records.warning(),
-        max(0, head.at_ms - now_ms) if head else 0,
+        max([0, *(head.at_ms - now_ms for head in heads or ())]),
     )
 
 
-def _head(records: Records) -> Head | None:
+def _heads(records: Records) -> list[Head] | None:
     try:
-        return records.head()
+        return [records.head(chain) for chain in records.chains() or ("",)]
     except StoreError:
         return None

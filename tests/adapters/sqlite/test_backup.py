@@ -13,7 +13,8 @@ from amends.adapters.sqlite.backup import backup
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.errors import StoreFailed, StoreFull, StoreUnusable
-from amends.storage.rows import FORWARD
+from amends.storage.rows import FORWARD, Letter
+from amends.storage.shards import ALL_SHARDS
 from tests.adapters.sqlite.work import Work, check
 from tests.contract.rows import TICKETS, Writer, saga
 from tests.contract.subjects import damage
@@ -48,6 +49,25 @@ def test_a_backup_is_the_store_at_one_moment(tmp_path: Path) -> None:
             copy.commit(work.changes(COMMITS + 1))
             check(copy, work)
         check(store, work)
+    assert not list(tmp_path.glob("*partial*"))
+
+
+def test_letters_are_copied_before_the_store(tmp_path: Path) -> None:
+    """One that is acted on meanwhile is in both, and known in the copy; nothing is written over."""
+    letter = Letter("key", 3, "[]", 7)
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        store.mailbox.post([letter])
+
+        def acts(_copied: int, _of: int) -> None:
+            store.mailbox.remove(["key"])
+
+        backup(tmp_path / "store.db", tmp_path / "copy.db", acts)
+        assert not store.mailbox.letters(ALL_SHARDS, 9)
+    with closing(SqliteStore(tmp_path / "copy.db")) as copy:
+        assert copy.mailbox.letters(ALL_SHARDS, 9) == [letter]
+    (tmp_path / "copy.db").unlink()
+    with pytest.raises(StoreUnusable, match=r"copy\.db\.mailbox: there is something already"):
+        backup(tmp_path / "store.db", tmp_path / "copy.db")
     assert not list(tmp_path.glob("*partial*"))
 
 

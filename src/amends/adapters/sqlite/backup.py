@@ -12,7 +12,8 @@ import apsw
 
 from amends.adapters.sqlite.database import Connection
 from amends.adapters.sqlite.lock import EngineLock
-from amends.adapters.sqlite.opening import check_log, check_writable, checked_path, open_reader, sync
+from amends.adapters.sqlite.mailbox import MAILBOX_ID, mailbox_of
+from amends.adapters.sqlite.opening import check_log, check_writable, checked_path, open_mailbox, open_reader, sync
 from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.errors import StoreFailed, StoreUnusable
@@ -33,7 +34,7 @@ def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progr
     """Copy a store into a new file.
 
     The engine goes on meanwhile. What it commits then is not in the copy, and stays in its log for as long as it takes.
-    The new file has its name only once it is complete and on stable storage.
+    The new file has its name only once it is complete and on stable storage, and so have the letters to the engine.
 
     Args:
         source: a store, of this version or an earlier one.
@@ -52,13 +53,18 @@ def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progr
     check_writable(new)
     check_log(new)  # it would be taken in by the copy
     lock = EngineLock(new)
-    part = new.with_name(f"{new.name}.partial")
+    part, letters = _part_of(new), _part_of(mailbox_of(new))
     try:
-        if new.exists():
-            raise StoreUnusable(f"{new}: there is something already")
-        part.unlink(missing_ok=True)  # of a copy that was killed
-        _copy(file, part, progress)
+        for place in (new, mailbox_of(new)):
+            if place.exists():
+                raise StoreUnusable(f"{place}: there is something already")
+        _remove(part, letters)  # of a copy that was killed
+        if mailbox_of(file).exists():  # first: a letter that is acted on meanwhile is known in the copy of the store
+            _copy(open_mailbox(mailbox_of(file), MAILBOX_ID), letters, _untold)
+        _copy(open_reader(file, OLDEST), part, progress)
         head = _checked(part)
+        if letters.exists():
+            letters.rename(mailbox_of(new))
         part.rename(new)
         sync(new.parent)
     except apsw.Error as error:
@@ -66,14 +72,24 @@ def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progr
     else:
         return head
     finally:
-        for left in (part, part.with_name(f"{part.name}-wal"), part.with_name(f"{part.name}-shm")):
-            with suppress(OSError):
-                left.unlink(missing_ok=True)
+        _remove(part, letters)
         lock.release()
 
 
-def _copy(file: Path, part: Path, progress: Progress) -> None:
-    with closing(open_reader(file, OLDEST)) as here, closing(apsw.Connection(str(part))) as there:
+def _part_of(new: Path) -> Path:
+    """What a copy is called until it is complete."""
+    return new.with_name(f"{new.name}.partial")
+
+
+def _remove(*parts: Path) -> None:
+    for part in parts:
+        for left in (part, part.with_name(f"{part.name}-wal"), part.with_name(f"{part.name}-shm")):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+
+
+def _copy(source: apsw.Connection, part: Path, progress: Progress) -> None:
+    with closing(source) as here, closing(apsw.Connection(str(part))) as there:
         here.execute("BEGIN DEFERRED")
         here.execute("SELECT 1 FROM sqlite_schema").fetchall()  # the moment that is copied
         there.execute("PRAGMA journal_mode = OFF").fetchall()  # a part is nothing, and is thrown away

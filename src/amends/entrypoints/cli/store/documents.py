@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from amends.storage.rows import Unreadable
+from amends.storage.rows import Head, Unreadable
 from amends.storage.words import cause_in_words, changes_in_words
 from amends.views.overview import Overview
 from amends.views.sagas import SagaView
@@ -69,9 +70,16 @@ def overview_document(seen: Overview) -> dict[str, Any]:
         "durability": seen.durability,
         "warning": seen.warning,
         "ahead_ms": seen.ahead_ms,
-        "audit": {"number": seen.head.number, "head": seen.head.head.hex(), "at_ms": seen.head.at_ms}
-        if seen.head
-        else None,
+        "audit": _audit(seen.heads) if seen.heads else None,
+    }
+
+
+def _audit(heads: Sequence[Head]) -> dict[str, Any]:
+    """Blocks of all chains, the time of the last one, and the chains' heads: of a store with one owner there is one."""
+    return {
+        "number": sum(head.number for head in heads),
+        "head": " ".join(head.head.hex() for head in heads),
+        "at_ms": max(head.at_ms for head in heads),
     }
 
 

@@ -62,13 +62,14 @@ def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
     if seen.ahead_ms > AHEAD_MS:
         ahead = f"the store's times are {span(seen.ahead_ms)} ahead of this machine's clock"
         yield _fact("clock", Text(ahead, STYLES["refused"]))
-    head = seen.head
-    if head is None:
+    if seen.heads is None:
         yield _fact("audit", Text("its last block is not what was written", STYLES["refused"]))
     else:
-        last = f", the last {moment(head.at_ms)}" if head.number else ""
-        yield _fact("audit", f"{counted(head.number, 'block')}{last}")
-        yield _fact("head", head_text(head))
+        number, at_ms = sum(head.number for head in seen.heads), max(head.at_ms for head in seen.heads)
+        last = f", the last {moment(at_ms)}" if number else ""
+        yield _fact("audit", f"{counted(number, 'block')}{last}")
+        for head in seen.heads:
+            yield _fact("head", f"{head.chain} {head_text(head)}".strip())
 
 
 def _failing(seen: Overview, out: Paper, now_ms: int) -> Iterator[Text]:

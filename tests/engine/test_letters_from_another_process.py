@@ -1,0 +1,162 @@
+"""Letters to the engine of a file, posted by another process: each leads to what it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import amends
+from amends import Call, Compensated, Completed, Done, Engine, Saga, external
+from amends.adapters.sqlite.mailbox import SqliteMailbox, mailbox_of
+from amends.errors import StoreBusy
+from amends.storage.letters import start_letter
+from amends.storage.shards import ALL_SHARDS
+from tests.engine.running import until
+from tests.engine.test_engine import PATIENCE_S, run
+from tests.engine.world import Buy
+
+POST = """
+import sys, time
+from amends import Cancel, Done, Kind
+from amends.adapters.sqlite.mailbox import SqliteMailbox
+from amends.storage.letters import answer_letter, start_letter, verb_letter
+path, definition = sys.argv[1:]
+mailbox = SqliteMailbox(path)
+mailbox.post([%s])
+"""
+STARTS = """*[start_letter(f"key {n}", f"client-{n}", definition, '["Hamlet", 1]', 1) for n in (1, 2)]"""
+CANCEL = """verb_letter("v", "client-2", Cancel("sold out"), "ann", 1)"""
+ANSWERS = """*[answer_letter(f"a {n}", f"client-{n}", "ASKED", Kind.DO, Done(), 1) for n in (1, 2)]"""
+TOLD = """answer_letter("t", "client-1", "TOLD", Kind.DO, Done({"by": "bob"}), 1)"""
+
+
+async def later(_: object, __: Buy, ___: Call) -> amends.Later:
+    """ASKED, and TOLD."""
+    return amends.Later(3600)
+
+
+async def back(_: object, __: Buy, ___: Call) -> Done:
+    """TAKEN_BACK."""
+    return Done()
+
+
+ASKED = Saga(
+    "asked",
+    Buy,
+    [
+        external("ASKED", later, undo=back, undone="TAKEN_BACK", limit_s=3600),
+        external("TOLD", later, pivot=True),
+    ],
+)
+
+
+async def post(path: Path, running: Engine, *letters: str) -> None:
+    """Have a process of its own post letters, and wake the engine, as no test waits for its next look."""
+    definition = running._loop.coordinator.definitions.codec_of(ASKED).definition
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", POST % ", ".join(letters), str(path), definition
+    )
+    assert await process.wait() == 0
+    running._loop.wake()
+
+
+def left(path: Path) -> Sequence[str]:
+    """Return the ids of the letters that are still there."""
+    return [letter.letter_id for letter in SqliteMailbox(path).letters(ALL_SHARDS, 99)]
+
+
+def has_looked(looks: Sequence[int], number: int) -> bool:
+    """Return whether letters were removed so often, or were to be."""
+    return len(looks) >= number
+
+
+def test_letters_of_another_process_lead_to_what_they_ask_for(tmp_path: Path) -> None:
+    """Sagas are started, one is answered, one is cancelled; then the mailbox is empty."""
+    path = tmp_path / "store.db"
+
+    async def test() -> None:
+        async with amends.open(f"sqlite:///{path}", sagas=[ASKED]) as running:
+            await post(path, running, STARTS)
+            await until(lambda: len(running._loop.coordinator.departed) == 2)
+            await until(lambda: not left(path))
+            await post(path, running, STARTS, CANCEL, ANSWERS)
+            cancelled = await running.result("client-2", PATIENCE_S)
+            assert isinstance(cancelled.state, Compensated)
+            assert "ann: sold out" in cancelled.reason
+            await until(lambda: ("client-1", "TOLD", "do", 1) in running._loop.coordinator.departed)
+            await post(path, running, TOLD)
+            told = await running.result("client-1", PATIENCE_S)
+            assert isinstance(told.state, Completed)
+            assert told.answers == {"TOLD": {"by": "bob"}}
+            await until(lambda: not left(path))
+
+    run(test())
+
+
+def test_a_letter_that_was_posted_before_the_engine_opened_is_taken(tmp_path: Path) -> None:
+    """Its first turn looks."""
+    path = tmp_path / "store.db"
+
+    async def test() -> None:
+        async with amends.open(f"sqlite:///{path}", sagas=[ASKED]) as running:
+            definition = running._loop.coordinator.definitions.codec_of(ASKED).definition
+        SqliteMailbox(path).post([start_letter("key", "client-1", definition, '["Hamlet",1]', 1)])
+        async with amends.open(f"sqlite:///{path}", sagas=[ASKED]) as running:
+            await until(lambda: not left(path))
+            await running.tell("client-1", amends.Cancel("seen"))
+
+    run(test())
+
+
+def test_a_letter_that_could_not_be_removed_does_no_harm(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It was acted on; the next look finds it again, and knows it by its id. The log says what is wrong, once."""
+    path = tmp_path / "store.db"
+
+    async def test() -> None:
+        async with amends.open(f"sqlite:///{path}", sagas=[ASKED]) as running:
+            mailbox = running._loop._turns._store.mailbox
+            remove, looks = mailbox.remove, list[int]()
+
+            def fails(letter_ids: Collection[str]) -> None:
+                looks.append(len(letter_ids))
+                if len(looks) < 3:
+                    raise StoreBusy("another program has it")
+                remove(letter_ids)
+
+            mailbox.remove = fails  # type: ignore[method-assign]  # what a disk may do
+            definition = running._loop.coordinator.definitions.codec_of(ASKED).definition
+            SqliteMailbox(path).post([start_letter("key", "client-1", definition, '["Hamlet",1]', 1)])
+            for number in range(1, 4):
+                running._loop.wake()
+                await until(partial(has_looked, looks, number))
+            await until(lambda: not left(path))
+            assert looks == [1, 1, 1]
+            assert running._loop._turns._store.counts() == {(definition, "forward"): 1}
+
+    with caplog.at_level(logging.ERROR, "amends"):
+        run(test())
+    assert [record.getMessage() for record in caplog.records if "letters are not" in record.getMessage()] == [
+        "letters are not acted on for now: StoreBusy: another program has it"
+    ]
+
+
+def test_a_mailbox_that_is_none_stops_no_saga(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log names the file."""
+    path = tmp_path / "store.db"
+    mailbox_of(path).write_bytes(b"no database at all" * 1000)
+
+    async def test() -> None:
+        async with amends.open(f"sqlite:///{path}", sagas=[ASKED]) as running:
+            handle = await running.submit(ASKED, Buy("Hamlet", 1))
+            await until(lambda: len(running._loop.coordinator.departed) == 1)
+            await running.tell(handle.saga_id, amends.Cancel("seen"))
+
+    with caplog.at_level(logging.ERROR, "amends"):
+        run(test())
+    assert any("store.db.mailbox" in record.getMessage() for record in caplog.records)
