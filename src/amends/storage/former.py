@@ -15,25 +15,19 @@ from typing import Final
 import msgspec
 
 from amends.core.messages import (
-    Abandon,
     Answered,
-    Cancel,
-    Compensate,
     DeadlinePassed,
     Done,
-    Halt,
     Kind,
     Later,
     Outcome,
     Refused,
     Resolve,
-    Retry,
     TimedOut,
-    Undo,
     Unknown,
 )
 from amends.core.records import GroupEntered, SagaEnded, StateChange, StepBecame
-from amends.core.state import Debt, Status
+from amends.storage.causes import STATUSES, TYPES
 from amends.storage.records import (
     AttemptsRetimed,
     Cause,
@@ -62,9 +56,7 @@ STARTED: Final = re.compile(r"started ([^/]+/\d+/\S*) (.*)", re.DOTALL)
 VERB: Final = re.compile(r"(cancel|compensate|abandon)(?:: (.*))?", re.DOTALL)
 VERB_ON_A_STEP: Final = re.compile(r"(retry|halt|undo) (.+?)(?:: (.*))?", re.DOTALL)
 RESOLVE: Final = re.compile(r"resolve (.+?) (done|refused)(?:: (.*))?", re.DOTALL)
-VERBS: Final[dict[str, Cause]] = {"cancel": Cancel(), "compensate": Compensate(), "abandon": Abandon()}
 OUTCOMES: Final[dict[str, Outcome]] = {"done": Done(), "refused": Refused(), "unknown": Unknown(), "later": Later(0)}
-STATUSES: Final[dict[str, Status | Debt]] = {status.value: status for status in (*Status, *Debt)}
 PLACES: Final = {
     because.value: because for because in (RetimeReason.WAITS, RetimeReason.STILL_WAITS, RetimeReason.GOES_OUT)
 }
@@ -117,7 +109,7 @@ def _of_a_saga(words: str) -> tuple[Cause, str | None]:
     if match := STARTED.fullmatch(words):
         return SagaStarted(match[1]), match[2]
     if match := VERB.fullmatch(words):
-        return VERBS[match[1]], _json(match[2])
+        return TYPES[match[1]](), _json(match[2])
     if ASKED_AGAIN.fullmatch(words):
         return AttemptsRetimed(RetimeReason.ASKED_AGAIN, tuple(_attempts(words.removesuffix(" asked again")))), None
     if match := ABOUT_A_STEP.fullmatch(words):
@@ -126,9 +118,8 @@ def _of_a_saga(words: str) -> tuple[Cause, str | None]:
         outcome = Done() if match[2] == "done" else Refused()
         return Resolve(match[1], outcome), match[3] and json.dumps([None, match[3]])
     if match := VERB_ON_A_STEP.fullmatch(words):
-        step = match[2]
-        on: dict[str, Cause] = {"retry": Retry(step), "halt": Halt(step, ""), "undo": Undo(step)}
-        return on[match[1]], _json(match[3])
+        about = (match[2], "") if match[1] == "halt" else (match[2],)
+        return TYPES[match[1]](*about), _json(match[3])
     return FormerWords(words), None
 
 
