@@ -181,8 +181,7 @@ class Versions:
                 saga_id = row.saga_id
                 codec.request_of_row(row)
         except ValueError as error:
-            what = f"saga {codec.saga.name!r}, version {codec.saga.version}: {saga_id}, which is under way"
-            raise DefinitionError(f"{what}: {error}") from error.__cause__
+            raise _of_one_under_way(codec, saga_id, error) from error.__cause__
         if saga_id and not stored:
             self._taken.append(self._unwritten.pop((REQUEST, codec.definition)))
 
@@ -220,8 +219,7 @@ class Versions:
             codec.plain_until[event] = until_ms = FOR_EVER if era.until_ms is None else era.until_ms
             for row in self._under_way(codec.definition):
                 if row.started_ms < until_ms:
-                    what = f"saga {codec.saga.name!r}, version {codec.saga.version}: {row.saga_id}, which is under way"
-                    raise DefinitionError(f"{what}: {era.fault}; {OF_AN_ANSWER}")
+                    raise _of_one_under_way(codec, row.saga_id, f"{era.fault}; {OF_AN_ANSWER}")
 
     def _check_plain(self, codec: SagaCodec) -> None:
         """Look whether what was stored as plain JSON is read as what is declared now.
@@ -233,8 +231,7 @@ class Versions:
             try:
                 codec.run_of(row)
             except ValueError as error:
-                what = f"saga {codec.saga.name!r}, version {codec.saga.version}: {row.saga_id}, which is under way"
-                raise DefinitionError(f"{what}: {error}; {OF_AN_ANSWER}") from error
+                raise _of_one_under_way(codec, row.saga_id, f"{error}; {OF_AN_ANSWER}") from error
 
     def check_entities(self, service: str) -> None:
         """Look whether the entities of a service are read right, or are to be rewritten.
@@ -404,6 +401,11 @@ def _faults(shape: Shape, between: list[Shape], today: Shape, what: str) -> Iter
         reading = ShapeComparison(shape, later, what)
         if not reading.faults:
             yield from ShapeComparison(reading.merged(), today, what).defaults
+
+
+def _of_one_under_way(codec: SagaCodec, saga_id: str, fault: object) -> DefinitionError:
+    saga = codec.saga
+    return DefinitionError(f"saga {saga.name!r}, version {saga.version}: {saga_id}, which is under way: {fault}")
 
 
 def _request_of(codec: SagaCodec, era: Era, text: str) -> Any:
