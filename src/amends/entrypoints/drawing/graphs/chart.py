@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -51,6 +52,13 @@ class ChartGroup:
     def turns_back(self) -> bool:
         """Whether it has compensations."""
         return not (self.pivot or self.behind)
+
+    def ways(self, between: str) -> Iterator[tuple[Target, str]]:
+        """Where it leads when its steps do not get done, and after which outcomes, with a word between two of them."""
+        said = {"refused": self.refused, "unknown": self.unknown}
+        for to in dict.fromkeys(said.values()):
+            if to is not None:
+                yield to, between.join(what for what, where in said.items() if where == to)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,11 +40,8 @@ def _ways_back(number: int, stage: ChartGroup) -> Iterator[str]:
     if stage.turns_back:
         yield from _box("undo", number, stage, [_label(step.undone or UNASKED, step.service) for step in stage.steps])
         yield f"{_id('undo', number)} --> " + (_id("undo", number - 1) if number else "compensated")
-    said = {"refused": stage.refused, "unknown": stage.unknown}
-    for to in dict.fromkeys(said.values()):
-        if to is not None:
-            words = " or ".join(what for what, where in said.items() if where == to)
-            yield f'{_id("do", number)} -. "{words}" .-> {_end(number, to)}'
+    for to, words in stage.ways(" or "):
+        yield f'{_id("do", number)} -. "{words}" .-> {_end(number, to)}'
 
 
 def _end(number: int, to: Target) -> str:

@@ -150,10 +150,8 @@ def _way_back(layout: Layout) -> Iterator[str]:
 def _turns(layout: Layout) -> Iterator[str]:
     """From the way on to the way back."""
     for number, stage in enumerate(layout.chart.stages):
-        said = {"refused": stage.refused, "unknown": stage.unknown}
-        for to in dict.fromkeys(said.values()):
+        for to, words in stage.ways(", "):
             if isinstance(to, int) or to is Beyond.COMPENSATED:
-                words = ", ".join(what for what, where in said.items() if where == to)
                 yield from _turn(layout, number, to if isinstance(to, int) else None, words)
 
 
