@@ -59,6 +59,7 @@ from amends.core.state import (
     Forward,
     NeedsOperator,
     awaited,
+    member_of,
     underway,
 )
 from amends.core.step import SagaInstance, in_words, start, step
@@ -456,9 +457,8 @@ class Dialogue:
         return min([max(self.now_ms, moment) for moment in [*due_ms, *(s.at_ms for s in self._held)]], default=None)
 
     def _waiting_asks(self) -> list[tuple[str, Kind]]:
-        at = underway(self.run.state)
-        group = self.run.saga.groups[at.group] if at else ()
-        return [(group[member].event, kind) for member, kind in awaited(self.run.state)]
+        run = self.run
+        return [(member_of(run.saga, run.state, member).event, kind) for member, kind in awaited(run.state)]
 
     def _waited_for(self, step: str | Ask) -> Ask:
         name = step.step if isinstance(step, Ask) else step

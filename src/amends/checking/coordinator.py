@@ -11,7 +11,7 @@ from amends.checking.operators import verbs
 from amends.checking.values import frozen
 from amends.checking.world import Broken, Message, Move, Next, What, World, add, put, short
 from amends.core.messages import Answered, Cancel, DeadlinePassed, Halt, Input, Resolve, TimedOut, Unknown
-from amends.core.state import awaited, underway
+from amends.core.state import awaited, member_of, underway
 from amends.core.step import step
 
 SOON_MS: Final = 0
@@ -49,12 +49,11 @@ class CoordinatorMoves:
     def clock(self, world: World, saga: int) -> Iterator[Next]:
         """A request's time runs out: for nothing when neither it nor an answer is on its way, else it was slow."""
         run = self.layout.run(world, saga)
-        at = underway(run.state)
-        if at is None:
+        if underway(run.state) is None:
             return
         flying = {other[:3] for other in map(self.layout.messages.__getitem__, world.flight)}
         for member, kind in awaited(run.state):
-            event = run.saga.groups[at.group][member].event
+            event = member_of(run.saga, run.state, member).event
             cost = int((saga, event, kind) in flying)
             if cost <= world.faults:
                 less = world._replace(faults=world.faults - cost)
@@ -77,11 +76,10 @@ class CoordinatorMoves:
     def halts(self, world: World, saga: int) -> Iterator[Next]:
         """A step can be neither asked nor heard any more, as one whose entity cannot be read."""
         run, less = self.layout.run(world, saga), world._replace(faults=world.faults - 1)
-        if at := underway(run.state):
-            for member, kind in awaited(run.state):
-                event = run.saga.groups[at.group][member].event
-                said, move = Halt(event, "it cannot be asked"), Move("halts", saga, event, kind, cost=1)
-                yield from self._told(less, saga, said, SOON_MS, move)
+        for member, kind in awaited(run.state):
+            event = member_of(run.saga, run.state, member).event
+            said, move = Halt(event, "it cannot be asked"), Move("halts", saga, event, kind, cost=1)
+            yield from self._told(less, saga, said, SOON_MS, move)
 
     def _turned_back(self, world: World, saga: int, said: Input, move: Move) -> Iterator[Next]:
         """A wish that comes at any moment; the core says when it is too late, and nothing changes then."""
@@ -107,10 +105,8 @@ class CoordinatorMoves:
         world = world._replace(faults=world.faults - 1)
         for saga in range(len(world.runs)):
             run = self.layout.run(world, saga)
-            at = underway(run.state)
-            for member, kind in [*awaited(run.state)]:
-                assert at is not None, "who is asked is under way"
-                said = TimedOut(run.saga.groups[at.group][member].event, kind)
+            for member, kind in awaited(run.state):
+                said = TimedOut(member_of(run.saga, run.state, member).event, kind)
                 number, sends, broken = self.stepped(saga, world.runs[saga], said, SOON_MS)
                 world = world._replace(runs=put(world.runs, saga, number), flight=add(world.flight, sends))
                 if broken:

@@ -14,7 +14,7 @@ from amends.checking.coordinator import SOON_MS, Stepped
 from amends.checking.layout import WorldLayout
 from amends.checking.world import World
 from amends.core.messages import Answered, Input, Kind, Unknown
-from amends.core.state import Backward, Finished, NeedsOperator, awaited, underway
+from amends.core.state import Backward, Finished, NeedsOperator, awaited, member_of, underway
 
 NOWHERE: Final = -1
 StepOf = Callable[[int, int, Input, int, int], Stepped]
@@ -171,9 +171,8 @@ class Independent:
             return None
         numbers = tuple(number for number, _ in mine)
         flying = {(about.step, about.kind) for _, about in mine}
-        at = underway(self.layout.runs[run].state)
-        group = self.layout.sagas[saga].groups[at.group] if at else ()
-        waits = [(group[member].event, kind) for member, kind in awaited(self.layout.runs[run].state)]
+        definition, state = self.layout.sagas[saga], self.layout.runs[run].state
+        waits = [(member_of(definition, state, member).event, kind) for member, kind in awaited(state)]
         if not flying.issuperset(waits):
             return First(numbers, saga)
         if not numbers:

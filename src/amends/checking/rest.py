@@ -129,7 +129,7 @@ class Rest:
                     expected = each.leaves(deepcopy(expected), self.layout.requests[0])
         if same(after, expected):
             return None
-        text = f"{_at(cell)} is {told(after)}; it was to be {told(expected)}{by_fields(after)}"
+        text = f"{'/'.join(cell)} is {told(after)}; it was to be {told(expected)}{by_fields(after)}"
         return Broken("what is compensated is as before", text, (Wrong("/".join(cell), expected, after),))
 
     def _still_held(self, world: World, place: int, cell: tuple[str, str]) -> Broken | None:
@@ -139,10 +139,6 @@ class Rest:
                 for name in each.holds:
                     was, is_now = getattr(before, name, None), getattr(after, name, None)
                     if was != is_now:
-                        text = f"{_at(cell)}.{name} is {is_now!r}, and was {was!r}: {each.event} holds it"
+                        text = f"{'/'.join(cell)}.{name} is {is_now!r}, and was {was!r}: {each.event} holds it"
                         return Broken("nothing is held once all sagas have ended", text)
         return None
-
-
-def _at(cell: tuple[str, str]) -> str:
-    return f"{cell[0]}/{cell[1]}"
