@@ -28,7 +28,7 @@ from amends.engine.logger import log
 from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
-from amends.engine.thread import NoThread, begin
+from amends.engine.thread import NoThread, begin, called
 from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.hints import answer_codec
 from amends.storage.codecs.values import storable
@@ -340,11 +340,7 @@ def in_thread(
             future.set_result((error, answer))
 
     def call() -> None:
-        error, answer = None, None
-        try:
-            answer = function(*given)
-        except BaseException as raising:  # noqa: BLE001 - the effect may have happened all the same
-            error = raising
+        error, answer = called(function, *given)
         with contextlib.suppress(RuntimeError):  # the loop is closed, and no answer is waited for
             loop.call_soon_threadsafe(tell, error, answer)
 

@@ -38,12 +38,7 @@ class Job:
 
     def do(self) -> None:
         """Call it."""
-        error, answer = None, None
-        try:
-            answer = self.function()
-        except BaseException as raising:  # noqa: BLE001 - it is handed on
-            error = raising
-        self.tell(error, answer)
+        self.tell(*called(self.function))
 
 
 class OneThread:
@@ -109,6 +104,14 @@ class OneThread:
                 self._wake.get()
             except BaseException as error:  # noqa: BLE001 - it was sent into this thread, or no loop listens any more
                 sent = error
+
+
+def called(function: Callable[..., Any], *given: Any) -> tuple[BaseException | None, Any]:
+    """Call a function: what it raised, as it was, or what it gave back."""
+    try:
+        return None, function(*given)
+    except BaseException as error:  # noqa: BLE001 - it is handed on: what the function did may stand all the same
+        return error, None
 
 
 class NoThread(OSError):
