@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from threading import Condition
 from typing import TypeVar
 
@@ -90,8 +91,8 @@ class MemoryDatabase:
             StoreConflict, LeaseLost: see `amends.storage.ports.Store.commit`.
         """
         self._check_chains(changes)
-        sagas = _after(self.sagas, changes.sagas, _saga_id)
-        entities = _after(self.entities, changes.entities, _entity_name)
+        sagas = _after(self.sagas, changes.sagas, attrgetter("saga_id"))
+        entities = _after(self.entities, changes.entities, attrgetter("service", "entity_id"))
         keys = {row.key: row for row in changes.keys}
         if len(keys) < len(changes.keys) or not keys.keys().isdisjoint(self.keys):
             raise StoreConflict("a client key is there already")
@@ -180,22 +181,10 @@ def _after(before: Mapping[Name, Row], rows: Sequence[Row], name_of: Callable[[R
         StoreConflict: one of them does not follow the row that is there.
     """
     after: dict[Name, Row] = {}
-    for row in sorted(rows, key=_is_change):  # the new ones first, as a database does it
+    for row in sorted(rows, key=lambda row: row.version > 1):  # the new ones first, as a database does it
         name = name_of(row)
         there = after.get(name) or before.get(name)
         if row.version != (there.version + 1 if there else 1):
             raise StoreConflict(f"{name} is not at version {row.version - 1}")
         after[name] = row
     return after
-
-
-def _is_change(row: SagaRow | EntityRow) -> bool:
-    return row.version > 1
-
-
-def _saga_id(row: SagaRow) -> str:
-    return row.saga_id
-
-
-def _entity_name(row: EntityRow) -> tuple[str, str]:
-    return row.service, row.entity_id
