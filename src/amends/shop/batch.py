@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from amends.core.messages import Refused
@@ -147,8 +148,8 @@ class Batch:
                 self.notes.append(Remark(index, name, order_id, "the batch places no order of this id"))
             elif not self.placed[order_id][QUANTITY_PLACE]:
                 self.notes.append(Remark(index, name, order_id, "an order of zero quantity cannot be made to fail"))
-        self.refusals.sort(key=_by_index)
-        self.notes.sort(key=_by_index)
+        self.refusals.sort(key=attrgetter("index"))
+        self.notes.sort(key=attrgetter("index"))
 
     def named(self, unit: Unit) -> NamedEntities:
         """What the batch named, as it stands now."""
@@ -305,10 +306,6 @@ class Chunk:
         """Name an order."""
         found = self.placed.get(entry[1]) or self._unit.order(entry[1])
         return IS_UNKNOWN if found is None else IS_NAMED
-
-
-def _by_index(remark: Remark) -> int:
-    return remark.index
 
 
 def _names(operations: Iterable[Operation]) -> Iterator[tuple[str, str]]:

@@ -59,17 +59,13 @@ def story(records: Records, saga_id: str) -> SagaStory | None:
     view = view_of(row)
     blocks = records.blocks_about(saga_id)
     found = [(block.number, record) for block in blocks for record in Contents(block).about(saga_id) if record.number]
-    told = tuple(sorted(found, key=_number))  # they may be in several chains, whose clocks differ
+    told = tuple(sorted(found, key=lambda entry: entry[1].number))  # they may be in several chains, whose clocks differ
     changes = [change for _, record in told for change in record.changes]
     is_archive = not records.chains()  # whose records are in the store that it left
     trail, last = ((), 0) if isinstance(view, Unreadable) else (view.trail, 0 if is_archive else view.number)
     return SagaStory(
         view, tuple(steps_of(changes, trail)), told, tuple(_gaps([record.number for _, record in told], last))
     )
-
-
-def _number(told: tuple[int, Record]) -> int:
-    return told[1].number
 
 
 def archive_of(records: Records, saga_id: str) -> str:

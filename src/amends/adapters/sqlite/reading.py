@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from amends.adapters.sqlite.database import Connection, onward
 from amends.adapters.sqlite.rows import (
@@ -169,7 +169,8 @@ class RecordReader:
     def oldest_waiting_ms(self) -> int | None:
         """When the oldest saga that is not final was started; ``None`` when all are final."""
         names = ((text_of(row[0]) for row in self._database.rows("oldest_waiting", (status,))) for status in WAITING)
-        oldest = (next(filter(_is_saga, map(self.saga, found)), None) for found in names)
+        rows = (map(self.saga, found) for found in names)
+        oldest = (next((row for row in of_status if isinstance(row, SagaRow)), None) for of_status in rows)
         return min((row.started_ms for row in oldest if row), default=None)
 
     def set_aside(self) -> Sequence[Unreadable]:
@@ -255,7 +256,3 @@ def _shape(row: ShapeRow | Unreadable) -> ShapeRow:
     if isinstance(row, Unreadable):
         raise StoreFailed(f"the shape of {row.name or 'something'} is not what was written: {row.why}")
     return row
-
-
-def _is_saga(row: SagaRow | Unreadable | None) -> TypeGuard[SagaRow]:
-    return isinstance(row, SagaRow)

@@ -20,6 +20,7 @@ from amends.entrypoints.cli.definitions import load_scenarios
 from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.drawing.paper import FAINT, painted, paper
 from amends.entrypoints.drawing.progress import status_line
+from amends.lines import grouped
 
 HELD: Final = 0
 BROKEN: Final = 1
@@ -98,8 +99,8 @@ def _found(settings: list[Setting], wanted: SimulationOptions) -> SimulationResu
 
 def _words(reached: Reached) -> str:
     each_second = int(reached.schedules / reached.seconds) if reached.seconds else 0
-    numbers = f"{reached.schedules:,} of {reached.wanted:,} schedules, {each_second:,}/s".replace(",", " ")
-    return f"{numbers.replace('  ', ', ')}, {reached.seconds:.0f} s"
+    schedules = f"{grouped(reached.schedules)} of {grouped(reached.wanted)} schedules"
+    return f"{schedules}, {grouped(each_second)}/s, {reached.seconds:.0f} s"
 
 
 def _tell(settings: list[Setting], seed: int) -> int:

@@ -13,6 +13,7 @@ import msgspec
 from amends.entrypoints.cli.run.batches import OperationFile, read_batch
 from amends.entrypoints.cli.run.remarks import SAID_MAX, lines_of
 from amends.entrypoints.cli.run.waiting_orders import Look, WaitingOrders
+from amends.entrypoints.cli.store.documents import write_all
 from amends.errors import UnusableInput
 from amends.shop import Report, Session
 
@@ -132,16 +133,9 @@ def _printing(several: bool) -> Show:
 
     def show(_: Session, __: OperationFile, report: Report) -> None:
         document = msgspec.json.encode(report)
-        _write((document if several else msgspec.json.format(document)) + b"\n")
+        write_all(sys.stdout.buffer, (document if several else msgspec.json.format(document)) + b"\n")
 
     return show
-
-
-def _write(document: bytes) -> None:
-    """All of it: with ``python -u``, one call writes a part when the reader is slow or gone."""
-    rest = memoryview(document)
-    while rest:
-        rest = rest[sys.stdout.buffer.write(rest) :]
 
 
 def _drawing(several: bool) -> Show:

@@ -22,7 +22,7 @@ from amends.auditing.verify import Verdict, VerificationProgress, verify
 from amends.bootstrap import records
 from amends.core.definition import Command, Saga
 from amends.entrypoints.cli.definitions import load_module
-from amends.entrypoints.cli.store.documents import write_document
+from amends.entrypoints.cli.store.documents import write_all, write_document
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.progress import status_line
 from amends.entrypoints.drawing.words import moment, one_line
@@ -115,7 +115,7 @@ def export_records(db: str, form: str, output: str) -> int:
     encode = _as_csv if form == "csv" else _as_lines
     progress = status_line(partial(_export_line, db))
     with closing(records(db)) as store, _opened(output) as file, progress as report:
-        _write(file, _csv([COLUMNS]) if form == "csv" else b"")
+        write_all(file, _csv([COLUMNS]) if form == "csv" else b"")
         return _export(store.blocks(), encode, file, report)
 
 
@@ -124,7 +124,7 @@ def _export(blocks: Iterable[Block], encode: Encode, file: BinaryIO, report: Cal
     for block in blocks:
         found = list(Contents(block).records())
         records = [record for record in found if record is not None]
-        _write(file, encode(block, records))
+        write_all(file, encode(block, records))
         if len(records) < len(found):
             sys.stderr.write(f"amends: block {block.number}: a record cannot be read\n")
             code = BROKEN
@@ -164,13 +164,6 @@ def _csv(rows: Iterable[tuple[object, ...]]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()
-
-
-def _write(file: BinaryIO, content: bytes) -> None:
-    """All of it: with ``python -u``, one call writes a part when the reader is slow or gone."""
-    rest = memoryview(content)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -27,6 +27,13 @@ def write_document(values: dict[str, Any], form: int = FORM) -> None:
     """
     document = msgspec.json.encode({"form": form, **values})
     sys.stdout.write(msgspec.json.format(document).decode() + "\n")
+
+
+def write_all(file: BinaryIO, content: bytes) -> None:
+    """Write all of it: with ``python -u``, one call writes a part when the reader is slow or gone."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def saga_document(saga: SagaView | Unreadable) -> dict[str, Any]:
