@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +63,9 @@ def check(
         scenario = replace(scenario, operators=operators)
     name = name or scenario.saga.name
     refuse_unusable(name, scenario)
-    found = _replayed(scenario, replay) if replay else None
+    found = None
+    with suppress(UnusableInput):  # a token of what has changed since
+        found = replayed(scenario, replay) if replay else None
     if found is None:
         bound = default_faults(scenario) if faults is None else faults
         explored = explore(scenario, faults=bound, max_states=max_states, timeout_s=timeout_s, read_back=RoundTrip)
@@ -115,10 +118,3 @@ def replayed(scenario: Scenario, text: str) -> Exploration | None:
         return None
     length = len(token.moves)
     return Exploration(moves, token.faults, ExplorationProgress(length + 1, 0, length, 0.0), False, REPLAY, shown)
-
-
-def _replayed(scenario: Scenario, text: str) -> Exploration | None:
-    try:
-        return replayed(scenario, text)
-    except UnusableInput:
-        return None

@@ -11,6 +11,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from sys import maxsize
 from typing import Final, NamedTuple
 
@@ -20,7 +21,7 @@ from amends.checking.read_back import AsItIs, ReadBack
 from amends.checking.rest import Rest
 from amends.checking.successors import Successors
 from amends.checking.visited import NUMBER, VisitedWorlds
-from amends.checking.world import Broken, Move, Next, World
+from amends.checking.world import Broken, Move, World
 from amends.core.definition import Saga
 from amends.scenario import Scenario
 
@@ -315,14 +316,7 @@ def counterexample(moves: Successors, first: World, places: tuple[int, ...], bro
     """The trace that some moves lead along."""
     trace, world = [], first
     for place in places:
-        move, after, _ = _nth(moves, world, place)
+        move, after, _ = next(islice(moves.after(world), place, None))
         trace.append(Seen(move, world, after))
         world = after
     return Counterexample(broken, tuple(trace), places)
-
-
-def _nth(moves: Successors, world: World, place: int) -> Next:
-    for number, following in enumerate(moves.after(world)):
-        if number == place:
-            return following
-    raise IndexError(f"this world has no move number {place}")
