@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.core.state import ASKED, Status
-from amends.storage.bodies import SagaBody, StoredRequest, body_of_row
+from amends.storage.bodies import SagaBody, body_of_row
 from amends.storage.ports import ALL, Records, SagaFilter
 from amends.storage.rows import BACKWARD, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
 from amends.storage.standing import owed_in
@@ -166,14 +166,10 @@ def _questions(body: SagaBody) -> Iterator[Question]:
     for step, status in body.members.items():
         asked = body.waiting.get(step)
         if asked and (status in ASKED or status is Status.STUCK):
-            yield _question(step, asked, is_stuck=status is Status.STUCK)
-
-
-def _question(step: str, asked: StoredRequest, *, is_stuck: bool) -> Question:
-    return Question(
-        step, asked.kind.value, asked.service, asked.attempt, asked.at_ms, asked.due_ms, asked.error, asked.taken,
-        asked.unsent, is_stuck, asked.since_ms,
-    )  # fmt: skip
+            yield Question(
+                step, asked.kind.value, asked.service, asked.attempt, asked.at_ms, asked.due_ms, asked.error,
+                asked.taken, asked.unsent, status is Status.STUCK, asked.since_ms,
+            )  # fmt: skip
 
 
 def _is_from(row: SagaRow | Unreadable, from_ms: int | None) -> bool:

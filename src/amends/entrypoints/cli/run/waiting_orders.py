@@ -45,7 +45,8 @@ class WaitingOrders:
             report: of the file; an order that neither shipped nor was canceled may wait.
         """
         unended = [order_id for order_id, order in report["orders"].items() if order["status"] == PROCESSING]
-        found = {order_id: why for order_id, why in self._looked(unended) if order_id not in self.orders}
+        looked = self._look(unended) if unended else {}
+        found = {order_id: why for order_id, why in looked.items() if order_id not in self.orders}
         self.orders |= found
         for order_id, why in [*found.items()][:SAID_MAX]:
             yield f"{name}: {order_id} waits for an operator: {one_line(why, REASON_MAX)}{self._where(order_id)}"
@@ -58,9 +59,6 @@ class WaitingOrders:
         if many:
             who = "1 order waits" if many == 1 else f"{grouped(many)} orders wait"
             yield f"amends: {who} for an operator, and the others went on{self._listed()}"
-
-    def _looked(self, order_ids: list[str]) -> Iterable[tuple[str, str]]:
-        return self._look(order_ids).items() if order_ids else ()
 
     def _where(self, order_id: str) -> str:
         return f"; see: amends show {order_id} --db {quote(self._db)}" if self._db else ""
