@@ -86,6 +86,11 @@ class Running:
         """Whether it has done all that was due by its clock, or has stopped."""
         return self.loop.stopped is not None or (self.loop._turns.upkeep.pause_ms() > 0 and not self.loop._queue)
 
+    @property
+    def sleeps(self) -> bool:
+        """Whether it waits for something to arrive: no turn is under way."""
+        return bool(self.loop._queue.arrived._waiters)
+
     async def kill(self) -> None:
         """End it as a kill would: nothing is given back, and its calls are cut off."""
         assert self.loop._task is not None

@@ -140,18 +140,48 @@ def test_a_fenced_engine_stops_and_says_why() -> None:
     run(test())
 
 
-def test_a_fenced_engine_commits_nothing() -> None:
-    """Also where a client is faster than the next look at its lease, by its clock that stood still."""
+def test_a_fenced_engine_commits_and_calls_nothing() -> None:
+    """Also where a client is faster than its next look at the lease, which goes on by its clock."""
 
     async def test() -> None:
         shop = Shop()
-        one, _two = await shop.open("one", "two")
+        one, _two = await shop.open("one", "two", concurrency={"CARD": 1})
+        one.card.gate.clear()
+        await submitted(one, shop.saga, "Hamlet", "Macbeth")
+        await until(lambda: len(one.card.calls) == 1 and one.sleeps)
         await shop.pass_ms(2 * LEASE_MS, but=one)
         before = len(shop.database.sagas)
         with pytest.raises(EngineStopped, match="'one' has no lease"):
-            await one.engine.submit(shop.saga, Buy("Hamlet", 1))
+            await one.engine.submit(shop.saga, Buy("Othello", 1))
         assert len(shop.database.sagas) == before
+        one.card.gate.set()
+        await until(lambda: not one.loop.calls.crowded(1))
         await shop.close()
+        assert len(one.card.calls) == 1
+
+    run(test())
+
+
+def test_a_shard_moves_though_a_call_of_it_runs_for_too_long() -> None:
+    """The newcomer asks again under the same key; what the first owner hears is not its own any more."""
+
+    async def test() -> None:
+        shop = Shop()
+        (one,) = await shop.open("one", concurrency={"CARD": 200})
+        one.card.gate.clear()
+        handles = await submitted(one, shop.saga, *(f"show {number}" for number in range(150)))
+        await until(lambda: len(one.card.calls) == len(handles))
+        (two,) = await shop.open("two")
+        moved = [handle.saga_id for handle in handles if shard_of(handle.saga_id) in two.shards]
+        assert moved
+        assert two.shards.isdisjoint(shard_of(attempt_id[0]) for attempt_id in one.loop.coordinator.departed)
+        one.card.gate.set()
+        await shop.pass_ms(60_000)
+        await until(lambda: shop.is_at_rest)
+        assert [shop.movers(saga_id) for saga_id in moved] == [["one", "two"]] * len(moved)
+        assert {shop.status(handle.saga_id) for handle in handles} == {COMPLETED}
+        await shop.close()
+        assert [*verify(shop.store).findings] == []
 
     run(test())
 
@@ -282,7 +312,7 @@ def test_nothing_is_called_after_the_lease() -> None:
         (one,) = await shop.open("one", concurrency={"CARD": 1})
         one.card.gate.clear()
         first, second = await submitted(one, shop.saga, "Hamlet", "Macbeth")
-        await until(lambda: len(one.card.calls) == 1)
+        await until(lambda: len(one.card.calls) == 1 and one.sleeps)
         one.clock.ms += LEASE_MS  # it stood still, as its machine may
         shop.clock.ms += LEASE_MS
         one.card.gate.set()

@@ -240,6 +240,7 @@ class EngineLoop:
                 await self._take(self._queue.take_batch())
                 await self._sleep()
         except LeaseLost as error:
+            self._turns.upkeep.fenced()
             log.exception("the engine stopped")
             self._refuse(EngineStopped(f"{error}; its sagas go on there, and this engine takes nothing more"))
         except StoreError as error:

@@ -86,6 +86,10 @@ class Upkeep:
         """For how long there is nothing to do; milliseconds, below 0 where it is time."""
         return min(self._keeper.next_ms, self._look_ms) - self._machine.elapsed_ms()
 
+    def fenced(self) -> None:
+        """Call nothing any more: another engine took over."""
+        self._keeper.until_ms = 0
+
     def look_soon(self) -> None:
         """Look for letters before the next turn."""
         self._look_ms = 0

@@ -12,8 +12,9 @@ from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import Point
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
-from amends.core.messages import Kind, Request
+from amends.core.messages import Answered, Kind, Request, Unknown
 from amends.engine.batch import BatchResult
+from amends.engine.calls import LEASE_OVER
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.slots import Slots
 from amends.storage.ports import Clock
@@ -89,14 +90,16 @@ class ProcessCalls:
             self._slots[step.service] = slots
         return slots
 
-    def _start(self, _attempt_id: AttemptId, asking: Outgoing) -> None:
-        if not self._may_send(asking[1].request.saga_id):
+    def _start(self, attempt_id: AttemptId, asking: Outgoing) -> None:
+        request = asking[1].request
+        if not self._may_send(request.saga_id):
             self._world.saw("a send was left to the next owner")
-            self._unsent.discard((asking[1].request.saga_id, asking[1].request.step))  # what is not known to be unsent
+            unasked = Answered(request.step, request.kind, Unknown(LEASE_OVER, taken_back=True), request.call.attempt)
+            self._world.after(1, self._process.hear, request.saga_id, unasked, attempt_id, asking[0].service)
             return
         if len(self._slots_of(asking[0]).calls) > 1:
             self._world.saw("calls of one participant together")
-        self._must_not_be_for_nothing(asking[1].request)
+        self._must_not_be_for_nothing(request)
         self._wire.call(self._process, *asking)
 
     def _may_send(self, saga_id: str) -> bool:
