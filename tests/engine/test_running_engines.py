@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,12 @@ import amends
 from amends import Cancel, Done, EngineStopped, Saga, external, local
 from amends.auditing.verify import verify
 from amends.core.messages import Call, Kind
+from amends.core.state import Completed
 from amends.engine.batch import BatchResult
 from amends.engine.ownership import LEASE_MS
 from amends.engine.task import Task
 from amends.engine.upkeep import LOOK_MS
+from amends.errors import StoreConflict
 from amends.storage.blocks import Contents
 from amends.storage.letters import answer_letter, verb_letter
 from amends.storage.rows import COMPENSATED, COMPLETED
@@ -352,5 +356,32 @@ def test_a_call_says_until_when_its_answer_counts() -> None:
             await (await alone.submit(saga, Buy("Hamlet", 1))).result(PATIENCE_S)
             assert before + 10 <= one.card.calls[1].deadline <= time.time() + 10
         assert {*seen} == {float("inf")}
+
+    run(test())
+
+
+def test_a_turn_that_the_store_ends_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is waited for in vain while a turn reads stops no engine, and loses nothing."""
+
+    async def test() -> None:
+        shop = Shop()
+        (one,) = await shop.open("one")
+        store = one.loop._turns._store
+        reads: dict[str, Callable[..., Any]] = {"due": store.due, "entity_rows": store.entity_rows}
+        ended = list[str]()
+
+        def ends(name: str, *given: Any) -> Any:
+            if ended.count(name) < 2:
+                ended.append(name)
+                raise StoreConflict("another engine has locked it")
+            return reads[name](*given)
+
+        for name in ("due", "entity_rows"):
+            monkeypatch.setattr(store, name, partial(ends, name))
+        handles = await submitted(one, shop.saga, *SHOWS)
+        assert [(await handle.result(PATIENCE_S)).state for handle in handles] == [Completed()] * len(SHOWS)
+        assert sorted({*ended}) == ["due", "entity_rows"]
+        await shop.close()
+        assert shop.is_at_rest
 
     run(test())

@@ -30,7 +30,16 @@ from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Read
 from amends.engine.turn_thread import TurnThread
 from amends.engine.versions import NO_UPCASTS, Upcast
-from amends.errors import EngineMisused, EngineStopped, LeaseLost, Overloaded, StoreBusy, StoreError, StoreFull
+from amends.errors import (
+    EngineMisused,
+    EngineStopped,
+    LeaseLost,
+    Overloaded,
+    StoreBusy,
+    StoreConflict,
+    StoreError,
+    StoreFull,
+)
 from amends.exceptions import raised
 from amends.storage.ports import EngineClock, Store
 
@@ -258,6 +267,10 @@ class EngineLoop:
             result = await self._turns.take([queued.task for queued in batch])
         except (StoreFull, StoreBusy) as full:
             await self._wait_for_space(batch, full)
+            return
+        except StoreConflict:  # of a shared store, which ended the turn while it read: nothing was written
+            self._queue.put_back(batch)
+            self._due_ms = self._turns.clock.now_ms()
             return
         except BaseException:
             self._queue.put_back(batch)  # each client that waits is told why
