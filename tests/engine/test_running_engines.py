@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 import amends
-from amends import Cancel, Done, EngineStopped, Saga, external, local
+from amends import Cancel, Completed, Done, EngineStopped, RequestRefused, Saga, external, local
 from amends.auditing.verify import verify
 from amends.core.messages import Call, Kind
-from amends.core.state import Completed
 from amends.engine.batch import BatchResult
 from amends.engine.ownership import LEASE_MS
 from amends.engine.task import Task
@@ -167,7 +166,7 @@ def test_a_fenced_engine_commits_and_calls_nothing() -> None:
 
 
 def test_a_shard_moves_though_a_call_of_it_runs_for_too_long() -> None:
-    """The newcomer asks again under the same key; what the first owner hears is not its own any more."""
+    """The newcomer asks again under the same key; clients that wait at the first owner are told where the saga is."""
 
     async def test() -> None:
         shop = Shop()
@@ -175,15 +174,22 @@ def test_a_shard_moves_though_a_call_of_it_runs_for_too_long() -> None:
         one.card.gate.clear()
         handles = await submitted(one, shop.saga, *(f"show {number}" for number in range(150)))
         await until(lambda: len(one.card.calls) == len(handles))
+        ends = {handle.saga_id: asyncio.create_task(handle.result(PATIENCE_S)) for handle in handles}
         (two,) = await shop.open("two")
         moved = [handle.saga_id for handle in handles if shard_of(handle.saga_id) in two.shards]
         assert moved
-        assert two.shards.isdisjoint(shard_of(attempt_id[0]) for attempt_id in one.loop.coordinator.departed)
+        for waits in map(ends.pop, moved):
+            with pytest.raises(RequestRefused, match="is moved by another engine"):
+                await waits
+        departed = one.loop.coordinator.departed
+        await until(lambda: two.shards.isdisjoint(shard_of(attempt_id[0]) for attempt_id in departed))
         one.card.gate.set()
         await shop.pass_ms(60_000)
         await until(lambda: shop.is_at_rest)
         assert [shop.movers(saga_id) for saga_id in moved] == [["one", "two"]] * len(moved)
         assert {shop.status(handle.saga_id) for handle in handles} == {COMPLETED}
+        assert all(isinstance(end.state, Completed) for end in await asyncio.gather(*ends.values()))
+        assert isinstance((await one.engine.result(moved[0])).state, Completed)
         await shop.close()
         assert [*verify(shop.store).findings] == []
 

@@ -11,8 +11,9 @@ from amends.core.state import NeedsOperator
 from amends.core.step import SagaInstance
 from amends.engine.batch import BatchResult
 from amends.engine.handle import Result, result_of
+from amends.engine.owned_shards import OwnedShards
 from amends.engine.unit_of_work import set_aside
-from amends.errors import EngineStopped, OperatorNeeded
+from amends.errors import EngineStopped, OperatorNeeded, RequestRefused
 
 Waiter = asyncio.Future[Result]
 
@@ -52,6 +53,18 @@ class Ends:
             self._fail(call.saga_id, operator_needed(call))
         for saga_id, why in turn.immovable.items():
             self._fail(saga_id, set_aside(saga_id, why))
+
+    def leave(self, shards: OwnedShards) -> None:
+        """Tell the clients that wait for sagas of other engines, which are not told here how these end.
+
+        Args:
+            shards: of this engine.
+        """
+        for saga_id in [*self._waiters] if shards.are_shared else ():
+            try:
+                shards.expect(saga_id)
+            except RequestRefused as refused:
+                self._fail(saga_id, refused)
 
     def _fail(self, saga_id: str, error: Exception) -> None:
         for waiter in self._waiting(saga_id):

@@ -300,6 +300,7 @@ class EngineLoop:
         self.calls.take(result)
         log_result(result)
         self.ends.tell(result)
+        self.ends.leave(self.coordinator.shards)
         left: list[QueuedTask] = []
         for queued, answer in zip(batch, result.replies, strict=True):
             if isinstance(answer, Unfinished):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from amends.errors import RequestRefused
+from amends.storage.rows import NEVER
 from amends.storage.shards import ALL_SHARDS, shard_of
 
 
@@ -37,8 +38,8 @@ class OwnedShards:
         return not self.are_shared or shard_of(saga_id) in self._since_ms
 
     def since_ms(self, saga_id: str) -> int:
-        """Since when a saga is moved by this engine. Of another engine's, now: nothing of it is to be sent here."""
-        return self._since_ms.get(shard_of(saga_id), self.not_before_ms) if self.are_shared else self.not_before_ms
+        """Since when a saga is moved by this engine. Of another engine's, `NEVER`: nothing of it is to be sent here."""
+        return self._since_ms.get(shard_of(saga_id), NEVER) if self.are_shared else self.not_before_ms
 
     def expect(self, saga_id: str) -> None:
         """Refuse what another engine has to do.
