@@ -72,7 +72,7 @@ def test_it_costs_nothing_until_it_is_used() -> None:
     """Loading it loads nothing of the checker, nor of the core."""
     code = "import sys, amends.pytest_plugin; print(*sorted(n for n in sys.modules if n.startswith('amends')))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout == "amends amends.pytest_plugin\n"
+    assert said.stdout == "amends amends.public amends.pytest_plugin\n"
 
 
 def test_the_rest_does_not_need_pytest() -> None:

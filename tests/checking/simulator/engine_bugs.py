@@ -71,7 +71,7 @@ BUGS: Final = [
         "outside", "P2"),
     Bug("a restart takes what was lost for refused", "waking:Wake.carry_out", LOST,
         "lost = [Answered(each.step, each.kind, Refused('lost')) for each in run_out.lost]\n"
-        "        for said in (*lost, *run_out.overdue):", "outside", "V03"),
+        "        for said in (*lost, *run_out.overdue):", "outside", "V06"),
     Bug("a restart takes what was lost for done", "waking:Wake.carry_out", LOST,
         "from amends import Done\n"
         "        lost = [Answered(each.step, each.kind, Done()) for each in run_out.lost]\n"
