@@ -16,7 +16,7 @@ from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import Outgoing, attempt_id_of
 from amends.engine.letters import LettersToActOn
-from amends.engine.ownership import ShardKeeper, drive_keeping
+from amends.engine.ownership import ShardKeeper
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver, StartSagas
 from amends.engine.turn_io import drive
@@ -148,7 +148,7 @@ class Host:
 
     def keep(self) -> None:
         """See to its shards."""
-        dropped = drive_keeping(self.keeper.step(self.elapsed_ms), self.store, self.house.ownership)
+        dropped = drive(self.keeper.step(self.elapsed_ms), self.store)
         for attempt_id in dropped:
             self.coordinator.departed.pop(attempt_id, None)
         self.waiting = [outgoing for outgoing in self.waiting if attempt_id_of(outgoing[1]) not in dropped]

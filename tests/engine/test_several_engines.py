@@ -13,7 +13,6 @@ from amends.auditing.recompute import recompute
 from amends.auditing.verify import verify
 from amends.core.messages import Answered, Done, Kind, Later
 from amends.core.state import Compensated, Completed
-from amends.engine.ownership import drive_keeping
 from amends.engine.tasks import Deliver, Read, StartSagas
 from amends.engine.turn_io import drive
 from amends.errors import LeaseLost, Overloaded, RequestRefused
@@ -77,7 +76,7 @@ def test_engines_share_the_shards(house: House) -> None:
 def test_who_leaves_gives_its_shards_back(house: House) -> None:
     """The others take them at their next look around."""
     one, two = pair(house)
-    drive_keeping(two.keeper.leave(), two.store, house.ownership)
+    drive(two.keeper.leave(), two.store)
     two.die()
     assert not two.shards
     assert not two.keeper.may_send(house.now_ms)

@@ -16,7 +16,7 @@ from amends.engine.in_flight import AttemptId
 from amends.engine.store_clock import StoreClock
 from amends.engine.turn_io import ReadLastTime, TurnIO
 from amends.errors import LeaseLost, StoreConflict
-from amends.storage.ports import Ownership, Store
+from amends.storage.ports import Store
 from amends.storage.rows import NEVER, Lease
 from amends.storage.shards import ALL_SHARDS, SHARDS
 
@@ -63,16 +63,17 @@ class RenewLease(NamedTuple):
     engine: str
     lease_ms: int
 
-    def on(self, ownership: Ownership) -> Lease:
+    def on(self, store: Store) -> Lease:
         """See `amends.storage.ports.Ownership.renew`."""
-        return ownership.renew(self.engine, self.lease_ms)
+        return store.ownership.renew(self.engine, self.lease_ms)
 
 
 class LookAround(NamedTuple):
     """Look who has what."""
 
-    def on(self, ownership: Ownership) -> ShardsSeen:
+    def on(self, store: Store) -> ShardsSeen:
         """What is seen; the time comes last, so that no lease is taken for over that was renewed before it."""
+        ownership = store.ownership
         owners, leases = ownership.owners(), ownership.leases()
         return ShardsSeen(ownership.now_ms(), leases, owners)
 
@@ -83,9 +84,9 @@ class ClaimShards(NamedTuple):
     engine: str
     shards: Collection[int]
 
-    def on(self, ownership: Ownership) -> Sequence[int]:
+    def on(self, store: Store) -> Sequence[int]:
         """See `amends.storage.ports.Ownership.claim`."""
-        return ownership.claim(self.engine, self.shards)
+        return store.ownership.claim(self.engine, self.shards)
 
 
 class LeaveStore(NamedTuple):
@@ -93,14 +94,14 @@ class LeaveStore(NamedTuple):
 
     engine: str
 
-    def on(self, ownership: Ownership) -> None:
+    def on(self, store: Store) -> None:
         """See `amends.storage.ports.Ownership.leave`."""
-        ownership.leave(self.engine)
+        store.ownership.leave(self.engine)
 
 
 OwnershipIO = RenewLease | LookAround | ClaimShards | LeaveStore
 Keeping = Generator[OwnershipIO | TurnIO, Any, Answer]
-"""A step of a `ShardKeeper`: what it yields is done on an `Ownership`, or on a store, and it returns its answer."""
+"""A step of a `ShardKeeper`, which is taken as a turn is (`amends.engine.turn_io.drive`)."""
 
 
 class ShardKeeper:
@@ -232,30 +233,3 @@ def _in_need(seen: ShardsSeen) -> Iterable[str]:
     """The engines that have too few shards, each as often as it needs one more."""
     needs = {engine: seen.share(engine) - len(seen.shards_of(engine)) for engine in seen.live}
     return (engine for engine, number in needs.items() for _ in range(number))
-
-
-def drive_keeping(step: Keeping[Answer], store: Store, ownership: Ownership) -> Answer:
-    """Take a step on a store and its ownership.
-
-    Args:
-        step: not begun.
-        store: does what belongs to turns.
-        ownership: does the rest.
-
-    Raises:
-        Exception: what the step raises; what the store raised is thrown into it first.
-    """
-    try:
-        wanted = next(step)
-        while True:
-            try:
-                given = wanted.on(ownership) if isinstance(wanted, OwnershipIO) else wanted.on(store)
-            except Exception as error:  # noqa: BLE001 - the step knows what to do about it
-                wanted = step.throw(error)
-            else:
-                wanted = step.send(given)
-    except StopIteration as end:
-        answer: Answer = end.value
-        return answer
-    finally:
-        step.close()

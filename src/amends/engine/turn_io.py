@@ -7,7 +7,7 @@ has thrown in what the store raised. So a simulation can stop a process before a
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from amends.storage.ports import Store
 from amends.storage.rows import Changes, EntityRow, Head, KeyRow, SagaRow, Unreadable
@@ -109,8 +109,16 @@ Turn = Generator[TurnIO, Any, Answer]
 """A turn, or a part of one: what it yields is done on a store, and it returns its answer."""
 
 
-def drive(turn: Turn[Answer], store: Store) -> Answer:
-    """Take a turn on a store.
+class OnStore(Protocol):
+    """What is yielded to be done on a store."""
+
+    def on(self, store: Store) -> Any:
+        """Do it, and give what the store gives."""
+        ...
+
+
+def drive(turn: Generator[OnStore, Any, Answer], store: Store) -> Answer:
+    """Take a turn on a store, or what goes as a turn does.
 
     Args:
         turn: not begun.

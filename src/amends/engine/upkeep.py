@@ -17,8 +17,9 @@ from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
 from amends.engine.letters import ActOnLetter, LettersToActOn
 from amends.engine.logger import log
-from amends.engine.ownership import ShardKeeper, drive_keeping
+from amends.engine.ownership import ShardKeeper
 from amends.engine.store_clock import StoreClock
+from amends.engine.turn_io import drive
 from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFull
 from amends.exceptions import raised
 from amends.storage.ports import EngineClock, Store
@@ -106,7 +107,7 @@ class Upkeep:
         elapsed_ms = self._machine.elapsed_ms()
         if self._keeper.next_ms <= elapsed_ms:
             with suppress(StoreFull, StoreBusy, StoreConflict):  # it is taken again soon
-                self._dropped += drive_keeping(self._keeper.step(elapsed_ms), self._store, self._store.ownership)
+                self._dropped += drive(self._keeper.step(elapsed_ms), self._store)
         if elapsed_ms < self._look_ms:
             return NOTHING
         self._look_ms = elapsed_ms + self._pause_ms  # before the look: what is posted during it may come with a wake-up
@@ -134,7 +135,7 @@ class Upkeep:
     def leave(self) -> None:
         """Give the shards back: no call of theirs is under way any more. Where that fails, the lease runs out."""
         with suppress(StoreError):
-            drive_keeping(self._keeper.leave(), self._store, self._store.ownership)
+            drive(self._keeper.leave(), self._store)
 
     def _read(self) -> Sequence[ActOnLetter]:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import Any, Final, TypeVar
@@ -103,14 +103,13 @@ class Connection:
         """Run a query for each row, inside `transaction`. Returns how many rows it wrote."""
         if not rows:
             return 0
-        alone: Iterable[tuple[Any, ...]] = rows
         before = self._connection.total_changes()
-        if name in OF_MANY_ROWS and len(rows) >= ROWS_AT_ONCE:
+        together = len(rows) - len(rows) % ROWS_AT_ONCE if name in OF_MANY_ROWS else 0
+        if together:
             query, width = OF_MANY_ROWS[name]
-            alone, values = islice(rows, len(rows) // ROWS_AT_ONCE * ROWS_AT_ONCE, None), [*chain.from_iterable(rows)]
-            whole = len(values) - len(values) % width
-            self._connection.executemany(query, (values[at : at + width] for at in range(0, whole, width)))
-        self._connection.executemany(QUERIES[name], alone)
+            values = [*chain.from_iterable(islice(rows, together))]
+            self._connection.executemany(query, (values[at : at + width] for at in range(0, len(values), width)))
+        self._connection.executemany(QUERIES[name], islice(rows, together, None))
         return self._connection.total_changes() - before
 
     @contextmanager

@@ -31,13 +31,7 @@ TURN_MS: Final = 1  # between two turns: what a commit takes
 TEND_MS: Final = 500  # between two looks at letters and at the lease, where nothing wakes an engine
 SPACE_PAUSE_MS: Final = 1000  # as the shell waits on a full disk
 WAIT_MS: Final = 50  # of a thread that waits for a database or a network in the same data centre, at most
-PAUSE_MS: Final = (
-    500,
-    5_000,
-    20_000,
-    60_000,
-    600_000,
-)  # garbage collected, a machine moved, a lid closed
+PAUSE_MS: Final = (500, 5_000, 20_000, 60_000, 600_000)  # garbage collected, a machine moved, a lid closed
 LIVES_MAX: Final = 20  # in one schedule; later ones do not crash, so that it gets anywhere
 STOPPED: Final = EngineStopped("the process is gone")
 

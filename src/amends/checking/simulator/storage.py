@@ -147,7 +147,7 @@ class Door(MemoryStore):
             return (yield from self._written(wanted))
         if isinstance(wanted, OwnershipIO):
             yield "before a look at the shards"
-            return wanted.on(self.ownership)
+            return wanted.on(self)
         if self.is_shared:
             yield "before a read"
         return (yield from self._carried_out(wanted))
@@ -207,14 +207,6 @@ class WatchedOwnership(MemoryOwnership):
 
     _database: SimulatedDatabase
 
-    def enter(self, engine: str, lease_ms: int) -> Lease:
-        """See `amends.storage.ports.Ownership.enter`."""
-        lease = super().enter(engine, lease_ms)
+    def _prolonged(self, engine: str, lease_ms: int) -> Lease:
         self._database.really[engine] = self._database.truly_ms() + lease_ms
-        return lease
-
-    def renew(self, engine: str, lease_ms: int) -> Lease:
-        """See `amends.storage.ports.Ownership.renew`."""
-        lease = super().renew(engine, lease_ms)
-        self._database.really[engine] = self._database.truly_ms() + lease_ms
-        return lease
+        return super()._prolonged(engine, lease_ms)
