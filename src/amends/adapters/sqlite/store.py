@@ -23,7 +23,7 @@ from amends.adapters.sqlite.opening import check_writable, checked_path, open_wr
 from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.rows import block_values
 from amends.errors import LeaseLost, StoreConflict, StoreError, StoreFull, StoreUnusable
-from amends.storage.rows import Block, Changes, EntityRow, KeyRow, SagaRow, checksums
+from amends.storage.rows import Block, Changes, EntityRow, KeyRow, SagaRow, Unreadable, checksums
 
 Row = TypeVar("Row", SagaRow, EntityRow)
 
@@ -32,8 +32,8 @@ NO_BLOCK: Final = 0
 """Of a saga that was taken over: the blocks stay in the store in which it ran."""
 
 
-class SqliteStore:
-    """An SQLite file. Its promises are those of `amends.storage.ports.Store`; `RecordReader` reads it.
+class SqliteStore(RecordReader):
+    """An SQLite file. Its promises are those of `amends.storage.ports.Store`.
 
     Attributes:
         is_shared: never: no other engine writes to it.
@@ -60,20 +60,15 @@ class SqliteStore:
             opened.callback(self._lock.release)
             connection = open_writer(file, vfs)
             opened.callback(close, connection)
-            self._database = Connection(connection, None if vfs else _files_of(file))
+            super().__init__(Connection(connection, None if vfs else _files_of(file)))
             opened.callback(self._database.close)
-            reading = self._checked(file, FULL if vfs else durability_of(kind_of(file), is_alone=is_alone(file)))
+            self._check(file, FULL if vfs else durability_of(kind_of(file), is_alone=is_alone(file)))
             opened.pop_all()
         self.ownership, self.mailbox = OneOwner(SystemClock().now_ms), SqliteMailbox(file)
-        self.saga, self.sagas = reading.saga, reading.sagas
-        self.entity, self.entities, self.shapes = reading.entity, reading.entities, reading.shapes
-        self.entity_rows, self.chains = reading.entity_rows, reading.chains
-        self.all_entities, self.all_keys = reading.all_entities, reading.all_keys
-        self.keys = self._client_keys.find
-        self.due, self.listing, self.counts = reading.due, reading.listing, reading.counts
-        self.oldest_waiting_ms, self.set_aside = reading.oldest_waiting_ms, reading.set_aside
-        self.head, self.blocks, self.blocks_about = reading.head, reading.blocks, reading.blocks_about
-        self.durability, self.warning = reading.durability, reading.warning
+
+    def keys(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
+        """What these client keys stand for; those that are new are left out."""
+        return self._client_keys.find(keys)
 
     def commit(self, changes: Changes) -> None:
         """Write all of it, or nothing; see `amends.storage.ports.Store.commit`."""
@@ -118,19 +113,18 @@ class SqliteStore:
         self._database.close()
         self._lock.release()
 
-    def _checked(self, file: Path, durability: str) -> RecordReader:
+    def _check(self, file: Path, durability: str) -> None:
         """Check what every decision rests on, and say to other processes what this one runs with."""
-        reading, in_force = RecordReader(self._database), {"durability": durability, "warning": ""}
+        in_force = {"durability": durability, "warning": ""}
         try:
-            reading.head()
-            reading.shapes()
+            self.head()
+            self.shapes()
             self._client_keys = ClientKeys(self._database)
-            if reading.in_force() != in_force:  # a full disk does not keep a store from being opened again
+            if self.in_force() != in_force:  # a full disk does not keep a store from being opened again
                 with self._database.transaction():
                     self._database.write("put_in_force", in_force.items())
         except StoreError as error:
             raise StoreUnusable(f"{file}: {error}") from error
-        return reading
 
     def _is_written_all_the_same(self, error: StoreError, block: Block) -> bool:
         """Whether the log took it, and there was only no space in the file that takes in the log by and by.
