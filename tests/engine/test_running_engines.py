@@ -15,13 +15,14 @@ from amends import Cancel, Completed, Done, EngineStopped, RequestRefused, Saga,
 from amends.auditing.verify import verify
 from amends.core.messages import Call, Kind
 from amends.engine.batch import BatchResult
+from amends.engine.handle import Result
 from amends.engine.ownership import LEASE_MS
 from amends.engine.task import Task
 from amends.engine.upkeep import LOOK_MS
-from amends.errors import StoreConflict
+from amends.errors import StoreConflict, StoreFull
 from amends.storage.blocks import Contents
 from amends.storage.letters import answer_letter, verb_letter
-from amends.storage.rows import COMPENSATED, COMPLETED
+from amends.storage.rows import COMPENSATED, COMPLETED, Changes
 from amends.storage.shards import ALL_SHARDS, shard_of
 from amends.storage.words import cause_in_words, changes_in_words
 from amends.views.overview import overview
@@ -392,5 +393,46 @@ def test_a_turn_that_the_store_ends_is_taken_again(monkeypatch: pytest.MonkeyPat
         assert sorted({*ended}) == ["due", "entity_rows"]
         await shop.close()
         assert shop.is_at_rest
+
+    run(test())
+
+
+def test_a_look_that_the_store_ends_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while there is no space, when only looks are answered."""
+
+    async def test() -> None:
+        shop = Shop()
+        (one,) = await shop.open("one")
+        (handle,) = await submitted(one, shop.saga, "Hamlet")
+        await handle.result(PATIENCE_S)
+        monkeypatch.setattr("amends.engine.loop.SPACE_PAUSE_S", 0)
+        store, ended = one.loop._turns._store, list[str]()
+        commit, sagas = store.commit, store.sagas
+
+        def full(changes: Changes) -> None:
+            if ended.count("commit") < 3:
+                ended.append("commit")
+                raise StoreFull("there is no space")
+            commit(changes)
+
+        def conflicting(saga_ids: Sequence[str]) -> Any:
+            if len(ended) == ended.count("commit") == 1:
+                ended.append("sagas")
+                raise StoreConflict("another engine has locked it")
+            return sagas(saga_ids)
+
+        monkeypatch.setattr(store, "commit", full)
+        monkeypatch.setattr(store, "sagas", conflicting)
+        refused, seen = await asyncio.gather(
+            one.engine.submit(shop.saga, Buy("Lear", 1)),
+            one.engine.result(handle.saga_id, PATIENCE_S),
+            return_exceptions=True,
+        )
+        assert isinstance(refused, StoreFull)
+        assert isinstance(seen, Result)
+        assert seen.state == Completed()
+        assert ended[:2] == ["commit", "sagas"]
+        monkeypatch.undo()
+        await shop.close()
 
     run(test())

@@ -326,9 +326,13 @@ class EngineLoop:
         for queued in batch:
             if not isinstance(queued.task, Read) and queued.reply is not None and not queued.reply.done():
                 queued.reply.set_result(queued.task.stopped(full))
-        seen = await self._turns.look([queued.task for queued in looks])
-        for queued, answer in zip(looks, seen, strict=True):
-            self._reply(queued, answer)
+        try:
+            seen = await self._turns.look([queued.task for queued in looks])
+        except StoreConflict:  # as it may end a turn
+            kept += looks
+        else:
+            for queued, answer in zip(looks, seen, strict=True):
+                self._reply(queued, answer)
         self._queue.put_back(kept)
         self._due_ms = self._turns.clock.now_ms()
         if self.stopped is not None:  # it is to end now: what is kept is asked again at the next start
