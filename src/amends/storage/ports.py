@@ -152,9 +152,9 @@ class Records(Protocol):
 class Store(Records, Protocol):
     """Where an engine keeps everything. It is used by one thread at a time.
 
-    Where several engines write to one database, each has a store of its own, which is a door to it. Each turn of an
-    engine reads with `sagas`, `keys` and `entity_rows`, and ends with `commit` or `abandon`: between these, no other
-    engine changes what was read. Nothing else locks anything.
+    Where several engines write to one database, each has a store of its own, which is its connection to it. Each turn
+    of an engine reads with `sagas`, `keys` and `entity_rows`, and ends with `commit` or `abandon`: between these, no
+    other engine changes what was read. Nothing else locks anything.
     """
 
     @property

@@ -21,7 +21,7 @@ DURABILITY: Final = "none: in memory"
 
 
 class MemoryStore:
-    """The door of one engine to a database in memory.
+    """The store of one engine: its connection to a database in memory.
 
     Attributes:
         database: to be shared with the stores of other engines.

@@ -181,18 +181,18 @@ def _ends_of_chains_hold(commit: Commit) -> Iterator[Broken]:
             yield broken(
                 "V24", f"{block.chain} ends {fence.chain}, and {commit.before.ended[fence.chain]} has ended it"
             )
-        until_ms = commit.hands.leases.get(fence.chain, 0)
-        if until_ms > commit.hands.now_ms:
-            text = f"{block.chain} ends {fence.chain} {until_ms - commit.hands.now_ms} ms before its lease is over"
+        until_ms = commit.owners.leases.get(fence.chain, 0)
+        if until_ms > commit.owners.now_ms:
+            text = f"{block.chain} ends {fence.chain} {until_ms - commit.owners.now_ms} ms before its lease is over"
             yield broken("V23", text)
 
 
-def _in_own_hands(commit: Commit) -> Iterator[Broken]:
-    chain, hands = commit.changes.block.chain, commit.hands
+def _shards_are_its_own(commit: Commit) -> Iterator[Broken]:
+    chain, owners = commit.changes.block.chain, commit.owners
     for row in commit.changes.sagas:
         shard = shard_of(row.saga_id)
-        if chain and chain not in (hands.before.get(shard), hands.after.get(shard)):
-            yield broken("V23", f"{chain} changes {row.saga_id}, whose shard {shard} is {hands.before.get(shard)}'s")
+        if chain and chain not in (owners.before.get(shard), owners.after.get(shard)):
+            yield broken("V23", f"{chain} changes {row.saga_id}, whose shard {shard} is {owners.before.get(shard)}'s")
 
 
 def _letters_are_acted_on_once(commit: Commit) -> Iterator[Broken]:
@@ -249,7 +249,7 @@ def _stays_bounded(commit: Commit) -> Iterator[Broken]:
 RULES: Final[tuple[Rule, ...]] = (
     _ends_of_chains_hold,
     _chains_hold,
-    _in_own_hands,
+    _shards_are_its_own,
     _letters_are_acted_on_once,
     _records_are_lawful,
     _rows_follow,

@@ -16,7 +16,7 @@ from amends.checking.simulator.process_rules import ProcessRules
 from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.setting import known_salts
 from amends.checking.simulator.sightings import Sightings
-from amends.checking.simulator.storage import DISK_FAILED, Door, Point, ProcessKilled
+from amends.checking.simulator.storage import DISK_FAILED, Point, ProcessKilled, ProcessStore
 from amends.checking.simulator.wire import Wire
 from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
@@ -72,13 +72,13 @@ class EngineProcess:
         self.is_up = True
         self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
         name = f"e{life}"
-        self._door = Door(world.database, world.hooks)
-        lease = self._door.ownership.enter(name, LEASE_MS) if self._door.is_shared else None
+        self._store = ProcessStore(world.database, world.hooks)
+        lease = self._store.ownership.enter(name, LEASE_MS) if self._store.is_shared else None
         start_ms = lease.until_ms - LEASE_MS if lease else clock.start_ms
         self.coordinator = Coordinator(
-            self._door, [world.setting.played], now_ms=start_ms, prefix=name, salts=known_salts
+            self._store, [world.setting.played], now_ms=start_ms, prefix=name, salts=known_salts
         )
-        self.shards = ProcessShards(self._door, self.coordinator, lease, clock) if lease else None
+        self.shards = ProcessShards(self._store, self.coordinator, lease, clock) if lease else None
         self._calls = ProcessCalls(self, wire, sightings)
         self._rules = ProcessRules(world, sightings, self, name if self.shards else "")
         self._rules.took(self.coordinator.shards.all)
@@ -245,7 +245,7 @@ class EngineProcess:
         self._rules.before_turn()
         tasks = [queued.task for queued in self._batch]
         try:
-            turn = yield from self._door.drive(self.coordinator.turn(tasks, self.now_ms()))
+            turn = yield from self._store.drive(self.coordinator.turn(tasks, self.now_ms()))
         except StoreFull:
             self._wait_for_space()
             return
@@ -305,7 +305,7 @@ class EngineProcess:
 
     def _die(self, why: BaseException) -> None:
         self.is_up = False
-        self._door.close()
+        self._store.close()
         self._sightings.of_crash(str(why), self.life, self._turns)
         self.world.tell(f"engine {self.life}", f"crashes: {why}")
         for queued in [*self._batch, *self._queue]:

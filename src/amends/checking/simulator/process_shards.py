@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.checking.simulator.clock import HostClock
-from amends.checking.simulator.storage import Door, Point
+from amends.checking.simulator.storage import Point, ProcessStore
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
 from amends.engine.letters import ActOnLetter, LettersToActOn
@@ -27,14 +27,14 @@ DRAIN_MS: Final = 2 * LEASE_MS  # how long a shard waits for calls before it is 
 class ProcessShards:
     """Which sagas a process moves."""
 
-    def __init__(self, door: Door, coordinator: Coordinator, lease: Lease, clock: HostClock) -> None:
-        self._door = door
+    def __init__(self, store: ProcessStore, coordinator: Coordinator, lease: Lease, clock: HostClock) -> None:
+        self._store = store
         self._name = lease.engine
         self._clock = clock
         self._coordinator = coordinator
         self._keeper = ShardKeeper(coordinator, lease, clock.now_ms(), drain_ms=DRAIN_MS)
         self._letters = LettersToActOn()
-        self._mailbox = MemoryMailbox(door.database)
+        self._mailbox = MemoryMailbox(store.database)
 
     @property
     def all(self) -> Collection[int]:
@@ -43,7 +43,7 @@ class ProcessShards:
 
     def must_have(self, saga_id: str) -> str:
         """What is wrong with sending for a saga now, by the database and by true time; empty for nothing."""
-        database, name = self._door.database, self._name
+        database, name = self._store.database, self._name
         over_ms, owner = database.truly_ms() - database.really.get(name, 0), database.owners.get(shard_of(saga_id))
         if owner != name:
             return f"{name} sends for {saga_id}, which is {owner}'s"
@@ -71,13 +71,13 @@ class ProcessShards:
         if elapsed_ms < self._keeper.next_ms:
             return []
         try:
-            return (yield from self._door.drive(self._keeper.step(elapsed_ms)))
+            return (yield from self._store.drive(self._keeper.step(elapsed_ms)))
         except (StoreFull, StoreConflict):  # it is taken again
             return []
 
     def leave(self) -> Generator[Point, None, None]:
         """Give all of them back."""
-        yield from self._door.drive(self._keeper.leave())
+        yield from self._store.drive(self._keeper.leave())
 
     def tasks(self) -> list[ActOnLetter]:
         """What letters ask for."""

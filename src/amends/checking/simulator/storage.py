@@ -1,7 +1,8 @@
 """A database that fails: no space, a commit of which it is unknown whether it took effect, rows that others hold.
 
-It outlives every process of its schedule. Each process has a door to it, and where several share it, a turn waits for
-the rows that another one has locked; a server ends the transaction of a process that has stood still for too long.
+It outlives every process of its schedule. Each process has a store of its own on it, and where several share it, a turn
+waits for the rows that another one has locked; a server ends the transaction of a process that has stood still for too
+long.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.locks import RowLocks, RowName
 from amends.adapters.memory.ownership import MemoryOwnership
 from amends.adapters.memory.store import MemoryStore
-from amends.checking.simulator.view import Hands
+from amends.checking.simulator.view import ShardOwners
 from amends.engine.ownership import Keeping, OwnershipIO
 from amends.engine.turn_io import CommitChanges, ReadEntities, ReadSagasAndKeys, TurnIO
 from amends.errors import StoreConflict, StoreFailed, StoreFull
@@ -61,7 +62,7 @@ class SimulatedDatabase(MemoryDatabase):
 
     Attributes:
         truly_ms: the time as it is.
-        doors: of the processes that run.
+        process_stores: of the processes that run.
         really: engine to when its lease really ends.
     """
 
@@ -69,7 +70,7 @@ class SimulatedDatabase(MemoryDatabase):
         super().__init__(now_ms, is_shared=is_shared)
         self.truly_ms = now_ms
         self.locks = WaitingLocks(self.changed, 0)
-        self.doors: list[Door] = []
+        self.process_stores: list[ProcessStore] = []
         self.really: dict[str, int] = {}
 
 
@@ -84,13 +85,13 @@ class Hooks(NamedTuple):
     """
 
     fate: Callable[[], int]
-    committed: Callable[[Changes, Hands], None]
+    committed: Callable[[Changes, ShardOwners], None]
     failed: Callable[[bool], None]
     saw: Callable[[str], None]
 
 
-class Door(MemoryStore):
-    """The way of one process to the database.
+class ProcessStore(MemoryStore):
+    """The store of one process: its connection to the database.
 
     Attributes:
         ownership: who has which shards.
@@ -105,19 +106,19 @@ class Door(MemoryStore):
         self._used_ms = 0
         self._is_open = False  # whether a transaction holds rows
         self._is_ended = False  # whether the server has ended it
-        database.doors.append(self)
+        database.process_stores.append(self)
 
     def commit(self, changes: Changes) -> None:
         """See `amends.storage.ports.Store.commit`."""
         before = dict(self.database.owners)
         super().commit(changes)
-        hands = Hands(self.database.truly_ms(), before, dict(self.database.owners), self.database.really)
-        self._hooks.committed(changes, hands)
+        owners = ShardOwners(self.database.truly_ms(), before, dict(self.database.owners), self.database.really)
+        self._hooks.committed(changes, owners)
 
     def close(self) -> None:
         """The process is gone, and its connection with it."""
         super().close()
-        self.database.doors.remove(self)
+        self.database.process_stores.remove(self)
 
     def drive(self, turn: Keeping[Answer]) -> Generator[Point, None, Answer]:
         """Take a turn on the database, or a step for the shards; the process may be stopped before each thing of it.
@@ -192,8 +193,8 @@ class Door(MemoryStore):
 
     def _end_all_idle(self) -> None:
         """Let the server end the transactions that have done nothing for too long."""
-        for door in self.database.doors:
-            door.end_idle()
+        for store in self.database.process_stores:
+            store.end_idle()
 
     def end_idle(self) -> None:
         """End the transaction, if it has done nothing for too long."""

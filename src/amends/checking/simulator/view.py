@@ -32,7 +32,7 @@ class ReadRecord(NamedTuple):
         return str(self.cause[0])
 
 
-class Hands(NamedTuple):
+class ShardOwners(NamedTuple):
     """Who has which shards at a commit, where several engines share a database.
 
     Attributes:
@@ -58,7 +58,7 @@ class Commit(NamedTuple):
         said: its records.
         before: the view before it, but for `View.told`.
         bodies: saga to the body of its new row.
-        hands: who has which shards.
+        owners: who has which shards.
         wrong: (saga, rule, text) of what its records say that must not be.
     """
 
@@ -68,7 +68,7 @@ class Commit(NamedTuple):
     said: list[ReadRecord]
     before: View
     bodies: Mapping[str, Any]
-    hands: Hands
+    owners: ShardOwners
     wrong: list[tuple[str, str, str]]
 
     def value_of(self, record: ReadRecord) -> str:
@@ -76,7 +76,7 @@ class Commit(NamedTuple):
         return self.beside[1][record.place] if 0 <= record.place < len(self.beside[1]) else ""
 
 
-NO_HANDS: Final = Hands()
+NOT_SHARED: Final = ShardOwners()
 
 
 class View:
@@ -113,7 +113,7 @@ class View:
         self._local = {step.event for step in setting.steps.values() if step.is_local}
         self._script = Script(setting.saga)
 
-    def read(self, changes: Changes, hands: Hands = NO_HANDS) -> Commit:
+    def read(self, changes: Changes, owners: ShardOwners = NOT_SHARED) -> Commit:
         """Read a commit."""
         head, *records = map(DECODE, changes.block.records.split("\n"))
         said = [ReadRecord(subject, number, *head[3][at], *place) for subject, number, at, *place in records]
@@ -124,7 +124,7 @@ class View:
             if record.number:
                 wrong += self._hear(record)
         bodies = {row.saga_id: DECODE(row.body) for row in changes.sagas}
-        return Commit(changes, head, beside, said, self, bodies, hands, wrong)
+        return Commit(changes, head, beside, said, self, bodies, owners, wrong)
 
     def take(self, commit: Commit) -> None:
         """From now on, this is how it is."""

@@ -23,7 +23,7 @@ from amends.checking.simulator.setting import EPOCH_MS, GIVEN, Setting
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import FAILED_AFTER, FULL, Hooks
 from amends.checking.simulator.swarm import healed
-from amends.checking.simulator.view import Hands
+from amends.checking.simulator.view import ShardOwners
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Kind
@@ -132,8 +132,8 @@ class SimulatedWorld(Environment):
         self.saw(f"commit unknown: it was {'written' if is_written else 'not'}")
         self.tell("store", f"fails; the commit is {'' if is_written else 'not '}written")
 
-    def _committed(self, changes: Changes, hands: Hands) -> None:
-        commit = self.view.read(changes, hands)
+    def _committed(self, changes: Changes, owners: ShardOwners) -> None:
+        commit = self.view.read(changes, owners)
         if self.trace is not None:
             for record in Contents(changes.block).records():
                 assert record is not None, "what was just written can be read"
