@@ -23,19 +23,15 @@ class ReadBack(Protocol):
 
     def request(self, request: Any) -> Any:
         """A request as the steps are asked with it."""
-        ...
 
     def entity(self, service: str, entity_id: Any, entity: Any) -> Any:
         """An entity as the next function gets it; ``None`` of none."""
-        ...
 
     def answer_types(self, event: str) -> Sequence[Any] | None:
         """The types that a step's answers are read back as, none for plain JSON; ``None`` where that is not known."""
-        ...
 
     def outcome(self, event: str, kind: Kind, outcome: Outcome, *, is_typed: bool = True) -> Outcome:
         """What a step said, as the saga hears it; `is_typed` where its own functions said it."""
-        ...
 
 
 class AsItIs:

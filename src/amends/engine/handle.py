@@ -40,7 +40,6 @@ class Waits(Protocol):
 
     async def result(self, saga_id: str, timeout: float | None = None, /) -> Result:  # noqa: ASYNC109 - as a Future has it
         """See `Handle.result`."""
-        ...
 
 
 class Handle:

@@ -114,7 +114,6 @@ class OnStore(Protocol):
 
     def on(self, store: Store) -> Any:
         """Do it, and give what the store gives."""
-        ...
 
 
 def drive(turn: Generator[OnStore, Any, Answer], store: Store) -> Answer:

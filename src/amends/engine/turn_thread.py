@@ -47,7 +47,6 @@ class MakesCoordinator(Protocol):
 
     def __call__(self, store: Store, *, now_ms: int) -> Coordinator:
         """See `Coordinator`."""
-        ...
 
 
 class TurnThread:

@@ -22,19 +22,15 @@ class Database(Protocol):
     @property
     def driver(self) -> Any:
         """The connection that the driver itself made."""
-        ...
 
     def execute(self, sql: str, values: Values) -> None:
         """Carry out a statement."""
-        ...
 
     def row(self, sql: str, values: Values) -> Sequence[Any]:
         """Carry out a query for one row that is there, and give its columns, whatever rows the user has set up."""
-        ...
 
     def savepoint(self) -> AbstractContextManager[object]:
         """Within the transaction: what an exception inside leaves undone. Raises when it was ended inside."""
-        ...
 
 
 def commits_each_statement(driver: Any) -> bool:

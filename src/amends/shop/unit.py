@@ -52,12 +52,10 @@ class Unit(Protocol):
     @property
     def entities(self) -> Entities:
         """For each of `SERVICES` a mapping, in which ids are looked up. It may be that they cannot be listed."""
-        ...
 
     @property
     def answered(self) -> Sequence[Upshot]:
         """What the first of the operations that this unit is for were answered by a process before this one."""
-        ...
 
     def prefetch(self, names: Iterable[tuple[str, str]], /) -> None:
         """Have read at once what is looked at next.
@@ -65,11 +63,9 @@ class Unit(Protocol):
         Args:
             names: of entities, service and id; those of ORDER stand for sagas.
         """
-        ...
 
     def execute(self, order: Command, entity_id: str, body: Any, /) -> object:
         """Carry out a command on its entity."""
-        ...
 
     def start(self, purchase: Purchase, failing: int | None, /) -> Row:
         """Start an order's saga, and carry it as far as it gets.
@@ -78,11 +74,9 @@ class Unit(Protocol):
             purchase: the saga's request; its order has the saga's id.
             failing: the place in `SERVICES` of the service where a failure is injected, if one is.
         """
-        ...
 
     def order(self, order_id: str, /) -> Row | None:
         """The saga, as it stands, of an order that was placed before; ``None`` when there is none of this id."""
-        ...
 
     def keep(self, answers: Sequence[Upshot], placed: dict[str, Row], /) -> None:
         """Keep what the operations that this unit is for were answered, from the first one on.
@@ -91,7 +85,6 @@ class Unit(Protocol):
             answers: in order.
             placed: the orders among them, by order id.
         """
-        ...
 
 
 class Ledger(Protocol):
@@ -106,7 +99,6 @@ class Ledger(Protocol):
     @property
     def entities(self) -> Mapping[str, Mapping[str, Any]]:
         """What the services keep, to be looked at between batches: service, then id, to entity."""
-        ...
 
     def transact(self, do: Callable[[Any], Given], keys: Sequence[str] = (), /) -> Given:
         """Run a function on a `Unit`, and keep what it did; its answer.
@@ -115,8 +107,6 @@ class Ledger(Protocol):
             do: it may be called more than once, and has to do the same each time; one call is kept.
             keys: of the operations that it carries out, in order, where their answers are to be remembered.
         """
-        ...
 
     def wait_for(self, order_id: str, /) -> None:
         """Wait for the end of an order."""
-        ...

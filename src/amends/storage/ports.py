@@ -34,7 +34,6 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Milliseconds since 1970 (UTC). Never less than it said before, also when the machine's clock is set back."""
-        ...
 
 
 class EngineClock(Clock, Protocol):
@@ -42,7 +41,6 @@ class EngineClock(Clock, Protocol):
 
     def elapsed_ms(self) -> int:
         """Milliseconds since some moment, those in which the machine was suspended among them."""
-        ...
 
 
 class SagaFilter(NamedTuple):
@@ -66,65 +64,51 @@ class Records(Protocol):
 
     def saga(self, saga_id: str) -> SagaRow | Unreadable | None:
         """One saga; ``None`` when there is none."""
-        ...
 
     def entity(self, service: str, entity_id: str) -> EntityRow | Unreadable | None:
         """One entity; ``None`` when there is none."""
-        ...
 
     def all_entities(self) -> Iterator[EntityRow | Unreadable]:
         """The entities of every service, those that no longer exist among them, read as they are asked for."""
-        ...
 
     def all_keys(self) -> Iterator[KeyRow | Unreadable]:
         """Every client key, read as they are asked for."""
-        ...
 
     def listing(self, wanted: SagaFilter) -> Iterator[SagaRow | Unreadable]:
         """The sagas that are wanted, the one that was committed last for the first time first."""
-        ...
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """(definition, status) to how many sagas, without those of 0; at a cost that does not grow with them."""
-        ...
 
     def oldest_waiting_ms(self) -> int | None:
         """When the oldest saga that is not final was started; ``None`` when all are final."""
-        ...
 
     def set_aside(self) -> Sequence[Unreadable]:
         """The rows that were found to be unreadable, each once, in the order in which they were found."""
-        ...
 
     def chains(self) -> Sequence[str]:
         """The names of the audit's chains that have a block, in their order; of a store with one owner ``""``."""
-        ...
 
     def head(self, chain: str = "") -> Head:
         """The head of a chain of the audit: number, hash and time of its last block."""
-        ...
 
     def blocks(self, after: int = 0, chain: str = "") -> Iterator[Block]:
         """The blocks of a chain after a number, in order, read as they are asked for.
 
         Their `Block.subjects` is empty. Of one that is not what was written, so is `Block.head`.
         """
-        ...
 
     def blocks_about(self, subject: str) -> Iterator[Block]:
         """The blocks of every chain that hold a record of a subject, in the order of their times.
 
         The clocks of two engines differ: records of one saga are told apart by their numbers.
         """
-        ...
 
     def durability(self) -> str:
         """What a commit survives, in a few words: ``full``, or ``reduced: `` or ``none: `` and why."""
-        ...
 
     def warning(self) -> str:
         """What the engine that opened the store last said is wrong with it, in words; empty for nothing."""
-        ...
 
     def due(
         self,
@@ -146,7 +130,6 @@ class Records(Protocol):
         Returns:
             (due time, saga id), the one that is due first first; of equal times in the order of their ids.
         """
-        ...
 
 
 class Store(Records, Protocol):
@@ -160,17 +143,14 @@ class Store(Records, Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether other engines may write to it: then nothing that an earlier turn read is to be trusted."""
-        ...
 
     @property
     def ownership(self) -> Ownership:
         """Which engine moves which sagas of it."""
-        ...
 
     @property
     def mailbox(self) -> Mailbox:
         """The letters to its engines."""
-        ...
 
     def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
         """These sagas; those that do not exist are left out. In a shared store, they are locked until the turn ends.
@@ -178,7 +158,6 @@ class Store(Records, Protocol):
         Raises:
             StoreConflict: another engine has locked one for too long. The turn is over, and holds no lock.
         """
-        ...
 
     def keys(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
         """What these client keys stand for; those that are new are left out. Locked as `sagas` are.
@@ -186,7 +165,6 @@ class Store(Records, Protocol):
         Raises:
             StoreConflict: as `sagas`.
         """
-        ...
 
     def entity_rows(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], EntityRow | Unreadable]:
         """These entities, named by service and id; those that do not exist are left out. Locked as `sagas` are.
@@ -194,11 +172,9 @@ class Store(Records, Protocol):
         Raises:
             StoreConflict: as `sagas`.
         """
-        ...
 
     def abandon(self) -> None:
         """End the turn without a commit: what it locked is free. Where nothing is locked, it does nothing."""
-        ...
 
     def shapes(self) -> Sequence[ShapeRow]:
         """As what requests and entities are stored; of one kind and name in the order of their times.
@@ -206,7 +182,6 @@ class Store(Records, Protocol):
         Raises:
             StoreFailed: one is not what was written.
         """
-        ...
 
     def entities(self, service: str, first: str = "") -> Iterator[EntityRow | Unreadable]:
         """The entities of a service, also those that no longer exist, read as they are asked for.
@@ -215,7 +190,6 @@ class Store(Records, Protocol):
             service: the participant.
             first: from this id on, in the order of their ids' UTF-8.
         """
-        ...
 
     def commit(self, changes: Changes) -> None:
         """Write all of it, or nothing, and end the turn.
@@ -234,7 +208,6 @@ class Store(Records, Protocol):
             StoreFailed: the storage failed, and whether it is written is not known: `head` of a store that is opened
                 anew tells. This store is not to be used any more.
         """
-        ...
 
     def warn(self, of: str) -> None:
         """Keep in the store what is wrong with the engine, for `amends status`; empty for nothing, as after an opening.
@@ -242,11 +215,9 @@ class Store(Records, Protocol):
         Raises:
             StoreFull, StoreBusy, StoreFailed: as `commit`.
         """
-        ...
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
-        ...
 
 
 class Ownership(Protocol):
@@ -258,7 +229,6 @@ class Ownership(Protocol):
 
     def now_ms(self) -> int:
         """The store's time, in milliseconds since 1970 (UTC)."""
-        ...
 
     def enter(self, engine: str, lease_ms: int) -> Lease:
         """Begin a lease. Where only one engine can be, it gets every shard, and the lease does not run out.
@@ -273,7 +243,6 @@ class Ownership(Protocol):
         Raises:
             StoreInUse: there is an engine of that name, or was one.
         """
-        ...
 
     def renew(self, engine: str, lease_ms: int) -> Lease:
         """Prolong a lease to so many milliseconds from now. One that ran out, and that no engine ended, goes on.
@@ -281,19 +250,15 @@ class Ownership(Protocol):
         Raises:
             LeaseLost: it was ended by another engine, or left, or never begun.
         """
-        ...
 
     def leave(self, engine: str) -> None:
         """End an own lease. The engine's shards are free, and nothing can be committed into its chain any more."""
-        ...
 
     def leases(self) -> Sequence[Lease]:
         """The leases of all engines, those that ran out among them, in the order of the engines' names."""
-        ...
 
     def owners(self) -> Mapping[int, str]:
         """Each shard to the engine that has it, also where its lease ran out; those that are free are left out."""
-        ...
 
     def claim(self, engine: str, shards: Collection[int]) -> Sequence[int]:
         """Take free shards. Of several engines that claim one, one gets it.
@@ -308,7 +273,6 @@ class Ownership(Protocol):
         Raises:
             LeaseLost: the engine has no lease.
         """
-        ...
 
 
 class Mailbox(Protocol):
@@ -321,7 +285,6 @@ class Mailbox(Protocol):
             Overloaded: there would be more than the mailbox takes.
             StoreFull, StoreBusy, StoreFailed: as `Store.commit`.
         """
-        ...
 
     def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
         """The letters to some shards, in the order in which they were posted.
@@ -330,8 +293,6 @@ class Mailbox(Protocol):
             shards: of these alone.
             limit: at most so many, >= 1.
         """
-        ...
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on, those that are there; `Changes.letters` of the acting commit may have."""
-        ...

@@ -17,7 +17,6 @@ class Forgetful(Protocol):
 
     def forget(self) -> None:
         """Called in the child, right after the fork: drop it there, and leave the parent's alone."""
-        ...
 
 
 _held: Final = WeakSet[Forgetful]()

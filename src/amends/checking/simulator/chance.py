@@ -22,23 +22,18 @@ class Chance(Protocol):
 
     def below(self, label: str, count: int) -> int:
         """A number from 0 on, below `count`, each as likely as any."""
-        ...
 
     def hit(self, label: str, of_thousand: int) -> bool:
         """Whether something happens that happens so many times of a thousand."""
-        ...
 
     def pick(self, label: str, weights: Sequence[int]) -> int:
         """Which of some things happens: its place from 1 on, 0 for none; weights are of a thousand."""
-        ...
 
     def after(self, label: str, about: int) -> int:
         """After how many something happens, from 1 on; 0 for never, which is when `about` is 0."""
-        ...
 
     def calm(self) -> None:
         """From now on nothing goes wrong: each fault has the likelihood 0."""
-        ...
 
 
 class Seeded:

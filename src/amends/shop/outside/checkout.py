@@ -38,11 +38,9 @@ class Service(Protocol):
 
     async def ask(self, purchase: Purchase, call: Call) -> Done | Refused:
         """Do or undo what the key says, once."""
-        ...
 
     async def look_up(self, call: Call) -> Done | Refused:
         """Whether what the key says was done."""
-        ...
 
 
 async def ask(service: Service, purchase: Purchase, call: Call) -> Done | Refused:
