@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
-import inspect
-import threading
-from collections.abc import Callable, Coroutine, Sequence
-from queue import SimpleQueue
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
 from amends.engine.engine import Engine
 from amends.engine.handle import Handle, Result
-from amends.engine.home import Home
-from amends.engine.logger import log
 from amends.engine.loop import CLOSED
-from amends.engine.thread import NoThread, begin
+from amends.engine.loop_thread import LoopThread
 from amends.engine.transaction import Transaction
-from amends.engine.turn_thread import TURN_THREAD
-from amends.errors import AmendsError, EngineStopped, ParticipantError
+from amends.errors import AmendsError
 from amends.generic import Wanted
-
-Answer = TypeVar("Answer")
 
 
 class BlockingHandle:
@@ -55,22 +46,13 @@ class BlockingEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, name="amends-loop", daemon=True)
-        self._lock = threading.RLock()  # a signal's handler may call, in the middle of another call
-        self._pending: dict[SimpleQueue[Any], asyncio.Task[Any] | None] = {}
-        self._is_over = False
-        self._home = Home()
+        self._thread = LoopThread("amends-loop", CLOSED)
 
     def __enter__(self) -> Self:
         """See `Engine.__aenter__`."""
+        self._thread.begin()
         try:
-            begin(self._thread)
-        except NoThread:
-            self._loop.close()
-            raise
-        try:
-            self._do(self._engine.__aenter__())
+            self._thread.do(self._engine.__aenter__())
         except BaseException:
             self._end()
             raise
@@ -89,100 +71,52 @@ class BlockingEngine:
         Raises:
             ParticipantError: a participant's function calls it, for which the engine waits.
         """
-        if not self._home.is_here or self._is_over:
+        if not self._thread.is_open:
             return
-        self._expect_no_participant()
+        self._thread.expect_no_participant()
         try:
-            self._do(self._engine.close(drain_s))
+            self._thread.do(self._engine.close(drain_s))
         except KeyboardInterrupt:
-            self._do(self._engine.close(0))
+            self._thread.do(self._engine.close(0))
             raise
         finally:
             self._end()
 
     def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> BlockingHandle:
         """See `Engine.submit`."""
-        return BlockingHandle(self._do(self._engine.submit(saga, request, key=key)), self)
+        return BlockingHandle(self._thread.do(self._engine.submit(saga, request, key=key)), self)
 
     def submit_many(
         self, saga: Saga[Any, Wanted], requests: Sequence[Wanted], *, keys: Sequence[str] | None = None
     ) -> list[BlockingHandle | AmendsError]:
         """See `Engine.submit_many`."""
-        handles = self._do(self._engine.submit_many(saga, requests, keys=keys))
+        handles = self._thread.do(self._engine.submit_many(saga, requests, keys=keys))
         return [BlockingHandle(one, self) if isinstance(one, Handle) else one for one in handles]
 
     def result(self, saga_id: str, timeout: float | None = None) -> Result:
         """See `Engine.result`."""
-        return self._do(self._engine.result(saga_id, timeout))
+        return self._thread.do(self._engine.result(saga_id, timeout))
 
     def answer(self, key: str, outcome: Outcome) -> None:
         """See `Engine.answer`."""
-        self._do(self._engine.answer(key, outcome))
+        self._thread.do(self._engine.answer(key, outcome))
 
     def tell(self, saga_id: str, verb: Verb) -> None:
         """See `Engine.tell`."""
-        self._do(self._engine.tell(saga_id, verb))
+        self._thread.do(self._engine.tell(saga_id, verb))
 
     def carry_out(self, command: Command, entity_id: str, body: Any, *, key: str | None = None) -> Refused | None:
         """See `Engine.carry_out`."""
-        return self._do(self._engine.carry_out(command, entity_id, body, key=key))
+        return self._thread.do(self._engine.carry_out(command, entity_id, body, key=key))
 
     def transact(self, function: Callable[[Transaction], Any], keys: Sequence[str] = ()) -> Any:
         """See `Engine.transact`."""
-        return self._do(self._engine.transact(function, keys))
+        return self._thread.do(self._engine.transact(function, keys))
 
     def entity(self, service: str, entity_id: str) -> Any:
         """See `Engine.entity`."""
-        return self._do(self._engine.entity(service, entity_id))
-
-    def _serve(self) -> None:
-        """Run the loop. What ends it unasked, `SystemExit` in a task that a participant started, is no order to us."""
-        while not self._is_over:
-            try:
-                self._loop.run_forever()
-            except BaseException:  # noqa: BLE001 - it is told
-                log.exception("a task ended the event loop, which goes on")
-
-    def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
-        try:
-            self._home.expect_process()  # first of all: a thread of the parent may have held the lock when it forked
-            self._expect_no_participant()
-        except AmendsError:
-            what.close()
-            raise
-        reply = SimpleQueue[asyncio.Task[Answer] | None]()  # unlike a future, it holds no lock while a handler runs
-        with self._lock:
-            if self._is_over:
-                what.close()
-                raise EngineStopped(CLOSED)
-            self._pending[reply] = None
-            self._loop.call_soon_threadsafe(self._begin, what, reply)
-        try:
-            task = reply.get()
-        finally:
-            self._pending.pop(reply, None)
-        if task is None or task.cancelled():
-            if inspect.getcoroutinestate(what) == inspect.CORO_CREATED:  # it never began
-                what.close()
-            raise EngineStopped(CLOSED)
-        return task.result()
-
-    def _begin(self, what: Coroutine[Any, Any, Answer], reply: SimpleQueue[asyncio.Task[Answer] | None]) -> None:
-        task = self._pending[reply] = self._loop.create_task(what)
-        task.add_done_callback(reply.put)
-
-    def _expect_no_participant(self) -> None:
-        here = threading.current_thread()
-        if here is self._thread or here.name.startswith(TURN_THREAD):
-            raise ParticipantError("a participant called the blocking engine that waits for it; it would wait for ever")
+        return self._thread.do(self._engine.entity(service, entity_id))
 
     def _end(self) -> None:
-        with self._lock:
-            self._is_over = True
-            pending = list(self._pending)
         atexit.unregister(self.close)
-        for reply in pending:
-            reply.put(None)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.end()
