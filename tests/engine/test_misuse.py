@@ -98,9 +98,9 @@ def blocking():
             'transact': lambda: engine.transact(lambda work: None),
         }
         for door, ask in doors.items():
-            engine._lock.acquire()   # as a thread of the parent may have it in the moment of the fork
+            engine._thread._lock.acquire()   # as a thread of the parent may have it in the moment of the fork
             said = child_of(ask, True)
-            engine._lock.release()
+            engine._thread._lock.release()
             assert said == 0, (door, said)
         assert child_of(lambda: opening.__exit__(None, None, None), False) == 0
         engine.submit(SAGA, 4)
