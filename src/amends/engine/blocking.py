@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
+from amends.core.step import SagaInstance
 from amends.engine.engine import Engine
-from amends.engine.handle import Handle, Result
+from amends.engine.handle import Result, StartedSaga
 from amends.engine.loop import CLOSED
 from amends.engine.loop_thread import LoopThread
 from amends.engine.transaction import Transaction
@@ -18,27 +19,19 @@ from amends.errors import AmendsError
 from amends.generic import Wanted
 
 
-class BlockingHandle:
+class BlockingHandle(StartedSaga):
     """A saga whose start is on stable storage."""
 
-    __slots__ = ("_engine", "_handle")
+    __slots__ = ("_engine",)
 
-    def __init__(self, handle: Handle, engine: BlockingEngine) -> None:
-        """Ask a blocking engine for what a handle of its engine does not know."""
-        self._handle = handle
+    def __init__(self, begun: SagaInstance | str, engine: BlockingEngine) -> None:
+        """Ask a blocking engine for what is not known; see `Handle`."""
+        super().__init__(begun)
         self._engine = engine
-
-    @property
-    def saga_id(self) -> str:
-        """The id of the saga."""
-        return self._handle.saga_id
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end; see `amends.engine.handle.Handle.result`."""
-        return self._handle.ended() or self._engine.result(self.saga_id, timeout)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.saga_id}>"
+        return self.ended() or self._engine.result(self.saga_id, timeout)
 
 
 class BlockingEngine:
@@ -84,14 +77,14 @@ class BlockingEngine:
 
     def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> BlockingHandle:
         """See `Engine.submit`."""
-        return BlockingHandle(self._thread.do(self._engine.submit(saga, request, key=key)), self)
+        return BlockingHandle(self._thread.do(self._engine.starter.start(saga, request, key)), self)
 
     def submit_many(
         self, saga: Saga[Any, Wanted], requests: Sequence[Wanted], *, keys: Sequence[str] | None = None
     ) -> list[BlockingHandle | AmendsError]:
         """See `Engine.submit_many`."""
-        handles = self._thread.do(self._engine.submit_many(saga, requests, keys=keys))
-        return [BlockingHandle(one, self) if isinstance(one, Handle) else one for one in handles]
+        begun = self._thread.do(self._engine.starter.start_many(saga, requests, keys))
+        return [one if isinstance(one, AmendsError) else BlockingHandle(one, self) for one in begun]
 
     def result(self, saga_id: str, timeout: float | None = None) -> Result:
         """See `Engine.result`."""

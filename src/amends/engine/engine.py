@@ -13,7 +13,6 @@ from amends.core.effects import Decline
 from amends.core.messages import Answered, Done, Kind, Outcome, Refused, Resolve, Undo, Verb
 from amends.core.step import SagaInstance, in_words
 from amends.engine.arguments import (
-    key_or_fault,
     take_id,
     take_key,
     take_keys,
@@ -26,12 +25,11 @@ from amends.engine.ends import end_of
 from amends.engine.handle import Handle, Result
 from amends.engine.loop import EngineLoop
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
-from amends.engine.tasks import Deliver, ExecuteCommand, Read, StartSagas, Transact
+from amends.engine.starter import SagaStarter
+from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
 from amends.engine.transaction import Transaction
-from amends.errors import AmendsError, EngineStopped, OperatorNeeded, RequestRefused, StoreError
-from amends.exceptions import raised
+from amends.errors import AmendsError, OperatorNeeded, RequestRefused
 from amends.generic import Wanted
-from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import shown
 
 STANDING_S: Final = 5.0  # how long `result` waits at least to learn how the saga stands: as long as a slow turn takes
@@ -44,6 +42,7 @@ class Engine:
 
     def __init__(self, loop: EngineLoop) -> None:
         """Use a loop, which opens the store when this is entered."""
+        self.starter = SagaStarter(loop)
         self._loop = loop
 
     async def __aenter__(self) -> Self:
@@ -95,12 +94,7 @@ class Engine:
             StoreFull: there is no space; nothing was started.
             EngineStopped: it is not running, or its storage failed: whether the saga was started is not known.
         """
-        codec = self._codec_of(saga)
-        self._loop.expect_slots(saga)
-        (begun,) = await self._loop.call(StartSagas(codec, [request], take_keys(key)))
-        if isinstance(begun, Exception):
-            raise begun
-        return Handle(begun, self)
+        return Handle(await self.starter.start(saga, request, key), self)
 
     async def submit_many(
         self, saga: Saga[Any, Wanted], requests: Sequence[Wanted], *, keys: Sequence[str] | None = None
@@ -121,44 +115,8 @@ class Engine:
             RequestRefused: it is no list of requests, or there are not as many keys; nothing was started.
             Overloaded, StoreFull, EngineStopped: as for `submit`, and none of the list was started.
         """
-        codec, given = self._codec_of(saga), take_list(requests, "requests")
-        names = [] if keys is None else take_list(keys, "keys")
-        if keys is not None and len(names) != len(given):
-            raise RequestRefused(f"{len(given)} requests came with {len(names)} keys; give each a key, or none")
-        self._loop.expect_slots(saga)
-        handles: list[Handle | AmendsError] = []
-        size = self._loop.part_max
-        for first in range(0, len(given), size):
-            part = slice(first, first + size)
-            try:
-                begun = await self._start(codec, given[part], names[part], waits=first > 0)
-            except AmendsError as error:
-                if not first:
-                    raise
-                return [*handles, *[error] * (len(given) - first)]
-            handles += [self._refusal(one) if isinstance(one, Exception) else Handle(one, self) for one in begun]
-        return handles
-
-    def _refusal(self, error: Exception) -> AmendsError:
-        """Why one of many was not started: a bug of its `prepare` refuses it, as `prepare` itself may."""
-        is_stopped = isinstance(error, EngineStopped) and self._loop.stopped is not None
-        if is_stopped or isinstance(error, RequestRefused | StoreError):
-            return error  # type: ignore[return-value]  # it is one of these
-        refused = RequestRefused(raised(error))
-        refused.__cause__ = error
-        return refused
-
-    async def _start(self, codec: SagaCodec, requests: list[Any], keys: list[Any], *, waits: bool) -> list[Any]:
-        """Start some sagas, but for those whose keys are none: for each where it stands, its id, or why not."""
-        names = [key_or_fault(key) for key in keys]
-        faults = {place: fault for place, fault in enumerate(names) if isinstance(fault, RequestRefused)}
-        for place in reversed(faults):
-            del requests[place], names[place]
-        task = StartSagas(codec, requests, names)  # type: ignore[arg-type]  # the faults are out
-        begun: list[Any] = await self._loop.call(task, waits=waits) if requests else []
-        for place, fault in faults.items():
-            begun.insert(place, fault)
-        return begun
+        begun = await self.starter.start_many(saga, requests, keys)
+        return [one if isinstance(one, AmendsError) else Handle(one, self) for one in begun]
 
     async def answer(self, key: str, outcome: Outcome) -> None:
         """Bring the answer to a request that a participant took with `Later`; a duplicate or late one is recorded.
@@ -292,10 +250,6 @@ class Engine:
                 raise
             except TimeoutError as error:
                 raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
-
-    def _codec_of(self, saga: Saga) -> SagaCodec:
-        self._loop.expect_running()
-        return self._loop.coordinator.definitions.codec_of(saga)
 
 
 async def _by(until: float | None, answer: Awaitable[Found]) -> Found:

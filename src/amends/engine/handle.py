@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple, Protocol, get_args
 
 from amends.core.state import Finished
 from amends.core.step import SagaInstance
-from amends.engine.overlay import new_row
 from amends.storage.codecs.values import opened_all
 
 FINISHED: Final = get_args(Finished)  # a tuple: to look whether one is of a union takes ten times as long
@@ -42,24 +41,54 @@ class Waits(Protocol):
         """See `Handle.result`."""
 
 
-class Handle:
-    """A saga whose start is on stable storage.
+class StartedSaga:
+    """A saga whose start is on stable storage, and how it ended if it had by then; nothing else of it is kept.
 
     Attributes:
         saga_id: of the saga.
     """
 
-    __slots__ = ("_engine", "_result", "saga_id")
+    __slots__ = ("_answers", "_owed", "_reason", "_state", "_trouble", "saga_id")
+
+    def __init__(self, begun: SagaInstance | str) -> None:
+        """Keep what is known. A client may hold very many of these: all of it is one object.
+
+        Args:
+            begun: where it stands, or its id alone.
+        """
+        if isinstance(begun, str):
+            self.saga_id, self._state = begun, None
+            return
+        self.saga_id, self._state = begun.saga_id, begun.state
+        if isinstance(begun.state, FINISHED):
+            self._reason, self._trouble = begun.reason, begun.trouble
+            self._answers, self._owed = begun.answers, begun.owed()
+
+    def ended(self) -> Result | None:
+        """How it ended, if it had when it was started; ``None`` when its end is still to be waited for."""
+        if not isinstance(self._state, FINISHED):
+            return None
+        answers = opened_all(self._answers)
+        return Result(self.saga_id, self._state, self._reason, answers, self._trouble, self._owed)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.saga_id}>"
+
+
+class Handle(StartedSaga):
+    """A saga whose start is on stable storage."""
+
+    __slots__ = ("_engine",)
 
     def __init__(self, begun: SagaInstance | str, engine: Waits) -> None:
-        """Keep how it ended, if it has, and nothing else of it.
+        """Keep how it ended, if it has.
 
         Args:
             begun: where it stands, or its id alone.
             engine: knows the rest.
         """
+        super().__init__(begun)
         self._engine = engine
-        self.saga_id, self._result = (begun, None) if isinstance(begun, str) else (begun.saga_id, _kept(begun))
 
     async def result(self, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
         """Wait for the end. Giving up waiting changes nothing for the saga.
@@ -74,27 +103,7 @@ class Handle:
         """
         return self.ended() or await self._engine.result(self.saga_id, timeout)
 
-    def ended(self) -> Result | None:
-        """How it ended, if it had when it was started; ``None`` when its end is still to be waited for."""
-        return None if self._result is None else _owned(self._result)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.saga_id}>"
-
 
 def result_of(run: SagaInstance) -> Result | None:
     """How a run ended; ``None`` while it has not."""
-    kept = _kept(run)
-    return None if kept is None else _owned(kept)
-
-
-def _kept(run: SagaInstance) -> Result | None:
-    if not isinstance(run.state, FINISHED):
-        return None
-    result: Result = new_row(Result, (run.saga_id, run.state, run.reason, run.answers, run.trouble, run.owed()))
-    return result
-
-
-def _owned(result: Result) -> Result:
-    """A result with answers of its own, which its receiver may change."""
-    return result._replace(answers=opened_all(result.answers))
+    return StartedSaga(run).ended()
