@@ -9,9 +9,10 @@ import pytest
 
 from amends.adapters.sqlite.mounts import durability_of, kind_of
 from amends.core.audit import GENESIS
+from amends.errors import RequestRefused
 from amends.storage.ports import Records, SagaFilter
 from amends.storage.rows import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, Head, Unreadable
-from tests.contract.rows import START_MS, TICKETS, TRIPS, Writer, completed, entity, saga
+from tests.contract.rows import START_MS, TICKETS, TRIPS, Writer, completed, entity, key, saga
 from tests.contract.subjects import READERS, Subject, opened
 
 
@@ -78,6 +79,33 @@ def test_sagas_are_listed_by_status_definition_and_time(records: Records, write:
     assert ids(records, SagaFilter(started_before_ms=START_MS + 2, statuses=[FORWARD])) == ["A0"]
     assert ids(records, SagaFilter(started_before_ms=START_MS)) == []
     assert ids(records, SagaFilter(started_before_ms=2**60, limit=1)) == ["B5"]
+
+
+def test_a_page_goes_on_behind_the_one_before(records: Records, write: Writer) -> None:
+    """Also when sagas are started between the two, or the one that ended the first page has changed."""
+    write(*(saga(f"S{i}", started_ms=START_MS + i) for i in range(7)))
+    first = ids(records, SagaFilter([FORWARD], limit=3))
+    write(saga("T", started_ms=START_MS + 9), completed(saga("S4")))
+    second = ids(records, SagaFilter([FORWARD], limit=3, after=first[-1]))
+    assert (first, second) == (["S6", "S5", "S4"], ["S3", "S2", "S1"])
+    assert ids(records, SagaFilter(started_before_ms=START_MS + 2, after="S4")) == ["S1", "S0"]
+    assert ids(records, SagaFilter(started_before_ms=START_MS + 5, after="S2")) == ["S1", "S0"]
+    assert ids(records, SagaFilter(after="S0")) == []
+
+
+def test_no_page_goes_on_behind_a_saga_that_is_not_there(records: Records, write: Writer) -> None:
+    """It is refused by name, and no page at all is given: an empty one would look like the end."""
+    write(saga("S1"))
+    with pytest.raises(RequestRefused, match="no saga 'S2' is there to go on after"):
+        ids(records, SagaFilter(after="S2"))
+
+
+def test_what_a_client_key_stands_for_is_read(records: Records, write: Writer) -> None:
+    """Of those that came before the first look, and of those that came since."""
+    write(key("k1", "S1"))
+    assert (records.key("k1"), records.key("k2")) == (key("k1", "S1"), None)
+    write(key("k2", "S2"), key("k3"))
+    assert [records.key(f"k{i}") for i in range(1, 5)] == [key("k1", "S1"), key("k2", "S2"), key("k3"), None]
 
 
 def test_a_listing_goes_on_beside_commits(records: Records, write: Writer) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from amends.errors import RequestRefused
 from amends.storage.rows import (
     Block,
     Changes,
@@ -51,12 +52,22 @@ class SagaFilter(NamedTuple):
         definition: of the definition of this name; any when empty.
         started_before_ms: started before that; ``None`` for any.
         limit: at most so many, >= 1; `ALL` for every one.
+        after: behind the saga of this id in the listing: a page goes on where the one before it ended, also when
+            sagas were started meanwhile; from the first one on when empty.
     """
 
     statuses: Collection[str] = ()
     definition: str = ""
     started_before_ms: int | None = None
     limit: int = 100
+    after: str = ""
+
+
+def nothing_after(saga_id: str) -> RequestRefused:
+    """The error for a listing that is to go on after a saga which is not there."""
+    return RequestRefused(
+        f"no saga {saga_id!r:.200} is there to go on after: it left for an archive, or never was there"
+    )
 
 
 class Records(Protocol):
@@ -68,6 +79,9 @@ class Records(Protocol):
     def entity(self, service: str, entity_id: str) -> EntityRow | Unreadable | None:
         """One entity; ``None`` when there is none."""
 
+    def key(self, key: str) -> KeyRow | Unreadable | None:
+        """What a client key stands for; ``None`` when it is new."""
+
     def all_entities(self) -> Iterator[EntityRow | Unreadable]:
         """The entities of every service, those that no longer exist among them, read as they are asked for."""
 
@@ -75,7 +89,11 @@ class Records(Protocol):
         """Every client key, read as they are asked for."""
 
     def listing(self, wanted: SagaFilter) -> Iterator[SagaRow | Unreadable]:
-        """The sagas that are wanted, the one that was committed last for the first time first."""
+        """The sagas that are wanted, the one that was committed last for the first time first.
+
+        Raises:
+            RequestRefused: the saga that they are to come after is not there.
+        """
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """(definition, status) to how many sagas, without those of 0; at a cost that does not grow with them."""

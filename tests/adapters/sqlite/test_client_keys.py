@@ -140,3 +140,21 @@ def test_a_digest_is_four_bytes_of_any_text() -> None:
     ]
     assert all(-(2**31) <= digest_of(str(number)) < 2**31 for number in range(1_000))
     assert len({client_keys._slice_of(digest_of(str(number))) for number in range(2_000)}) == client_keys.SLICES
+
+
+@pytest.mark.parametrize("digest", [digest_of, of_few_digests])
+@settings(max_examples=30)  # each opens a file and looks for every key after every commit
+@given(commits=COMMITS)
+def test_a_reader_finds_what_is_written_meanwhile(digest: Callable[[str], int], commits: list[set[str]]) -> None:
+    """Whether it was sorted in since the reader looked last or not, and nothing of what has left for an archive."""
+    stored: dict[str, KeyRow] = {}
+    with digests(digest), tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client_keys, "CAUGHT_UP_MAX", 2 * UNSORTED_MAX)
+        file = Path(folder) / "store.db"
+        with closing(SqliteStore(file)) as store, closing(SqliteReader(file)) as reader:
+            for names in commits:
+                new = {name: key(name, request=f"{len(stored)}") for name in sorted(names - stored.keys())}
+                gone = [stored.pop(name) for name in sorted(names & stored.keys())]
+                Writer(store)(*new.values(), gone=gone)
+                stored |= new
+                assert {name: reader.key(name) for name in NAMES} == {name: stored.get(name) for name in NAMES}

@@ -13,7 +13,7 @@ from amends.adapters.memory.locks import RowName
 from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.adapters.memory.ownership import MemoryOwnership
 from amends.adapters.one_owner import OneOwner
-from amends.storage.ports import Ownership, SagaFilter
+from amends.storage.ports import Ownership, SagaFilter, nothing_after
 from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
 from amends.storage.shards import ALL_SHARDS, shard_of
 
@@ -53,6 +53,10 @@ class MemoryStore:
         """One entity; ``None`` when there is none."""
         return self.database.entities.get((service, entity_id))
 
+    def key(self, key: str) -> KeyRow | None:
+        """What a client key stands for; ``None`` when it is new."""
+        return self.database.keys.get(key)
+
     def all_entities(self) -> Iterator[EntityRow]:
         """The entities of every service."""
         with self.database.changed:
@@ -66,7 +70,10 @@ class MemoryStore:
     def listing(self, wanted: SagaFilter) -> Iterator[SagaRow]:
         """The sagas that are wanted, the one that started last first."""
         with self.database.changed:
-            found = (row for row in reversed(self.database.sagas.values()) if _is_wanted(row, wanted))
+            rows = iter(reversed(self.database.sagas.values()))
+            if wanted.after and all(row.saga_id != wanted.after for row in rows):  # else the rows behind it are left
+                raise nothing_after(wanted.after)
+            found = (row for row in rows if _is_wanted(row, wanted))
             return iter(list(islice(found, wanted.limit)))
 
     def counts(self) -> Mapping[tuple[str, str], int]:

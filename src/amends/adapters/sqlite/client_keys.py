@@ -19,6 +19,8 @@ SLICES: Final = 64  # what is left of the 32 bits of a digest beside `SLICE_BITS
 SLICE_BITS: Final = 26  # of the 32 of a digest
 UNSORTED_MAX: Final = 65_536  # some 10 MB of memory, and 0.1 s at the next start
 
+CAUGHT_UP_MAX: Final = 4 * UNSORTED_MAX  # that a reader remembers: some 40 MB; its writer has sorted most of them in
+
 Digests = dict[int, tuple[int, ...]]  # digest to the rows of its keys: one, but for chance
 
 
@@ -48,6 +50,13 @@ class ClientKeys:
         self._count = 0
         self._remember(self._database.rows("key_digests", (min(self._through),)))
         self.revoke()
+
+    def catch_up(self) -> None:
+        """Read which keys another process has written since; as it sorts some in, they are forgotten here in time."""
+        if self._count > CAUGHT_UP_MAX:
+            self._load()
+        else:
+            self._remember(self._database.rows("key_digests", (self._last,)))
 
     def find(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
         """What these client keys stand for; those that are new are left out."""

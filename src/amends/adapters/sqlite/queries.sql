@@ -162,6 +162,10 @@ ORDER BY s.rowid DESC LIMIT ?4;
 -- The first saga from a row on, and when it was started: to find by halving where a time begins.
 SELECT rowid, started_ms + 0 FROM sagas WHERE rowid >= ?1 ORDER BY rowid LIMIT 1;
 
+-- name: row_of_saga
+-- Where a saga is in the order of their starts.
+SELECT rowid FROM sagas WHERE id = ?1;
+
 -- name: last_row
 -- The row of the saga that started last.
 SELECT max(rowid) FROM sagas;

@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterator
 
 from amends.adapters.sqlite.check import problems
+from amends.adapters.sqlite.client_keys import ClientKeys
 from amends.adapters.sqlite.database import Connection
 from amends.adapters.sqlite.opening import checked_path, open_reader
 from amends.adapters.sqlite.reading import RecordReader
+from amends.storage.rows import KeyRow, Unreadable
 
 
 class SqliteReader(RecordReader):
@@ -24,6 +26,22 @@ class SqliteReader(RecordReader):
             StoreUnusable: there is no store that this version can read; one line says why.
         """
         super().__init__(Connection(open_reader(checked_path(path))))
+        self._client_keys: ClientKeys | None = None  # read once it is asked for: the store may be an archive, or large
+
+    def key(self, key: str) -> KeyRow | Unreadable | None:
+        """What a client key stands for; ``None`` when it is new."""
+        found = self._found(key)
+        if isinstance(found, Unreadable):  # or it has left for an archive since it was read where it is
+            self._client_keys = None
+            found = self._found(key)
+        return found
+
+    def _found(self, key: str) -> KeyRow | Unreadable | None:
+        if self._client_keys is None:
+            self._client_keys = ClientKeys(self._database)
+        else:
+            self._client_keys.catch_up()
+        return self._client_keys.find([key]).get(key)
 
     def problems(self, *, with_sagas: bool = True) -> Iterator[str]:
         """What is wrong with the file and its rows, a line each; see `amends.adapters.sqlite.check`."""

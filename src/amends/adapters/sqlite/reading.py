@@ -21,7 +21,7 @@ from amends.adapters.sqlite.rows import (
     unreadable_of,
 )
 from amends.errors import StoreFailed
-from amends.storage.ports import SagaFilter
+from amends.storage.ports import SagaFilter, nothing_after
 from amends.storage.rows import (
     BACKWARD,
     COMPLETED,
@@ -150,7 +150,8 @@ class RecordReader:
         """The sagas that are wanted, the one that started last first."""
         query = "listing_not_completed" if wanted.statuses and COMPLETED not in wanted.statuses else "listing"
         statuses = json.dumps(list(wanted.statuses))
-        before, left = self._row_of_time(wanted.started_before_ms), wanted.limit
+        before = min(self._row_of_time(wanted.started_before_ms), self._row_of_saga(wanted.after))
+        left = wanted.limit
         while left > 0:
             with self._database.snapshot():
                 found = self._database.rows(query, (before, wanted.definition, statuses, min(left, PAGE)))
@@ -221,6 +222,18 @@ class RecordReader:
         while found := self._database.rows(query, (*about, after, BLOCKS_PAGE)):
             yield from map(block_of, found)
             after = onward(after, found[-1][0])
+
+    def _row_of_saga(self, saga_id: str) -> int:
+        """The row of a saga; beyond all rows when none is named.
+
+        Raises:
+            RequestRefused: it is not there.
+        """
+        found = self._database.rows("row_of_saga", (saga_id,)) if saga_id else [(BEYOND_ALL_ROWS,)]
+        if not found:
+            raise nothing_after(saga_id)
+        row: int = found[0][0]
+        return row
 
     def _row_of_time(self, before_ms: int | None) -> int:
         """The first row that was started at a time or later, found by halving: rows are in that order."""

@@ -66,6 +66,10 @@ class SqliteStore(RecordReader):
             opened.pop_all()
         self.ownership, self.mailbox = OneOwner(SystemClock().now_ms), SqliteMailbox(file)
 
+    def key(self, key: str) -> KeyRow | Unreadable | None:
+        """What a client key stands for; ``None`` when it is new."""
+        return self.keys([key]).get(key)
+
     def keys(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
         """What these client keys stand for; those that are new are left out."""
         return self._client_keys.find(keys)
