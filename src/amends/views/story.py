@@ -19,11 +19,12 @@ UNDONE: Final = Status.UNDONE.value
 
 @dataclass(frozen=True, slots=True)
 class StepSeen:
-    """A step that the saga has reached. Those ahead are known to its definition alone.
+    """A step of a saga, and what became of it.
 
     Attributes:
         event: its name.
-        outcome: ``sent``, ``done``, ``refused``, ``unknown``, ``probing`` or ``stuck``.
+        outcome: ``sent``, ``done``, ``refused``, ``unknown``, ``probing`` or ``stuck``; empty while it
+            lies ahead, which its definition alone tells.
         undone: the event of its compensation once that took place, ``EVENT/undo`` while it is asked for; else empty.
         back: how its compensation stands: ``undone``, ``undoing`` or ``stuck``; empty when it was not asked for.
     """
