@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from amends.checking.simulator.clock import HostClock
 from amends.checking.simulator.environment import Environment, Reply
+from amends.checking.simulator.interruptions import Interruptions
 from amends.checking.simulator.process_calls import ProcessCalls
 from amends.checking.simulator.process_rules import ProcessRules
 from amends.checking.simulator.process_shards import ProcessShards
@@ -30,9 +31,6 @@ from amends.errors import EngineStopped, LeaseLost, StoreFailed, StoreFull
 TURN_MS: Final = 1  # between two turns: what a commit takes
 TEND_MS: Final = 500  # between two looks at letters and at the lease, where nothing wakes an engine
 SPACE_PAUSE_MS: Final = 1000  # as the shell waits on a full disk
-WAIT_MS: Final = 50  # of a thread that waits for a database or a network in the same data centre, at most
-PAUSE_MS: Final = (500, 5_000, 20_000, 60_000, 600_000)  # garbage collected, a machine moved, a lid closed
-LIVES_MAX: Final = 20  # in one schedule; later ones do not crash, so that it gets anywhere
 STOPPED: Final = EngineStopped("the process is gone")
 
 
@@ -50,7 +48,7 @@ class EngineProcess:
         life: its number.
         clock: its host's.
         is_up: whether it runs.
-        until_crash: how many I/Os it still does; 0 for any number.
+        interruptions: what keeps it from going on.
         coordinator: the engine's loop.
         shards: those that it has of a shared database; ``None`` where it has a database for itself.
     """
@@ -70,7 +68,7 @@ class EngineProcess:
         self.life = life
         self.clock = clock
         self.is_up = True
-        self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
+        self.interruptions = Interruptions(world, life)
         name = f"e{life}"
         self._store = ProcessStore(world.database, world.hooks)
         lease = self._store.ownership.enter(name, LEASE_MS) if self._store.is_shared else None
@@ -87,7 +85,6 @@ class EngineProcess:
         self._is_in_turn = False
         self._turn_at_ms = -1
         self._turns = 0
-        self._paused_until_ms = 0
         if self.shards is not None:
             world.in_background(0, self._tend)
         self._wake(0)
@@ -111,8 +108,8 @@ class EngineProcess:
         """A call comes back."""
         if not self.is_up:
             self.world.saw("an answer to a process that is gone")
-        elif self._stands_still():
-            self.world.after(self._still_ms(), self.hear, saga_id, said, attempt_id, service)
+        elif still_ms := self.interruptions.still_ms:
+            self.world.after(still_ms, self.hear, saga_id, said, attempt_id, service)
         else:
             self._go_on(self._heard(saga_id, said, attempt_id, service))
 
@@ -135,8 +132,8 @@ class EngineProcess:
         try:
             for point in steps:
                 if isinstance(point, str):
-                    self._io(point)
-                if pause_ms := point if isinstance(point, int) else self._pause_ms():
+                    self.interruptions.expect_none(point)
+                if pause_ms := point if isinstance(point, int) else self.interruptions.pause_ms():
                     self.world.after(pause_ms, self._go_on, steps)
                     return
         except ProcessKilled as crash:
@@ -149,34 +146,6 @@ class EngineProcess:
                 self.world.broke("P16", f"it stopped, and no disk had failed: {failed}")
             self._die(failed)
 
-    def _io(self, where: str) -> None:
-        """Count an I/O; the process may crash instead.
-
-        Raises:
-            ProcessKilled: it crashes here.
-        """
-        if self.until_crash:
-            self.until_crash -= 1
-            if not self.until_crash:
-                raise ProcessKilled(where)
-
-    def _pause_ms(self) -> int:
-        """How long what it does now waits; all else in the process waits, too, where that is long."""
-        chance, swarm = self.world.chance, self.world.swarm
-        if chance.hit("stand still", swarm.pause):
-            pause_ms = PAUSE_MS[chance.below("stand still", len(PAUSE_MS))]
-            self._paused_until_ms = self.world.now_ms + pause_ms
-            self.world.saw("a process stood still")
-            self.world.tell(f"engine {self.life}", f"stands still for {pause_ms / 1000:g} s")
-            return pause_ms
-        return 1 + chance.below("wait", WAIT_MS) if chance.hit("wait", swarm.wait) else 0
-
-    def _stands_still(self) -> bool:
-        return self.world.now_ms < self._paused_until_ms
-
-    def _still_ms(self) -> int:
-        return self._paused_until_ms - self.world.now_ms
-
     # A turn ---------------------------------------------------------------------------------------------------
 
     def _wake(self, pause_ms: int) -> None:
@@ -188,8 +157,8 @@ class EngineProcess:
     def _turn(self, at_ms: int) -> None:
         if not self.is_up or self._turn_at_ms != at_ms or self._is_in_turn:
             return
-        if self._stands_still():
-            self.world.after(self._still_ms(), self._turn, at_ms)
+        if still_ms := self.interruptions.still_ms:
+            self.world.after(still_ms, self._turn, at_ms)
             return
         self._turn_at_ms = -1
         self._begin()
@@ -207,7 +176,7 @@ class EngineProcess:
         """Take a turn now and then for the sake of shards and letters."""
         if not self.is_up or self.shards is None:
             return
-        if not self._is_in_turn and not self._stands_still():
+        if not self._is_in_turn and not self.interruptions.still_ms:
             if self.world.chance.hit("leave", self.world.swarm.leave):
                 self._go_on(self._left(self.shards))
             elif self.shards.wants_turn():
