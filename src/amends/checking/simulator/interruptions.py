@@ -9,6 +9,7 @@ from amends.checking.simulator.storage import ProcessKilled
 
 WAIT_MS: Final = 50  # of a thread that waits for a database or a network in the same data centre, at most
 PAUSE_MS: Final = (500, 5_000, 20_000, 60_000, 600_000)  # garbage collected, a machine moved, a lid closed
+SHARED_PAUSE_MS: Final = 90_000  # the longest where others go on: twenty leases, and longer than the limit of a step
 LIVES_MAX: Final = 20  # in one schedule; later ones do not crash, so that it gets anywhere
 
 
@@ -51,7 +52,8 @@ class Interruptions:
         """How long what it does now waits; all else in the process waits, too, where that is long."""
         world, chance, swarm = self._world, self._world.chance, self._world.swarm
         if chance.hit("stand still", swarm.pause):
-            pause_ms = PAUSE_MS[chance.below("stand still", len(PAUSE_MS))]
+            longest_ms = SHARED_PAUSE_MS if world.database.is_shared else PAUSE_MS[-1]
+            pause_ms = min(PAUSE_MS[chance.below("stand still", len(PAUSE_MS))], longest_ms)
             self._paused_until_ms = world.now_ms + pause_ms
             world.saw("a process stood still")
             world.tell(self._name, f"stands still for {pause_ms / 1000:g} s")

@@ -6,7 +6,7 @@ these it can crash, wait, or stand still for long. `Coordinator` is the engine's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final, NamedTuple
 
 from amends.checking.simulator.clock import HostClock
@@ -83,6 +83,7 @@ class EngineProcess:
         self._queue: list[Queued] = []
         self._batch: list[Queued] = []
         self._is_in_turn = False
+        self._tending: Iterator[Point] | None = None  # what sees to the shards, while nothing else is to be done
         self._turn_at_ms = -1
         self._turns = 0
         if self.shards is not None:
@@ -134,7 +135,9 @@ class EngineProcess:
                 if isinstance(point, str):
                     self.interruptions.expect_none(point)
                 if pause_ms := point if isinstance(point, int) else self.interruptions.pause_ms():
-                    self.world.after(pause_ms, self._go_on, steps)
+                    is_idle = steps is self._tending and not self.interruptions.still_ms
+                    later = self.world.in_background if is_idle else self.world.after
+                    later(pause_ms, self._go_on, steps)
                     return
         except ProcessKilled as crash:
             self._die(crash)
@@ -161,34 +164,43 @@ class EngineProcess:
             self.world.after(still_ms, self._turn, at_ms)
             return
         self._turn_at_ms = -1
-        self._begin()
+        self._is_in_turn = True
+        self._go_on(self._taken())
 
     @property
     def is_waiting(self) -> bool:
         """Whether it is going to take a turn, or takes one."""
-        return self.is_up and (self._turn_at_ms >= 0 or self._is_in_turn)
-
-    def _begin(self) -> None:
-        self._is_in_turn = True
-        self._go_on(self._taken())
+        return self.is_up and (self._turn_at_ms >= 0 or (self._is_in_turn and self._tending is None))
 
     def _tend(self) -> None:
-        """Take a turn now and then for the sake of shards and letters."""
+        """See to the shards now and then, and to letters."""
         if not self.is_up or self.shards is None:
             return
         if not self._is_in_turn and not self.interruptions.still_ms:
             if self.world.chance.hit("leave", self.world.swarm.leave):
                 self._go_on(self._left(self.shards))
             elif self.shards.wants_turn():
-                self._begin()
+                self._is_in_turn = True
+                self._tending = self._tended(self.shards)
+                self._go_on(self._tending)
         self.world.in_background(TEND_MS, self._tend)
+
+    def _tended(self, shards: ProcessShards) -> Iterator[Point]:
+        """See to the shards; then take a turn, but for one that would be empty."""
+        is_wanted = yield from self._keep(shards)
+        self._tending = None
+        if is_wanted or self._queue:
+            yield from self._take()
+        self._end_turn()
 
     def _taken(self) -> Iterator[Point]:
         """See to the shards, take a turn, and give what comes of it back."""
         if self.shards is not None:
             yield from self._keep(self.shards)
-        self._batch, self._queue = self._queue, []
         yield from self._take()
+        self._end_turn()
+
+    def _end_turn(self) -> None:
         self._is_in_turn = False
         if 0 <= self._turn_at_ms <= self.world.now_ms:  # a turn was wanted meanwhile
             self.world.after(TURN_MS, self._turn, self._turn_at_ms)
@@ -199,18 +211,22 @@ class EngineProcess:
         self.world.saw("an engine left, and its shards were free")
         self._die(EngineStopped("it left"))
 
-    def _keep(self, shards: ProcessShards) -> Iterator[Point]:
+    def _keep(self, shards: ProcessShards) -> Generator[Point, None, bool]:
+        """Do what it is time for; gives whether other shards are its own now."""
         had = {*shards.all}
         self._calls.drop((yield from shards.keep()))
-        if gained := {*shards.all} - had:
+        has = {*shards.all}
+        if gained := has - had:
             self._rules.took(gained)
         letters = [Queued(task, None) for task in shards.tasks()]
         mine = [queued for queued in self._queue if shards.has(queued.task.saga_id)]
         if len(mine) < len(self._queue):
             self.world.saw("an answer for the saga of another engine")
         self._queue = [*letters, *mine]
+        return has != had
 
     def _take(self) -> Iterator[Point]:
+        self._batch, self._queue = self._queue, []
         self._rules.before_turn()
         tasks = [queued.task for queued in self._batch]
         try:
