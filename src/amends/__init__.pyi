@@ -1,7 +1,11 @@
 # The public names of the package, each listed here alone: `__init__.py` reads this file, as type checkers do.
 
+from amends.bootstrap import connect as connect
 from amends.bootstrap import open as open  # noqa: A004 - it is met as amends.open
 from amends.checking.api import check as check
+from amends.client.blocking import BlockingClient as BlockingClient
+from amends.client.client import Client as Client
+from amends.client.handle import ClientHandle as ClientHandle
 from amends.core.definition import Backoff as Backoff
 from amends.core.definition import Command as Command
 from amends.core.definition import Saga as Saga
@@ -56,10 +60,6 @@ from amends.errors import StoreTooBig as StoreTooBig
 from amends.errors import StoreUnusable as StoreUnusable
 from amends.errors import UnusableInput as UnusableInput
 from amends.scenario import Scenario as Scenario
-from amends.views.pending import PendingAnswer as PendingAnswer
-from amends.views.sagas import SagaView as SagaView
-from amends.views.search import Page as Page
-from amends.views.story import Description as Description
 
 __all__: list[str]
 __version__: str

@@ -1,4 +1,4 @@
-"""Opening an engine: the only file that names concrete adapters."""
+"""Opening an engine, and connecting a client: the only file that names concrete adapters."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from typing import Any, Final, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
 from amends.adapters.memory import MemoryStore
+from amends.adapters.memory.named import MemoryClientStore, NamedStore, named
 from amends.adapters.sqlite.archive import archived
 from amends.adapters.sqlite.backup import Progress
 from amends.adapters.sqlite.backup import backup as copied
+from amends.adapters.sqlite.client_store import SqliteClientStore
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
+from amends.client.blocking import BlockingClient
+from amends.client.client import Client
 from amends.core.definition import Command, Saga, is_duration
 from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
+from amends.engine.definitions import Definitions
 from amends.engine.engine import Engine
 from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MOST, Limits
 from amends.engine.logger import log
 from amends.engine.loop import EngineLoop
 from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
-from amends.storage.ports import Store
+from amends.storage.ports import ClientStore, Store
 from amends.storage.rows import Head
 
 MEMORY: Final = "memory:"
@@ -35,6 +40,9 @@ ID_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: n
 LOCK_PAUSE_S: Final = 0.05  # between two looks at whether a store is free
 LOCK_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
+
+CLIENT_ID_LENGTH: Final = 12
+"""60 bits for each client: processes that serve requests start more often than engines do."""
 
 Given = TypeVar("Given")
 
@@ -110,6 +118,42 @@ class Opening:
         raise StoreInUse(f"{error}; waited {self._lock_wait_s:g} s for it") if self._lock_wait_s else error
 
 
+class Connecting:
+    """A client about to be connected: ``async with`` gives a `Client`, ``with`` its blocking twin."""
+
+    def __init__(self, make: Callable[[], Client]) -> None:
+        self._make = make
+        self._clients: list[Client] = []  # that are open; `with` ends what the same `with` began
+        self._blocking: list[BlockingClient] = []
+
+    def __getattr__(self, name: str) -> Any:
+        raise EngineStopped(f"the client is not open, so that it has no {name!r}: use `async with` or `with`")
+
+    async def __aenter__(self) -> Client:
+        """Connect, as `Client.__aenter__` does."""
+        self._clients.append(await self._make().__aenter__())
+        return self._clients[-1]
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client, as `Client.close` does."""
+        if self._clients:
+            await self._clients.pop().close()
+
+    def __enter__(self) -> BlockingClient:
+        """Connect, as `BlockingClient.__enter__` does."""
+        self._blocking.append(BlockingClient(self._make).__enter__())
+        return self._blocking[-1]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client, as `BlockingClient.close` does."""
+        if self._blocking:
+            self._blocking.pop().close()
+
+
 def open(  # noqa: A001 - it opens, as `amends.open`
     url: str,
     *,
@@ -126,7 +170,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
 
     Args:
-        url: ``sqlite:///shop.db`` for a file, ``memory:`` for nothing that lasts. One engine at a time opens a file.
+        url: ``sqlite:///shop.db`` for a file, ``memory:`` for nothing that lasts, ``memory:NAME`` for what lasts as
+            long as the process, and is found by its clients under the name. One engine at a time opens a store.
         sagas: the definitions that it runs, every version that may still be under way among them. Sagas of other
             definitions are left alone, and named in the log and by `amends status`.
         commands: the commands that it executes. Give those whose entities have types that no step's functions tell;
@@ -176,8 +221,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     for limit in (queue_max, *concurrency.values()):
         if type(limit) is not int or limit < 1:
             raise UnusableInput(f"queue_max and every limit in concurrency are whole numbers from 1, and not {limit!r}")
-    if type(value_bytes_max) is not int or not 1 <= value_bytes_max <= VALUE_BYTES_MOST:
-        raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")
+    _check_value_bytes(value_bytes_max)
     if drain_s != 0 and not is_duration(drain_s):
         raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
     if lock_wait_s != 0 and not (is_duration(lock_wait_s) and lock_wait_s <= LOCK_WAIT_MAX_S):
@@ -185,7 +229,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     _check_upcasts(upcasts, sagas, commands)
 
     def make() -> Engine:
-        prefix = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+        prefix = _prefix(ID_LENGTH)
         loop = EngineLoop(
             store, _clock, prefix,
             sagas=sagas, commands=commands, clients=clients,
@@ -194,6 +238,39 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         return Engine(loop)
 
     return Opening(make, url, lock_wait_s)
+
+
+def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALUE_BYTES_MAX) -> Connecting:
+    """Connect a client: it submits sagas, waits for them and tells them, from any process, and runs none itself.
+
+    Use it as ``async with amends.connect(...) as client``, or with a plain ``with``. Whether an engine runs meanwhile
+    does not matter: what is asked for waits in the mailbox beside the store until one does.
+
+    Args:
+        url: ``sqlite:///shop.db`` for a file: its directory has to be there, the file itself is made by the first
+            engine. ``memory:NAME`` for a database of this process that an engine was opened on under the same name.
+        sagas: the definitions whose sagas it submits, or reads the results of. None are needed to answer and to tell.
+        value_bytes_max: how large one request may be, as JSON in UTF-8; as of `open`. Bytes, 1 to 268435456 (256 MiB);
+            16 MiB by default.
+
+    Raises:
+        UnusableInput: one of these is not what it has to be.
+        StoreUnusable: the URL is none of these. Entering may raise it too, with one line that says why.
+        DefinitionError: a definition is given twice, or its requests or answers cannot be stored.
+    """
+    store, definitions = _client_store(url), Definitions(_each(sagas, Saga, "sagas"), ())
+    _check_value_bytes(value_bytes_max)
+    return Connecting(lambda: Client(store, definitions, _prefix(CLIENT_ID_LENGTH), value_bytes_max))
+
+
+def _prefix(length: int) -> str:
+    """What no other engine or client puts before the ids of its sagas."""
+    return "".join(secrets.choice(ID_LETTERS) for _ in range(length))
+
+
+def _check_value_bytes(value_bytes_max: object) -> None:
+    if type(value_bytes_max) is not int or not 1 <= value_bytes_max <= VALUE_BYTES_MOST:
+        raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")
 
 
 def _each(given: Any, kind: type[Given], what: str) -> tuple[Given, ...]:
@@ -288,7 +365,31 @@ def _clock(last_ms: int) -> SystemClock:
 def _store(url: str) -> Callable[[], Store]:
     if url == MEMORY:
         return MemoryStore
+    if name := _memory_name(url):
+        return lambda: NamedStore(named(name))
+    path = _path(url, "sqlite:///path/to/file.db, memory: or memory:NAME")
+    return lambda: SqliteStore(path)
+
+
+def _client_store(url: str) -> Callable[[], ClientStore]:
+    if url == MEMORY:
+        raise StoreUnusable(
+            f"{url!r} is a store that one engine has for itself: give it a name here and in open(), as in memory:shop"
+        )
+    if name := _memory_name(url):
+        return lambda: MemoryClientStore(named(name))
+    path = _path(url, "sqlite:///path/to/file.db, or memory:NAME")
+    return lambda: SqliteClientStore(path)
+
+
+def _memory_name(url: str) -> str:
+    """The name of a database in memory; empty for none."""
+    before, _, name = str(url).partition(MEMORY)
+    return "" if before else name
+
+
+def _path(url: str, stores: str) -> str:
     path = str(url).removeprefix(SQLITE)
     if path in ("", ":memory:", str(url)):
-        raise StoreUnusable(f"{url!r} names no store; give sqlite:///path/to/file.db, or memory:")
-    return lambda: SqliteStore(path)
+        raise StoreUnusable(f"{url!r} names no store; give {stores}")
+    return path

@@ -20,8 +20,7 @@ import pytest
 import amends
 from amends import Backoff, Completed, Done, Saga, StoreInUse, StoreUnusable, external, local
 from amends.adapters.memory import MemoryStore
-from amends.engine.thread import OneThread
-from amends.engine.turn_thread import TURN_THREAD
+from amends.engine.thread import TURN_THREAD, OneThread
 from tests.engine.test_engine import PATIENCE_S, engine, run
 
 SAGA = Saga("s", int, [local("NOTED", lambda _, number: number, entity=str, pivot=True)])

@@ -12,10 +12,10 @@ from amends import Saga, check
 from tests.house.source import ROOT
 
 GUIDES = (
+    "clients.md",
     "engine.md",
     "inbox.md",
     "misbehaviour.md",
-    "operators.md",
     "simulating.md",
     "versions.md",
 )  # whose blocks are one program, in their order

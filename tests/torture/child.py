@@ -141,7 +141,7 @@ class Child:
         self._numbers = itertools.count(self._journal.asked + 1)
         again = iter(self._journal.unanswered())
         await asyncio.gather(*(self._client(again) for _ in range(CLIENTS)))
-        while any(key[1] not in FINAL for key in await self._engine._loop._turns._run(store.counts)):
+        while any(key[1] not in FINAL for key in await self._engine._loop._turns._thread.call(store.counts)):
             await asyncio.sleep(0.01)
         self._say("at rest")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self
 
 from amends.core.definition import Command, Saga
 from amends.core.effects import Decline
@@ -19,13 +19,12 @@ from amends.engine.arguments import (
     take_list,
     take_name,
     take_outcome,
-    take_timeout,
 )
 from amends.engine.ends import end_of
 from amends.engine.handle import Handle, Result
-from amends.engine.looking import Look, Looks
 from amends.engine.loop import EngineLoop
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
+from amends.engine.patience import Patience
 from amends.engine.starter import SagaStarter
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
 from amends.engine.transaction import Transaction
@@ -33,12 +32,8 @@ from amends.errors import AmendsError, OperatorNeeded, RequestRefused
 from amends.generic import Wanted
 from amends.storage.codecs.values import shown
 
-STANDING_S: Final = 5.0  # how long `result` waits at least to learn how the saga stands: as long as a slow turn takes
 
-Found = TypeVar("Found")
-
-
-class Engine(Looks):
+class Engine:
     """Runs sagas on a store. Made by `amends.open`; used inside ``async with``."""
 
     def __init__(self, loop: EngineLoop) -> None:
@@ -223,12 +218,6 @@ class Engine(Looks):
         owner, name = take_id(service), take_id(entity_id)
         return await self._loop.call(Read(lambda work: work.entities[owner].get(name)), waits=True)
 
-    async def _look(self, look: Look[Found]) -> Found:
-        return await self._loop.look(look)
-
-    def _sagas(self) -> Mapping[str, Saga]:
-        return {name: codec.saga for name, codec in self._loop.coordinator.definitions.by_name.items()}
-
     async def result(self, saga_id: str, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
         """Wait for the end of a saga.
 
@@ -244,24 +233,14 @@ class Engine(Looks):
             EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
         self._loop.expect_caller()
-        saga_id, patience_s = take_name(saga_id), take_timeout(timeout)
-        clock = asyncio.get_running_loop()
-        until = None if timeout is None else clock.time() + patience_s  # without a limit there is no timer to set
+        saga_id, patience = take_name(saga_id), Patience(timeout)
         with self._loop.ends.waiter(saga_id) as waiter:
             try:
                 look = self._loop.call(Read(lambda work: work.standing(saga_id)), waits=True)
-                run: SagaInstance = await _by(until and max(until, clock.time() + STANDING_S), look)
+                run: SagaInstance = await patience.look(look)
                 ended = end_of(run)
-                return await _by(until, waiter) if ended is None else ended
+                return await patience.end_with(waiter) if ended is None else ended
             except OperatorNeeded:
                 raise
             except TimeoutError as error:
                 raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
-
-
-async def _by(until: float | None, answer: Awaitable[Found]) -> Found:
-    """Wait for an answer until a time of the loop's clock; ``None`` for as long as it takes, which needs no timer."""
-    if until is None:
-        return await answer
-    async with asyncio.timeout_at(until):
-        return await answer

@@ -91,14 +91,16 @@ class ActOnLetter(Task):
         """A digest of what is asked, what does it, and whether that starts a saga."""
         digest = digest_of("letter", self.letter.body)
         try:
+            asked = asked_in(self.letter)
+            if isinstance(asked, StartAsked):
+                digest = asked.digest or digest
             if self.refusal:
                 raise RequestRefused(self.refusal)
-            asked = asked_in(self.letter)
             if isinstance(asked, StartAsked):
                 codec = _codec_of(work, asked)
                 request = (PLAIN if codec.saga.prepare else codec.request).decode(bytes(asked.request).decode())
                 begin = partial(work.begin, codec, request, saga_id=asked.saga_id)
-                return digest_of(codec.saga.name, request), begin, True
+                return asked.digest or digest_of(codec.saga.name, request), begin, True
             return digest, partial(_heard, work, Deliver(asked.saga_id, asked.said())), False
         except ValueError as error:
             return digest, partial(_refuse, error), False

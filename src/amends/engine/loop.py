@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from amends.core.definition import Command, Saga
 from amends.core.waiting import SECOND_MS
@@ -41,14 +41,11 @@ from amends.errors import (
     StoreFull,
 )
 from amends.exceptions import raised
-from amends.storage.ports import EngineClock, Records, Store
-from amends.views.sagas import AsOf
+from amends.storage.ports import EngineClock, Store
 
 SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
 SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
-
-Answer = TypeVar("Answer")
 
 
 class EngineLoop:
@@ -200,15 +197,6 @@ class EngineLoop:
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-    async def look(self, look: Callable[[Records, AsOf], Answer]) -> Answer:
-        """What a function gives, which reads what is stored, beside the turns.
-
-        Raises:
-            EngineStopped, EngineMisused: as for `expect_caller`.
-        """
-        self.expect_caller()
-        return await self._turns.reading.look(look)
 
     def expect_caller(self) -> None:
         """See that a caller here can be answered.

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 from amends.engine.home import Home
 from amends.engine.logger import log
-from amends.engine.thread import NoThread, begin
-from amends.engine.turn_thread import TURN_THREAD
+from amends.engine.thread import TURN_THREAD, NoThread, begin
 from amends.errors import AmendsError, EngineStopped, ParticipantError
 
 Answer = TypeVar("Answer")

@@ -112,8 +112,7 @@ class Overlay:
             EntityDamaged: a row cannot be read.
             Exception: what the function of an id raises.
         """
-        touched: list[Touched] = []
-        fresh = self.fresh
+        touched, fresh = list[Touched](), self.fresh
         try:
             for id_of, values, stored, may_change in places:
                 entity_id = id_of(request)

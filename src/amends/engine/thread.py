@@ -15,8 +15,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Final
+
+TURN_THREAD: Final = "amends-turn"
+"""The name of the thread in which an engine takes its turns."""
 
 Tell = Callable[[BaseException | None, Any], object]
 """Is told what a function raised, or what it gave back; a second time it does nothing."""
@@ -73,6 +77,13 @@ class OneThread:
                 raise RuntimeError("the thread was to end, and takes nothing more")
             self._jobs.append(Job(function, tell))
             self._wake.put(None)
+
+    async def call(self, function: Callable[..., Any], *given: Any) -> Any:
+        """Have a function called, and wait for its answer in an event loop."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self.submit(partial(function, *given), partial(loop.call_soon_threadsafe, partial(settle, future)))
+        return await future
 
     def shutdown(self, *, wait: bool = True) -> None:
         """Let the thread end, after what it was given; a forked child has none to end."""

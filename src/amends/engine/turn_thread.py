@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from amends.core.waiting import SECOND_MS
 from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
 from amends.engine.logger import log
 from amends.engine.ownership import LEASE_MS, ShardKeeper
-from amends.engine.reading import StoreReading
 from amends.engine.stalls import Watch
 from amends.engine.task import Task
-from amends.engine.thread import OneThread, settle
+from amends.engine.thread import TURN_THREAD, OneThread, settle
 from amends.engine.turn_io import drive
 from amends.engine.upkeep import SharedTime, Upkeep
 from amends.errors import StoreBusy, StoreFull
 from amends.storage.ports import REDUCED, Clock, EngineClock, Store
-
-TURN_THREAD: Final = "amends-turn"
 
 
 @contextlib.contextmanager
@@ -57,13 +53,11 @@ class TurnThread:
         coordinator: takes them.
         clock: gives it the time: the machine's, or that of a store that several engines share.
         upkeep: keeps its shards, and looks for letters to them.
-        reading: looks at what is stored, beside the turns.
     """
 
     coordinator: Coordinator
     clock: Clock
     upkeep: Upkeep
-    reading: StoreReading
 
     def __init__(
         self,
@@ -98,7 +92,7 @@ class TurnThread:
         """
         self._thread = OneThread(TURN_THREAD)
         try:
-            await self._run(self._take_over)
+            await self._thread.call(self._take_over)
         except BaseException:
             self._thread.submit(self._give_up, lambda *_: None)  # also where the caller stopped waiting for it
             self._thread.shutdown()
@@ -116,7 +110,6 @@ class TurnThread:
         self.coordinator = self._make(self._store, now_ms=now_ms)
         keeper = ShardKeeper(self.coordinator, lease, entered_ms, drain_ms=self._drain_ms)
         self.clock = SharedTime(keeper.clock, machine) if self._store.is_shared else machine
-        self.reading = StoreReading(self._store.reader, self.clock.now_ms)
         self.upkeep = Upkeep(self._store, self.coordinator, keeper, machine)
         for definition, sagas in self.coordinator.strangers(self._store.counts()).items():
             log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)
@@ -129,20 +122,20 @@ class TurnThread:
     async def take(self, tasks: Sequence[Task]) -> BatchResult:
         """Take a turn; see `Coordinator.turn`."""
         with self._watch:
-            result: BatchResult = await self._run(self._turn, tasks)
+            result: BatchResult = await self._thread.call(self._turn, tasks)
         return result
 
     async def look(self, tasks: Sequence[Task]) -> list[Any]:
         """Carry out tasks that only look; see `Coordinator.look`."""
         look = self.coordinator.look(tasks, self.clock.now_ms())
-        answers: list[Any] = await self._run(drive, look, self._store)
+        answers: list[Any] = await self._thread.call(drive, look, self._store)
         return answers
 
     async def warn(self, warning: str | None) -> None:
         """Leave a warning for people who look at the store; ``None`` when it is the same as before."""
         if warning is not None:
             with contextlib.suppress(StoreFull, StoreBusy):  # the log has it
-                await self._run(self._store.warn, warning)
+                await self._thread.call(self._store.warn, warning)
 
     def close(self, *, leaves: bool = False) -> Future[None]:
         """Let the thread end, and close the store as the last thing that it does.
@@ -155,7 +148,6 @@ class TurnThread:
             self._returned = Future()
             if leaves:
                 self._thread.submit(self.upkeep.leave, lambda *_: None)
-            self._thread.submit(self.reading.close, lambda *_: None)  # so that the store's last connection is its own
             self._thread.submit(self._store.close, partial(settle, self._returned))
             self._thread.shutdown(wait=False)
         return self._returned
@@ -170,9 +162,3 @@ class TurnThread:
             letters = self.upkeep.keep()
             turn = self.coordinator.turn([*letters, *tasks], self.clock.now_ms())
             return self.upkeep.settled(letters, drive(turn, self._store))
-
-    async def _run(self, function: Callable[..., Any], *given: Any) -> Any:
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        self._thread.submit(partial(function, *given), partial(loop.call_soon_threadsafe, partial(settle, future)))
-        return await future

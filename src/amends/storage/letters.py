@@ -24,6 +24,7 @@ from amends.core.messages import (
     Unknown,
     Verb,
 )
+from amends.storage.codecs.values import json_of, opened
 from amends.storage.rows import Letter
 from amends.storage.shards import shard_of
 
@@ -68,11 +69,14 @@ class StartAsked(msgspec.Struct, array_like=True, tag="start", frozen=True, forb
         saga_id: made by the client, unique in the store.
         definition: ``name/version/fingerprint``.
         request: what `Saga.prepare` gets, where there is one.
+        digest: of the request as the client had it, by which another request under its key is told apart; empty where
+            it is to be reckoned from the request that is read here.
     """
 
     saga_id: str
     definition: str
     request: msgspec.Raw
+    digest: str = ""
 
 
 class AnswerAsked(msgspec.Struct, array_like=True, tag="answer", frozen=True, forbid_unknown_fields=True):
@@ -136,7 +140,9 @@ class VerbAsked(msgspec.Struct, array_like=True, tag="verb", frozen=True, forbid
 Asked = StartAsked | AnswerAsked | VerbAsked
 
 
-def start_letter(letter_id: str, saga_id: str, definition: str, request: str, posted_ms: int) -> Letter:
+def start_letter(
+    letter_id: str, saga_id: str, definition: str, request: str, posted_ms: int, digest: str = ""
+) -> Letter:
     """A letter that starts a saga.
 
     Args:
@@ -145,8 +151,9 @@ def start_letter(letter_id: str, saga_id: str, definition: str, request: str, po
         definition: ``name/version/fingerprint``.
         request: JSON.
         posted_ms: the clock.
+        digest: see `StartAsked.digest`.
     """
-    return _letter(letter_id, StartAsked(saga_id, definition, msgspec.Raw(request.encode())), posted_ms)
+    return _letter(letter_id, StartAsked(saga_id, definition, msgspec.Raw(request.encode()), digest), posted_ms)
 
 
 def answer_letter(letter_id: str, saga_id: str, step: str, kind: Kind, outcome: Outcome, posted_ms: int) -> Letter:
@@ -196,7 +203,7 @@ def _letter(letter_id: str, asked: Asked, posted_ms: int) -> Letter:
 def _said(outcome: Outcome) -> SaidOutcome:
     match outcome:
         case Done(answer):
-            return SaidOutcome("done", msgspec.Raw(msgspec.json.encode(answer)))
+            return SaidOutcome("done", msgspec.Raw(json_of(opened(answer)).encode()))
         case Refused(reason):
             return SaidOutcome("refused", msgspec.Raw(msgspec.json.encode(reason)))
         case Unknown(error):

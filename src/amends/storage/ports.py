@@ -150,13 +150,6 @@ class Records(Protocol):
         """
 
 
-class Reader(Records, Protocol):
-    """What is stored, as one thread at a time reads it while an engine writes to it."""
-
-    def close(self) -> None:
-        """Give everything back. A second call does nothing."""
-
-
 class Store(Records, Protocol):
     """Where an engine keeps everything. It is used by one thread at a time.
 
@@ -232,13 +225,6 @@ class Store(Records, Protocol):
             StoreBusy: another program keeps the file locked. Nothing is written; it may be tried again.
             StoreFailed: the storage failed, and whether it is written is not known: `head` of a store that is opened
                 anew tells. This store is not to be used any more.
-        """
-
-    def reader(self) -> Reader:
-        """What is stored, to be read beside the turns, from another thread.
-
-        Raises:
-            StoreUnusable: the system gives nothing to read it with.
         """
 
     def warn(self, of: str) -> None:
@@ -328,3 +314,27 @@ class Mailbox(Protocol):
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on, those that are there; `Changes.letters` of the acting commit may have."""
+
+    def close(self) -> None:
+        """Give everything back. A second call does nothing."""
+
+
+class ClientStore(Protocol):
+    """What a process has of a store in which it runs no engine.
+
+    Its records are read by one thread, and its mailbox is used by one, which may be another.
+    """
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The letters to the engines of the store."""
+
+    def records(self) -> Records | None:
+        """What is stored as it is now; ``None`` while no engine has made the store.
+
+        Raises:
+            StoreUnusable: it is no store that this version can read; one line says why.
+        """
+
+    def close(self) -> None:
+        """Give back what is read. A second call does nothing."""

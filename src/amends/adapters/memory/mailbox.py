@@ -45,3 +45,6 @@ class MemoryMailbox:
         with self._database.changed:
             for letter_id in letter_ids:
                 self._database.letters.pop(letter_id, None)
+
+    def close(self) -> None:
+        """There is nothing to give back."""

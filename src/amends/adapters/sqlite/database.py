@@ -11,10 +11,10 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from amends.adapters.sqlite.files import Files
-from amends.adapters.sqlite.forks import forget_in_children, leak
 from amends.adapters.sqlite.queries import OF_MANY_ROWS, QUERIES, ROWS_AT_ONCE
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.errors import StoreError, StoreFailed
+from amends.storage.forks import forget_in_children, leak
 
 CLOSED: Final = "the store is closed"
 FORKED: Final = "the store belongs to the process that opened it, and this one was forked from it: open it here anew"
@@ -54,6 +54,11 @@ class Connection:
         self._files = files
         self._failed = ""
         forget_in_children(self)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is not used any more: the storage failed, it is closed, or it is a parent's."""
+        return bool(self._failed)
 
     def rows(self, name: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Every row that a query finds.

@@ -16,11 +16,11 @@ from typing import Final, NamedTuple
 import apsw
 
 from amends.adapters.sqlite import holds
-from amends.adapters.sqlite.forks import forget_in_children
 from amends.adapters.sqlite.holds import Hold, Place
 from amends.adapters.sqlite.lock import lock_of
 from amends.adapters.sqlite.log import log_of
 from amends.adapters.sqlite.mounts import LOCAL, kind_of
+from amends.storage.forks import forget_in_children
 
 # Where SQLite locks a database (sqlite.org/src, os.h), and its shared memory (sqlite.org/walformat.html)
 SHARED: Final[Place] = (0x4000_0002, 510)  # every reader; who deletes the log has it alone

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from amends.adapters.sqlite.forks import forget_in_children
 from amends.errors import StoreInUse, StoreUnusable
+from amends.storage.forks import forget_in_children
 
 PID_BYTES_MAX: Final = 20  # digits of 2**64, which no process id has
 

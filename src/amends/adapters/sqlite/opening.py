@@ -31,6 +31,11 @@ WRITE: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | ALONE
 READ: Final = apsw.SQLITE_OPEN_READWRITE  # of the shared memory beside the file; `query_only` keeps it from the file
 READ_SEALED: Final = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 
+
+class NoStoreYet(StoreUnusable):
+    """The file is there, or about to be, and no engine has made a store of it."""
+
+
 PAGE_BYTES: Final = 8_192
 """Of a new file. Half as many pages as of SQLite's 4,096 bytes make a commit of a thousand sagas a tenth cheaper."""
 
@@ -144,8 +149,8 @@ def _reader(file: Path, name: str, flags: int, settings: Settings, oldest: int) 
         put_in_force(connection, READER)
         version = version_of(connection)
         if version < oldest:
-            held = f"a store of version {version}" if version else "no store yet"
-            raise StoreUnusable(f"it holds {held}; an engine that opens it brings it to version {VERSION}")
+            kind, held = (StoreUnusable, f"a store of version {version}") if version else (NoStoreYet, "no store yet")
+            raise kind(f"it holds {held}; an engine that opens it brings it to version {VERSION}")
         check_own(connection, version)
         expect(connection, settings)
     return connection
@@ -201,7 +206,7 @@ def _opened(file: Path, name: str, flags: int, vfs: str) -> Iterator[apsw.Connec
         if isinstance(error, OSError):
             raise StoreUnusable(f"{file}: {error.strerror}") from error
         if isinstance(error, StoreUnusable):
-            raise StoreUnusable(f"{file}: {error}") from error
+            raise type(error)(f"{file}: {error}") from error
         raise
 
 

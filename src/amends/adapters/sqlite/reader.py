@@ -43,6 +43,11 @@ class SqliteReader(RecordReader):
             self._client_keys.catch_up()
         return self._client_keys.find([key]).get(key)
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is not to be read any more: the storage failed, or this is a child of its process."""
+        return self._database.has_failed
+
     def problems(self, *, with_sagas: bool = True) -> Iterator[str]:
         """What is wrong with the file and its rows, a line each; see `amends.adapters.sqlite.check`."""
         return problems(self._database, self, with_sagas=with_sagas)

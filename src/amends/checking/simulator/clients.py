@@ -18,7 +18,7 @@ PATIENCE_MS: Final = (1, 20, 2_000, 15_000, 60_000)  # until it cancels: at once
 HALF: Final = 2
 
 
-class Client:
+class SimulatedClient:
     """A client: what it asks for, and what it was answered.
 
     Attributes:
@@ -53,7 +53,7 @@ class Clients:
             label = f"client {number}"
             place = number - 1 if setting.is_once else chance.below(label, len(setting.requests))
             key = "" if chance.below(label, HALF) else f"key {number}"
-            client = Client(number, setting.requests[place], key)
+            client = SimulatedClient(number, setting.requests[place], key)
             pause_ms = chance.below(label, swarm.spread_ms)
             world.after(pause_ms, self._ask, client)
             if key and chance.hit(label, swarm.twin):
@@ -62,10 +62,10 @@ class Clients:
                 other = setting.requests[(place + 1) % len(setting.requests)]
                 world.after(pause_ms + chance.below(label, AGAIN_MS), self._ask_else, client, other)
 
-    def _tell(self, client: Client, what: str) -> None:
+    def _tell(self, client: SimulatedClient, what: str) -> None:
         self._world.tell(f"client {client.number}", what)
 
-    def _ask(self, client: Client) -> None:
+    def _ask(self, client: SimulatedClient) -> None:
         world = self._world
         if not world.gateway.start(client.request, client.key, partial(self._answered, client)):
             world.when_up(self._ask, client)  # nothing was sent, so each may ask again
@@ -77,7 +77,7 @@ class Clients:
             world.saw("a key asked again after a crash")
         client.waiting += 1
 
-    def _answered(self, client: Client, answer: Any) -> None:
+    def _answered(self, client: SimulatedClient, answer: Any) -> None:
         client.waiting -= 1
         if isinstance(answer, EngineStopped):
             client.was_stopped = True
@@ -90,7 +90,7 @@ class Clients:
         else:
             self._told(client, answer)
 
-    def _told(self, client: Client, answer: Any) -> None:
+    def _told(self, client: SimulatedClient, answer: Any) -> None:
         world = self._world
         self._tell(client, f"is answered {answer}")
         if isinstance(answer, Exception) and not isinstance(answer, RequestRefused):
@@ -105,14 +105,14 @@ class Clients:
                 pause = world.chance.below(f"client {client.number}", len(PATIENCE_MS))
                 world.after(PATIENCE_MS[pause], self._cancel, client)
 
-    def _cancel(self, client: Client) -> None:
+    def _cancel(self, client: SimulatedClient) -> None:
         cancel = Cancel("changed my mind")
         if self._world.gateway.deliver(client.saga_id, cancel, partial(self._canceled, client)):
             self._tell(client, f"cancels {client.saga_id}")
         else:
             self._world.when_up(self._cancel, client)
 
-    def _canceled(self, client: Client, answer: Any) -> None:
+    def _canceled(self, client: SimulatedClient, answer: Any) -> None:
         world = self._world
         if isinstance(answer, EngineStopped):
             world.when_up(self._cancel, client)
@@ -128,7 +128,7 @@ class Clients:
         else:
             world.broke("V01", f"{client.saga_id} was answered to a client, and now: {answer}")
 
-    def _ask_else(self, client: Client, other: Any) -> None:
+    def _ask_else(self, client: SimulatedClient, other: Any) -> None:
         """Something else under the same key: refused, unless it came first."""
         world = self._world
         first = world.journal.by_key.get(client.key)
@@ -139,7 +139,7 @@ class Clients:
         ):
             self._tell(client, f"asks for {other} under {client.key}")
 
-    def _refused(self, client: Client, answer: Any) -> None:
+    def _refused(self, client: SimulatedClient, answer: Any) -> None:
         if isinstance(answer, EngineStopped | StoreFull):
             return
         if not isinstance(answer, KeyReused):

@@ -23,7 +23,6 @@ class SagaStatus(StrEnum):
     compensated = "compensated"
     abandoned = "abandoned"
     waiting = "waiting"
-    failing = "failing"
     owed = "owed"
 
 
@@ -43,8 +42,7 @@ def sagas(
             metavar="STATUS",
             show_default=False,
             help="Of this one: forward, backward, needs-operator, which all are waiting; completed, compensated, "
-            "abandoned; failing, of which a step has failed for long; owed, of which something is. May be given "
-            "several times.",
+            "abandoned; owed, of which something is. May be given several times.",
         ),
     ] = None,
     definition: Annotated[

@@ -1,0 +1,63 @@
+"""A store file as a client has it: read, and never written, with the mailbox beside it."""
+
+from __future__ import annotations
+
+import os
+
+from amends.adapters.sqlite.mailbox import SqliteMailbox
+from amends.adapters.sqlite.opening import NoStoreYet, checked_path
+from amends.adapters.sqlite.reader import SqliteReader
+
+
+class SqliteClientStore:
+    """See `amends.storage.ports.ClientStore`.
+
+    Attributes:
+        mailbox: the letters to its engine.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Open nothing yet: the file need not be there, but its directory.
+
+        Args:
+            path: of the store.
+
+        Raises:
+            StoreUnusable: no store can be there.
+        """
+        self._file = checked_path(path)
+        self._reader: SqliteReader | None = None
+        self._opened: tuple[int, int] | None = None
+        self.mailbox = SqliteMailbox(self._file)
+
+    def records(self) -> SqliteReader | None:
+        """The reader of the file that is there now; ``None`` while an engine has not made it yet.
+
+        A file that is in the place of another one, as after a restored backup, is opened anew.
+
+        Raises:
+            StoreUnusable: it is no store that this version can read; one line says why.
+        """
+        there = self._there()
+        if self._reader is not None and (there != self._opened or self._reader.has_failed):
+            self.close()
+        if self._reader is None and there is not None:
+            try:
+                self._reader, self._opened = SqliteReader(self._file), there
+            except NoStoreYet:
+                return None
+        return self._reader
+
+    def close(self) -> None:
+        """Give back what is read; the mailbox is closed by the thread that uses it. A second call does nothing."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _there(self) -> tuple[int, int] | None:
+        """Which file is there. It is not opened: to close it would drop the locks of an engine in this process."""
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino

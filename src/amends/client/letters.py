@@ -1,0 +1,151 @@
+"""The letters that a client writes, and what their answers mean, sans I/O: a simulated client writes the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+from typing import Any, NamedTuple
+
+import msgspec
+
+from amends.core.messages import Outcome, Resolve, Verb
+from amends.engine.arguments import take_key, take_name, take_outcome
+from amends.engine.definitions import Definitions
+from amends.engine.intake import take_body, take_request
+from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
+from amends.engine.tasks import REFUSED, SAGA
+from amends.errors import KeyReused, RequestRefused
+from amends.storage.codecs.digests import digest_of
+from amends.storage.codecs.sagas import SagaCodec
+from amends.storage.codecs.values import shown
+from amends.storage.letters import answer_letter, start_letter, verb_letter
+from amends.storage.rows import KeyRow, Letter, Unreadable
+
+
+class StartLetter(NamedTuple):
+    """A letter that starts a saga, as its client remembers it.
+
+    Attributes:
+        letter: to be posted.
+        saga_id: of the saga, if no other letter under this key came first.
+        digest: of the request, by which another one under the same key is told apart.
+        is_keyed: whether a client gave the key: then it may have been used before.
+    """
+
+    letter: Letter
+    saga_id: str
+    digest: str
+    is_keyed: bool
+
+    def started(self, row: KeyRow | Unreadable) -> str:
+        """The id of the saga that the letter's key stands for.
+
+        Args:
+            row: what the store has under the key.
+
+        Raises:
+            KeyReused: the key stands for another request.
+            RequestRefused: no saga was started, and why.
+        """
+        key = self.letter.letter_id
+        if isinstance(row, Unreadable):
+            raise RequestRefused(f"client key {shown(key)} cannot be read: {row.why}")
+        if row.request != self.digest:
+            raise KeyReused(f"client key {shown(key)} stands for another request; give every request a key of its own")
+        return acted_on(row)
+
+
+class LetterWriter:
+    """Writes the letters of one client."""
+
+    def __init__(self, definitions: Definitions, prefix: str, value_bytes_max: int) -> None:
+        """Have written none.
+
+        Args:
+            definitions: those that the client was connected with.
+            prefix: of the ids of its sagas and letters; no client and no engine before may have had it.
+            value_bytes_max: of one request, as JSON in UTF-8.
+        """
+        self._definitions = definitions
+        self._prefix = prefix
+        self._value_bytes_max = value_bytes_max
+        self._numbers = count(1)
+
+    def start(self, saga: Any, request: Any, key: object, now_ms: int) -> StartLetter:
+        """Ask for a saga.
+
+        Args:
+            saga: its definition.
+            request: what it is to do; where the definition has a `prepare`, what that gets, as plain JSON.
+            key: a client key; ``None`` for none.
+            now_ms: the clock.
+
+        Raises:
+            DefinitionError: the client does not know the definition.
+            RequestRefused: the request cannot be stored, or the key is none.
+        """
+        codec = self._definitions.codec_of(saga)
+        text = self._text_of(codec, request)
+        saga_id = f"{self._prefix}-{next(self._numbers)}"
+        letter_id = f"letter {saga_id}" if key is None else take_key(key)
+        digest = digest_of(codec.saga.name, request)
+        letter = start_letter(letter_id, saga_id, codec.definition, text, now_ms, digest)
+        return StartLetter(letter, saga_id, digest, key is not None)
+
+    def answer(self, key: object, outcome: Outcome, now_ms: int) -> Letter:
+        """Bring the answer to a request.
+
+        Args:
+            key: `Call.key` of the request.
+            outcome: what became of it.
+            now_ms: the clock.
+
+        Raises:
+            RequestRefused: no request has such a key, or the outcome is none, or cannot be stored.
+        """
+        saga_id, step, kind = request_of(take_name(key))
+        refuse_no_outcome(outcome)
+        return answer_letter(self._letter_id(), saga_id, step, kind, take_outcome(outcome, step), now_ms)
+
+    def verb(self, saga_id: object, verb: Verb, actor: str, now_ms: int) -> Letter:
+        """Have a verb carried out.
+
+        Args:
+            saga_id: of the saga.
+            verb: with its reason.
+            actor: who wants it; empty where that is not known.
+            now_ms: the clock.
+
+        Raises:
+            RequestRefused: no saga can have the id, or it is no verb.
+        """
+        refuse_no_verb(verb)
+        if isinstance(verb, Resolve):
+            verb = replace(verb, outcome=take_outcome(verb.outcome, verb.step))
+        return verb_letter(self._letter_id(), take_name(saga_id), verb, actor, now_ms)
+
+    def _letter_id(self) -> str:
+        return f"letter {self._prefix}-{next(self._numbers)}"
+
+    def _text_of(self, codec: SagaCodec, request: Any) -> str:
+        if codec.saga.prepare is None:
+            return take_request(codec, request, self._value_bytes_max)[0]
+        return take_body(request, codec.saga.name, self._value_bytes_max)
+
+
+def acted_on(row: KeyRow | Unreadable) -> str:
+    """The saga that a letter was about, once its owner has acted on it.
+
+    Args:
+        row: what the store has under the letter's id.
+
+    Raises:
+        RequestRefused: the owner refused, and why.
+    """
+    if isinstance(row, Unreadable):
+        raise RequestRefused(f"the answer to {shown(row.name)} cannot be read: {row.why}")
+    answer = msgspec.json.decode(row.answer)
+    if SAGA not in answer:
+        raise RequestRefused(answer[REFUSED])
+    saga_id: str = answer[SAGA]
+    return saga_id
