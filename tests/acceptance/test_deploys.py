@@ -117,7 +117,7 @@ from typing import NamedTuple
 import amends
 from amends import Command
 from amends.adapters.sqlite.store import SqliteStore
-from amends.engine import versions
+from amends.engine import upcasting
 
 class Stock(NamedTuple):
     price: int
@@ -129,7 +129,7 @@ def put(_: Stock, stock):
 def upcast(stored):
     return Stock(stored["price"], stored["count"])
 
-versions.PAGE, commit, left = 10, SqliteStore.commit, int(sys.argv[2])
+upcasting.PAGE, commit, left = 10, SqliteStore.commit, int(sys.argv[2])
 def counted(store, changes):
     global left
     if not left:

@@ -17,7 +17,7 @@ from amends import GONE, Command, DefinitionError, Done, Kind, Later, Saga, Stor
 from amends.adapters.sqlite.migrations import SCHEMAS
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Answered
-from amends.engine import versions
+from amends.engine import upcasting, versions
 from amends.engine.batch import BatchResult
 from amends.engine.tasks import Deliver, ExecuteCommand, Read
 from amends.errors import StoreFull
@@ -376,7 +376,7 @@ def stock() -> list[tuple[str, Any]]:
 
 def test_entities_are_upcast_at_the_start(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them, page by page, each with a record; and once."""
-    monkeypatch.setattr(versions, "PAGE", 5)
+    monkeypatch.setattr(upcasting, "PAGE", 5)
     stocked(store, Old, *stock())
     before = store.head().number
     life = life_of(store, New, swap)
@@ -412,7 +412,7 @@ def test_killed_between_two_pages_the_next_start_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """No entity is upcast twice, and no other code sees half of them in one shape and half in another."""
-    monkeypatch.setattr(versions, "PAGE", 5)
+    monkeypatch.setattr(upcasting, "PAGE", 5)
     stocked(store, Old, *stock())
     before = store.head().number
     with monkeypatch.context() as patch:

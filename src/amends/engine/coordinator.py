@@ -24,7 +24,8 @@ from amends.engine.owned_shards import OwnedShards
 from amends.engine.recording import Salts
 from amends.engine.task import Task, Unfinished
 from amends.engine.turn_io import ReadHead, Turn
-from amends.engine.versions import NO_UPCASTS, Upcast, Versions
+from amends.engine.upcasting import NO_UPCASTS, Upcast
+from amends.engine.versions import Versions
 from amends.engine.waking import Wake
 from amends.storage.ports import Store
 from amends.storage.records import ChainTakenOver, ShardsHandedOver

@@ -29,7 +29,7 @@ from amends.engine.report import log_result
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Read
 from amends.engine.turn_thread import TurnThread
-from amends.engine.versions import NO_UPCASTS, Upcast
+from amends.engine.upcasting import NO_UPCASTS, Upcast
 from amends.errors import (
     EngineMisused,
     EngineStopped,

@@ -7,67 +7,39 @@ docs/versions.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from amends.engine.recording import Recording
+from amends.engine.upcasting import EntityShape, EntityUpcasts, Upcast, entity_shape_row, upcast_text
 from amends.errors import DefinitionError
-from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
-from amends.storage.codecs.shapes import Shape, ShapeComparison, by_names, shape_of
-from amends.storage.codecs.values import Codec, json_of, shown, text_of
+from amends.storage.codecs.shapes import Shape, ShapeComparison, shape_of
+from amends.storage.codecs.values import json_of
 from amends.storage.ports import Store
-from amends.storage.records import EntityWritten, TypeAssumed
+from amends.storage.records import TypeAssumed
 from amends.storage.rows import (
     ANSWER,
     ENTITY,
     REQUEST,
     WAITS_FOR_OPERATOR,
-    Block,
     Changes,
-    EntityRow,
     Head,
     SagaRow,
     ShapeRow,
 )
 
-PAGE: Final = 500  # sagas or entities that are looked at, or rewritten, at a time
-PAGE_LETTERS: Final = 2**24  # of entities that are rewritten in one commit: they are in memory until then
-UPCAST: Final = "upcast"
-"""By what an entity was written that was rewritten."""
+PAGE: Final = 500  # sagas that are looked at at a time
 FOR_EVER: Final = 2**63  # later than any time in milliseconds that SQLite can store
-
-Upcast = Callable[[Any], Any]
-"""From what was stored, its records as dicts by the names of their fields, to a value of today's type."""
-
-NO_UPCASTS: Final[Mapping[str, Upcast]] = {}
 
 OF_A_REQUEST: Final = (
     "take the change back; or give the changed saga a version of its own, beside this one; or give "
     "Saga(..., upcast=function), from the stored request, a dict by field names, to one of today's type"
 )
 OF_AN_ANSWER: Final = "take the change back; or give the changed saga a version of its own, beside this one"
-OF_AN_ENTITY: Final = (
-    "take the change back; or give open(upcasts={{{0!r}: function}}), from the stored entity, a dict by field names, "
-    "to one of today's type"
-)
-
-
-class EntityShape(msgspec.Struct, frozen=True, omit_defaults=True):
-    """As what the entities of a service are stored.
-
-    Attributes:
-        shape: of all of them; or of those that are not rewritten yet.
-        becomes: of those that are, while that is under way.
-        first: the id from which on they are not.
-    """
-
-    shape: Shape
-    becomes: Shape | None = None
-    first: str = ""
 
 
 class Era(NamedTuple):
@@ -90,15 +62,6 @@ _REQUESTS: Final = msgspec.json.Decoder(Shape)
 _ENTITIES: Final = msgspec.json.Decoder(EntityShape)
 
 
-def shape_row(service: str, kind: Any) -> ShapeRow:
-    """That the entities of a service are stored as a type."""
-    return _entity_row(service, EntityShape(shape_of(kind)))
-
-
-def _entity_row(service: str, stored: EntityShape) -> ShapeRow:
-    return ShapeRow(ENTITY, service, 0, json_of(stored))
-
-
 class Versions:
     """As what requests and entities are stored, and what has to be written of that."""
 
@@ -112,14 +75,13 @@ class Versions:
         """
         self._store = store
         self._entity_codecs = entity_codecs
-        self._upcasts = upcasts
+        self._upcasts = EntityUpcasts(store, entity_codecs, upcasts)
         self._requests: dict[str, list[tuple[int, Shape]]] = {}
         self._answers: dict[str, list[tuple[int, Shape]]] = {}
         self._entities: dict[str, EntityShape] = {}
         self._unwritten: dict[tuple[str, str], ShapeRow] = {}
         self._taken: list[ShapeRow] = []
-        self._to_rewrite: dict[str, tuple[EntityShape, Shape]] = {}
-        self._has_any: Callable[[str], bool] = lambda service: any(True for _ in self._existing(service))
+        self._has_any: Callable[[str], bool] = self._upcasts.has_any
         for row in store.shapes():
             if row.kind in (REQUEST, ANSWER):
                 known = self._requests if row.kind == REQUEST else self._answers
@@ -138,15 +100,7 @@ class Versions:
             self.check_answers(codec)
         for service in self._entity_codecs.services():
             self.check_entities(service)
-        for service, (stored, _) in self._to_rewrite.items():
-            for row in self._existing(service, stored.first):
-                self._upcasted(row, stored.shape)
-        for service in self._upcasts:
-            if self._entity_codecs.kind_of(service) is None:
-                raise DefinitionError(
-                    f"upcasts has {service}, and nobody says what its entities are; declare the type of the first "
-                    "parameter of its functions"
-                )
+        self._upcasts.check()
         return self.rewrite(head, now_ms)
 
     def go_on(self, has_any: Callable[[str], bool]) -> None:
@@ -243,7 +197,7 @@ class Versions:
         if kind is None:  # no function says what they are, so that they are plain JSON
             return
         today, stored = shape_of(kind), self._entities.get(service)
-        row = _entity_row(service, EntityShape(today))
+        row = entity_shape_row(service, EntityShape(today))
         if stored is None and self._has_any(service):
             self._taken.append(row)
         elif stored is None:
@@ -251,11 +205,11 @@ class Versions:
         elif stored.becomes is None and not (reading := ShapeComparison(stored.shape, today, service)).faults:
             merged = EntityShape(reading.merged())
             if merged != stored:
-                self._unwritten[ENTITY, service] = _entity_row(service, merged)
+                self._unwritten[ENTITY, service] = entity_shape_row(service, merged)
         elif not self._has_any(service):
             self._unwritten[ENTITY, service] = row
         else:
-            self._check_upcast(service, stored, today)
+            self._upcasts.add(service, stored, today)
 
     def check_learned(self, service: str) -> None:
         """The same when the type of the entities was learned after the start: then nothing is rewritten any more.
@@ -265,31 +219,13 @@ class Versions:
             DefinitionError: the entities are stored as another type.
         """
         self.check_entities(service)
-        if self._to_rewrite.pop(service, None):
+        if self._upcasts.to_do.pop(service, None):
             raise DefinitionError(
                 f"the entities of {service} are stored as another type than the command takes that came now; give it "
                 "to open(commands=[...]), so that they can be upcast"
             )
         self._unwritten.update({(row.kind, row.name): row for row in self._taken})
         self._taken.clear()
-
-    def _check_upcast(self, service: str, stored: EntityShape, today: Shape) -> None:
-        if stored.becomes not in (None, today):
-            raise DefinitionError(
-                f"the entities of {service}: an earlier start began to upcast them to another type, and did not come "
-                "to the end; open the store with that code again, and then with this one"
-            )
-        if service not in self._upcasts:
-            faults = ShapeComparison(stored.shape, today, service).faults
-            fault = faults[0] if faults else "they are being upcast"
-            raise DefinitionError(f"the entities of {service}: {fault}; {OF_AN_ENTITY.format(service)}")
-        self._to_rewrite[service] = stored, today
-
-    def _existing(self, service: str, first: str = "") -> Iterator[EntityRow]:
-        """The entities of a service that exist and can be read."""
-        for row in self._store.entities(service, first):
-            if isinstance(row, EntityRow) and row.body is not None:
-                yield row
 
     def _under_way(self, definition: str) -> Iterator[SagaRow]:
         """The sagas of a definition that are not final and can be read."""
@@ -321,39 +257,10 @@ class Versions:
             recording = Recording(now_ms)
             for row in self._taken:
                 recording.add(row.name, 0, TypeAssumed(), value=row.shape)
-            head = self._commit(recording.block(head), [], self._taken)
-        for service, (stored, today) in self._to_rewrite.items():
-            for rows, first in self._pages(service, stored):
-                recording = Recording(now_ms)
-                for entity in rows:
-                    cause = EntityWritten(service, entity.entity_id, UPCAST)
-                    recording.add(f"{service}/{entity.entity_id}", 0, cause, value=entity.body)
-                now = EntityShape(today) if first is None else EntityShape(stored.shape, today, first)
-                recording.write_entities(service, rows)
-                head = self._commit(recording.block(head), rows, [_entity_row(service, now)])
-        self._taken.clear()
-        self._to_rewrite.clear()
-        return head
-
-    def _commit(self, block: Block, entities: Sequence[EntityRow], shapes: Sequence[ShapeRow]) -> Head:
-        self._store.commit(Changes((), entities, (), block, {}, shapes=shapes))
-        return block.as_head()
-
-    def _pages(self, service: str, stored: EntityShape) -> Iterator[tuple[list[EntityRow], str | None]]:
-        """Entities as they are to be, and the id from which on they are not; ``None`` after the last."""
-        page, letters = list[EntityRow](), 0
-        for row in self._existing(service, stored.first):
-            if page and (len(page) == PAGE or letters > PAGE_LETTERS):
-                yield page, row.entity_id
-                page, letters = [], 0
-            body = self._upcasted(row, stored.shape)
-            page.append(row._replace(body=body, version=row.version + 1))
-            letters += len(body)
-        yield page, None
-
-    def _upcasted(self, row: EntityRow, shape: Shape) -> str:
-        service, what = row.service, f"the upcaster of {row.service}: {row.entity_id}"
-        return _upcast(self._upcasts[service], shape, str(row.body), self._entity_codecs.codec(service), what)
+            block = recording.block(head)
+            self._store.commit(Changes((), (), (), block, {}, shapes=self._taken))
+            self._taken, head = [], block.as_head()
+        return self._upcasts.carry_out(head, now_ms)
 
     # Writing with what is stored anyway -------------------------------------------------------------------------
 
@@ -417,28 +324,4 @@ def _request_of(codec: SagaCodec, era: Era, text: str) -> Any:
     upcast = codec.saga.upcast
     if upcast is None:
         raise DefinitionError(f"{era.fault}; {OF_A_REQUEST}")
-    return codec.request.read(_upcast(upcast, era.shape, text, codec.request, "the upcaster"))
-
-
-def _upcast(upcast: Upcast, shape: Shape, text: str, codec: Codec, what: str) -> str:
-    """JSON of what an upcaster makes of what is stored.
-
-    Raises:
-        DefinitionError: it raised, gave something of another type, or something else the second time.
-    """
-    stored = [by_names(shape, msgspec.json.decode(text)) for _ in "12"]
-    told = shown(stored[0])
-    try:
-        values = [upcast(one) for one in stored]
-    except BaseException as error:
-        if is_interrupt(error):
-            raise
-        raise DefinitionError(f"{what} raised {raised(error)}; it was given {told}") from error
-    try:
-        first, second = map(text_of, values)
-        codec.keep(values[0], first)
-    except (TypeError, ValueError) as error:
-        raise DefinitionError(f"{what} gave what is not of today's type: {error}") from error
-    if first != second:
-        raise DefinitionError(f"{what} gave {shown(values[0])}, and then {shown(values[1])}, of the same")
-    return first
+    return codec.request.read(upcast_text(upcast, era.shape, text, codec.request, "the upcaster"))

@@ -16,7 +16,7 @@ from amends.core.messages import Kind, Outcome, Request
 from amends.core.waiting import milliseconds
 from amends.engine.recording import Recording
 from amends.engine.round_trip import RoundTrip
-from amends.engine.versions import shape_row
+from amends.engine.upcasting import shape_row
 from amends.errors import UnusableInput
 from amends.scenario import Scenario, Under
 from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
