@@ -477,7 +477,7 @@ def test_a_saga_that_is_due_and_not_there_is_set_aside() -> None:
 
 def test_reads_are_answered_while_there_is_no_space(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kept answer that cannot be written does not keep readers waiting."""
-    monkeypatch.setattr("amends.engine.loop.SPACE_PAUSE_S", 0.01)
+    monkeypatch.setattr("amends.engine.turn_taking.SPACE_PAUSE_S", 0.01)
 
     async def test() -> None:
         store, saga = Slow(), one(nothing)

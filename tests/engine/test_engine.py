@@ -322,7 +322,7 @@ def test_a_full_queue_says_so() -> None:
 
 def test_no_space_refuses_clients_and_keeps_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a participant answered while there was no space is written when there is."""
-    monkeypatch.setattr("amends.engine.loop.SPACE_PAUSE_S", 0.01)
+    monkeypatch.setattr("amends.engine.turn_taking.SPACE_PAUSE_S", 0.01)
 
     async def test() -> None:
         store, released = Slow(), asyncio.Event()

@@ -405,7 +405,7 @@ def test_a_look_that_the_store_ends_is_taken_again(monkeypatch: pytest.MonkeyPat
         (one,) = await shop.open("one")
         (handle,) = await submitted(one, shop.saga, "Hamlet")
         await handle.result(PATIENCE_S)
-        monkeypatch.setattr("amends.engine.loop.SPACE_PAUSE_S", 0)
+        monkeypatch.setattr("amends.engine.turn_taking.SPACE_PAUSE_S", 0)
         store, ended = one.loop._turns._store, list[str]()
         commit, sagas = store.commit, store.sagas
 

@@ -17,7 +17,7 @@ from amends import GONE, Command, DefinitionError, Done, Kind, Later, Saga, Stor
 from amends.adapters.sqlite.migrations import SCHEMAS
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Answered
-from amends.engine import upcasting, versions
+from amends.engine import upcasting
 from amends.engine.batch import BatchResult
 from amends.engine.tasks import Deliver, ExecuteCommand, Read
 from amends.errors import StoreFull
@@ -257,7 +257,7 @@ def test_a_bad_upcaster_of_an_entity_is_refused(
     store: Store, monkeypatch: pytest.MonkeyPatch, upcast: Any, fault: str
 ) -> None:
     """Also where it is bad for the last entity alone, pages after the first."""
-    monkeypatch.setattr(versions, "PAGE", 2)
+    monkeypatch.setattr(upcasting, "PAGE", 2)
     old = named_tuple("Order", BOOK)
     stocked(store, old, *[(f"E{number}", old(f"{number}", 2, 30)) for number in range(5)], ("Z", old("a", 2, 30)))
     before = state(store)

@@ -20,6 +20,7 @@ from amends.adapters.clock import SystemClock
 from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Outcome
 from amends.engine import loop as loops
+from amends.engine import turn_taking
 from amends.engine.engine import Engine
 from amends.engine.limits import Limits
 from amends.errors import EngineStopped, StoreError, StoreFull, StoreUnusable
@@ -240,11 +241,11 @@ def fails_at(number: int, met: list[str]) -> Callable[[QuietDisk], None]:
 @contextmanager
 def short_pauses() -> Iterator[None]:
     """An engine tries again soon when there is no space."""
-    before, loops.SPACE_PAUSE_S = loops.SPACE_PAUSE_S, 0.002  # type: ignore[misc]
+    before, turn_taking.SPACE_PAUSE_S = turn_taking.SPACE_PAUSE_S, 0.002  # type: ignore[misc]
     try:
         yield
     finally:
-        loops.SPACE_PAUSE_S = before  # type: ignore[misc]
+        turn_taking.SPACE_PAUSE_S = before  # type: ignore[misc]
 
 
 def prepared(folder: Path) -> tuple[Outer, dict[str, bytes]]:

@@ -142,11 +142,18 @@ class PointedLoop(EngineLoop):
 
     points: Points
 
-    def _give_out(self, batch: Any, result: BatchResult) -> None:
-        if result.sends:
-            self.points.reach("committed, not sent")
-        super()._give_out(batch, result)
-        self.points.reach("sent and told")
+    async def open(self) -> None:
+        """Take over the store."""
+        await super().open()
+        give_out = self._taking._give_out
+
+        def at_points(batch: Any, result: BatchResult) -> None:
+            if result.sends:
+                self.points.reach("committed, not sent")
+            give_out(batch, result)
+            self.points.reach("sent and told")
+
+        self._taking._give_out = at_points  # type: ignore[method-assign]  # of this one, which opened just now
 
     def must_be_done(self, task: Task) -> None:
         """Take an answer in."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from amends.core.definition import Command, Saga
 from amends.core.waiting import SECOND_MS
 from amends.engine.alarm import Alarm
-from amends.engine.batch import BatchResult
 from amends.engine.calls import Calls
 from amends.engine.coordinator import Coordinator
 from amends.engine.ends import Ends
@@ -25,9 +24,8 @@ from amends.engine.late_undos import LateUndos
 from amends.engine.limits import Limits
 from amends.engine.logger import log
 from amends.engine.queue import QueuedTask, TaskQueue
-from amends.engine.report import log_result
-from amends.engine.task import Task, Unfinished
-from amends.engine.tasks import Read
+from amends.engine.task import Task
+from amends.engine.turn_taking import TurnTaking
 from amends.engine.turn_thread import TurnThread
 from amends.engine.upcasting import NO_UPCASTS, Upcast
 from amends.errors import (
@@ -35,15 +33,10 @@ from amends.errors import (
     EngineStopped,
     LeaseLost,
     Overloaded,
-    StoreBusy,
-    StoreConflict,
     StoreError,
-    StoreFull,
 )
-from amends.exceptions import raised
 from amends.storage.ports import EngineClock, Store
 
-SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
 SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
@@ -102,7 +95,6 @@ class EngineLoop:
         self._clients = clients
         self._limits = limits
         self._home = Home()
-        self._due_ms: int | None = None
         self._is_drained = False
         self._closing: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -124,6 +116,8 @@ class EngineLoop:
             self.must_be_done,
             self._turns.upkeep.lease_left_s,
         )
+        waiters = self.calls, self.ends, self.late_undos
+        self._taking = TurnTaking(self._turns, self._queue, self._alarm, *waiters, lambda: self.stopped is not None)
         self.stopped = None
         self._task = asyncio.create_task(self._run(), name="amends-engine")
 
@@ -246,7 +240,7 @@ class EngineLoop:
     async def _run(self) -> None:
         try:
             while not self._is_drained or self._queue:
-                await self._take(self._queue.take_batch())
+                await self._taking.take(self._queue.take_batch())
                 await self._sleep()
         except LeaseLost as error:
             self._turns.upkeep.fenced()
@@ -262,88 +256,20 @@ class EngineLoop:
         else:
             self._refuse(EngineStopped(str(self.stopped)))
 
-    async def _take(self, batch: list[QueuedTask]) -> None:
-        try:
-            result = await self._turns.take([queued.task for queued in batch])
-        except (StoreFull, StoreBusy) as full:
-            await self._wait_for_space(batch, full)
-            return
-        except StoreConflict:  # of a shared store, which ended the turn while it read: nothing was written
-            self._queue.put_back(batch)
-            self._due_ms = self._turns.clock.now_ms()
-            return
-        except BaseException:
-            self._queue.put_back(batch)  # each client that waits is told why
-            raise
-        self._due_ms = result.due_ms
-        self._give_out(batch, result)
-        await self._turns.warn(self._alarm.sound(self.calls.blocked()))
-
     async def _sleep(self) -> None:
         """Until something arrives or is due, by the clock: timers stand still while the machine is suspended."""
         self._queue.arrived.clear()
         while not (self._is_drained or self._queue or self._queue.arrived.is_set()):
-            pause_ms = self._pause_ms()
+            pause_ms = self._taking.pause_ms()
             if pause_ms <= 0:
                 return
             with contextlib.suppress(TimeoutError):  # `wait_for` of Python 3.11 may lose a cancellation
                 async with asyncio.timeout(min(pause_ms / SECOND_MS, SLICE_S)):
                     await self._queue.arrived.wait()
 
-    def _pause_ms(self) -> int:
-        """Until a saga is due, a step of keeping the shards, or a look for letters."""
-        pause_ms = self._turns.upkeep.pause_ms()
-        return pause_ms if self._due_ms is None else min(pause_ms, self._due_ms - self._turns.clock.now_ms())
-
-    def _give_out(self, batch: Sequence[QueuedTask], result: BatchResult) -> None:
-        """Send the requests of a turn, and answer its tasks."""
-        self.calls.take(result)
-        log_result(result)
-        self.ends.tell(result)
-        self.ends.leave(self.coordinator.shards)
-        left: list[QueuedTask] = []
-        for queued, answer in zip(batch, result.replies, strict=True):
-            if isinstance(answer, Unfinished):
-                left.append(queued._replace(task=answer.task))
-            else:
-                self.late_undos.tell(queued.task)
-                self._reply(queued, answer)
-        self._queue.put_back(left)
-
-    def _reply(self, queued: QueuedTask, answer: Any) -> None:
-        if queued.reply is not None:
-            if not queued.reply.done():
-                queued.reply.set_result(answer)
-        elif isinstance(answer, StoreError):  # there was no space for it, though there was for what came before
-            self._queue.put(queued)
-        elif isinstance(answer, Exception):
-            log.warning("%s", raised(answer))
-
-    async def _wait_for_space(self, batch: Sequence[QueuedTask], full: StoreFull | StoreBusy) -> None:
-        """Refuse the requests of clients; keep the answers of participants until they can be written."""
-        kept = [queued for queued in batch if queued.reply is None]
-        looks = [queued for queued in batch if isinstance(queued.task, Read)]
-        for queued in batch:
-            if not isinstance(queued.task, Read) and queued.reply is not None and not queued.reply.done():
-                queued.reply.set_result(queued.task.stopped(full))
-        try:
-            seen = await self._turns.look([queued.task for queued in looks])
-        except StoreConflict:  # as it may end a turn
-            kept += looks
-        else:
-            for queued, answer in zip(looks, seen, strict=True):
-                self._reply(queued, answer)
-        self._queue.put_back(kept)
-        self._due_ms = self._turns.clock.now_ms()
-        if self.stopped is not None:  # it is to end now: what is kept is asked again at the next start
-            raise full
-        if kept or not batch:  # else every caller was told
-            log.error("%s; what participants answered is kept, and tried again", full)
-        await asyncio.sleep(SPACE_PAUSE_S)
-
     def _refuse(self, reason: EngineStopped) -> None:
         """No call is answered any more."""
         self.stopped = reason
         for queued in self._queue.take_all():
-            self._reply(queued, queued.task.stopped(EngineStopped(str(reason))))
+            self._queue.answer(queued, queued.task.stopped(EngineStopped(str(reason))))
         self.ends.refuse(reason)

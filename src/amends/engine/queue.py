@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from amends.engine.logger import log
 from amends.engine.task import Task
-from amends.errors import Overloaded
+from amends.errors import Overloaded, StoreError
+from amends.exceptions import raised
 
 BATCH_MAX: Final = 3000  # sagas, commands or inputs in a turn: some 75 ms; a hot entity is read and written once in it
 
@@ -90,3 +92,13 @@ class TaskQueue:
         self._tasks.clear()
         self._size = 0
         return tasks
+
+    def answer(self, queued: QueuedTask, answer: Any) -> None:
+        """Answer a task that was taken; one that must not be lost is queued again where there was no space for it."""
+        if queued.reply is not None:
+            if not queued.reply.done():
+                queued.reply.set_result(answer)
+        elif isinstance(answer, StoreError):  # there was no space for it, though there was for what came before
+            self.put(queued)
+        elif isinstance(answer, Exception):
+            log.warning("%s", raised(answer))
