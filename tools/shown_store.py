@@ -28,7 +28,8 @@ from amends.entrypoints.cli.store.status import status_lines
 from amends.entrypoints.drawing.paper import Paper, paper
 from amends.storage.ports import Records
 from amends.views.overview import overview
-from amends.views.sagas import Search, sagas
+from amends.views.sagas import AsOf
+from amends.views.search import Search, sagas
 from amends.views.story import story
 from examples.trip import Places, Trip, trip
 
@@ -73,10 +74,10 @@ def said(number: int, step: str, outcome: Outcome) -> Task:
 def lines_of(what: str, store: Records, out: Paper, now_ms: int) -> list[Text]:
     """What a command shows."""
     if what == "sagas":
-        return saga_lines(out, list(sagas(store, Search())), now_ms)
+        return saga_lines(out, list(sagas(store, Search(), AsOf(now_ms))), now_ms)
     if what == "status":
-        return list(status_lines(out, overview(store, now_ms), now_ms))
-    told = story(store, SAGA_ID)
+        return list(status_lines(out, overview(store, AsOf(now_ms)), now_ms))
+    told = story(store, SAGA_ID, AsOf(now_ms))
     assert told
     return list(story_lines(out, told, now_ms))
 

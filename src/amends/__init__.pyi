@@ -60,6 +60,10 @@ from amends.errors import StoreTooBig as StoreTooBig
 from amends.errors import StoreUnusable as StoreUnusable
 from amends.errors import UnusableInput as UnusableInput
 from amends.scenario import Scenario as Scenario
+from amends.views.pending import PendingAnswer as PendingAnswer
+from amends.views.sagas import SagaView as SagaView
+from amends.views.search import Page as Page
+from amends.views.story import Description as Description
 
 __all__: list[str]
 __version__: str

@@ -1,4 +1,4 @@
-"""Lines of text in which each span has a look, and the signs and numbers in them.
+"""Lines of text in which each span has a look, and the signs, numbers and times in them.
 
 What shows them decides what a look is: the command line has colours, pytest has its own, plain text has none.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
 Look = Literal["", "faint", "strong", "done", "refused", "unknown", "undone", "saga"]
@@ -62,6 +63,9 @@ class Signs(NamedTuple):
 
 
 ARROW: Final = 8
+SECOND_MS: Final = 1000
+UNITS_MS: Final = {"d": 86_400 * SECOND_MS, "h": 3600 * SECOND_MS, "min": 60 * SECOND_MS, "s": SECOND_MS}
+LATEST_MS: Final = 253_402_300_799_999  # the end of the year 9999, which is where dates end here
 WIDTH: Final = 80  # where it is not known how wide the paper is
 UNICODE: Final = Signs(
     "✔", "✘", "?", "↩", "▸", "?", "◂", "!", "·", "◌", "↯", "■",
@@ -85,6 +89,26 @@ def counted(number: int, what: str) -> str:
 def grouped(number: int) -> str:
     """A number in groups of three digits."""
     return f"{number:,}".replace(",", " ")
+
+
+def moment(at_ms: int) -> str:
+    """A moment, as ``2026-11-24 19:33:56.992Z``.
+
+    Args:
+        at_ms: milliseconds since 1970 (UTC); of a damaged row it may be anything.
+    """
+    if not 0 <= at_ms <= LATEST_MS:
+        return f"{at_ms} ms"
+    seconds, rest_ms = divmod(at_ms, SECOND_MS)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest_ms:03}Z"
+
+
+def span(length_ms: int) -> str:
+    """A length of time in its largest whole unit: ``850 ms``, ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
+    for name, unit_ms in UNITS_MS.items():
+        if length_ms >= unit_ms:
+            return f"{length_ms // unit_ms} {name}"
+    return f"{max(length_ms, 0)} ms"
 
 
 def width_of(text: str) -> int:

@@ -126,8 +126,9 @@ def test_sagas_are_listed_newest_first(path: Path) -> None:
     assert [line.split()[0] for line in lines[1:]] == ids("--db", path)
     for words in (
         "needs operator",
-        "! CARD_CHARGED/undo; the account is closed",
-        "▸ CARD_CHARGED/do, taken, for 59 min more; ▸ TAX_PAID/do, taken, for 59 min more",
+        "! CARD_CHARGED/undo: CARD was asked to undo it; the account is closed",
+        "▸ CARD_CHARGED/do: waits for an answer from CARD, since ",
+        "; ▸ TAX_PAID/do: waits for an answer from TAX, since ",
         "compensated",
         "no money",
     ):
@@ -241,7 +242,7 @@ def test_a_saga_that_asks_shows_its_attempts_and_times(path: Path) -> None:
     """Who is asked, until when."""
     out = shown(path, waiting(path, FORWARD)[0])
     assert " ✔ SEAT_HELD ─── ▸ CARD_CHARGED ─── ▸ TAX_PAID\n\n" in out
-    assert re.search(r"\n asked +▸ CARD_CHARGED/do, taken, for 59 min more\n", out)
+    assert re.search(r"\n asked +▸ CARD_CHARGED/do: waits for an answer from CARD, since \d+ m?s, until 2", out)
     assert re.search(r"\n next due +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z, in 59 min\n", out)
 
 
@@ -278,9 +279,11 @@ def test_the_document_has_all_of_it(path: Path) -> None:
     assert document["saga"]["questions"][0] | {"sent_ms": 0, "due_ms": 0, "since_ms": 0} == {
         "step": "CARD_CHARGED", "kind": "undo", "service": "CARD", "attempt": 1, "sent_ms": 0, "due_ms": 0,
         "error": "", "is_taken": False, "is_unsent": False, "is_stuck": True, "since_ms": 0,
+        "is_failing": False,
     }  # fmt: skip
     assert document["steps"][1] == {
         "event": "CARD_CHARGED", "outcome": "done", "undone": "CARD_CHARGED/undo", "back": "stuck",
+        "service": "CARD", "attempts": 1, "error": "", "undo_error": "the account is closed",
     }  # fmt: skip
     numbers = [record["number"] for record in document["records"]]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -373,7 +376,7 @@ def test_who_waits_for_a_place_is_shown(tmp_path: Path) -> None:
         assert begun.wait(20)
     ended.set()
     shown = amends("sagas", "--db", file).out
-    assert shown.count("CARD_CHARGED/do, waits for a place, for ") == 1
+    assert shown.count("CARD_CHARGED/do: CARD is to be asked, waits for a place there") == 1
     document = seen("sagas", "--db", file)
     assert [saga["questions"][0]["is_unsent"] for saga in document["sagas"]] == [True, False]
 

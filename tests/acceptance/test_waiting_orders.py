@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from amends import Retry
-from amends.entrypoints.drawing.books import draw_order
 from amends.entrypoints.drawing.paper import paper
-from amends.shop.views import OrderView, StepView
+from amends.entrypoints.drawing.timeline import draw_timeline
 from amends.storefront import open_storefront
+from amends.views.story import UNDONE, StepSeen
 from tests.acceptance.command import amends, batch
 from tests.storefront.storefronts import Closed, refusing_refunds
 
@@ -101,8 +101,7 @@ def test_it_is_drawn_as_far_as_it_came(outcomes: list[str], undone: str, lines: 
     """No arrow leads further back than it went; the reason stands where it stopped."""
     events = ["CREATED", "SHIPPED"] if len(outcomes) == 2 else ["CREATED", "HELD", "SHIPPED"]
     steps = tuple(
-        StepView(event, "ORDER", outcome, undone if event == "HELD" else "")
+        StepSeen(event, outcome, *((undone, UNDONE) if undone and event == "HELD" else ()))
         for event, outcome in zip(events, outcomes, strict=True)
     )
-    drawn = draw_order(paper(), OrderView("O001", "C001", "P001", 1, 10, "PROCESSING", steps, "unreadable"))
-    assert [line.plain for line in drawn][1:] == lines
+    assert [line.plain for line in draw_timeline(paper(), steps, "unreadable")] == lines

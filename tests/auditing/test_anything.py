@@ -30,7 +30,8 @@ from amends import (
 from amends.bootstrap import archive, backup, records
 from amends.storage.codecs.values import DEPTH_MAX
 from amends.storage.rows import checksum
-from amends.views.sagas import SagaView, Search, sagas
+from amends.views.sagas import AsOf, SagaView
+from amends.views.search import Search, sagas
 from amends.views.story import story
 from tests.acceptance.command import amends as command
 from tests.auditing.attacks import READ_SAGAS, VERIFY_AUDIT
@@ -157,8 +158,8 @@ def test_it_is_all_as_it_was_written(tmp_path: Path) -> None:
     assert_sound(path)
     with closing(records(path)) as store:
         assert list(store.problems()) == []
-        found = list(sagas(store, Search(limit=10**6)))
-        stories = [story(store, saga.saga_id) for saga in found if isinstance(saga, SagaView)]
+        found = list(sagas(store, Search(limit=10**6), AsOf(0)))
+        stories = [story(store, saga.saga_id, AsOf(0)) for saga in found if isinstance(saga, SagaView)]
     assert len(found) == len([told for told in stories if told and told.missing == ()]) > 150
     for told in stories[::20]:
         assert told

@@ -21,7 +21,8 @@ from amends.bootstrap import records
 from amends.engine.tasks import ExecuteCommand
 from amends.errors import AmendsError
 from amends.views.overview import overview
-from amends.views.sagas import Search, sagas
+from amends.views.sagas import AsOf
+from amends.views.search import Search, sagas
 from amends.views.story import archive_of, story
 from tests.engine.world import START_MS, Buy, Life, tickets
 
@@ -70,6 +71,9 @@ class Aged:
         return self.newest[: (number - 1) * PAGE_BYTES] + page + self.newest[number * PAGE_BYTES :]
 
 
+AT = AsOf(START_MS + 300)
+
+
 def _copied(path: Path, target: Path) -> bytes:
     backup(path, target)
     return target.read_bytes()
@@ -93,12 +97,12 @@ def on(path: Path, look: Callable[[Any], Any]) -> Any:
 def every_walk(path: Path) -> Iterator[Any]:
     """Walk over all that is in a file, in each way that there is; give what an engine makes of it last."""
     yield on(
-        path, lambda store: [list(sagas(store, Search(statuses=some, limit=10**9))) for some in ((), ("forward",))]
+        path, lambda store: [list(sagas(store, Search(statuses=some, limit=10**9), AT)) for some in ((), ("forward",))]
     )
-    yield on(path, lambda store: list(sagas(store, Search(started_before_ms=START_MS + 99, limit=10**9))))
-    yield on(path, lambda store: overview(store, START_MS + 300))
+    yield on(path, lambda store: list(sagas(store, Search(started_before_ms=START_MS + 99, limit=10**9), AT)))
+    yield on(path, lambda store: overview(store, AT))
     yield on(
-        path, lambda store: [(story(store, f"a-{number}"), archive_of(store, f"a-{number}")) for number in (1, 99)]
+        path, lambda store: [(story(store, f"a-{number}", AT), archive_of(store, f"a-{number}")) for number in (1, 99)]
     )
     yield on(path, lambda store: [block.number for block in store.blocks()])
     yield on(path, lambda store: list(store.problems()))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from amends.checking import symmetry as symmetry_of_worlds
 from amends.checking.adapters import adapter
 from amends.checking.explore import Exploration, WorldSearch, explore
 from amends.checking.layout import WorldLayout
@@ -26,6 +27,7 @@ from amends.checking.models import (
 from amends.checking.read_back import READ_BACK
 from amends.checking.rest import Rest
 from amends.checking.successors import Successors
+from amends.checking.symmetry import Symmetry
 from amends.checking.world import Broken, Next, World
 from amends.core.definition import Saga, Step, external, local
 from amends.core.messages import GONE, Call, Changed, Done, Kind, Later, Refused, Request, Unknown
@@ -196,7 +198,7 @@ def test_it_reports_on_its_way() -> None:
 def without_names(monkeypatch: pytest.MonkeyPatch, *, symmetry: bool) -> None:
     """Switch the renaming of equal sagas off."""
     if not symmetry:
-        monkeypatch.setattr(WorldLayout, "_all_swaps", lambda _: [])
+        monkeypatch.setattr(symmetry_of_worlds, "_all_swaps", lambda _: [])
 
 
 SAME = (Buy("Ann", 1), Buy("Ann", 1))
@@ -232,9 +234,9 @@ def test_sagas_that_are_known_by_name_are_not_equal() -> None:
         return take(kept, buy)
 
     by_key, by_request = small(shelf(take_by_key, give_back), buys=SAME), small(shelf(take, give_back), buys=TWO)
-    assert not WorldLayout(by_key)._swaps
-    assert not WorldLayout(by_request)._swaps
-    assert WorldLayout(small(shelf(take, give_back), buys=SAME))._swaps
+    assert not Symmetry(WorldLayout(by_key)).swaps
+    assert not Symmetry(WorldLayout(by_request)).swaps
+    assert Symmetry(WorldLayout(small(shelf(take, give_back), buys=SAME))).swaps
 
 
 # The rules ----------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from amends.storage.rows import COMPENSATED, COMPLETED, Changes
 from amends.storage.shards import ALL_SHARDS, shard_of
 from amends.storage.words import cause_in_words, changes_in_words
 from amends.views.overview import overview
+from amends.views.sagas import AsOf
 from tests.engine.running import Running, Shop, charge, submitted, until
 from tests.engine.test_engine import PATIENCE_S, engine, run
 from tests.engine.world import Buy
@@ -60,7 +61,7 @@ def test_each_saga_is_moved_by_the_owner_of_its_shard(names: tuple[str, ...]) ->
             for handle in await submitted(running, shop.saga, *SHOWS):
                 await handle.result(PATIENCE_S)
                 assert shop.movers(handle.saga_id) == [running.name]
-        seen = overview(shop.store, shop.clock.ms)
+        seen = overview(shop.store, AsOf(shop.clock.ms))
         assert seen.heads
         assert seen.rates
         assert [head.chain for head in seen.heads] == sorted(names)

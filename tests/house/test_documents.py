@@ -16,6 +16,7 @@ GUIDES = (
     "engine.md",
     "inbox.md",
     "misbehaviour.md",
+    "operators.md",
     "simulating.md",
     "versions.md",
 )  # whose blocks are one program, in their order

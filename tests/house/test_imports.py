@@ -23,7 +23,7 @@ MAY_IMPORT = {  # of our own packages, beside itself
     "shop": {"core", "errors", "scenario"},
 }
 RUNTIME_OF_THE_SHOP = {  # not public
-    *("Debt", "Entities", "Entry", "Way", "execute", "first_way", "walk"),
+    *("Entities", "Entry", "Way", "execute", "first_way", "walk"),
     *("as_plain", "from_plain", "key_of", "parts_of", "receive"),  # what an inbox of one's own needs
 }
 BANNED_MODULES = {

@@ -14,6 +14,7 @@ import pytest
 import amends
 from amends import Call, Compensated, Completed, Done, Refused, Saga, Unknown, external
 from amends.adapters.memory import MemoryStore
+from amends.views.sagas import AsOf
 from amends.views.story import story
 from tests.acceptance.command import amends as command
 from tests.standards.trip import Trip, booking
@@ -148,7 +149,7 @@ def test_a_view_in_mid_compensation_tells_what_is_done_running_pending_and_faile
     life.say(Done(), "C_BOOKED/undo")
     store = life.store
     assert isinstance(store, MemoryStore)
-    seen = story(store, "a-1")
+    seen = story(store, "a-1", AsOf(life.now_ms))
     assert seen is not None
     assert {step.event[0]: step.back or step.outcome for step in seen.steps} == {
         "A": "done",  # its undo is pending

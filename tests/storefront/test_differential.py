@@ -13,7 +13,6 @@ from amends.shop import CHECKOUT, Session
 from amends.shop.inventory import INVENTORY
 from amends.shop.payments import PAYMENT
 from amends.shop.purchase import Purchase
-from amends.shop.views import batch_view
 from amends.storefront.ledger import row_of
 from tests.shop.batches import crowded_batch, random_batch, text_of
 from tests.storefront.storefronts import KINDS, storefront_of
@@ -25,7 +24,7 @@ PIECES = (1, 2, 3, 7, 1000)
 def said(session: Session, batch: Any, key: str = "") -> tuple[Any, ...]:
     """Give a batch to a session, and return everything that it says of it."""
     report: Any = session.process(batch, key=key)
-    return text_of(report), session.refusals, session.notes, batch_view(session.named)
+    return text_of(report), session.refusals, session.notes, session.named
 
 
 def session_of(rng: random.Random) -> list[Any]:

@@ -16,6 +16,7 @@ from amends.core.messages import Answered
 from amends.engine.tasks import Deliver
 from amends.storage.ports import Store
 from amends.views.overview import overview
+from amends.views.sagas import AsOf
 from amends.views.trouble import failing, owed
 from tests.acceptance.command import amends
 from tests.engine.world import START_MS, Life, nothing
@@ -56,18 +57,18 @@ def test_a_step_that_fails_for_longer_than_five_minutes_shows_as_failing(store: 
     """From the stored row alone; one that has only just begun to does not."""
     with closing(store):
         life = troubled(store)
-        (step,) = failing(store, life.now_ms)
+        (step,) = failing(store, AsOf(life.now_ms))
         assert (step.saga_id, step.step, step.kind, step.error) == ("a-1", "SENT", "do", "KeyError: 'id'")
         assert step.attempt > 2
-        assert not failing(store, step.since_ms + 5 * MINUTE_MS)
-        assert failing(store, step.since_ms + 5 * MINUTE_MS + 1)
+        assert not failing(store, AsOf(step.since_ms + 5 * MINUTE_MS))
+        assert failing(store, AsOf(step.since_ms + 5 * MINUTE_MS + 1))
 
 
 def test_what_is_owed_is_found_however_long_ago_its_saga_ended(store: Store) -> None:
     """Until it is settled."""
     with closing(store):
         life = troubled(store)
-        (saga,) = owed(store)
+        (saga,) = owed(store, AsOf(life.now_ms))
         assert (saga.saga_id, saga.status, saga.owed, saga.answers) == (
             "a-2",
             "compensated",
@@ -76,7 +77,7 @@ def test_what_is_owed_is_found_however_long_ago_its_saga_ended(store: Store) -> 
         )
         (asking,) = life.turn(Deliver("a-2", Undo("PAID"))).sends
         life.answer(asking, Done())
-        assert not owed(store)
+        assert not owed(store, AsOf(life.now_ms))
 
 
 def test_the_commands_show_both(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_the_commands_show_both(tmp_path: Path) -> None:
     with closing(SqliteStore(path)) as store:
         life = troubled(store)
     with closing(SqliteReader(path)) as reader:
-        seen = overview(reader, life.now_ms)
+        seen = overview(reader, AsOf(life.now_ms))
     assert [step.step for step in seen.failing] == ["SENT"]
     assert [saga.saga_id for saga in seen.owed] == ["a-2"]
     status = amends("status", "--db", path).out

@@ -320,7 +320,7 @@ class Replay:
             codec: of the saga's definition.
             takes: each takes the step, with entities, or with ``None``: then it stops at each local step.
         """
-        walks = self._walks(record, codec)
+        walks = _walks(record, codec)
         ways = [(take, entities) for entities in (walks, not walks) for take in takes]
         for take, with_entities in ways:
             try:
@@ -388,19 +388,6 @@ class Replay:
             if refused:
                 self.findings.add(where, f"{cause.command} was carried out, and is refused now: {refused.reason}")
 
-    def _walks(self, record: Record, codec: SagaCodec) -> bool:
-        """Whether local steps were carried out with the input: else each has a record of its own."""
-        own = getattr(record.cause, "step", None)
-        return any(
-            isinstance(change, StepBecame)
-            and change.step != own
-            and change.status in ANSWERED_LOCALLY
-            and codec.saga.step(change.step).is_local
-            for change in record.changes
-        )
-
-    # What differs --------------------------------------------------------------------------------------------
-
     def _agrees(self, record: Record, codec: SagaCodec, effects: Sequence[Effect]) -> bool:
         """Whether the records say of an input what it leads to."""
         first = effects[0]
@@ -428,6 +415,21 @@ class Replay:
         self.lost[saga_id] = None
         self.runs.pop(saga_id, None)
         self.findings.add(f"saga {saga_id}", why)
+
+
+def _walks(record: Record, codec: SagaCodec) -> bool:
+    """Whether local steps were carried out with the input: else each has a record of its own."""
+    own = getattr(record.cause, "step", None)
+    return any(
+        isinstance(change, StepBecame)
+        and change.step != own
+        and change.status in ANSWERED_LOCALLY
+        and codec.saga.step(change.step).is_local
+        for change in record.changes
+    )
+
+
+# What differs --------------------------------------------------------------------------------------------
 
 
 def compare(replay: Replay, records: Records) -> None:

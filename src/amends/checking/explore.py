@@ -20,6 +20,7 @@ from amends.checking.livelock import livelock_from
 from amends.checking.read_back import AsItIs, ReadBack
 from amends.checking.rest import Rest
 from amends.checking.successors import Successors
+from amends.checking.symmetry import Symmetry
 from amends.checking.visited import NUMBER, VisitedWorlds
 from amends.checking.world import Broken, Move, World
 from amends.core.definition import Saga
@@ -181,6 +182,7 @@ class WorldSearch:
     ) -> None:
         self.moves = moves
         self.rest = Rest(moves.layout)
+        self.symmetry = Symmetry(moves.layout)
         self.faults = faults
         self.max_states = max_states
         self.timeout_s = timeout_s
@@ -222,7 +224,7 @@ class WorldSearch:
             self.to_look_at[left][moves] = array(NUMBER)
 
     def _meet(self, world: World, parent: int, place: int, moves: int) -> int:
-        number, is_nearer = self.met.meet(world, self.moves.layout.canonical(world), parent, place, moves)
+        number, is_nearer = self.met.meet(world, self.symmetry.canonical(world), parent, place, moves)
         if number == len(self.ends):
             self.ends.append(0)
         if is_nearer:

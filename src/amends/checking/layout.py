@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
-from itertools import permutations
 from typing import Any
 
 from amends.checking.exceptions import Raised, breaks_rule, name_of
@@ -16,7 +15,7 @@ from amends.checking.running_sagas import running_sagas
 from amends.checking.static_analysis import only_asks, undo_does_nothing
 from amends.checking.values import frozen, told
 from amends.checking.world import Broken, Inbox, Interned, Message, World, add
-from amends.core.definition import Saga, Step, takes_call
+from amends.core.definition import Saga, Step
 from amends.core.effects import Effect, Send
 from amends.core.messages import Call, Kind, Request
 from amends.core.step import SagaInstance, start
@@ -77,7 +76,6 @@ class WorldLayout:
             each for saga, steps in enumerate(self.steps_of) for each in steps.values() if self._is_question(saga, each)
         )
         self._events = {saga: tuple(steps) for saga, steps in known.items()}
-        self._swaps = self._all_swaps()
         self._stored: dict[tuple[int, int], int] = {}
         self._heard: dict[tuple[int, bool], int] = {}
 
@@ -266,33 +264,3 @@ class WorldLayout:
     def flying(self, world: World, message: Message) -> World:
         """The world with one more message on its way."""
         return world._replace(flight=add(world.flight, (self.messages.number(message),)))
-
-    def _all_swaps(self) -> list[tuple[int, ...]]:
-        """The renamings of sagas that change nothing: of equal requests, where no function tells sagas by id."""
-        requests = self.requests
-        if not all(each.is_local and not _knows_names(each) for each in self.steps):
-            return []
-        same = [(saga, frozen(request)) for saga, request in zip(self.sagas, requests, strict=True)]
-        renamings = permutations(range(len(requests)))
-        return [way for way in renamings if all(same[old] == same[new] for old, new in enumerate(way))][1:]
-
-    def canonical(self, world: World) -> World:
-        """The same world for all that differ by the names of equal sagas."""
-        return min([world, *(self._renamed(world, way) for way in self._swaps)]) if self._swaps else world
-
-    def _renamed(self, world: World, way: tuple[int, ...]) -> World:
-        return world._replace(
-            runs=tuple(world.runs[old] for old in way),
-            flight=tuple(sorted(self.messages.number(_as(self.messages[number], way)) for number in world.flight)),
-            inboxes=tuple(
-                world.inboxes[self.inbox_at[old, each.event]] for old in way for each in self.local_steps[old]
-            ),
-        )
-
-
-def _knows_names(each: Step) -> bool:
-    return takes_call(each.action) or (each.undo is not None and takes_call(each.undo))
-
-
-def _as(message: Message, way: tuple[int, ...]) -> Message:
-    return message._replace(saga=way.index(message.saga))

@@ -58,12 +58,6 @@ class CallOperator(NamedTuple):
     trouble: str
 
 
-class End(NamedTuple):
-    """The saga is final: tell the clients that wait for its result."""
-
-    saga_id: str
-
-
 class Contradicted(NamedTuple):
     """An answer contradicts what the saga stands by: tell an operator. It is on record, and no state changed.
 
@@ -90,4 +84,4 @@ class Decline(NamedTuple):
     reason: str
 
 
-Effect = Send | Write | CallOperator | End | Contradicted | Decline
+Effect = Send | Write | CallOperator | Contradicted | Decline

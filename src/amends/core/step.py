@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.debts import contradiction, owed_of, undo_was_asked
 from amends.core.decide import AnswerSignal, Halted, ReportedOutcome, Signal, TryAgain, Wish, can_turn_back
 from amends.core.definition import Saga, Step
-from amends.core.effects import CallOperator, Contradicted, Decline, Effect, End, Send, Write
+from amends.core.effects import CallOperator, Contradicted, Decline, Effect, Send, Write
 from amends.core.messages import (
     NO_ANSWERS,
     Abandon,
@@ -176,8 +176,7 @@ def step(run: SagaInstance, said: Input, now_ms: int, entities: Entities | None 
 
     Returns:
         The run after, and the effects: a `Write` first (also for an input that changed nothing, so that a late answer
-        is on record), then each `Send`, then `CallOperator` or `End`. A verb that cannot be taken gives a `Decline`
-        alone.
+        is on record), then each `Send`, then `CallOperator`. A verb that cannot be taken gives a `Decline` alone.
     """
     if isinstance(said, Undo):
         return _undone_late(run, said, now_ms)
@@ -388,7 +387,7 @@ def _moved(run: SagaInstance, path: Way, said: Input | None, now_ms: int, entiti
     new: SagaInstance = made(SagaInstance, values)
     write: Write = made(Write, (saga_id, number, said, story.recorded))
     if at is None:
-        return new, (write, End(saga_id)) if story.changes else (write,)
+        return new, (write,)
     alert = (CallOperator(run.saga_id, new.outstanding(), trouble),) if stuck else ()
     return new, (write, *_unanswered(new, run.waiting), *alert)
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.messages import Outcome, Refused, Verb
 from amends.core.step import SagaInstance
 from amends.engine.engine import Engine
 from amends.engine.handle import Result, StartedSaga
+from amends.engine.looking import BlockingLooks
 from amends.engine.loop import CLOSED
 from amends.engine.loop_thread import LoopThread
 from amends.engine.transaction import Transaction
 from amends.errors import AmendsError
 from amends.generic import Wanted
+
+Answer = TypeVar("Answer")
 
 
 class BlockingHandle(StartedSaga):
@@ -34,7 +37,7 @@ class BlockingHandle(StartedSaga):
         return self.ended() or self._engine.result(self.saga_id, timeout)
 
 
-class BlockingEngine:
+class BlockingEngine(BlockingLooks):
     """`amends.engine.engine.Engine`, method by method, for use inside ``with``. Any thread may call it."""
 
     def __init__(self, engine: Engine) -> None:
@@ -89,6 +92,13 @@ class BlockingEngine:
     def result(self, saga_id: str, timeout: float | None = None) -> Result:
         """See `Engine.result`."""
         return self._thread.do(self._engine.result(saga_id, timeout))
+
+    @property
+    def _looks(self) -> Engine:
+        return self._engine
+
+    def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
+        return self._thread.do(what)
 
     def answer(self, key: str, outcome: Outcome) -> None:
         """See `Engine.answer`."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.effects import Decline
@@ -22,6 +22,7 @@ from amends.engine.arguments import (
 )
 from amends.engine.ends import end_of
 from amends.engine.handle import Handle, Result
+from amends.engine.looking import Look, Looks
 from amends.engine.loop import EngineLoop
 from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.patience import Patience
@@ -32,8 +33,10 @@ from amends.errors import AmendsError, OperatorNeeded, RequestRefused
 from amends.generic import Wanted
 from amends.storage.codecs.values import shown
 
+Found = TypeVar("Found")
 
-class Engine:
+
+class Engine(Looks):
     """Runs sagas on a store. Made by `amends.open`; used inside ``async with``."""
 
     def __init__(self, loop: EngineLoop) -> None:
@@ -217,6 +220,12 @@ class Engine:
         """
         owner, name = take_id(service), take_id(entity_id)
         return await self._loop.call(Read(lambda work: work.entities[owner].get(name)), waits=True)
+
+    async def _look(self, look: Look[Found]) -> Found:
+        return await self._loop.look(look)
+
+    def _sagas(self) -> Mapping[str, Saga]:
+        return {name: codec.saga for name, codec in self._loop.coordinator.definitions.by_name.items()}
 
     async def result(self, saga_id: str, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
         """Wait for the end of a saga.

@@ -76,7 +76,8 @@ class LocalParticipants:
             return take(None)
         if self._is_careful or not codec.walks or type(request) is Sealed or (given and Sealed in map(type, given)):
             return self.call_each(codec, *take(None))
-        overlay, touched = self._overlay, list[Touched]()
+        overlay = self._overlay
+        touched: list[Touched] = []
         try:
             touched = overlay.touch(overlay.places.get(codec) or overlay.places_of(codec), request)
             run, effects = take(overlay.values)

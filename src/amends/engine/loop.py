@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.waiting import SECOND_MS
@@ -35,10 +35,13 @@ from amends.errors import (
     Overloaded,
     StoreError,
 )
-from amends.storage.ports import EngineClock, Store
+from amends.storage.ports import EngineClock, Records, Store
+from amends.views.sagas import AsOf
 
 SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
+
+Answer = TypeVar("Answer")
 
 
 class EngineLoop:
@@ -191,6 +194,15 @@ class EngineLoop:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    async def look(self, look: Callable[[Records, AsOf], Answer]) -> Answer:
+        """What a function gives, which reads what is stored, beside the turns.
+
+        Raises:
+            EngineStopped, EngineMisused: as for `expect_caller`.
+        """
+        self.expect_caller()
+        return await self._turns.reading.look(look)
 
     def expect_caller(self) -> None:
         """See that a caller here can be answered.

@@ -112,7 +112,8 @@ class Overlay:
             EntityDamaged: a row cannot be read.
             Exception: what the function of an id raises.
         """
-        touched, fresh = list[Touched](), self.fresh
+        touched: list[Touched] = []
+        fresh = self.fresh
         try:
             for id_of, values, stored, may_change in places:
                 entity_id = id_of(request)

@@ -7,8 +7,9 @@ counted from before it was asked for, on a clock that counts the time in which t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import repeat
 from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.engine.coordinator import Coordinator
@@ -199,9 +200,9 @@ class ShardKeeper:
     def _claim(self, seen: ShardsSeen, now_ms: int) -> Keeping[None]:
         """Take in what was handed over, and of the free shards a share."""
         own = {*seen.shards_of(self._engine)}
-        free = [shard for shard in sorted(ALL_SHARDS) if shard not in seen.owners]
-        wanted = free[: max(0, seen.share(self._engine) - len(own))]
-        own.update((yield ClaimShards(self._engine, wanted)) if wanted else ())
+        lacking = seen.share(self._engine) - len(own)
+        if lacking > 0 and (free := sorted(ALL_SHARDS - seen.owners.keys())):
+            own.update((yield ClaimShards(self._engine, free[:lacking])))
         gained = own.difference(self._coordinator.shards.all)
         if gained:
             self._coordinator.gain(sorted(gained), max(now_ms, (yield ReadLastTime())))
@@ -218,18 +219,18 @@ class ShardKeeper:
 
     def _to_give(self, seen: ShardsSeen, elapsed_ms: int) -> list[int]:
         """The shards beyond this engine's share that can be given away now."""
-        busy, own = self._coordinator.busy(), sorted(self._coordinator.shards.all)
-        beyond = len(own) - seen.share(self._engine)
+        beyond = len(self._coordinator.shards.all) - seen.share(self._engine)
         if beyond <= 0:
             self._draining.clear()
             return []
+        busy, own = self._coordinator.busy(), sorted(self._coordinator.shards.all)
         self._draining = {shard: self._draining.get(shard, elapsed_ms) for shard in own if shard in busy}
         idle = [shard for shard in own if shard not in busy]
         late = [shard for shard, since_ms in self._draining.items() if elapsed_ms - since_ms >= self._drain_ms]
         return [*idle, *late][:beyond]
 
 
-def _in_need(seen: ShardsSeen) -> Iterable[str]:
+def _in_need(seen: ShardsSeen) -> Iterator[str]:
     """The engines that have too few shards, each as often as it needs one more."""
-    needs = {engine: seen.share(engine) - len(seen.shards_of(engine)) for engine in seen.live}
-    return (engine for engine, number in needs.items() for _ in range(number))
+    for engine in seen.live:
+        yield from repeat(engine, max(0, seen.share(engine) - len(seen.shards_of(engine))))

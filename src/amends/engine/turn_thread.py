@@ -15,6 +15,7 @@ from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
 from amends.engine.logger import log
 from amends.engine.ownership import LEASE_MS, ShardKeeper
+from amends.engine.reading import StoreReading
 from amends.engine.stalls import Watch
 from amends.engine.task import Task
 from amends.engine.thread import TURN_THREAD, OneThread, settle
@@ -53,11 +54,13 @@ class TurnThread:
         coordinator: takes them.
         clock: gives it the time: the machine's, or that of a store that several engines share.
         upkeep: keeps its shards, and looks for letters to them.
+        reading: looks at what is stored, beside the turns.
     """
 
     coordinator: Coordinator
     clock: Clock
     upkeep: Upkeep
+    reading: StoreReading
 
     def __init__(
         self,
@@ -110,6 +113,7 @@ class TurnThread:
         self.coordinator = self._make(self._store, now_ms=now_ms)
         keeper = ShardKeeper(self.coordinator, lease, entered_ms, drain_ms=self._drain_ms)
         self.clock = SharedTime(keeper.clock, machine) if self._store.is_shared else machine
+        self.reading = StoreReading(self._store.reader, self.clock.now_ms)
         self.upkeep = Upkeep(self._store, self.coordinator, keeper, machine)
         for definition, sagas in self.coordinator.strangers(self._store.counts()).items():
             log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)
@@ -148,6 +152,7 @@ class TurnThread:
             self._returned = Future()
             if leaves:
                 self._thread.submit(self.upkeep.leave, lambda *_: None)
+            self._thread.submit(self.reading.close, lambda *_: None)  # so that the store's last connection is its own
             self._thread.submit(self._store.close, partial(settle, self._returned))
             self._thread.shutdown(wait=False)
         return self._returned

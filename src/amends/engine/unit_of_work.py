@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from amends.core.definition import Command
-from amends.core.effects import Decline, Effect, End, Write
+from amends.core.effects import Decline, Effect, Write
 from amends.core.messages import Answered, Done, Input, Kind, Refused, Unknown, worded
 from amends.core.state import underway
 from amends.core.step import SagaInstance, start, step
@@ -268,7 +268,7 @@ class UnitOfWork:
                 saga_id, number, said, became = effect
                 cause, value = (codec.started, request) if said is None else said_text(said)
                 self.recording.write(saga_id, number, cause, codec.recorded(became, in_full=waits_inside), value)
-            elif not isinstance(effect, End):  # which says less than the saga's state
+            else:
                 self.effects.add(run, effect)
 
     def _put(self, loaded: LoadedSaga, *, is_new_end: bool) -> SagaInstance:

@@ -150,6 +150,13 @@ class Records(Protocol):
         """
 
 
+class Reader(Records, Protocol):
+    """What is stored, as one thread at a time reads it while an engine writes to it."""
+
+    def close(self) -> None:
+        """Give everything back. A second call does nothing."""
+
+
 class Store(Records, Protocol):
     """Where an engine keeps everything. It is used by one thread at a time.
 
@@ -225,6 +232,13 @@ class Store(Records, Protocol):
             StoreBusy: another program keeps the file locked. Nothing is written; it may be tried again.
             StoreFailed: the storage failed, and whether it is written is not known: `head` of a store that is opened
                 anew tells. This store is not to be used any more.
+        """
+
+    def reader(self) -> Reader:
+        """What is stored, to be read beside the turns, from another thread.
+
+        Raises:
+            StoreUnusable: the system gives nothing to read it with.
         """
 
     def warn(self, of: str) -> None:

@@ -48,7 +48,7 @@ RESOLVED: Final = 2  # an outcome's answer or reason, and why
 def cause_in_words(record: Record) -> str:
     """What happened, on one line: ``CARD_CHARGED/do refused: no money``."""
     about, parts = _about(record.cause), " " if isinstance(record.cause, SagaStarted | CommandExecuted) else ": "
-    more = _value(record)
+    more = value_in_words(record)
     return f"{about}{parts}{more}" if more else about
 
 
@@ -114,7 +114,7 @@ def _of_chains(cause: Cause) -> str:
     raise TypeError(cause)
 
 
-def _value(record: Record) -> str:
+def value_in_words(record: Record) -> str:
     """What the value adds to a cause: a request or a body as JSON, a reason as text; nothing of an answer."""
     cause, value = record.cause, record.value
     is_answer = isinstance(cause, Answered) and isinstance(cause.outcome, Done | Later)

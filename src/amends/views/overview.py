@@ -9,7 +9,7 @@ from amends.errors import StoreError
 from amends.storage.ports import Records
 from amends.storage.rows import Head, Unreadable
 from amends.views.rates import Rates, rates
-from amends.views.sagas import SagaView
+from amends.views.sagas import AsOf, SagaView
 from amends.views.trouble import Failing, Stuck, failing, owed, stuck
 
 NAMED_MAX: Final = 100  # sagas that wait for an operator, by name; the counts say how many there are
@@ -45,24 +45,24 @@ class Overview(NamedTuple):
     ahead_ms: int
 
 
-def overview(records: Records, now_ms: int) -> Overview:
+def overview(records: Records, as_of: AsOf) -> Overview:
     """How a store does.
 
     Args:
         records: the store.
-        now_ms: milliseconds since 1970 (UTC).
+        as_of: the moment of the look.
 
     Raises:
         StoreError: the storage failed.
     """
-    heads = _heads(records)
+    heads, now_ms = _heads(records), as_of.now_ms
     return Overview(
         records.counts(),
         rates(records, heads, now_ms) if heads else None,
         records.oldest_waiting_ms(),
-        stuck(records, NAMED_MAX),
-        failing(records, now_ms),
-        owed(records),
+        stuck(records, NAMED_MAX, as_of),
+        failing(records, as_of),
+        owed(records, as_of),
         records.set_aside(),
         records.durability(),
         heads,

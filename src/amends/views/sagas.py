@@ -1,23 +1,43 @@
-"""A saga as its row shows it, and which sagas are looked for."""
+"""A saga as its row shows it: how it stands, and what it waits for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice, takewhile
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from amends.core.state import ASKED, Status
-from amends.storage.bodies import SagaBody, body_of_row
-from amends.storage.ports import ALL, Records, SagaFilter
-from amends.storage.rows import BACKWARD, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
+from amends.lines import moment, span
+from amends.storage.bodies import SagaBody, StoredRequest, body_of_row
+from amends.storage.rows import (
+    BACKWARD,
+    FINAL,
+    FORWARD,
+    NEEDS_OPERATOR,
+    WAITS_FOR_OPERATOR,
+    SagaRow,
+    Unreadable,
+)
 from amends.storage.standing import owed_in
 
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 """The statuses of sagas that are not final."""
-FAILING_AFTER_MS: Final = 300_000  # five minutes: longer than a deploy, or a failover of a participant
+WORRIED_AFTER_MS: Final = 300_000  # five minutes: longer than a deploy, or a failover of a participant
+PURPOSES: Final = {"do": "", "undo": " to undo it", "probe": " whether it was done"}
+
+
+class AsOf(NamedTuple):
+    """The moment of a look at a store: what waits, and for how long, is told as it is then.
+
+    Attributes:
+        now_ms: milliseconds since 1970 (UTC).
+        worried_after_ms: for how long a step has failed that counts as failing, >= 0.
+    """
+
+    now_ms: int
+    worried_after_ms: int = WORRIED_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +56,7 @@ class Question:
         is_unsent: whether it waits for a place at its participant, until it is due; it was not sent.
         is_stuck: whether only an operator can tell how to go on.
         since_ms: when it was asked first.
+        is_failing: whether it is tried again and again, and has failed for longer than `AsOf.worried_after_ms`.
     """
 
     step: str
@@ -49,11 +70,30 @@ class Question:
     is_unsent: bool
     is_stuck: bool
     since_ms: int
+    is_failing: bool
 
-    def is_failing(self, now_ms: int) -> bool:
-        """Whether it has failed for longer than `FAILING_AFTER_MS`, and is tried again and again."""
-        is_tried = bool(self.error) and not self.is_taken and not self.is_stuck
-        return is_tried and now_ms - self.since_ms > FAILING_AFTER_MS
+    def sent(self, now_ms: int) -> int:
+        """How often it was sent."""
+        return self.attempt - (self.is_unsent or self.sent_ms > now_ms)
+
+    def in_words(self, now_ms: int) -> str:
+        """What is waited for: ``CARD was asked 7 times, next in 40 s, last: timeout``."""
+        since, sent = span(now_ms - self.since_ms), self.sent(now_ms)
+        if self.is_taken:
+            return f"waits for an answer from {self.service}, since {since}, until {moment(self.due_ms)}"
+        asked = f"was asked {sent} times" if sent > 1 else "was asked" if sent else "is to be asked"
+        parts = [f"{self.service} {asked}{PURPOSES[self.kind]}", self._next(now_ms)]
+        parts += [f"failing for {since}"] * self.is_failing + [f"last: {self.error}"] * bool(self.error)
+        return ", ".join(filter(None, parts))
+
+    def _next(self, now_ms: int) -> str:
+        if self.is_stuck:
+            return ""
+        if self.is_unsent:
+            return "waits for a place there"
+        if self.sent_ms > now_ms:
+            return f"next in {span(self.sent_ms - now_ms)}"
+        return f"has {span(self.due_ms - now_ms)} left to answer" if self.due_ms > now_ms else "overdue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +120,7 @@ class SagaView:
         answers: step to what it answered.
         trail: the outcomes so far, as ``EVENT status``.
         number: of its last record.
+        waits_for: what it waits for, in one sentence; empty once it has ended.
     """
 
     saga_id: str
@@ -100,50 +141,30 @@ class SagaView:
     answers: Mapping[str, Any]
     trail: tuple[str, ...]
     number: int
+    waits_for: str
+
+    @property
+    def definition(self) -> str:
+        """``name/version/fingerprint`` of its definition."""
+        return f"{self.name}/{self.version}/{self.fingerprint}"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is final."""
+        return self.status in FINAL
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether a step of it is; see `Question.is_failing`."""
+        return any(question.is_failing for question in self.questions)
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as plain values, the request among them."""
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return values | {"request": _json(self.request)}
 
 
-class Search(NamedTuple):
-    """Which sagas are looked for.
-
-    Attributes:
-        statuses: of these; any when empty.
-        name: of the definition of this name; any when empty.
-        service: that ask this service now; any when empty.
-        started_before_ms: started before that; ``None`` for any.
-        started_from_ms: started then or later; ``None`` for any.
-        limit: at most so many, >= 1.
-        is_owed: of which something is owed.
-    """
-
-    statuses: tuple[str, ...] = ()
-    name: str = ""
-    service: str = ""
-    started_before_ms: int | None = None
-    started_from_ms: int | None = None
-    limit: int = 100
-    is_owed: bool = False
-
-    def has(self, saga: SagaView) -> bool:
-        """Whether a saga is one of them."""
-        return (
-            (not self.statuses or saga.status in self.statuses)
-            and (not self.name or saga.name == self.name)
-            and (self.started_before_ms is None or saga.started_ms < self.started_before_ms)
-            and (self.started_from_ms is None or saga.started_ms >= self.started_from_ms)
-            and _asks(saga, self.service)
-        )
-
-
-def sagas(records: Records, search: Search) -> Iterator[SagaView | Unreadable]:
-    """The sagas that are looked for, newest first. Rows that cannot be read are among them, with their reason."""
-    statuses = search.statuses or (WAITING if search.service else ())
-    wanted = SagaFilter(statuses, search.name, search.started_before_ms, ALL)
-    rows = takewhile(lambda row: _is_from(row, search.started_from_ms), records.listing(wanted))
-    found = (view for row in rows if _asks(view := view_of(row), search.service))
-    return islice(found, search.limit)
-
-
-def view_of(row: SagaRow | Unreadable) -> SagaView | Unreadable:
+def view_of(row: SagaRow | Unreadable, as_of: AsOf) -> SagaView | Unreadable:
     """What is shown of a saga, read from its row."""
     if isinstance(row, Unreadable):
         return row
@@ -153,30 +174,38 @@ def view_of(row: SagaRow | Unreadable) -> SagaView | Unreadable:
         return Unreadable("saga", row.saga_id, str(error))
     name, _, rest = row.definition.partition("/")
     version, _, fingerprint = rest.partition("/")
+    questions = tuple(_questions(body, as_of))
     return SagaView(
         row.saga_id, name, version, fingerprint, row.status, row.request, row.started_ms, row.changed_ms,
         None if row.due_ms == WAITS_FOR_OPERATOR else row.due_ms, body.deadline_ms, body.reason,
-        body.trouble, tuple(_questions(body)), tuple(body.outstanding), owed_in(body.trail), body.answers,
-        tuple(body.trail),
-        body.number,
+        body.trouble, questions, tuple(body.outstanding), owed_in(body.trail), body.answers, tuple(body.trail),
+        body.number, _waits_for(row.status, body.trouble, questions, as_of.now_ms),
     )  # fmt: skip
 
 
-def _questions(body: SagaBody) -> Iterator[Question]:
+def _questions(body: SagaBody, as_of: AsOf) -> Iterator[Question]:
     for step, status in body.members.items():
-        asked = body.waiting.get(step)
-        if asked and (status in ASKED or status is Status.STUCK):
+        asked, is_stuck = body.waiting.get(step), status is Status.STUCK
+        if asked and (status in ASKED or is_stuck):
             yield Question(
                 step, asked.kind.value, asked.service, asked.attempt, asked.at_ms, asked.due_ms, asked.error,
-                asked.taken, asked.unsent, status is Status.STUCK, asked.since_ms,
+                asked.taken, asked.unsent, is_stuck, asked.since_ms, not is_stuck and _is_failing(asked, as_of),
             )  # fmt: skip
 
 
-def _is_from(row: SagaRow | Unreadable, from_ms: int | None) -> bool:
-    return from_ms is None or isinstance(row, Unreadable) or row.started_ms >= from_ms
+def _is_failing(asked: StoredRequest, as_of: AsOf) -> bool:
+    return bool(asked.error) and not asked.taken and as_of.now_ms - asked.since_ms > as_of.worried_after_ms
 
 
-def _asks(view: SagaView | Unreadable, service: str) -> bool:
-    if not service or isinstance(view, Unreadable):
-        return True
-    return any(question.service == service for question in view.questions)
+def _waits_for(status: str, trouble: str, questions: tuple[Question, ...], now_ms: int) -> str:
+    asked = "; ".join(question.in_words(now_ms) for question in questions if not question.is_stuck)
+    operator = f"needs an operator: {trouble}" if status == NEEDS_OPERATOR else ""
+    return "; ".join(filter(None, (operator, asked)))
+
+
+def _json(text: str) -> Any:
+    """A value that was stored as JSON; of what is no JSON, the text."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from amends.storage.ports import Records, SagaFilter
 from amends.storage.rows import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, Unreadable
-from amends.views.sagas import FAILING_AFTER_MS, WAITING, SagaView, view_of
+from amends.views.sagas import WAITING, AsOf, SagaView, view_of
 
 LOOKED_AT_MAX: Final = 20_000  # sagas that are read for it: a second or two
 
@@ -27,10 +27,10 @@ class Stuck(NamedTuple):
     why: str
 
 
-def stuck(records: Records, limit: int) -> list[Stuck]:
+def stuck(records: Records, limit: int, as_of: AsOf) -> list[Stuck]:
     """The sagas that wait for an operator, the one that started last first, at most `limit`."""
     rows = islice(records.listing(SagaFilter((NEEDS_OPERATOR,), limit=limit)), limit)
-    return [_stuck(view_of(row)) for row in rows]
+    return [_stuck(view_of(row, as_of)) for row in rows]
 
 
 def _stuck(view: SagaView | Unreadable) -> Stuck:
@@ -59,23 +59,24 @@ class Failing(NamedTuple):
     error: str
 
 
-def failing(records: Records, now_ms: int) -> list[Failing]:
-    """The steps that have failed for longer than `FAILING_AFTER_MS`, the one that began first first.
+def failing(records: Records, as_of: AsOf) -> list[Failing]:
+    """The steps that are failing (`Question.is_failing`), the one that began first first.
 
     Of very many sagas that wait, the `LOOKED_AT_MAX` that started last are looked at.
     """
-    rows = records.listing(SagaFilter(WAITING, started_before_ms=now_ms - FAILING_AFTER_MS, limit=LOOKED_AT_MAX))
-    views = [view for row in rows if isinstance(view := view_of(row), SagaView)]
+    since_ms = as_of.now_ms - as_of.worried_after_ms
+    rows = records.listing(SagaFilter(WAITING, started_before_ms=since_ms, limit=LOOKED_AT_MAX))
+    views = [view for row in rows if isinstance(view := view_of(row, as_of), SagaView)]
     found = [
         Failing(view.saga_id, asked.step, asked.kind, asked.attempt, asked.since_ms, asked.error)
         for view in views
         for asked in view.questions
-        if asked.is_failing(now_ms)
+        if asked.is_failing
     ]
     return sorted(found, key=lambda step: step.since_ms)
 
 
-def owed(records: Records) -> Sequence[SagaView]:
+def owed(records: Records, as_of: AsOf) -> Sequence[SagaView]:
     """The sagas of which something is owed, also of those that ended long ago, the one that started last first."""
     definitions = {definition for definition, _ in records.counts()}
     ended = records.due(definitions, WAITS_FOR_OPERATOR, LOOKED_AT_MAX, (WAITS_FOR_OPERATOR - 1, ""))
@@ -83,6 +84,6 @@ def owed(records: Records) -> Sequence[SagaView]:
         *(records.saga(saga_id) for _, saga_id in ended),
         *records.listing(SagaFilter(WAITING, limit=LOOKED_AT_MAX)),
     ]
-    views = (view_of(row) for row in rows if row is not None)
+    views = (view_of(row, as_of) for row in rows if row is not None)
     found = {view.saga_id: view for view in views if isinstance(view, SagaView) and view.owed}
-    return sorted(found.values(), key=lambda view: view.started_ms, reverse=True)
+    return sorted(found.values(), key=lambda view: (view.started_ms, view.saga_id), reverse=True)

@@ -71,6 +71,10 @@ class MemoryStore(MemoryReader):
             with self.database.changed:
                 self.database.locks.release(self)
 
+    def reader(self) -> MemoryStore:
+        """The same database, to be read beside the turns."""
+        return MemoryStore(self.database)
+
     def warn(self, of: str) -> None:
         """Tell what is wrong with the engine; empty for nothing."""
         self.database.warning = of

@@ -20,6 +20,7 @@ from amends.adapters.sqlite.lock import EngineLock
 from amends.adapters.sqlite.mailbox import SqliteMailbox
 from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
+from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.rows import block_values
 from amends.errors import LeaseLost, StoreConflict, StoreError, StoreFull, StoreUnusable
@@ -53,7 +54,7 @@ class SqliteStore(RecordReader):
         Raises:
             StoreUnusable: another engine has it, or there is no store that this version can use; one line says why.
         """
-        file = checked_path(path)
+        file = self._file = checked_path(path)
         check_writable(file)
         with ExitStack() as opened:
             self._lock = EngineLock(file)
@@ -105,6 +106,10 @@ class SqliteStore(RecordReader):
             self._client_keys.add(self._client_keys.missing(keys))
             self._database.write("add_count", [(*key, more) for key, more in counts.items()])
         self._client_keys.settle()
+
+    def reader(self) -> SqliteReader:
+        """The same file by another connection, to be read beside the turns."""
+        return SqliteReader(self._file)
 
     def warn(self, of: str) -> None:
         """Tell other processes what is wrong with the engine; see `amends.storage.ports.Store.warn`."""

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
-
-from amends.core.definition import Saga
+from typing import Annotated, Final, NamedTuple, get_type_hints
 
 Reach = Sequence[str]
 """The fields of `ReachableParts` that have to be true."""
 
 
 class ReachableParts(NamedTuple):
-    """What a definition can come to.
+    """What a definition can come to. Beside each stands what is said of a definition, or its scenarios, that cannot.
 
     Attributes:
         local: it has steps that we keep the state of.
@@ -34,70 +32,25 @@ class ReachableParts(NamedTuple):
         direct: clients call the one engine.
     """
 
-    local: bool
-    outside: bool
-    undone_outside: bool
-    probed: bool
-    can_cancel: bool
-    has_pivot: bool
-    deadline: bool
-    can_park: bool
-    doubled: bool
-    choice: bool
-    moody: bool
-    inbox: bool
-    shared: bool
-    direct: bool
-
-
-def shape_of(saga: Saga, *, moody: bool, doubled: bool, choice: bool, inbox: bool, shared: bool) -> ReachableParts:
-    """The shape of a definition.
-
-    Args:
-        saga: the definition.
-        moody: whether an outside system may refuse to undo, or to go on behind the pivot.
-        doubled: see `ReachableParts`.
-        choice: see `ReachableParts`.
-        inbox: see `ReachableParts`.
-        shared: see `ReachableParts`.
-    """
-    steps = [(number, step) for number, group in enumerate(saga.groups) for step in group]
-    outside = [(number, step) for number, step in steps if not step.is_local]
-    return ReachableParts(
-        local=len(outside) < len(steps),
-        outside=bool(outside),
-        undone_outside=any(number < saga.pivot for number, _ in outside),
-        probed=any(step.probe and number < saga.pivot for number, step in outside),
-        can_cancel=saga.pivot > 0,
-        has_pivot=saga.pivot < len(saga.groups) and any(number >= saga.pivot for number, _ in outside),
-        deadline=saga.deadline_s is not None and saga.pivot > 0,
-        can_park=moody and any(number != saga.pivot for number, _ in outside),
-        doubled=doubled,
-        choice=choice,
-        moody=moody and bool(outside),
-        inbox=inbox,
-        shared=shared,
-        direct=not shared,
-    )
+    local: Annotated[bool, "no step is local"]
+    outside: Annotated[bool, "every step is local"]
+    undone_outside: Annotated[bool, "no step outside is undone"]
+    probed: Annotated[bool, "no step outside before the pivot has a probe"]
+    can_cancel: Annotated[bool, "the pivot comes first"]
+    has_pivot: Annotated[bool, "no step outside comes at the pivot or after it"]
+    deadline: Annotated[bool, "it has no deadline_s"]
+    can_park: Annotated[bool, "no model refuses an undo, or a step behind the pivot"]
+    doubled: Annotated[bool, "no request outside may arrive twice"]
+    choice: Annotated[bool, "there is one thing to ask for"]
+    moody: Annotated[bool, "no model answers later"]
+    inbox: Annotated[bool, "no model keeps our inbox"]
+    shared: Annotated[bool, "one engine has the database for itself"]
+    direct: Annotated[bool, "clients write letters"]
 
 
 WHY: Final[Mapping[str, str]] = {
-    "local": "no step is local",
-    "outside": "every step is local",
-    "undone_outside": "no step outside is undone",
-    "probed": "no step outside before the pivot has a probe",
-    "can_cancel": "the pivot comes first",
-    "has_pivot": "no step outside comes at the pivot or after it",
-    "deadline": "it has no deadline_s",
-    "can_park": "no model refuses an undo, or a step behind the pivot",
-    "doubled": "no request outside may arrive twice",
-    "choice": "there is one thing to ask for",
-    "moody": "no model answers later",
-    "inbox": "no model keeps our inbox",
-    "shared": "one engine has the database for itself",
-    "direct": "clients write letters",
+    name: kind.__metadata__[0] for name, kind in get_type_hints(ReachableParts, include_extras=True).items()
 }
-"""What is said of a definition, or of its scenarios, that is not of a shape; by field of `ReachableParts`."""
 
 SOMETIMES: Final[Mapping[str, Reach]] = {
     "a saga completed": (),

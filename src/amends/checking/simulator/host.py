@@ -45,7 +45,7 @@ class Host:
 
     def heal(self) -> None:
         """From now on the process does not crash; one that crashed is started again."""
-        self.process.until_crash = 0
+        self.process.interruptions.until_crash = 0
         self.restart(self.process.life)
 
     def _born(self) -> EngineProcess:

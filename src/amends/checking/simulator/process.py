@@ -6,11 +6,12 @@ these it can crash, wait, or stand still for long. `Coordinator` is the engine's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final, NamedTuple
 
 from amends.checking.simulator.clock import HostClock
 from amends.checking.simulator.environment import Environment, Reply
+from amends.checking.simulator.interruptions import Interruptions
 from amends.checking.simulator.process_calls import ProcessCalls
 from amends.checking.simulator.process_rules import ProcessRules
 from amends.checking.simulator.process_shards import ProcessShards
@@ -30,9 +31,6 @@ from amends.errors import EngineStopped, LeaseLost, StoreFailed, StoreFull
 TURN_MS: Final = 1  # between two turns: what a commit takes
 TEND_MS: Final = 500  # between two looks at letters and at the lease, where nothing wakes an engine
 SPACE_PAUSE_MS: Final = 1000  # as the shell waits on a full disk
-WAIT_MS: Final = 50  # of a thread that waits for a database or a network in the same data centre, at most
-PAUSE_MS: Final = (500, 5_000, 20_000, 60_000, 600_000)  # garbage collected, a machine moved, a lid closed
-LIVES_MAX: Final = 20  # in one schedule; later ones do not crash, so that it gets anywhere
 STOPPED: Final = EngineStopped("the process is gone")
 
 
@@ -50,7 +48,7 @@ class EngineProcess:
         life: its number.
         clock: its host's.
         is_up: whether it runs.
-        until_crash: how many I/Os it still does; 0 for any number.
+        interruptions: what keeps it from going on.
         coordinator: the engine's loop.
         shards: those that it has of a shared database; ``None`` where it has a database for itself.
     """
@@ -70,7 +68,7 @@ class EngineProcess:
         self.life = life
         self.clock = clock
         self.is_up = True
-        self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
+        self.interruptions = Interruptions(world, life)
         name = f"e{life}"
         self._store = ProcessStore(world.database, world.hooks)
         lease = self._store.ownership.enter(name, LEASE_MS) if self._store.is_shared else None
@@ -85,9 +83,9 @@ class EngineProcess:
         self._queue: list[Queued] = []
         self._batch: list[Queued] = []
         self._is_in_turn = False
+        self._tending: Iterator[Point] | None = None  # what sees to the shards, while nothing else is to be done
         self._turn_at_ms = -1
         self._turns = 0
-        self._paused_until_ms = 0
         if self.shards is not None:
             world.in_background(0, self._tend)
         self._wake(0)
@@ -111,8 +109,8 @@ class EngineProcess:
         """A call comes back."""
         if not self.is_up:
             self.world.saw("an answer to a process that is gone")
-        elif self._stands_still():
-            self.world.after(self._still_ms(), self.hear, saga_id, said, attempt_id, service)
+        elif still_ms := self.interruptions.still_ms:
+            self.world.after(still_ms, self.hear, saga_id, said, attempt_id, service)
         else:
             self._go_on(self._heard(saga_id, said, attempt_id, service))
 
@@ -135,9 +133,11 @@ class EngineProcess:
         try:
             for point in steps:
                 if isinstance(point, str):
-                    self._io(point)
-                if pause_ms := point if isinstance(point, int) else self._pause_ms():
-                    self.world.after(pause_ms, self._go_on, steps)
+                    self.interruptions.expect_none(point)
+                if pause_ms := point if isinstance(point, int) else self.interruptions.pause_ms():
+                    is_idle = steps is self._tending and not self.interruptions.still_ms
+                    later = self.world.in_background if is_idle else self.world.after
+                    later(pause_ms, self._go_on, steps)
                     return
         except ProcessKilled as crash:
             self._die(crash)
@@ -148,34 +148,6 @@ class EngineProcess:
             if str(failed) != DISK_FAILED:
                 self.world.broke("P16", f"it stopped, and no disk had failed: {failed}")
             self._die(failed)
-
-    def _io(self, where: str) -> None:
-        """Count an I/O; the process may crash instead.
-
-        Raises:
-            ProcessKilled: it crashes here.
-        """
-        if self.until_crash:
-            self.until_crash -= 1
-            if not self.until_crash:
-                raise ProcessKilled(where)
-
-    def _pause_ms(self) -> int:
-        """How long what it does now waits; all else in the process waits, too, where that is long."""
-        chance, swarm = self.world.chance, self.world.swarm
-        if chance.hit("stand still", swarm.pause):
-            pause_ms = PAUSE_MS[chance.below("stand still", len(PAUSE_MS))]
-            self._paused_until_ms = self.world.now_ms + pause_ms
-            self.world.saw("a process stood still")
-            self.world.tell(f"engine {self.life}", f"stands still for {pause_ms / 1000:g} s")
-            return pause_ms
-        return 1 + chance.below("wait", WAIT_MS) if chance.hit("wait", swarm.wait) else 0
-
-    def _stands_still(self) -> bool:
-        return self.world.now_ms < self._paused_until_ms
-
-    def _still_ms(self) -> int:
-        return self._paused_until_ms - self.world.now_ms
 
     # A turn ---------------------------------------------------------------------------------------------------
 
@@ -188,38 +160,47 @@ class EngineProcess:
     def _turn(self, at_ms: int) -> None:
         if not self.is_up or self._turn_at_ms != at_ms or self._is_in_turn:
             return
-        if self._stands_still():
-            self.world.after(self._still_ms(), self._turn, at_ms)
+        if still_ms := self.interruptions.still_ms:
+            self.world.after(still_ms, self._turn, at_ms)
             return
         self._turn_at_ms = -1
-        self._begin()
+        self._is_in_turn = True
+        self._go_on(self._taken())
 
     @property
     def is_waiting(self) -> bool:
         """Whether it is going to take a turn, or takes one."""
-        return self.is_up and (self._turn_at_ms >= 0 or self._is_in_turn)
-
-    def _begin(self) -> None:
-        self._is_in_turn = True
-        self._go_on(self._taken())
+        return self.is_up and (self._turn_at_ms >= 0 or (self._is_in_turn and self._tending is None))
 
     def _tend(self) -> None:
-        """Take a turn now and then for the sake of shards and letters."""
+        """See to the shards now and then, and to letters."""
         if not self.is_up or self.shards is None:
             return
-        if not self._is_in_turn and not self._stands_still():
+        if not self._is_in_turn and not self.interruptions.still_ms:
             if self.world.chance.hit("leave", self.world.swarm.leave):
                 self._go_on(self._left(self.shards))
             elif self.shards.wants_turn():
-                self._begin()
+                self._is_in_turn = True
+                self._tending = self._tended(self.shards)
+                self._go_on(self._tending)
         self.world.in_background(TEND_MS, self._tend)
+
+    def _tended(self, shards: ProcessShards) -> Iterator[Point]:
+        """See to the shards; then take a turn, but for one that would be empty."""
+        is_wanted = yield from self._keep(shards)
+        self._tending = None
+        if is_wanted or self._queue:
+            yield from self._take()
+        self._end_turn()
 
     def _taken(self) -> Iterator[Point]:
         """See to the shards, take a turn, and give what comes of it back."""
         if self.shards is not None:
             yield from self._keep(self.shards)
-        self._batch, self._queue = self._queue, []
         yield from self._take()
+        self._end_turn()
+
+    def _end_turn(self) -> None:
         self._is_in_turn = False
         if 0 <= self._turn_at_ms <= self.world.now_ms:  # a turn was wanted meanwhile
             self.world.after(TURN_MS, self._turn, self._turn_at_ms)
@@ -230,18 +211,22 @@ class EngineProcess:
         self.world.saw("an engine left, and its shards were free")
         self._die(EngineStopped("it left"))
 
-    def _keep(self, shards: ProcessShards) -> Iterator[Point]:
+    def _keep(self, shards: ProcessShards) -> Generator[Point, None, bool]:
+        """Do what it is time for; gives whether other shards are its own now."""
         had = {*shards.all}
         self._calls.drop((yield from shards.keep()))
-        if gained := {*shards.all} - had:
+        has = {*shards.all}
+        if gained := has - had:
             self._rules.took(gained)
         letters = [Queued(task, None) for task in shards.tasks()]
         mine = [queued for queued in self._queue if shards.has(queued.task.saga_id)]
         if len(mine) < len(self._queue):
             self.world.saw("an answer for the saga of another engine")
         self._queue = [*letters, *mine]
+        return has != had
 
     def _take(self) -> Iterator[Point]:
+        self._batch, self._queue = self._queue, []
         self._rules.before_turn()
         tasks = [queued.task for queued in self._batch]
         try:

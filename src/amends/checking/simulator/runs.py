@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import time
@@ -142,7 +143,7 @@ def _chunks(settings: Sequence[Setting], parts: Sequence[range], processes: int)
         yield (_chunk(settings, part) for part in parts)
         return
     _PLAYED.append(settings)  # a fork has it; a definition's functions could not be sent
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
+    with multiprocessing.get_context("fork").Pool(processes, gc.freeze) as pool:  # what is there is no garbage
         yield pool.imap(_chunk_of_fork, parts)
     _PLAYED.pop()
 

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, Final
 
 from amends.checking.models import KEEPS_INBOX, Books, Model, SystemReply
-from amends.checking.simulator.coverage import ReachableParts, shape_of
+from amends.checking.simulator.coverage import ReachableParts
 from amends.checking.simulator.outside import WITHIN_S, as_declared
 from amends.checking.simulator.swarm import HOUR_MS
 from amends.core.definition import Saga, Step, parallel
@@ -100,16 +100,23 @@ class Setting:
 
     def shape(self) -> ReachableParts:
         """What the definition can come to."""
-        doubled = any(self.takes_doubles(step) for step in self.steps.values() if not step.is_local)
-        choice = len(self.requests) > 1 and not self.is_once
-        inbox = any(model.name == KEEPS_INBOX for model in self.models.values())
-        return shape_of(
-            self.saga,
-            moody=bool(self._moody),
-            doubled=doubled,
-            choice=choice,
-            inbox=inbox,
+        saga, is_moody = self.saga, bool(self._moody)
+        outside = [(self.group_of[step.event], step) for step in self.steps.values() if not step.is_local]
+        return ReachableParts(
+            local=len(outside) < len(self.steps),
+            outside=bool(outside),
+            undone_outside=any(number < saga.pivot for number, _ in outside),
+            probed=any(step.probe and number < saga.pivot for number, step in outside),
+            can_cancel=saga.pivot > 0,
+            has_pivot=saga.pivot < len(saga.groups) and any(number >= saga.pivot for number, _ in outside),
+            deadline=saga.deadline_s is not None and saga.pivot > 0,
+            can_park=is_moody and any(number != saga.pivot for number, _ in outside),
+            doubled=any(self.takes_doubles(step) for _, step in outside),
+            choice=len(self.requests) > 1 and not self.is_once,
+            moody=is_moody and bool(outside),
+            inbox=any(model.name == KEEPS_INBOX for model in self.models.values()),
             shared=self.hosts > 1,
+            direct=self.hosts == 1,
         )
 
     def _played(self) -> Saga:

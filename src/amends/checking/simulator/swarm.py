@@ -6,17 +6,18 @@ schedules, and no two schedules are alike (A. Groce and others, "Swarm Testing",
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, get_type_hints
 
 from amends.checking.simulator.chance import Chance
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 SWARM: Final = "swarm"
+OFF: Final = (0, 0)  # half of the schedules are without it
 
 
 class Swarm(NamedTuple):
-    """How a schedule is; faults are of a thousand chances, 0 for never.
+    """How a schedule is, with what each may be, the plainest first; faults are of a thousand chances, 0 for never.
 
     Attributes:
         sagas: how many clients at most ask for one.
@@ -50,70 +51,40 @@ class Swarm(NamedTuple):
         leave: an engine that shares its database leaves it, as at a deploy; asked twice in a second.
     """
 
-    sagas: int
-    faults_ms: int
-    spread_ms: int
-    places: int
-    crash_every: int
-    away: int
-    clock: int
-    full: int
-    failed: int
-    broken: int
-    lost_request: int
-    lost_answer: int
-    failed_answer: int
-    slow: int
-    late: int
-    doubled: int
-    repeated: int
-    down: int
-    whim: int
-    raises: int
-    stubborn: int
-    cancel: int
-    twin: int
-    reuse: int
-    operator: int
-    wait: int
-    pause: int
-    drift: int
-    leave: int
+    sagas: Annotated[int, 3, 4, 6, 8]
+    faults_ms: Annotated[int, 30_000, 5_000, 5 * MINUTE_MS, 2 * HOUR_MS, 40 * HOUR_MS]
+    spread_ms: Annotated[int, 1, 50, 2_000, 20_000]
+    places: Annotated[int, 64, 64, 2, 1]
+    crash_every: Annotated[int, *OFF, 4, 15, 40]
+    away: Annotated[int, *OFF, 200]
+    clock: Annotated[int, *OFF, 500]
+    full: Annotated[int, *OFF, 60, 300]
+    failed: Annotated[int, *OFF, 40, 150]
+    broken: Annotated[int, *OFF, 60, 250]
+    lost_request: Annotated[int, *OFF, 60, 200]
+    lost_answer: Annotated[int, *OFF, 60, 200]
+    failed_answer: Annotated[int, *OFF, 60, 200]
+    slow: Annotated[int, *OFF, 150]
+    late: Annotated[int, *OFF, 100, 300]
+    doubled: Annotated[int, *OFF, 150]
+    repeated: Annotated[int, *OFF, 300]
+    down: Annotated[int, *OFF, 0, 20]
+    whim: Annotated[int, *OFF, 100, 400]
+    raises: Annotated[int, *OFF, 100, 400]
+    stubborn: Annotated[int, *OFF, 0, 0, 1, 2, 3, 4, 5, 6]
+    cancel: Annotated[int, *OFF, 300, 800]
+    twin: Annotated[int, *OFF, 500]
+    reuse: Annotated[int, *OFF, 400]
+    operator: Annotated[int, *OFF, 500]
+    wait: Annotated[int, *OFF, 100, 400]
+    pause: Annotated[int, *OFF, 0, 5, 30]
+    drift: Annotated[int, *OFF, 500]
+    leave: Annotated[int, *OFF, 0, 20]
 
 
-OFF: Final = (0, 0)  # half of the schedules are without it
 LEVELS: Final[dict[str, tuple[int, ...]]] = {
-    "sagas": (3, 4, 6, 8),
-    "faults_ms": (30_000, 5_000, 5 * MINUTE_MS, 2 * HOUR_MS, 40 * HOUR_MS),
-    "spread_ms": (1, 50, 2_000, 20_000),
-    "places": (64, 64, 2, 1),
-    "crash_every": (*OFF, 4, 15, 40),
-    "away": (*OFF, 200),
-    "clock": (*OFF, 500),
-    "full": (*OFF, 60, 300),
-    "failed": (*OFF, 40, 150),
-    "broken": (*OFF, 60, 250),
-    "lost_request": (*OFF, 60, 200),
-    "lost_answer": (*OFF, 60, 200),
-    "failed_answer": (*OFF, 60, 200),
-    "slow": (*OFF, 150),
-    "late": (*OFF, 100, 300),
-    "doubled": (*OFF, 150),
-    "repeated": (*OFF, 300),
-    "down": (*OFF, 0, 20),
-    "whim": (*OFF, 100, 400),
-    "raises": (*OFF, 100, 400),
-    "stubborn": (*OFF, 0, 0, 1, 2, 3, 4, 5, 6),
-    "cancel": (*OFF, 300, 800),
-    "twin": (*OFF, 500),
-    "reuse": (*OFF, 400),
-    "operator": (*OFF, 500),
-    "wait": (*OFF, 100, 400),
-    "pause": (*OFF, 0, 5, 30),
-    "drift": (*OFF, 500),
-    "leave": (*OFF, 0, 20),
+    name: kind.__metadata__ for name, kind in get_type_hints(Swarm, include_extras=True).items()
 }
-"""What each may be; the first is the plainest."""
 
 
 def drawn(chance: Chance) -> Swarm:

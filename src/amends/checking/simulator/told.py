@@ -70,6 +70,7 @@ class SagaFollower:
 
     def hear(self, changes: Iterable[Sequence[str]]) -> Iterator[tuple[str, str]]:
         """Follow what a record says; yields (rule, what is wrong) where that must not be."""
+        to_ask: dict[str, str] = {}  # after it turned back; what the same record takes back is not asked
         for word, *steps in changes:
             if word in DEBT:
                 continue
@@ -82,7 +83,12 @@ class SagaFollower:
                 yield from self._entered(word, *steps)
             else:
                 yield from self._marked(steps[0], word)
+                if word in ASKED_BY["do"] and self.turned_back:
+                    to_ask[steps[0]] = word
         self._enter_quietly()
+        for event, status in to_ask.items():
+            if self.members.get(event) == status:
+                yield "V07", f"it asked for {event} after it had decided to go back"
 
     def _enter_quietly(self) -> None:
         following = self.group + 1
@@ -107,9 +113,7 @@ class SagaFollower:
 
     def _marked(self, event: str, status: str) -> Iterator[tuple[str, str]]:
         self.members[event] = status
-        if status in ("sent", "resent") and self.turned_back:
-            yield "V07", f"it asked for {event} after it had decided to go back"
-        elif status == "undoing":
+        if status == "undoing":
             yield from self._may_undo(event)
         elif status == "done":
             self.standing[event] = None

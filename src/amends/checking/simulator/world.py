@@ -31,7 +31,7 @@ from amends.storage.blocks import Contents
 from amends.storage.rows import FINAL, NEEDS_OPERATOR, Changes
 from amends.storage.words import cause_in_words, changes_in_words
 
-QUIET_MS: Final = 60_000  # in which nothing happens but leases being renewed: a dozen of them
+QUIET_MS: Final = 20_000  # in which nothing happens but leases being renewed: more than one, and `DRAIN_MS` after it
 MOMENTS_MAX: Final = 60_000  # in one schedule; a thousand is usual
 STUBBORN_MS: Final = 30 * 60 * SECOND_MS  # how long a decider always raises: longer than any step's limit
 
@@ -51,6 +51,7 @@ class SimulatedWorld(Environment):
     def __init__(self, setting: Setting, chance: Chance, *, traced: bool = False) -> None:
         super().__init__(setting, chance, traced=traced)
         self.moments = 0
+        self._quiet_ms = self.now_ms
         self.sightings = Sightings(self)
         self._open_store()
         self.wire = Wire(self, self.sightings)
@@ -68,17 +69,10 @@ class SimulatedWorld(Environment):
     def play(self) -> None:
         """Let everything happen, until nothing is left to happen or a rule is broken."""
         self.setting.raises = self._raise_maybe
-        self.after(self.swarm.faults_ms, self._heal)
-        heap = self._heap
+        self.in_background(self.swarm.faults_ms, self._heal)
         limit_ms = EPOCH_MS + self.swarm.faults_ms + self.setting.heals_within_ms
-        quiet_ms = self.now_ms
-        while heap and self.broken is None and self.now_ms - quiet_ms < QUIET_MS:
-            self.now_ms, _, counts, act, given = heapq.heappop(heap)
-            self._coming -= counts
-            if self._coming or counts or any(host.process.is_waiting for host in self.hosts):
-                quiet_ms = self.now_ms
-            act(*given)
-            self.moments += 1
+        while self._heap and self.broken is None and not self._is_over():
+            self._next_moment()
             if self.now_ms > limit_ms or self.moments > MOMENTS_MAX:
                 self._does_not_end()
         self.setting.raises = None
@@ -86,6 +80,26 @@ class SimulatedWorld(Environment):
             self.broken = first_broken_at_rest(self, self.wire)
             if self.broken is not None:
                 self.tell("at rest", f"{self.broken.rule}: {self.broken.text}")
+
+    def _next_moment(self) -> None:
+        self.now_ms, _, counts, act, given = heapq.heappop(self._heap)
+        self._coming -= counts
+        if self._coming or counts or any(host.process.is_waiting for host in self.hosts):
+            self._quiet_ms = self.now_ms
+        act(*given)
+        self.moments += 1
+
+    def _is_over(self) -> bool:
+        """Whether it was quiet for long; if things still go wrong then, several engines are healed in place of it.
+
+        Until the time for that they would do nothing but renew their leases.
+        """
+        if self.now_ms - self._quiet_ms < QUIET_MS:
+            return False
+        if not self.is_healed and len(self.hosts) > 1 and all(host.process.is_up for host in self.hosts):
+            self._heal()
+            return False
+        return self.is_healed
 
     def _does_not_end(self) -> None:
         for row in self.view.rows.values():
@@ -98,6 +112,9 @@ class SimulatedWorld(Environment):
             self.broke("V22", f"{self.moments} moments, and still it does not come to rest")
 
     def _heal(self) -> None:
+        if self.is_healed:
+            return
+        self._quiet_ms = self.now_ms
         self.tell("world", "all is healed")
         self.is_healed = True
         self.swarm = healed(self.swarm)

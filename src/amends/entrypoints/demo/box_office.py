@@ -16,8 +16,7 @@ from amends.entrypoints.demo import tickets as shown
 from amends.entrypoints.demo.bank import Bank, Charge
 from amends.entrypoints.demo.tickets import Buy, find, one_sale, tickets
 from amends.entrypoints.drawing.paper import STYLES, Paper, held, painted
-from amends.entrypoints.drawing.timeline import draw_timeline
-from amends.shop.views import timeline
+from amends.entrypoints.drawing.timeline import draw_timeline, timeline
 
 PRESENT: Final = "from typing"  # where the part of the module that is shown begins
 LATER: Final = "\n\ndef find"  # ... and where what is added later does

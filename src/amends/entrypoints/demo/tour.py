@@ -15,8 +15,8 @@ from amends.entrypoints.drawing.books import draw_books, draw_order
 from amends.entrypoints.drawing.paper import Paper, paper
 from amends.shop import Session
 from amends.shop.checkout import SERVICES
-from amends.shop.orders import ORDER
-from amends.shop.views import batch_view
+from amends.shop.orders import CANCELED, ORDER
+from amends.shop.report import placed_of
 
 PAUSE_S: Final = 0.6  # the eye sees that something new begins
 
@@ -122,11 +122,11 @@ def _show_batch(out: Paper, session: Session, operations: list[list[Any]]) -> No
     before = _books_but_order(session)
     session.process(operations)
     out.write(*(Text(f"  {json.dumps(operation)}", "cyan") for operation in operations), "")
-    batch = batch_view(session.named)
-    for order in batch.orders:
+    orders = [*map(placed_of, session.named.orders.values())]
+    for order in orders:
         out.write(*draw_order(out, order), "")
-    draw_books(out, batch.customers, batch.products)
-    if all(order.status == "CANCELED" for order in batch.orders):
+    draw_books(out, session.named.customers, session.named.products)
+    if all(order.told.status == CANCELED for order in orders):
         newly = _books_but_order(session)
         out.write("", as_before(out, "PAYMENT, INVENTORY and SHIPPING", before, newly))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
 from typing import Final
 
@@ -11,9 +11,13 @@ from rich.text import Text
 
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, bar
 from amends.entrypoints.drawing.tables import Rows, table
-from amends.entrypoints.drawing.timeline import draw_timeline
+from amends.entrypoints.drawing.timeline import draw_timeline, timeline
 from amends.lines import Signs
-from amends.shop.views import BatchView, CustomerView, OrderView, ProductView
+from amends.shop.batch import NamedEntities
+from amends.shop.checkout import TABLE
+from amends.shop.inventory import Product
+from amends.shop.payments import Account
+from amends.shop.report import PlacedOrder, placed_of
 
 SHIPPED_IN_FULL_MAX: Final = 6  # two lines each and one between, beside the books: more would not fit a screen
 ROWS_MAX: Final = 50  # what a person still reads; --json has them all
@@ -24,23 +28,24 @@ ENDS: Final = {"SHIPPED": "shipped", "CANCELED": "canceled and made good", "PROC
 STATUS_STYLES: Final = {"SHIPPED": "bold green", "CANCELED": "bold yellow", "PROCESSING": "bold blue"}
 
 
-def draw_batch(paper: Paper, batch: BatchView) -> None:
+def draw_batch(paper: Paper, named: NamedEntities) -> None:
     """Draw all that a batch named."""
-    lines = _orders(paper, batch.orders)
+    orders = [*map(placed_of, named.orders.values())]
+    lines = _orders(paper, orders)
     while some := [*islice(lines, LINES_AT_A_TIME)]:
         paper.write(*some)
-    if batch.customers or batch.products:
-        draw_books(paper, batch.customers, batch.products)
+    if named.customers or named.products:
+        draw_books(paper, named.customers, named.products)
         paper.write("")
-    paper.write(_sum(batch.orders))
+    paper.write(_sum(orders))
 
 
-def draw_order(paper: Paper, order: OrderView) -> list[Text]:
+def draw_order(paper: Paper, order: PlacedOrder) -> list[Text]:
     """The lines of one order: what it asks for, and its timeline."""
-    return [_heading(paper.signs, order), *draw_timeline(paper, order.steps, order.reason)]
+    return [_heading(paper.signs, order), *draw_timeline(paper, timeline(TABLE, order.told.entries), order.reason)]
 
 
-def draw_books(paper: Paper, customers: Sequence[CustomerView], products: Sequence[ProductView]) -> None:
+def draw_books(paper: Paper, customers: Mapping[str, Account], products: Mapping[str, Product]) -> None:
     """Draw customers and products, side by side where there is room."""
     left, right = _customers(paper.signs, customers), _products(paper.signs, products)
     column = max((line.cell_len for line in left), default=-BETWEEN_TABLES) + BETWEEN_TABLES
@@ -51,12 +56,12 @@ def draw_books(paper: Paper, customers: Sequence[CustomerView], products: Sequen
         paper.write(*(Text.assemble(one, " " * (column - one.cell_len), other) for one, other in pairs))
 
 
-def _orders(paper: Paper, orders: Sequence[OrderView]) -> Iterator[Text]:
-    in_full = sum(order.status == "SHIPPED" for order in orders) <= SHIPPED_IN_FULL_MAX
+def _orders(paper: Paper, orders: Sequence[PlacedOrder]) -> Iterator[Text]:
+    in_full = sum(order.told.status == "SHIPPED" for order in orders) <= SHIPPED_IN_FULL_MAX
     for order in orders:
         if in_full:
             yield from (*draw_order(paper, order), Text())
-        elif order.status == "SHIPPED":
+        elif order.told.status == "SHIPPED":
             yield _heading(paper.signs, order)
         else:
             yield from draw_order(paper, order)
@@ -64,39 +69,30 @@ def _orders(paper: Paper, orders: Sequence[OrderView]) -> Iterator[Text]:
         yield Text()
 
 
-def _heading(signs: Signs, order: OrderView) -> Text:
-    wants = f"{order.customer_id} buys {order.quantity} {signs.times} {order.product_id} for {order.total_amount}"
-    return Text.assemble(
-        (order.order_id, "bold"), "  ", (f"{order.status:8}", STATUS_STYLES[order.status]), "  ", wants
-    )
+def _heading(signs: Signs, order: PlacedOrder) -> Text:
+    asked, status = order.purchase, order.told.status
+    wants = f"{asked.customer_id} buys {asked.quantity} {signs.times} {asked.product_id} for {asked.total_amount}"
+    return Text.assemble((asked.order_id, "bold"), "  ", (f"{status:8}", STATUS_STYLES[status]), "  ", wants)
 
 
-def _sum(orders: Sequence[OrderView]) -> str:
-    counts = Counter(order.status for order in orders)
+def _sum(orders: Sequence[PlacedOrder]) -> str:
+    counts = Counter(order.told.status for order in orders)
     parts = ", ".join(f"{counts[status]} {what}" for status, what in ENDS.items() if counts[status])
     return f"{len(orders)} order{'s' * (len(orders) != 1)}" + (f": {parts}" if parts else "")
 
 
-def _customers(signs: Signs, customers: Sequence[CustomerView]) -> list[Text]:
+def _customers(signs: Signs, customers: Mapping[str, Account]) -> list[Text]:
     rows: Rows = [
-        (
-            Text(customer.customer_id, "bold"),
-            _credit(signs, customer.credit_used, customer.credit_limit),
-            Text(str(customer.credit_used)),
-            Text(f"of {customer.credit_limit}"),
-        )
-        for customer in customers[:ROWS_MAX]
+        (Text(name, "bold"), _credit(signs, used, limit), Text(str(used)), Text(f"of {limit}"))
+        for name, (limit, used) in islice(customers.items(), ROWS_MAX)
     ]
     return table(("customer", "credit", ">used", ">limit"), rows) + _rest(signs, len(customers))
 
 
-def _products(signs: Signs, products: Sequence[ProductView]) -> list[Text]:
+def _products(signs: Signs, products: Mapping[str, Product]) -> list[Text]:
     rows: Rows = [
-        (
-            Text(product.product_id, "bold"),
-            *(Text(str(n)) for n in (product.stock, product.reserved, product.shipped, product.price)),
-        )
-        for product in products[:ROWS_MAX]
+        (Text(name, "bold"), *(Text(str(n)) for n in (stock, reserved, shipped, price)))
+        for name, (stock, reserved, shipped, _, price) in islice(products.items(), ROWS_MAX)
     ]
     return table(("product", ">stock", ">reserved", ">shipped", ">price"), rows) + _rest(signs, len(products))
 

@@ -8,15 +8,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from amends.core.definition import Step
+from amends.core.state import Debt, Status
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper
 from amends.lines import Signs
-from amends.shop.views import StepView
 from amends.views.story import UNDONE, StepSeen
 
 INDENT: Final = 1
@@ -24,10 +25,22 @@ GAP_MIN: Final = 3  # room for one mark with a space on both sides
 GAP_MAX: Final = 5
 STUCK: Final = "stuck"
 
-Drawn = StepView | StepSeen
+
+def timeline(steps: Iterable[Step], entries: Iterable[tuple[str, str, Status | Debt]]) -> tuple[StepSeen, ...]:
+    """Each step of a definition with what became of it; those ahead have no outcome.
+
+    Args:
+        steps: in their order.
+        entries: a saga's trail: event, service and status, in the order in which they happened.
+    """
+    outcomes = {event: status.value for event, _, status in entries if isinstance(status, Status)}
+    return tuple(
+        StepSeen(step.event, outcomes.get(step.event, ""), *((step.undone, UNDONE) if step.undone in outcomes else ()))
+        for step in steps
+    )
 
 
-def draw_timeline(paper: Paper, steps: Sequence[Drawn], reason: str, trouble: str = "") -> list[Text]:
+def draw_timeline(paper: Paper, steps: Sequence[StepSeen], reason: str, trouble: str = "") -> list[Text]:
     """The lines of a timeline; one below the other where a row is too wide for the paper.
 
     Args:
@@ -46,27 +59,22 @@ def draw_timeline(paper: Paper, steps: Sequence[Drawn], reason: str, trouble: st
     rows = [_way_on(paper.signs, steps, columns)]
     if reason or any(step.undone for step in steps):
         rows += _way_back(paper, steps, columns, reason)
-    stuck = [column for step, column in zip(steps, columns, strict=True) if STUCK in (step.outcome, _back(step))]
+    stuck = [column for step, column in zip(steps, columns, strict=True) if STUCK in (step.outcome, step.back)]
     return rows + [_hint(paper, column, trouble) for column in stuck[:1] if trouble]
 
 
-def step_text(signs: Signs, step: Drawn) -> Text:
+def step_text(signs: Signs, step: StepSeen) -> Text:
     """A step with the sign of its outcome."""
     mark = getattr(signs, step.outcome or "ahead")
     return Text.assemble((mark, STYLES[step.outcome]), " ", (step.event, FAINT if not step.outcome else ""))
 
 
-def undone_text(signs: Signs, step: Drawn) -> Text:
+def undone_text(signs: Signs, step: StepSeen) -> Text:
     """A compensation that took place, or is asked for."""
-    back = _back(step)
-    return Text.assemble((getattr(signs, back), STYLES[back]), " ", step.undone)
+    return Text.assemble((getattr(signs, step.back), STYLES[step.back]), " ", step.undone)
 
 
-def _back(step: Drawn) -> str:
-    return step.back if isinstance(step, StepSeen) else UNDONE
-
-
-def _way_on(signs: Signs, steps: Sequence[Drawn], columns: Sequence[int]) -> Text:
+def _way_on(signs: Signs, steps: Sequence[StepSeen], columns: Sequence[int]) -> Text:
     row = Text()
     for step, column in zip(steps, columns, strict=True):
         if row and step.outcome:
@@ -76,7 +84,7 @@ def _way_on(signs: Signs, steps: Sequence[Drawn], columns: Sequence[int]) -> Tex
     return row
 
 
-def _way_back(paper: Paper, steps: Sequence[Drawn], columns: Sequence[int], reason: str) -> list[Text]:
+def _way_back(paper: Paper, steps: Sequence[StepSeen], columns: Sequence[int], reason: str) -> list[Text]:
     """From the first step that was undone to where the saga turned, and why it did, or where it stopped and why."""
     signs = paper.signs
     turned = max((number for number, step in enumerate(steps) if step.outcome), default=0)
@@ -107,7 +115,7 @@ def _hint(paper: Paper, column: int, trouble: str) -> Text:
     return Text.assemble(" " * max(min(column, paper.width - hint.cell_len), INDENT), hint)
 
 
-def _in_a_column(signs: Signs, steps: Sequence[Drawn], reason: str, trouble: str) -> list[Text]:
+def _in_a_column(signs: Signs, steps: Sequence[StepSeen], reason: str, trouble: str) -> list[Text]:
     """In the order in which it happened."""
     reached = [step for step in steps if step.outcome]
     lines = [step_text(signs, step) for step in reached]

@@ -1,4 +1,4 @@
-"""Times and foreign text, as people read them."""
+"""Times as people give them, and foreign text as people read it."""
 
 from __future__ import annotations
 
@@ -7,32 +7,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from amends.errors import UnusableInput
+from amends.lines import SECOND_MS, UNITS_MS
 
-SECOND_MS: Final = 1000
-UNITS: Final = {"s": SECOND_MS, "m": 60 * SECOND_MS, "h": 3600 * SECOND_MS, "d": 86_400 * SECOND_MS}
-NAMES: Final = {"d": "d", "h": "h", "m": "min", "s": "s"}
+UNITS: Final = {name[0]: unit_ms for name, unit_ms in UNITS_MS.items()}
 SPAN: Final = re.compile(r"(\d{1,9})([smhd])")
-LATEST_MS: Final = 253_402_300_799_999  # the end of the year 9999, which is where dates end here
-
-
-def moment(at_ms: int) -> str:
-    """A moment, as ``2026-11-24 19:33:56.992Z``.
-
-    Args:
-        at_ms: milliseconds since 1970 (UTC); of a damaged row it may be anything.
-    """
-    if not 0 <= at_ms <= LATEST_MS:
-        return f"{at_ms} ms"
-    seconds, rest_ms = divmod(at_ms, SECOND_MS)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest_ms:03}Z"
-
-
-def span(length_ms: int) -> str:
-    """A length of time in its largest whole unit: ``850 ms``, ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
-    for unit, name in NAMES.items():
-        if length_ms >= UNITS[unit]:
-            return f"{length_ms // UNITS[unit]} {name}"
-    return f"{max(length_ms, 0)} ms"
 
 
 def span_of(text: str) -> int:

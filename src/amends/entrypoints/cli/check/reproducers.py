@@ -12,7 +12,7 @@ from amends.entrypoints.cli.definitions import SCENARIOS_OF_THE_SHOP, SHOP, part
 from amends.errors import UnusableInput
 from amends.lines import ASCII, plain
 
-TEST: Final = '''"""Found by `amends check {definition}`: {rule}.
+TEST: Final = '''"""Found by `amends {command} {definition}`: {rule}.
 
 {picture}
 """
@@ -20,23 +20,9 @@ TEST: Final = '''"""Found by `amends check {definition}`: {rule}.
 {imports}
 
 
-def test_{name}_holds() -> None:
-    """Looks at the counterexample first, then at everything else within the bound."""
-    check({scenario}, faults={faults}, name="{scenario}", replay="{token}"{operators})
-'''
-
-
-SIMULATION: Final = '''"""Found by `amends simulate {definition}`: {rule}.
-
-{picture}
-"""
-
-{imports}
-
-
-def test_{name}_{found_at}_{rule_number}() -> None:
-    """Plays the failing schedule first, then those of other seeds."""
-    simulate({scenario}, name="{scenario}", seeds={seeds}{hosts}, replay="{token}")
+def test_{name}() -> None:
+    """{words}"""
+    {call}
 '''
 SEEDS: Final = 200  # that a test plays once it is green: a second or two
 
@@ -52,7 +38,19 @@ def write_reproducer(file: str, definition: str, answer: CheckResult) -> str:
     Raises:
         UnusableInput: there is something else, or it cannot be written.
     """
-    return _written(file, _test(Path(file), definition, answer), "check")
+    assert answer.counterexample is not None, "only a counterexample is reproduced"
+    name, more = answer.name, ", operators=True" if answer.scenario.operators else ""
+    return _write(
+        file,
+        command="check",
+        definition=definition,
+        rule=answer.counterexample.broken.rule,
+        picture=plain(answer.lines(ASCII)),
+        imports=_imports(Path(file), definition, name, "amends", "check"),
+        name=f"{name.lower()}_holds",
+        words="Looks at the counterexample first, then at everything else within the bound.",
+        call=f'check({name}, faults={answer.found.faults}, name="{name}", replay="{answer.token}"{more})',
+    )
 
 
 def write_simulation(file: str, definition: str, answer: Simulated) -> str:
@@ -68,56 +66,34 @@ def write_simulation(file: str, definition: str, answer: Simulated) -> str:
     """
     failure = answer.failure
     assert failure is not None, "only a failure is replayed"
-    scenario, hosts = answer.settings[failure.place].name, answer.settings[failure.place].hosts
-    text = SIMULATION.format(
+    name, hosts = answer.settings[failure.place].name, answer.settings[failure.place].hosts
+    found_at = f"seed_{failure.seed}" if failure.seed else "replayed"
+    more = f", hosts={hosts}" if hosts > 1 else ""
+    return _write(
+        file,
+        command="simulate",
         definition=definition,
         rule=failure.broken.rule,
-        picture=_quoted(plain(answer.lines(ASCII))),
-        imports=_imports(Path(file), definition, scenario, "simulate"),
-        name=scenario.lower(),
-        found_at=f"seed_{failure.seed}" if failure.seed else "replayed",
-        rule_number=failure.broken.rule.split()[0],
-        scenario=scenario,
-        hosts=f", hosts={hosts}" if hosts > 1 else "",
-        seeds=SEEDS,
-        token=answer.token,
+        picture=plain(answer.lines(ASCII)),
+        imports=_imports(Path(file), definition, name, "amends.checking", "simulate"),
+        name=f"{name.lower()}_{found_at}_{failure.broken.rule.split()[0]}",
+        words="Plays the failing schedule first, then those of other seeds.",
+        call=f'simulate({name}, name="{name}", seeds={SEEDS}{more}, replay="{answer.token}")',
     )
-    return _written(file, text, "simulate")
 
 
-def _written(file: str, text: str, command: str) -> str:
-    path = Path(file)
+def _write(file: str, *, command: str, picture: str, **words: str) -> str:
+    path, quoted = Path(file), picture.replace("\\", "\\\\").replace('"""', "'''")
     try:
         if path.exists() and f"Found by `amends {command} ".encode() not in path.read_bytes():
             raise UnusableInput(f"{file}: is there already, and is not from `amends {command} --pytest`; left alone")
-        path.write_text(text, "utf-8")
+        path.write_text(TEST.format(command=command, picture=quoted, **words), "utf-8")
     except OSError as error:
         raise UnusableInput(f"{file}: cannot be written: {error.strerror}") from error
     return f"amends: wrote {file}; it is red until the saga is mended: pytest {file}"
 
 
-def _test(path: Path, definition: str, answer: CheckResult) -> str:
-    assert answer.counterexample is not None, "only a counterexample is reproduced"
-    picture = _quoted(plain(answer.lines(ASCII)))
-    return TEST.format(
-        definition=definition,
-        rule=answer.counterexample.broken.rule,
-        picture=picture,
-        imports=_imports(path, definition, answer.name),
-        name=answer.name.lower(),
-        scenario=answer.name,
-        faults=answer.found.faults,
-        token=answer.token,
-        operators=", operators=True" if answer.scenario.operators else "",
-    )
-
-
-def _quoted(picture: str) -> str:
-    return picture.replace("\\", "\\\\").replace('"""', "'''")
-
-
-def _imports(path: Path, definition: str, scenario: str, function: str = "check") -> str:
-    source = "amends" if function == "check" else "amends.checking"
+def _imports(path: Path, definition: str, scenario: str, source: str, function: str) -> str:
     home = SCENARIOS_OF_THE_SHOP if definition == SHOP else parted(definition)[0]
     if not home.endswith(".py"):
         return f"from {home} import {scenario}\n\nfrom {source} import {function}"

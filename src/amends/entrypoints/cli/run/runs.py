@@ -141,14 +141,13 @@ def _printing(several: bool) -> Show:
 def _drawing(several: bool) -> Show:
     from amends.entrypoints.drawing.books import draw_batch
     from amends.entrypoints.drawing.paper import paper
-    from amends.shop.views import batch_view
 
     out = paper()
 
     def show(session: Session, batch: OperationFile, _: Report) -> None:
         if several:
             out.title(batch.name)
-        draw_batch(out, batch_view(session.named))
+        draw_batch(out, session.named)
 
     return show
 

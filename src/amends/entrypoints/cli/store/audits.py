@@ -25,9 +25,9 @@ from amends.entrypoints.cli.definitions import load_module
 from amends.entrypoints.cli.store.documents import write_all, write_document
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.progress import status_line
-from amends.entrypoints.drawing.words import moment, one_line
+from amends.entrypoints.drawing.words import one_line
 from amends.errors import UnusableInput
-from amends.lines import counted, grouped
+from amends.lines import counted, grouped, moment
 from amends.storage.blocks import Contents
 from amends.storage.records import Record
 from amends.storage.rows import Block

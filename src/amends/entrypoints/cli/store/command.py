@@ -23,6 +23,7 @@ class SagaStatus(StrEnum):
     compensated = "compensated"
     abandoned = "abandoned"
     waiting = "waiting"
+    failing = "failing"
     owed = "owed"
 
 
@@ -42,7 +43,8 @@ def sagas(
             metavar="STATUS",
             show_default=False,
             help="Of this one: forward, backward, needs-operator, which all are waiting; completed, compensated, "
-            "abandoned; owed, of which something is. May be given several times.",
+            "abandoned; failing, of which a step has failed for long; owed, of which something is. May be given "
+            "several times.",
         ),
     ] = None,
     definition: Annotated[

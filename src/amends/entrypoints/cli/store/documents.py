@@ -8,10 +8,10 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from amends.storage.rows import Head, Unreadable
+from amends.storage.rows import Head
 from amends.storage.words import cause_in_words, changes_in_words
 from amends.views.overview import Overview
-from amends.views.sagas import SagaView
+from amends.views.search import saga_as_json
 from amends.views.story import SagaStory
 
 FORM: Final = 1
@@ -36,19 +36,12 @@ def write_all(file: BinaryIO, content: bytes) -> None:
         rest = rest[file.write(rest) :]
 
 
-def saga_document(saga: SagaView | Unreadable) -> dict[str, Any]:
-    """A saga; of one that cannot be read, its id and why."""
-    if isinstance(saga, Unreadable):
-        return {"saga_id": saga.name, "unreadable": saga.why}
-    values: dict[str, Any] = msgspec.to_builtins(saga)
-    return values | {"request": _json(saga.request)}
-
-
 def story_document(story: SagaStory) -> dict[str, Any]:
     """A saga, with its steps and all its records."""
     return {
-        "saga": saga_document(story.saga),
+        "saga": saga_as_json(story.saga),
         "steps": msgspec.to_builtins(story.steps),
+        "verbs": msgspec.to_builtins(story.verbs),
         "records": [
             {
                 "block": block, "number": record.number, "at_ms": record.at_ms, "cause": cause_in_words(record),
@@ -88,11 +81,3 @@ def _audit(heads: Sequence[Head]) -> dict[str, Any]:
         "head": " ".join(head.head.hex() for head in heads),
         "at_ms": max(head.at_ms for head in heads),
     }
-
-
-def _json(text: str) -> Any:
-    """A value that was stored as JSON; of what is no JSON, the text."""
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text

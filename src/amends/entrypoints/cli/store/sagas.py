@@ -11,13 +11,12 @@ from typing import Final
 from rich.text import Text
 
 from amends.bootstrap import records
-from amends.entrypoints.cli.store.documents import saga_document, write_document
+from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.cli.store.variants import explained
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import table
-from amends.entrypoints.drawing.words import SECOND_MS, one_line, span, span_of
-from amends.lines import Signs, counted
-from amends.storage.ports import Records
+from amends.entrypoints.drawing.words import one_line, span_of
+from amends.lines import SECOND_MS, Signs, counted, span
 from amends.storage.rows import (
     ABANDONED,
     BACKWARD,
@@ -25,15 +24,11 @@ from amends.storage.rows import (
     COMPLETED,
     FORWARD,
     NEEDS_OPERATOR,
-    STATUSES,
     Unreadable,
 )
-from amends.views.sagas import WAITING, Question, SagaView, Search, sagas
-from amends.views.trouble import owed
+from amends.views.sagas import AsOf, Question, SagaView
+from amends.views.search import FAILING, OWED, STATUS_WORDS, Search, saga_as_json, sagas
 
-NAMES: Final = {**{status.replace(" ", "-"): (status,) for status in STATUSES}, "waiting": WAITING}
-"""What ``--status`` takes, and `OWED`, which goes with any of them."""
-OWED: Final = "owed"
 STATUS_STYLES: Final = {
     FORWARD: "bold blue", BACKWARD: "bold yellow", NEEDS_OPERATOR: "bold red", COMPLETED: "bold green",
     COMPENSATED: "bold yellow", ABANDONED: "bold magenta",
@@ -50,10 +45,11 @@ def search_for(
     Raises:
         UnusableInput: an age is none.
     """
-    wanted = dict.fromkeys(status for text in statuses for status in NAMES.get(text, ()))
+    wanted = dict.fromkeys(status for text in statuses for status in STATUS_WORDS.get(text, ()))
     before_ms = now_ms - span_of(older) if older else None
     from_ms = now_ms - span_of(newer) if newer else None
-    return Search(tuple(wanted), name, service, before_ms, from_ms, limit, OWED in statuses)
+    is_owed, is_failing = OWED in statuses, FAILING in statuses
+    return Search(tuple(wanted), name, service, before_ms, from_ms, limit, is_owed, is_failing=is_failing)
 
 
 def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
@@ -63,18 +59,14 @@ def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
         UnusableInput: the store cannot be used.
     """
     with closing(records(db)) as store:
-        found = _owed_of(store, search) if search.is_owed else list(sagas(store, search))
+        found = list(sagas(store, search, AsOf(now_ms)))
     if as_json:
-        write_document({"sagas": [saga_document(saga) for saga in found]})
+        write_document({"sagas": [saga_as_json(saga) for saga in found]})
         return
     out = paper()
     out.write(*saga_lines(out, found, now_ms))
     if len(found) == search.limit:
         sys.stderr.write(f"amends: only the newest {counted(len(found), 'saga')}; --limit N shows N of them\n")
-
-
-def _owed_of(store: Records, search: Search) -> Sequence[SagaView | Unreadable]:
-    return [saga for saga in owed(store) if search.has(saga)][: search.limit]
 
 
 def saga_lines(out: Paper, found: Sequence[SagaView | Unreadable], now_ms: int) -> list[Text]:
@@ -97,23 +89,9 @@ def status_text(status: str) -> Text:
 def question_text(signs: Signs, question: Question, now_ms: int) -> Text:
     """A pending request: what it asks, which attempt it is, and until when it is waited for."""
     look = "stuck" if question.is_stuck else {"do": "sent", "undo": "undoing"}.get(question.kind, "probing")
-    words = f"{question.step}/{question.kind}"
-    if question.attempt > 1:
-        words += f", attempt {question.attempt}"
-    if question.is_failing(now_ms):
-        words += f", failing for {span(now_ms - question.since_ms)}"
-    error = f": {one_line(question.error, REASON_MAX)}" if question.error else ""
-    until = "" if question.is_stuck else f", {_until(question, now_ms)}"
-    return Text.assemble((getattr(signs, look), STYLES[look]), f" {words}", (f"{until}{error}", FAINT))
-
-
-def _until(question: Question, now_ms: int) -> str:
-    if question.sent_ms > now_ms:
-        return f"in {span(question.sent_ms - now_ms)}"
-    left = f"for {span(question.due_ms - now_ms)} more" if question.due_ms > now_ms else "overdue"
-    if question.is_unsent:
-        return f"waits for a place, {left}"
-    return f"taken, {left}" if question.is_taken else left
+    words = one_line(question.in_words(now_ms), REASON_MAX)
+    step = f" {question.step}/{question.kind}"
+    return Text.assemble((getattr(signs, look), STYLES[look]), step, (f": {words}", FAINT))
 
 
 def _row(signs: Signs, saga: SagaView | Unreadable, now_ms: int) -> tuple[Text, ...]:

@@ -15,13 +15,13 @@ from amends.entrypoints.cli.store.sagas import question_text, status_text
 from amends.entrypoints.cli.store.variants import explained
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, painted, paper
 from amends.entrypoints.drawing.timeline import draw_timeline
-from amends.entrypoints.drawing.words import moment, one_line, span
+from amends.entrypoints.drawing.words import one_line
 from amends.errors import UnusableInput
-from amends.lines import Span, wrapped
+from amends.lines import Span, moment, span, wrapped
 from amends.storage.records import Record
 from amends.storage.rows import NEEDS_OPERATOR, Unreadable
 from amends.storage.words import cause_in_words, changes_in_words
-from amends.views.sagas import SagaView
+from amends.views.sagas import AsOf, SagaView
 from amends.views.story import SagaStory, archive_of, story
 
 SEEN: Final = 0
@@ -41,7 +41,7 @@ def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
         UnusableInput: the store cannot be used, or has no such saga.
     """
     with closing(records(db)) as store:
-        told = story(store, saga_id)
+        told = story(store, saga_id, AsOf(now_ms))
         archive = "" if told else archive_of(store, saga_id)
     if told is None:
         where = f"; it was archived in {archive}" if archive else ""

@@ -16,10 +16,11 @@ from amends.entrypoints.cli.store.sagas import status_text
 from amends.entrypoints.cli.store.variants import explained
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import Rows, table
-from amends.entrypoints.drawing.words import moment, one_line, span
-from amends.lines import counted, grouped
+from amends.entrypoints.drawing.words import one_line
+from amends.lines import counted, grouped, moment, span
 from amends.views.overview import Overview, overview
 from amends.views.rates import Rates
+from amends.views.sagas import AsOf
 
 NAMED_MAX: Final = 10  # sagas or rows that are named; --json names more
 TEXT_MAX: Final = 200  # characters of a name or a warning; --json has all of it
@@ -34,7 +35,7 @@ def show_status(db: str, now_ms: int, *, as_json: bool) -> None:
         UnusableInput: the store cannot be used.
     """
     with closing(records(db)) as store:
-        seen = overview(store, now_ms)
+        seen = overview(store, AsOf(now_ms))
     if as_json:
         write_document(overview_document(seen))
     else:
