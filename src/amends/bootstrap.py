@@ -180,7 +180,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             when a function needs a connection or an HTTP client; then it names every service of an external step, with
             ``None`` where there is nothing to give.
         concurrency: by service, how many of its calls run at a time; 64 by default. Lower it for a participant that
-            allows fewer, or has fewer connections; raise it for one that is slow and takes more.
+            allows fewer, or has fewer connections; raise it for one that is slow and takes more. One in eight is
+            kept for compensations and probes, at least one where there are two or more.
         queue_max: how many requests may wait before `Overloaded` is raised, >= 1: of clients, for the engine; and of
             sagas, for a place at one participant. Lower it where a quick no is better than a long wait; raise it for
             bursts that the memory holds.

@@ -42,7 +42,7 @@ class BatchResult(NamedTuple):
         due_ms: when to take the next turn at the latest, which may be before anything is due; ``None`` when nothing
             waits for the time.
         replies: one for each task, in their order: a value, the exception that it ended with, or `Unfinished`: then
-            the next turn begins with what is left of it.
+            what is left of it is the first of its lane in the next turn.
         sends: requests that are now to be sent, in order.
         dropped: attempts whose answer no saga waits for any more.
         recalled: attempts that are not to be sent any more, if they were not yet: `ReturnUnsent` says which were not.

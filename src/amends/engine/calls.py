@@ -118,7 +118,7 @@ class Calls:
             calls.slots.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while any(calls.slots.calls for calls in self._services.values()) and not self._hurries.is_set():
+                while any(calls.slots.taken for calls in self._services.values()) and not self._hurries.is_set():
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(DRAIN_LOOK_S):
                             await self._hurries.wait()
@@ -217,8 +217,7 @@ class ServiceCalls:
         """However a call ends, it gives its slot back."""
         if self._calls.get(attempt_id) is call:
             del self._calls[attempt_id]
-            self.slots.calls.pop(attempt_id, None)
-            self.slots.fill()
+            self.slots.give_back(attempt_id)
         else:
             self._late.pop(call, None)
             self._ended.pop(call, None)

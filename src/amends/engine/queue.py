@@ -1,4 +1,7 @@
-"""The queue of an engine: what arrives while a turn is taken waits here, up to a limit, and is the next turn."""
+"""The queue of an engine: what arrives while a turn is taken waits here, up to a limit, and is the next turn.
+
+What belongs to sagas that go back has a lane of its own, which comes first: an undo never waits behind new work.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class QueuedTask(NamedTuple):
 
 
 class TaskQueue:
-    """Tasks that wait for a turn, in order.
+    """Tasks that wait for a turn, in order; those of sagas that go back before all others.
 
     Attributes:
         arrived: set when a task arrives; its reader clears it.
@@ -42,7 +45,8 @@ class TaskQueue:
         """
         self.arrived = asyncio.Event()
         self._limit = limit
-        self._tasks: deque[QueuedTask] = deque()
+        self._amends: deque[QueuedTask] = deque()
+        self._others: deque[QueuedTask] = deque()
         self._size = 0
 
     @property
@@ -52,7 +56,7 @@ class TaskQueue:
 
     def __len__(self) -> int:
         """How many tasks wait."""
-        return len(self._tasks)
+        return len(self._amends) + len(self._others)
 
     def refuse_if_full(self, task: Task) -> None:
         """Refuse a client's task that has no place any more.
@@ -66,30 +70,33 @@ class TaskQueue:
             )
 
     def put(self, queued: QueuedTask) -> None:
-        """Put a task last."""
-        self._tasks.append(queued)
+        """Put a task last in its lane."""
+        self._lane_of(queued).append(queued)
         self._size += queued.task.size
         self.arrived.set()
 
     def put_back(self, batch: Sequence[QueuedTask]) -> None:
         """Put tasks first that a turn did not carry out."""
-        self._tasks.extendleft(reversed(batch))
-        self._size += sum(queued.task.size for queued in batch)
+        for queued in reversed(batch):
+            self._lane_of(queued).appendleft(queued)
+            self._size += queued.task.size
 
     def take_batch(self) -> list[QueuedTask]:
         """Take the first tasks: as many as a turn carries out, and one in any case."""
         batch: list[QueuedTask] = []
         size = 0
-        while self._tasks and (not batch or size + self._tasks[0].task.size <= BATCH_MAX):
-            batch.append(self._tasks.popleft())
-            size += batch[-1].task.size
+        for lane in (self._amends, self._others):
+            while lane and (not batch or size + lane[0].task.size <= BATCH_MAX):
+                batch.append(lane.popleft())
+                size += batch[-1].task.size
         self._size -= size
         return batch
 
     def take_all(self) -> list[QueuedTask]:
         """Take every task that waits."""
-        tasks = [*self._tasks]
-        self._tasks.clear()
+        tasks = [*self._amends, *self._others]
+        self._amends.clear()
+        self._others.clear()
         self._size = 0
         return tasks
 
@@ -102,3 +109,6 @@ class TaskQueue:
             self.put(queued)
         elif isinstance(answer, Exception):
             log.warning("%s", raised(answer))
+
+    def _lane_of(self, queued: QueuedTask) -> deque[QueuedTask]:
+        return self._amends if queued.task.goes_back else self._others

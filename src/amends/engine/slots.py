@@ -5,8 +5,9 @@ finds no slot in its time is withdrawn; once that is committed it is *held*: its
 nothing that happens to the process makes it unknown. When there is a slot for it again, that is committed too, and it
 is ready again. So what was not sent is known, and nothing is sent that was not committed as sent.
 
-Compensations and probes come first, in a line of their own; and where calls whose sagas wait for them no longer take
-every slot there is, a few are left for them.
+Compensations and probes come first, in a line of their own, and some slots are in reserve for them: no saga that goes
+back waits for the actions of others. Where calls whose sagas wait for them no longer take every slot there is, a few
+more are left for them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from amends.storage.ports import Clock
 
 LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
 ACTION: Final = Kind.DO.value
-SHARE: Final = 4  # of the slots one in so many is in reserve for compensations and probes
+LATE_SHARE: Final = 4  # where late calls take every slot: so many more, by the slots there are, are left for these
+RESERVED_SHARE: Final = 8  # of the slots one in so many is never an action's: one saga in eight seldom goes back
 
 
 class Line:
@@ -33,14 +35,18 @@ class Line:
         ready: that may be sent at any moment.
         held: that wait for a slot, and were not sent.
         coming: that were held, and for which there is a slot, once that is committed.
-        reserve: slots beyond the others that are theirs.
+        calls: that have a slot.
+        share: how many slots they take at most.
+        beyond: slots beyond the others that are theirs where late calls take all of these.
     """
 
-    def __init__(self, reserve: int) -> None:
+    def __init__(self, share: int, beyond: int) -> None:
         self.ready: OrderedDict[AttemptId, Outgoing] = OrderedDict()
         self.held: OrderedDict[AttemptId, None] = OrderedDict()
         self.coming: dict[AttemptId, None] = {}
-        self.reserve = reserve
+        self.calls: dict[AttemptId, None] = {}
+        self.share = share
+        self.beyond = beyond
 
 
 class Slots:
@@ -68,12 +74,19 @@ class Slots:
         self._departed = departed
         self._start = start
         self._tell = tell
-        self._amends, self._actions = self._lines = Line(max(1, limit // SHARE)), Line(0)
+        self._amends, self._actions = self._lines = (
+            Line(limit, max(1, limit // LATE_SHARE)),
+            Line(max(1, limit - max(1, limit // RESERVED_SHARE)), 0),
+        )
         self._withdrawn: dict[AttemptId, None] = {}
         self._known: set[AttemptId] = set()
         self._is_open = True
-        self.calls: dict[AttemptId, None] = {}
         self.late = 0
+
+    @property
+    def taken(self) -> int:
+        """How many slots are taken by calls that are within their time."""
+        return sum(len(line.calls) for line in self._lines)
 
     def __len__(self) -> int:
         """How many requests wait for a slot."""
@@ -82,7 +95,7 @@ class Slots:
     @property
     def is_blocked(self) -> bool:
         """Whether calls that are over their time, and do not end, take every slot, while requests wait for one."""
-        return self.late >= LATE_MAX and len(self.calls) + self.late >= self._limit + LATE_MAX and len(self) > 0
+        return self.late >= LATE_MAX and self.taken + self.late >= self._limit + LATE_MAX and len(self) > 0
 
     def send(self, outgoing: Outgoing) -> None:
         """Send a request as soon as there is a slot for it; those that wait for one are before it."""
@@ -115,12 +128,17 @@ class Slots:
         if attempt_id not in self._known:
             return False
         self._known.remove(attempt_id)
-        self.calls.pop(attempt_id, None)
+        line = self._line_of(attempt_id)
+        line.calls.pop(attempt_id, None)
         if self._departed.pop(attempt_id, None) is None:
-            line = self._line_of(attempt_id)
             for waiting in (line.ready, line.held, line.coming, self._withdrawn):
                 waiting.pop(attempt_id, None)
         return True
+
+    def give_back(self, attempt_id: AttemptId) -> None:
+        """A call is over: its slot is free."""
+        self._line_of(attempt_id).calls.pop(attempt_id, None)
+        self.fill()
 
     def stop(self) -> None:
         """Send nothing more: what was to be sent is withdrawn."""
@@ -139,10 +157,10 @@ class Slots:
 
     def _send_ready(self) -> None:
         for line in self._lines:
-            while line.ready and self._has_slot(line, len(self.calls)):
+            while line.ready and self._has_slot(line, self.taken, len(line.calls)):
                 attempt_id, outgoing = line.ready.popitem(last=False)
                 self._departed[attempt_id] = self._clock.now_ms()
-                self.calls[attempt_id] = None
+                line.calls[attempt_id] = None
                 self._start(attempt_id, outgoing)
 
     def _slot_held(self) -> None:
@@ -154,10 +172,13 @@ class Slots:
 
     def _is_next(self, line: Line) -> bool:
         """Whether there is a slot for the next one that waits in a line, and no other request comes before it."""
-        return self._has_slot(line, len(self.calls) + sum(len(each.ready) + len(each.coming) for each in self._lines))
+        before = {each: len(each.calls) + len(each.ready) + len(each.coming) for each in self._lines}
+        return self._has_slot(line, sum(before.values()), before[line])
 
-    def _has_slot(self, line: Line, taken: int) -> bool:
-        return taken < self._limit and (not self.late or taken + self.late < self._limit + LATE_MAX + line.reserve)
+    def _has_slot(self, line: Line, taken: int, of_line: int) -> bool:
+        """Whether there is one, where so many are taken, and so many of these by the line's own calls."""
+        is_free = taken < self._limit and of_line < line.share
+        return is_free and (not self.late or taken + self.late < self._limit + LATE_MAX + line.beyond)
 
     def _line_of(self, attempt_id: AttemptId) -> Line:
         return self._actions if attempt_id[2] == ACTION else self._amends

@@ -29,6 +29,11 @@ class Task:
         return ""
 
     @property
+    def goes_back(self) -> bool:
+        """Whether it belongs to a saga that goes back, or turns back with it: then it comes before new work."""
+        return False
+
+    @property
     def is_whole(self) -> bool:
         """Whether it does several things which stand or fall together."""
         return False
@@ -58,7 +63,7 @@ class Unfinished(NamedTuple):
     """The answer to a task of which a turn could not carry out all.
 
     Attributes:
-        task: the rest of it, to be carried out before anything else.
+        task: the rest of it, to be carried out before any other of its lane.
     """
 
     task: Task

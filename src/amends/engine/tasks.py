@@ -13,7 +13,7 @@ import msgspec
 
 from amends.core.definition import Command
 from amends.core.effects import Decline
-from amends.core.messages import Answered, Input, Refused, worded
+from amends.core.messages import Answered, Done, Input, Kind, Refused, worded
 from amends.core.step import SagaInstance
 from amends.engine.entity_cache import entities_of
 from amends.engine.outside import refuse_unasked
@@ -127,6 +127,13 @@ class Deliver(Task):
 
     saga_id: str = field()
     said: Input = field()
+
+    @property
+    def goes_back(self) -> bool:
+        """All but the answer of an action that is done: a verb of an operator, too."""
+        return not (
+            isinstance(self.said, Answered) and self.said.kind is Kind.DO and isinstance(self.said.outcome, Done)
+        )
 
     def carry_out(self, work: UnitOfWork) -> SagaInstance | Decline:
         """Where the saga then stands; `Decline` when it is a verb that cannot be taken now.

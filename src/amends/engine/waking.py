@@ -98,6 +98,11 @@ class _AboutAttempt(Task):
 class ReturnUnsent(_AboutAttempt):
     """An attempt was not sent, for want of a place: it waits for one, or is not wanted any more."""
 
+    @property
+    def goes_back(self) -> bool:
+        """It may be all that a saga waits for which turned back."""
+        return True
+
     def carry_out(self, work: UnitOfWork) -> None:
         """Store that it waits; of a saga that turned back, that it was not sent."""
         found = _found(work, self.attempt_id)
@@ -118,6 +123,11 @@ class ReturnUnsent(_AboutAttempt):
 @dataclass(frozen=True, slots=True)
 class SendHeldBack(_AboutAttempt):
     """There is a place at its participant for an attempt that waits for one."""
+
+    @property
+    def goes_back(self) -> bool:
+        """Where it is no action."""
+        return self.attempt_id[2] != Kind.DO.value
 
     def carry_out(self, work: UnitOfWork) -> None:
         """Store that it goes out, while its key is not forgotten; else that it timed out."""

@@ -77,8 +77,7 @@ class ProcessCalls:
 
     def ended(self, service: str, attempt_id: AttemptId) -> None:
         """A call came back: another one may have its slot."""
-        self._slots[service].calls.pop(attempt_id, None)
-        self._slots[service].fill()
+        self._slots[service].give_back(attempt_id)
 
     def _slots_of(self, step: Step) -> Slots:
         slots = self._slots.get(step.service)
@@ -97,7 +96,7 @@ class ProcessCalls:
             unasked = Answered(request.step, request.kind, Unknown(LEASE_OVER, taken_back=True), request.call.attempt)
             self._world.after(1, self._process.hear, request.saga_id, unasked, attempt_id, asking[0].service)
             return
-        if len(self._slots_of(asking[0]).calls) > 1:
+        if self._slots_of(asking[0]).taken > 1:
             self._world.saw("calls of one participant together")
         self._must_not_be_for_nothing(request)
         self._wire.call(self._process, *asking)
