@@ -19,10 +19,11 @@ from amends.engine.due import DueSagas
 from amends.engine.effects import FailedAttempt
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.limits import COMMIT_LETTERS_MAX
+from amends.engine.room import CommitFull
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import StartSagas
 from amends.engine.turn_io import CommitChanges, NotAtHand, ReadHead, Turn
-from amends.engine.unit_of_work import CommitFull, UnitOfWork
+from amends.engine.unit_of_work import UnitOfWork
 from amends.engine.versions import Versions
 from amends.engine.waking import Wake
 from amends.errors import RequestRefused, StoreConflict, StoreError, StoreFailed, StoreTooBig
@@ -187,7 +188,7 @@ class BatchRunner:
     def _carried_out(self, place: int, task: Task, work: UnitOfWork) -> Any:
         try:
             if place:
-                work.refuse_if_full()
+                work.room.expect()
             if self._committed.shards.are_shared:
                 self._committed.shards.expect(task.saga_id)
             return task.carry_out(work)

@@ -12,8 +12,9 @@ from amends.engine.entity_cache import StoredEntity
 from amends.engine.in_flight import due_of
 from amends.engine.intake import refuse_large_entity
 from amends.engine.overlay import new_row
+from amends.engine.room import CommitFull
 from amends.engine.saga_cache import LoadedSaga
-from amends.engine.unit_of_work import CommitFull, UnitOfWork
+from amends.engine.unit_of_work import UnitOfWork
 from amends.storage.codecs.sagas import body_of, status_of
 from amends.storage.codecs.values import UTF_8_MAX, refuse_large_answers
 from amends.storage.rows import Changes, EntityRow, SagaRow
@@ -47,7 +48,11 @@ def _sagas(
 ) -> tuple[list[SagaRow], dict[str, LoadedSaga | None], int]:
     """The rows of sagas, the sagas once these are stored, and how large the commit is with them."""
     rows, sagas = list[SagaRow](), dict[str, LoadedSaga | None]()
-    letters, letters_max, answer_max = work.letters, ROWS_FACTOR * work.letters_max, work.value_bytes_max // UTF_8_MAX
+    letters, letters_max, answer_max = (
+        work.room.letters,
+        ROWS_FACTOR * work.room.letters_max,
+        work.value_bytes_max // UTF_8_MAX,
+    )
     now_ms = work.now_ms
     for loaded in work.sagas.values():
         codec, run, request, started_ms, version, before = loaded
@@ -73,7 +78,7 @@ def _sagas(
 def _entities(work: UnitOfWork, letters: int) -> tuple[list[EntityRow], dict[str, dict[str, StoredEntity]]]:
     """The rows of entities, and by service and id what then is stored."""
     all_rows, entities = list[EntityRow](), dict[str, dict[str, StoredEntity]]()
-    letters_max = ROWS_FACTOR * work.letters_max
+    letters_max = ROWS_FACTOR * work.room.letters_max
     for service, rows, stored in work.overlay.rows(work.overlay.fresh & work.effects.ended.keys()):
         all_rows += rows
         if rows:

@@ -13,10 +13,11 @@ from amends.core.effects import Decline
 from amends.core.messages import worded
 from amends.core.step import SagaInstance
 from amends.engine.recording import reason_text
+from amends.engine.room import CommitFull
 from amends.engine.task import Task
 from amends.engine.tasks import REFUSED, SAGA, Deliver
 from amends.engine.turn_io import NotAtHand
-from amends.engine.unit_of_work import CommitFull, UnitOfWork
+from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import RequestRefused, StoreError
 from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.digests import digest_of

@@ -64,8 +64,9 @@ class StartSagas(Task):
     def carry_out(self, work: UnitOfWork) -> list[Any]:
         """For each a `SagaInstance`, the id of the saga that its key started before, or what refused it."""
         begun, is_flat = [*self.before], self.codec.saga.prepare is not None and are_flat(self.requests)
+        expect_room = work.room.expect
         for done, (request, key) in enumerate(zip_longest(self.requests, self.keys)):
-            work.refuse_if_full(done)
+            expect_room(done)
             try:
                 begun.append(
                     work.begin(self.codec, request, is_flat=is_flat)
@@ -179,14 +180,14 @@ class ExecuteCommand(Task):
             Exception: what the command's function raises.
         """
         if not self.keys:
-            return work.execute(self.command, self.entity_id, self.body)
+            return work.writes.execute(self.command, self.entity_id, self.body)
         key, name = self.keys[0], f"{self.command.event} of {self.command.service}/{self.entity_id}"
         digest = digest_of(name, self.body)
         answer = work.keys.recall(key, digest, partial(digest_by_position, name, self.body))
         if answer is not None:
             reason = msgspec.json.decode(answer)[REFUSED]
             return None if reason is None else Refused(reason)
-        refused = work.execute(self.command, self.entity_id, self.body)
+        refused = work.writes.execute(self.command, self.entity_id, self.body)
         reason = worded(refused.reason) if refused else None
         work.keys.remember(key, digest, {REFUSED: reason})
         if refused:
@@ -222,7 +223,7 @@ class Transact(Task):
                 f"a transaction gave back {shown(answer)}, and nothing of it is done; make it a plain function, which "
                 "does all before it returns, and raises its exceptions"
             )
-        work.settle()
+        work.writes.settle()
         return answer
 
 

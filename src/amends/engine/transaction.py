@@ -58,7 +58,7 @@ class Transaction:
         Raises:
             Exception: an exception of the command's function; nothing has changed then.
         """
-        return self._work.execute(command, entity_id, body)
+        return self._work.writes.execute(command, entity_id, body)
 
     def start(self, saga: Saga, saga_id: str, request: Any) -> SagaInstance:
         """Start a saga of a given id, and carry it on until it waits; `Saga.prepare` is not called.

@@ -11,43 +11,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from amends.core.definition import Command
 from amends.core.effects import Decline, Effect, Write
 from amends.core.messages import Answered, Done, Input, Kind, Refused, Unknown, worded
 from amends.core.state import underway
 from amends.core.step import SagaInstance, start, step
-from amends.core.walk import execute
 from amends.engine.client_keys import BatchKeys
 from amends.engine.committed import CommittedState
 from amends.engine.effects import BatchEffects
+from amends.engine.entity_writes import EntityWrites
 from amends.engine.in_flight import attempts_of
-from amends.engine.intake import answer_in, copy_of, refuse_large_entity, take_body, take_input, take_request
+from amends.engine.intake import answer_in, copy_of, take_input, take_request
 from amends.engine.local_participants import LocalParticipants
 from amends.engine.overlay import Overlay, new_row
 from amends.engine.recording import Recording, said_text
+from amends.engine.room import Room
 from amends.engine.saga_cache import LoadedSaga
 from amends.engine.turn_io import EntityName, NotAtHand
 from amends.engine.unreadable import UnreadableRows
 from amends.errors import ParticipantError, RequestRefused
-from amends.storage.codecs.entities import Unstorable, kept_text, raw
 from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import shown
-from amends.storage.records import AttemptsRetimed, Cause, CommandExecuted, EntityWritten, RetimeReason
+from amends.storage.records import AttemptsRetimed, Cause, RetimeReason
 from amends.storage.rows import KeyRow, Unreadable
 
 SETTLED: Final = frozenset((Done, Refused))
-
-
-class CommitFull(Exception):
-    """More is to be decided, or to be written, than one commit holds.
-
-    Attributes:
-        done: how many parts of the task that was carried out just then are decided.
-    """
-
-    def __init__(self, letters: int, done: int) -> None:
-        super().__init__(f"{letters} characters are more than one commit holds")
-        self.done = done
 
 
 class UnitOfWork:
@@ -65,7 +52,8 @@ class UnitOfWork:
         acted_on: ids of the letters that it acts on, which are removed with its commit.
         started: how many sagas it started.
         unreadable: rows that it sets aside.
-        letters_max: how many characters it may decide.
+        room: how much it may decide.
+        writes: those of commands and transactions to entities.
         value_bytes_max: of one request, answer, entity or command's body, as JSON.
     """
 
@@ -101,8 +89,9 @@ class UnitOfWork:
         self.keys = BatchKeys(known, self.unreadable)
         self.acted_on: dict[str, None] = {}
         self.started = 0
-        self.letters_max = letters_max
+        self.room = Room(self.recording, letters_max)
         self.value_bytes_max = committed.value_bytes_max
+        self.writes = EntityWrites(self.overlay, committed.entity_codecs, self.recording, self.value_bytes_max)
         self._participants = LocalParticipants(
             self.overlay,
             committed.entity_codecs,
@@ -114,9 +103,6 @@ class UnitOfWork:
         )
         self._trusts_fresh = trusts_fresh
         self._looked_at: dict[str, LoadedSaga] = {}
-        self._letters = 0
-
-    # Sagas ----------------------------------------------------------------------------------------------------
 
     def saga(self, saga_id: str) -> LoadedSaga | Unreadable | None:
         """A saga as this batch sees it; ``None`` when there is none."""
@@ -125,7 +111,7 @@ class UnitOfWork:
             self.unreadable.add(loaded)
         elif loaded is not None:
             self._looked_at[saga_id] = loaded
-            self._letters += len(loaded.request)
+            self.room.looked_at += len(loaded.request)
         return loaded
 
     def found(self, saga_id: str) -> LoadedSaga:
@@ -177,7 +163,7 @@ class UnitOfWork:
         if prepare is None:
             return self._start(codec, saga_id, request)
         if self.overlay.pending:
-            self.settle()
+            self.writes.settle()
         prepared = prepare(self.entities, saga_id, request if is_flat else copy_of(request, codec.saga.name))
         if self.overlay.pending:
             self.overlay.take_back()
@@ -278,35 +264,6 @@ class UnitOfWork:
             self.effects.ended[run.saga_id] = run
         return run
 
-    # Everything else ------------------------------------------------------------------------------------------
-
-    def execute(self, command: Command, entity_id: str, body: Any) -> Refused | None:
-        """Carry out a command on its entity, and record it; `Refused` when the participant refused.
-
-        Raises:
-            Exception: an exception of the command's function; nothing has changed then.
-        """
-        self.settle()
-        before = self.committed.entity_codecs.learn_command(command)
-        if before is not None:
-            self.overlay.relearn(command.service, before)
-        text = take_body(body, command.event, self.value_bytes_max)
-        try:
-            refused = execute(self.entities, command, entity_id, copy_of(body, command.event))
-            if refused is not None:
-                return Refused(worded(refused.reason))
-            after = kept_text(raw(self.overlay.values[command.service], entity_id))
-            refuse_large_entity(f"{command.service}/{entity_id}", after, self.value_bytes_max)
-            self._record_entity(CommandExecuted(command.service, entity_id, command.event), text)
-        except Unstorable as error:
-            self.overlay.take_back()
-            raise ParticipantError(f"{command.event}: {error}") from error
-        except BaseException:
-            self.overlay.take_back()
-            raise
-        self.overlay.keep()
-        return None
-
     def record(self, subject: str, number: int, cause: Cause, value: str | None = None) -> None:
         """Write an audit record of what changed no state of a saga; see `Recording.add`.
 
@@ -326,36 +283,6 @@ class UnitOfWork:
         self.committed.sagas.expect(saga_id for saga_id in saga_ids if saga_id not in self.sagas)
         if self.committed.is_missing:
             raise NotAtHand
-
-    def settle(self) -> None:
-        """Keep and record what was written straight to entities."""
-        for (service, entity_id), text in self.overlay.written().items():
-            refuse_large_entity(f"{service}/{entity_id}", text, self.value_bytes_max)
-            self._record_entity(EntityWritten(service, entity_id, "written"), text)
-        self.overlay.keep()
-
-    def _record_entity(self, cause: CommandExecuted | EntityWritten, value: str) -> None:
-        self.overlay.recorded(cause.service, cause.entity_id)
-        self.record(f"{cause.service}/{cause.entity_id}", 0, cause, value)
-
-    # How much it is -------------------------------------------------------------------------------------------
-
-    @property
-    def letters(self) -> int:
-        """How many characters are decided: of records, and of the requests that were looked at."""
-        return self._letters + self.recording.size
-
-    def refuse_if_full(self, done: int = 0) -> None:
-        """To be called before more is decided.
-
-        Args:
-            done: how many parts of a task are decided.
-
-        Raises:
-            CommitFull: what is decided is as much as one commit holds.
-        """
-        if self._letters + self.recording.size > self.letters_max:
-            raise CommitFull(self.letters, done)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
