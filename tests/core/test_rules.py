@@ -806,6 +806,17 @@ def test_r24_it_says_nothing_of_an_attempt_before() -> None:
     at_its_limit = given(saga(step("A", timeout_s=5, limit_s=6), pivot())).asks(do("A")).passes(4.9)
     at_its_limit = at_its_limit.times_out("A").asks(do("A", attempt=2)).passes(2).answers("A", RAISED)
     at_its_limit.asks(undo("A"))
+    remembers = given(saga(step("A", timeout_s=5, limit_s=6, remembers_refusals=True), pivot())).asks(do("A"))
+    remembers = remembers.passes(4.9).times_out("A").asks(do("A", attempt=2)).passes(2).answers("A", RAISED)
+    remembers.asks(undo("A"))
+
+
+def test_r24_a_probe_that_was_not_sent_found_nothing_out() -> None:
+    """Also not once the key is dead: what is looked for may have taken effect."""
+    definition = saga(step("A", probe=nobody, settles_within_s=30, limit_s=10, key_lives_h=1), pivot())
+    dialogue = given(definition).asks(do("A")).times_out("A").asks(probe("A"))
+    dialogue = dialogue.passes(2 * HOUR).asks_whatever().answers(probe("A"), RAISED)
+    dialogue.passes(60).asks_whatever().done(probe("A"), "a-1").asks(undo("A", answer="a-1"))
 
 
 # --- the document ---------------------------------------------------------------------------------------------------

@@ -255,6 +255,20 @@ def test_a_held_back_request_goes_out_at_its_time_also_after_a_restart() -> None
     assert names(second.turn()) == []
 
 
+def test_what_was_held_back_beyond_its_time_was_not_sent() -> None:
+    """A process that stood still meanwhile asks again; it does not look for what never was, nor undo it.
+
+    Several engines, seed 507 of ``amends.shop.outside:CHECKOUT_OUTSIDE``.
+    """
+    life = Life(MemoryStore(), tickets(backoff=Backoff(5, 5)))
+    life.answer(life.begin(Buy("Hamlet", 2)).sends[0], Unknown("the lease was over", taken_back=True))
+    assert names(life.turn(after_ms=25_000)) == []
+    assert names(life.turn(after_ms=5_000)) == ["CARD_CHARGED/do#3"]
+    late = Life(MemoryStore(), tickets(backoff=Backoff(5, 5)))
+    late.answer(late.begin(Buy("Hamlet", 2)).sends[0], Unknown("the lease was over", taken_back=True))
+    assert isinstance(late.turn(after_ms=60_000).ended["a-1"].state, Compensated)
+
+
 def test_a_clock_that_was_set_back_sends_nothing_for_the_first_time_twice() -> None:
     """What was to be sent by the last commit may have been sent, whatever the clock says now."""
     store = MemoryStore()

@@ -61,7 +61,6 @@ from amends.core.walk import call_of, key_of, walk
 
 CERTAIN: Final = {Done: ReportedOutcome.CONFIRMED, Refused: ReportedOutcome.RULED_OUT}
 made: Final[Any] = tuple.__new__  # a NamedTuple of all its fields; its own constructor takes twice the time
-TAKEN_BACK: Final = {ReportedOutcome.UNKNOWN: ReportedOutcome.FAILED, ReportedOutcome.EXPIRED: ReportedOutcome.REFUSED}
 
 
 class SagaInstance(NamedTuple):
@@ -213,9 +212,8 @@ def _signal(run: SagaInstance, said: Input, now_ms: int) -> Signal | None:
             )
         case Answered(_, kind, _, attempt) | TimedOut(_, kind, attempt):
             counts = attempt in (None, last.attempt)  # it says nothing of another attempt
-            doubt = _unknown(run, member, kind, now_ms)
             is_taken_back = isinstance(said, Answered) and getattr(said.outcome, "taken_back", False)
-            return AnswerSignal(member, kind, TAKEN_BACK[doubt] if is_taken_back else doubt) if counts else None
+            return AnswerSignal(member, kind, _unknown(run, member, kind, now_ms, is_taken_back)) if counts else None
         case Halt():
             return Halted(member)
         case Retry():
@@ -226,11 +224,13 @@ def _signal(run: SagaInstance, said: Input, now_ms: int) -> Signal | None:
     return AnswerSignal(member, kind, word) if word else None
 
 
-def _unknown(run: SagaInstance, member: int, kind: Kind, now_ms: int) -> ReportedOutcome:
-    """Whether there can be another attempt."""
-    step, last = member_of(run.saga, run.state, member), run.waiting[member]
-    again_ms = _again_ms(run, step, kind, last, now_ms)
-    return ReportedOutcome.EXPIRED if is_over(run.saga, _group(run), step, last, again_ms) else ReportedOutcome.UNKNOWN
+def _unknown(run: SagaInstance, member: int, kind: Kind, now_ms: int, is_taken_back: bool) -> ReportedOutcome:
+    """Whether there can be another attempt; where none can, an action whose every attempt was taken back is refused."""
+    step, last, at = member_of(run.saga, run.state, member), run.waiting[member], underway(run.state)
+    if not is_over(run.saga, _group(run), step, last, _again_ms(run, step, kind, last, now_ms)):
+        return ReportedOutcome.FAILED if is_taken_back else ReportedOutcome.UNKNOWN
+    is_certain = is_taken_back and at is not None and at.members[member] is Status.SENT
+    return ReportedOutcome.REFUSED if is_certain else ReportedOutcome.EXPIRED
 
 
 def _again_ms(run: SagaInstance, step: Step, kind: Kind, last: Waiting, now_ms: int) -> int:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from amends.core.decide import can_turn_back
 from amends.core.definition import Step
 from amends.core.effects import Send
-from amends.core.messages import DeadlinePassed, Input, Kind, TimedOut
+from amends.core.messages import Answered, DeadlinePassed, Input, Kind, TimedOut, Unknown
 from amends.core.state import Backward, Completed, underway
 from amends.core.step import SagaInstance
 from amends.core.waiting import Waiting, milliseconds, sent
@@ -24,6 +24,7 @@ Outgoing = tuple[Step, Send]
 
 
 NONE: Final[tuple[AttemptId, ...]] = ()
+TOO_LATE: Final = Unknown("it was not sent: its time was over before this engine came to it", taken_back=True)
 TOLERATED: Final = 10  # of an attempt's time one part in so many may pass before it is sent, and needs no mention
 
 
@@ -49,7 +50,8 @@ class RunOut(NamedTuple):
     Attributes:
         lost: requests that a process before this one may have sent, and whose answers this one cannot hear. What a
             participant took is not among them: its answer comes from outside. Nor is what waits for a slot.
-        overdue: attempts whose time is over, and the deadline. The time of what was not sent has not begun.
+        overdue: attempts whose time is over, and the deadline. The time of what waits for a slot has not begun; what
+            was held back until its time, and was not sent then, is taken back.
         unsent: attempts that have waited for a slot for as long as they may without a word.
     """
 
@@ -90,11 +92,13 @@ class InFlight:
                 if waiting.due_ms <= now_ms:
                     found.unsent.append(attempt)
                 continue
-            is_known = attempt in known
-            if not (is_known or step.is_local or waiting.taken) and waiting.at_ms <= since_ms:
-                found.lost.append(TimedOut(step.event, kind, waiting.attempt))
+            is_known, timed_out = attempt in known, TimedOut(step.event, kind, waiting.attempt)
+            is_anothers = not (is_known or step.is_local or waiting.taken)
+            if is_anothers and waiting.at_ms <= since_ms:
+                found.lost.append(timed_out)
             if waiting.due_ms <= now_ms and (not is_known or attempt in self.departed):
-                found.overdue.append(TimedOut(step.event, kind, waiting.attempt))
+                too_late = Answered(step.event, kind, TOO_LATE, waiting.attempt)
+                found.overdue.append(too_late if is_anothers and waiting.at_ms > since_ms else timed_out)
         found.overdue.extend(DeadlinePassed() for due_ms in _deadline_of(run) if due_ms <= now_ms)
         return found
 
