@@ -10,6 +10,7 @@ from amends.checking.simulator.environment import Environment, Process
 from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import Point
+from amends.checking.simulator.told import ASKED_BY
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request, Unknown
@@ -77,6 +78,9 @@ class ProcessCalls:
 
     def ended(self, service: str, attempt_id: AttemptId) -> None:
         """A call came back: another one may have its slot."""
+        saga_id, event, *_ = attempt_id
+        if (told := self._world.view.told.get(saga_id)) and told.members.get(event) not in ASKED_BY[Kind.DO.value]:
+            self._unsent.discard((saga_id, event))  # its time was over before it was heard that it was not sent
         self._slots[service].give_back(attempt_id)
 
     def _slots_of(self, step: Step) -> Slots:
