@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Self
 
 from amends.core.definition import Saga
 from amends.core.effects import CallOperator, Contradicted, Decline, Effect, Send, Write
@@ -182,11 +182,11 @@ def given(saga: Saga, request: Any = None, *, saga_id: str = "saga-1") -> Dialog
 
 
 @dataclass(frozen=True, slots=True)
-class Dialogue:
-    """A saga's conversation with its participants so far; begun by `given`.
+class _Exchange:
+    """What was said to a saga and what went out so far, under a test's clock; `Dialogue` has the words for a test.
 
     Attributes:
-        run: the saga as it stands, to look at anything else: ``dialogue.run.answers``.
+        run: the saga as it stands.
         now_ms: the test's clock.
         transcript: one line for each thing that happened.
     """
@@ -198,6 +198,104 @@ class Dialogue:
     _held: tuple[Send, ...] = ()
     _answered: tuple[Answered, ...] = ()
     _alerted: bool = False
+
+    def _takes(self, said: Input, *, checked: bool = True) -> Self:
+        if checked:
+            self._check_all_said()
+        said = _as_read(self.run.saga, said)
+        run, effects = step(self.run, said, self.now_ms)
+        answered = (*self._answered, said) if isinstance(said, Answered) else self._answered
+        dialogue = replace(self, run=run, _answered=answered)._noted(f"in   {in_words(said)}{_answer(said)}")
+        dialogue = dialogue._with(effects)
+        for effect in effects:
+            if isinstance(effect, Decline):
+                dialogue._fail(f"{in_words(said)} to be taken", f"declined: {effect.reason}")
+        return dialogue
+
+    def _with(self, effects: Iterable[Effect]) -> Self:
+        """The dialogue after a step's effects: what is overtaken is dropped, what is due goes out, the rest is held."""
+        dialogue = self
+        for effect in effects:
+            if isinstance(effect, Decline):
+                dialogue = dialogue._noted(f"     declined: {effect.reason}")
+            elif isinstance(effect, CallOperator):
+                dialogue = replace(dialogue, _alerted=True)._noted(f"     an alert: {_listed(effect.outstanding)}")
+            elif isinstance(effect, Contradicted):
+                dialogue = dialogue._noted(f"     an operator is told: {effect.words}")
+            elif isinstance(effect, Write) and effect.changes:
+                dialogue = dialogue._noted(f"     {', '.join(map(change_in_words, effect.changes))}")
+        sends = [effect for effect in effects if isinstance(effect, Send)]
+        held = sorted([*filter(self.run.wants, self._held), *sends], key=lambda send: send.at_ms)
+        return replace(dialogue, _held=tuple(held))._at(self.now_ms)
+
+    def _at(self, now_ms: int) -> Self:
+        """The dialogue at a time, with what goes out until then."""
+        deadline_ms = min((due_ms for due_ms, said in self.run.timers() if said == DeadlinePassed()), default=now_ms)
+        if self.now_ms <= deadline_ms < now_ms:
+            self._fail(f"to reach {_clock(now_ms)}", f"the deadline is before, at {_clock(deadline_ms)}")
+        dialogue = self
+        while dialogue._held and dialogue._held[0].at_ms <= now_ms:
+            send, *held = dialogue._held
+            dialogue = replace(dialogue, now_ms=max(self.now_ms, send.at_ms), _held=tuple(held))
+            dialogue = replace(dialogue, _out=(*dialogue._out, send))._noted(f"out  {_told(send.request)}")
+        return replace(dialogue, now_ms=now_ms)
+
+    def _next_ms(self) -> int | None:
+        """When something happens by itself."""
+        due_ms = [due_ms for due_ms, _ in self.run.timers()]
+        return min([max(self.now_ms, moment) for moment in [*due_ms, *(s.at_ms for s in self._held)]], default=None)
+
+    def _waiting_asks(self) -> list[tuple[str, Kind]]:
+        run = self.run
+        return [(member_of(run.saga, run.state, member).event, kind) for member, kind in awaited(run.state)]
+
+    def _waited_for(self, step: str | Ask) -> Ask:
+        name = step.step if isinstance(step, Ask) else step
+        _check_steps(self.run.saga, [name])
+        for event, kind in self._waiting_asks():
+            if event == name and (isinstance(step, str) or step.kind is kind):
+                return Ask(kind, event)
+        what = str(step) if isinstance(step, Ask) else step
+        waiting = (f"{kind.value}({event!r})" for event, kind in self._waiting_asks())
+        return self._fail(f"{what} to be waited for", "waited for: " + _listed(waiting))
+
+    def _stands(self, where: type) -> Self:
+        self._check_all_said()
+        if not isinstance(self.run.state, where):
+            self._fail(where.__name__, _where(self.run))
+        return self
+
+    def _owes(self, outstanding: tuple[str, ...]) -> Self:
+        if self.run.outstanding() != outstanding:
+            self._fail("outstanding: " + _listed(outstanding), "outstanding: " + _listed(self.run.outstanding()))
+        return self
+
+    def _check_all_said(self) -> None:
+        if self._out:
+            unsaid = ", ".join(_as_ask(send.request).shown(()) for send in self._out)
+            self._fail("nothing unsaid to have gone out", f"say .asks({unsaid}) before this")
+
+    def _noted(self, line: str) -> Self:
+        return replace(self, transcript=(*self.transcript, f"{_clock(self.now_ms)}  {line}"))
+
+    def _fail(self, expected: str, got: str) -> NoReturn:
+        lines = self.transcript
+        if len(lines) > LINES_SHOWN:
+            left_out = f"{'':13}({len(lines) - LINES_SHOWN} lines left out; Dialogue.transcript has them)"
+            lines = (lines[0], left_out, *lines[1 - LINES_SHOWN :])
+        story = "\n".join(f"    {line}" for line in lines)
+        raise AssertionError(
+            f"expected {expected}\nbut      {got}\n\n{story}\n    {_clock(self.now_ms)}  stands at {_where(self.run)}"
+        )
+
+
+class Dialogue(_Exchange):
+    """A saga's conversation with its participants so far; begun by `given`.
+
+    All else can be looked at by its attributes: ``dialogue.run.answers``.
+    """
+
+    __slots__ = ()
 
     # What goes out ------------------------------------------------------------------------------------------------
 
@@ -407,97 +505,6 @@ class Dialogue:
         if reason not in self.run.reason:
             self._fail(f"a reason with {reason!r}", f"the reason is {self.run.reason!r}")
         return self
-
-    # The machinery ------------------------------------------------------------------------------------------------
-
-    def _takes(self, said: Input, *, checked: bool = True) -> Dialogue:
-        if checked:
-            self._check_all_said()
-        said = _as_read(self.run.saga, said)
-        run, effects = step(self.run, said, self.now_ms)
-        answered = (*self._answered, said) if isinstance(said, Answered) else self._answered
-        dialogue = replace(self, run=run, _answered=answered)._noted(f"in   {in_words(said)}{_answer(said)}")
-        dialogue = dialogue._with(effects)
-        for effect in effects:
-            if isinstance(effect, Decline):
-                dialogue._fail(f"{in_words(said)} to be taken", f"declined: {effect.reason}")
-        return dialogue
-
-    def _with(self, effects: Iterable[Effect]) -> Dialogue:
-        """The dialogue after a step's effects: what is overtaken is dropped, what is due goes out, the rest is held."""
-        dialogue = self
-        for effect in effects:
-            if isinstance(effect, Decline):
-                dialogue = dialogue._noted(f"     declined: {effect.reason}")
-            elif isinstance(effect, CallOperator):
-                dialogue = replace(dialogue, _alerted=True)._noted(f"     an alert: {_listed(effect.outstanding)}")
-            elif isinstance(effect, Contradicted):
-                dialogue = dialogue._noted(f"     an operator is told: {effect.words}")
-            elif isinstance(effect, Write) and effect.changes:
-                dialogue = dialogue._noted(f"     {', '.join(map(change_in_words, effect.changes))}")
-        sends = [effect for effect in effects if isinstance(effect, Send)]
-        held = sorted([*filter(self.run.wants, self._held), *sends], key=lambda send: send.at_ms)
-        return replace(dialogue, _held=tuple(held))._at(self.now_ms)
-
-    def _at(self, now_ms: int) -> Dialogue:
-        """The dialogue at a time, with what goes out until then."""
-        deadline_ms = min((due_ms for due_ms, said in self.run.timers() if said == DeadlinePassed()), default=now_ms)
-        if self.now_ms <= deadline_ms < now_ms:
-            self._fail(f"to reach {_clock(now_ms)}", f"the deadline is before, at {_clock(deadline_ms)}")
-        dialogue = self
-        while dialogue._held and dialogue._held[0].at_ms <= now_ms:
-            send, *held = dialogue._held
-            dialogue = replace(dialogue, now_ms=max(self.now_ms, send.at_ms), _held=tuple(held))
-            dialogue = replace(dialogue, _out=(*dialogue._out, send))._noted(f"out  {_told(send.request)}")
-        return replace(dialogue, now_ms=now_ms)
-
-    def _next_ms(self) -> int | None:
-        """When something happens by itself."""
-        due_ms = [due_ms for due_ms, _ in self.run.timers()]
-        return min([max(self.now_ms, moment) for moment in [*due_ms, *(s.at_ms for s in self._held)]], default=None)
-
-    def _waiting_asks(self) -> list[tuple[str, Kind]]:
-        run = self.run
-        return [(member_of(run.saga, run.state, member).event, kind) for member, kind in awaited(run.state)]
-
-    def _waited_for(self, step: str | Ask) -> Ask:
-        name = step.step if isinstance(step, Ask) else step
-        _check_steps(self.run.saga, [name])
-        for event, kind in self._waiting_asks():
-            if event == name and (isinstance(step, str) or step.kind is kind):
-                return Ask(kind, event)
-        what = str(step) if isinstance(step, Ask) else step
-        waiting = (f"{kind.value}({event!r})" for event, kind in self._waiting_asks())
-        return self._fail(f"{what} to be waited for", "waited for: " + _listed(waiting))
-
-    def _stands(self, where: type) -> Dialogue:
-        self._check_all_said()
-        if not isinstance(self.run.state, where):
-            self._fail(where.__name__, _where(self.run))
-        return self
-
-    def _owes(self, outstanding: tuple[str, ...]) -> Dialogue:
-        if self.run.outstanding() != outstanding:
-            self._fail("outstanding: " + _listed(outstanding), "outstanding: " + _listed(self.run.outstanding()))
-        return self
-
-    def _check_all_said(self) -> None:
-        if self._out:
-            unsaid = ", ".join(_as_ask(send.request).shown(()) for send in self._out)
-            self._fail("nothing unsaid to have gone out", f"say .asks({unsaid}) before this")
-
-    def _noted(self, line: str) -> Dialogue:
-        return replace(self, transcript=(*self.transcript, f"{_clock(self.now_ms)}  {line}"))
-
-    def _fail(self, expected: str, got: str) -> NoReturn:
-        lines = self.transcript
-        if len(lines) > LINES_SHOWN:
-            left_out = f"{'':13}({len(lines) - LINES_SHOWN} lines left out; Dialogue.transcript has them)"
-            lines = (lines[0], left_out, *lines[1 - LINES_SHOWN :])
-        story = "\n".join(f"    {line}" for line in lines)
-        raise AssertionError(
-            f"expected {expected}\nbut      {got}\n\n{story}\n    {_clock(self.now_ms)}  stands at {_where(self.run)}"
-        )
 
 
 def _as_read(saga: Saga, said: Input) -> Input:

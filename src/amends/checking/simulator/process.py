@@ -40,6 +40,11 @@ class Queued(NamedTuple):
     task: Task
     reply: Reply | None
 
+    def tell(self, answer: Any) -> None:
+        """Answer the client, if there is one."""
+        if self.reply is not None:
+            self.reply(answer)
+
 
 class EngineProcess:
     """One process, from its start to its crash.
@@ -94,13 +99,10 @@ class EngineProcess:
         """The time of its turns: where it shares its database, that one's, as it reckons it."""
         return self.shards.now_ms() if self.shards else self.clock.now_ms()
 
-    # What comes in --------------------------------------------------------------------------------------------
-
     def ask(self, task: Task, reply: Reply | None) -> None:
         """Queue a task; the reply is `EngineStopped` once the process is gone."""
         if not self.is_up:
-            if reply is not None:
-                reply(STOPPED)
+            Queued(task, reply).tell(STOPPED)
             return
         self._queue.append(Queued(task, reply))
         self._wake(TURN_MS)
@@ -275,16 +277,14 @@ class EngineProcess:
         for queued, answer in answers:
             yield "before an answer to a client"
             self._batch.remove(queued)
-            assert queued.reply is not None, "only who asked is answered"
-            queued.reply(answer)
+            queued.tell(answer)
 
     def _wait_for_space(self) -> None:
         self.world.tell(f"engine {self.life}", "finds no space")
         self._sightings.was_full = True
         self._queue = [queued for queued in self._batch if queued.reply is None] + self._queue
         for queued in self._batch:
-            if queued.reply is not None:
-                queued.reply(StoreFull("there is no space"))
+            queued.tell(StoreFull("there is no space"))
         self._turn_at_ms = -1
         self._wake(SPACE_PAUSE_MS)
 
@@ -294,6 +294,5 @@ class EngineProcess:
         self._sightings.of_crash(str(why), self.life, self._turns)
         self.world.tell(f"engine {self.life}", f"crashes: {why}")
         for queued in [*self._batch, *self._queue]:
-            if queued.reply is not None:
-                queued.reply(STOPPED)
+            queued.tell(STOPPED)
         self._died()
