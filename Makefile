@@ -7,6 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 
 bin := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of interpreters: each would compile all of it anew
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test ci bench torture check-full single-file docs lint format types layers changelog wheel bare lock clean

@@ -32,7 +32,7 @@ for scenario, faults in looked_at:
     for world in (seen.after for seen in (found.counterexample.trace if found.counterexample else ())):
         head.update(repr(tuple(world)).encode())
     todo, met = [moves.layout.first(faults)], {}
-    while todo and len(met) < 1000:
+    while todo and len(met) < 300:
         for move, world, broken in moves.after(todo.pop()):
             if world not in met:
                 met[world] = None

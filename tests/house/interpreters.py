@@ -19,7 +19,8 @@ def interpreters() -> dict[str, Path]:
     """Return the paths of the interpreters, by version, the present one included."""
     found = {_version(Path(sys.executable)): Path(sys.executable)}
     for path in _candidates():
-        found.setdefault(_version(path), path)
+        if path.name.removeprefix("python") not in found:
+            found.setdefault(_version(path), path)
     return {version: found[version] for version in sorted(found) if version}
 
 
