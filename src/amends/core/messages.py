@@ -167,12 +167,14 @@ class Answered:
         kind: what it was asked.
         outcome: what it said. That one attempt is unknown says nothing of another, so it counts for its own alone.
         attempt: number of the attempt that was answered; ``None`` when the caller does not know.
+        by: who brought the answer, for the record, where it came from outside and that is known.
     """
 
     step: str
     kind: Kind
     outcome: Outcome
     attempt: int | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +217,11 @@ class Cancel:
 
     Attributes:
         why: for the record, and for a person who reads it.
+        by: who wants it, for the record.
     """
 
     why: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +230,11 @@ class Compensate:
 
     Attributes:
         why: for the record, and for a person who reads it.
+        by: who wants it, for the record.
     """
 
     why: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,10 +244,12 @@ class Retry:
     Attributes:
         step: event name of the step.
         why: for the record, and for a person who reads it.
+        by: who wants it, for the record.
     """
 
     step: str
     why: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +260,13 @@ class Resolve:
         step: event name of the step.
         outcome: `Done` when it took effect, with its answer; `Refused` when it did not and no longer can.
         why: for the record, and for a person who reads it.
+        by: who wants it, for the record.
     """
 
     step: str
     outcome: Done | Refused
     why: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,9 +275,11 @@ class Abandon:
 
     Attributes:
         why: for the record, and for a person who reads it.
+        by: who wants it, for the record.
     """
 
     why: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +289,12 @@ class Undo:
     Attributes:
         step: event name of the step.
         why: for the record, and for a person who reads it.
+        by: who wants it, for the record.
     """
 
     step: str
     why: str = ""
+    by: str = ""
 
 
 Verb = Cancel | Compensate | Retry | Resolve | Abandon | Undo

@@ -299,6 +299,8 @@ def in_words(said: Input) -> str:
             about = f"{word_for(said)} {event}"
         case _:
             about, more = word_for(said), said.why
+    if by := getattr(said, "by", ""):
+        about = f"{about} by {by}"
     return f"{about}: {more}" if more else about
 
 

@@ -140,7 +140,7 @@ _CAUSES: Final[dict[Any, str]] = {}
 def said_text(said: Input) -> tuple[str, str | None]:
     """An input that a saga took, as it is recorded: what happened, and the value of that as JSON."""
     happened = said.outcome if isinstance(said, Answered) else said
-    if happened.__class__ not in WRITTEN_ONCE:
+    if happened.__class__ not in WRITTEN_ONCE or getattr(said, "by", None):
         return cause_text(said), _value_of(said)
     key = said.step, said.kind, happened.__class__, said.attempt  # type: ignore[union-attr]  # both have these
     cause = _CAUSES.get(key)

@@ -27,6 +27,7 @@ from amends.core.messages import (
     TimedOut,
     Undo,
     Unknown,
+    Verb,
 )
 from amends.core.records import GroupEntered, SagaEnded, StateChange, StepBecame
 from amends.core.state import Debt, Status, word_for
@@ -68,6 +69,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
 LATER: Final = "later"
 RESOLVE: Final = "resolve"
 VALUES: Final = ("why", "error")
+BY: Final = "by"  # the last field of what people say; left out where it is not known who did
 TAGS: Final = {kind: tag for tag, kind in TYPES.items()}
 NAMES: Final = {
     kind: tuple(field.name for field in fields(kind) if field.name not in VALUES) for kind in TYPES.values()
@@ -97,10 +99,10 @@ def cause_of(parts: Any) -> Cause:
     tag, *rest = parts
     if tag in OUTCOMES or tag == LATER:
         answer = _built(_Answer, rest)
-        return Answered(answer.step, answer.kind, OUTCOMES.get(tag) or Later(answer.within_s), answer.attempt)
+        return Answered(answer.step, answer.kind, OUTCOMES.get(tag) or Later(answer.within_s), answer.attempt, answer.by)
     if tag == RESOLVE:
         said = _built(_Resolved, rest)
-        return Resolve(said.step, Done() if said.outcome == "done" else Refused())
+        return Resolve(said.step, Done() if said.outcome == "done" else Refused(), by=said.by)
     cause: Cause = _built(TYPES[tag], rest)
     return cause
 
@@ -132,11 +134,13 @@ def _parts(cause: Any) -> list[Any]:
     if isinstance(cause, Answered):
         outcome = cause.outcome
         tag = "taken back" if isinstance(outcome, Unknown) and outcome.taken_back else word_for(outcome)
-        more = [outcome.within_s] if isinstance(outcome, Later) else []
+        within_s = outcome.within_s if isinstance(outcome, Later) else 0.0
+        more = [within_s, cause.by] if cause.by else [within_s] if within_s else []
         return [tag, cause.step, cause.kind.value, cause.attempt, *more]
     if isinstance(cause, Resolve):
-        return [RESOLVE, cause.step, word_for(cause.outcome)]
-    return [TAGS[type(cause)], *(_plain(getattr(cause, name)) for name in NAMES[type(cause)])]
+        return [RESOLVE, cause.step, word_for(cause.outcome), *([cause.by] if cause.by else [])]
+    parts = [TAGS[type(cause)], *(_plain(getattr(cause, name)) for name in NAMES[type(cause)])]
+    return parts[:-1] if isinstance(cause, Verb) and not cause.by else parts
 
 
 def _plain(value: Any) -> Any:
@@ -160,16 +164,19 @@ class _Answer:
     kind: Kind
     attempt: int | None
     within_s: float = 0.0
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Resolved:
     step: str
     outcome: Literal["done", "refused"]
+    by: str = ""
 
 
 def _built(kind: type, parts: list[Any]) -> Any:
     """A value of its parts, in the order of its fields; each is of the type that it is declared as."""
     names = NAMES[kind] if kind in NAMES else tuple(field.name for field in fields(kind))
-    named = dict(zip(names[: len(parts)] if kind is _Answer else names, parts, strict=True))
+    is_by_people = kind is _Answer or BY in names
+    named = dict(zip(names[: len(parts)] if is_by_people else names, parts, strict=True))
     return msgspec.convert(named | ({"error": ""} if kind is Halt else {}), kind)

@@ -123,7 +123,7 @@ class VerbAsked(msgspec.Struct, array_like=True, tag="verb", frozen=True, forbid
     outcome: SaidOutcome | None = None
 
     def said(self) -> Input:
-        """The input of the saga; who wants it stands before the reason.
+        """The input of the saga.
 
         Raises:
             ValueError: it is no verb with what belongs to it.
@@ -132,7 +132,7 @@ class VerbAsked(msgspec.Struct, array_like=True, tag="verb", frozen=True, forbid
         if self.outcome is not None:
             more["outcome"] = self.outcome.outcome()
         try:
-            return VERBS[self.verb](why=f"{self.actor}: {self.why}" if self.actor else self.why, **more)
+            return VERBS[self.verb](why=self.why, by=self.actor, **more)
         except TypeError as error:
             raise ValueError(f"{self.verb}: {error}") from error
 

@@ -60,12 +60,14 @@ class VerbSeen:
         at_ms: when, in milliseconds since 1970 (UTC).
         verb: ``cancel``, ``compensate``, ``retry``, ``resolve``, ``abandon`` or ``undo``.
         step: the step that it is about; empty for the whole saga.
+        by: who did; empty where that is not known.
         reason: why.
     """
 
     at_ms: int
     verb: str
     step: str
+    by: str
     reason: str
 
 
@@ -222,7 +224,7 @@ def _side(kind: str) -> str:
 def _verbs(records: Iterable[Record]) -> Iterator[VerbSeen]:
     for record in records:
         if isinstance(cause := record.cause, Verb):
-            yield VerbSeen(record.at_ms, word_for(cause), getattr(cause, "step", ""), value_in_words(record))
+            yield VerbSeen(record.at_ms, word_for(cause), getattr(cause, "step", ""), cause.by, value_in_words(record))
 
 
 def _gaps(numbers: Iterable[int], last: int) -> Iterator[tuple[int, int]]:
