@@ -159,9 +159,9 @@ async def test_a_verb_is_carried_out(url: str) -> None:
     async with open_at(url), amends.connect(url, sagas=SAGAS) as client:
         handle = await client.submit(ASKED, Buy("Hamlet", 2))
         await handle.started(PATIENCE_S)
-        await client.tell(handle.saga_id, Cancel("sold out"), actor="ann")
+        await client.cancel(handle.saga_id, by="ann", reason="sold out")
         await client.answer(f"{handle.saga_id}/APPROVED/do", Refused("sold out"))
-        assert "ann: sold out" in (await handle.result(PATIENCE_S)).reason
+        assert "by ann: sold out" in (await handle.result(PATIENCE_S)).reason
         with pytest.raises(RequestRefused):
             await client.tell(handle.saga_id, Cancel("again"))
 

@@ -25,15 +25,16 @@ POST = """
 import sys, time
 from amends import Cancel, Done, Kind
 from amends.adapters.sqlite.mailbox import SqliteMailbox
+from amends.core.messages import Answered
 from amends.storage.letters import answer_letter, start_letter, verb_letter
 path, definition = sys.argv[1:]
 mailbox = SqliteMailbox(path)
 mailbox.post([%s])
 """
 STARTS = """*[start_letter(f"key {n}", f"client-{n}", definition, '["Hamlet", 1]', 1) for n in (1, 2)]"""
-CANCEL = """verb_letter("v", "client-2", Cancel("sold out"), "ann", 1)"""
-ANSWERS = """*[answer_letter(f"a {n}", f"client-{n}", "ASKED", Kind.DO, Done(), 1) for n in (1, 2)]"""
-TOLD = """answer_letter("t", "client-1", "TOLD", Kind.DO, Done({"by": "bob"}), 1)"""
+CANCEL = """verb_letter("v", "client-2", Cancel("sold out", "ann"), 1)"""
+ANSWERS = """*[answer_letter(f"a {n}", f"client-{n}", Answered("ASKED", Kind.DO, Done()), 1) for n in (1, 2)]"""
+TOLD = """answer_letter("t", "client-1", Answered("TOLD", Kind.DO, Done({"by": "bob"})), 1)"""
 
 
 async def later(_: object, __: Buy, ___: Call) -> amends.Later:
@@ -88,7 +89,7 @@ def test_letters_of_another_process_lead_to_what_they_ask_for(tmp_path: Path) ->
             await post(path, running, STARTS, CANCEL, ANSWERS)
             cancelled = await running.result("client-2", PATIENCE_S)
             assert isinstance(cancelled.state, Compensated)
-            assert "ann: sold out" in cancelled.reason
+            assert "by ann: sold out" in cancelled.reason
             await until(lambda: ("client-1", "TOLD", "do", 1) in running._loop.coordinator.departed)
             await post(path, running, TOLD)
             told = await running.result("client-1", PATIENCE_S)

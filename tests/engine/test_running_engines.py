@@ -13,7 +13,7 @@ import pytest
 import amends
 from amends import Cancel, Completed, Done, EngineStopped, RequestRefused, Saga, external, local
 from amends.auditing.verify import verify
-from amends.core.messages import Call, Kind
+from amends.core.messages import Answered, Call, Kind
 from amends.engine.batch import BatchResult
 from amends.engine.handle import Result
 from amends.engine.ownership import LEASE_MS
@@ -256,15 +256,16 @@ def test_an_answer_and_a_verb_come_by_letter() -> None:
         (first,), (second,) = await submitted(one, saga, "a"), await submitted(two, saga, "b")
         ids = [first.saga_id, second.saga_id]
         await until(lambda: all("ASKED/do later" in text_of(shop, saga_id) for saga_id in ids))
-        shop.mailbox.post([verb_letter("v", ids[1], Cancel("sold out"), "ann", 1)])
-        shop.mailbox.post([answer_letter(f"a {saga_id}", saga_id, "ASKED", Kind.DO, Done(), 2) for saga_id in ids])
-        shop.mailbox.post([verb_letter("none", "client-none", Cancel("no such saga"), "ann", 1)])
+        shop.mailbox.post([verb_letter("v", ids[1], Cancel("sold out", "ann"), 1)])
+        said = Answered("ASKED", Kind.DO, Done())
+        shop.mailbox.post([answer_letter(f"a {saga_id}", saga_id, said, 2) for saga_id in ids])
+        shop.mailbox.post([verb_letter("none", "client-none", Cancel("no such saga", "ann"), 1)])
         await shop.pass_ms(1_000)
         await until(lambda: shop.status(ids[1]) == COMPENSATED and not shop.database.letters)
-        shop.mailbox.post([answer_letter("t", ids[0], "TOLD", Kind.DO, Done(), 1)])
+        shop.mailbox.post([answer_letter("t", ids[0], Answered("TOLD", Kind.DO, Done()), 1)])
         await shop.pass_ms(1_000)
         await until(lambda: shop.status(ids[0]) == COMPLETED)
-        assert "ann: sold out" in text_of(shop, ids[1])
+        assert "by ann: sold out" in text_of(shop, ids[1])
         await shop.close()
 
     run(test())

@@ -310,14 +310,14 @@ def test_a_letter_brings_an_answer_or_a_verb(house: House) -> None:
     house.card.charged[f"{kept.saga_id}/CARD_CHARGED/do"] = 1
     house.mailbox.post(
         [
-            answer_letter("a", kept.saga_id, "CARD_CHARGED", Kind.DO, Done(), house.now_ms),
-            verb_letter("v", undone.saga_id, Cancel("changed my mind"), "ann", house.now_ms),
-            verb_letter("w", "nowhere", Cancel(), "ann", house.now_ms),
+            answer_letter("a", kept.saga_id, Answered("CARD_CHARGED", Kind.DO, Done()), house.now_ms),
+            verb_letter("v", undone.saga_id, Cancel("changed my mind", "ann"), house.now_ms),
+            verb_letter("w", "nowhere", Cancel(by="ann"), house.now_ms),
         ]
     )
     replies = [reply.answer for reply in one.act_on_letters().replies]
     assert isinstance(replies[0].state, Completed)
-    assert replies[1].reason == "cancel: ann: changed my mind"
+    assert replies[1].reason == "cancel by ann: changed my mind"
     assert "there is no saga" in str(replies[2])
     one.holds_calls = False
     house.pass_ms(90_000)

@@ -60,17 +60,21 @@ from amends.storage.words import cause_in_words, changes_in_words
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "stores"
 names = st.text("AB_é :/", min_size=1, max_size=6)
+people = st.just("") | names
 kinds = st.sampled_from(Kind)
 attempts = st.none() | st.integers(1, 9)
 outcomes = st.sampled_from([Done(), Refused(), Unknown(), Unknown(taken_back=True)]) | st.integers(1, 9).map(Later)
 inputs: st.SearchStrategy[Input] = st.one_of(
-    st.builds(Answered, names, kinds, outcomes, attempts),
+    st.builds(Answered, names, kinds, outcomes, attempts, people),
     st.builds(TimedOut, names, kinds, attempts),
     st.builds(Halt, names, st.just("")),
-    st.builds(Resolve, names, st.sampled_from([Done(), Refused()])),
-    st.builds(Retry, names),
-    st.builds(Undo, names),
-    st.sampled_from([DeadlinePassed(), Cancel(), Compensate(), Abandon()]),
+    st.builds(Resolve, names, st.sampled_from([Done(), Refused()]), by=people),
+    st.builds(Retry, names, by=people),
+    st.builds(Undo, names, by=people),
+    st.builds(Cancel, by=people),
+    st.builds(Compensate, by=people),
+    st.builds(Abandon, by=people),
+    st.just(DeadlinePassed()),
 )
 causes = st.one_of(
     inputs,
@@ -114,6 +118,11 @@ def test_what_is_written_is_read_back(cause: object, changes: list[object]) -> N
         (Halt("A", "damaged"), '["halt","A"]', '"damaged"'),
         (Cancel("\ud800"), '["cancel"]', '"\\\\ud800"'),
         (DeadlinePassed(), '["deadline passed"]', None),
+        (Cancel("sold out", "ann"), '["cancel","ann"]', '"sold out"'),
+        (Retry("A", "mended", "ann"), '["retry","A","ann"]', '"mended"'),
+        (Resolve("A", Done(), by="ann"), '["resolve","A","done","ann"]', None),
+        (Answered("A", Kind.DO, Done(7), by="ann"), '["done","A","do",null,0.0,"ann"]', "7"),
+        (Answered("A", Kind.DO, Later(5.5), 1, "ann"), '["later","A","do",1,5.5,"ann"]', None),
     ],
 )
 def test_what_was_said_is_no_part_of_a_record(said: Input, cause: str, value: str | None) -> None:

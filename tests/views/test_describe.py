@@ -115,15 +115,15 @@ def test_what_people_told_it_is_listed_with_their_reasons(life: Life) -> None:
     (asking,) = life.begin(1).sends
     (asking,) = life.answer(asking, Done()).sends
     life.turn(Deliver("a-1", Retry("CARD_CHARGED", "by mistake")))
-    life.turn(Deliver("a-1", Cancel("the customer called")))
+    life.turn(Deliver("a-1", Cancel("the customer called", "ann")))
     (undoing,) = life.answer(asking, Done()).sends
     life.answer(undoing, Refused("unknown article"))
-    life.turn(Deliver("a-1", Resolve("STOCK_TAKEN", Done(), "looked into the shelf")))
+    life.turn(Deliver("a-1", Resolve("STOCK_TAKEN", Done(), "looked into the shelf", "bob@example.org")))
     life.turn(Deliver("a-1", Abandon("written off")))
-    assert [(verb.verb, verb.step, verb.reason) for verb in seen(life).verbs] == [
-        ("cancel", "", "the customer called"),
-        ("resolve", "STOCK_TAKEN", "looked into the shelf"),
-        ("abandon", "", "written off"),
+    assert [(verb.verb, verb.step, verb.by, verb.reason) for verb in seen(life).verbs] == [
+        ("cancel", "", "ann", "the customer called"),
+        ("resolve", "STOCK_TAKEN", "bob@example.org", "looked into the shelf"),
+        ("abandon", "", "", "written off"),
     ]
     assert (seen(life).status, seen(life).waits_for) == ("abandoned", "")
 

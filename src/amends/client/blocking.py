@@ -13,7 +13,9 @@ from amends.client.handle import ClientHandle
 from amends.core.definition import Saga
 from amends.core.messages import Outcome, Verb
 from amends.engine.handle import Result
+from amends.engine.looking import BlockingLooks
 from amends.engine.loop_thread import LoopThread
+from amends.engine.telling import BlockingTells
 from amends.errors import AmendsError, EngineStopped
 from amends.generic import Wanted
 from amends.storage.forks import forget_in_children
@@ -48,7 +50,7 @@ class BlockingClientHandle:
         return f"<{type(self).__name__} {self.saga_id}>"
 
 
-class BlockingClient:
+class BlockingClient(BlockingLooks, BlockingTells):
     """`amends.client.client.Client`, method by method, for use inside ``with``. Any thread may call it.
 
     So may a forked child: it connects anew there, by itself, and leaves what is its parent's alone.
@@ -107,13 +109,13 @@ class BlockingClient:
         """See `Client.result`."""
         return self.ask(lambda client: client.result(saga_id, timeout))
 
-    def answer(self, key: str, outcome: Outcome, *, timeout: float | None = ACTED_WITHIN_S) -> None:
+    def answer(self, key: str, outcome: Outcome, *, by: str = "", timeout: float | None = ACTED_WITHIN_S) -> None:
         """See `Client.answer`."""
-        self.ask(lambda client: client.answer(key, outcome, timeout=timeout))
+        self.ask(lambda client: client.answer(key, outcome, by=by, timeout=timeout))
 
-    def tell(self, saga_id: str, verb: Verb, *, actor: str = "", timeout: float | None = ACTED_WITHIN_S) -> None:
+    def tell(self, saga_id: str, verb: Verb, *, timeout: float | None = ACTED_WITHIN_S) -> None:
         """See `Client.tell`."""
-        self.ask(lambda client: client.tell(saga_id, verb, actor=actor, timeout=timeout))
+        self.ask(lambda client: client.tell(saga_id, verb, timeout=timeout))
 
     def ask(self, question: Callable[[Client], Coroutine[Any, Any, Answer]]) -> Answer:
         """Have the client do something, in its own thread, and wait for the answer.

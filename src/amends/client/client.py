@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from amends.client.handle import ClientHandle
 from amends.client.letters import LetterWriter, StartLetter, acted_on
@@ -18,7 +18,9 @@ from amends.engine.definitions import Definitions
 from amends.engine.ends import end_of
 from amends.engine.handle import Result
 from amends.engine.home import Home
+from amends.engine.looking import Look, Looks
 from amends.engine.patience import Patience
+from amends.engine.telling import Tells
 from amends.engine.thread import OneThread
 from amends.errors import AmendsError, EngineMisused, EngineStopped, OperatorNeeded, RequestRefused
 from amends.exceptions import raised
@@ -27,6 +29,9 @@ from amends.storage.letters import StartAsked, asked_in
 from amends.storage.ports import ALL, ClientStore
 from amends.storage.rows import KeyRow, Letter, SagaRow, Unreadable
 from amends.storage.shards import shard_of
+from amends.views.sagas import AsOf
+
+Found = TypeVar("Found")
 
 ACTED_WITHIN_S: Final = 30.0  # for the owner to act on a letter: an engine that is restarted meanwhile takes less
 CLOSED: Final = "the client was closed; what it posted is acted on all the same"
@@ -37,7 +42,7 @@ OTHER_LOOP: Final = (
 )
 
 
-class Client:
+class Client(Looks, Tells):
     """Submits sagas, waits for them and tells them, and runs none. Made by `amends.connect`, used in ``async with``."""
 
     def __init__(
@@ -67,7 +72,7 @@ class Client:
         self._home, self._loop = Home(), asyncio.get_running_loop()
         self._store = self._open_store()
         self._reading, self._posting = OneThread("amends-read"), OneThread("amends-post")
-        self._watch = StoreWatch(self._look)
+        self._watch = StoreWatch(self._rows_of)
         self._closed = None
         return self
 
@@ -161,6 +166,7 @@ class Client:
         key: str,
         outcome: Outcome,
         *,
+        by: str = "",
         timeout: float | None = ACTED_WITHIN_S,  # noqa: ASYNC109 - as a Future has it
     ) -> None:
         """Bring the answer to a request that a participant took with `Later`, and wait until its saga has taken it.
@@ -168,6 +174,7 @@ class Client:
         Args:
             key: `Call.key` of the request.
             outcome: what became of it.
+            by: who brings it, for the record.
             timeout: how long to wait, in seconds; ``None`` for as long as it takes. Raise it where engines may be away
                 for longer; lower it where the caller is called again anyhow, as a webhook is.
 
@@ -178,22 +185,21 @@ class Client:
             Overloaded, StoreFull, StoreBusy: nothing was posted.
         """
         self._expect_caller()
-        await self._tell(self._writer.answer(key, outcome, _now_ms()), Patience(timeout))
+        await self._tell(self._writer.answer(key, outcome, by, _now_ms()), Patience(timeout))
 
     async def tell(
         self,
         saga_id: str,
         verb: Verb,
         *,
-        actor: str = "",
         timeout: float | None = ACTED_WITHIN_S,  # noqa: ASYNC109 - as a Future has it
     ) -> None:
         """Hand a verb to a saga, and wait until it has taken it.
 
         Args:
             saga_id: of the saga.
-            verb: what it is to do, with its reason.
-            actor: who wants it.
+            verb: what it is to do, with who wants it, and why. Of an `Undo`, the saga has taken it once the participant
+                is asked; whether it is undone then, `describe` tells.
             timeout: as for `answer`.
 
         Raises:
@@ -202,7 +208,7 @@ class Client:
             Overloaded, StoreFull, StoreBusy: nothing was posted.
         """
         self._expect_caller()
-        await self._tell(self._writer.verb(saga_id, verb, actor, _now_ms()), Patience(timeout))
+        await self._tell(self._writer.verb(saga_id, verb, _now_ms()), Patience(timeout))
 
     # For its handles ------------------------------------------------------------------------------------------
 
@@ -247,7 +253,7 @@ class Client:
     async def _ask(self, starts: Sequence[StartLetter]) -> list[ClientHandle | AmendsError]:
         """Post letters, but for those whose keys have an answer already."""
         keys = [start.letter.letter_id for start in starts if start.is_keyed]
-        known = dict(zip(keys, await self._look([Subject("key", key) for key in keys]), strict=True)) if keys else {}
+        known = dict(zip(keys, await self._rows_of([Subject("key", key) for key in keys]), strict=True)) if keys else {}
         answered = {key: row for key, (is_there, row) in known.items() if is_there}
         await self._post([start.letter for start in starts if start.letter.letter_id not in answered])
         return [self._handle(start, answered.get(start.letter.letter_id)) for start in starts]
@@ -307,12 +313,12 @@ class Client:
     async def _standing(self, saga_id: str) -> Row | Letter:
         """What is stored of a saga; the letter that starts it, where it waits; ``None`` for neither."""
         subject = Subject("saga", saga_id)
-        ((_, row),) = await self._look([subject])
+        ((_, row),) = await self._rows_of([subject])
         letter: Letter | None = None if row else await self._posting.call(self._letter_for, saga_id)
         if letter:
             return letter
         if row is None:  # it may have been acted on between the two looks
-            ((_, row),) = await self._look([subject])
+            ((_, row),) = await self._rows_of([subject])
         return row
 
     async def _post(self, letters: Sequence[Letter]) -> None:
@@ -332,15 +338,29 @@ class Client:
         if asyncio.get_running_loop() is not self._loop:
             raise EngineMisused(OTHER_LOOP)
 
-    async def _look(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
+    async def _rows_of(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
         found: Sequence[tuple[bool, Row]] = await self._reading.call(self._rows, subjects)
         return found
+
+    async def _look(self, look: Look[Found]) -> Found:
+        self._expect_caller()
+        seen: Found = await self._reading.call(self._seen, look)
+        return seen
+
+    def _sagas(self) -> Mapping[str, Saga]:
+        return self._definitions.sagas
 
     # In the threads of the store ------------------------------------------------------------------------------
 
     def _rows(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
         records = self._store.records()
         return [subject.row_in(records) for subject in subjects]
+
+    def _seen(self, look: Look[Found]) -> Found:
+        records = self._store.records()
+        if records is None:
+            raise RequestRefused("no engine has opened the store yet: there is nothing to be seen")
+        return look(records, AsOf(_now_ms()))
 
     def _letter_for(self, saga_id: str) -> Letter | None:
         """The letter that starts a saga, where it waits for an engine."""

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from amends.core.messages import Outcome, Resolve, Verb
+from amends.core.messages import Answered, Outcome, Resolve, Verb
 from amends.engine.arguments import take_key, take_name, take_outcome
 from amends.engine.definitions import Definitions
 from amends.engine.intake import take_body, take_request
-from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
+from amends.engine.outside import refuse_no_name, refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.tasks import REFUSED, SAGA
 from amends.errors import KeyReused, RequestRefused
 from amends.storage.codecs.digests import digest_of
@@ -92,12 +92,13 @@ class LetterWriter:
         letter = start_letter(letter_id, saga_id, codec.definition, text, now_ms, digest)
         return StartLetter(letter, saga_id, digest, key is not None)
 
-    def answer(self, key: object, outcome: Outcome, now_ms: int) -> Letter:
+    def answer(self, key: object, outcome: Outcome, by: str, now_ms: int) -> Letter:
         """Bring the answer to a request.
 
         Args:
             key: `Call.key` of the request.
             outcome: what became of it.
+            by: who brings it; empty where that is not known.
             now_ms: the clock.
 
         Raises:
@@ -105,15 +106,16 @@ class LetterWriter:
         """
         saga_id, step, kind = request_of(take_name(key))
         refuse_no_outcome(outcome)
-        return answer_letter(self._letter_id(), saga_id, step, kind, take_outcome(outcome, step), now_ms)
+        refuse_no_name(by)
+        said = Answered(step, kind, take_outcome(outcome, step), by=by)
+        return answer_letter(self._letter_id(), saga_id, said, now_ms)
 
-    def verb(self, saga_id: object, verb: Verb, actor: str, now_ms: int) -> Letter:
+    def verb(self, saga_id: object, verb: Verb, now_ms: int) -> Letter:
         """Have a verb carried out.
 
         Args:
             saga_id: of the saga.
-            verb: with its reason.
-            actor: who wants it; empty where that is not known.
+            verb: with who wants it, and why.
             now_ms: the clock.
 
         Raises:
@@ -122,7 +124,7 @@ class LetterWriter:
         refuse_no_verb(verb)
         if isinstance(verb, Resolve):
             verb = replace(verb, outcome=take_outcome(verb.outcome, verb.step))
-        return verb_letter(self._letter_id(), take_name(saga_id), verb, actor, now_ms)
+        return verb_letter(self._letter_id(), take_name(saga_id), verb, now_ms)
 
     def _letter_id(self) -> str:
         return f"letter {self._prefix}-{next(self._numbers)}"

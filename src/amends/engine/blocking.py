@@ -15,6 +15,7 @@ from amends.engine.handle import Result, StartedSaga
 from amends.engine.looking import BlockingLooks
 from amends.engine.loop import CLOSED
 from amends.engine.loop_thread import LoopThread
+from amends.engine.telling import BlockingTells
 from amends.engine.transaction import Transaction
 from amends.errors import AmendsError
 from amends.generic import Wanted
@@ -37,7 +38,7 @@ class BlockingHandle(StartedSaga):
         return self.ended() or self._engine.result(self.saga_id, timeout)
 
 
-class BlockingEngine(BlockingLooks):
+class BlockingEngine(BlockingLooks, BlockingTells):
     """`amends.engine.engine.Engine`, method by method, for use inside ``with``. Any thread may call it."""
 
     def __init__(self, engine: Engine) -> None:
@@ -93,16 +94,17 @@ class BlockingEngine(BlockingLooks):
         """See `Engine.result`."""
         return self._thread.do(self._engine.result(saga_id, timeout))
 
-    @property
-    def _looks(self) -> Engine:
-        return self._engine
+    def ask(self, question: Callable[[Engine], Coroutine[Any, Any, Answer]]) -> Answer:
+        """Have the engine do something, in its own thread, and wait for the answer.
 
-    def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
-        return self._thread.do(what)
+        Raises:
+            EngineStopped: the engine is not open.
+        """
+        return self._thread.do(question(self._engine))
 
-    def answer(self, key: str, outcome: Outcome) -> None:
+    def answer(self, key: str, outcome: Outcome, *, by: str = "") -> None:
         """See `Engine.answer`."""
-        self._thread.do(self._engine.answer(key, outcome))
+        self._thread.do(self._engine.answer(key, outcome, by=by))
 
     def tell(self, saga_id: str, verb: Verb) -> None:
         """See `Engine.tell`."""

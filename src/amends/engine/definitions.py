@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from amends.core.definition import Command, Saga
@@ -43,6 +43,11 @@ class Definitions:
             self.entities.learn_command(command)
         self.entities.check()
         self.by_name = {codec.definition: codec for codec in self._codecs.values()}
+
+    @property
+    def sagas(self) -> Mapping[str, Saga]:
+        """By ``name/version/fingerprint``, for those who look at what is stored."""
+        return {name: codec.saga for name, codec in self.by_name.items()}
 
     @property
     def codecs(self) -> Collection[SagaCodec]:

@@ -24,10 +24,11 @@ from amends.engine.ends import end_of
 from amends.engine.handle import Handle, Result
 from amends.engine.looking import Look, Looks
 from amends.engine.loop import EngineLoop
-from amends.engine.outside import refuse_no_outcome, refuse_no_verb, request_of
+from amends.engine.outside import refuse_no_name, refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.patience import Patience
 from amends.engine.starter import SagaStarter
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
+from amends.engine.telling import Tells
 from amends.engine.transaction import Transaction
 from amends.errors import AmendsError, OperatorNeeded, RequestRefused
 from amends.generic import Wanted
@@ -36,7 +37,7 @@ from amends.storage.codecs.values import shown
 Found = TypeVar("Found")
 
 
-class Engine(Looks):
+class Engine(Looks, Tells):
     """Runs sagas on a store. Made by `amends.open`; used inside ``async with``."""
 
     def __init__(self, loop: EngineLoop) -> None:
@@ -117,12 +118,13 @@ class Engine(Looks):
         begun = await self.starter.start_many(saga, requests, keys)
         return [one if isinstance(one, AmendsError) else Handle(one, self) for one in begun]
 
-    async def answer(self, key: str, outcome: Outcome) -> None:
+    async def answer(self, key: str, outcome: Outcome, *, by: str = "") -> None:
         """Bring the answer to a request that a participant took with `Later`; a duplicate or late one is recorded.
 
         Args:
             key: `Call.key` of the request.
             outcome: what became of it.
+            by: who brings it, for the record.
 
         Raises:
             RequestRefused: the request was not sent yet (answer again later), no request has this key, or the outcome
@@ -130,7 +132,8 @@ class Engine(Looks):
         """
         saga_id, event, kind = request_of(take_name(key))
         refuse_no_outcome(outcome)
-        await self._loop.call(Deliver(saga_id, Answered(event, kind, take_outcome(outcome, event))))
+        refuse_no_name(by)
+        await self._loop.call(Deliver(saga_id, Answered(event, kind, take_outcome(outcome, event), by=by)))
 
     async def tell(self, saga_id: str, verb: Verb) -> None:
         """Hand a verb to a saga: a client's `Cancel`, an operator's `Retry`, `Resolve`, `Undo` or `Abandon`.
@@ -225,7 +228,7 @@ class Engine(Looks):
         return await self._loop.look(look)
 
     def _sagas(self) -> Mapping[str, Saga]:
-        return {name: codec.saga for name, codec in self._loop.coordinator.definitions.by_name.items()}
+        return self._loop.coordinator.definitions.sagas
 
     async def result(self, saga_id: str, timeout: float | None = None) -> Result:  # noqa: ASYNC109 - as a Future has it
         """Wait for the end of a saga.

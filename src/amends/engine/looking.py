@@ -116,28 +116,23 @@ class BlockingLooks(ABC):
 
     def describe(self, saga_id: str) -> Description:
         """See `Looks.describe`."""
-        return self._do(self._looks.describe(saga_id))
+        return self.ask(lambda looks: looks.describe(saga_id))
 
     def list(self, **wanted: Unpack[SagaSearch]) -> Page:
         """See `Looks.list`."""
-        return self._do(self._looks.list(**wanted))
+        return self.ask(lambda looks: looks.list(**wanted))
 
     def find(self, key: str) -> SagaView | None:
         """See `Looks.find`."""
-        return self._do(self._looks.find(key))
+        return self.ask(lambda looks: looks.find(key))
 
     def pending(self, **wanted: Unpack[SagaSearch]) -> Sequence[PendingAnswer]:
         """See `Looks.pending`."""
-        return self._do(self._looks.pending(**wanted))
-
-    @property
-    @abstractmethod
-    def _looks(self) -> Looks:
-        """What looks in asyncio."""
+        return self.ask(lambda looks: looks.pending(**wanted))
 
     @abstractmethod
-    def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
-        """Have a coroutine run, and wait for what it gives."""
+    def ask(self, question: Callable[[Looks], Coroutine[Any, Any, Answer]]) -> Answer:
+        """Have the asyncio twin do something, in its own thread, and wait for the answer."""
 
 
 def search_of(wanted: Mapping[str, Any]) -> Search:

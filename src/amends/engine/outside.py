@@ -13,6 +13,7 @@ from amends.core.walk import parts_of
 from amends.errors import RequestRefused
 from amends.storage.codecs.values import shown
 
+NAME_LENGTH_MAX: Final = 255  # of a person or a program: an address of an e-mail has at most 254 (RFC 5321)
 KEYS: Final = {kind.value: kind for kind in (Kind.DO, Kind.UNDO, Kind.UNDO_LATE)}
 
 
@@ -55,10 +56,21 @@ def refuse_no_verb(verb: object) -> None:
             "or Abandon()"
         )
     _refuse_no_text(verb, "step", "why")
+    refuse_no_name(verb.by)
     if isinstance(verb, Resolve):
         if type(verb.outcome) not in (Done, Refused):
             raise RequestRefused(f"Resolve: outcome is {shown(verb.outcome)}; give Done(answer) or Refused(reason)")
         _refuse_no_text(verb.outcome, "reason")
+
+
+def refuse_no_name(by: object) -> None:
+    """Refuse what is no name of a person or a program; empty is for one that is not known.
+
+    Raises:
+        RequestRefused: it is no printable text, or too long for the record.
+    """
+    if not isinstance(by, str) or not by.isprintable() or len(by) > NAME_LENGTH_MAX:
+        raise RequestRefused(f"by is {shown(by)}; give printable text, at most {NAME_LENGTH_MAX} characters")
 
 
 def _refuse_no_text(said: object, *names: str) -> None:

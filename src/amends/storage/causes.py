@@ -99,7 +99,8 @@ def cause_of(parts: Any) -> Cause:
     tag, *rest = parts
     if tag in OUTCOMES or tag == LATER:
         answer = _built(_Answer, rest)
-        return Answered(answer.step, answer.kind, OUTCOMES.get(tag) or Later(answer.within_s), answer.attempt, answer.by)
+        outcome = OUTCOMES.get(tag) or Later(answer.within_s)
+        return Answered(answer.step, answer.kind, outcome, answer.attempt, answer.by)
     if tag == RESOLVE:
         said = _built(_Resolved, rest)
         return Resolve(said.step, Done() if said.outcome == "done" else Refused(), by=said.by)

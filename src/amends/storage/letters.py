@@ -87,12 +87,14 @@ class AnswerAsked(msgspec.Struct, array_like=True, tag="answer", frozen=True, fo
         step: event name of the step.
         kind: what it was asked.
         outcome: what it said.
+        by: who brings it; empty where that is not known.
     """
 
     saga_id: str
     step: str
     kind: Kind
     outcome: SaidOutcome
+    by: str = ""
 
     def said(self) -> Input:
         """The input of the saga.
@@ -100,7 +102,7 @@ class AnswerAsked(msgspec.Struct, array_like=True, tag="answer", frozen=True, fo
         Raises:
             ValueError: it holds no outcome.
         """
-        return Answered(self.step, self.kind, self.outcome.outcome())
+        return Answered(self.step, self.kind, self.outcome.outcome(), by=self.by)
 
 
 class VerbAsked(msgspec.Struct, array_like=True, tag="verb", frozen=True, forbid_unknown_fields=True):
@@ -156,33 +158,30 @@ def start_letter(
     return _letter(letter_id, StartAsked(saga_id, definition, msgspec.Raw(request.encode()), digest), posted_ms)
 
 
-def answer_letter(letter_id: str, saga_id: str, step: str, kind: Kind, outcome: Outcome, posted_ms: int) -> Letter:
+def answer_letter(letter_id: str, saga_id: str, said: Answered, posted_ms: int) -> Letter:
     """A letter that brings the answer to a request.
 
     Args:
         letter_id: the same for the same answer, however often it is posted.
         saga_id: of the saga.
-        step: event name of the step.
-        kind: what it was asked.
-        outcome: what it said; an answer that JSON can hold.
+        said: the answer, one that JSON can hold, with who brings it.
         posted_ms: the clock.
     """
-    return _letter(letter_id, AnswerAsked(saga_id, step, kind, _said(outcome)), posted_ms)
+    return _letter(letter_id, AnswerAsked(saga_id, said.step, said.kind, _said(said.outcome), said.by), posted_ms)
 
 
-def verb_letter(letter_id: str, saga_id: str, verb: Verb, actor: str, posted_ms: int) -> Letter:
+def verb_letter(letter_id: str, saga_id: str, verb: Verb, posted_ms: int) -> Letter:
     """A letter that has a verb carried out.
 
     Args:
         letter_id: the same for the same wish, however often it is posted.
         saga_id: of the saga.
-        verb: with its reason.
-        actor: who wants it; empty where that is not known.
+        verb: with who wants it, and why.
         posted_ms: the clock.
     """
     step = "" if isinstance(verb, Cancel | Compensate | Abandon) else verb.step
     outcome = _said(verb.outcome) if isinstance(verb, Resolve) else None
-    asked = VerbAsked(saga_id, WORDS[type(verb)], actor, verb.why, step, outcome)  # type: ignore[arg-type]  # a word of VERBS
+    asked = VerbAsked(saga_id, WORDS[type(verb)], verb.by, verb.why, step, outcome)  # type: ignore[arg-type]  # a word of VERBS
     return _letter(letter_id, asked, posted_ms)
 
 

@@ -80,12 +80,12 @@ class MailboxGateway:
         letter_id, now_ms = f"letter {next(self._number)}", self._world.now_ms
         if isinstance(said, Verb):
             declined = partial(Decline, saga_id, said)
-            letter = verb_letter(letter_id, saga_id, said, "", now_ms)
+            letter = verb_letter(letter_id, saga_id, said, now_ms)
             self._post(letter, lambda answer: reply(declined(str(answer)) if isinstance(answer, Exception) else None))
         else:
             assert isinstance(said, Answered), "the time comes to an engine by itself"
             self._sightings.of_answer(saga_id, said)
-            self._post(answer_letter(letter_id, saga_id, said.step, said.kind, said.outcome, now_ms), reply)
+            self._post(answer_letter(letter_id, saga_id, said, now_ms), reply)
         return True
 
     def _post(self, letter: Letter, reply: Reply) -> None:
