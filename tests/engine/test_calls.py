@@ -17,8 +17,8 @@ from amends.core.definition import Step
 from amends.core.effects import Send
 from amends.core.messages import Answered, Kind, Request
 from amends.engine.batch import BatchResult
-from amends.engine.calls import Calls
-from amends.engine.in_flight import attempt_id_of
+from amends.engine.calls import LEASE_OVER, Calls
+from amends.engine.in_flight import AttemptId, attempt_id_of
 from amends.engine.slots import LATE_MAX
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
@@ -113,6 +113,30 @@ def test_who_gets_no_thread_is_not_asked_and_takes_no_place(monkeypatch: pytest.
         Unknown("it was not asked: can't start new thread", taken_back=True)
     ] * 1000
     assert heard[-1][1].outcome == Done()
+
+
+def test_what_was_not_sent_has_no_time_that_runs_out() -> None:
+    """The lease was over when it had its place: no turn before its answer takes it for sent.
+
+    Several engines, seed 2741 of ``amends.shop.outside:CHECKOUT_OUTSIDE``.
+    """
+
+    async def test() -> tuple[Any, dict[AttemptId, int]]:
+        answered, departed = asyncio.Queue[Task](), dict[AttemptId, int]()
+        calls = Calls({}, {"CARD": 1}, Standing(), departed, answered.put_nowait, lambda: 0.0)
+        calls.take(BatchResult(None, (), [(external("CARD_CHARGED", nobody, pivot=True), asking("a"))]))
+        task = await asyncio.wait_for(answered.get(), 5)
+        await calls.close()
+        return task, departed
+
+    task, departed = asyncio.run(test())
+    assert task.said.outcome == Unknown(LEASE_OVER, taken_back=True)
+    assert not departed
+
+
+async def nobody(client: Any, asked: Any, call: Any) -> Done:
+    """Answer: never asked."""
+    raise AssertionError("the lease is over")
 
 
 def test_a_call_that_is_over_before_it_began_takes_no_place() -> None:

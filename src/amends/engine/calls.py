@@ -210,6 +210,8 @@ class ServiceCalls:
             if is_current(call):
                 self._over(attempt_id, call)
             raise
+        if isinstance(outcome, Unknown) and outcome.taken_back:
+            self.slots.unsent(attempt_id)
         self._tell(Deliver(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))
         self._over(attempt_id, call)
 

@@ -140,6 +140,10 @@ class Slots:
         self._line_of(attempt_id).calls.pop(attempt_id, None)
         self.fill()
 
+    def unsent(self, attempt_id: AttemptId) -> None:
+        """An attempt that had a slot was not sent, as its answer is going to say: its time does not run out before."""
+        self._departed.pop(attempt_id, None)
+
     def stop(self) -> None:
         """Send nothing more: what was to be sent is withdrawn."""
         self._is_open = False

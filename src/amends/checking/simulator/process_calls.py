@@ -10,7 +10,6 @@ from amends.checking.simulator.environment import Environment, Process
 from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import Point
-from amends.checking.simulator.told import ASKED_BY
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request, Unknown
@@ -60,6 +59,8 @@ class ProcessCalls:
             for slots in self._slots.values():
                 slots.drop(attempt_id)
                 slots.fill()
+        if (shards := self._process.shards) is not None:  # of the others it does not know what is asked meanwhile
+            self._unsent = {(saga_id, event) for saga_id, event in self._unsent if shards.has(saga_id)}
 
     def send(self, turn: BatchResult) -> Iterator[Point]:
         """Send what a turn has to be sent, one by one."""
@@ -78,9 +79,6 @@ class ProcessCalls:
 
     def ended(self, service: str, attempt_id: AttemptId) -> None:
         """A call came back: another one may have its slot."""
-        saga_id, event, *_ = attempt_id
-        if (told := self._world.view.told.get(saga_id)) and told.members.get(event) not in ASKED_BY[Kind.DO.value]:
-            self._unsent.discard((saga_id, event))  # its time was over before it was heard that it was not sent
         self._slots[service].give_back(attempt_id)
 
     def _slots_of(self, step: Step) -> Slots:
@@ -97,6 +95,7 @@ class ProcessCalls:
         request = asking[1].request
         if not self._may_send(request.saga_id):
             self._world.saw("a send was left to the next owner")
+            self._slots_of(asking[0]).unsent(attempt_id)
             unasked = Answered(request.step, request.kind, Unknown(LEASE_OVER, taken_back=True), request.call.attempt)
             self._world.after(1, self._process.hear, request.saga_id, unasked, attempt_id, asking[0].service)
             return
