@@ -140,6 +140,30 @@ async def test_many_are_asked_for_at_once(url: str) -> None:
 
 
 @in_loop
+async def test_a_client_sees_what_an_engine_sees(url: str) -> None:
+    """Described, listed, found by its key, and what is to be answered; and that a letter waits."""
+    async with amends.connect(url, sagas=SAGAS) as client:
+        handle = await client.submit(ASKED, Buy("Hamlet", 2), key="k")
+        with pytest.raises(RequestRefused, match="has not started yet: its letter waits for an engine"):
+            await handle.describe()
+        assert (await client.list()).sagas == ()
+        async with open_at(url) as engine:
+            await handle.started(PATIENCE_S)
+            described = await handle.describe()
+            assert described.saga_id == handle.saga_id
+            assert described.steps == (await engine.describe(handle.saga_id)).steps
+            found, (one,) = await client.find("k"), (await client.list(status="waiting")).sagas
+            assert found is not None
+            assert found.saga_id == one.saga_id == handle.saga_id
+            async with asyncio.timeout(PATIENCE_S):
+                while not (pending := await client.pending()):  # the participant is being asked
+                    await asyncio.sleep(0.01)
+            assert pending[0].key == f"{handle.saga_id}/APPROVED/do"
+        with pytest.raises(RequestRefused, match="no saga 'x'"):
+            await client.describe("x")
+
+
+@in_loop
 async def test_an_answer_is_brought_and_what_comes_of_it_is_told(url: str) -> None:
     """It returns once the saga has taken it; what the saga refuses is raised."""
     async with open_at(url), amends.connect(url, sagas=SAGAS) as client:

@@ -19,6 +19,7 @@ from amends.engine.telling import BlockingTells
 from amends.errors import AmendsError, EngineStopped
 from amends.generic import Wanted
 from amends.storage.forks import forget_in_children
+from amends.views.story import Description
 
 Answer = TypeVar("Answer")
 
@@ -45,6 +46,10 @@ class BlockingClientHandle:
     def result(self, timeout: float | None = None) -> Result:
         """See `ClientHandle.result`."""
         return self._client.ask(lambda client: self._handle.of(client).result(timeout))
+
+    def describe(self) -> Description:
+        """See `ClientHandle.describe`."""
+        return self._client.ask(lambda client: self._handle.of(client).describe())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.saga_id}>"
@@ -123,16 +128,26 @@ class BlockingClient(BlockingLooks, BlockingTells):
         Raises:
             EngineStopped: the client is not open.
         """
-        with self._lock:
-            if self._closed is not None:
-                raise EngineStopped(self._closed)
-            thread, client = self._opened or self._open()
-        return thread.do(question(client))
+        return self._do(question(self._looks))
 
     def forget(self) -> None:
         """In a child: what is open is the parent's, and to finalize it would change what that goes on with."""
         self._parents.append(self._opened)
         self._lock, self._opened = threading.RLock(), None
+
+    @property
+    def _looks(self) -> Client:
+        return self._current()[1]
+
+    def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
+        return self._current()[0].do(what)
+
+    def _current(self) -> tuple[LoopThread, Client]:
+        """The client of this process, which is connected when it is first asked."""
+        with self._lock:
+            if self._closed is not None:
+                raise EngineStopped(self._closed)
+            return self._opened or self._open()
 
     def _open(self) -> tuple[LoopThread, Client]:
         client, thread = self._make(), LoopThread("amends-client", CLOSED)

@@ -30,8 +30,7 @@ from amends.storage.ports import ALL, ClientStore
 from amends.storage.rows import KeyRow, Letter, SagaRow, Unreadable
 from amends.storage.shards import shard_of
 from amends.views.sagas import AsOf
-
-Found = TypeVar("Found")
+from amends.views.story import Description
 
 ACTED_WITHIN_S: Final = 30.0  # for the owner to act on a letter: an engine that is restarted meanwhile takes less
 CLOSED: Final = "the client was closed; what it posted is acted on all the same"
@@ -40,6 +39,8 @@ OTHER_LOOP: Final = (
     "this client was opened in another event loop: await it there; connect one in each asyncio.run; or use the "
     "blocking client, a plain `with amends.connect(...)`, from whatever thread"
 )
+
+Answer = TypeVar("Answer")
 
 
 class Client(Looks, Tells):
@@ -72,7 +73,8 @@ class Client(Looks, Tells):
         self._home, self._loop = Home(), asyncio.get_running_loop()
         self._store = self._open_store()
         self._reading, self._posting = OneThread("amends-read"), OneThread("amends-post")
-        self._watch = StoreWatch(self._rows_of)
+        self._watch = StoreWatch(self._rows_of, self._is_woken)
+        self._is_woken()
         self._closed = None
         return self
 
@@ -88,6 +90,7 @@ class Client(Looks, Tells):
             return
         self._closed = CLOSED
         await self._watch.close(CLOSED)
+        self._store.wakeup.close()
         await self._posting.call(self._store.mailbox.close)
         await self._reading.call(self._store.close)
         self._posting.shutdown(wait=False)
@@ -158,6 +161,21 @@ class Client(Looks, Tells):
         """
         self._expect_caller()
         return await self.end_of(take_name(saga_id), Patience(timeout))
+
+    async def describe(self, saga_id: str) -> Description:
+        """A saga, step by step; see `Looks.describe`.
+
+        Raises:
+            RequestRefused: there is no such saga, or it has not started yet, or it cannot be read.
+        """
+        try:
+            return await super().describe(saga_id)
+        except RequestRefused as refused:
+            if isinstance(await self._standing(take_name(saga_id)), Letter):
+                raise RequestRefused(
+                    f"saga {saga_id!r} has not started yet: its letter waits for an engine"
+                ) from refused
+            raise
 
     # Answers and verbs ----------------------------------------------------------------------------------------
 
@@ -324,6 +342,7 @@ class Client(Looks, Tells):
     async def _post(self, letters: Sequence[Letter]) -> None:
         if letters:
             await self._posting.call(self._store.mailbox.post, letters)
+            self._store.wakeup.ring()
 
     def _expect_caller(self) -> None:
         """See that a caller here can be answered.
@@ -338,13 +357,16 @@ class Client(Looks, Tells):
         if asyncio.get_running_loop() is not self._loop:
             raise EngineMisused(OTHER_LOOP)
 
+    def _is_woken(self) -> bool:
+        return self._store.wakeup.listen(self._loop, self._watch.look_soon)
+
     async def _rows_of(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
         found: Sequence[tuple[bool, Row]] = await self._reading.call(self._rows, subjects)
         return found
 
-    async def _look(self, look: Look[Found]) -> Found:
+    async def _look(self, look: Look[Answer]) -> Answer:
         self._expect_caller()
-        seen: Found = await self._reading.call(self._seen, look)
+        seen: Answer = await self._reading.call(self._seen, look)
         return seen
 
     def _sagas(self) -> Mapping[str, Saga]:
@@ -356,11 +378,8 @@ class Client(Looks, Tells):
         records = self._store.records()
         return [subject.row_in(records) for subject in subjects]
 
-    def _seen(self, look: Look[Found]) -> Found:
-        records = self._store.records()
-        if records is None:
-            raise RequestRefused("no engine has opened the store yet: there is nothing to be seen")
-        return look(records, AsOf(_now_ms()))
+    def _seen(self, look: Look[Answer]) -> Answer:
+        return look(self._store.records(), AsOf(_now_ms()))
 
     def _letter_for(self, saga_id: str) -> Letter | None:
         """The letter that starts a saga, where it waits for an engine."""

@@ -7,6 +7,7 @@ from typing import Protocol, Self
 from amends.client.letters import StartLetter
 from amends.engine.handle import Result
 from amends.engine.patience import Patience
+from amends.views.story import Description
 
 
 class WaitsByLetters(Protocol):
@@ -14,6 +15,9 @@ class WaitsByLetters(Protocol):
 
     async def start_of(self, start: StartLetter, patience: Patience, /) -> str:
         """See `ClientHandle.started`."""
+
+    async def describe(self, saga_id: str, /) -> Description:
+        """See `ClientHandle.describe`."""
 
     async def end_of(self, saga_id: str, patience: Patience, /) -> Result:
         """See `ClientHandle.result`."""
@@ -75,6 +79,14 @@ class ClientHandle:
         patience = Patience(timeout)
         await self._start_by(patience)
         return await self._client.end_of(self.saga_id, patience)
+
+    async def describe(self) -> Description:
+        """The saga, step by step, as it stands; see `Client.describe`.
+
+        Raises:
+            RequestRefused: it has not started yet.
+        """
+        return await self._client.describe(self.saga_id)
 
     async def _start_by(self, patience: Patience) -> None:
         if not self._is_started:

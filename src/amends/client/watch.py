@@ -15,7 +15,7 @@ from amends.errors import AmendsError, EngineStopped
 from amends.storage.ports import Records
 from amends.storage.rows import FINAL, NEEDS_OPERATOR, KeyRow, SagaRow, Unreadable
 
-FIRST_PAUSE_S: Final = 0.005  # between the first looks: some commits to a disk
+FIRST_PAUSE_S: Final = 0.005  # between the first looks, where nothing wakes the client: some commits to a disk
 LAST_PAUSE_S: Final = 0.5  # between looks in the long run: what a person does not wait for
 
 Row = KeyRow | SagaRow | Unreadable | None
@@ -32,14 +32,8 @@ class Subject(NamedTuple):
     kind: str
     name: str
 
-    def row_in(self, records: Records | None) -> tuple[bool, Row]:
-        """Whether it need not be waited for any longer, and what is stored of it.
-
-        Args:
-            records: the store; ``None`` where there is none yet.
-        """
-        if records is None:
-            return self.kind == "saga", None
+    def row_in(self, records: Records) -> tuple[bool, Row]:
+        """Whether it need not be waited for any longer, and what is stored of it."""
         if self.kind == "key":
             key = records.key(self.name)
             return key is not None, key
@@ -53,13 +47,15 @@ Look = Callable[[Sequence[Subject]], Awaitable[Sequence[tuple[bool, Row]]]]
 class StoreWatch:
     """The callers that wait, by what they wait for."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, is_woken: Callable[[], bool]) -> None:
         """Wait for nothing yet, in the event loop that runs.
 
         Args:
             look: reads what is stored of some subjects, as `Subject.row_in` does.
+            is_woken: tries to be woken by an engine; whether one is there that does.
         """
         self._look = look
+        self._is_woken = is_woken
         self._waiters: dict[Subject, list[asyncio.Future[Row]]] = {}
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name="amends-client")
@@ -105,7 +101,8 @@ class StoreWatch:
                         await self._news.wait()
             else:
                 await self._news.wait()
-            pause_s = FIRST_PAUSE_S if self._news.is_set() else min(2 * pause_s, LAST_PAUSE_S)
+            first_s = LAST_PAUSE_S if self._is_woken() else FIRST_PAUSE_S
+            pause_s = first_s if self._news.is_set() else min(max(2 * pause_s, first_s), LAST_PAUSE_S)
             self._news.clear()
             await self._look_once([*self._waiters])
 

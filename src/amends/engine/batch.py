@@ -53,6 +53,7 @@ class BatchResult(NamedTuple):
         failures: attempts that failed, for the log.
         immovable: sagas that were found to be set aside, and why.
         contradicted: answers that contradict what is known, for the log.
+        letters: how many letters it acted on.
     """
 
     due_ms: int | None
@@ -66,6 +67,7 @@ class BatchResult(NamedTuple):
     failures: Sequence[FailedAttempt] = ()
     immovable: Mapping[str, str] = {}
     contradicted: Sequence[Contradicted] = ()
+    letters: int = 0
 
 
 class _Spoilt(Exception):

@@ -122,6 +122,8 @@ class EngineLoop:
         waiters = self.calls, self.ends, self.late_undos
         self._taking = TurnTaking(self._turns, self._queue, self._alarm, *waiters, lambda: self.stopped is not None)
         self.stopped = None
+        if not self._turns.wakeup.listen(self._loop, self.wake):
+            self._turns.upkeep.look_often()
         self._task = asyncio.create_task(self._run(), name="amends-engine")
 
     async def close(self, drain_s: float | None) -> None:
@@ -153,8 +155,10 @@ class EngineLoop:
             await asyncio.wait([task])
             await self._turns.warn(self._alarm.sound({}))
             await self.calls.close()
+            self._turns.wakeup.close()
         except BaseException:  # the event loop itself ends
             self._is_drained = True
+            self._turns.wakeup.close()
             self._turns.close_and_wait()
             raise
         await asyncio.wrap_future(self._turns.close(leaves=True))
@@ -164,6 +168,7 @@ class EngineLoop:
         if self._loop.is_running():
             raise EngineMisused(OTHER_LOOP)
         self._is_drained = True
+        self._turns.wakeup.close()
         await asyncio.wrap_future(self._turns.close())
 
     @property

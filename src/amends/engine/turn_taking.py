@@ -88,6 +88,8 @@ class TurnTaking:
         log_result(result)
         self._ends.tell(result)
         self._ends.leave(self._turns.coordinator.shards)
+        if result.letters or result.ended or result.needs_operator or result.immovable:
+            self._turns.wakeup.ring()
         left: list[QueuedTask] = []
         for queued, answer in zip(batch, result.replies, strict=True):
             if isinstance(answer, Unfinished):

@@ -22,7 +22,7 @@ from amends.engine.thread import TURN_THREAD, OneThread, settle
 from amends.engine.turn_io import drive
 from amends.engine.upkeep import SharedTime, Upkeep
 from amends.errors import StoreBusy, StoreFull
-from amends.storage.ports import REDUCED, Clock, EngineClock, Store
+from amends.storage.ports import REDUCED, Clock, EngineClock, Store, Wakeup
 
 
 @contextlib.contextmanager
@@ -55,12 +55,14 @@ class TurnThread:
         clock: gives it the time: the machine's, or that of a store that several engines share.
         upkeep: keeps its shards, and looks for letters to them.
         reading: looks at what is stored, beside the turns.
+        wakeup: of the engine by its clients, and of them by it.
     """
 
     coordinator: Coordinator
     clock: Clock
     upkeep: Upkeep
     reading: StoreReading
+    wakeup: Wakeup
 
     def __init__(
         self,
@@ -114,6 +116,7 @@ class TurnThread:
         keeper = ShardKeeper(self.coordinator, lease, entered_ms, drain_ms=self._drain_ms)
         self.clock = SharedTime(keeper.clock, machine) if self._store.is_shared else machine
         self.reading = StoreReading(self._store.reader, self.clock.now_ms)
+        self.wakeup = self._store.wakeup
         self.upkeep = Upkeep(self._store, self.coordinator, keeper, machine)
         for definition, sagas in self.coordinator.strangers(self._store.counts()).items():
             log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)

@@ -91,6 +91,10 @@ class Upkeep:
         """Call nothing any more: another engine took over."""
         self._keeper.until_ms = 0
 
+    def look_often(self) -> None:
+        """Look as often as where letters come: nothing wakes the engine here."""
+        self._pause_ms = LOOK_MS
+
     def look_soon(self) -> None:
         """Look for letters before the next turn."""
         self._look_ms = 0
@@ -126,7 +130,7 @@ class Upkeep:
         if letters:
             number = len(letters)
             self._remove(letters, self._letters.removable(letters, result.replies[:number]))
-            result = result._replace(replies=result.replies[number:])
+            result = result._replace(replies=result.replies[number:], letters=number)
         if self._dropped:
             result = result._replace(dropped=[*self._dropped, *result.dropped])
             self._dropped = []

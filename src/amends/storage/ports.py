@@ -5,7 +5,8 @@ Adapters are in `amends.adapters`; `amends.bootstrap` chooses them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from amends.errors import RequestRefused
@@ -177,6 +178,10 @@ class Store(Records, Protocol):
     def mailbox(self) -> Mailbox:
         """The letters to its engines."""
 
+    @property
+    def wakeup(self) -> Wakeup:
+        """Tells its engine of a letter, and the clients what became of theirs."""
+
     def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
         """These sagas; those that do not exist are left out. In a shared store, they are locked until the turn ends.
 
@@ -333,18 +338,47 @@ class Mailbox(Protocol):
         """Give everything back. A second call does nothing."""
 
 
+class Wakeup(Protocol):
+    """Wakes the engines and clients of a store when something was written for them.
+
+    It is a convenience, by which less time passes until they look: each looks by itself now and then. It is used in
+    the thread of one event loop, and nothing is waited for.
+    """
+
+    def listen(self, loop: AbstractEventLoop, heard: Callable[[], None]) -> bool:
+        """Be woken from now on. It may be called again, by a client that found no engine before.
+
+        Args:
+            loop: the caller's.
+            heard: called in the loop, once for one ring or several.
+
+        Returns:
+            Whether there is anything to be woken by, as far as is known.
+        """
+
+    def ring(self) -> None:
+        """An engine wakes its clients, a client its engine."""
+
+    def close(self) -> None:
+        """Hear nothing any more. A second call does nothing."""
+
+
 class ClientStore(Protocol):
     """What a process has of a store in which it runs no engine.
 
-    Its records are read by one thread, and its mailbox is used by one, which may be another.
+    Its records are read by one thread, its mailbox is used by one, and its wake-up by that of an event loop.
     """
 
     @property
     def mailbox(self) -> Mailbox:
         """The letters to the engines of the store."""
 
-    def records(self) -> Records | None:
-        """What is stored as it is now; ``None`` while no engine has made the store.
+    @property
+    def wakeup(self) -> Wakeup:
+        """Tells its engines of a letter, and the client what they did."""
+
+    def records(self) -> Records:
+        """What is stored as it is now: nothing while no engine has made the store.
 
         Raises:
             StoreUnusable: it is no store that this version can read; one line says why.

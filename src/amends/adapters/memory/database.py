@@ -42,6 +42,7 @@ class MemoryDatabase:
         leases: by engine.
         owners: shard to engine; free ones are left out.
         letters: by id, in the order in which they were posted.
+        woken: what wakes each of its clients (`False`), and of its engines (`True`).
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class MemoryDatabase:
         self.leases: dict[str, Lease] = {}
         self.owners: dict[int, str] = {}
         self.letters: dict[str, Letter] = {}
+        self.woken: dict[bool, dict[object, Callable[[], object]]] = {False: {}, True: {}}
         self.warning = ""
 
     def head(self, chain: str) -> Head:

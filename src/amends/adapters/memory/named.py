@@ -9,6 +9,7 @@ from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.adapters.memory.reading import MemoryReader
 from amends.adapters.memory.store import MemoryStore
+from amends.adapters.memory.wakeup import MemoryWakeup
 from amends.engine.home import Home
 from amends.errors import StoreInUse
 
@@ -68,6 +69,7 @@ class MemoryClientStore:
 
     Attributes:
         mailbox: the letters to its engine.
+        wakeup: of this client by the engine, and of that by it.
     """
 
     def __init__(self, database: NamedDatabase) -> None:
@@ -77,7 +79,7 @@ class MemoryClientStore:
             EngineMisused: this is a forked child of the process in which it is.
         """
         database.home.expect_process()
-        self.mailbox = MemoryMailbox(database)
+        self.mailbox, self.wakeup = MemoryMailbox(database), MemoryWakeup(database, is_engine=False)
         self._reader = MemoryReader(database)
 
     def records(self) -> MemoryReader:

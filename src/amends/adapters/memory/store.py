@@ -9,6 +9,7 @@ from amends.adapters.memory.locks import RowName
 from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.adapters.memory.ownership import MemoryOwnership
 from amends.adapters.memory.reading import MemoryReader
+from amends.adapters.memory.wakeup import MemoryWakeup
 from amends.adapters.one_owner import OneOwner
 from amends.storage.ports import Ownership
 from amends.storage.rows import Changes, EntityRow, KeyRow, SagaRow, Unreadable
@@ -21,6 +22,7 @@ class MemoryStore(MemoryReader):
         is_shared: whether it is; see `amends.storage.ports.Store`.
         ownership: who has which of its shards.
         mailbox: the letters to its engines.
+        wakeup: of this engine by its clients, and of them by it.
     """
 
     ownership: Ownership
@@ -33,7 +35,7 @@ class MemoryStore(MemoryReader):
         """
         super().__init__(MemoryDatabase(is_shared=False) if database is None else database)
         self.is_shared = self.database.is_shared
-        self.mailbox = MemoryMailbox(self.database)
+        self.mailbox, self.wakeup = MemoryMailbox(self.database), MemoryWakeup(self.database, is_engine=True)
         self.ownership = MemoryOwnership(self.database) if self.is_shared else OneOwner(self.database.now_ms)
 
     # A turn ---------------------------------------------------------------------------------------------------

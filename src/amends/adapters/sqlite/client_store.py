@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
+from amends.adapters.memory.database import MemoryDatabase
+from amends.adapters.memory.reading import MemoryReader
 from amends.adapters.sqlite.mailbox import SqliteMailbox
 from amends.adapters.sqlite.opening import NoStoreYet, checked_path
 from amends.adapters.sqlite.reader import SqliteReader
+from amends.adapters.sqlite.wakeup import WakeupClient
+
+NOTHING_STORED: Final = MemoryReader(MemoryDatabase(is_shared=False))
 
 
 class SqliteClientStore:
@@ -14,6 +20,7 @@ class SqliteClientStore:
 
     Attributes:
         mailbox: the letters to its engine.
+        wakeup: of this client by the engine, and of that by it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -28,10 +35,10 @@ class SqliteClientStore:
         self._file = checked_path(path)
         self._reader: SqliteReader | None = None
         self._opened: tuple[int, int] | None = None
-        self.mailbox = SqliteMailbox(self._file)
+        self.mailbox, self.wakeup = SqliteMailbox(self._file), WakeupClient(self._file)
 
-    def records(self) -> SqliteReader | None:
-        """The reader of the file that is there now; ``None`` while an engine has not made it yet.
+    def records(self) -> SqliteReader | MemoryReader:
+        """The reader of the file that is there now; of an empty store while no engine has made one.
 
         A file that is in the place of another one, as after a restored backup, is opened anew.
 
@@ -45,8 +52,8 @@ class SqliteClientStore:
             try:
                 self._reader, self._opened = SqliteReader(self._file), there
             except NoStoreYet:
-                return None
-        return self._reader
+                return NOTHING_STORED
+        return self._reader or NOTHING_STORED
 
     def close(self) -> None:
         """Give back what is read; the mailbox is closed by the thread that uses it. A second call does nothing."""

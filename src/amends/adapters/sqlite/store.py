@@ -23,6 +23,7 @@ from amends.adapters.sqlite.opening import check_writable, checked_path, open_wr
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.rows import block_values
+from amends.adapters.sqlite.wakeup import WakeupServer
 from amends.errors import LeaseLost, StoreConflict, StoreError, StoreFull, StoreUnusable
 from amends.storage.rows import Block, Changes, EntityRow, KeyRow, SagaRow, Unreadable, checksums
 
@@ -40,6 +41,7 @@ class SqliteStore(RecordReader):
         is_shared: never: no other engine writes to it.
         ownership: this engine has every shard, for as long as it has the lock of the file.
         mailbox: the letters to it, in a file of their own.
+        wakeup: of this engine by its clients, and of them by it.
     """
 
     is_shared: Final = False
@@ -66,6 +68,7 @@ class SqliteStore(RecordReader):
             self._check(file, FULL if vfs else durability_of(kind_of(file), is_alone=is_alone(file)))
             opened.pop_all()
         self.ownership, self.mailbox = OneOwner(SystemClock().now_ms), SqliteMailbox(file)
+        self.wakeup = WakeupServer(file)
 
     def key(self, key: str) -> KeyRow | Unreadable | None:
         """What a client key stands for; ``None`` when it is new."""
