@@ -10,10 +10,10 @@ import msgspec
 
 from amends.core.messages import Answered, Outcome, Resolve, Verb
 from amends.engine.arguments import take_key, take_name, take_outcome
+from amends.engine.client_keys import REFUSED, SAGA
 from amends.engine.definitions import Definitions
 from amends.engine.intake import take_body, take_request
 from amends.engine.outside import refuse_no_name, refuse_no_outcome, refuse_no_verb, request_of
-from amends.engine.tasks import REFUSED, SAGA
 from amends.errors import KeyReused, RequestRefused
 from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.sagas import SagaCodec

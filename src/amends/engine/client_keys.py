@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
+import msgspec
+
+from amends.engine.recording import Recording, reason_text
 from amends.engine.unreadable import UnreadableRows
 from amends.errors import KeyReused, RequestRefused
 from amends.storage.codecs.values import shown, text_of
+from amends.storage.records import KeyRefused
 from amends.storage.rows import KeyRow, Unreadable
+
+SAGA: Final = "saga"
+REFUSED: Final = "refused"
+
+
+def started_by(answer: str) -> str | RequestRefused:
+    """The saga that a key started, by what was answered under it; or why it started none."""
+    known = msgspec.json.decode(answer)
+    return known[SAGA] if SAGA in known else RequestRefused(known[REFUSED])
 
 
 class BatchKeys:
@@ -18,16 +31,20 @@ class BatchKeys:
         new: the rows of keys that are new.
     """
 
-    def __init__(self, known: Mapping[str, KeyRow | Unreadable], unreadable: UnreadableRows) -> None:
+    def __init__(
+        self, known: Mapping[str, KeyRow | Unreadable], unreadable: UnreadableRows, recording: Recording
+    ) -> None:
         """Begin with no new key.
 
         Args:
             known: what the store has of the keys of the batch.
             unreadable: gets a row that cannot be read.
+            recording: gets a record of what was refused under a key.
         """
         self.new: dict[str, KeyRow] = {}
         self._known = known
         self._unreadable = unreadable
+        self._recording = recording
 
     def recall(self, key: str, digest: str, earlier: Callable[[], str] | None = None) -> str | None:
         """What was answered under a client key, as JSON; ``None`` when the key is new.
@@ -55,3 +72,8 @@ class BatchKeys:
         """Keep what is answered under a client key, for as long as its saga is kept; without one, for good."""
         row = self.new[key] = KeyRow(key, digest, text_of(answer), saga_id)
         return row
+
+    def refuse(self, key: str, digest: str, reason: str, of: str = "") -> None:
+        """Note that a request was refused under a key, and why; `of` what, where that is no saga."""
+        self.remember(key, digest, {REFUSED: reason})
+        self._recording.add(f"client key {key}", 0, KeyRefused(key, of), reason_text(reason))

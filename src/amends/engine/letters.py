@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
-
 from amends.core.effects import Decline
 from amends.core.messages import worded
 from amends.core.step import SagaInstance
-from amends.engine.recording import reason_text
+from amends.engine.client_keys import SAGA, started_by
 from amends.engine.room import CommitFull
 from amends.engine.task import Task
-from amends.engine.tasks import REFUSED, SAGA, Deliver
+from amends.engine.tasks import Deliver
 from amends.engine.turn_io import NotAtHand
 from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import RequestRefused, StoreError
@@ -24,7 +22,7 @@ from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import PLAIN
 from amends.storage.letters import StartAsked, asked_in
-from amends.storage.records import KeyRefused, KeyRemembered
+from amends.storage.records import KeyRemembered
 from amends.storage.rows import Letter
 
 
@@ -73,8 +71,7 @@ class ActOnLetter(Task):
         except RequestRefused as refused:
             return LetterAnswer(refused)
         if known is not None:
-            answer = msgspec.json.decode(known)
-            return LetterAnswer(answer[SAGA] if SAGA in answer else RequestRefused(answer[REFUSED]))
+            return LetterAnswer(started_by(known))
         try:
             run = act()
         except (NotAtHand, CommitFull, StoreError):
@@ -156,6 +153,5 @@ def _refuse(error: ValueError) -> SagaInstance:
 def _refused(work: UnitOfWork, key: str, digest: str, error: BaseException) -> RequestRefused:
     work.overlay.take_back()
     reason = worded(error) if isinstance(error, RequestRefused) else raised(error)
-    work.keys.remember(key, digest, {REFUSED: reason})
-    work.record(f"client key {key}", 0, KeyRefused(key), reason_text(reason))
+    work.keys.refuse(key, digest, reason)
     return RequestRefused(reason)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Seque
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -15,9 +15,9 @@ from amends.core.definition import Command
 from amends.core.effects import Decline
 from amends.core.messages import Answered, Done, Input, Kind, Refused, worded
 from amends.core.step import SagaInstance
+from amends.engine.client_keys import REFUSED, SAGA, started_by
 from amends.engine.entity_cache import entities_of
 from amends.engine.outside import refuse_unasked
-from amends.engine.recording import reason_text
 from amends.engine.task import Task, Unfinished
 from amends.engine.transaction import Transaction
 from amends.engine.turn_io import EntityName
@@ -28,10 +28,6 @@ from amends.storage.codecs.digests import digest_by_position, digest_of
 from amends.storage.codecs.entities import Unstorable
 from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import are_flat, shown
-from amends.storage.records import KeyRefused
-
-SAGA: Final = "saga"
-REFUSED: Final = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +99,12 @@ def _begun(
     digest = digest_of(codec.saga.name, request)
     answer = work.keys.recall(key, digest, partial(digest_by_position, codec.saga.name, request))
     if answer is not None:
-        known = msgspec.json.decode(answer)
-        return known[SAGA] if SAGA in known else RequestRefused(known[REFUSED])
+        return started_by(answer)
     try:
         run = work.begin(codec, request, is_flat=is_flat)
     except RequestRefused as refused:
         work.overlay.take_back()
-        reason = worded(refused)
-        work.keys.remember(key, digest, {REFUSED: reason})
-        work.record(f"client key {key}", 0, KeyRefused(key), reason_text(reason))
+        work.keys.refuse(key, digest, worded(refused))
         return refused
     work.keys.remember(key, digest, {SAGA: run.saga_id}, run.saga_id)
     return run
@@ -188,10 +181,10 @@ class ExecuteCommand(Task):
             reason = msgspec.json.decode(answer)[REFUSED]
             return None if reason is None else Refused(reason)
         refused = work.writes.execute(self.command, self.entity_id, self.body)
-        reason = worded(refused.reason) if refused else None
-        work.keys.remember(key, digest, {REFUSED: reason})
         if refused:
-            work.record(f"client key {key}", 0, KeyRefused(key, name), reason_text(reason or ""))
+            work.keys.refuse(key, digest, worded(refused.reason), name)
+        else:
+            work.keys.remember(key, digest, {REFUSED: None})
         return refused
 
 

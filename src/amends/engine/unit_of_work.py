@@ -86,7 +86,7 @@ class UnitOfWork:
         self.effects = BatchEffects()
         self.recording = Recording(now_ms, self.overlay.fresh, committed.salts)
         self.unreadable = UnreadableRows(committed.set_aside, self.recording)
-        self.keys = BatchKeys(known, self.unreadable)
+        self.keys = BatchKeys(known, self.unreadable, self.recording)
         self.acted_on: dict[str, None] = {}
         self.started = 0
         self.room = Room(self.recording, letters_max)

@@ -12,12 +12,11 @@ from typing import Any, Final
 from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.checking.simulator.environment import Environment, Reply
 from amends.checking.simulator.sightings import Sightings
-from amends.checking.simulator.view import DECODE
 from amends.core.effects import Decline
 from amends.core.messages import Answered, Input, Verb
 from amends.core.step import SagaInstance
-from amends.engine.tasks import REFUSED, SAGA, Deliver, StartSagas
-from amends.errors import RequestRefused
+from amends.engine.client_keys import started_by
+from amends.engine.tasks import Deliver, StartSagas
 from amends.storage.codecs.values import text_of
 from amends.storage.letters import answer_letter, start_letter, verb_letter
 from amends.storage.rows import Letter
@@ -101,5 +100,4 @@ class MailboxGateway:
         if row is None:
             self._world.after(POLL_MS, self._poll, letter_id, reply)
             return
-        known = DECODE(row.answer)
-        reply(known[SAGA] if SAGA in known else RequestRefused(known[REFUSED]))
+        reply(started_by(row.answer))
