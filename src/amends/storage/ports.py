@@ -332,7 +332,10 @@ class Mailbox(Protocol):
         """
 
     def remove(self, letter_ids: Collection[str]) -> None:
-        """Remove letters that were acted on, those that are there; `Changes.letters` of the acting commit may have."""
+        """Remove letters that were acted on, those that are there; `Changes.letters` of the acting commit may have.
+
+        It waits for no other process: this object does not give them any more, and others may for a while.
+        """
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""

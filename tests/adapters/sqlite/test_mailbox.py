@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from amends.adapters.sqlite import removal
 from amends.adapters.sqlite.mailbox import SqliteMailbox, mailbox_of
 from amends.adapters.sqlite.settings import WRITER, pragma
 from amends.adapters.sqlite.store import SqliteStore
@@ -98,3 +99,56 @@ def test_a_damaged_letter_keeps_no_other_one_waiting(path: Path) -> None:
             other.execute("UPDATE letters SET body = '[1]' WHERE id = 'a'")
             other.execute("UPDATE letters SET body = CAST(x'ff' AS TEXT) WHERE id = 'b'")
         assert mailbox.letters(ALL_SHARDS, 9) == [letter("c")]
+
+
+def test_a_mailbox_that_is_locked_keeps_no_engine_waiting(path: Path) -> None:
+    """Letters that were acted on are not given again, and are gone once a client's transaction is over."""
+    with closing(SqliteMailbox(path)) as mailbox, closing(SqliteMailbox(path)) as other:
+        mailbox.post([letter("a"), letter("b")])
+        with closing(apsw.Connection(str(mailbox_of(path)))) as client:
+            client.execute("BEGIN IMMEDIATE")
+            mailbox.remove(["a"])
+            assert mailbox.letters(ALL_SHARDS, 9) == [letter("b")]
+            assert other.letters(ALL_SHARDS, 9) == [letter("a"), letter("b")]
+            mailbox.remove(["b"])
+            assert not mailbox._removal._is_idle.wait(0.05)
+            client.execute("ROLLBACK")
+            assert mailbox._removal._is_idle.wait(60)
+        assert other.letters(ALL_SHARDS, 9) == mailbox.letters(ALL_SHARDS, 9) == []
+
+
+def test_an_engine_ends_beside_a_mailbox_that_is_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be removed by then is there for the next one, which knows it."""
+    monkeypatch.setattr(removal, "LAST_S", 0.01)
+    mailbox = SqliteMailbox(path)
+    mailbox.post([letter("a")])
+    with closing(apsw.Connection(str(mailbox_of(path)))) as client:
+        client.execute("BEGIN IMMEDIATE")
+        mailbox.remove(["a"])
+        mailbox.close()
+        client.execute("ROLLBACK")
+    with closing(SqliteMailbox(path)) as mailbox:
+        assert mailbox.letters(ALL_SHARDS, 9) == [letter("a")]
+
+
+def test_what_keeps_letters_from_being_removed_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next call, once; it is tried again until it is done."""
+    monkeypatch.setattr(removal, "PAUSE_S", 0.01)
+    with closing(SqliteMailbox(path)) as mailbox:
+        mailbox.post([letter("a"), letter("b")])
+        opened, tries = mailbox._removal._opened, list[int]()
+
+        def fails() -> apsw.Connection:
+            tries.append(1)
+            if len(tries) == 1:
+                raise StoreUnusable("no descriptor is left")
+            return opened()
+
+        mailbox._removal._opened = fails
+        mailbox.remove(["a"])
+        assert mailbox._removal._is_idle.wait(60)
+        with pytest.raises(StoreUnusable, match="no descriptor is left"):
+            mailbox.remove(["b"])
+        mailbox.remove(["b"])
+        assert mailbox._removal._is_idle.wait(60)
+        assert mailbox.letters(ALL_SHARDS, 9) == []

@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ import apsw
 from amends.adapters.sqlite.database import Connection
 from amends.adapters.sqlite.opening import checked_path, open_mailbox, sync
 from amends.adapters.sqlite.refusals import refusal_of
+from amends.adapters.sqlite.removal import LetterRemoval
 from amends.adapters.sqlite.settings import put_in_force
 from amends.errors import Overloaded, StoreError, StoreFailed
 from amends.storage.ports import LETTERS_MAX
@@ -49,6 +51,7 @@ class SqliteMailbox:
         self._file = mailbox_of(checked_path(path))
         self._letters_max = letters_max
         self._database: Connection | None = None
+        self._removal = LetterRemoval(partial(open_mailbox, self._file, MAILBOX_ID))
 
     def post(self, letters: Sequence[Letter]) -> None:
         """Write letters, all or none.
@@ -63,9 +66,8 @@ class SqliteMailbox:
         database = self._opened()
         with database.transaction():
             database.write("post_letter", [(*letter, checksum(letter)) for letter in letters])
-            there = database.rows("count_letters")[0][0]
-            if there > self._letters_max:
-                raise Overloaded(f"the mailbox takes {self._letters_max} letters, and there would be {there}")
+            if database.rows("span_of_letters")[0][0] > self._letters_max:
+                self._refuse_if_full(database)
 
     def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
         """The letters to some shards, in the order in which they were posted; one that was damaged stays there.
@@ -76,23 +78,29 @@ class SqliteMailbox:
         """
         if not self._file.exists():
             return []
-        rows = self._opened().rows("letters", (json.dumps(sorted(shards)), limit))
-        return [Letter._make(row[:-1]) for row in rows if row and checksum(row[:-1]) == row[-1]]
+        pending = self._removal.pending
+        rows = self._opened().rows("letters", (json.dumps(sorted(shards)), limit + len(pending)))
+        left = [row for row in rows if row and row[0] not in pending and checksum(row[:-1]) == row[-1]]
+        return [Letter._make(row[:-1]) for row in left[:limit]]
 
     def remove(self, letter_ids: Collection[str]) -> None:
-        """Remove letters that were acted on.
+        """Remove letters that were acted on: this object does not give them any more, and soon they are gone.
 
         Raises:
             StoreUnusable: the file is no mailbox.
-            StoreFull, StoreBusy, StoreFailed: it could not be written.
+            StoreFull, StoreFailed: those before could not be removed yet.
         """
         if letter_ids and self._file.exists():
-            database = self._opened()
-            with database.transaction():
-                database.write("remove_letter", [(letter_id,) for letter_id in letter_ids])
+            self._removal.add(letter_ids)
+
+    def _refuse_if_full(self, database: Connection) -> None:
+        there = database.rows("count_letters")[0][0]
+        if there > self._letters_max:
+            raise Overloaded(f"the mailbox takes {self._letters_max} letters, and there would be {there}")
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
+        self._removal.close()
         if self._database is not None:
             self._database.close()
             self._database = None

@@ -260,6 +260,10 @@ SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_sch
 -- A letter, unless one of its id is there.
 INSERT INTO letters (id, shard, body, posted_ms, checksum) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO NOTHING;
 
+-- name: span_of_letters
+-- How many there are at most, by their numbers: these have gaps where letters were removed.
+SELECT coalesce((SELECT max(number) FROM letters) - (SELECT min(number) FROM letters) + 1, 0);
+
 -- name: count_letters
 -- How many there are.
 SELECT count(*) FROM letters;
