@@ -30,6 +30,7 @@ from amends.engine.engine import Engine
 from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MOST, Limits
 from amends.engine.logger import log
 from amends.engine.loop import EngineLoop
+from amends.engine.manual_clock import ManualClock
 from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
 from amends.storage.ports import ClientStore, Store
 from amends.storage.rows import Head
@@ -166,6 +167,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     lock_wait_s: float = 0.0,
     value_bytes_max: int = VALUE_BYTES_MAX,
     upcasts: Mapping[str, Callable[[Any], Any]] | None = None,
+    clock: ManualClock | None = None,
 ) -> Opening:
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
 
@@ -198,6 +200,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             names of their fields, to one of today's (docs/versions.md). Give one when a deploy changes the type in a
             way that would not read the stored ones right; all entities of the service are then rewritten before
             anything else is done.
+        clock: in a test, an `amends.testing.ManualClock`, which the test moves; the machine's by default.
 
     Raises:
         UnusableInput: one of these is not what it has to be.
@@ -223,19 +226,18 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         if type(limit) is not int or limit < 1:
             raise UnusableInput(f"queue_max and every limit in concurrency are whole numbers from 1, and not {limit!r}")
     _check_value_bytes(value_bytes_max)
-    if drain_s != 0 and not is_duration(drain_s):
-        raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
-    if lock_wait_s != 0 and not (is_duration(lock_wait_s) and lock_wait_s <= LOCK_WAIT_MAX_S):
-        raise UnusableInput(f"lock_wait_s is a number of seconds, 0 to {LOCK_WAIT_MAX_S:g}, and not {lock_wait_s!r}")
+    _check_times(drain_s, lock_wait_s, clock)
     _check_upcasts(upcasts, sagas, commands)
 
     def make() -> Engine:
         prefix = _prefix(ID_LENGTH)
         loop = EngineLoop(
-            store, _clock, prefix,
+            store, clock.begin if clock else _clock, prefix,
             sagas=sagas, commands=commands, clients=clients,
             limits=Limits(concurrency, queue_max, drain_s, value_bytes_max), upcasts=upcasts,
         )  # fmt: skip
+        if clock:
+            clock.move(loop)
         return Engine(loop)
 
     return Opening(make, url, lock_wait_s)
@@ -272,6 +274,15 @@ def _prefix(length: int) -> str:
 def _check_value_bytes(value_bytes_max: object) -> None:
     if type(value_bytes_max) is not int or not 1 <= value_bytes_max <= VALUE_BYTES_MOST:
         raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")
+
+
+def _check_times(drain_s: float, lock_wait_s: float, clock: object) -> None:
+    if drain_s != 0 and not is_duration(drain_s):
+        raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
+    if lock_wait_s != 0 and not (is_duration(lock_wait_s) and lock_wait_s <= LOCK_WAIT_MAX_S):
+        raise UnusableInput(f"lock_wait_s is a number of seconds, 0 to {LOCK_WAIT_MAX_S:g}, and not {lock_wait_s!r}")
+    if not isinstance(clock, ManualClock | None):
+        raise UnusableInput(f"clock is {clock!r:.100}; give an amends.testing.ManualClock, or leave it out")
 
 
 def _each(given: Any, kind: type[Given], what: str) -> tuple[Given, ...]:

@@ -63,6 +63,7 @@ from amends.core.state import (
     underway,
 )
 from amends.core.step import SagaInstance, in_words, start, step
+from amends.engine.manual_clock import ManualClock
 from amends.engine.round_trip import round_trip_of
 from amends.errors import ParticipantError
 from amends.storage.words import change_in_words

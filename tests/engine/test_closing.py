@@ -250,7 +250,7 @@ class Jumping:
 
 def test_what_is_due_when_the_machine_wakes_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop's timers stood still meanwhile; the clock did not."""
-    monkeypatch.setattr("amends.engine.loop.SLICE_S", 0.01)
+    monkeypatch.setattr("amends.engine.turn_taking.SLICE_S", 0.01)
     clock = Jumping(0)
     opens: Callable[[int], Jumping] = lambda _: clock  # noqa: E731 - a clock of the test's own
 

@@ -103,6 +103,11 @@ class Calls:
         """The participants at which calls that do not end take every slot, with how many requests wait for one."""
         return {service: len(calls.slots) for service, calls in self._services.items() if calls.slots.is_blocked}
 
+    @property
+    def are_under_way(self) -> bool:
+        """Whether a call is, that is within its time."""
+        return any(calls.slots.taken for calls in self._services.values())
+
     def hurry(self) -> None:
         """Let `drain` wait no longer."""
         self._hurries.set()
@@ -118,7 +123,7 @@ class Calls:
             calls.slots.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while any(calls.slots.taken for calls in self._services.values()) and not self._hurries.is_set():
+                while self.are_under_way and not self._hurries.is_set():
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(DRAIN_LOOK_S):
                             await self._hurries.wait()

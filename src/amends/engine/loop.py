@@ -8,13 +8,11 @@ way.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from amends.core.definition import Command, Saga
-from amends.core.waiting import SECOND_MS
 from amends.engine.alarm import Alarm
 from amends.engine.calls import Calls
 from amends.engine.coordinator import Coordinator
@@ -38,7 +36,6 @@ from amends.errors import (
 from amends.storage.ports import EngineClock, Records, Store
 from amends.views.sagas import AsOf
 
-SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
 CLOSED: Final = "the engine was closed; its sagas go on when it is opened again"
 
 Answer = TypeVar("Answer")
@@ -252,13 +249,23 @@ class EngineLoop:
         self._turns.upkeep.look_soon()
         self._queue.arrived.set()
 
+    def rest(self, hangs_after_s: float) -> int | None:
+        """See `TurnTaking.rest`; from another thread than the loop's.
+
+        Raises:
+            EngineStopped: the engine has stopped meanwhile.
+        """
+        due_ms = asyncio.run_coroutine_threadsafe(self._taking.rest(hangs_after_s), self._loop).result()
+        self.expect_running()
+        return due_ms
+
     # Turns ----------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         try:
             while not self._is_drained or self._queue:
                 await self._taking.take(self._queue.take_batch())
-                await self._sleep()
+                await self._taking.sleep(lambda: self._is_drained)
         except LeaseLost as error:
             self._turns.upkeep.fenced()
             log.exception("the engine stopped")
@@ -272,17 +279,6 @@ class EngineLoop:
             raise
         else:
             self._refuse(EngineStopped(str(self.stopped)))
-
-    async def _sleep(self) -> None:
-        """Until something arrives or is due, by the clock: timers stand still while the machine is suspended."""
-        self._queue.arrived.clear()
-        while not (self._is_drained or self._queue or self._queue.arrived.is_set()):
-            pause_ms = self._taking.pause_ms()
-            if pause_ms <= 0:
-                return
-            with contextlib.suppress(TimeoutError):  # `wait_for` of Python 3.11 may lose a cancellation
-                async with asyncio.timeout(min(pause_ms / SECOND_MS, SLICE_S)):
-                    await self._queue.arrived.wait()
 
     def _refuse(self, reason: EngineStopped) -> None:
         """No call is answered any more."""

@@ -1,11 +1,14 @@
-"""One turn on what is queued: what came of it goes out, and what found no space waits for some."""
+"""One turn on what is queued: what came of it goes out, what found no space waits for some; and the sleep after it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from amends.core.waiting import SECOND_MS
 from amends.engine.alarm import Alarm
 from amends.engine.batch import BatchResult
 from amends.engine.calls import Calls
@@ -19,11 +22,17 @@ from amends.engine.tasks import Read
 from amends.engine.turn_thread import TurnThread
 from amends.errors import StoreBusy, StoreConflict, StoreFull
 
+SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
+REST_LOOK_S: Final = 0.001  # between two looks at whether it rests: a test lets it rest a thousand times
 SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
 
 
 class TurnTaking:
-    """Takes the turns of an engine, and tells those who wait for them."""
+    """Takes the turns of an engine, and tells those who wait for them.
+
+    Attributes:
+        due_ms: when a saga is due next, milliseconds since 1970 (UTC); ``None`` for never.
+    """
 
     def __init__(
         self,
@@ -53,7 +62,8 @@ class TurnTaking:
         self._ends = ends
         self._late_undos = late_undos
         self._is_ending = is_ending
-        self._due_ms: int | None = None
+        self.due_ms: int | None = None
+        self._is_asleep = False
 
     async def take(self, batch: list[QueuedTask]) -> None:
         """Take one, and give out what came of it.
@@ -68,19 +78,60 @@ class TurnTaking:
             return
         except StoreConflict:  # of a shared store, which ended the turn while it read: nothing was written
             self._queue.put_back(batch)
-            self._due_ms = self._turns.clock.now_ms()
+            self.due_ms = self._turns.clock.now_ms()
             return
         except BaseException:
             self._queue.put_back(batch)  # each client that waits is told why
             raise
-        self._due_ms = result.due_ms
+        self.due_ms = result.due_ms
         self._give_out(batch, result)
         await self._turns.warn(self._alarm.sound(self._calls.blocked()))
 
-    def pause_ms(self) -> int:
+    async def sleep(self, is_drained: Callable[[], bool]) -> None:
+        """Until something arrives or is due, by the clock: timers stand still while the machine is suspended.
+
+        Args:
+            is_drained: whether no more is to arrive.
+        """
+        arrived = self._queue.arrived
+        arrived.clear()
+        while not (is_drained() or self._queue or arrived.is_set()):
+            pause_ms = self._pause_ms()
+            if pause_ms <= 0:
+                return
+            self._is_asleep = True
+            with contextlib.suppress(TimeoutError):  # `wait_for` of Python 3.11 may lose a cancellation
+                async with asyncio.timeout(min(pause_ms / SECOND_MS, SLICE_S)):
+                    await arrived.wait()
+            self._is_asleep = False
+
+    async def rest(self, hangs_after_s: float) -> int | None:
+        """Wait until all is done that is due, and every call has returned, or hangs; or the engine is to end.
+
+        Args:
+            hangs_after_s: a call that has not returned by then hangs. Seconds.
+
+        Returns:
+            When a saga is due next, milliseconds since 1970 (UTC); ``None`` for never.
+        """
+        self._turns.upkeep.look_soon()
+        self._queue.arrived.set()
+        until = time.monotonic() + hangs_after_s
+        while not self._rests or (self._calls.are_under_way and time.monotonic() < until):
+            if self._is_ending():
+                break
+            await asyncio.sleep(REST_LOOK_S)
+        return self.due_ms
+
+    @property
+    def _rests(self) -> bool:
+        """Whether nothing is to be done before something arrives, or is due."""
+        return self._is_asleep and not self._queue.arrived.is_set()
+
+    def _pause_ms(self) -> int:
         """Until a saga is due, a step of keeping the shards, or a look for letters."""
         pause_ms = self._turns.upkeep.pause_ms()
-        return pause_ms if self._due_ms is None else min(pause_ms, self._due_ms - self._turns.clock.now_ms())
+        return pause_ms if self.due_ms is None else min(pause_ms, self.due_ms - self._turns.clock.now_ms())
 
     def _give_out(self, batch: Sequence[QueuedTask], result: BatchResult) -> None:
         """Send the requests of a turn, and answer its tasks."""
@@ -114,7 +165,7 @@ class TurnTaking:
             for queued, answer in zip(looks, seen, strict=True):
                 self._queue.answer(queued, answer)
         self._queue.put_back(kept)
-        self._due_ms = self._turns.clock.now_ms()
+        self.due_ms = self._turns.clock.now_ms()
         if self._is_ending():  # it is to end now: what is kept is asked again at the next start
             raise full
         if kept or not batch:  # else every caller was told
