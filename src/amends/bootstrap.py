@@ -200,7 +200,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             names of their fields, to one of today's (docs/versions.md). Give one when a deploy changes the type in a
             way that would not read the stored ones right; all entities of the service are then rewritten before
             anything else is done.
-        clock: in a test, an `amends.testing.ManualClock`, which the test moves; the machine's by default.
+        clock: what tells the time; the machine's by default. Give one where a test is to move the time by hand: an
+            `amends.testing.ManualClock`.
 
     Raises:
         UnusableInput: one of these is not what it has to be.

@@ -21,6 +21,8 @@ The rules of the game:
       `Dialogue.late` and `Dialogue.again`.
     - Time moves only where the test says so. A retry that backs off goes out when `Dialogue.asks` expects it, or when
       `Dialogue.passes` gets there.
+
+A test of an engine that runs moves its time with a `ManualClock`: ``amends.open(..., clock=clock)``.
 """
 
 from __future__ import annotations
@@ -67,6 +69,8 @@ from amends.engine.manual_clock import ManualClock
 from amends.engine.round_trip import round_trip_of
 from amends.errors import ParticipantError
 from amends.storage.words import change_in_words
+
+__all__ = ["Ask", "Dialogue", "ManualClock", "do", "given", "probe", "undo", "undo_late"]
 
 SECOND_MS: Final = 1000
 LINES_SHOWN: Final = 40  # of a dialogue that fails: a screen
