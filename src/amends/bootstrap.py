@@ -18,6 +18,8 @@ from amends.adapters.sqlite.archive import archived
 from amends.adapters.sqlite.backup import Progress
 from amends.adapters.sqlite.backup import backup as copied
 from amends.adapters.sqlite.client_store import SqliteClientStore
+from amends.adapters.sqlite.lock import holder as lock_holder
+from amends.adapters.sqlite.opening import checked_path
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.client.blocking import BlockingClient
@@ -321,6 +323,15 @@ def records(path: str | Path) -> SqliteReader:
         StoreUnusable: there is no such file, or it cannot be used; one line says why.
     """
     return SqliteReader(path)
+
+
+def holder(path: str | Path) -> int | None:
+    """The process whose engine has a file; ``None`` where none is to be seen from here.
+
+    Raises:
+        StoreUnusable: no store can be there.
+    """
+    return lock_holder(checked_path(path))
 
 
 def backup(path: str | Path, target: str | Path, progress: Progress) -> Head:

@@ -19,6 +19,25 @@ def lock_of(database: Path) -> Path:
     return database.with_name(f"{database.name}.lock")
 
 
+def holder(database: Path) -> int | None:
+    """The process whose engine has a store, by its lock file; ``None`` where none is to be seen from here.
+
+    The lock itself is not tried: an engine that opens the store just then would not get it.
+    """
+    try:
+        pid = int(lock_of(database).read_text("ascii"))
+    except (OSError, ValueError):  # none was opened yet, or the last one was closed
+        return None
+    if sys.platform != "win32":  # where a signal of 0 is one
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return None
+        except OSError:  # it is another user's
+            return pid
+    return pid
+
+
 class EngineLock:
     """The lock file beside a database, held from `__init__` to `release`, by this process and none of its children.
 

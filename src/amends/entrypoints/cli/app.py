@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from amends.entrypoints.cli.check import command as cli_simulate
 from amends.entrypoints.cli.store import command as cli_store
+from amends.entrypoints.cli.verbs import command as cli_verbs
 from amends.errors import AmendsError, UnusableInput
 
 DONE: Final = 0
@@ -125,12 +126,13 @@ def amends(
       [cyan]amends run orders.json[/]    run a file of operations, see what happened
       [cyan]amends graph shop[/]         the order saga as a diagram
       [cyan]amends status[/]             how the store of $AMENDS_DB does
+      [cyan]amends retry SAGA_ID[/]      ask a step again that is stuck
 
     [bold]Exit codes[/]
       0  done, also with canceled orders and refused operations
       1  bad news: something is broken, not put back, or was refused
       2  unusable input: one line on standard error says what and where
-      3  cut by a limit
+      3  cut by a limit, or no engine has acted on it yet
       4  done, but for what waits for an operator
     """
     if context.invoked_subcommand is None:
@@ -311,6 +313,8 @@ def graph(
 
 for command in (cli_simulate.simulate, *cli_store.COMMANDS):
     app.command()(command)
+for name, (command, words) in cli_verbs.COMMANDS.items():
+    app.command(name, help=words)(command)
 app.add_typer(cli_store.audit, name="audit")
 
 

@@ -1,0 +1,1 @@
+"""The verbs of operators on the command line."""
