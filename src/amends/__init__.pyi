@@ -13,6 +13,8 @@ from amends.core.definition import Step as Step
 from amends.core.definition import external as external
 from amends.core.definition import local as local
 from amends.core.definition import parallel as parallel
+from amends.core.definition import pause as pause
+from amends.core.definition import wait_for as wait_for
 from amends.core.messages import GONE as GONE
 from amends.core.messages import Abandon as Abandon
 from amends.core.messages import Call as Call

@@ -215,7 +215,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     has_clients = clients is not None
     clients, concurrency = _by_service(clients, "clients"), _by_service(concurrency, "concurrency")
     upcasts = _by_service(upcasts, "upcasts")
-    services = sorted({step.service for saga in sagas for step in saga.every_step() if not step.is_local})
+    steps = (step for saga in sagas for step in saga.every_step())
+    services = sorted({step.service for step in steps if not step.is_local and step.action is not None})
     for name in (*clients, *concurrency):
         if name not in services:
             raise UnusableInput(

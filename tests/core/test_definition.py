@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from amends.core.definition import Backoff, Command, Parallel, Saga, external, local, parallel, takes_call
+from amends.core.definition import (
+    Backoff,
+    Command,
+    Parallel,
+    Saga,
+    external,
+    local,
+    parallel,
+    pause,
+    takes_call,
+    wait_for,
+)
 from amends.errors import AmendsError, DefinitionError
 from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
 
@@ -21,6 +32,11 @@ def two(entity: object, request: object) -> object:
 def yields(entity: object, request: object) -> Iterator[object]:
     """Stand in for a function whose result is a generator."""
     yield entity
+
+
+async def turns_async(request: object) -> float:
+    """Stand in for what cannot make a time of a request."""
+    return 1.0
 
 
 async def awaits(entity: object, request: object) -> object:
@@ -78,11 +94,11 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: saga(step("A"), upcast="today"), "upcast is 'today'; give a function from a stored request"),
     (lambda: saga(step("A"), upcast=lambda: 1), "give a function from a stored request, a dict by names"),
     (saga, "saga 'test': it has no step; give it at least one"),
-    (lambda: Saga("s", Any, step("A")), "give a list of local(...), external(...) and"),  # type: ignore[arg-type]
+    (lambda: Saga("s", Any, step("A")), "give a list of local(...), external(...), wait_for(...), pause(...)"),  # type: ignore[arg-type]
     (lambda: Saga("s", Any, "AB"), "steps is 'AB'; give a list of local(...)"),  # type: ignore[arg-type]
     (lambda: Saga("s", Any, None), "steps is None; give a list"),  # type: ignore[arg-type]
-    (lambda: saga(nobody), "is no step; build one with local(...) or external(...)"),
-    (lambda: saga(parallel(step("A"), "B")), "'B' is no step; build one with"),  # type: ignore[arg-type]
+    (lambda: saga(nobody), "is no step; give local(...), external(...), wait_for(...), pause(...)"),
+    (lambda: saga(parallel(step("A"), "B")), "'B' is no step; give"),  # type: ignore[arg-type]
     (lambda: saga(Parallel((Parallel((step("A"),)),))), "; a group cannot hold a group"),  # type: ignore[arg-type]
     # groups and pivots
     (lambda: saga(parallel()), "a group has 0 members; 1 to 8 can run at the same time: split it"),
@@ -104,6 +120,25 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: saga(external("A", nobody, asks=True, undo=nobody, undone="B")),
         "it only asks, so there is nothing to undo",
+    ),
+    # waits
+    (
+        lambda: saga(wait_for("A", limit_s=0)),
+        "step 'A': limit_s is 0; give a number above 0, up to 1e+09, or a function",
+    ),
+    (lambda: saga(wait_for("A", limit_s=turns_async)), "that makes one of the request, not async"),  # type: ignore[arg-type]
+    (lambda: saga(wait_for("A", limit_s=1, assignee=7)), "step 'A': assignee is 7; give a text or a function"),  # type: ignore[arg-type]
+    (lambda: saga(wait_for("A", limit_s=1, answer=Model)), "step 'A': answer is <class"),
+    (lambda: saga(wait_for("A", limit_s=1, notify=two)), "step 'A': notify is <function two at"),  # type: ignore[arg-type]
+    (
+        lambda: saga(wait_for("A", limit_s=1, remind_every_s=-1)),
+        "step 'A': remind_every_s is -1; give a number above 0",
+    ),
+    (lambda: saga(wait_for("A", limit_s=1, timeout_s=0)), "step 'A': timeout_s is 0; give a number above 0"),
+    (lambda: saga(pivot(), wait_for("A", limit_s=1)), "step 'A': it comes after the pivot, and its answer may be no"),
+    (
+        lambda: saga(pause("A", "long")),  # type: ignore[arg-type]
+        "step 'A': seconds is 'long'; give a number above 0, up to 1e+09, or a function",
     ),
     # the way back
     (
@@ -273,6 +308,9 @@ def test_the_fingerprint_changes_with_what_a_stored_saga_depends_on() -> None:
         (step("A"), step("B", probe=nobody, settles_within_s=1), pivot()),
         (step("A"), step("B", remembers_refusals=True), pivot()),
         (step("A"), ours("B"), pivot()),
+        (step("A"), external("B", nobody, asks=True), pivot()),
+        (step("A"), wait_for("B", limit_s=1), pivot()),
+        (step("A"), pause("B", 1), pivot()),
     ]
     prints = [saga(*parts).fingerprint for parts in variants] + [
         LINE.fingerprint,

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from amends.core.definition import parallel
+from amends.core.definition import Saga, Step, parallel, pause, wait_for
 from amends.core.effects import Contradicted, Send, Write
 from amends.core.messages import (
     Abandon,
     Answered,
+    Call,
     Cancel,
     Compensate,
     Done,
@@ -23,15 +24,18 @@ from amends.core.messages import (
     Later,
     Outcome,
     Refused,
+    Request,
     Resolve,
     Retry,
     TimedOut,
     Undo,
     Unknown,
 )
-from amends.core.state import Abandoned, Compensated, Completed
+from amends.core.run import outcome_of
+from amends.core.state import Abandoned, Compensated, Completed, Status
 from amends.core.step import start
 from amends.core.step import step as take
+from amends.errors import ParticipantError
 from amends.testing import Ask, Dialogue, do, given, probe, undo, undo_late
 from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
 from tests.house.source import ROOT, functions
@@ -817,6 +821,120 @@ def test_r24_a_probe_that_was_not_sent_found_nothing_out() -> None:
     dialogue = given(definition).asks(do("A")).times_out("A").asks(probe("A"))
     dialogue = dialogue.passes(2 * HOUR).asks_whatever().answers(probe("A"), RAISED)
     dialogue.passes(60).asks_whatever().done(probe("A"), "a-1").asks(undo("A", answer="a-1"))
+
+
+# --- waits ----------------------------------------------------------------------------------------------------------
+
+
+def approval(**more: Any) -> Step[Any]:
+    """Return a step that waits for a manager, for a day at most."""
+    return wait_for("MANAGER_APPROVED", limit_s=DAY, **more)
+
+
+WAITS = saga(step("A"), approval(), pivot())
+BESIDE = saga(step("A"), parallel(step("B"), approval()), pivot(), deadline_s=HOUR)
+TOLD = saga(step("A"), approval(notify=nobody, remind_every_s=HOUR), pivot())
+
+
+def waits(definition: Saga[Any] = WAITS) -> Dialogue:
+    """Return a dialogue in which A is done, and the manager is waited for."""
+    return given(definition).asks(do("A")).done("A", "a-1")
+
+
+def test_r29_a_wait_sends_nothing_and_takes_one_answer() -> None:
+    """Neither time nor a restart sends anything; the first answer counts, and is read by the steps that follow."""
+    dialogue = waits().asks_nothing().passes(HOUR).crashes().asks_nothing().goes_forward()
+    (waiting,) = dialogue.run.waiting
+    assert (waiting.taken, waiting.assignee, waiting.ends_ms, waiting.due_ms) == (
+        True,
+        "MANAGER",
+        *[int(DAY * 1000)] * 2,
+    )
+    approved = dialogue.done("MANAGER_APPROVED", 100)
+    approved.asks(do("PIVOT", answers={"A": "a-1", "MANAGER_APPROVED": 100})).again(do("MANAGER_APPROVED"))
+    dialogue.refused("MANAGER_APPROVED", "too dear").asks(undo("A", reason="too dear")).done("A").compensated()
+
+
+def test_r29_a_wait_that_nobody_answers_is_refused() -> None:
+    """At its end, which was fixed when it began, and not before; that has the reason of turning back."""
+    dialogue = waits().passes(DAY - 1).crashes().asks_nothing().goes_forward().passes(1)
+    back = dialogue.asks(undo("A", reason="MANAGER_APPROVED: no answer came in time"))
+    assert ("MANAGER_APPROVED", Status.REFUSED) in [(entry.event, entry.status) for entry in back.run.trail]
+
+
+def test_r29_limit_and_assignee_are_made_of_the_request_once() -> None:
+    """When the wait begins."""
+    asked: list[object] = []
+
+    def minute(request: object) -> float:
+        asked.append(request)
+        return 60
+
+    who = wait_for("APPROVED", limit_s=minute, assignee=lambda _: "Ada")
+    dialogue = given(saga(who, pivot()), "a request").asks_nothing()
+    assert dialogue.run.waiting[0].assignee == "Ada"
+    dialogue.passes(59).crashes().goes_forward().passes(1).compensated(because="no answer")
+    assert asked == ["a request"]
+    for wrong in ({"limit_s": lambda _: 0}, {"limit_s": lambda _: "long"}, {"limit_s": 1, "assignee": lambda _: 7}):
+        with pytest.raises(ParticipantError, match="make of the request seconds above 0, and a text"):
+            given(saga(wait_for("APPROVED", **wrong), pivot()))
+
+
+def test_r30_a_wait_is_withdrawn_at_once_and_for_certain() -> None:
+    """By a cancel, the deadline, or another of the group: nothing of it is undone, a late answer changes nothing."""
+    for back in (
+        waits(BESIDE).asks(do("B")).cancel().times_out("B"),
+        waits(BESIDE).asks(do("B")).deadline_passes().times_out("B"),
+        waits(BESIDE).asks(do("B")).unknown("B").retry("MANAGER_APPROVED").asks_whatever().cancel(),
+    ):
+        ended = back.asks(undo("B")).done("B").asks(undo("A")).done("A").compensated()
+        assert ("MANAGER_APPROVED", Status.REFUSED) in [(entry.event, entry.status) for entry in ended.run.trail]
+        assert ended.late(do("MANAGER_APPROVED"), Done(100)).compensated().run.owed() == ()
+    refused = waits(BESIDE).asks(do("B")).refused("B", "no").asks(undo("A")).late(do("MANAGER_APPROVED"), Done(100))
+    refused.done("A").compensated(because="no")
+    waits(TOLD).asks(do("MANAGER_APPROVED")).cancel().asks(undo("A")).done("A").compensated()
+
+
+def test_r30_a_wait_is_for_an_operator_like_any_step() -> None:
+    """A word resolves it; it can get stuck; nothing of it is outstanding."""
+    waits().resolve("MANAGER_APPROVED", Done(1)).asks(do("PIVOT"))
+    waits().resolve("MANAGER_APPROVED", Refused("no")).asks(undo("A"))
+    waits().abandon().abandoned("A/undo")
+    stuck = halts(waits(), "MANAGER_APPROVED").needs_operator("A/undo")
+    stuck.retry("MANAGER_APPROVED").asks_nothing().done("MANAGER_APPROVED").asks(do("PIVOT"))
+    stuck.cancel().asks(undo("A")).done("A").compensated()
+
+
+def test_r31_who_is_asked_is_notified_until_the_wait_ends() -> None:
+    """At the beginning, after each time, and again where a call failed or was lost: the same key, and no end of it."""
+    first = waits(TOLD).asks(do("MANAGER_APPROVED", attempt=1, key="saga-1/MANAGER_APPROVED/do", answers={"A": "a-1"}))
+    told = first.later("MANAGER_APPROVED", HOUR).passes(HOUR - 1).asks_nothing().passes(1)
+    again = told.asks(do("MANAGER_APPROVED", attempt=2, key="saga-1/MANAGER_APPROVED/do"))
+    assert again.run.waiting[0].error == ""
+    failed = again.unknown("MANAGER_APPROVED", "no mail").asks(do("MANAGER_APPROVED", attempt=3))
+    lost = failed.crashes().asks(do("MANAGER_APPROVED", attempt=4)).later("MANAGER_APPROVED", HOUR)
+    lost.done("MANAGER_APPROVED").asks(do("PIVOT"))
+    late = lost.passes(DAY - 2 * HOUR).asks_whatever().goes_forward().later("MANAGER_APPROVED", 10 * DAY)
+    late.times_out("MANAGER_APPROVED").asks(undo("A")).because("no answer came in time")
+
+
+def test_r31_what_notifies_decides_nothing() -> None:
+    """Whatever it gives back, the person's answer is waited for; only a failure has it called again."""
+    request = Request("s", "MANAGER_APPROVED", Kind.DO, None, Call("s/MANAGER_APPROVED/do"))
+    notifies = TOLD.step("MANAGER_APPROVED")
+    for given_back in (None, True, Done(1), Refused("no"), Later(1), "sent"):
+        assert outcome_of(given_back, request, notifies) == Later(HOUR)
+    assert outcome_of(Unknown("no mail"), request, notifies) == Unknown("no mail")
+
+
+def test_r32_a_pause_is_done_at_its_time() -> None:
+    """Not before, also after a restart; before the pivot it is withdrawn like a wait, and behind it nothing ends it."""
+    slept = given(saga(step("A"), pause("RESTED", HOUR), pivot())).asks(do("A")).done("A").asks_nothing()
+    slept.passes(HOUR - 1).crashes().asks_nothing().passes(1).asks(do("PIVOT"))
+    slept.cancel().asks(undo("A")).done("A").compensated()
+    behind = given(saga(pivot(), pause("RESTED", lambda request: request), last()), 60).asks(do("PIVOT")).done("PIVOT")
+    behind.declines(Cancel()).passes(59).asks_nothing().passes(1).asks(do("LAST")).done("LAST").completed()
+    behind.resolve("RESTED", Done()).asks(do("LAST"))
 
 
 # --- the document ---------------------------------------------------------------------------------------------------

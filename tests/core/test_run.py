@@ -12,6 +12,7 @@ from amends.core.messages import GONE, Call, Changed, Done, Kind, Later, Outcome
 from amends.core.run import outcome_of, perform, run
 from amends.core.state import Backward, Compensated, Completed, Forward, NeedsOperator, Status
 from amends.errors import ParticipantError, UnusableInput
+from tests.core.sagas import LINE
 
 
 class World:
@@ -241,7 +242,7 @@ OUTCOMES: list[tuple[object, Kind, type[object]]] = [
 @pytest.mark.parametrize(("answer", "kind", "outcome"), OUTCOMES)
 def test_what_is_no_outcome_is_unknown(answer: object, kind: Kind, outcome: type[Outcome]) -> None:
     """A participant that answers nonsense may have acted; what it said is shown, not all of it."""
-    said = outcome_of(answer, Request("s", "A", kind, None, Call("k")))
+    said = outcome_of(answer, Request("s", "A", kind, None, Call("k")), LINE.step("A"))
     assert isinstance(said, outcome)
     if isinstance(said, Unknown) and answer != Unknown("?"):
         assert said.error.startswith(f"A/{kind.value} gave back ")

@@ -7,7 +7,7 @@ from statistics import median
 
 from tests.house.source import AMENDS, body_lines, class_lines, classes, code_lines, functions, modules
 
-CORE_LINES_MAX = 1380  # nine for who says a verb or brings an answer: the record of each has it
+CORE_LINES_MAX = 1470  # 90 of them for two kinds of steps, `wait_for` and `pause`
 FUNCTION_LINES_MEDIAN_MAX = 8
 FUNCTION_LINES_MAX = 60
 CLASS_LINES_MAX = 225

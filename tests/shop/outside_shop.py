@@ -64,7 +64,8 @@ class Driver:
             return
         try:
             async with asyncio.timeout((send.due_ms - now_ms()) / 1000):
-                outcome = outcome_of(await self._answer(send.request), send.request)
+                answer = await self._answer(send.request)
+                outcome = outcome_of(answer, send.request, self.current.saga.step(send.request.step))
         except TimeoutError:
             return
         except ConnectionError as error:

@@ -121,6 +121,7 @@ def test_a_step_outside_is_asked_in_the_services_own_time(event: str) -> None:
     assert (step.timeout_s, step.settles_within_s) == (TIMEOUT_MS / 1000, SETTLES_MS / 1000)
     outside = opened()
     assert step.probe is not None
+    assert step.action is not None
     key = f"O001/{event}/do"
     assert at_once(step.probe(outside, ORDER, Call(key))) == Refused(f"nothing is known of {key}")
     assert at_once(step.action(outside, ORDER, Call(key))) == Done()

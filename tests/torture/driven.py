@@ -119,7 +119,8 @@ class Outer:
         client = {PAYMENT: self.outside, SHIPPING: self.outside, CARRIER: self.carrier}[step.service]
         function = step.function(request.kind)
         assert function is not None, "only what a step has is asked"
-        said = storable(outcome_of(at_once(function(client, request.body, request.call)), request), request.step)
+        answer = at_once(function(client, request.body, request.call))
+        said = storable(outcome_of(answer, request, step), request.step)
         return Deliver(request.saga_id, Answered(request.step, request.kind, said, request.call.attempt))
 
     def world(self, store: Store) -> World:

@@ -135,7 +135,7 @@ def _acted(client: Client, books: Books, request: Request, step: Step) -> Iterat
     acting, function = client(books), step.function(request.kind)
     assert function is not None, "only what a step has is asked"
     with books_before_each_call(acting) as passed:
-        outcome, raised = _called(function, acting, request)
+        outcome, raised = _called(function, acting, request, step)
     after, name = acting.books, name_of(function)
     said = f"raised {raised}" if raised else f"answers {short(outcome)}"
     yield SystemReply(after, outcome, f"{name}() {said}", raised=raised)
@@ -157,7 +157,7 @@ def _found(client: Client, books: Books, request: Request, step: Step) -> Done |
     return outcome if isinstance(outcome, Done) else Done()
 
 
-def _called(function: Callable[..., Any], client: Any, request: Request) -> tuple[Outcome, str]:
+def _called(function: Callable[..., Any], client: Any, request: Request, step: Step) -> tuple[Outcome, str]:
     """What the saga's own function says, and what it raised; a coroutine is driven to its end: a model never waits."""
     try:
         answer = function(client, request.body, request.call)
@@ -165,7 +165,7 @@ def _called(function: Callable[..., Any], client: Any, request: Request) -> tupl
             answer = _driven(answer)
     except Exception as error:  # noqa: BLE001 - as an engine sees it: docs/promises.md, P5
         return Unknown(f"{type(error).__name__}: {error}"), what_was_raised(error)
-    return outcome_of(answer, request), ""
+    return outcome_of(answer, request, step), ""
 
 
 def _driven(coroutine: Any) -> Any:

@@ -107,7 +107,11 @@ class ParticipantMoves:
     def _receive(self, inbox: Inbox, cell: int, kept: int, message: Message) -> tuple[int, int, int, Broken | None]:
         each, entity = self.layout.steps_of[message.saga][message.step], self.layout.entities[kept]
         calls: list[Any] = []
-        watched = replace(each, action=_watched(each.action, calls), undo=each.undo and _watched(each.undo, calls))
+        watched = replace(
+            each,
+            action=each.action and _watched(each.action, calls),
+            undo=each.undo and _watched(each.undo, calls),
+        )
         request = self.layout.request(message)
         keys = {kind.value: key_of(request.saga_id, each, kind) for kind in (Kind.DO, Kind.UNDO)}
         before = {keys[name]: answer for name, answer in inbox.answers}

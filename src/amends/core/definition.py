@@ -25,6 +25,7 @@ DURATION_MAX: Final = 1e9  # 30 years in seconds; beyond it a time is a slip of 
 WITHOUT_CALL: Final = 2  # (entity, request)
 PREPARE: Final = 3  # (entities, saga_id, asked)
 WITH_CALL: Final = 3  # (entity, request, call), (client, request, call)
+DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,27 @@ class Backoff:
     cap_s: float = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a step waits for that has no effect; built by `wait_for` and `pause`, which say what each value means."""
+
+    lasts_s: float | Callable[[Any], float]
+    assignee: str | Callable[[Any], str] = ""
+    answer: Any = Any
+    remind_every_s: float = DAY_S
+
+    @property
+    def is_pause(self) -> bool:
+        """Whether its time alone ends it, and it is done then."""
+        return self.assignee == ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Step(Generic[Body_contra]):
-    """One step; built by `local` and `external`, which say what each value means."""
+    """One step; built by `local`, `external`, `wait_for` and `pause`, which say what each value means."""
 
     event: str
-    action: Callable[..., Any]
+    action: Callable[..., Any] | None
     service: str
     undo: Callable[..., Any] | None = None
     undone: str = ""
@@ -65,6 +81,7 @@ class Step(Generic[Body_contra]):
     at_least_once: bool = False
     start_within_s: float = 3600.0
     asks: bool = False
+    wait: Wait | None = None
 
     @property
     def is_local(self) -> bool:
@@ -237,6 +254,70 @@ def external(
     )  # fmt: skip
 
 
+def wait_for(
+    event: str,
+    *,
+    limit_s: float | Callable[[Body], float],
+    assignee: str | Callable[[Body], str] = "",
+    answer: Any = Any,
+    service: str = "",
+    notify: External[Body] | None = None,
+    remind_every_s: float = DAY_S,
+    timeout_s: float = 10.0,
+    backoff: Backoff | None = None,
+) -> Step[Body]:
+    """A step that waits for a person, or for anything outside that answers of its own accord (`Engine.answer`).
+
+    It has no effect but the commit that takes its answer. So a cancel, the saga's deadline, or another step of the
+    group that is refused, withdraws it at once and for certain; of an answer and a withdrawal the first commit counts,
+    and who comes second is told. It stands before the pivot, and has nothing to undo.
+
+    Args:
+        event: what happened, once it was answered with `Done`; also the step's name. Unique in the saga. `Refused`
+            turns the saga back.
+        limit_s: how long the answer is waited for; then it counts as refused. Seconds from when the wait begins, > 0,
+            or a function that makes them of the request, called once. Lower it where a late yes is worth nothing.
+        assignee: who is asked, as it is shown to people: a text, or a function that makes one of the request, called
+            once. By default the `service`. Give it where that is a person, or depends on the request.
+        answer: the type of the answer, as which it is stored and read back; another one is refused to who gives it.
+            By default plain JSON. Give it where later steps read the answer.
+        service: who answers: by default the event's first word (``MANAGER`` of ``MANAGER_APPROVED``); with `notify` the
+            name of its client, too. Give it where that is another word.
+        notify: ``(client, request, call)``, plain or async: tells who is asked, with ``call.key``, under which the
+            answer is given. It is called when the wait begins, and again after each `remind_every_s`; once more where
+            it raised, or the process ended meanwhile. What it gives back decides nothing. Give it where a person is to
+            be told; without it the wait is found by `pending`.
+        remind_every_s: how long after a call of `notify` the next one comes. Seconds, > 0; by default a day. Lower it
+            where the answer is urgent; give it the `limit_s` to notify once.
+        timeout_s: how long one call of `notify` may take. Seconds, > 0. Raise it for a slow mail server.
+        backoff: the pause after a call of `notify` that failed; by default `Backoff()`. Give one where tries should
+            come faster or slower.
+
+    Returns:
+        The step, to be put into a `Saga`, where it is checked.
+    """
+    who = service or _first_word(event)
+    return Step(
+        event, notify, who, timeout_s=timeout_s, backoff=Backoff() if backoff is None else backoff, asks=True,
+        wait=Wait(limit_s, assignee or who, answer, remind_every_s),
+    )  # fmt: skip
+
+
+def pause(event: str, seconds: float | Callable[[Body], float]) -> Step[Body]:
+    """A step that is done once its time has passed: a sleep that survives restarts.
+
+    Before the pivot, a cancel, the saga's deadline, or another step of the group that is refused, ends it at once.
+
+    Args:
+        event: what happened then; also the step's name. Unique in the saga.
+        seconds: how long it lasts, > 0, or a function that makes them of the request, called once.
+
+    Returns:
+        The step, to be put into a `Saga`, where it is checked.
+    """
+    return Step(event, None, _first_word(event), asks=True, wait=Wait(seconds))
+
+
 def parallel(*steps: Step[Body]) -> Parallel[Body]:
     """Steps that are asked at the same time; the saga goes on when all are done.
 
@@ -348,12 +429,12 @@ def _refuse_first(saga: Any, faults: Iterator[str]) -> None:
 
 def _faults_of_list(steps: Any) -> Iterator[str]:
     if not isinstance(steps, list | tuple):
-        yield f"steps is {steps!r}; give a list of local(...), external(...) and parallel(...)"
+        yield f"steps is {steps!r}; give a list of local(...), external(...), wait_for(...), pause(...), parallel(...)"
     for entry in steps:
         for step in _members(entry):
             if not isinstance(step, Step):
                 hint = "; a group cannot hold a group" if isinstance(step, Parallel) else ""
-                yield f"{step!r:.60} is no step; build one with local(...) or external(...){hint}"
+                yield f"{step!r:.60} is no step; give local(...), external(...), wait_for(...), pause(...){hint}"
 
 
 def _faults_of_saga(saga: Any) -> Iterator[str]:
@@ -405,6 +486,22 @@ def _faults_of_step(step: Any, after_pivot: bool) -> Iterator[str]:
     yield from _faults_of_way_back(step, after_pivot)
     yield from _faults_of_functions(step)
     yield from _faults_of_times(step)
+    yield from _faults_of_wait(step.wait, after_pivot) if step.wait else ()
+
+
+def _faults_of_wait(wait: Any, after_pivot: bool) -> Iterator[str]:
+    name = "seconds" if wait.is_pause else "limit_s"
+    for what, value, is_one, kind in (
+        (name, wait.lasts_s, is_duration(wait.lasts_s), f"a number above 0, up to {DURATION_MAX:g},"),
+        ("assignee", wait.assignee, isinstance(wait.assignee, str), "a text"),
+    ):
+        if not is_one and not is_plain(value, 1):
+            yield f"{what} is {value!r:.60}; give {kind} or a function that makes one of the request, not async"
+    yield from faults_of_type(wait.answer, "answer")
+    if not is_duration(wait.remind_every_s):
+        yield f"remind_every_s is {wait.remind_every_s!r}; give a number above 0, up to {DURATION_MAX:g}"
+    if after_pivot and not wait.is_pause:
+        yield "it comes after the pivot, and its answer may be no, from where no way leads back: move it before"
 
 
 def _faults_of_way_back(step: Any, after_pivot: bool) -> Iterator[str]:
@@ -428,10 +525,10 @@ def _faults_of_functions(step: Any) -> Iterator[str]:
     counts = (WITHOUT_CALL, WITH_CALL) if step.is_local else (WITH_CALL,)
     for name in ("action", "undo", "probe"):
         function = getattr(step, name)
-        if function is None and name != "action":
+        if function is None and (name != "action" or step.wait):
             continue
         if not any(accepts(function, count) for count in counts):
-            yield f"{name} is {function!r:.60}; it must take {shape}, and be hashable"
+            yield f"{'notify' if step.wait else name} is {function!r:.60}; it must take {shape}, and be hashable"
         if step.is_local:
             yield from faults_of_entity(function, f"{name}: the entity")
         yield from faults_of_answer(function, f"{name}: the answer", (Done, Changed))
@@ -478,7 +575,11 @@ def is_duration(value: Any) -> bool:
 
 def _fingerprint(saga: Saga) -> str:
     shape = [
-        [[s.event, s.service, s.undone, s.pivot, s.is_local, s.probe is not None, s.remembers_refusals] for s in group]
+        [
+            [s.event, s.service, s.undone, s.pivot, s.is_local, s.probe is not None, s.remembers_refusals]
+            + (["pause" if s.wait.is_pause else "wait"] if s.wait else [])
+            for s in group
+        ]
         for group in saga.groups
     ]
     text = json.dumps([saga.name, saga.version, shape], ensure_ascii=True, separators=(",", ":"))

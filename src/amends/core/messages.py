@@ -6,6 +6,7 @@ out what comes out (`amends.core.effects`). Times are whole milliseconds of one 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -24,6 +25,16 @@ def worded(reason: Any) -> str:
     text = str.__str__(reason) if isinstance(reason, str) else str(reason)  # not what a class of its own makes of it
     kept = text if len(text) <= REASON_MAX else f"{text[: REASON_MAX - 99]}... ({len(text)} characters)"
     return kept.encode("utf-8", "backslashreplace").decode()
+
+
+class SealedValue(ABC):
+    """A value that could be changed in place, as a runtime keeps it: who reads it opens a copy."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def open(self) -> Any:
+        """A copy of the value, which its receiver owns."""
 
 
 class Word(Enum):

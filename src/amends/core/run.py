@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, Final
 
-from amends.core.definition import Saga, is_duration
+from amends.core.definition import Saga, Step, is_duration
 from amends.core.effects import Effect, Send
 from amends.core.messages import Answered, Done, Kind, Later, Outcome, Refused, Request, Unknown
 from amends.core.step import SagaInstance, start, step
@@ -86,18 +86,21 @@ def perform(saga: Saga, request: Request, clients: Mapping[str, Any]) -> Outcome
     if inspect.iscoroutinefunction(function):
         raise ParticipantError(f"{request.step}: {function.__name__} is async; run() calls plain functions alone")
     try:
-        return outcome_of(function(clients.get(called.service), request.body, request.call), request)
+        return outcome_of(function(clients.get(called.service), request.body, request.call), request, called)
     except ParticipantError:
         raise
     except Exception as error:  # noqa: BLE001 - in spite of it, the effect may have happened: docs/promises.md, P5
         return Unknown(f"{type(error).__name__}: {error}")
 
 
-def outcome_of(answer: object, request: Request) -> Outcome:
+def outcome_of(answer: object, request: Request, called: Step) -> Outcome:
     """What a participant's answer says; one that is no outcome at all is unknown (docs/promises.md, P13).
 
     An action or undo that gives nothing back is done: it returned, and did not raise. A probe must say what it found.
+    What notifies a person says no more than that it did: the answer comes from outside.
     """
+    if called.wait is not None:
+        return answer if isinstance(answer, Unknown) else Later(called.wait.remind_every_s)
     if isinstance(answer, Done | Refused | Unknown) or (isinstance(answer, Later) and is_duration(answer.within_s)):
         return answer
     if answer is None and request.kind is not Kind.PROBE:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from amends.core.debts import contradiction, owed_of, undo_was_asked
 from amends.core.decide import AnswerSignal, Halted, ReportedOutcome, Signal, TryAgain, Wish, can_turn_back
-from amends.core.definition import Saga, Step
+from amends.core.definition import Saga, Step, Wait
 from amends.core.effects import CallOperator, Contradicted, Decline, Effect, Send, Write
 from amends.core.messages import (
     NO_ANSWERS,
@@ -56,7 +56,7 @@ from amends.core.state import (
 )
 from amends.core.straight import Entities
 from amends.core.table import Entry, TransitionPath, Way, node
-from amends.core.waiting import Waiting, ask, is_over, milliseconds, pause_ms
+from amends.core.waiting import Waiting, ask, await_answer, is_over, milliseconds, pause_ms
 from amends.core.walk import call_of, key_of, walk
 
 CERTAIN: Final = {Done: ReportedOutcome.CONFIRMED, Refused: ReportedOutcome.RULED_OUT}
@@ -225,8 +225,15 @@ def _signal(run: SagaInstance, said: Input, now_ms: int) -> Signal | None:
 
 
 def _unknown(run: SagaInstance, member: int, kind: Kind, now_ms: int, is_taken_back: bool) -> ReportedOutcome:
-    """Whether there can be another attempt; where none can, an action whose every attempt was taken back is refused."""
+    """Whether there can be another attempt; where none can, an action whose every attempt was taken back is refused.
+
+    A wait has no effect. So it certainly was not answered while its time lasts, and is refused after that; a pause is
+    done.
+    """
     step, last, at = member_of(run.saga, run.state, member), run.waiting[member], underway(run.state)
+    if step.wait is not None:
+        at_end = ReportedOutcome.DONE if step.wait.is_pause else ReportedOutcome.REFUSED
+        return ReportedOutcome.FAILED if now_ms < last.ends_ms else at_end
     if not is_over(run.saga, _group(run), step, last, _again_ms(run, step, kind, last, now_ms)):
         return ReportedOutcome.FAILED if is_taken_back else ReportedOutcome.UNKNOWN
     is_certain = is_taken_back and at is not None and at.members[member] is Status.SENT
@@ -282,6 +289,13 @@ def reason_of(said: Input | None) -> str:
     return worded(in_words(said))
 
 
+def _why_back(run: SagaInstance, said: Input | None) -> str:
+    """The reason of turning back; of a wait that nothing ended but its time, who did not answer."""
+    if isinstance(said, TimedOut) and run.saga.step(said.step).wait is not None:
+        return f"{said.step}: no answer came in time"
+    return reason_of(said)
+
+
 def in_words(said: Input) -> str:
     """An input on one line, for a person: as a reason, and as it is told."""
     more = ""
@@ -309,6 +323,7 @@ def _postponed(run: SagaInstance, said: Answered, later: Later, now_ms: int) -> 
     member, waiting = _member(run, said.step), list(run.waiting)
     if member is not None and (member, said.kind) in awaited(run.state):
         due_ms = now_ms + milliseconds(later.within_s)
+        due_ms = min(due_ms, waiting[member].ends_ms or due_ms)
         at_ms = min(now_ms, waiting[member].at_ms)  # a retry that waits for its time is not needed any more
         waiting[member] = waiting[member]._replace(at_ms=at_ms, due_ms=due_ms, taken=True)
     return _recorded(run._replace(waiting=tuple(waiting)), said)
@@ -366,7 +381,7 @@ def _moved(run: SagaInstance, path: Way, said: Input | None, now_ms: int, entiti
     """The run after a way through the table, and after the local steps that follow from it; and the effects."""
     answers, reason, trouble, dropped = run.answers, run.reason, "", False
     if goes_back(path.node.state) and not goes_back(run.state):
-        reason = reason_of(said)
+        reason = _why_back(run, said)
     while True:
         if entities is not None:
             path, answers, reason, refusal = walk(path, run.saga_id, run.request, entities, answers, reason)
@@ -374,7 +389,7 @@ def _moved(run: SagaInstance, path: Way, said: Input | None, now_ms: int, entiti
         after, story = path.node, path.story
         at = underway(after.state)
         waiting = _asked_now(run, story, said, now_ms) if at else ()
-        unsent = [*_unsent(at, run.waiting, waiting, now_ms)] if isinstance(at, Backward) else ()
+        unsent = [*_unsent(run.saga, at, run.waiting, waiting, now_ms)] if isinstance(at, Backward) else ()
         if not unsent:
             break
         assert not dropped, "once actions were dropped because the saga turned back, nothing asks for one"
@@ -410,16 +425,18 @@ def _asked_now(run: SagaInstance, story: TransitionPath, said: Input | None, now
     return tuple(waiting[member] for member in sorted(waiting))
 
 
-def _unsent(at: Backward, before: Sequence[Waiting], now: Sequence[Waiting], now_ms: int) -> Iterator[Signal]:
-    """What is certain of actions that will not be sent, because the saga goes back before their time came."""
+def _unsent(
+    saga: Saga, at: Backward, before: Sequence[Waiting], now: Sequence[Waiting], now_ms: int
+) -> Iterator[Signal]:
+    """What is certain of actions that will not be sent, because the saga goes back before their time came.
+
+    Of waits it is certain in any case: they are withdrawn, and who was notified has no word any more.
+    """
     for member, kind in awaited(at):
-        last = now[member]
-        if kind is Kind.DO and (last.unsent or last.at_ms > now_ms or _is_new(last, before)):
-            yield AnswerSignal(
-                member,
-                kind,
-                ReportedOutcome.RULED_OUT if at.members[member] is Status.SENT else ReportedOutcome.UNKNOWN,
-            )
+        last, is_wait = now[member], saga.groups[at.group][member].wait is not None
+        if kind is Kind.DO and (is_wait or last.unsent or last.at_ms > now_ms or _is_new(last, before)):
+            is_certain = is_wait or at.members[member] is Status.SENT
+            yield AnswerSignal(member, kind, ReportedOutcome.RULED_OUT if is_certain else ReportedOutcome.UNKNOWN)
 
 
 def _is_new(waiting: Waiting, before: Sequence[Waiting]) -> bool:
@@ -428,17 +445,27 @@ def _is_new(waiting: Waiting, before: Sequence[Waiting]) -> bool:
 
 
 def _ask(run: SagaInstance, step: Step, kind: Kind, last: Waiting | None, said: Input | None, now_ms: int) -> Waiting:
+    if step.wait is not None:
+        return _await_answer(run, step, step.wait, last, said, now_ms)
     if last is None or last.kind is not kind:
         return ask(step, kind, last, now_ms, "")
     at_ms = now_ms if isinstance(said, Retry) else _again_ms(run, step, kind, last, now_ms)
     return ask(step, kind, last, at_ms, reason_of(said))
 
 
+def _await_answer(
+    run: SagaInstance, step: Step, wait: Wait, last: Waiting | None, said: Input | None, now_ms: int
+) -> Waiting:
+    if last is None or last.taken or isinstance(said, Retry):  # it begins, or its person is to be reminded
+        return await_answer(step, wait, run.request, last, now_ms, "")
+    again_ms = _again_ms(run, step, Kind.DO, last, now_ms)
+    return await_answer(step, wait, run.request, last, again_ms, reason_of(said))
+
+
 def _unanswered(run: SagaInstance, before: Sequence[Waiting] = ()) -> Iterator[Send]:
     """The requests that are asked and not answered, but for those that were waited for before."""
     for member, kind in awaited(run.state):
-        waiting = run.waiting[member]
-        if _is_new(waiting, before):
-            step = member_of(run.saga, run.state, member)
+        waiting, step = run.waiting[member], member_of(run.saga, run.state, member)
+        if step.action is not None and _is_new(waiting, before):
             call = call_of(run.saga, run.saga_id, step, kind, run.answers, waiting.attempt, run.reason)
             yield Send(Request(run.saga_id, step.event, kind, run.request, call), waiting.at_ms, waiting.due_ms)

@@ -8,10 +8,11 @@ every replay (docs/promises.md, P17). The rule is "full jitter": a uniform share
 from __future__ import annotations
 
 import zlib
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from amends.core.definition import Backoff, Saga, Step
-from amends.core.messages import Kind
+from amends.core.definition import Backoff, Saga, Step, Wait, is_duration
+from amends.core.messages import Kind, SealedValue
+from amends.errors import ParticipantError
 
 SECOND_MS: Final = 1000
 HOUR_MS: Final = 3_600_000
@@ -33,6 +34,8 @@ class Waiting(NamedTuple):
         taken: whether the participant took the request and answers later: so it arrived, and a restart loses nothing.
         unsent: whether this attempt waits for a place at its participant: it was not sent, and is not before a commit
             says so.
+        ends_ms: of a step that waits for a person, or pauses, when that ends; 0 of any other.
+        assignee: who is asked by a step that waits for a person; empty of any other.
     """
 
     kind: Kind
@@ -44,6 +47,8 @@ class Waiting(NamedTuple):
     error: str = ""
     taken: bool = False
     unsent: bool = False
+    ends_ms: int = 0
+    assignee: str = ""
 
 
 def milliseconds(seconds: float) -> int:
@@ -86,6 +91,42 @@ def ask(step: Step, kind: Kind, last: Waiting | None, at_ms: int, error: str) ->
     return Waiting(kind, attempt, since_ms, acted_ms, at_ms, due_ms, error)
 
 
+def await_answer(step: Step, wait: Wait, request: Any, last: Waiting | None, at_ms: int, error: str) -> Waiting:
+    """What a step waits for that has no effect: as a request that was taken, and is waited for until the wait ends.
+
+    Where it notifies a person, that is sent at a time, as any request; else nothing is.
+
+    Args:
+        step: the step.
+        wait: what it waits for.
+        request: the saga's.
+        last: the same before the person is notified again.
+        at_ms: when to notify.
+        error: what the notification before ended with.
+
+    Raises:
+        ParticipantError: the definition makes no limit, or no assignee, of the request.
+    """
+    ends_ms, assignee = (last.ends_ms, last.assignee) if last else _begun(step, wait, request, at_ms)
+    asked = ask(step, Kind.DO, last, min(at_ms, ends_ms), error)
+    is_silent = step.action is None
+    due_ms = ends_ms if is_silent else min(asked.due_ms, ends_ms)
+    return asked._replace(due_ms=due_ms, taken=is_silent, ends_ms=ends_ms, assignee=assignee)
+
+
+def _begun(step: Step, wait: Wait, request: Any, now_ms: int) -> tuple[int, str]:
+    def made(value: Any) -> Any:
+        return value(request.open() if isinstance(request, SealedValue) else request) if callable(value) else value
+
+    lasts_s, assignee = made(wait.lasts_s), made(wait.assignee)
+    if not is_duration(lasts_s) or type(assignee) is not str:
+        raise ParticipantError(
+            f"{step.event}: its time is {lasts_s!r:.60}, its assignee {assignee!r:.60}; make of the request "
+            "seconds above 0, and a text"
+        )
+    return now_ms + milliseconds(lasts_s), assignee
+
+
 def sent(step: Step, waiting: Waiting, at_ms: int) -> Waiting:
     """An attempt that waited for a place, as it was really sent: its times count from then, the limit from the first.
 
@@ -95,6 +136,7 @@ def sent(step: Step, waiting: Waiting, at_ms: int) -> Waiting:
         at_ms: when it was sent.
     """
     due_ms = at_ms + milliseconds(step.timeout_s)
+    due_ms = min(due_ms, waiting.ends_ms or due_ms)
     since_ms = at_ms if waiting.attempt == 1 else waiting.since_ms
     acted_ms = due_ms if waiting.kind is Kind.DO else waiting.acted_ms
     return waiting._replace(since_ms=since_ms, acted_ms=acted_ms, at_ms=at_ms, due_ms=due_ms, unsent=False)

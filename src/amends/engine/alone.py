@@ -76,7 +76,7 @@ def _with_copies(saga: Saga) -> Saga:
 def _step(trip: RoundTrip, step: Step) -> Step:
     return replace(
         step,
-        action=_function(trip, step, Kind.DO, step.action),
+        action=step.action and _function(trip, step, Kind.DO, step.action),
         undo=step.undo and _function(trip, step, Kind.UNDO, step.undo),
         probe=step.probe and _function(trip, step, Kind.PROBE, step.probe),
     )

@@ -251,7 +251,7 @@ class ServiceCalls:
                 if inspect.isawaitable(answer):
                     answer = await in_stretches(answer, partial(self._blocks, request))
             codec = answer_codec(step, request.kind)
-            return storable(outcome_of(answer, request), f"{request.step}/{request.kind.value}", codec)
+            return storable(outcome_of(answer, request, step), f"{request.step}/{request.kind.value}", codec)
         except NoThread as error:
             return Unknown(f"it was not asked: {error.strerror}", taken_back=True, cause=error)
         except BaseException as error:

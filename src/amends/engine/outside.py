@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from types import NoneType
+from typing import Any, Final, get_args
 
 from amends.core.debts import undo_was_asked
-from amends.core.definition import DURATION_MAX, is_duration
-from amends.core.messages import Done, Kind, Later, Outcome, Refused, Resolve, Verb
-from amends.core.state import Abandoned, Debt, Forward, underway, word_for
+from amends.core.definition import DURATION_MAX, Step, Wait, is_duration
+from amends.core.messages import Answered, Done, Kind, Later, Outcome, Refused, Resolve, Verb
+from amends.core.state import ASKED, Abandoned, Debt, Forward, Status, underway, word_for
 from amends.core.step import SagaInstance
 from amends.core.walk import parts_of
 from amends.errors import RequestRefused
-from amends.storage.codecs.values import shown
+from amends.storage.codecs.hints import answer_codec
+from amends.storage.codecs.values import heard, opened, shown
 
 NAME_LENGTH_MAX: Final = 255  # of a person or a program: an address of an e-mail has at most 254 (RFC 5321)
 KEYS: Final = {kind.value: kind for kind in (Kind.DO, Kind.UNDO, Kind.UNDO_LATE)}
@@ -80,21 +82,53 @@ def _refuse_no_text(said: object, *names: str) -> None:
             raise RequestRefused(f"{type(said).__name__}: {name} is {shown(words)}; give text, a str itself")
 
 
-def refuse_unasked(run: SagaInstance, event: str, kind: Kind) -> None:
+def refuse_unasked(run: SagaInstance, said: Answered) -> None:
     """Refuse the answer to a request that was not sent, so that its sender does not believe that it was taken.
 
     Raises:
         RequestRefused: the request was not sent yet, or never will be; or it is of a local step, which its own function
-            answers.
+            answers; or it is of a wait that is over, that time alone ends, or that is answered with yes or no.
     """
-    what, at = f"saga {run.saga_id!r}: {event}/{kind.value}", underway(run.state)
-    if run.saga.step(event).is_local:
+    event, kind = said.step, said.kind
+    what, at, step = f"saga {run.saga_id!r}: {event}/{kind.value}", underway(run.state), run.saga.step(event)
+    if step.is_local:
         raise RequestRefused(f"{what} is answered by its own function, in the engine, and by nobody else")
     if _was_asked(run, event, kind):
+        if step.wait is not None:
+            _refuse_to_wait(run, step, step.wait, said.outcome, what)
         return
     if kind is not Kind.UNDO_LATE and (isinstance(at, Forward) or (kind is Kind.UNDO and at is not None)):
         raise RequestRefused(f"{what} has not been asked yet; answer again later")
     raise RequestRefused(f"{what} was never asked, and will not be: the saga is {word_for(run.state)}")
+
+
+def _refuse_to_wait(run: SagaInstance, step: Step, wait: Wait, outcome: Outcome, what: str) -> None:
+    """Refuse what does not answer a wait, and what comes second: only one answer, or none, has an effect."""
+    if wait.is_pause:
+        raise RequestRefused(
+            f"{what} is a pause, which its time ends; an operator ends it by Resolve({step.event!r}, Done())"
+        )
+    if not isinstance(outcome, Done | Refused):
+        raise RequestRefused(f"{what} is answered with Done(answer) or Refused(reason), and not {shown(outcome)}")
+    may_be_missing = wait.answer is Any or NoneType in get_args(wait.answer)
+    if isinstance(outcome, Done) and outcome.answer is None and not may_be_missing:
+        raise RequestRefused(f"{what}: the answer is missing; give Done(...) of the type {wait.answer}")
+    at = underway(run.state)
+    if at and dict(zip(run.saga.groups[at.group], at.members, strict=True)).get(step) in (*ASKED, Status.STUCK):
+        return
+    if Status.DONE not in {entry.status for entry in run.trail if entry.event == step.event}:
+        raise RequestRefused(f"{what} is not waited for any more, the saga turned back: {run.reason}")
+    if not isinstance(outcome, Done) or not _is_same(outcome, run.answers.get(step.event), step):
+        raise RequestRefused(f"{what} was answered before, in another way, and the first answer counts")
+
+
+def _is_same(outcome: Done[Any], known: Any, step: Step) -> bool:
+    """Whether an answer is the one that was taken, so that who gives it twice is not told that it came too late."""
+    try:
+        said: Any = heard(outcome, step.event, answer_codec(step))
+    except ValueError:
+        return False
+    return bool(opened(said.answer) == opened(known))
 
 
 def _was_asked(run: SagaInstance, event: str, kind: Kind) -> bool:

@@ -140,7 +140,7 @@ class Deliver(Task):
         if named is not None and named not in steps:
             raise RequestRefused(f"saga {self.saga_id!r} has no step {named!r:.200}; its steps are {', '.join(steps)}")
         if isinstance(self.said, Answered) and self.said.attempt is None:  # by its key: so it comes from outside
-            refuse_unasked(loaded.run, self.said.step, self.said.kind)
+            refuse_unasked(loaded.run, self.said)
         return work.hear(loaded, self.said)
 
 

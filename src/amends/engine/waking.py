@@ -69,7 +69,7 @@ class Wake(Task):
         for said in (*run_out.lost, *run_out.overdue):
             work.hear(work.sagas.get(self.saga_id, loaded), said)
         for said in run_out.overdue:
-            if isinstance(said, TimedOut) and said.attempt is not None:
+            if isinstance(said, TimedOut) and said.attempt is not None and loaded.run.saga.step(said.step).wait is None:
                 failure = FailedAttempt(self.saga_id, said.step, said.kind, said.attempt, "no answer came in time")
                 work.effects.add_failure(failure)
         for attempt_id in run_out.unsent:
@@ -114,7 +114,7 @@ class ReturnUnsent(_AboutAttempt):
             outcome = Refused(why) if _was_never_sent(found) else Unknown(why)
             work.hear(loaded, Answered(step.event, waiting.kind, outcome, waiting.attempt))
             return
-        until_ms = work.now_ms + HOUR_MS
+        until_ms = waiting.ends_ms or work.now_ms + HOUR_MS
         if _may_be_refused(found):
             until_ms = waiting.since_ms + milliseconds(step.start_within_s)
         _retime(work, found, waiting._replace(unsent=True, due_ms=until_ms), RetimeReason.WAITS)
@@ -157,7 +157,9 @@ def _wait_longer(work: UnitOfWork, attempt_id: AttemptId) -> None:
     if found is None:
         return
     loaded, step, _, waiting = found
-    if _may_be_refused(found):
+    if waiting.ends_ms:
+        work.hear(loaded, TimedOut(step.event, waiting.kind, waiting.attempt))
+    elif _may_be_refused(found):
         reason = f"it was not sent: {step.service} had no place for it within {step.start_within_s:g} s"
         work.hear(loaded, Answered(step.event, waiting.kind, Refused(reason), waiting.attempt))
     else:
@@ -174,7 +176,8 @@ def _may_be_refused(attempt: Attempt) -> bool:
     """Whether an action may end because it was never sent: its saga has a way back, or goes no further."""
     run = attempt.loaded.run
     at = underway(run.state)
-    return _was_never_sent(attempt) and isinstance(at, Forward) and at.group <= run.saga.pivot
+    is_request = not attempt.waiting.ends_ms  # a wait ends at its time, whether who is asked was told or not
+    return is_request and _was_never_sent(attempt) and isinstance(at, Forward) and at.group <= run.saga.pivot
 
 
 def _found(work: UnitOfWork, attempt_id: AttemptId) -> Attempt | None:

@@ -25,6 +25,8 @@ class StoredRequest(msgspec.Struct, frozen=True, omit_defaults=True):
         error: what the attempt before ended with; empty for the first.
         taken: whether the participant said that it will answer later.
         unsent: whether the attempt waits for its time to be sent.
+        ends_ms: of a step that waits for a person, or pauses, when that ends; 0 of any other.
+        assignee: who is asked by a step that waits for a person; empty of any other.
     """
 
     service: str
@@ -37,6 +39,8 @@ class StoredRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
     taken: bool = False
     unsent: bool = False
+    ends_ms: int = 0
+    assignee: str = ""
 
 
 class SagaBody(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,7 +18,7 @@ ANSWERED: Final = ("do", "undo")  # kinds of requests that are answered from out
 
 @dataclass(frozen=True, slots=True)
 class PendingAnswer:
-    """An answer that is to come from outside: a participant took the request and said that it answers later.
+    """An answer that is to come from outside: of a person, or of a participant that took a request and answers later.
 
     Attributes:
         key: of the request, as `Call.key`; the answer is given under it.
@@ -27,8 +27,9 @@ class PendingAnswer:
         step: event of the step.
         kind: ``do`` or ``undo``.
         service: the participant.
+        assignee: who is asked; of a participant that answers later, its service.
         since_ms: when it was asked first, milliseconds since 1970 (UTC).
-        until_ms: when its outcome becomes unknown.
+        until_ms: when its outcome becomes unknown; of a person, when it counts as refused.
     """
 
     key: str
@@ -37,6 +38,7 @@ class PendingAnswer:
     step: str
     kind: str
     service: str
+    assignee: str
     since_ms: int
     until_ms: int
 
@@ -59,10 +61,10 @@ def pending(records: Records, search: Search, as_of: AsOf) -> Iterator[PendingAn
     answers = (
         PendingAnswer(
             f"{view.saga_id}/{asked.step}/{asked.kind}", view.saga_id, view.name, asked.step, asked.kind,
-            asked.service, asked.since_ms, asked.due_ms,
+            asked.service, asked.assignee or asked.service, asked.since_ms, asked.until_ms,
         )
         for view in views
         for asked in view.questions
-        if asked.is_taken and search.is_about(asked) and asked.kind in ANSWERED
+        if asked.is_answered_from_outside and search.is_about(asked) and asked.kind in ANSWERED
     )  # fmt: skip
     return islice(answers, search.limit)

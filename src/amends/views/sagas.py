@@ -57,6 +57,8 @@ class Question:
         is_stuck: whether only an operator can tell how to go on.
         since_ms: when it was asked first.
         is_failing: whether it is tried again and again, and has failed for longer than `AsOf.worried_after_ms`.
+        ends_ms: of a step that waits for a person, or pauses, when that ends; ``None`` of any other.
+        assignee: who is asked by a step that waits for a person; empty of any other.
     """
 
     step: str
@@ -71,6 +73,18 @@ class Question:
     is_stuck: bool
     since_ms: int
     is_failing: bool
+    ends_ms: int | None = None
+    assignee: str = ""
+
+    @property
+    def is_answered_from_outside(self) -> bool:
+        """Whether its answer is brought: by a person, or by a participant that took the request."""
+        return bool(self.assignee) or (self.is_taken and self.ends_ms is None)
+
+    @property
+    def until_ms(self) -> int:
+        """When it is waited for no longer, or asked anew."""
+        return self.due_ms if self.ends_ms is None else self.ends_ms
 
     def sent(self, now_ms: int) -> int:
         """How often it was sent."""
@@ -79,8 +93,12 @@ class Question:
     def in_words(self, now_ms: int) -> str:
         """What is waited for: ``CARD was asked 7 times, next in 40 s, last: timeout``."""
         since, sent = span(now_ms - self.since_ms), self.sent(now_ms)
-        if self.is_taken:
-            return f"waits for an answer from {self.service}, since {since}, until {moment(self.due_ms)}"
+        if self.is_answered_from_outside:
+            who = self.assignee or self.service
+            told = f", who could not be told: {self.error}" * bool(self.assignee and self.error)
+            return f"waits for an answer from {who}, since {since}, until {moment(self.until_ms)}{told}"
+        if self.ends_ms is not None:
+            return f"pauses, since {since}, until {moment(self.ends_ms)}"
         asked = f"was asked {sent} times" if sent > 1 else "was asked" if sent else "is to be asked"
         parts = [f"{self.service} {asked}{PURPOSES[self.kind]}", self._next(now_ms)]
         parts += [f"failing for {since}"] * self.is_failing + [f"last: {self.error}"] * bool(self.error)
@@ -190,6 +208,7 @@ def _questions(body: SagaBody, as_of: AsOf) -> Iterator[Question]:
             yield Question(
                 step, asked.kind.value, asked.service, asked.attempt, asked.at_ms, asked.due_ms, asked.error,
                 asked.taken, asked.unsent, is_stuck, asked.since_ms, not is_stuck and _is_failing(asked, as_of),
+                asked.ends_ms or None, asked.assignee,
             )  # fmt: skip
 
 

@@ -130,7 +130,9 @@ class Setting:
             return self._flaky(step)
         if not self.models[step.service].is_ready or self.trip.makes_up(step.event):
             return step
-        return replace(step, action=_nobody, probe=step.probe and _nobody)  # receipts are of no type that these declare
+        return replace(
+            step, action=step.action and _nobody, probe=step.probe and _nobody
+        )  # receipts are of no type that these declare
 
     def _typed(self, model: Model) -> Model:
         """A ready model whose receipts are of the types that steps declare; any other as it is."""
@@ -146,7 +148,7 @@ class Setting:
 
     def _flaky(self, step: Step) -> Step:
         undo = step.undo and self._raising(step, Kind.UNDO, step.undo)
-        return replace(step, action=self._raising(step, Kind.DO, step.action), undo=undo)
+        return replace(step, action=step.action and self._raising(step, Kind.DO, step.action), undo=undo)
 
     def _raising(self, step: Step, kind: Kind, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)

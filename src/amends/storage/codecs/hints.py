@@ -54,13 +54,14 @@ def answer_codec(step: Step, kind: Kind = Kind.DO) -> Codec:
 
 
 def answer_types(step: Step) -> tuple[Any, ...]:
-    """The types that action and probe of a step are declared to give back; none where its answers are plain JSON.
+    """The types of a step's answers: as action and probe are declared to give back, or as it waits for; none for JSON.
 
     Raises:
         DefinitionError: one cannot be found.
     """
     functions = filter(None, (step.action, step.probe))
-    kinds = tuple(dict.fromkeys(kind for function in functions for kind in _answer_types(function)))
+    declared = (kind for function in functions for kind in _answer_types(function))
+    kinds = tuple(dict.fromkeys(declared if step.wait is None else _members(step.wait.answer)))
     return () if Any in kinds else kinds
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, is_typeddict
 
 import msgspec
 
-from amends.core.messages import Done, Outcome, Refused, Request, Unknown, worded
+from amends.core.messages import Done, Outcome, Refused, Request, SealedValue, Unknown, worded
 from amends.errors import DefinitionError
 from amends.exceptions import complaint, is_interrupt
 from amends.storage.codecs.closed import SCALARS, closed
@@ -130,7 +130,7 @@ def shown(value: Any) -> str:
     return worded(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
-class Sealed:
+class Sealed(SealedValue):
     """A value that is not closed, as its JSON.
 
     Attributes:
