@@ -22,7 +22,7 @@ from amends import (
     run,
 )
 from amends.adapters.memory import MemoryStore
-from amends.errors import RequestRefused
+from amends.errors import KeyReused, RequestRefused
 from amends.storage.codecs.shapes import ShapeComparison, shape_of
 from tests.engine.test_versions import deployed, paid, shop
 
@@ -99,6 +99,19 @@ def test_so_they_are_in_a_run_and_in_a_check() -> None:
     hidden._seen = 5
     with pytest.raises(ParticipantError, match=r"SEATS/ann cannot be stored: .* would come back as"):
         run(SAGA, Buy(who="ann"), entities={"SEATS": {"ann": hidden}})
+
+
+def test_a_client_key_stands_for_a_model() -> None:
+    """For an equal one, with or without what is at its default, whichever door it comes by; for no other."""
+    tagged = Buy(who="ann", tags={7: {"a", "b", "c"}})
+    with amends.open("memory:models", sagas=[SAGA]) as engine, amends.connect("memory:models", sagas=[SAGA]) as client:
+        first = engine.submit(SAGA, tagged, key="1")
+        again = Buy(who="ann", price=1.0, tags={7: {"c", "b", "a"}})
+        assert engine.submit(SAGA, again, key="1").saga_id == first.saga_id
+        assert client.submit(SAGA, again, key="1").saga_id == first.saga_id
+        for other in (Buy(who="bob", tags=tagged.tags), Buy(who="ann")):
+            with pytest.raises(KeyReused):
+                engine.submit(SAGA, other, key="1")
 
 
 @pytest.mark.parametrize("price", [math.inf, math.nan])

@@ -18,6 +18,7 @@ import msgspec
 
 from amends.errors import RequestRefused
 from amends.exceptions import complaint
+from amends.storage.codecs.models import is_model, told_by_fields
 from amends.storage.codecs.values import text_of
 
 DIGEST_BYTES: Final = 16  # of a request under a client key; 2**64 requests before two are likely to share one
@@ -70,12 +71,19 @@ def _canonical(value: Any) -> Any:
     if names is not None:
         return _by_name(value, names)
     if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
+        return {_key_of(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [item if item.__class__ in _SCALARS else _canonical(item) for item in value]
+    if is_model(kind):
+        return _canonical(told_by_fields(value))
     if isinstance(value, AbstractSet):
         return [msgspec.Raw(text) for text in sorted(_ENCODER.encode(_canonical(item)) for item in value)]
     return value
+
+
+def _key_of(key: Any) -> str:
+    """A key of a dict as JSON has it: a text."""
+    return key if isinstance(key, str) else _ENCODER.encode(key).decode()
 
 
 class _Field(NamedTuple):

@@ -23,6 +23,12 @@ def written(value: Any) -> Any:
     raise TypeError(f"Encoding objects of type {type(value).__qualname__} is unsupported")
 
 
+def told_by_fields(value: Any) -> dict[str, Any]:
+    """The fields of a model, by the names that they are stored under, without those at their defaults."""
+    fields: dict[str, Any] = value.model_dump(mode="python", by_alias=True, round_trip=True, exclude_defaults=True)
+    return fields
+
+
 def read(kind: Any, value: Any) -> Any:
     """A model of what JSON holds.
 
