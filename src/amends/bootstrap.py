@@ -51,12 +51,17 @@ Given = TypeVar("Given")
 
 
 class Opening:
-    """An engine about to be opened: ``async with`` gives an `Engine`, ``with`` its blocking twin."""
+    """An engine about to be opened: ``async with`` gives an `Engine`, ``with`` its blocking twin.
+
+    Attributes:
+        url: of its store.
+        lock_wait_s: how long it waits for the store, in seconds, >= 0.
+    """
 
     def __init__(self, make: Callable[[], Engine], url: str, lock_wait_s: float) -> None:
         self._make = make
-        self._url = url
-        self._lock_wait_s = lock_wait_s
+        self.url = url
+        self.lock_wait_s = lock_wait_s
         self._engines: list[Engine] = []  # that are open; `with` ends what the same `with` began
         self._blocking: list[BlockingEngine] = []
 
@@ -65,7 +70,7 @@ class Opening:
 
     async def __aenter__(self) -> Engine:
         """Open the engine, as `Engine.__aenter__` does."""
-        until = time.monotonic() + self._lock_wait_s
+        until = time.monotonic() + self.lock_wait_s
         while True:
             try:
                 with self._every_failure_told():
@@ -84,7 +89,7 @@ class Opening:
 
     def __enter__(self) -> BlockingEngine:
         """Open the engine, as `BlockingEngine.__enter__` does."""
-        until = time.monotonic() + self._lock_wait_s
+        until = time.monotonic() + self.lock_wait_s
         while True:
             try:
                 with self._every_failure_told():
@@ -107,7 +112,7 @@ class Opening:
         try:
             yield
         except (StoreError, OSError) as error:  # the system has no descriptor left, or no thread
-            raise StoreUnusable(f"{self._url}: {getattr(error, 'strerror', None) or error}") from error
+            raise StoreUnusable(f"{self.url}: {getattr(error, 'strerror', None) or error}") from error
 
     def _pause_s(self, until: float, error: StoreInUse) -> float:
         """How long to wait before the store is tried again.
@@ -118,7 +123,7 @@ class Opening:
         left_s = until - time.monotonic()
         if left_s > 0:
             return min(left_s, LOCK_PAUSE_S)
-        raise StoreInUse(f"{error}; waited {self._lock_wait_s:g} s for it") if self._lock_wait_s else error
+        raise StoreInUse(f"{error}; waited {self.lock_wait_s:g} s for it") if self.lock_wait_s else error
 
 
 class Connecting:
@@ -256,9 +261,10 @@ def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALU
     Args:
         url: ``sqlite:///shop.db`` for a file: its directory has to be there, the file itself is made by the first
             engine. ``memory:NAME`` for a database of this process that an engine was opened on under the same name.
-        sagas: the definitions whose sagas it submits, or reads the results of. None are needed to answer and to tell.
-        value_bytes_max: how large one request may be, as JSON in UTF-8; as of `open`. Bytes, 1 to 268435456 (256 MiB);
-            16 MiB by default.
+        sagas: the definitions whose sagas it submits, or reads the results of; none by default. Give those for which it
+            is asked; none are needed to answer and to tell.
+        value_bytes_max: how large one request may be, as JSON in UTF-8. Bytes, 1 to 268435456 (256 MiB); 16 MiB by
+            default. Set it to what the engine was opened with.
 
     Raises:
         UnusableInput: one of these is not what it has to be.

@@ -64,6 +64,7 @@ def test_every_option_is_in_the_guide(name: str) -> None:
         "files": "FILE",
         "modules": "MODULE",
         "definition": "DEFINITION",
+        "engine": "ENGINE",
         "name": "NAME",
         "saga_id": "SAGA_ID",
         "target": "FILE",

@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from amends.client.client import Client
+from amends.client.handle import ClientHandle
 from amends.core import definition
 from amends.core.messages import Done, Later, Refused, Unknown, Verb
 from amends.engine.engine import Engine
@@ -18,11 +20,21 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text("utf-8")
 SHOWN = [
     name for names in re.findall(r"<!-- \$ python -m tools.reference (.*?) -->", REFERENCE) for name in names.split()
 ]
-WRITTEN = {"Saga", "Command", "Backoff", "Scenario", definition.local.__name__, "external", "parallel", "open"}
+WRITTEN = {
+    "Saga",
+    "Command",
+    "Backoff",
+    "Scenario",
+    definition.local.__name__,
+    "external",
+    "parallel",
+    "open",
+    "connect",
+}
 ANOTHER_VALUE = re.compile(
     r"\b(give|set|raise|lower)\b[^.]*\b(to|when|where|wherever|with|for|those|above)\b", re.IGNORECASE
 )
-DOORS = {"begin", "begin_many"}  # for the blocking engine
+DOORS = {"start_of", "end_of", "of"}  # for handles, of which the blocking ones ask through others
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -44,11 +56,11 @@ def test_a_default_says_when_to_choose_another_value(name: str) -> None:
 
 
 def test_nothing_is_left_out() -> None:
-    """What sagas are written with, what participants say, what operators want, and what an engine is asked."""
+    """What sagas are written with, what participants say, what operators want, what engines and clients are asked."""
     said = {kind.__name__ for kind in (Done, Refused, Unknown, Later, *Verb.__args__)} | {"Changed"}
     asked = {
         f"{kind.__name__}.{name}"
-        for kind in (Engine, Transaction)
+        for kind in (Engine, Transaction, Client, ClientHandle)
         for name, method in vars(kind).items()
         if inspect.isfunction(method) and not name.startswith("_") and name not in DOORS
     }

@@ -163,7 +163,10 @@ class Client(Looks, Tells):
         return await self.end_of(take_name(saga_id), Patience(timeout))
 
     async def describe(self, saga_id: str) -> Description:
-        """A saga, step by step; see `Looks.describe`.
+        """A saga, step by step: what is done, asked and undone, why it turned back, what it waits for, what is owed.
+
+        Args:
+            saga_id: of the saga.
 
         Raises:
             RequestRefused: there is no such saga, or it has not started yet, or it cannot be read.

@@ -79,6 +79,10 @@ class Engine(Looks, Tells):
         """
         await self._loop.close(drain_s)
 
+    async def stopped(self) -> str:
+        """Wait until nothing is taken any more: the engine was closed, or stopped by itself. Gives why, in words."""
+        return await self._loop.end()
+
     async def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> Handle:
         """Start a saga. Once this returns, its start is on stable storage.
 

@@ -168,6 +168,13 @@ class EngineLoop:
         self._turns.wakeup.close()
         await asyncio.wrap_future(self._turns.close())
 
+    async def end(self) -> str:
+        """Wait until no turn is taken any more; why."""
+        self._home.expect_process()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        return str(self.stopped)
+
     @property
     def part_max(self) -> int:
         """How many sagas one task starts at most; of more there are several tasks."""

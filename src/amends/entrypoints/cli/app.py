@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from amends.entrypoints.cli.check import command as cli_simulate
 from amends.entrypoints.cli.store import command as cli_store
 from amends.entrypoints.cli.verbs import command as cli_verbs
+from amends.entrypoints.cli.worker import command as cli_worker
 from amends.errors import AmendsError, UnusableInput
 
 DONE: Final = 0
@@ -311,7 +312,7 @@ def graph(
     draw(load(definition), output)
 
 
-for command in (cli_simulate.simulate, *cli_store.COMMANDS):
+for command in (cli_simulate.simulate, cli_worker.worker, *cli_store.COMMANDS):
     app.command()(command)
 for name, (command, words) in cli_verbs.COMMANDS.items():
     app.command(name, help=words)(command)

@@ -9,12 +9,15 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from amends.core.definition import Command, Saga
 from amends.errors import UnusableInput
 from amends.exceptions import raised
 from amends.scenario import Scenario
+
+if TYPE_CHECKING:
+    from amends.bootstrap import Opening
 
 SHOP: Final = "shop"
 SCENARIOS_OF_THE_SHOP: Final = "amends.shop.scenarios"
@@ -59,6 +62,26 @@ def load_module(home: str) -> tuple[list[Saga], list[Command]]:
     if not sagas:
         raise UnusableInput(f"{home}: it has no definition of a saga")
     return sagas, [value for value in values if isinstance(value, Command)]
+
+
+def load_opening(engine: str) -> Opening:
+    """Load what `amends.open` gave.
+
+    Args:
+        engine: its name.
+
+    Raises:
+        UnusableInput: there is no such thing, or its module raised.
+    """
+    from amends.bootstrap import Opening
+
+    home, name = parted(engine)
+    module = _module(home)
+    found = _named(module, home, name)
+    if isinstance(found, Opening):
+        return found
+    what = f"is no engine: {type(found).__name__}" if name in vars(module) else "does not exist"
+    raise UnusableInput(f"{home}: {name!r} {what}; write there: {name} = amends.open('sqlite:///shop.db', sagas=[...])")
 
 
 def load_scenarios(definition: str) -> dict[str, Scenario]:

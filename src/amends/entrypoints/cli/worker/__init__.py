@@ -1,0 +1,1 @@
+"""The command that runs an engine until it is told to end."""

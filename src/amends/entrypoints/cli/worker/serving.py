@@ -1,0 +1,83 @@
+"""Running an engine in a process of its own, until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from typing import Final
+
+from amends.bootstrap import Opening
+from amends.engine.engine import Engine
+from amends.entrypoints.cli.definitions import load_opening
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def serve(name: str, wait_s: float | None) -> int:
+    """Run an engine until the process is told to end. Returns 0 then, 1 where the engine stopped by itself.
+
+    Args:
+        name: of what `amends.open` gave, ``module:name`` or ``path.py:name``.
+        wait_s: how long to wait for an engine before it; ``None`` for as long as it was opened with.
+
+    Raises:
+        UnusableInput: there is no such engine, or its store cannot be used.
+    """
+    opening = load_opening(name)
+    if wait_s is not None:
+        opening.lock_wait_s = wait_s
+    logging.basicConfig(format=LOG_FORMAT)  # does nothing where the module has seen to it
+    return asyncio.run(_served(opening, name))
+
+
+async def _served(opening: Opening, name: str) -> int:
+    told = _Told()
+    entering = asyncio.create_task(opening.__aenter__())
+    await told.or_done(entering)
+    if not entering.done():  # another engine was waited for
+        entering.cancel()
+        await asyncio.wait([entering])
+        return 0
+    engine = await entering
+    sys.stdout.write(f"amends: {name} runs on {opening.url}, process {os.getpid()}\n")
+    sys.stdout.flush()
+    stopping = asyncio.create_task(engine.stopped())
+    await told.or_done(stopping)
+    if stopping.done():
+        sys.stderr.write(f"amends: {await stopping}\n")
+        await engine.close(0)
+        return 1
+    stopping.cancel()
+    await _closed(engine, told)
+    return 0
+
+
+async def _closed(engine: Engine, told: _Told) -> None:
+    """Close an engine; told once more, it waits for no call any longer."""
+    closing = asyncio.create_task(engine.close())
+    await told.or_done(closing)
+    if not closing.done():
+        await engine.close(0)
+    await closing
+
+
+class _Told:
+    """Whether the process was told to end."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        for number in SIGNALS:
+            with contextlib.suppress(NotImplementedError):  # Windows, where Ctrl-C cancels what runs
+                asyncio.get_running_loop().add_signal_handler(number, self._event.set)
+
+    async def or_done(self, task: asyncio.Task[object]) -> None:
+        """Wait until it is told to, once more, or a task is done."""
+        self._event.clear()
+        told = asyncio.create_task(self._event.wait())
+        await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
