@@ -66,6 +66,8 @@ from amends.views.pending import PendingAnswer as PendingAnswer
 from amends.views.sagas import SagaView as SagaView
 from amends.views.search import Page as Page
 from amends.views.story import Description as Description
+from amends.views.trouble import Failing as Failing
+from amends.views.trouble import Stuck as Stuck
 
 __all__: list[str]
 __version__: str

@@ -29,13 +29,16 @@ from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
 from amends.engine.definitions import Definitions
 from amends.engine.engine import Engine
-from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MOST, Limits
+from amends.engine.handle import Result
+from amends.engine.hooks import EventHooks
+from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MOST, WORRIED_AFTER_S, Limits
 from amends.engine.logger import log
 from amends.engine.loop import EngineLoop
 from amends.engine.manual_clock import ManualClock
 from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
 from amends.storage.ports import ClientStore, Store
 from amends.storage.rows import Head
+from amends.views.trouble import Failing, Stuck
 
 MEMORY: Final = "memory:"
 SQLITE: Final = "sqlite:///"
@@ -175,6 +178,10 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     value_bytes_max: int = VALUE_BYTES_MAX,
     upcasts: Mapping[str, Callable[[Any], Any]] | None = None,
     clock: ManualClock | None = None,
+    worried_after_s: float = WORRIED_AFTER_S,
+    on_end: Callable[[Result], Any] | None = None,
+    on_needs_operator: Callable[[Stuck], Any] | None = None,
+    on_failing: Callable[[Failing], Any] | None = None,
 ) -> Opening:
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
 
@@ -209,6 +216,16 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             anything else is done.
         clock: what tells the time; the machine's by default. Give one where a test is to move the time by hand: an
             `amends.testing.ManualClock`.
+        worried_after_s: for how long a step has failed, and is tried again and again, before its saga shows as failing.
+            Seconds, 0 to 1000000000; 300 by default. Raise it for participants that are away for longer every night;
+            lower it where a customer waits.
+        on_end: called with the `Result` of each saga that ended. A plain function, in a thread of its own, or a
+            coroutine function; hooks are called one after the other, after the commit, at least once for each event
+            while the process lives (docs/operators.md). Give one to measure, or to tell a customer.
+        on_needs_operator: called with a `Stuck` for each saga that waits for an operator from now on. Give one to page
+            an operator.
+        on_failing: called with a `Failing` for each step that has failed for longer than `worried_after_s`, also when
+            it had before the engine was opened. Give one to page who runs the participant.
 
     Raises:
         UnusableInput: one of these is not what it has to be.
@@ -235,7 +252,9 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         if type(limit) is not int or limit < 1:
             raise UnusableInput(f"queue_max and every limit in concurrency are whole numbers from 1, and not {limit!r}")
     _check_value_bytes(value_bytes_max)
-    _check_times(drain_s, lock_wait_s, clock)
+    _check_times(drain_s, lock_wait_s, worried_after_s, clock)
+    hooks = EventHooks(on_end, on_needs_operator, on_failing)
+    _check_hooks(hooks)
     _check_upcasts(upcasts, sagas, commands)
 
     def make() -> Engine:
@@ -243,7 +262,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         loop = EngineLoop(
             store, clock.begin if clock else _clock, prefix,
             sagas=sagas, commands=commands, clients=clients,
-            limits=Limits(concurrency, queue_max, drain_s, value_bytes_max), upcasts=upcasts,
+            limits=Limits(concurrency, queue_max, drain_s, value_bytes_max, worried_after_s), upcasts=upcasts,
+            hooks=hooks,
         )  # fmt: skip
         if clock:
             clock.move(loop)
@@ -286,13 +306,21 @@ def _check_value_bytes(value_bytes_max: object) -> None:
         raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")
 
 
-def _check_times(drain_s: float, lock_wait_s: float, clock: object) -> None:
+def _check_times(drain_s: float, lock_wait_s: float, worried_after_s: float, clock: object) -> None:
     if drain_s != 0 and not is_duration(drain_s):
         raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
     if lock_wait_s != 0 and not (is_duration(lock_wait_s) and lock_wait_s <= LOCK_WAIT_MAX_S):
         raise UnusableInput(f"lock_wait_s is a number of seconds, 0 to {LOCK_WAIT_MAX_S:g}, and not {lock_wait_s!r}")
+    if worried_after_s != 0 and not is_duration(worried_after_s):
+        raise UnusableInput(f"worried_after_s is {worried_after_s!r}; give seconds, or 0 to worry at the first failure")
     if not isinstance(clock, ManualClock | None):
         raise UnusableInput(f"clock is {clock!r:.100}; give an amends.testing.ManualClock, or leave it out")
+
+
+def _check_hooks(hooks: EventHooks) -> None:
+    for name, hook in hooks._asdict().items():
+        if hook is not None and not callable(hook):
+            raise UnusableInput(f"{name} is {hook!r:.100}; give a function, or None")
 
 
 def _each(given: Any, kind: type[Given], what: str) -> tuple[Given, ...]:

@@ -382,7 +382,8 @@ class Client(Looks, Tells):
         return [subject.row_in(records) for subject in subjects]
 
     def _seen(self, look: Look[Answer]) -> Answer:
-        return look(self._store.records(), AsOf(_now_ms()))
+        records = self._store.records()
+        return look(records, AsOf.of(records, _now_ms()))
 
     def _letter_for(self, saga_id: str) -> Letter | None:
         """The letter that starts a saga, where it waits for an engine."""

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from amends.lines import SECOND_MS
+from amends.storage.ports import WORRIED_AFTER_MS
+
 QUEUE_MAX: Final = 20_000  # requests of clients that may wait before `Overloaded`: what a second or two can do
 DRAIN_S: Final = 10.0  # for the calls under way at the end: as long as one may take by default (`Step.timeout_s`)
 
@@ -22,6 +25,9 @@ that a commit writes is in memory at once. A full turn of small sagas is a hundr
 """
 
 
+WORRIED_AFTER_S: Final = WORRIED_AFTER_MS / SECOND_MS
+
+
 class Limits(NamedTuple):
     """What an engine keeps to.
 
@@ -30,9 +36,11 @@ class Limits(NamedTuple):
         queue_max: how many requests of clients may wait, and how many of sagas for a place at one participant, >= 1.
         drain_s: for how long its end waits for calls that are under way. Seconds, >= 0.
         value_bytes_max: of one request, answer, entity or command's body, as JSON in UTF-8. 1 to `VALUE_BYTES_MOST`.
+        worried_after_s: for how long a step has failed that counts as failing. Seconds, >= 0.
     """
 
     concurrency: Mapping[str, int] = MappingProxyType({})
     queue_max: int = QUEUE_MAX
     drain_s: float = DRAIN_S
     value_bytes_max: int = VALUE_BYTES_MAX
+    worried_after_s: float = WORRIED_AFTER_S

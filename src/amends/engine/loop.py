@@ -18,6 +18,7 @@ from amends.engine.calls import Calls
 from amends.engine.coordinator import Coordinator
 from amends.engine.ends import Ends
 from amends.engine.home import OTHER_LOOP, Home
+from amends.engine.hooks import NO_HOOKS, EventHooks, HookCaller
 from amends.engine.late_undos import LateUndos
 from amends.engine.limits import Limits
 from amends.engine.logger import log
@@ -55,7 +56,7 @@ class EngineLoop:
     calls: Calls
     coordinator: Coordinator
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `amends.open` is given
         self,
         store: Callable[[], Store],
         clock: Callable[[int], EngineClock],
@@ -66,6 +67,7 @@ class EngineLoop:
         clients: Mapping[str, Any],
         limits: Limits,
         upcasts: Mapping[str, Upcast] = NO_UPCASTS,
+        hooks: EventHooks = NO_HOOKS,
     ) -> None:
         """Open nothing yet.
 
@@ -78,6 +80,7 @@ class EngineLoop:
             clients: by service, what its participants' functions get first.
             limits: how much is taken, done at a time, and waited for.
             upcasts: by service, what makes entities of today's type of those that are stored as another one.
+            hooks: what the program wants to hear of its sagas.
         """
         make = partial(
             Coordinator,
@@ -90,8 +93,11 @@ class EngineLoop:
         self.ends = Ends()
         self.late_undos = LateUndos()
         self.stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
-        self._turns = TurnThread(store, clock, make, name=prefix, drain_s=limits.drain_s)
+        self._turns = TurnThread(
+            store, clock, make, name=prefix, drain_s=limits.drain_s, worried_after_s=limits.worried_after_s
+        )
         self._queue = TaskQueue(limits.queue_max)
+        self._hooks = HookCaller(hooks)
         self._clients = clients
         self._limits = limits
         self._home = Home()
@@ -116,11 +122,12 @@ class EngineLoop:
             self.must_be_done,
             self._turns.upkeep.lease_left_s,
         )
-        waiters = self.calls, self.ends, self.late_undos
+        waiters = self.calls, self.ends, self.late_undos, self._hooks
         self._taking = TurnTaking(self._turns, self._queue, self._alarm, *waiters, lambda: self.stopped is not None)
         self.stopped = None
         if not self._turns.wakeup.listen(self._loop, self.wake):
             self._turns.upkeep.look_often()
+        self._hooks.open(self.look)
         self._task = asyncio.create_task(self._run(), name="amends-engine")
 
     async def close(self, drain_s: float | None) -> None:
@@ -152,6 +159,7 @@ class EngineLoop:
             await asyncio.wait([task])
             await self._turns.warn(self._alarm.sound({}))
             await self.calls.close()
+            await self._hooks.close(drain_s)
             self._turns.wakeup.close()
         except BaseException:  # the event loop itself ends
             self._is_drained = True

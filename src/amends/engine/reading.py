@@ -48,4 +48,4 @@ class StoreReading:
     def _looked(self, look: Callable[[Records, AsOf], Answer]) -> Answer:
         if self._reader is None:
             self._reader = self._open_reader()
-        return look(self._reader, AsOf(self._now_ms()))
+        return look(self._reader, AsOf.of(self._reader, self._now_ms()))

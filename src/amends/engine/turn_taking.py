@@ -13,6 +13,7 @@ from amends.engine.alarm import Alarm
 from amends.engine.batch import BatchResult
 from amends.engine.calls import Calls
 from amends.engine.ends import Ends
+from amends.engine.hooks import HookCaller
 from amends.engine.late_undos import LateUndos
 from amends.engine.logger import log
 from amends.engine.queue import QueuedTask, TaskQueue
@@ -42,6 +43,7 @@ class TurnTaking:
         calls: Calls,
         ends: Ends,
         late_undos: LateUndos,
+        hooks: HookCaller,
         is_ending: Callable[[], bool],
     ) -> None:
         """Take none yet.
@@ -53,6 +55,7 @@ class TurnTaking:
             calls: those of participants outside.
             ends: the clients that wait for the end of a saga.
             late_undos: the operators that wait until what is owed is undone.
+            hooks: what the program wants to hear.
             is_ending: whether the engine takes nothing new any more.
         """
         self._turns = turns
@@ -61,6 +64,7 @@ class TurnTaking:
         self._calls = calls
         self._ends = ends
         self._late_undos = late_undos
+        self._hooks = hooks
         self._is_ending = is_ending
         self.due_ms: int | None = None
         self._is_asleep = False
@@ -138,6 +142,7 @@ class TurnTaking:
         self._calls.take(result)
         log_result(result)
         self._ends.tell(result)
+        self._hooks.tell(result)
         self._ends.leave(self._turns.coordinator.shards)
         if result.letters or result.ended or result.needs_operator or result.immovable:
             self._turns.wakeup.ring()

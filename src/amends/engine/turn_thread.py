@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from amends.core.waiting import SECOND_MS
 from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
+from amends.engine.limits import WORRIED_AFTER_S
 from amends.engine.logger import log
 from amends.engine.ownership import LEASE_MS, ShardKeeper
 from amends.engine.reading import StoreReading
@@ -72,6 +73,7 @@ class TurnThread:
         *,
         name: str,
         drain_s: float,
+        worried_after_s: float = WORRIED_AFTER_S,
     ) -> None:
         """Open nothing yet.
 
@@ -81,12 +83,14 @@ class TurnThread:
             make: takes over the store.
             name: under which the engine enters the store.
             drain_s: how long a shard that another engine is to have waits for calls that are under way, in seconds.
+            worried_after_s: for how long a step has failed that counts as failing, for who looks at the store.
         """
         self._open_store = store
         self._open_clock = clock
         self._make = make
         self._name = name
         self._drain_ms = round(drain_s * SECOND_MS)
+        self._worried_after_ms = round(worried_after_s * SECOND_MS)
         self._returned: Future[None] | None = None
 
     async def open(self) -> None:
@@ -115,6 +119,8 @@ class TurnThread:
         self.coordinator = self._make(self._store, now_ms=now_ms)
         keeper = ShardKeeper(self.coordinator, lease, entered_ms, drain_ms=self._drain_ms)
         self.clock = SharedTime(keeper.clock, machine) if self._store.is_shared else machine
+        with contextlib.suppress(StoreFull, StoreBusy):  # a full disk keeps no store from being opened
+            self._store.worry_after(self._worried_after_ms)
         self.reading = StoreReading(self._store.reader, self.clock.now_ms)
         self.wakeup = self._store.wakeup
         self.upkeep = Upkeep(self._store, self.coordinator, keeper, machine)

@@ -27,6 +27,8 @@ from amends.storage.shards import ALL_SHARDS
 ALL: Final = 2**62  # more rows than a store can have
 LETTERS_MAX: Final = 100_000
 """Letters that a mailbox takes at most: less than a minute's work of one engine (docs/speed.md), and some 100 MB."""
+WORRIED_AFTER_MS: Final = 300_000
+"""By default five minutes: longer than a deploy, or a failover of a participant."""
 REDUCED: Final = "reduced: "
 """How a durability begins that is less than was asked for (P15)."""
 
@@ -128,6 +130,9 @@ class Records(Protocol):
 
     def warning(self) -> str:
         """What the engine that opened the store last said is wrong with it, in words; empty for nothing."""
+
+    def worried_after_ms(self) -> int:
+        """For how long a step has failed that counts as failing, as the engine said last; milliseconds."""
 
     def due(
         self,
@@ -245,6 +250,9 @@ class Store(Records, Protocol):
         Raises:
             StoreUnusable: the system gives nothing to read it with.
         """
+
+    def worry_after(self, worried_after_ms: int) -> None:
+        """Keep in the store for how long a step has failed that counts as failing, for people who look at it."""
 
     def warn(self, of: str) -> None:
         """Keep in the store what is wrong with the engine, for `amends status`; empty for nothing, as after an opening.

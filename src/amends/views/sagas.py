@@ -11,6 +11,7 @@ import msgspec
 from amends.core.state import ASKED, Status
 from amends.lines import moment, span
 from amends.storage.bodies import SagaBody, StoredRequest, body_of_row
+from amends.storage.ports import WORRIED_AFTER_MS, Records
 from amends.storage.rows import (
     BACKWARD,
     FINAL,
@@ -24,7 +25,6 @@ from amends.storage.standing import owed_in
 
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 """The statuses of sagas that are not final."""
-WORRIED_AFTER_MS: Final = 300_000  # five minutes: longer than a deploy, or a failover of a participant
 PURPOSES: Final = {"do": "", "undo": " to undo it", "probe": " whether it was done"}
 
 
@@ -38,6 +38,11 @@ class AsOf(NamedTuple):
 
     now_ms: int
     worried_after_ms: int = WORRIED_AFTER_MS
+
+    @classmethod
+    def of(cls, records: Records, now_ms: int) -> AsOf:
+        """A look at a store: what counts as failing there, its engine said."""
+        return cls(now_ms, records.worried_after_ms())
 
 
 @dataclass(frozen=True, slots=True)

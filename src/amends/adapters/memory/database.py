@@ -10,7 +10,7 @@ from typing import TypeVar
 from amends.adapters.clock import SystemClock
 from amends.adapters.memory.locks import LOCK_TIMEOUT_S, RowLocks
 from amends.errors import LeaseLost, StoreConflict
-from amends.storage.ports import LETTERS_MAX
+from amends.storage.ports import LETTERS_MAX, WORRIED_AFTER_MS
 from amends.storage.rows import (
     Block,
     Changes,
@@ -80,6 +80,7 @@ class MemoryDatabase:
         self.letters: dict[str, Letter] = {}
         self.woken: dict[bool, dict[object, Callable[[], object]]] = {False: {}, True: {}}
         self.warning = ""
+        self.worried_after_ms = WORRIED_AFTER_MS
 
     def head(self, chain: str) -> Head:
         """Where a chain ends."""

@@ -97,6 +97,10 @@ class MemoryReader:
         """What the engine said last is wrong with it, in words; empty for nothing."""
         return self.database.warning
 
+    def worried_after_ms(self) -> int:
+        """For how long a step has failed that counts as failing; milliseconds."""
+        return self.database.worried_after_ms
+
     def due(
         self,
         definitions: Iterable[str],

@@ -77,6 +77,10 @@ class MemoryStore(MemoryReader):
         """The same database, to be read beside the turns."""
         return MemoryStore(self.database)
 
+    def worry_after(self, worried_after_ms: int) -> None:
+        """Keep for how long a step has failed that counts as failing."""
+        self.database.worried_after_ms = worried_after_ms
+
     def warn(self, of: str) -> None:
         """Tell what is wrong with the engine; empty for nothing."""
         self.database.warning = of

@@ -21,7 +21,7 @@ from amends.adapters.sqlite.rows import (
     unreadable_of,
 )
 from amends.errors import StoreFailed
-from amends.storage.ports import SagaFilter, nothing_after
+from amends.storage.ports import WORRIED_AFTER_MS, SagaFilter, nothing_after
 from amends.storage.rows import (
     BACKWARD,
     COMPLETED,
@@ -41,6 +41,7 @@ BEYOND_ALL_ROWS: Final = 2**63 - 1  # SQLite's largest row id
 PAGE: Final = 200  # ids in one query of a listing: a millisecond, so that a reader never holds the log for longer
 BLOCKS_PAGE: Final = 4  # a block of a thousand sagas is some 400 KB
 NEXT: Final = b"\0"  # behind a name it makes the next one in order
+WORRIED_AFTER: Final = "worried_after_ms"  # the name of it among what is in force
 WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 
 
@@ -213,6 +214,11 @@ class RecordReader:
     def warning(self) -> str:
         """What the engine that opened the store last said is wrong with it; empty for nothing."""
         return self.in_force().get("warning", "")
+
+    def worried_after_ms(self) -> int:
+        """For how long a step has failed that counts as failing, as the engine said that opened the store last."""
+        said = self.in_force().get(WORRIED_AFTER, "")
+        return int(said) if said.isdecimal() else WORRIED_AFTER_MS
 
     def in_force(self) -> dict[str, str]:
         """What the engine that opened the store last runs with."""

@@ -21,7 +21,7 @@ from amends.adapters.sqlite.mailbox import SqliteMailbox
 from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reader import SqliteReader
-from amends.adapters.sqlite.reading import RecordReader
+from amends.adapters.sqlite.reading import WORRIED_AFTER, RecordReader
 from amends.adapters.sqlite.rows import block_values
 from amends.adapters.sqlite.wakeup import WakeupServer
 from amends.errors import LeaseLost, StoreConflict, StoreError, StoreFull, StoreUnusable
@@ -114,6 +114,12 @@ class SqliteStore(RecordReader):
         """The same file by another connection, to be read beside the turns."""
         return SqliteReader(self._file)
 
+    def worry_after(self, worried_after_ms: int) -> None:
+        """Keep for how long a step has failed that counts as failing; see `amends.storage.ports.Store.worry_after`."""
+        if worried_after_ms != self.worried_after_ms():
+            with self._database.transaction():
+                self._database.write("put_in_force", [(WORRIED_AFTER, str(worried_after_ms))])
+
     def warn(self, of: str) -> None:
         """Tell other processes what is wrong with the engine; see `amends.storage.ports.Store.warn`."""
         with self._database.transaction():
@@ -132,7 +138,9 @@ class SqliteStore(RecordReader):
             self.head()
             self.shapes()
             self._client_keys = ClientKeys(self._database)
-            if self.in_force() != in_force:  # a full disk does not keep a store from being opened again
+            if (
+                not in_force.items() <= self.in_force().items()
+            ):  # a full disk does not keep a store from being opened again
                 with self._database.transaction():
                     self._database.write("put_in_force", in_force.items())
         except StoreError as error:

@@ -59,7 +59,7 @@ def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
         UnusableInput: the store cannot be used.
     """
     with closing(records(db)) as store:
-        found = list(sagas(store, search, AsOf(now_ms)))
+        found = list(sagas(store, search, AsOf.of(store, now_ms)))
     if as_json:
         write_document({"sagas": [saga_as_json(saga) for saga in found]})
         return

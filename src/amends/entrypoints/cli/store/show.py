@@ -41,7 +41,7 @@ def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
         UnusableInput: the store cannot be used, or has no such saga.
     """
     with closing(records(db)) as store:
-        told = story(store, saga_id, AsOf(now_ms))
+        told = story(store, saga_id, AsOf.of(store, now_ms))
         archive = "" if told else archive_of(store, saga_id)
     if told is None:
         where = f"; it was archived in {archive}" if archive else ""

@@ -35,7 +35,7 @@ def show_status(db: str, now_ms: int, *, as_json: bool) -> None:
         UnusableInput: the store cannot be used.
     """
     with closing(records(db)) as store:
-        seen = overview(store, AsOf(now_ms))
+        seen = overview(store, AsOf.of(store, now_ms))
     if as_json:
         write_document(overview_document(seen))
     else:

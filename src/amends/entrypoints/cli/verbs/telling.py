@@ -103,9 +103,9 @@ def tell_sagas(said: VerbGiven, options: Options) -> int:
 
 def _orders(said: VerbGiven, options: Options) -> tuple[list[Order], list[OrderResult]]:
     """What is said to each saga; and of those that a filter means, to which it cannot be said."""
-    as_of = AsOf(now())
     orders, refused = list[Order](), list[OrderResult]()
     with closing(records(options.db)) as store:
+        as_of = AsOf.of(store, now())
         if options.saga_id:
             try:
                 return [said.of(describe(store, options.saga_id, as_of))], []
