@@ -18,6 +18,7 @@ from amends.core.participant import Applied, apply_step
 from amends.core.walk import key_of
 from amends.storage.codecs.values import text_of
 from amends.storage.rows import ABANDONED, COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, SagaRow
+from amends.storage.standing import owed_in
 
 
 def first_broken_at_rest(world: Environment, wire: Wire) -> Broken | None:
@@ -75,14 +76,19 @@ def _effects(wire: Wire, world: Environment) -> Iterator[Broken]:
     for row in world.view.rows.values():
         for step in world.setting.steps.values():
             stands = None if step.is_local or step.asks else wire.stands(row.saga_id, step)
-            if stands is not None and not _is_right(row, step, stands):
-                yield broken("V03", f"{row.saga_id} is {row.status}, and {step.event} stands {stands} times")
+            if stands is not None and not _is_right(row, step, stands, world.view.bodies[row.saga_id]):
+                listed = ", and is not listed" if row.status == ABANDONED else ""
+                yield broken("V03", f"{row.saga_id} is {row.status}, and {step.event} stands {stands} times{listed}")
 
 
-def _is_right(row: SagaRow, step: Step, stands: int) -> bool:
+def _is_right(row: SagaRow, step: Step, stands: int, body: Any) -> bool:
     if row.status == COMPLETED:
         return stands >= 1 if step.at_least_once else stands == 1
-    return row.status == ABANDONED or stands == 0 or step.at_least_once
+    if row.status == ABANDONED:
+        listed = (*body.get("outstanding", ()), *(f"{event}/undo" for event in owed_in(body["trail"])))
+        goes_on = any(name.endswith("/do") for name in listed)
+        return f"{step.event}/{'do' if goes_on else 'undo'}" in listed or (stands > 0 if goes_on else stands == 0)
+    return stands == 0 or step.at_least_once
 
 
 def _entities(world: Environment) -> Iterator[Broken]:
