@@ -59,6 +59,8 @@ BUGS: Final = [
     Bug("rows are not counted up", "commits:_sagas", "version += 1", "version = 1", "outside", "P16"),
     Bug("a saga that ends is not counted", "commits:_sagas", "if before:\n            counts",
         "if before and due_ms is not None:\n            counts", "outside", "V13"),
+    Bug("a saga that is given up lists less than it owes", "amends.storage.codecs.sagas:body_of",
+        "list(run.outstanding())", "list(run.outstanding())[1:]", "moody", "V03"),
     # --- local participants ---
     Bug("what a raising decider wrote is kept", "local_participants:LocalParticipants.step",
         "        overlay.restore(touched)\n",
