@@ -39,7 +39,7 @@ def test_an_engine_tells_how_its_sagas_stand(kind: str, tmp_path: Path) -> None:
             handle = await engine.submit(REVIEW, 7, key="article 7")
             while not (pending := await engine.pending(service="PERSON")):
                 await asyncio.sleep(0.01)
-            told = await engine.describe(handle.saga_id)
+            told = await handle.describe()
             assert told.waits_for.startswith("waits for an answer from PERSON, since ")
             assert [step.outcome for step in told.steps] == ["sent", ""]
             found = await engine.find("article 7")
@@ -68,6 +68,7 @@ def test_the_blocking_engine_tells_the_same(kind: str, tmp_path: Path) -> None:
         before = datetime.now(UTC) - timedelta(hours=1)
         assert not engine.list(started_before=before).sagas
         assert len(engine.list(started_from=before, definition="review").sagas) == 6
+        assert engine.submit(REVIEW, 6).describe().request == "6"
         assert engine.describe(ids[0]).request == "0"
         assert engine.find("never given") is None
 

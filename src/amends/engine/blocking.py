@@ -19,6 +19,7 @@ from amends.engine.telling import BlockingTells
 from amends.engine.transaction import Transaction
 from amends.errors import AmendsError
 from amends.generic import Wanted
+from amends.views.story import Description
 
 Answer = TypeVar("Answer")
 
@@ -36,6 +37,10 @@ class BlockingHandle(StartedSaga):
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end; see `amends.engine.handle.Handle.result`."""
         return self.ended() or self._engine.result(self.saga_id, timeout)
+
+    def describe(self) -> Description:
+        """The saga, step by step; see `amends.engine.handle.Handle.describe`."""
+        return self._engine.describe(self.saga_id)
 
 
 class BlockingEngine(BlockingLooks, BlockingTells):

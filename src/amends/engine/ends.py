@@ -96,5 +96,5 @@ def operator_needed(call: CallOperator) -> OperatorNeeded:
     saga_id, outstanding, trouble = call
     return OperatorNeeded(
         f"saga {saga_id} waits for an operator: {trouble}; outstanding: {', '.join(outstanding)}; "
-        f"`amends show {saga_id}` tells more; go on with tell(): Retry(step), Resolve(step, outcome) or Abandon()"
+        f"`amends show {saga_id}` tells more; go on with retry(), resolve() or abandon(), also as commands"
     )

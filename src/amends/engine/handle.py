@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol, get_args
 from amends.core.state import Finished
 from amends.core.step import SagaInstance
 from amends.storage.codecs.values import opened_all
+from amends.views.story import Description
 
 FINISHED: Final = get_args(Finished)  # a tuple: to look whether one is of a union takes ten times as long
 
@@ -35,10 +36,13 @@ class Result(NamedTuple):
 
 
 class Waits(Protocol):
-    """Something that can wait for the end of a saga: an engine."""
+    """Something that can wait for the end of a saga, and tell how it stands: an engine."""
 
     async def result(self, saga_id: str, timeout: float | None = None, /) -> Result:  # noqa: ASYNC109 - as a Future has it
         """See `Handle.result`."""
+
+    async def describe(self, saga_id: str, /) -> Description:
+        """See `Handle.describe`."""
 
 
 class StartedSaga:
@@ -102,6 +106,15 @@ class Handle(StartedSaga):
             EngineStopped: the engine was closed before; the saga goes on when it is opened again.
         """
         return self.ended() or await self._engine.result(self.saga_id, timeout)
+
+    async def describe(self) -> Description:
+        """The saga, step by step, as it stands; see `Looks.describe`.
+
+        Raises:
+            RequestRefused: it cannot be read, or has left for an archive.
+            EngineStopped: the engine was closed.
+        """
+        return await self._engine.describe(self.saga_id)
 
 
 def result_of(run: SagaInstance) -> Result | None:
