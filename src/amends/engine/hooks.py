@@ -16,7 +16,7 @@ from amends.engine.batch import BatchResult
 from amends.engine.handle import Result, result_of
 from amends.engine.logger import log
 from amends.engine.thread import OneThread
-from amends.errors import AmendsError
+from amends.errors import AmendsError, EngineStopped
 from amends.exceptions import is_interrupt, raised
 from amends.storage.ports import Records
 from amends.views.sagas import AsOf
@@ -124,6 +124,8 @@ class HookCaller:
             try:
                 for step in self._news(await look(failing)):
                     self._heard.put_nowait(("on_failing", step))
+            except EngineStopped:
+                return
             except AmendsError as error:
                 log.warning("steps that are failing are not looked for now: %s", raised(error))
             await asyncio.sleep(LOOK_S)
