@@ -62,7 +62,7 @@ def copied_at_each_statement(file: Path, into: Path) -> Iterator[list[Path]]:
 
 @pytest.mark.parametrize("version", range(migrations.VERSION))
 def test_killed_at_each_statement_it_goes_on(tmp_path: Path, version: int) -> None:
-    """From nothing, and from each version."""
+    """From each version to the next; from nothing at once, so that a reader finds no store of an earlier version."""
     whole = {}
     for number in range(version, migrations.VERSION + 1):
         made_by_hand(tmp_path / f"{number}.db", number)
@@ -80,7 +80,7 @@ def test_killed_at_each_statement_it_goes_on(tmp_path: Path, version: int) -> No
             Writer(store)(saga("S1"))
             assert store.saga("S1") == saga("S1")
         assert objects(copy / "store.db") == (migrations.VERSION, whole[migrations.VERSION])
-    assert seen == set(whole)
+    assert seen == (set(whole) if version else {0, migrations.VERSION})
     assert len(copies) >= STATEMENTS_MIN
 
 

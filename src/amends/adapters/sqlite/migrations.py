@@ -1,4 +1,4 @@
-"""The versions of the schema: one file each, applied in a transaction of its own together with its number."""
+"""The versions of the schema: one file each, applied in a transaction together with its number."""
 
 from __future__ import annotations
 
@@ -52,12 +52,19 @@ def version_of(connection: apsw.Connection) -> int:
 def migrate(connection: apsw.Connection) -> None:
     """Bring the schema up to date. Killed at any moment, it goes on at the next start.
 
+    A new store is made in one transaction: readers, which may look at any moment, see none or all of it. One of an
+    earlier version is brought to the next in a transaction each, as that may rewrite every row.
+
     Raises:
         StoreUnusable: as `version_of`.
         apsw.Error: it cannot be written; the version is what it was.
     """
-    for version in range(version_of(connection) + 1, VERSION + 1):
-        _apply(connection, version)
+    version = version_of(connection)
+    if version == 0:
+        _apply(connection, *range(1, VERSION + 1))
+    else:
+        for number in range(version + 1, VERSION + 1):
+            _apply(connection, number)
 
 
 def check_schema(connection: apsw.Connection, version: int) -> None:
@@ -112,8 +119,7 @@ def _quoted(name: str) -> str:
 @cache
 def _expected(version: int) -> dict[tuple[str, str], bytes]:
     with closing(apsw.Connection(":memory:")) as connection:
-        for number in range(1, version + 1):
-            _apply(connection, number)
+        _apply(connection, *range(1, version + 1))
         return {(kind.decode(), name.decode()): script for kind, name, script in _made(connection)}
 
 
@@ -121,12 +127,14 @@ def _made(connection: apsw.Connection) -> list[tuple[Any, ...]]:
     return connection.execute(QUERIES["made"]).fetchall()
 
 
-def _apply(connection: apsw.Connection, version: int) -> None:
+def _apply(connection: apsw.Connection, *versions: int) -> None:
+    """Apply what leads to each of these versions, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute(SCHEMAS[version - 1]).fetchall()
+        for version in versions:
+            connection.execute(SCHEMAS[version - 1]).fetchall()
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute(f"PRAGMA user_version = {max(versions, default=0)}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
