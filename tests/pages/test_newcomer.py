@@ -1,0 +1,93 @@
+"""A newcomer copies a page, and runs it by its words: servers of four workers, an engine beside them, and trouble."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+import amends
+from tests.pages.project import text_of
+from tests.pages.serving import Answer, Site, served, until
+
+ORDERS: Final = 30
+CLIENTS: Final = 4
+TASKS: Final = 8
+HAMLET: Final = {"show": "Hamlet", "seats": 2}
+TYPED: Final = re.compile(r"^\$ (amends .*)$", re.MULTILINE)
+FOLDERS: Final = {"data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"}
+
+
+def placed(site: Site, key: str, **wanted: Any) -> str:
+    """Post an order until it is taken, as the page says: the same again, under the same key. The order's id."""
+    answers: list[Answer] = []
+
+    def is_taken() -> bool:
+        answers.append(site.ask("POST", "/orders", HAMLET | wanted, **{"Idempotency-Key": key}))
+        assert answers[-1].status in (0, 202, 429, 503), answers[-1]
+        return answers[-1].status == 202
+
+    until(is_taken, f"order {key}")
+    order: str = answers[-1].body["order"]
+    return order
+
+
+def status(site: Site, order: str) -> str:
+    """Return how an order stands, as the server says."""
+    answer = site.ask("GET", f"/orders/{order}")
+    return str(answer.body["status"]) if answer.status == 200 else ""
+
+
+def stored(site: Site, **wanted: Any) -> int:
+    """Return how many orders there are."""
+    with amends.connect(f"sqlite:///{site.folder}/shop.db") as client:
+        return len(client.list(limit=1_000, **wanted).sagas)
+
+
+def test_an_engine_that_is_killed_under_load_and_an_order_that_is_stuck(tmp_path: Path) -> None:
+    """Nothing is lost or doubled, and the order is found and mended from the command line, by the page's own words."""
+    page = "with-fastapi.md"
+    with served(page, tmp_path) as site, ThreadPoolExecutor(CLIENTS) as pool:
+        stuck = placed(site, "stuck", customer="closed")
+        asked = [pool.submit(placed, site, f"key {n % ORDERS}", customer="ada") for n in range(2 * ORDERS)]
+        until(lambda: sum(each.done() for each in asked) > ORDERS // 2, "a part of the orders is placed")
+        site.kill(site.worker)
+        site.start(site.worker)
+        orders = [each.result() for each in asked]
+        assert orders[:ORDERS] == orders[ORDERS:], "one key, one order"
+        until(lambda: stored(site, status="completed") == ORDERS, "the orders are completed")
+
+        until(lambda: status(site, stuck) == "needs operator", "one is stuck")
+        listed, *others = TYPED.findall(text_of(page))
+        assert stuck in site.shell(listed)
+        for command in others:
+            site.shell(command.replace("SAGA_ID", stuck), given="y\n")
+        until(lambda: status(site, stuck) == "compensated", "it is mended")
+        assert stuck not in site.shell(listed)
+        assert stored(site) == ORDERS + 1
+
+
+@pytest.mark.parametrize("page", ["with-flask.md", "with-django.md"])
+def test_the_servers_of_a_page_share_one_engine(page: str, tmp_path: Path) -> None:
+    """Workers that are forked, and a server that reloads itself, are clients: no other engine begins."""
+    keys = [f"key {n}" for n in range(10)]
+    with served(page, tmp_path) as site, ThreadPoolExecutor(CLIENTS) as pool:
+        orders = [*pool.map(partial(placed, site), keys * 2)]
+        assert orders[: len(keys)] == orders[len(keys) :]
+        until(lambda: all(status(site, order) == "completed" for order in orders), "all are completed")
+        assert site.log().count("runs on sqlite:///shop.db") == 1
+
+
+def test_tasks_of_forked_children_are_orders(tmp_path: Path) -> None:
+    """Each task is one order, whichever child takes it; the broker is a folder, in place of Redis."""
+    for folder in {*FOLDERS.values()}:
+        (tmp_path / folder).mkdir()
+    (tmp_path / "celeryconfig.py").write_text(f"broker_transport_options = {FOLDERS!r}", "utf-8")
+    with served("with-celery.md", tmp_path, BROKER_URL="filesystem://", CELERY_LOADER="default") as site:
+        site.shell(f"python -c 'import tasks; [tasks.place.delay(show=\"Hamlet\", seats=2) for _ in range({TASKS})]'")
+        until((tmp_path / "shop.db").exists, "the engine runs")
+        until(lambda: stored(site, status="completed") == TASKS, "each task is an order")
