@@ -54,6 +54,9 @@ class Process(Protocol):
     def hear(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> None:
         """A call of a participant comes back."""
 
+    def heard(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> None:
+        """A call is over, and nothing comes between that and its place in the queue."""
+
 
 class RunsProcess(Protocol):
     """A host."""

@@ -118,6 +118,10 @@ class EngineProcess:
 
     def _heard(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> Iterator[Point]:
         yield "when an answer arrives"
+        self.heard(saga_id, said, attempt_id, service)
+
+    def heard(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> None:
+        """A call is over, and nothing comes between that and its place in the queue."""
         self._sightings.of_answer(saga_id, said)
         self.ask(Deliver(saga_id, said), None)
         self._calls.ended(service, attempt_id)

@@ -97,7 +97,7 @@ class ProcessCalls:
             self._world.saw("a send was left to the next owner")
             self._slots_of(asking[0]).unsent(attempt_id)
             unasked = Answered(request.step, request.kind, Unknown(LEASE_OVER, taken_back=True), request.call.attempt)
-            self._process.hear(request.saga_id, unasked, attempt_id, asking[0].service)
+            self._process.heard(request.saga_id, unasked, attempt_id, asking[0].service)
             return
         if self._slots_of(asking[0]).taken > 1:
             self._world.saw("calls of one participant together")
