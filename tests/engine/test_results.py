@@ -59,7 +59,7 @@ def test_who_waits_for_a_saga_that_waits_for_an_operator_is_told_at_once(timeout
             assert isinstance(told.value, TimeoutError)
             assert isinstance(told.value, AmendsError)
             words = str(told.value)
-            for part in (handle.saga_id, "operator", "the account is closed", "CARD_CHARGED/undo", "Resolve"):
+            for part in (handle.saga_id, "operator", "the account is closed", "CARD_CHARGED/undo", "resolve()"):
                 assert part in words
             with pytest.raises(OperatorNeeded):  # noqa: PT012 - the wait goes on in between
                 waiting = asyncio.create_task(running.result(handle.saga_id))
