@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-
-import pytest
 
 import amends
 from tests.pages.project import text_of
@@ -71,15 +70,28 @@ def test_an_engine_that_is_killed_under_load_and_an_order_that_is_stuck(tmp_path
         assert stored(site) == ORDERS + 1
 
 
-@pytest.mark.parametrize("page", ["with-flask.md", "with-django.md"])
-def test_the_servers_of_a_page_share_one_engine(page: str, tmp_path: Path) -> None:
-    """Workers that are forked, and a server that reloads itself, are clients: no other engine begins."""
-    keys = [f"key {n}" for n in range(10)]
-    with served(page, tmp_path) as site, ThreadPoolExecutor(CLIENTS) as pool:
-        orders = [*pool.map(partial(placed, site), keys * 2)]
-        assert orders[: len(keys)] == orders[len(keys) :]
-        until(lambda: all(status(site, order) == "completed" for order in orders), "all are completed")
-        assert site.log().count("runs on sqlite:///shop.db") == 1
+def all_placed_once(site: Site, keys: Sequence[str]) -> None:
+    """Place orders twice each, at once, and wait until all are completed."""
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        orders = [*pool.map(partial(placed, site), [*keys, *keys])]
+    assert orders[: len(keys)] == orders[len(keys) :]
+    until(lambda: all(status(site, order) == "completed" for order in orders), "all are completed")
+
+
+def test_workers_that_are_forked_share_one_engine(tmp_path: Path) -> None:
+    """Each of the four connects for itself."""
+    with served("with-flask.md", tmp_path) as site:
+        all_placed_once(site, [f"key {n}" for n in range(10)])
+
+
+def test_a_server_that_reloads_itself_begins_no_engine(tmp_path: Path) -> None:
+    """Neither of its two processes does, nor the one that comes after a change."""
+    with served("with-django.md", tmp_path) as site:
+        all_placed_once(site, ["before the change"])
+        (tmp_path / "shop" / "views.py").touch()
+        until(lambda: "changed, reloading" in site.log(), "it has seen the change")
+        all_placed_once(site, ["before the change", "after the change"])
+        assert stored(site) == 2
 
 
 def test_tasks_of_forked_children_are_orders(tmp_path: Path) -> None:
