@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from amends.core.definition import Saga, Step, parallel, pause, wait_for
+from amends.core.definition import Saga, Step, external, parallel, pause, wait_for
 from amends.core.effects import Contradicted, Send, Write
 from amends.core.messages import (
     Abandon,
@@ -42,6 +42,11 @@ from tests.house.source import ROOT, functions
 
 HOUR = 3600.0
 DAY = 24 * HOUR
+
+
+def asks(event: str) -> Step[Any]:
+    """Return a step that only asks."""
+    return external(event, nobody, asks=True)
 
 
 def at_pivot() -> Dialogue:
@@ -351,6 +356,15 @@ def test_r9_a_group_is_undone_when_no_member_is_under_way() -> None:
     dialogue.times_out("C").asks(undo("A"), undo("C"))
     dialogue.done("C").asks(undo("A"), undo("C"))
     dialogue.refused("C").asks(undo("A"))
+
+
+def test_r9_a_member_that_only_asks_is_passed_over() -> None:
+    """Wherever it stands in its group, also when the saga comes back to it."""
+    for first, second in ((asks("Q"), step("B")), (step("B"), asks("Q"))):
+        back = given(saga(parallel(first, second), step("C"), pivot())).asks_whatever().done("Q").done("B")
+        back = back.asks(do("C")).refused("C").asks(undo("B"))
+        assert [*back.crashes().asks(undo("B", attempt=2)).run.timers()]
+        back.late(do("Q"), Done()).done("B").compensated()
 
 
 def test_r9_an_unknown_member_waits_for_the_others_too() -> None:

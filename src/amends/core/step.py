@@ -56,7 +56,7 @@ from amends.core.state import (
 )
 from amends.core.straight import Entities
 from amends.core.table import Entry, TransitionPath, Way, node
-from amends.core.waiting import Waiting, ask, await_answer, is_over, milliseconds, pause_ms
+from amends.core.waiting import NOT_ASKED, Waiting, ask, await_answer, is_over, milliseconds, pause_ms
 from amends.core.walk import call_of, key_of, walk
 
 CERTAIN: Final = {Done: ReportedOutcome.CONFIRMED, Refused: ReportedOutcome.RULED_OUT}
@@ -422,7 +422,7 @@ def _asked_now(run: SagaInstance, story: TransitionPath, said: Input | None, now
         elif isinstance(change, Marked) and (kind := ASKED.get(change.status)):
             step, last = run.saga.groups[group][change.member], waiting.get(change.member)
             waiting[change.member] = _ask(run, step, kind, last, said, now_ms)
-    return tuple(waiting[member] for member in sorted(waiting))
+    return tuple([waiting.get(member, NOT_ASKED) for member in range(len(run.saga.groups[group]))])
 
 
 def _unsent(

@@ -51,6 +51,10 @@ class Waiting(NamedTuple):
     assignee: str = ""
 
 
+NOT_ASKED: Final = Waiting(Kind.DO, 0, 0, 0, 0, 0)
+"""What stands for a member that was not asked since the saga came back to its group: one that has nothing to undo."""
+
+
 def milliseconds(seconds: float) -> int:
     """Whole milliseconds, at least 1."""
     return max(1, round(seconds * SECOND_MS))
