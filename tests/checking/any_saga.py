@@ -16,7 +16,7 @@ from amends.checking.models import (
     loses_replies,
     without_keys,
 )
-from amends.core.definition import Parallel, Saga, Step, external, local, parallel
+from amends.core.definition import Parallel, Saga, Step, external, local, parallel, pause, wait_for
 from amends.core.messages import Call, Changed, Done, Refused
 from amends.scenario import Scenario
 
@@ -121,6 +121,8 @@ class Drawn:
     def step(self) -> Step:
         """Any step before the pivot."""
         self.count += 1
+        if self.chance.random() < 0.15:
+            return self.wait(f"W{self.count}")
         if self.chance.random() < 0.6:
             action, undo = self.chance.choice(PAIRS)
             return self.local(f"S{self.count}", action, undo)
@@ -130,6 +132,12 @@ class Drawn:
         more: dict[str, Any] = {"probe": count_up, "settles_within_s": 9} if self.chance.random() < 0.6 else {}
         event = f"E{self.count}"
         return external(event, count_up, undo=count_down, undone=f"{event}_BACK", service=service, **more)
+
+    def wait(self, event: str) -> Step:
+        """A person who is asked, and may be notified; or a time."""
+        if self.chance.random() < 0.3:
+            return pause(event, 9)
+        return wait_for(event, limit_s=9, notify=self.chance.choice((None, count_up)), service=f"{event}_WHO")
 
     def local(self, event: str, action: Any, undo: Any, **more: Any) -> Step:
         """A step of ours, on what is shared or on the asker's own."""

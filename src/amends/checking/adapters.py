@@ -79,7 +79,7 @@ class _Acting:
         """Everything that may come of a request."""
         for client in self.clients:
             for reply in _at_each_attempt(client, books, request, step):
-                if isinstance(reply.outcome, Later):
+                if isinstance(reply.outcome, Later) and step.wait is None:  # a person answers, and no model
                     yield from self._postponed(client, reply, request, step)
                 elif isinstance(reply.outcome, Refused) and self._is_half_done(client, books, request, step):
                     yield reply._replace(outcome=Done(), note="overlooks what is half done, and its undo takes back")

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from amends.checking.coordinator_rules import broken_rules
 from amends.checking.layout import WorldLayout
 from amends.checking.operators import verbs
 from amends.checking.values import frozen
 from amends.checking.world import Broken, Message, Move, Next, What, World, add, put, short
-from amends.core.messages import Answered, Cancel, DeadlinePassed, Halt, Input, Resolve, TimedOut, Unknown
+from amends.core.definition import Step
+from amends.core.messages import (
+    Answered,
+    Cancel,
+    DeadlinePassed,
+    Done,
+    Halt,
+    Input,
+    Kind,
+    Outcome,
+    Refused,
+    Resolve,
+    TimedOut,
+    Unknown,
+)
 from amends.core.state import awaited, member_of, underway
 from amends.core.step import step
 
@@ -53,9 +67,12 @@ class CoordinatorMoves:
             return
         flying = {other[:3] for other in map(self.layout.messages.__getitem__, world.flight)}
         for member, kind in awaited(run.state):
-            event = member_of(run.saga, run.state, member).event
+            each = member_of(run.saga, run.state, member)
+            event = each.event
             cost = int((saga, event, kind) in flying)
-            if cost <= world.faults:
+            if each.wait is not None:
+                yield from self._wait_ends(world, saga, each, cost)
+            elif cost <= world.faults:
                 less = world._replace(faults=world.faults - cost)
                 for now_ms, what in TIMES:
                     move = Move(what, saga, event, kind, cost=cost)
@@ -64,6 +81,36 @@ class CoordinatorMoves:
             yield from self._turned_back(world, saga, Cancel(), Move("cancel", saga, cost=1))
             if run.deadline_ms is not None:
                 yield from self._turned_back(world, saga, DeadlinePassed(), Move("deadline", saga, cost=1))
+
+    def _wait_ends(self, world: World, saga: int, each: Step, cost: int) -> Iterator[Next]:
+        """The time of a wait is over, at any moment; or that of a reminder, where a person is notified."""
+        said, about = TimedOut(each.event, Kind.DO), (saga, each.event)
+        if each.action is not None and cost <= world.faults:
+            less = world._replace(faults=world.faults - cost)
+            yield from self._told(less, saga, said, SOON_MS, Move("times out", *about, cost=cost))
+        move = Move("pause ends" if each.wait and each.wait.is_pause else "gives up", *about)
+        yield from self._told(world, saga, said, AFTER_EVERY_LIMIT_MS, move)
+
+    def people(self, world: World, saga: int) -> Iterator[Next]:
+        """Who is asked by a wait says yes or no, at any moment: also again, otherwise, and when it is too late.
+
+        An answer that leaves the saga where it is has no effect: an engine refuses it.
+        """
+        state = self.layout.run(world, saga).state
+        for each, number in self._words_of_people(saga):
+            said = Answered(each.event, Kind.DO, cast("Outcome", self.layout.messages[number].outcome))
+            run, _, broken = self.stepped(saga, world.runs[saga], said, SOON_MS, number)
+            if broken or self.layout.runs[run].state != state:
+                move = Move("answers", saga, each.event, Kind.DO, short(said.outcome))
+                yield from self._told(world, saga, said, SOON_MS, move, number)
+
+    def _words_of_people(self, saga: int) -> Iterator[tuple[Step, int]]:
+        """What the people may say whom a saga asks, each by its number: yes, with an answer of the type, and no."""
+        for each in self.layout.steps_of[saga].values():
+            if each.wait is not None and not each.wait.is_pause:
+                for outcome in (Done(f"answer of {each.service}"), Refused(f"{each.service} said no")):
+                    message = Message(saga, each.event, Kind.DO, None, outcome)
+                    yield each, self.layout.heard(message, is_typed=False)
 
     def operator(self, world: World, saga: int) -> Iterator[Next]:
         """An operator says something to a saga that waits for one."""

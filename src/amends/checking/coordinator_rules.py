@@ -201,7 +201,25 @@ def _cannot_go_on(turn: CoordinatorStep, was: Underway, each: Step) -> bool:
     return each.probe is None and (is_doubtful or is_dead)
 
 
+def _wait_has_no_effect(turn: CoordinatorStep) -> Iterator[Broken]:
+    """What waits sends nothing, but to notify a person; and once the saga goes back, it is over."""
+    name = turn.before.saga_id
+    for send in turn.sends:
+        if turn.saga.step(send.request.step).action is None:
+            yield Broken("a wait sends nothing", f"{name}: {send.request.step} was sent, and only waits")
+    if not isinstance(turn.now, Backward):
+        return
+    was_there = isinstance(turn.was, Backward) and turn.was.group == turn.now.group
+    for member, each in enumerate(turn.saga.groups[turn.now.group]):
+        status = turn.now.members[member]
+        if each.wait is not None and status in UNDER_WAY:
+            yield Broken("a wait is withdrawn at once", f"{name} goes back, and still waits for {each.event}")
+        if each.wait is not None and was_there and turn.was and status is not turn.was.members[member]:
+            yield Broken("what was withdrawn is not answered", f"{name} goes back, and took an answer to {each.event}")
+
+
 RULES: Final = (
+    _wait_has_no_effect,
     _final_is_final,
     _stays_on_its_way_back,
     _only_forward_from_the_pivot,

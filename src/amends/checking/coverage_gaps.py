@@ -34,7 +34,7 @@ def missing(found: Exploration) -> tuple[str, ...]:
 
 def did_not_run(layout: WorldLayout) -> Iterator[str]:
     """The functions of the definition that did not run: a model stands for them, or nothing asked."""
-    for each in layout.steps:
+    for each in _with_functions(layout):
         is_modelled = not each.is_local and not layout.models[each.service].runs_functions
         functions = [
             f"{kind.value} {name_of(function)}()"
@@ -63,11 +63,16 @@ def _all_missing(found: Exploration, layout: WorldLayout) -> Iterator[tuple[str,
     if not reaches(layout, Compensated) and any(each.undo for each in layout.steps):
         why = "" if found.faults else "; with one fault, somebody cancels"
         yield COMPENSATED, f"none is ever compensated: nothing that can be undone was ever turned back{why}"
-    for each in layout.steps:
+    for each in _with_functions(layout):
         if each.is_local or layout.models[each.service].runs_functions:
             for kind, function in _functions(each):
                 if not _ran(layout, each, kind) and not _is_seldom_asked(layout, each, kind):
                     yield _named(each, kind), f"{_named(each, kind)} ({name_of(function)}) is never asked"
+
+
+def _with_functions(layout: WorldLayout) -> Iterator[Step]:
+    """The steps that call anything: not those that wait and notify nobody."""
+    return (each for each in layout.steps if each.action is not None)
 
 
 def _ran(layout: WorldLayout, each: Step, kind: Kind) -> bool:

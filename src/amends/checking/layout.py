@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from amends.checking.exceptions import Raised, breaks_rule, name_of
 from amends.checking.function_coverage import FunctionCoverage
@@ -22,6 +22,8 @@ from amends.core.step import SagaInstance, start
 from amends.core.walk import key_of
 from amends.errors import ParticipantError
 from amends.scenario import Scenario
+
+LATER_MS: Final = 1  # when a wait ends: after "soon", which is at 0
 
 
 class WorldLayout:
@@ -98,7 +100,7 @@ class WorldLayout:
         return [*dict.fromkeys([*given, *self.cell_of.values()])]
 
     def _all_models(self) -> dict[str, Model]:
-        services = dict.fromkeys(each.service for each in self.steps if not each.is_local)
+        services = dict.fromkeys(each.service for each in self.steps if not each.is_local and each.action is not None)
         return {service: self.scenario.models.get(service) or honours_keys() for service in services}
 
     def _read_back_of(self, service: str) -> ReadBack:
@@ -114,7 +116,7 @@ class WorldLayout:
 
     def _is_question(self, saga: int, each: Step) -> bool:
         """Whether a step changes nothing outside, so that nothing of it stands and nothing is to be undone."""
-        if each.is_local or not self.requests:
+        if each.is_local or each.wait is not None or not self.requests:
             return each.asks
         request, model, name = self.requests[saga], self.models[each.service], self.ids[saga]
         if only_asks(each, request):
@@ -208,6 +210,8 @@ class WorldLayout:
         if each.is_local:
             inbox = self.inbox(world, saga, each.event)
             return inbox.done - inbox.undone
+        if each.wait is not None:
+            return None
         model = self.models[each.service]
         if model.standing is None or each in self.questions:
             return None
@@ -246,7 +250,10 @@ class WorldLayout:
     def kept(self, run: SagaInstance) -> int:
         """The run without what no decision depends on: times, attempts, trail, the order in which answers came."""
         waiting = tuple(
-            each._replace(attempt=1, since_ms=0, acted_ms=0, at_ms=0, due_ms=0, error="") for each in run.waiting
+            each._replace(
+                attempt=1, since_ms=0, acted_ms=0, at_ms=0, due_ms=0, error="", ends_ms=min(each.ends_ms, LATER_MS)
+            )
+            for each in run.waiting
         )
         deadline_ms = None if run.deadline_ms is None else 0
         answers = {event: run.answers[event] for event in self._events[run.saga] if event in run.answers}

@@ -89,7 +89,7 @@ class Independent:
         for saga in range(len(self.layout.ids)):
             for each in self.layout.steps_of[saga].values():
                 place: object = self.layout.cell_of.get((saga, each.event), (each.service,))
-                if not each.is_local and self.layout.models[each.service].keyed:
+                if not each.is_local and (each.action is None or self.layout.models[each.service].keyed):
                     place = (saga, each.event)
                 spots[saga, each.event] = numbers.setdefault(place, len(numbers))
         return spots
@@ -119,7 +119,8 @@ class Independent:
 
     def _is_met_by_none(self, world: World, number: int, about: About, flight: list[tuple[int, About]]) -> bool:
         """Whether nothing else can touch what a request does before it arrives: its own saga waits for it."""
-        if self.layout.scenario.never or not self._waits_for(world, about):
+        is_wait = self.layout.steps_of[about.saga][about.step].wait is not None  # who is notified may answer before
+        if is_wait or self.layout.scenario.never or not self._waits_for(world, about):
             return False
         for other_number, other in flight:
             if other_number != number and other.saga == about.saga:
@@ -173,7 +174,7 @@ class Independent:
         flying = {(about.step, about.kind) for _, about in mine}
         definition, state = self.layout.sagas[saga], self.layout.runs[run].state
         waits = [(member_of(definition, state, member).event, kind) for member, kind in awaited(state)]
-        if not flying.issuperset(waits):
+        if not flying.issuperset(waits) or self._asks_a_person(run):
             return First(numbers, saga)
         if not numbers:
             return None
@@ -185,6 +186,11 @@ class Independent:
     def _is_told(self, run: int) -> bool:
         """Whether an operator may say something to a saga, beside what else it hears."""
         return bool(self.layout.scenario.operators) and isinstance(self.layout.runs[run].state, NeedsOperator)
+
+    def _asks_a_person(self, run: int) -> bool:
+        """Whether a person of the saga's group may say a word at any moment, also too late, or a time may be over."""
+        definition, at = self.layout.runs[run].saga, underway(self.layout.runs[run].state)
+        return at is not None and any(each.wait is not None for each in definition.groups[at.group])
 
     def _comes_to(self, saga: int, run: int, answers: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
         """The run, and what it sends, when some answers were heard, if that is the same in every order.
@@ -207,7 +213,8 @@ class Independent:
             stepped = self.step_of(saga, run, said, SOON_MS, number)
             rest = answers[:place] + answers[place + 1 :]
             end = self._comes_to(saga, stepped.run, rest) if rest else (stepped.run, stepped.sends)
-            if stepped.broken or end is None or (rest and (stepped.sends or self._is_told(stepped.run))):
+            may_hear_more = self._is_told(stepped.run) or self._asks_a_person(stepped.run)
+            if stepped.broken or end is None or (rest and (stepped.sends or may_hear_more)):
                 return None
             ends.append(end)
         return ends[0] if all(end == ends[0] for end in ends) else None

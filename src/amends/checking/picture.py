@@ -28,6 +28,7 @@ WORDS_FOR: Final = {
     "cancel": "the client cancels",
     "deadline": "the deadline of the saga passes",
     "halts": "it can be neither asked nor heard any more",
+    "pause ends": "its time has passed",
     "crash": "the coordinator crashes and starts again",
 }
 BECOMES_LOOK: Final[dict[str, Look]] = {"completed": "done", "compensated": "undone", "turns back": "undone"}

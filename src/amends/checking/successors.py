@@ -47,6 +47,7 @@ class Successors:
     def _of_a_saga(self, world: World, saga: int) -> Iterator[Next]:
         """What comes to a saga by itself: its clock, its clients, its operators."""
         yield from self.coordinator.clock(world, saga)
+        yield from self.coordinator.people(world, saga)
         if self.layout.scenario.operators:
             yield from self.coordinator.operator(world, saga)
             yield from self.coordinator.halts(world, saga) if world.faults else ()

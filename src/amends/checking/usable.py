@@ -30,7 +30,7 @@ def _faults(scenario: Scenario) -> Iterator[str]:
     steps = [each for saga in definitions_of(scenario) for each in saga.every_step()]
     commanded = (command.service for command, _, _ in scenario.commands)
     local = dict.fromkeys([*(each.service for each in steps if each.is_local), *commanded])
-    outside = dict.fromkeys(each.service for each in steps if not each.is_local)
+    outside = dict.fromkeys(each.service for each in steps if not each.is_local and each.action is not None)
     count = len(scenario.requests) or len(scenario.asked if scenario.saga.prepare else ())
     if not count:
         yield "it has no requests, so nothing would run; give one for each saga"

@@ -93,7 +93,7 @@ class World(NamedTuple):
 
 What = Literal[
     "acts", "acts outside", "hears", "lost request", "lost answer", "fails", "refuses", "times out", "gives up",
-    "cancel", "deadline", "crash", "halts", "operator",
+    "cancel", "deadline", "crash", "halts", "operator", "answers", "pause ends",
 ]  # fmt: skip
 """Every kind of move; docs/checking.md says what each is."""
 

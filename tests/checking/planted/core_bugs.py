@@ -37,6 +37,8 @@ STUCK_BEHIND = "return Status.STUCK if status is not Status.STUCK else None"
 PROBE_FOUND = "if said in YES:\n        return Status.DONE\n    if said in"
 SETTLES = "at_ms = max(at_ms, last.acted_ms + milliseconds(step.settles_within_s or 0))"
 UNDO_READS = "answers.get(step.event) if kind in (Kind.UNDO, Kind.UNDO_LATE) else None"
+ANSWERED = "    if said in YES:\n        return Status.DONE if open_question else None"
+WITHDRAWN = "    open_question = open_question or (step.wait is not None and status is Status.REFUSED)\n"
 OWED = "owed = [step for group in saga.groups[: at.group] for step in group]"
 LEFT = "all or nothing is left"
 TWICE = "an effect happens twice"
@@ -125,6 +127,12 @@ BUGS: Final = [
     Bug("the table mixes up the members of a group", "table", "way = self._ways.get(signal)",
         "signal = signal._replace(member=0) if isinstance(signal, AnswerSignal) else signal\n"
         "        way = self._ways.get(signal)", "together", 0, "every saga ends"),
+    Bug("a wait that is withdrawn is still waited for", "step", "if kind is Kind.DO and (is_wait or last.unsent",
+        "if kind is Kind.DO and (last.unsent", "approved", 1, "a wait is withdrawn at once"),
+    Bug("a wait that is withdrawn takes a late answer", "decide", ANSWERED, WITHDRAWN + ANSWERED,
+        "approved", 0, "what was withdrawn is not answered"),
+    Bug("a wait is sent", "step", "if step.action is not None and _is_new", "if _is_new",
+        "approved", 0, "a wait sends nothing"),
     # --- what a participant keeps ---
     Bug("the inbox forgets to drop duplicates", "inbox", KNOWN, "if False:", "order", 1, TWICE),
     Bug("the inbox leaves no tombstone", "inbox", "return {**inbox, key: answer}, after, answer",

@@ -16,7 +16,7 @@ from amends.checking.models import (
     honours_keys,
     standing,
 )
-from amends.core.definition import Saga, Step, external, local, parallel
+from amends.core.definition import Saga, Step, external, local, parallel, pause, wait_for
 from amends.core.messages import Call, Changed, Kind, Refused, Request
 from amends.scenario import Scenario
 from amends.shop.checkout import CHECKOUT
@@ -151,10 +151,17 @@ def cannot_undo() -> Scenario:
     return of(seats(), charge(), ticket(), models={"CARD": Model("may be closed", (), replies, standing)})
 
 
+def approved() -> Scenario:
+    """A card is charged while the boss is asked, who may be told to hurry."""
+    asked = wait_for("BOSS_APPROVED", limit_s=60)
+    told = wait_for("CHIEF_APPROVED", limit_s=60, notify=outside)
+    return of(seats(), parallel(charge(), asked), told, pause("COOLED_OFF", 5), ticket(), deadline_s=300)
+
+
 SCENARIOS: Final[dict[str, Callable[[], Scenario]]] = {
     made.__name__: made
     for made in (
         order, tickets, late, last_seat, together, receipts, declined, pays, pays_without_probe, pays_and_sends,
-        cannot_undo, halted,
+        cannot_undo, halted, approved,
     )
 }  # fmt: skip
