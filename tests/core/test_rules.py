@@ -35,7 +35,6 @@ from amends.core.run import outcome_of
 from amends.core.state import Abandoned, Compensated, Completed, Status
 from amends.core.step import start
 from amends.core.step import step as take
-from amends.errors import ParticipantError
 from amends.testing import Ask, Dialogue, do, given, probe, undo, undo_late
 from tests.core.sagas import GROUP, LINE, last, nobody, ours, pivot, saga, step
 from tests.house.source import ROOT, functions
@@ -889,9 +888,26 @@ def test_r29_limit_and_assignee_are_made_of_the_request_once() -> None:
     assert dialogue.run.waiting[0].assignee == "Ada"
     dialogue.passes(59).crashes().goes_forward().passes(1).compensated(because="no answer")
     assert asked == ["a request"]
-    for wrong in ({"limit_s": lambda _: 0}, {"limit_s": lambda _: "long"}, {"limit_s": 1, "assignee": lambda _: 7}):
-        with pytest.raises(ParticipantError, match="make of the request seconds above 0, and a text"):
-            given(saga(wait_for("APPROVED", **wrong), pivot()))
+
+
+def test_r29_what_makes_no_limit_of_the_request_ends_the_wait() -> None:
+    """It is refused at once, and the reason says why; behind the pivot an operator is told."""
+
+    def raises(request: object) -> float:
+        raise ValueError(f"no time for {request}")
+
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"limit_s": lambda _: 0}, "its time is 0, and its assignee 'APPROVED'"),
+        ({"limit_s": lambda _: "long"}, "its time is 'long'"),
+        ({"limit_s": 1, "assignee": lambda _: 7}, "its time is 1, and its assignee 7"),
+        ({"limit_s": raises}, "its time or assignee raised ValueError: no time for a"),
+        ({"limit_s": raises, "notify": nobody}, "its time or assignee raised ValueError: no time for a"),
+    ]
+    for options, words in wrong:
+        ended = given(saga(wait_for("APPROVED", **options), pivot()), "a").asks_whatever().passes(1)
+        ended.compensated(because=f"APPROVED: no answer came in time; {words}")
+    behind = given(saga(pivot(), pause("RESTED", raises)), "a").asks(do("PIVOT")).done("PIVOT").passes(1)
+    behind.needs_operator("RESTED/do").resolve("RESTED", Done()).completed()
 
 
 def test_r30_a_wait_is_withdrawn_at_once_and_for_certain() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from amends.core.decide import can_turn_back
-from amends.core.definition import Saga, Step, external, local, parallel
+from amends.core.definition import Saga, Step, external, local, parallel, pause, wait_for
 from amends.core.effects import CallOperator, Contradicted, Decline, Effect, Send, Write
 from amends.core.messages import (
     Abandon,
@@ -48,6 +48,7 @@ from amends.core.state import (
     NeedsOperator,
     Status,
     awaited,
+    member_of,
     underway,
 )
 from amends.core.step import SagaInstance, start, step
@@ -95,6 +96,8 @@ def members_of(draw: st.DrawFn, event: str, after: bool, is_pivot: bool, locals_
     if locals_allowed and draw(st.booleans()):
         back |= {} if after else {"undo": give}
         return local(event, take(event), entity=lambda _: LOCAL_ID, pivot=is_pivot, **back)
+    if not is_pivot and draw(st.sampled_from([True, False, False, False])):
+        return draw(waits_of(event, after))
     back |= {} if after else {"undo": never}
     if draw(st.booleans()):
         back |= {"probe": never, "settles_within_s": draw(st.sampled_from([3, 45]))}
@@ -108,6 +111,16 @@ def members_of(draw: st.DrawFn, event: str, after: bool, is_pivot: bool, locals_
         remembers_refusals=draw(st.booleans()),
         **back,
     )
+
+
+@st.composite
+def waits_of(draw: st.DrawFn, event: str, after: bool) -> Step:
+    """Draw a step that waits for a person, who may be notified, or for a time."""
+    lasts_s = draw(st.sampled_from([3, 90, 4000]))
+    if after or draw(st.booleans()):
+        return pause(event, lasts_s)
+    notify = draw(st.sampled_from([None, never]))
+    return wait_for(event, limit_s=lasts_s, notify=notify, remind_every_s=draw(st.sampled_from([5, 2000])), timeout_s=2)
 
 
 @dataclass
@@ -152,6 +165,7 @@ class World:
     def __post_init__(self) -> None:
         """Start the saga."""
         self.facts = {member.event: Fact() for member in self.saga.every_step()}
+        self.people = [m.event for m in self.saga.every_step() if m.wait is not None and not m.wait.is_pause]
         self.place = {m.event: place for place, group in enumerate(self.saga.groups) for m in group}
         before = copy.deepcopy(self.entities)
         self.run, effects = start(self.saga, "s", self.request, 0, self.entities)
@@ -219,7 +233,8 @@ class World:
             assert writes[0] is effects[0]
         requests = [*after.requests()]
         assert [effect for effect in effects if isinstance(effect, Send) and effect not in requests] == []
-        assert len(requests) == len([*awaited(after.state)])
+        asked = [member_of(after.saga, after.state, member) for member, _ in awaited(after.state)]
+        assert [request.request.step for request in requests] == [m.event for m in asked if m.action is not None]
         if isinstance(said, Halt):
             assert said.step not in {request.request.step for request in requests}
         if isinstance(after.state, Finished) and not isinstance(before.state, Finished):
@@ -249,7 +264,7 @@ class World:
         for member, kind in awaited(run.state):
             waiting = run.waiting[member]
             assert waiting.kind is kind
-            assert waiting.due_ms > waiting.at_ms >= waiting.since_ms
+            assert waiting.due_ms > waiting.at_ms >= waiting.since_ms or waiting.at_ms == waiting.ends_ms
             assert waiting.due_ms > self.now_ms or waiting.at_ms <= self.now_ms
         undone = [self.place[e.event.removesuffix("_UNDONE")] for e in run.trail if e.status is Status.UNDONE]
         assert undone == sorted(undone, reverse=True), "compensations run in the reverse order of the groups"
@@ -275,14 +290,17 @@ class World:
         assert call.key == f"s/{member.event}/{direction}"
         plain = replace(request, call=replace(call, attempt=0, answer=None))
         assert plain == self.first_sent.setdefault((member.event, request.kind), plain), "the same at every attempt"
+        assert member.action is not None, "a wait is not sent"
         later = [self.facts[m.event] for group in self.saga.groups[place + 1 :] for m in group]
         if request.kind is Kind.DO:
             assert not self.turned_back, "no action once it goes back"
             assert member.event not in self.undo_sent
-            earlier = [m.event for group in self.saga.groups[:place] for m in group]
+            earlier = [m.event for group in self.saga.groups[:place] for m in group if m.wait is None]
             assert all(self.facts[event].net == 1 for event in earlier), "the groups before are done"
             first_ms = self.young_from_ms.setdefault(member.event, send.at_ms)
-            if place < self.saga.pivot and not self.wished:
+            if member.wait is not None:
+                assert send.at_ms <= self.run.waiting[self.member_of(member.event)].ends_ms
+            elif place < self.saga.pivot and not self.wished:
                 assert send.at_ms == first_ms or send.at_ms - first_ms < member.limit_s * 1000, "tried until its limit"
             if member.key_lives_h is not None and not self.wished:
                 assert send.at_ms - first_ms < member.key_lives_h * HOUR_MS
@@ -305,6 +323,8 @@ class World:
     def act(self, request: Request, sent_ms: int) -> Outcome | None:
         """Carry out a request; ``None`` when it got lost."""
         member, fact = self.saga.step(request.step), self.facts[request.step]
+        if member.wait is not None:
+            return Later(member.wait.remind_every_s)
         if request.kind is Kind.PROBE:
             return Done("found") if fact.net else Refused("nothing")
         if request.kind is Kind.UNDO:
@@ -450,6 +470,9 @@ class World:
             self.hand_in(DeadlinePassed())
         elif luck < 0.78:
             self.hand_in(Halt(self.chance.choice(list(self.facts)), "damaged"))
+        elif luck < 0.79 and self.people:
+            word = Done("yes") if self.chance.random() < 0.5 else Refused("no")
+            self.replies.append(Answered(self.chance.choice(self.people), Kind.DO, word))
         elif luck < 0.8 and self.wire:
             self.wire.pop(self.chance.randrange(len(self.wire)))
         else:
@@ -489,7 +512,8 @@ class World:
 
     def check_end(self) -> None:
         """All, or nothing."""
-        remote = {m.event: self.facts[m.event].net for m in self.saga.every_step() if not self.is_at_hand(m)}
+        outside = [m.event for m in self.saga.every_step() if not self.is_at_hand(m) and m.wait is None]
+        remote = {event: self.facts[event].net for event in outside}
         at_hand = {
             m.event: (self.entities or {})[m.service].get(LOCAL_ID, 0)
             for m in self.saga.every_step()

@@ -71,7 +71,7 @@ def _all_missing(found: Exploration, layout: WorldLayout) -> Iterator[tuple[str,
 
 
 def _with_functions(layout: WorldLayout) -> Iterator[Step]:
-    """The steps that call anything: not those that wait and notify nobody."""
+    """The steps that call anything: not those that only wait."""
     return (each for each in layout.steps if each.action is not None)
 
 

@@ -233,6 +233,13 @@ def by_key(books: tuple[Effect, ...], request: Request, _: Step) -> Iterator[Sys
             yield SystemReply(books, Done(), "had undone it")
 
 
+def replies_of(model: Model, books: Books, request: Request, each: Step) -> Iterator[SystemReply]:
+    """What a system outside may do; a ready model notifies a person, who answers by another way."""
+    if each.wait is not None and not model.runs_functions:
+        return iter((SystemReply(books, Later(each.wait.remind_every_s), "notified"),))
+    return model.replies(books, request, each)
+
+
 def find(books: tuple[Effect, ...], request: Request) -> Effect:
     """What the books of a ready model say of the action that a request is about."""
     key = f"{request.saga_id}/{request.step}/do"

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from amends.checking.exceptions import Raised, breaks_rule, name_of, what_was_raised
 from amends.checking.function_coverage import DeciderCall
 from amends.checking.layout import WorldLayout
-from amends.checking.models import Model, SystemReply, is_receipt
+from amends.checking.models import SystemReply, is_receipt, replies_of
 from amends.checking.nondeterminism import Reads, dependence, reading
 from amends.checking.read_back import READ_BACK
 from amends.checking.static_analysis import answer_of, slip_of
@@ -20,7 +20,7 @@ from amends.checking.world import Broken, Inbox, Message, Move, Next, What, Worl
 from amends.core.definition import Step, takes_call
 from amends.core.inbox import Inbox as Answers
 from amends.core.inbox import receive
-from amends.core.messages import Call, Done, Kind, Later, Refused, Request, Unknown
+from amends.core.messages import Call, Done, Kind, Refused, Request, Unknown
 from amends.core.state import Status, underway
 from amends.core.walk import key_of
 from amends.errors import ParticipantError
@@ -249,7 +249,7 @@ class ParticipantMoves:
         own = answer_of(each, request.body) if model.is_ready and each in self.layout.questions else None
         try:
             with breaks_rule("a model raises", who, f"its books are {told(kept)}"):
-                for reply in _replies_of(model, handed, request, each):
+                for reply in replies_of(model, handed, request, each):
                     if model.runs_functions:
                         raised = reply.raised and f"{reply.raised}{self._receipts(message, request)}"
                         self.layout.coverage.note(message.step, message.kind, raised)
@@ -283,13 +283,6 @@ class ParticipantMoves:
             text = f"{self.layout.ids[message.saga]}: {each.event} took effect {stands} times"
             return Broken("an effect happens twice", text)
         return self._not_reverse(world, message) if message.kind is Kind.UNDO else None
-
-
-def _replies_of(model: Model, books: Any, request: Request, each: Step) -> Iterator[SystemReply]:
-    """What a system outside may do; a ready model notifies a person, who answers by another way."""
-    if each.wait is not None and not model.runs_functions:
-        return iter((SystemReply(books, Later(each.wait.remind_every_s), "notified"),))
-    return model.replies(books, request, each)
 
 
 def _takes_effect(before: Inbox, after: Inbox) -> bool:

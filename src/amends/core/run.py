@@ -50,7 +50,7 @@ def run(
     owned = entities if entities is not None else {member.service: {} for member in saga.every_step()}
     for member in saga.every_step():
         name, given = ("entities", owned) if member.is_local else ("clients", clients)
-        if given is not None and member.service not in given:
+        if given is not None and member.action is not None and member.service not in given:
             raise UnusableInput(f"{member.event}: {name} has no {member.service!r}; it has: {', '.join(sorted(given))}")
     current, effects = start(saga, saga_id, request, 0, owned)
     now_ms, held = 0, _sends(effects)

@@ -8,7 +8,7 @@ back) it finds out, and tells `amends.core.decide` by a signal.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from amends.core.debts import contradiction, owed_of, undo_was_asked
 from amends.core.decide import AnswerSignal, Halted, ReportedOutcome, Signal, TryAgain, Wish, can_turn_back
@@ -232,7 +232,8 @@ def _unknown(run: SagaInstance, member: int, kind: Kind, now_ms: int, is_taken_b
     """
     step, last, at = member_of(run.saga, run.state, member), run.waiting[member], underway(run.state)
     if step.wait is not None:
-        at_end = ReportedOutcome.DONE if step.wait.is_pause else ReportedOutcome.REFUSED
+        is_well = step.wait.is_pause and not last.error
+        at_end = ReportedOutcome.DONE if is_well else ReportedOutcome.REFUSED
         return ReportedOutcome.FAILED if now_ms < last.ends_ms else at_end
     if not is_over(run.saga, _group(run), step, last, _again_ms(run, step, kind, last, now_ms)):
         return ReportedOutcome.FAILED if is_taken_back else ReportedOutcome.UNKNOWN
@@ -290,9 +291,10 @@ def reason_of(said: Input | None) -> str:
 
 
 def _why_back(run: SagaInstance, said: Input | None) -> str:
-    """The reason of turning back; of a wait that nothing ended but its time, who did not answer."""
+    """The reason of turning back; of a wait that was not answered, why it was not, as far as that is known."""
     if isinstance(said, TimedOut) and run.saga.step(said.step).wait is not None:
-        return f"{said.step}: no answer came in time"
+        error = run.waiting[cast("int", _member(run, said.step))].error
+        return f"{said.step}: no answer came in time" + (f"; {error}" if error else "")
     return reason_of(said)
 
 
@@ -456,6 +458,8 @@ def _ask(run: SagaInstance, step: Step, kind: Kind, last: Waiting | None, said: 
 def _await_answer(
     run: SagaInstance, step: Step, wait: Wait, last: Waiting | None, said: Input | None, now_ms: int
 ) -> Waiting:
+    if last is not None and step.action is None:
+        return last
     if last is None or last.taken or isinstance(said, Retry):  # it begins, or its person is to be reminded
         return await_answer(step, wait, run.request, last, now_ms, "")
     again_ms = _again_ms(run, step, Kind.DO, last, now_ms)

@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 
 from amends.core.definition import Backoff, Saga, Step, Wait, is_duration
 from amends.core.messages import Kind, SealedValue
-from amends.errors import ParticipantError
 
 SECOND_MS: Final = 1000
 HOUR_MS: Final = 3_600_000
@@ -107,28 +106,27 @@ def await_answer(step: Step, wait: Wait, request: Any, last: Waiting | None, at_
         last: the same before the person is notified again.
         at_ms: when to notify.
         error: what the notification before ended with.
-
-    Raises:
-        ParticipantError: the definition makes no limit, or no assignee, of the request.
     """
-    ends_ms, assignee = (last.ends_ms, last.assignee) if last else _begun(step, wait, request, at_ms)
+    ends_ms, assignee, error = (last.ends_ms, last.assignee, error) if last else _begun(wait, request, at_ms)
     asked = ask(step, Kind.DO, last, min(at_ms, ends_ms), error)
     is_silent = step.action is None
     due_ms = ends_ms if is_silent else min(asked.due_ms, ends_ms)
     return asked._replace(due_ms=due_ms, taken=is_silent, ends_ms=ends_ms, assignee=assignee)
 
 
-def _begun(step: Step, wait: Wait, request: Any, now_ms: int) -> tuple[int, str]:
+def _begun(wait: Wait, request: Any, now_ms: int) -> tuple[int, str, str]:
+    """When it ends, and who is asked; where the functions for it fail on the request, at once, and what is wrong."""
+
     def made(value: Any) -> Any:
         return value(request.open() if isinstance(request, SealedValue) else request) if callable(value) else value
 
-    lasts_s, assignee = made(wait.lasts_s), made(wait.assignee)
+    try:
+        lasts_s, assignee = made(wait.lasts_s), made(wait.assignee)
+    except Exception as error:  # noqa: BLE001 - a function of the definition, on a request that it does not expect
+        return now_ms + 1, "", f"its time or assignee raised {type(error).__name__}: {error}"
     if not is_duration(lasts_s) or type(assignee) is not str:
-        raise ParticipantError(
-            f"{step.event}: its time is {lasts_s!r:.60}, its assignee {assignee!r:.60}; make of the request "
-            "seconds above 0, and a text"
-        )
-    return now_ms + milliseconds(lasts_s), assignee
+        return now_ms + 1, "", f"its time is {lasts_s!r:.60}, and its assignee {assignee!r:.60}"
+    return now_ms + milliseconds(lasts_s), assignee, ""
 
 
 def sent(step: Step, waiting: Waiting, at_ms: int) -> Waiting:

@@ -101,6 +101,8 @@ BUGS: Final = [
         "        for said in (*run_out.lost, *timers):", "outside", "P16"),
     Bug("what goes out leaves its saga due", "waking:Wake.carry_out",
         "self.due_ms <= work.now_ms and self.saga_id not in work.sagas", "False", "outside", "P16"),
+    Bug("a person who comes too late is not told", "outside:refuse_unasked", "if step.wait is not None:", "if False:",
+        "approved", "V27"),
     # --- slots of participants ---
     Bug("what waits for its turn counts as timed out", "in_flight:InFlight.run_out",
         "and (not is_known or attempt in self.departed)", "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from amends import Backoff, Call, Done, Later, Refused, Saga, Scenario, external, local, parallel
+from amends import Backoff, Call, Done, Later, Refused, Saga, Scenario, external, local, parallel, pause, wait_for
 from amends.checking import keeps_inbox
 from amends.shop.outside import ONE_ORDER_OUTSIDE
 from amends.shop.scenarios import TWO_ORDERS_ONE_STOCK
@@ -56,6 +56,15 @@ def crowd() -> Saga:
     return Saga("crowd", Job, [parallel(first, second), last], deadline_s=60)
 
 
+def approved() -> Saga:
+    """Two people are asked, one of whom is notified, while something is done; then it rests; and a deadline."""
+    boss = wait_for("BOSS_APPROVED", limit_s=900)
+    chief = wait_for("CHIEF_APPROVED", limit_s=600, notify=outside, remind_every_s=60, backoff=Backoff(0.1, 5))
+    shelf = local("SHELF_TAKEN", take, undo=put, undone="SHELF_PUT", entity=lambda job: job.name)
+    first = parallel(boss, undoable("LEFT_DONE"))
+    return Saga("approved", Job, [shelf, first, chief, pause("RESTED", 30), undoable("LAST_DONE")], deadline_s=3600)
+
+
 INBOXES: Final = {"LEFT": keeps_inbox(), "RIGHT": keeps_inbox(), "LAST": keeps_inbox()}
 JOBS: Final = [Job("a", 1), Job("a", 2), Job("b", 9)]
 SHELF: Final = {"SHELF": {"a": 4, "b": 3}}
@@ -72,6 +81,7 @@ SCENARIOS: Final = {
     "mended": Scenario(ada_mended.saga, ada_mended.given, [Buy("Hamlet", 2, "ada"), Buy("Hamlet", 7, "bob")]),
     "trip": Scenario(trip, CROWD, TRIPS, ids=("a", "b", "c")),
     "together": Scenario(together(), SHELF, JOBS, INBOXES),
+    "approved": Scenario(approved(), SHELF, JOBS, {"LEFT": keeps_inbox(), "LAST": keeps_inbox()}),
     "crowd": Scenario(crowd(), {}, JOBS, {"DESK": keeps_inbox()}),
     "moody": Scenario(together(probe=outside, settles_within_s=30), SHELF, JOBS),
 }

@@ -12,7 +12,7 @@ import pytest
 from tests.house.interpreters import others
 from tests.house.source import ROOT
 
-SEEDS = 10  # in each of seven scenarios: seventy schedules, of a thousand moments each
+SEEDS = 10  # in each of eight scenarios: eighty schedules, of a thousand moments each
 SCRIPT = f"""
 import hashlib
 from amends.checking.simulator.schedule import by_seed

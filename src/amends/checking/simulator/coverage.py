@@ -28,6 +28,7 @@ class ReachableParts(NamedTuple):
         choice: there is more than one thing to ask for.
         moody: a system outside may answer later.
         inbox: a system outside keeps our inbox.
+        people: a step waits for a person.
         shared: several engines share a database, and clients write letters.
         direct: clients call the one engine.
     """
@@ -44,6 +45,7 @@ class ReachableParts(NamedTuple):
     choice: Annotated[bool, "there is one thing to ask for"]
     moody: Annotated[bool, "no model answers later"]
     inbox: Annotated[bool, "no model keeps our inbox"]
+    people: Annotated[bool, "no step waits for a person"]
     shared: Annotated[bool, "one engine has the database for itself"]
     direct: Annotated[bool, "clients write letters"]
 
@@ -102,6 +104,8 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "answered later, but too late": ("moody",),
     "restart while an answer is to come later": ("moody",),
     "a late action met its tombstone": ("inbox", "undone_outside"),
+    "a person answered": ("people",),
+    "a person came too late": ("people",),
     "waited for an operator, and went on": ("can_park",),
     "resolved by an operator": ("can_park",),
     "abandoned by an operator": ("can_park",),

@@ -40,6 +40,7 @@ WORDS: Final = {
     "V24": "nothing follows the end of a chain, and its taker names its head",
     "V25": "each letter is acted on once",
     "V26": "nothing is sent after the lease",
+    "V27": "of a person's words one counts",
     "V20": "the same seed gives the same bytes",
     "V22": "nothing grows without bounds",
     "P2": "a restart moves every saga whose request may be lost",

@@ -12,6 +12,7 @@ from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
+from amends.errors import RequestRefused
 from amends.storage.ports import Clock
 from amends.storage.rows import SagaRow
 from amends.storage.shards import shard_of
@@ -58,8 +59,12 @@ class ProcessRules:
 
     def _must_record(self, tasks: Sequence[Task], turn: BatchResult) -> None:
         for task, answer in zip(tasks, turn.replies, strict=True):
-            if isinstance(task, Deliver) and isinstance(task.said, Answered):
+            if isinstance(task, Deliver) and isinstance(task.said, Answered) and not self._is_told(task.said, answer):
                 self._sightings.must_be_recorded(task.saga_id, task.said, answer, self._chain)
+
+    def _is_told(self, said: Answered, answer: object) -> bool:
+        """Whether a person was told that the answer does not count: it leaves nothing."""
+        return self._world.setting.steps[said.step].wait is not None and isinstance(answer, RequestRefused)
 
     def _must_have_looked(self) -> None:
         """Answers to the process before are lost: what it had asked has to be taken up at once."""

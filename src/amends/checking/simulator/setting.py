@@ -60,6 +60,7 @@ class Setting:
         forms: how entities are read back.
         form: how requests are.
         deciders: local deciders by number from 1, as ``EVENT/do`` or ``EVENT/undo``.
+        asks_people: whether a step waits for a person.
         heals_within_ms: when every saga has ended at the latest, once nothing goes wrong any more.
     """
 
@@ -86,7 +87,8 @@ class Setting:
         self.form = SagaCodec(self.played)
         deciders = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
         self.deciders = dict(enumerate(deciders, 1))
-        self.heals_within_ms = HOUR_MS + sum(_longest_ms(each) for each in self.steps.values())
+        self.heals_within_ms = HOUR_MS + sum(_longest_ms(each, self.requests) for each in self.steps.values())
+        self.asks_people = any(each.wait and not each.wait.is_pause for each in self.steps.values())
         self._moody = {service for service in self.models if service not in scenario.models}
 
     def takes_doubles(self, step: Step) -> bool:
@@ -101,9 +103,10 @@ class Setting:
     def shape(self) -> ReachableParts:
         """What the definition can come to."""
         saga, is_moody = self.saga, bool(self._moody)
-        outside = [(self.group_of[step.event], step) for step in self.steps.values() if not step.is_local]
+        asked = [(self.group_of[step.event], step) for step in self.steps.values() if not step.is_local]
+        outside = [(number, step) for number, step in asked if step.wait is None]
         return ReachableParts(
-            local=len(outside) < len(self.steps),
+            local=len(asked) < len(self.steps),
             outside=bool(outside),
             undone_outside=any(number < saga.pivot for number, _ in outside),
             probed=any(step.probe and number < saga.pivot for number, step in outside),
@@ -115,6 +118,7 @@ class Setting:
             choice=len(self.requests) > 1 and not self.is_once,
             moody=is_moody and bool(outside),
             inbox=any(model.name == KEEPS_INBOX for model in self.models.values()),
+            people=self.asks_people,
             shared=self.hosts > 1,
             direct=self.hosts == 1,
         )
@@ -128,11 +132,9 @@ class Setting:
     def _played_step(self, step: Step) -> Step:
         if step.is_local:
             return self._flaky(step)
-        if not self.models[step.service].is_ready or self.trip.makes_up(step.event):
+        if step.action is None or not self.models[step.service].is_ready or self.trip.makes_up(step.event):
             return step
-        return replace(
-            step, action=step.action and _nobody, probe=step.probe and _nobody
-        )  # receipts are of no type that these declare
+        return replace(step, action=_nobody, probe=step.probe and _nobody)  # receipts are of no type that these declare
 
     def _typed(self, model: Model) -> Model:
         """A ready model whose receipts are of the types that steps declare; any other as it is."""
@@ -165,7 +167,8 @@ def _nobody(client: Any, body: Any, call: Any) -> None:
 
 
 def _models(scenario: Scenario) -> dict[str, Model]:
-    services = dict.fromkeys(each.service for each in scenario.saga.every_step() if not each.is_local)
+    called = (each for each in scenario.saga.every_step() if not each.is_local and each.action is not None)
+    services = dict.fromkeys(each.service for each in called)
     return {service: scenario.models.get(service) or as_declared() for service in services}
 
 
@@ -187,7 +190,10 @@ def _first(scenario: Scenario, forms: EntityCodecs) -> Changes | None:
     return Changes((), rows, (), block, {}, shapes=[shape_row(*pair) for pair in kinds.items()])
 
 
-def _longest_ms(step: Step) -> int:
+def _longest_ms(step: Step, requests: Sequence[Any]) -> int:
     """How long a step may take, there and back, when nothing goes wrong but what has."""
+    if step.wait is not None:
+        lasts_s = step.wait.lasts_s
+        return milliseconds(max(map(lasts_s, requests), default=0) if callable(lasts_s) else lasts_s)
     each_s = step.timeout_s + (step.settles_within_s or 0) + step.backoff.cap_s + WITHIN_S
     return milliseconds(TRIES * each_s + step.limit_s)

@@ -29,6 +29,7 @@ class Script:
         place: event to the number of its group.
         pivot: number of the pivot's group.
         local: the events of participants whose state we keep.
+        asks: the events of steps that have no effect, so that nothing of them stands.
     """
 
     def __init__(self, saga: Saga) -> None:
@@ -37,6 +38,7 @@ class Script:
         self.place = {event: number for number, events in enumerate(self.groups) for event in events}
         self.pivot = saga.pivot
         self.local = {step.event for step in saga.every_step() if step.is_local}
+        self.asks = {step.event for step in saga.every_step() if step.asks}
         self.is_quiet = [self.local.issuperset(events) for events in self.groups] + [False]
 
     def normal(self, members: Mapping[str, str]) -> dict[str, str]:
@@ -115,7 +117,7 @@ class SagaFollower:
         self.members[event] = status
         if status == "undoing":
             yield from self._may_undo(event)
-        elif status == "done":
+        elif status == "done" and event not in self.script.asks:
             self.standing[event] = None
         elif status == "undone":
             yield from self._may_undo(event)

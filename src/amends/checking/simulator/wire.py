@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from amends.checking.models import KEEPS_INBOX, Effect, SystemReply, put
+from amends.checking.models import KEEPS_INBOX, Effect, SystemReply, put, replies_of
 from amends.checking.simulator.clock import DRIFT_PPM, MILLION
 from amends.checking.simulator.environment import Environment, Process
 from amends.checking.simulator.sightings import Sightings
@@ -142,7 +142,7 @@ class Wire:
 
     def _reply(self, request: Request, step: Step, label: str) -> SystemReply:
         world, books = self._world, self._books[step.service]
-        replies = world.setting.models[step.service].replies(books, request, step)
+        replies = replies_of(world.setting.models[step.service], books, request, step)
         if world.chance.hit(label, world.swarm.whim):
             possible = [*replies]
             return possible[world.chance.below(label, len(possible))]
@@ -182,7 +182,7 @@ class Wire:
 
     def stands(self, saga_id: str, step: Step) -> int | None:
         """How often a step's effect stands by the participant's books; ``None`` when they do not say."""
-        standing = self._world.setting.models[step.service].standing
+        standing = None if step.wait is not None else self._world.setting.models[step.service].standing
         if standing is None:
             return None
         return standing(self._books[step.service]).count(key_of(saga_id, step, Kind.DO))

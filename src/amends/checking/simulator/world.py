@@ -18,6 +18,7 @@ from amends.checking.simulator.gateway import DirectGateway, MailboxGateway
 from amends.checking.simulator.host import Host
 from amends.checking.simulator.invariants import first_broken
 from amends.checking.simulator.operators import Operators
+from amends.checking.simulator.people import People
 from amends.checking.simulator.rest import first_broken_at_rest
 from amends.checking.simulator.setting import EPOCH_MS, GIVEN, Setting
 from amends.checking.simulator.sightings import Sightings
@@ -57,6 +58,7 @@ class SimulatedWorld(Environment):
         self.wire = Wire(self, self.sightings)
         self.gateway = (MailboxGateway if setting.hosts > 1 else DirectGateway)(self, self.sightings)
         self.operators = Operators(self, self.wire)
+        self.people = People(self)
         self.hosts: Sequence[Host] = [Host(self, self.wire, self.sightings) for _ in range(self._drawn_hosts())]
         self.clients = Clients(self)
 
@@ -77,7 +79,7 @@ class SimulatedWorld(Environment):
                 self._does_not_end()
         self.setting.raises = None
         if self.broken is None:
-            self.broken = first_broken_at_rest(self, self.wire)
+            self.broken = first_broken_at_rest(self, self.wire) or next(self.people.first_broken(), None)
             if self.broken is not None:
                 self.tell("at rest", f"{self.broken.rule}: {self.broken.text}")
 
@@ -167,6 +169,8 @@ class SimulatedWorld(Environment):
         for row in changes.sagas:
             if row.status == NEEDS_OPERATOR:
                 self.operators.call(row.saga_id)
+            if self.setting.asks_people:
+                self.people.look(row)
 
     def _look_at_entities(self, changes: Changes) -> None:
         if not changes.entities:

@@ -87,7 +87,9 @@ def chart_of(saga: Saga) -> Chart:
 
 
 def kind_of(step: Step) -> str:
-    """Where a step's participant keeps its state, and whether the step only asks or may happen twice."""
+    """Where a step's participant keeps its state, and whether it may happen twice; or that the step only waits."""
+    if step.wait is not None:
+        return "a pause" if step.wait.is_pause else "waits for an answer"
     words = ["local" if step.is_local else "outside"]
     words += ["has a probe"] * (step.probe is not None)
     words += ["at least once"] * step.at_least_once
