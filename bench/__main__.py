@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from bench.check import check_lines
+from bench.clients import client_figures
 from bench.durable import durable_figures, failing_lines, history_figures
 from bench.function import function_figures
 from bench.measure import machine
@@ -23,7 +24,7 @@ def main() -> int:
     reached = True
     with tempfile.TemporaryDirectory(dir=DATA) as made:
         directory = Path(made)
-        on_disk = (durable_figures(directory), history_figures(directory))
+        on_disk = (durable_figures(directory), client_figures(directory), history_figures(directory))
         for figure in chain(*on_disk, function_figures(), session_figures()):
             print(figure.line(), flush=True)
             reached = reached and figure.reached

@@ -66,6 +66,8 @@ def shop(file: Path) -> Iterator[BlockingEngine]:
 
 
 def _stocked(transaction: Transaction) -> None:
+    transaction.prefetch(("PAYMENT", f"C{number}") for number in range(CUSTOMERS))
+    transaction.prefetch(("INVENTORY", f"P{number}") for number in range(PRODUCTS))
     for number in range(CUSTOMERS):
         transaction.execute(CREDIT_LIMIT_SET, f"C{number}", 10**12)
     for number in range(PRODUCTS):

@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from amends import Call, Done, Later, Refused, Saga, external, local
+from amends import Call, Command, Done, Later, Refused, Saga, external, local
 from tests.engine.world import Buy, hold, let_go
 
 PATIENCE_S = 30.0  # a test that waits longer has failed; none of them asserts a time
@@ -28,6 +28,14 @@ LOCAL = Saga(
         local("TICKET_ISSUED", issue, entity=lambda buy: f"t-{buy.show}", pivot=True),
     ],
 )
+
+
+def open_seats(free: int | None, seats: int) -> int:
+    """SEATS_OPENED."""
+    return (free or 0) + seats
+
+
+OPEN_SEATS = Command("SEATS_OPENED", "SEATS", open_seats)
 
 
 async def later(_: object, __: Buy, ___: Call) -> Later:
