@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from amends import Call, Command, Done, Later, Refused, Saga, external, local
+from amends import Call, Done, Later, Refused, Saga, external, local
 from tests.engine.world import Buy, hold, let_go
 
 PATIENCE_S = 30.0  # a test that waits longer has failed; none of them asserts a time
@@ -30,12 +30,12 @@ LOCAL = Saga(
 )
 
 
-def open_seats(free: int | None, seats: int) -> int:
-    """SEATS_OPENED."""
-    return (free or 0) + seats
+def count(sold: int | None, buy: Buy) -> int:
+    """TICKETS_SOLD."""
+    return (sold or 0) + buy.seats
 
 
-OPEN_SEATS = Command("SEATS_OPENED", "SEATS", open_seats)
+COUNTED = Saga("counted", Buy, [local("TICKETS_SOLD", count, service="SOLD", entity=lambda buy: buy.show, pivot=True)])
 
 
 async def later(_: object, __: Buy, ___: Call) -> Later:
@@ -66,7 +66,7 @@ def prepare(_: Any, saga_id: str, wanted: Any) -> Buy | Refused:
 
 PREPARED = Saga("prepared", Buy, [local("TICKET_ISSUED", issue, entity=lambda buy: f"p-{buy.show}", pivot=True)],
                 prepare=prepare)  # fmt: skip
-SAGAS = [LOCAL, ASKED, PREPARED]
+SAGAS = [LOCAL, ASKED, PREPARED, COUNTED]
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

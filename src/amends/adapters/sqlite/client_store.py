@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
 from typing import Final
 
 from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.reading import MemoryReader
 from amends.adapters.sqlite.mailbox import SqliteMailbox
-from amends.adapters.sqlite.opening import NoStoreYet, checked_path
+from amends.adapters.sqlite.opening import EarlierStore, NoStoreYet, checked_path
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.wakeup import WakeupClient
 
+LOOKS: Final = 40  # with the pauses two seconds: an engine makes a store in a tenth of one
+LOOK_PAUSE_S: Final = 0.05  # between two looks at a store that an engine makes: some commits to a disk
 NOTHING_STORED: Final = MemoryReader(MemoryDatabase(is_shared=False))
 
 
@@ -50,10 +54,18 @@ class SqliteClientStore:
             self.close()
         if self._reader is None and there is not None:
             try:
-                self._reader, self._opened = SqliteReader(self._file), there
+                self._reader, self._opened = self._made(), there
             except NoStoreYet:
                 return NOTHING_STORED
         return self._reader or NOTHING_STORED
+
+    def _made(self) -> SqliteReader:
+        """A reader, once an engine that makes the store, or brings it up to date, has done so."""
+        for _ in range(LOOKS):
+            with suppress(EarlierStore):
+                return SqliteReader(self._file)
+            time.sleep(LOOK_PAUSE_S)
+        return SqliteReader(self._file)
 
     def close(self) -> None:
         """Give back what is read; the mailbox is closed by the thread that uses it. A second call does nothing."""

@@ -36,6 +36,10 @@ class NoStoreYet(StoreUnusable):
     """The file is there, or about to be, and no engine has made a store of it."""
 
 
+class EarlierStore(StoreUnusable):
+    """The file holds a store of an earlier version, or one that an engine brings up to date, or makes, just now."""
+
+
 PAGE_BYTES: Final = 8_192
 """Of a new file. Half as many pages as of SQLite's 4,096 bytes make a commit of a thousand sagas a tenth cheaper."""
 
@@ -149,7 +153,7 @@ def _reader(file: Path, name: str, flags: int, settings: Settings, oldest: int) 
         put_in_force(connection, READER)
         version = version_of(connection)
         if version < oldest:
-            kind, held = (StoreUnusable, f"a store of version {version}") if version else (NoStoreYet, "no store yet")
+            kind, held = (EarlierStore, f"a store of version {version}") if version else (NoStoreYet, "no store yet")
             raise kind(f"it holds {held}; an engine that opens it brings it to version {VERSION}")
         check_own(connection, version)
         expect(connection, settings)
