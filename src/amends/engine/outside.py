@@ -112,7 +112,7 @@ def _refuse_to_wait(run: SagaInstance, step: Step, wait: Wait, outcome: Outcome,
         raise RequestRefused(f"{what} is answered with Done(answer) or Refused(reason), and not {shown(outcome)}")
     may_be_missing = wait.answer is Any or NoneType in get_args(wait.answer)
     if isinstance(outcome, Done) and outcome.answer is None and not may_be_missing:
-        raise RequestRefused(f"{what}: the answer is missing; give Done(...) of the type {wait.answer}")
+        raise RequestRefused(f"{what}: the answer is missing; give Done(...) of the type {_type_name(wait.answer)}")
     at = underway(run.state)
     if at and dict(zip(run.saga.groups[at.group], at.members, strict=True)).get(step) in (*ASKED, Status.STUCK):
         return
@@ -120,6 +120,10 @@ def _refuse_to_wait(run: SagaInstance, step: Step, wait: Wait, outcome: Outcome,
         raise RequestRefused(f"{what} is not waited for any more, the saga turned back: {run.reason}")
     if not isinstance(outcome, Done) or not _is_same(outcome, run.answers.get(step.event), step):
         raise RequestRefused(f"{what} was answered before, in another way, and the first answer counts")
+
+
+def _type_name(kind: Any) -> str:
+    return kind.__qualname__ if isinstance(kind, type) else str(kind)
 
 
 def _is_same(outcome: Done[Any], known: Any, step: Step) -> bool:
