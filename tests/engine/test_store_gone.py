@@ -72,12 +72,12 @@ def test_whoever_asks_is_told(
     with amends.open(f"sqlite:///{file}", sagas=[KEPT], commands=[PUT]) as engine:
         saga_id = engine.submit(KEPT, 1).saga_id
         happens(file)
-        before = sorted(tmp_path.rglob("*"))
+        before = {*tmp_path.rglob("*")}
         for _ in range(2):
             with pytest.raises(EngineStopped, match=r"store\.db(-wal|\.lock)?: .*, while the engine runs") as stopped:
                 ASK[ask](engine, saga_id)
         assert "\n" not in str(stopped.value)
-    assert sorted(tmp_path.rglob("*")) == before
+    assert {*tmp_path.rglob("*")} <= before
 
 
 def test_whoever_waits_is_told(tmp_path: Path) -> None:
