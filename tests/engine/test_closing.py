@@ -80,7 +80,7 @@ def test_the_end_waits_for_calls_under_way(kind: str) -> None:
     async def test() -> None:
         gate, store = Gate(), MemoryStore()
         saga = gate.saga(kind)
-        async with engine(store, saga, drain_s=PATIENCE_S, concurrency={"MAIL": 3}) as first:
+        async with engine(store, saga, drain_s=PATIENCE_S, concurrency={"MAIL": 4}) as first:
             handles = await first.submit_many(saga, range(5))
             await gate.are_asked(3)
             closing = asyncio.create_task(first.close())

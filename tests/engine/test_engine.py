@@ -382,13 +382,13 @@ def test_a_slow_participant_starves_nobody() -> None:
     async def test() -> None:
         slowly = Saga("slowly", Buy, [external("SLOW_DONE", slow, pivot=True)])
         quickly = Saga("quickly", Buy, [external("QUICK_DONE", nothing, pivot=True)])
-        async with engine(MemoryStore(), slowly, quickly, concurrency={"SLOW": 3}) as running:
+        async with engine(MemoryStore(), slowly, quickly, concurrency={"SLOW": 4}) as running:
             behind = await running.submit_many(slowly, [Buy("x", 1)] * 50)
             ahead = await running.submit_many(quickly, [Buy("x", 1)] * 50)
             for handle in ahead:
                 assert isinstance(handle, Handle)
                 await handle.result()
-            assert most == 3
+            assert most == 3  # one is kept for compensations
             gate.set()
             for handle in behind:
                 assert isinstance(handle, Handle)
