@@ -279,7 +279,7 @@ def test_the_document_has_all_of_it(path: Path) -> None:
     assert document["saga"]["questions"][0] | {"sent_ms": 0, "due_ms": 0, "since_ms": 0} == {
         "step": "CARD_CHARGED", "kind": "undo", "service": "CARD", "attempt": 1, "sent_ms": 0, "due_ms": 0,
         "error": "", "is_taken": False, "is_unsent": False, "is_stuck": True, "since_ms": 0,
-        "is_failing": False,
+        "is_failing": False, "assignee": "", "ends_ms": None,
     }  # fmt: skip
     assert document["steps"][1] == {
         "event": "CARD_CHARGED", "outcome": "done", "undone": "CARD_CHARGED/undo", "back": "stuck",
