@@ -160,10 +160,8 @@ class EngineLoop:
             await self._turns.warn(self._alarm.sound({}))
             await self.calls.close()
             await self._hooks.close(drain_s)
-            self._turns.wakeup.close()
         except BaseException:  # the event loop itself ends
             self._is_drained = True
-            self._turns.wakeup.close()
             self._turns.close_and_wait()
             raise
         await asyncio.wrap_future(self._turns.close(leaves=True))
@@ -173,7 +171,6 @@ class EngineLoop:
         if self._loop.is_running():
             raise EngineMisused(OTHER_LOOP)
         self._is_drained = True
-        self._turns.wakeup.close()
         await asyncio.wrap_future(self._turns.close())
 
     async def end(self) -> str:

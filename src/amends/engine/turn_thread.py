@@ -151,7 +151,7 @@ class TurnThread:
                 await self._thread.call(self._store.warn, warning)
 
     def close(self, *, leaves: bool = False) -> Future[None]:
-        """Let the thread end, and close the store as the last thing that it does.
+        """Hear no client any more, let the thread end, and close the store as the last thing that it does.
 
         Args:
             leaves: whether other engines get the shards at once: then no call of theirs is under way any more. Else
@@ -159,6 +159,7 @@ class TurnThread:
         """
         if self._returned is None:
             self._returned = Future()
+            self.wakeup.close()
             if leaves:
                 self._thread.submit(self.upkeep.leave, lambda *_: None)
             self._thread.submit(self.reading.close, lambda *_: None)  # so that the store's last connection is its own
