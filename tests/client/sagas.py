@@ -12,7 +12,7 @@ from typing import Any
 from amends import Call, Done, Later, Refused, Saga, external, local
 from tests.engine.world import Buy, hold, let_go
 
-PATIENCE_S = 30.0  # a test that waits longer has failed; none of them asserts a time
+PATIENCE_S = 120.0  # a test that waits longer has failed; none of them asserts a time
 
 
 def issue(_: int | None, buy: Buy) -> int:

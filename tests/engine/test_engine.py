@@ -42,7 +42,7 @@ from amends.errors import StoreFailed
 from amends.storage.rows import Changes
 from tests.engine.world import Buy, hold, let_go, nothing, records, tickets
 
-PATIENCE_S = 20.0  # a test that waits longer has failed; none of them asserts a time
+PATIENCE_S = 120.0  # a test that waits longer has failed; none of them asserts a time
 
 
 def engine(store: MemoryStore, *sagas: Saga, prefix: str = "a", **options: Any) -> Engine:

@@ -21,7 +21,7 @@ from amends.errors import StoreFailed
 from amends.storage.rows import Changes
 from tests.engine.world import Buy, hold, let_go, nothing
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 class Troubled(MemoryStore):
