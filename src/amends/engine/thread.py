@@ -105,11 +105,13 @@ class OneThread:
                 while self._jobs:
                     job = self._jobs[0]
                     if job.is_begun:
+                        del self._jobs[0]  # it is told once: no loop may listen any more
                         job.tell(sent, None)
                     else:
                         job.is_begun = True
                         job.do()
-                    del self._jobs[0], job  # while it waits, nothing is kept alive
+                        del self._jobs[0]
+                    del job  # while it waits, nothing is kept alive
                 if self._is_over:
                     return
                 self._wake.get()
