@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -13,7 +14,7 @@ from amends.client.letters import LetterWriter, StartLetter, acted_on
 from amends.client.watch import Row, StoreWatch, Subject
 from amends.core.definition import Saga
 from amends.core.messages import Outcome, Verb
-from amends.engine.arguments import take_list, take_name
+from amends.engine.arguments import take_name, take_requests
 from amends.engine.definitions import Definitions
 from amends.engine.ends import end_of
 from amends.engine.handle import Result
@@ -136,12 +137,9 @@ class Client(Looks, Tells):
             Overloaded, StoreFull, StoreBusy: as for `submit`; nothing was posted.
         """
         self._expect_caller()
-        given = take_list(requests, "requests")
-        names: list[Any] = [None] * len(given) if keys is None else take_list(keys, "keys")
-        if len(names) != len(given):
-            raise RequestRefused(f"{len(given)} requests came with {len(names)} keys; give each a key, or none")
+        given, names = take_requests(requests, keys)
         self._definitions.codec_of(saga)
-        asked = [self._start_or_fault(saga, request, key) for request, key in zip(given, names, strict=True)]
+        asked = [self._start_or_fault(saga, *pair) for pair in zip_longest(given, names)]
         begun = iter(await self._ask([one for one in asked if isinstance(one, StartLetter)]))
         return [next(begun) if isinstance(one, StartLetter) else one for one in asked]
 

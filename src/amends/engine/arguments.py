@@ -69,6 +69,18 @@ def take_timeout(timeout: object) -> float:
     return float(min(timeout, DURATION_MAX))
 
 
+def take_requests(requests: object, keys: object) -> tuple[list[Any], list[Any]]:
+    """Requests, and a client key for each; no keys where none are given.
+
+    Raises:
+        RequestRefused: one of them is no list, or there are not as many keys.
+    """
+    given, names = take_list(requests, "requests"), [] if keys is None else take_list(keys, "keys")
+    if keys is not None and len(names) != len(given):
+        raise RequestRefused(f"{len(given)} requests came with {len(names)} keys; give each a key, or none")
+    return given, names
+
+
 def take_name(name: object) -> str:
     """A saga's id, or a request's key.
 

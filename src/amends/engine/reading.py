@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
-from amends.engine.thread import OneThread, settle
+from amends.engine.thread import OneThread
 from amends.storage.ports import Reader, Records
 from amends.views.sagas import AsOf
 
@@ -33,10 +31,8 @@ class StoreReading:
         """What a function gives, which reads what is stored, as it is at a moment."""
         if self._thread is None:
             self._thread = OneThread("amends-read")
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        tell = partial(answer.get_loop().call_soon_threadsafe, partial(settle, answer))
-        self._thread.submit(partial(self._looked, look), tell)
-        return await answer
+        answer: Answer = await self._thread.call(self._looked, look)
+        return answer
 
     def close(self) -> None:
         """Give everything back, once what is read now is read. A second call does nothing."""

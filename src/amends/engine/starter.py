@@ -7,7 +7,7 @@ from typing import Any
 
 from amends.core.definition import Saga
 from amends.core.step import SagaInstance
-from amends.engine.arguments import key_or_fault, take_keys, take_list
+from amends.engine.arguments import key_or_fault, take_keys, take_requests
 from amends.engine.loop import EngineLoop
 from amends.engine.tasks import StartSagas
 from amends.errors import AmendsError, EngineStopped, RequestRefused, StoreError
@@ -36,10 +36,8 @@ class SagaStarter:
         self, saga: Saga, requests: Sequence[Any], keys: Sequence[str] | None
     ) -> list[SagaInstance | str | AmendsError]:
         """The same for many, in order, or for each why it was not started; see `Engine.submit_many`."""
-        codec, given = self._codec_of(saga), take_list(requests, "requests")
-        names = [] if keys is None else take_list(keys, "keys")
-        if keys is not None and len(names) != len(given):
-            raise RequestRefused(f"{len(given)} requests came with {len(names)} keys; give each a key, or none")
+        codec = self._codec_of(saga)
+        given, names = take_requests(requests, keys)
         self._loop.expect_slots(saga)
         started: list[SagaInstance | str | AmendsError] = []
         size = self._loop.part_max
