@@ -11,13 +11,13 @@ from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
 
 
 class FailedAttempt(NamedTuple):
-    """An attempt whose outcome is unknown, for the log: the first one of a request, and then ever rarer ones.
+    """An attempt whose outcome is unknown, for the log.
 
     Attributes:
         saga_id: the saga whose request it was.
         step: event name of the step.
         kind: what the participant was asked.
-        attempt: 1, 2, 4, 8 and so on.
+        attempt: its number, from 1.
         error: for a person: what was seen instead of an answer.
         cause: what the participant raised; ``None`` where it did not raise, or no answer came in time.
     """
@@ -39,7 +39,7 @@ class BatchEffects:
         ended: sagas that became final, by id.
         needs_operator: sagas that now wait for an operator.
         contradicted: answers that contradict what is known.
-        failures: attempts that failed, of those that the log is to have.
+        failures: attempts that failed.
     """
 
     def __init__(self) -> None:
@@ -61,14 +61,9 @@ class BatchEffects:
         elif isinstance(effect, Contradicted):
             self.contradicted.append(effect)
 
-    def add_failure(self, failure: FailedAttempt) -> None:
-        """Take in a failed attempt for the log: one that fails without end is told ever more rarely."""
-        if failure.attempt & (failure.attempt - 1) == 0:
-            self.failures.append(failure)
-
     def add_unknown(self, run: SagaInstance, answered: Answered, outcome: Unknown, effect: Effect) -> None:
         """Take in the failure of an attempt, unless it was known already: a duplicate changes nothing."""
         if isinstance(effect, Write) and effect.changes:
             attempt = answered.attempt or 1
             failure = FailedAttempt(run.saga_id, answered.step, answered.kind, attempt, outcome.error, outcome.cause)
-            self.add_failure(failure)
+            self.failures.append(failure)

@@ -123,7 +123,7 @@ class LocalParticipants:
                 raise
             self._overlay.restore(touched)
             outcome = Unknown(raised(error), taken_back=True, cause=error)
-            self._effects.add_failure(
+            self._effects.failures.append(
                 FailedAttempt(request.saga_id, request.step, request.kind, request.call.attempt, outcome.error, error)
             )
         return Answered(request.step, request.kind, outcome, request.call.attempt)

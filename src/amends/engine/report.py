@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from amends.engine.batch import BatchResult
@@ -13,12 +14,15 @@ FAILED: Final = "saga %s: %s/%s failed, attempt %d: %s"
 """The format of an entry: the saga, the step and what it was asked, which attempt it was, and what was seen."""
 CONTRADICTED: Final = "saga %s: %s"
 """The format of an entry: the saga, and what an answer contradicts."""
+TOLD_EVERY: Final = 10  # attempts: a step that fails for a night does not fill a disk with tracebacks
 
 
 def log_result(result: BatchResult) -> None:
     """Log what people are to know of a turn."""
     for saga_id, step, kind, attempt, error, cause in result.failures:
-        log.warning(FAILED, saga_id, step, kind.value, attempt, error, exc_info=cause)
+        is_told = attempt == 1 or attempt % TOLD_EVERY == 0
+        level, traceback = (logging.WARNING, cause) if is_told else (logging.INFO, None)
+        log.log(level, FAILED, saga_id, step, kind.value, attempt, error, exc_info=traceback)
     for call in result.needs_operator:
         log.error(NEEDS_OPERATOR, call.saga_id, ", ".join(call.outstanding), call.trouble)
     for saga_id, words in result.contradicted:

@@ -71,7 +71,7 @@ class Wake(Task):
         for said in run_out.overdue:
             if isinstance(said, TimedOut) and said.attempt is not None and loaded.run.saga.step(said.step).wait is None:
                 failure = FailedAttempt(self.saga_id, said.step, said.kind, said.attempt, "no answer came in time")
-                work.effects.add_failure(failure)
+                work.effects.failures.append(failure)
         for attempt_id in run_out.unsent:
             _wait_longer(work, attempt_id)
         if self.due_ms <= work.now_ms and self.saga_id not in work.sagas:
