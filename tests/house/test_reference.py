@@ -34,7 +34,7 @@ WRITTEN = {
 ANOTHER_VALUE = re.compile(
     r"\b(give|set|raise|lower)\b[^.]*\b(to|when|where|wherever|with|for|those|above)\b", re.IGNORECASE
 )
-DOORS = {"start_of", "end_of", "of"}  # for handles, of which the blocking ones ask through others
+DOORS = {"of"}  # of a handle, for the blocking one, which asks by whichever client its process has
 
 
 @pytest.mark.parametrize("name", SHOWN)

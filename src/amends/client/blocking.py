@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from amends.client.client import ACTED_WITHIN_S, CLOSED, NOT_OPEN, Client
+from amends.client.client import ACTED_WITHIN_S, Client
+from amends.client.connection import CLOSED, NOT_OPEN
 from amends.client.handle import ClientHandle
 from amends.core.definition import Saga
 from amends.core.messages import Outcome, Verb
@@ -41,15 +42,15 @@ class BlockingClientHandle:
 
     def started(self, timeout: float | None = None) -> str:
         """See `ClientHandle.started`."""
-        return self._client.ask(lambda client: self._handle.of(client).started(timeout))
+        return self._client.ask(lambda client: self._handle.of(client.tracker).started(timeout))
 
     def result(self, timeout: float | None = None) -> Result:
         """See `ClientHandle.result`."""
-        return self._client.ask(lambda client: self._handle.of(client).result(timeout))
+        return self._client.ask(lambda client: self._handle.of(client.tracker).result(timeout))
 
     def describe(self) -> Description:
         """See `ClientHandle.describe`."""
-        return self._client.ask(lambda client: self._handle.of(client).describe())
+        return self._client.ask(lambda client: self._handle.of(client.tracker).describe())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.saga_id}>"

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from amends.client.connection import StoreConnection, now_ms
 from amends.client.handle import ClientHandle
 from amends.client.letters import LetterWriter, StartLetter, acted_on
-from amends.client.watch import Row, StoreWatch, Subject
+from amends.client.tracking import SagaTracker
+from amends.client.watch import Subject
 from amends.core.definition import Saga
 from amends.core.messages import Outcome, Verb
 from amends.engine.arguments import take_name, take_requests
 from amends.engine.definitions import Definitions
-from amends.engine.ends import end_of
 from amends.engine.handle import Result
-from amends.engine.home import Home
 from amends.engine.looking import Look, Looks
 from amends.engine.patience import Patience
 from amends.engine.telling import Tells
-from amends.engine.thread import OneThread
-from amends.errors import AmendsError, EngineMisused, EngineStopped, OperatorNeeded, RequestRefused
-from amends.exceptions import raised
+from amends.errors import AmendsError, RequestRefused
 from amends.generic import Wanted
-from amends.storage.letters import StartAsked, asked_in
-from amends.storage.ports import ALL, ClientStore
-from amends.storage.rows import KeyRow, Letter, SagaRow, Unreadable
-from amends.storage.shards import shard_of
-from amends.views.sagas import AsOf
+from amends.storage.ports import ClientStore
+from amends.storage.rows import Letter
 from amends.views.story import Description
 
 ACTED_WITHIN_S: Final = 30.0  # for the owner to act on a letter: an engine that is restarted meanwhile takes less
-CLOSED: Final = "the client was closed; what it posted is acted on all the same"
-NOT_OPEN: Final = "the client is not open; use it inside `async with` or `with`"
-OTHER_LOOP: Final = (
-    "this client was opened in another event loop: await it there; connect one in each asyncio.run; or use the "
-    "blocking client, a plain `with amends.connect(...)`, from whatever thread"
-)
 
 Answer = TypeVar("Answer")
 
@@ -58,10 +45,10 @@ class Client(Looks, Tells):
             prefix: of the ids of its sagas and letters; no client and no engine before may have had it.
             value_bytes_max: of one request, as JSON in UTF-8.
         """
-        self._open_store = store
+        self._connection = StoreConnection(store)
+        self.tracker = SagaTracker(self._connection, definitions)
         self._definitions = definitions
         self._writer = LetterWriter(definitions, prefix, value_bytes_max)
-        self._closed: str | None = NOT_OPEN
 
     # Opening and closing --------------------------------------------------------------------------------------
 
@@ -71,12 +58,7 @@ class Client(Looks, Tells):
         Raises:
             StoreUnusable: no store can be there.
         """
-        self._home, self._loop = Home(), asyncio.get_running_loop()
-        self._store = self._open_store()
-        self._reading, self._posting = OneThread("amends-read"), OneThread("amends-post")
-        self._watch = StoreWatch(self._rows_of, self._is_woken)
-        self._is_woken()
-        self._closed = None
+        self._connection.open()
         return self
 
     async def __aexit__(
@@ -87,15 +69,7 @@ class Client(Looks, Tells):
 
     async def close(self) -> None:
         """As at the end of ``async with``. What was posted is acted on all the same; callers that wait are told."""
-        if self._closed is not None or not self._home.is_here:
-            return
-        self._closed = CLOSED
-        await self._watch.close(CLOSED)
-        self._store.wakeup.close()
-        await self._posting.call(self._store.mailbox.close)
-        await self._reading.call(self._store.close)
-        self._posting.shutdown(wait=False)
-        self._reading.shutdown(wait=False)
+        await self._connection.close()
 
     # Sagas ----------------------------------------------------------------------------------------------------
 
@@ -113,8 +87,8 @@ class Client(Looks, Tells):
             Overloaded: the mailbox is full; nothing was posted.
             StoreFull, StoreBusy: there is no space, or another program keeps the mailbox locked; nothing was posted.
         """
-        self._expect_caller()
-        (handle,) = await self._ask([self._writer.start(saga, request, key, _now_ms())])
+        self._connection.expect_caller()
+        (handle,) = await self._ask([self._writer.start(saga, request, key, now_ms())])
         if isinstance(handle, AmendsError):
             raise handle
         return handle
@@ -136,7 +110,7 @@ class Client(Looks, Tells):
             RequestRefused: it is no list of requests, or there are not as many keys; nothing was posted.
             Overloaded, StoreFull, StoreBusy: as for `submit`; nothing was posted.
         """
-        self._expect_caller()
+        self._connection.expect_caller()
         given, names = take_requests(requests, keys)
         self._definitions.codec_of(saga)
         asked = [self._start_or_fault(saga, *pair) for pair in zip_longest(given, names)]
@@ -157,8 +131,8 @@ class Client(Looks, Tells):
             OperatorNeeded: it waits for an operator, or does so from now on; a ``TimeoutError``, too.
             TimeoutError: it had not ended by then; it goes on, or starts once an engine runs.
         """
-        self._expect_caller()
-        return await self.end_of(take_name(saga_id), Patience(timeout))
+        self._connection.expect_caller()
+        return await self.tracker.end_of(take_name(saga_id), Patience(timeout))
 
     async def describe(self, saga_id: str) -> Description:
         """A saga, step by step: what is done, asked and undone, why it turned back, what it waits for, what is owed.
@@ -169,14 +143,7 @@ class Client(Looks, Tells):
         Raises:
             RequestRefused: there is no such saga, or it has not started yet, or it cannot be read.
         """
-        try:
-            return await super().describe(saga_id)
-        except RequestRefused as refused:
-            if isinstance(await self._standing(take_name(saga_id)), Letter):
-                raise RequestRefused(
-                    f"saga {saga_id!r} has not started yet: its letter waits for an engine"
-                ) from refused
-            raise
+        return await self.tracker.describe(take_name(saga_id))
 
     # Answers and verbs ----------------------------------------------------------------------------------------
 
@@ -203,8 +170,8 @@ class Client(Looks, Tells):
                 the same answer may be brought again.
             Overloaded, StoreFull, StoreBusy: nothing was posted.
         """
-        self._expect_caller()
-        await self._tell(self._writer.answer(key, outcome, by, _now_ms()), Patience(timeout))
+        self._connection.expect_caller()
+        await self._tell(self._writer.answer(key, outcome, by, now_ms()), Patience(timeout))
 
     async def tell(
         self,
@@ -226,176 +193,43 @@ class Client(Looks, Tells):
             TimeoutError: no engine had acted on it by then. The letter stays, and an engine acts on it once one runs.
             Overloaded, StoreFull, StoreBusy: nothing was posted.
         """
-        self._expect_caller()
-        await self._tell(self._writer.verb(saga_id, verb, _now_ms()), Patience(timeout))
-
-    # For its handles ------------------------------------------------------------------------------------------
-
-    async def start_of(self, start: StartLetter, patience: Patience) -> str:
-        """Wait until a letter has started its saga; the saga's id. See `ClientHandle.started`."""
-        self._expect_caller()
-        key = start.letter.letter_id
-        try:
-            return start.started(await self._answer_to(key, patience))
-        except TimeoutError as error:
-            raise TimeoutError(
-                f"saga {start.saga_id} was not started within {patience.words}; its letter stays, and it starts once "
-                "an engine runs"
-            ) from error
-
-    async def end_of(self, saga_id: str, patience: Patience) -> Result:
-        """Wait for the end of a saga; see `result`."""
-        self._expect_caller()
-        try:
-            standing = await patience.look(self._standing(saga_id))
-            if isinstance(standing, Letter):
-                await self._started_instead(standing, saga_id, patience)
-                standing = await patience.look(self._standing(saga_id))
-            if ended := self._ended(saga_id, standing):
-                return ended
-            ended = self._ended(saga_id, await patience.end_with(self._watch.wait(Subject("saga", saga_id))))
-        except OperatorNeeded:
-            raise
-        except TimeoutError as error:
-            raise TimeoutError(f"saga {saga_id} has not ended within {patience.words}; it goes on") from error
-        assert ended is not None, "it is over"
-        return ended
+        self._connection.expect_caller()
+        await self._tell(self._writer.verb(saga_id, verb, now_ms()), Patience(timeout))
 
     # ----------------------------------------------------------------------------------------------------------
 
     def _start_or_fault(self, saga: Saga, request: Any, key: object) -> StartLetter | RequestRefused:
         try:
-            return self._writer.start(saga, request, key, _now_ms())
+            return self._writer.start(saga, request, key, now_ms())
         except RequestRefused as refused:
             return refused
 
     async def _ask(self, starts: Sequence[StartLetter]) -> list[ClientHandle | AmendsError]:
         """Post letters, but for those whose keys have an answer already."""
-        keys = [start.letter.letter_id for start in starts if start.is_keyed]
-        known = dict(zip(keys, await self._rows_of([Subject("key", key) for key in keys]), strict=True)) if keys else {}
-        answered = {key: row for key, (is_there, row) in known.items() if is_there}
-        await self._post([start.letter for start in starts if start.letter.letter_id not in answered])
+        keys = [Subject("key", start.letter.letter_id) for start in starts if start.is_keyed]
+        known = await self._connection.rows_of(keys) if keys else ()
+        answered = {key.name: row for key, (is_there, row) in zip(keys, known, strict=True) if is_there}
+        await self._connection.post([start.letter for start in starts if start.letter.letter_id not in answered])
         return [self._handle(start, answered.get(start.letter.letter_id)) for start in starts]
 
     def _handle(self, start: StartLetter, known: Any) -> ClientHandle | AmendsError:
         try:
-            return ClientHandle(start, self, start.started(known) if known else "")
+            return ClientHandle(start, self.tracker, start.started(known) if known else "")
         except RequestRefused as refused:
             return refused
 
     async def _tell(self, letter: Letter, patience: Patience) -> None:
-        await self._post([letter])
+        await self._connection.post([letter])
         try:
-            acted_on(await self._answer_to(letter.letter_id, patience))
+            acted_on(await self.tracker.answer_to(letter.letter_id, patience))
         except TimeoutError as error:
             raise TimeoutError(
                 f"no engine has acted on it within {patience.words}; the letter stays, and an engine acts on it once "
                 "one runs"
             ) from error
 
-    async def _answer_to(self, letter_id: str, patience: Patience) -> KeyRow | Unreadable:
-        row = await patience.end_with(self._watch.wait(Subject("key", letter_id)))
-        assert isinstance(row, KeyRow | Unreadable), "it was waited for"
-        return row
-
-    async def _started_instead(self, letter: Letter, saga_id: str, patience: Patience) -> None:
-        """Wait until the letter that is to start a saga is acted on.
-
-        Raises:
-            RequestRefused: that started none, or another one.
-        """
-        started = acted_on(await self._answer_to(letter.letter_id, patience))
-        if started != saga_id:
-            raise RequestRefused(f"there is no saga {saga_id!r}: its key had started saga {started!r} before")
-
-    def _ended(self, saga_id: str, standing: Row | Letter) -> Result | None:
-        """How a saga ended; ``None`` while it goes on.
-
-        Raises:
-            RequestRefused: there is none, or it cannot be read.
-            OperatorNeeded: it waits for an operator.
-        """
-        if isinstance(standing, Unreadable):
-            raise RequestRefused(f"saga {saga_id!r} cannot be read: {standing.why}")
-        if not isinstance(standing, SagaRow):
-            raise RequestRefused(f"there is no saga {saga_id!r}")
-        codec = self._definitions.by_name.get(standing.definition)
-        if codec is None:
-            raise RequestRefused(
-                f"saga {saga_id!r} cannot be read: its definition {standing.definition} was not given to connect()"
-            )
-        try:
-            return end_of(codec.run_of(standing))
-        except (KeyError, ValueError) as error:
-            raise RequestRefused(f"saga {saga_id!r} cannot be read: {raised(error)}") from error
-
-    async def _standing(self, saga_id: str) -> Row | Letter:
-        """What is stored of a saga; the letter that starts it, where it waits; ``None`` for neither."""
-        subject = Subject("saga", saga_id)
-        ((_, row),) = await self._rows_of([subject])
-        letter: Letter | None = None if row else await self._posting.call(self._letter_for, saga_id)
-        if letter:
-            return letter
-        if row is None:  # it may have been acted on between the two looks
-            ((_, row),) = await self._rows_of([subject])
-        return row
-
-    async def _post(self, letters: Sequence[Letter]) -> None:
-        if letters:
-            await self._posting.call(self._store.mailbox.post, letters)
-            self._store.wakeup.ring()
-
-    def _expect_caller(self) -> None:
-        """See that a caller here can be answered.
-
-        Raises:
-            EngineStopped: the client is not open.
-            EngineMisused: this is another process, or another event loop.
-        """
-        if self._closed is not None:
-            raise EngineStopped(self._closed)
-        self._home.expect_process()
-        if asyncio.get_running_loop() is not self._loop:
-            raise EngineMisused(OTHER_LOOP)
-
-    def _is_woken(self) -> bool:
-        return self._store.wakeup.listen(self._loop, self._watch.look_soon)
-
-    async def _rows_of(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
-        found: Sequence[tuple[bool, Row]] = await self._reading.call(self._rows, subjects)
-        return found
-
     async def _look(self, look: Look[Answer]) -> Answer:
-        self._expect_caller()
-        seen: Answer = await self._reading.call(self._seen, look)
-        return seen
+        return await self._connection.look(look)
 
     def _sagas(self) -> Mapping[str, Saga]:
         return self._definitions.sagas
-
-    # In the threads of the store ------------------------------------------------------------------------------
-
-    def _rows(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
-        records = self._store.records()
-        return [subject.row_in(records) for subject in subjects]
-
-    def _seen(self, look: Look[Answer]) -> Answer:
-        records = self._store.records()
-        return look(records, AsOf.of(records, _now_ms()))
-
-    def _letter_for(self, saga_id: str) -> Letter | None:
-        """The letter that starts a saga, where it waits for an engine."""
-        waiting = self._store.mailbox.letters([shard_of(saga_id)], ALL)
-        return next((letter for letter in waiting if _starts(letter, saga_id)), None)
-
-
-def _starts(letter: Letter, saga_id: str) -> bool:
-    try:
-        asked = asked_in(letter)
-    except ValueError:
-        return False
-    return isinstance(asked, StartAsked) and asked.saga_id == saga_id
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

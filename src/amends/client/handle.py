@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import Self
 
 from amends.client.letters import StartLetter
+from amends.client.tracking import SagaTracker
 from amends.engine.handle import Result
 from amends.engine.patience import Patience
 from amends.views.story import Description
-
-
-class WaitsByLetters(Protocol):
-    """Something that can wait for what a letter leads to: a client."""
-
-    async def start_of(self, start: StartLetter, patience: Patience, /) -> str:
-        """See `ClientHandle.started`."""
-
-    async def describe(self, saga_id: str, /) -> Description:
-        """See `ClientHandle.describe`."""
-
-    async def end_of(self, saga_id: str, patience: Patience, /) -> Result:
-        """See `ClientHandle.result`."""
 
 
 class ClientHandle:
@@ -31,24 +19,24 @@ class ClientHandle:
             `started` has returned.
     """
 
-    __slots__ = ("_client", "_is_started", "_start", "saga_id")
+    __slots__ = ("_is_started", "_start", "_tracker", "saga_id")
 
-    def __init__(self, start: StartLetter, client: WaitsByLetters, saga_id: str = "") -> None:
+    def __init__(self, start: StartLetter, tracker: SagaTracker, saga_id: str = "") -> None:
         """Keep what was asked for.
 
         Args:
             start: the letter.
-            client: that posted it.
+            tracker: follows the saga.
             saga_id: of the saga that the key had started before; empty for none.
         """
         self._start = start
-        self._client = client
+        self._tracker = tracker
         self._is_started = bool(saga_id)
         self.saga_id = saga_id or start.saga_id
 
-    def of(self, client: WaitsByLetters) -> Self:
-        """The same handle, which asks another client of the store."""
-        self._client = client
+    def of(self, tracker: SagaTracker) -> Self:
+        """The same handle, which asks by another connection to the store."""
+        self._tracker = tracker
         return self
 
     async def started(self, timeout: float | None = None) -> str:  # noqa: ASYNC109 - as a Future has it
@@ -78,7 +66,7 @@ class ClientHandle:
         """
         patience = Patience(timeout)
         await self._start_by(patience)
-        return await self._client.end_of(self.saga_id, patience)
+        return await self._tracker.end_of(self.saga_id, patience)
 
     async def describe(self) -> Description:
         """The saga, step by step, as it stands; see `Client.describe`.
@@ -86,11 +74,11 @@ class ClientHandle:
         Raises:
             RequestRefused: it has not started yet.
         """
-        return await self._client.describe(self.saga_id)
+        return await self._tracker.describe(self.saga_id)
 
     async def _start_by(self, patience: Patience) -> None:
         if not self._is_started:
-            self.saga_id = await self._client.start_of(self._start, patience)
+            self.saga_id = await self._tracker.started(self._start, patience)
             self._is_started = True
 
     def __repr__(self) -> str:

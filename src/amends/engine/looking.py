@@ -66,7 +66,7 @@ class Looks(ABC):
         Raises:
             RequestRefused: there is no such saga, or it cannot be read.
         """
-        return await self._look(partial(_described, take_name(saga_id), self._sagas()))
+        return await self._look(partial(described, take_name(saga_id), self._sagas()))
 
     async def list(self, **wanted: Unpack[SagaSearch]) -> Page:
         """A page of sagas, the one that started last first; what starts meanwhile neither shifts nor doubles any.
@@ -193,7 +193,8 @@ def _moment_of(wanted: Mapping[str, Any], name: str) -> int | None:
     return round(value.timestamp() * SECOND_MS)
 
 
-def _described(saga_id: str, sagas: Mapping[str, Saga], records: Records, as_of: AsOf) -> Description:
+def described(saga_id: str, sagas: Mapping[str, Saga], records: Records, as_of: AsOf) -> Description:
+    """A saga, step by step; see `amends.views.story.describe`."""
     return describe(records, saga_id, as_of, sagas)
 
 

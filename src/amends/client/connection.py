@@ -1,0 +1,154 @@
+"""A client's connection to a store in which engines run sagas: it reads, posts letters, and waits for what is written.
+
+One thread reads and one posts, so that no look waits until a letter is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from amends.client.watch import Row, StoreWatch, Subject
+from amends.engine.home import Home
+from amends.engine.looking import Look
+from amends.engine.thread import OneThread
+from amends.errors import EngineMisused, EngineStopped
+from amends.storage.letters import StartAsked, asked_in
+from amends.storage.ports import ALL, ClientStore
+from amends.storage.rows import Letter
+from amends.storage.shards import shard_of
+from amends.views.sagas import AsOf
+
+CLOSED: Final = "the client was closed; what it posted is acted on all the same"
+NOT_OPEN: Final = "the client is not open; use it inside `async with` or `with`"
+OTHER_LOOP: Final = (
+    "this client was opened in another event loop: await it there; connect one in each asyncio.run; or use the "
+    "blocking client, a plain `with amends.connect(...)`, from whatever thread"
+)
+
+Answer = TypeVar("Answer")
+
+
+class StoreConnection:
+    """The store, as it is asked from one event loop of one process."""
+
+    def __init__(self, store: Callable[[], ClientStore]) -> None:
+        """Open nothing yet.
+
+        Args:
+            store: opens the store, without an engine.
+        """
+        self._open_store = store
+        self._closed: str | None = NOT_OPEN
+
+    def open(self) -> None:
+        """Open the store, for callers in the event loop that runs.
+
+        Raises:
+            StoreUnusable: no store can be there.
+        """
+        self._home, self._loop = Home(), asyncio.get_running_loop()
+        self._store = self._open_store()
+        self._reading, self._posting = OneThread("amends-read"), OneThread("amends-post")
+        self._watch = StoreWatch(self.rows_of, self._is_woken)
+        self._is_woken()
+        self._closed = None
+
+    async def close(self) -> None:
+        """Give the store back, and tell callers that wait. In a forked child it does nothing: it is the parent's."""
+        if self._closed is not None or not self._home.is_here:
+            return
+        self._closed = CLOSED
+        await self._watch.close(CLOSED)
+        self._store.wakeup.close()
+        await self._posting.call(self._store.mailbox.close)
+        await self._reading.call(self._store.close)
+        self._posting.shutdown(wait=False)
+        self._reading.shutdown(wait=False)
+
+    def expect_caller(self) -> None:
+        """See that a caller here can be answered.
+
+        Raises:
+            EngineStopped: the client is not open.
+            EngineMisused: this is another process, or another event loop.
+        """
+        if self._closed is not None:
+            raise EngineStopped(self._closed)
+        self._home.expect_process()
+        if asyncio.get_running_loop() is not self._loop:
+            raise EngineMisused(OTHER_LOOP)
+
+    async def look(self, look: Look[Answer]) -> Answer:
+        """What a function gives, which reads what is stored.
+
+        Raises:
+            EngineStopped, EngineMisused: as for `expect_caller`.
+        """
+        self.expect_caller()
+        seen: Answer = await self._reading.call(self._seen, look)
+        return seen
+
+    async def rows_of(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
+        """For each subject whether it need not be waited for any longer, and what is stored of it."""
+        found: Sequence[tuple[bool, Row]] = await self._reading.call(self._rows, subjects)
+        return found
+
+    async def standing(self, saga_id: str) -> Row | Letter:
+        """What is stored of a saga; the letter that starts it, where it waits; ``None`` for neither."""
+        subject = Subject("saga", saga_id)
+        ((_, row),) = await self.rows_of([subject])
+        letter: Letter | None = None if row else await self._posting.call(self._letter_for, saga_id)
+        if letter:
+            return letter
+        if row is None:  # it may have been acted on between the two looks
+            ((_, row),) = await self.rows_of([subject])
+        return row
+
+    async def post(self, letters: Sequence[Letter]) -> None:
+        """Put letters into the mailbox; they are on stable storage then.
+
+        Raises:
+            Overloaded: the mailbox is full.
+            StoreFull, StoreBusy: there is no space, or another program keeps the mailbox locked.
+        """
+        if letters:
+            await self._posting.call(self._store.mailbox.post, letters)
+            self._store.wakeup.ring()
+
+    async def wait(self, subject: Subject) -> Row:
+        """What is stored of a subject, once it is there; see `StoreWatch.wait`."""
+        return await self._watch.wait(subject)
+
+    def _is_woken(self) -> bool:
+        return self._store.wakeup.listen(self._loop, self._watch.look_soon)
+
+    # In the threads of the store ------------------------------------------------------------------------------
+
+    def _seen(self, look: Look[Answer]) -> Answer:
+        records = self._store.records()
+        return look(records, AsOf.of(records, now_ms()))
+
+    def _rows(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
+        records = self._store.records()
+        return [subject.row_in(records) for subject in subjects]
+
+    def _letter_for(self, saga_id: str) -> Letter | None:
+        """The letter that starts a saga, where it waits for an engine."""
+        waiting = self._store.mailbox.letters([shard_of(saga_id)], ALL)
+        return next((letter for letter in waiting if _starts(letter, saga_id)), None)
+
+
+def _starts(letter: Letter, saga_id: str) -> bool:
+    try:
+        asked = asked_in(letter)
+    except ValueError:
+        return False
+    return isinstance(asked, StartAsked) and asked.saga_id == saga_id
+
+
+def now_ms() -> int:
+    """The clock of clients, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
