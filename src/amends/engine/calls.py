@@ -18,17 +18,19 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from amends.core.definition import Step
+from amends.core.definition import Saga, Step
 from amends.core.effects import Send
 from amends.core.messages import Answered, Call, Outcome, Request, Unknown
 from amends.core.run import outcome_of
 from amends.engine.batch import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing
+from amends.engine.limits import Limits
 from amends.engine.logger import log
 from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
 from amends.engine.thread import NoThread, begin, called
+from amends.errors import Overloaded
 from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.hints import answer_codec
 from amends.storage.codecs.values import storable
@@ -51,7 +53,7 @@ class Calls:
     def __init__(
         self,
         clients: Mapping[str, Any],
-        concurrency: Mapping[str, int],
+        limits: Limits,
         clock: Clock,
         departed: dict[AttemptId, int],
         tell: Callable[[Task], None],
@@ -61,14 +63,14 @@ class Calls:
 
         Args:
             clients: by service; what a participant's function gets first; ``None`` where there is none.
-            concurrency: by service, how many calls at a time; `CONCURRENCY` where there is none.
+            limits: how many calls of a participant at a time, and how many that wait.
             clock: the engine's.
             departed: when each attempt was really sent; see `amends.engine.in_flight.InFlight`.
             tell: gets the tasks that are to be committed: answers, and which requests found a slot, or none.
             lease_left_s: for how many seconds answers count here; nothing is called where that is not above 0.
         """
         self._clients = clients
-        self._concurrency = concurrency
+        self._limits = limits
         self._clock = clock
         self._departed = departed
         self._tell = tell
@@ -94,6 +96,19 @@ class Calls:
         for calls in self._services.values():
             if calls.drop(attempt_id):
                 return
+
+    def expect_slots(self, saga: Saga) -> None:
+        """Refuse a saga at whose participants too many others wait: better now than once it has begun.
+
+        Raises:
+            Overloaded: so many wait at one of them.
+        """
+        for service, waiting in self.crowded(self._limits.queue_max):
+            if any(step.service == service and not step.is_local for step in saga.every_step()):
+                raise Overloaded(
+                    f"{waiting} requests wait for a place at {service}, which is as many as the engine takes for one "
+                    "participant (queue_max); try again later, or allow it more calls at a time (concurrency)"
+                )
 
     def crowded(self, limit: int) -> list[tuple[str, int]]:
         """The participants at which so many requests wait for a slot, or more, with how many there are."""
@@ -137,7 +152,7 @@ class Calls:
     def _calls_of(self, step: Step) -> ServiceCalls:
         calls = self._services.get(step.service)
         if calls is None:
-            limit = self._concurrency.get(step.service, CONCURRENCY)
+            limit = self._limits.concurrency.get(step.service, CONCURRENCY)
             slots = partial(Slots, limit, self._clock, self._departed)
             calls = ServiceCalls(self._clients.get(step.service), slots, self._tell, self._lease_left_s)
             self._services[step.service] = calls

@@ -27,13 +27,7 @@ from amends.engine.task import Task
 from amends.engine.turn_taking import TurnTaking
 from amends.engine.turn_thread import TurnThread
 from amends.engine.upcasting import NO_UPCASTS, Upcast
-from amends.errors import (
-    EngineMisused,
-    EngineStopped,
-    LeaseLost,
-    Overloaded,
-    StoreError,
-)
+from amends.errors import EngineMisused, EngineStopped, LeaseLost, StoreError
 from amends.storage.ports import EngineClock, Records, Store
 from amends.views.sagas import AsOf
 
@@ -116,7 +110,7 @@ class EngineLoop:
         self._alarm = Alarm(clock)
         self.calls = Calls(
             self._clients,
-            self._limits.concurrency,
+            self._limits,
             clock,
             self.coordinator.departed,
             self.must_be_done,
@@ -238,19 +232,6 @@ class EngineLoop:
         """
         if self.stopped is not None:
             raise EngineStopped(str(self.stopped))
-
-    def expect_slots(self, saga: Saga) -> None:
-        """Refuse a saga at whose participants too many others wait: better now than once it has begun.
-
-        Raises:
-            Overloaded: so many wait at one of them.
-        """
-        for service, waiting in self.calls.crowded(self._limits.queue_max):
-            if any(step.service == service and not step.is_local for step in saga.every_step()):
-                raise Overloaded(
-                    f"{waiting} requests wait for a place at {service}, which is as many as the engine takes for one "
-                    "participant (queue_max); try again later, or allow it more calls at a time (concurrency)"
-                )
 
     def must_be_done(self, task: Task) -> None:
         """Queue a task for which no client waits, and which must not be lost, such as an answer."""

@@ -25,7 +25,7 @@ class SagaStarter:
     async def start(self, saga: Saga, request: Any, key: str | None) -> SagaInstance | str:
         """Where a new saga stands, or the id of the one that its client key started before; see `Engine.submit`."""
         codec = self._codec_of(saga)
-        self._loop.expect_slots(saga)
+        self._loop.calls.expect_slots(saga)
         begun: SagaInstance | str | Exception
         (begun,) = await self._loop.call(StartSagas(codec, [request], take_keys(key)))
         if isinstance(begun, Exception):
@@ -38,7 +38,7 @@ class SagaStarter:
         """The same for many, in order, or for each why it was not started; see `Engine.submit_many`."""
         codec = self._codec_of(saga)
         given, names = take_requests(requests, keys)
-        self._loop.expect_slots(saga)
+        self._loop.calls.expect_slots(saga)
         started: list[SagaInstance | str | AmendsError] = []
         size = self._loop.part_max
         for first in range(0, len(given), size):
