@@ -7,7 +7,7 @@ these it can crash, wait, or stand still for long. `Coordinator` is the engine's
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from amends.checking.simulator.clock import HostClock
 from amends.checking.simulator.environment import Environment, Reply
@@ -15,6 +15,7 @@ from amends.checking.simulator.interruptions import Interruptions
 from amends.checking.simulator.process_calls import ProcessCalls
 from amends.checking.simulator.process_rules import ProcessRules
 from amends.checking.simulator.process_shards import ProcessShards
+from amends.checking.simulator.process_tasks import ProcessTasks, Queued
 from amends.checking.simulator.setting import known_salts
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import DISK_FAILED, Point, ProcessKilled, ProcessStore
@@ -24,7 +25,7 @@ from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
 from amends.engine.ownership import LEASE_MS
-from amends.engine.task import Task, Unfinished
+from amends.engine.task import Task
 from amends.engine.tasks import Deliver
 from amends.errors import EngineStopped, LeaseLost, StoreFailed, StoreFull
 
@@ -32,18 +33,6 @@ TURN_MS: Final = 1  # between two turns: what a commit takes
 TEND_MS: Final = 500  # between two looks at letters and at the lease, where nothing wakes an engine
 SPACE_PAUSE_MS: Final = 1000  # as the shell waits on a full disk
 STOPPED: Final = EngineStopped("the process is gone")
-
-
-class Queued(NamedTuple):
-    """A task, and the reply to its client; ``None`` without one: then it must not be lost."""
-
-    task: Task
-    reply: Reply | None
-
-    def tell(self, answer: Any) -> None:
-        """Answer the client, if there is one."""
-        if self.reply is not None:
-            self.reply(answer)
 
 
 class EngineProcess:
@@ -85,8 +74,7 @@ class EngineProcess:
         self._calls = ProcessCalls(self, wire, sightings)
         self._rules = ProcessRules(world, sightings, self, name if self.shards else "")
         self._rules.took(self.coordinator.shards.all)
-        self._queue: list[Queued] = []
-        self._batch: list[Queued] = []
+        self._tasks = ProcessTasks()
         self._is_in_turn = False
         self._tending: Iterator[Point] | None = None  # what sees to the shards, while nothing else is to be done
         self._turn_at_ms = -1
@@ -104,7 +92,7 @@ class EngineProcess:
         if not self.is_up:
             Queued(task, reply).tell(STOPPED)
             return
-        self._queue.append(Queued(task, reply))
+        self._tasks.put(Queued(task, reply))
         self._wake(TURN_MS)
 
     def hear(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> None:
@@ -195,7 +183,7 @@ class EngineProcess:
         """See to the shards; then take a turn, but for one that would be empty."""
         is_wanted = yield from self._keep(shards)
         self._tending = None
-        if is_wanted or self._queue:
+        if is_wanted or self._tasks.are_waiting:
             yield from self._take()
         self._end_turn()
 
@@ -224,17 +212,13 @@ class EngineProcess:
         has = {*shards.all}
         if gained := has - had:
             self._rules.took(gained)
-        letters = [Queued(task, None) for task in shards.tasks()]
-        mine = [queued for queued in self._queue if shards.has(queued.task.saga_id)]
-        if len(mine) < len(self._queue):
+        if self._tasks.put_letters(shards):
             self.world.saw("an answer for the saga of another engine")
-        self._queue = [*letters, *mine]
         return has != had
 
     def _take(self) -> Iterator[Point]:
-        self._batch, self._queue = self._queue, []
+        tasks = self._tasks.take()
         self._rules.before_turn()
-        tasks = [queued.task for queued in self._batch]
         try:
             turn = yield from self._store.drive(self.coordinator.turn(tasks, self.now_ms()))
         except StoreFull:
@@ -247,48 +231,31 @@ class EngineProcess:
             return
         if self.shards is not None:
             self.shards.remove(tasks, turn.replies)
-        turn = self._put_back(turn)
+        done, turn = self._tasks.put_back(turn)
+        if len(done) < len(tasks):
+            self._wake(TURN_MS)
         self._turns += 1
-        self._rules.after_turn([queued.task for queued in self._batch], turn)
+        self._rules.after_turn(done, turn)
         if turn.due_ms is not None:
             self._wake(self.clock.truly_ms(max(turn.due_ms - self.now_ms(), TURN_MS)))
         yield from self._give_back(turn)
 
-    def _put_back(self, turn: BatchResult) -> BatchResult:
-        """What a turn left is first in the next one. Gives what it carried out."""
-        pairs = list(zip(self._batch, turn.replies, strict=True))
-        left = [queued._replace(task=answer.task) for queued, answer in pairs if isinstance(answer, Unfinished)]
-        if left:
-            self._queue[:0] = left
-            self._wake(TURN_MS)
-        done = [(queued, answer) for queued, answer in pairs if not isinstance(answer, Unfinished)]
-        self._batch = [queued for queued, _ in done]
-        return turn._replace(replies=[answer for _, answer in done])
-
     def _give_back(self, turn: BatchResult) -> Iterator[Point]:
         self._calls.take(turn)
-        answers = [(queued, answer) for queued, answer in zip(self._batch, turn.replies, strict=True) if queued.reply]
+        answers = self._tasks.answers(turn)
         answers_first = bool(turn.sends and answers and self.world.chance.below("order", 2))
         if answers_first:
-            yield from self._answer(answers)
+            yield from self._tasks.answer(answers)
         yield from self._calls.send(turn)
         for saga_id, run in turn.ended.items():
             self._sightings.of_end(saga_id, run)
         if not answers_first:
-            yield from self._answer(answers)
-
-    def _answer(self, answers: list[tuple[Queued, Any]]) -> Iterator[Point]:
-        for queued, answer in answers:
-            yield "before an answer to a client"
-            self._batch.remove(queued)
-            queued.tell(answer)
+            yield from self._tasks.answer(answers)
 
     def _wait_for_space(self) -> None:
         self.world.tell(f"engine {self.life}", "finds no space")
         self._sightings.was_full = True
-        self._queue = [queued for queued in self._batch if queued.reply is None] + self._queue
-        for queued in self._batch:
-            queued.tell(StoreFull("there is no space"))
+        self._tasks.refuse_turn(StoreFull("there is no space"))
         self._turn_at_ms = -1
         self._wake(SPACE_PAUSE_MS)
 
@@ -297,6 +264,5 @@ class EngineProcess:
         self._store.close()
         self._sightings.of_crash(str(why), self.life, self._turns)
         self.world.tell(f"engine {self.life}", f"crashes: {why}")
-        for queued in [*self._batch, *self._queue]:
-            queued.tell(STOPPED)
+        self._tasks.refuse_all(STOPPED)
         self._died()
