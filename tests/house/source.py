@@ -59,10 +59,9 @@ def classes(path: Path) -> list[ast.ClassDef]:
     return [node for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)]
 
 
-def class_lines(path: Path, each: ast.ClassDef) -> int:
-    """Return how many lines of code a class has."""
-    last = each.end_lineno or each.lineno
-    return len(code_lines(path).intersection(range(each.lineno, last + 1)))
+def class_lines(each: ast.ClassDef) -> int:
+    """Return how many lines a class has, with all that is written in it."""
+    return (each.end_lineno or each.lineno) - each.lineno + 1
 
 
 def _docstrings(path: Path) -> frozenset[int]:

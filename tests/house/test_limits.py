@@ -10,7 +10,7 @@ from tests.house.source import AMENDS, body_lines, class_lines, classes, code_li
 CORE_LINES_MAX = 1474  # 94 of them for two kinds of steps, `wait_for` and `pause`
 FUNCTION_LINES_MEDIAN_MAX = 8
 FUNCTION_LINES_MAX = 60
-CLASS_LINES_MAX = 225
+CLASS_LINES_MAX = 250
 
 
 def test_the_core_stays_small() -> None:
@@ -37,12 +37,12 @@ def test_no_function_is_longer_than_a_screen() -> None:
 
 
 def test_no_class_does_too_much() -> None:
-    """Not one has more than 225 lines of code: a class that needs more has two things to do."""
+    """Not one has more than 250 lines, docstrings among them: a class that needs more has two things to do."""
     long = {
         f"{path.relative_to(AMENDS)}:{each.name}": lines
         for path in modules(".")
         for each in classes(path)
-        if (lines := class_lines(path, each)) > CLASS_LINES_MAX
+        if (lines := class_lines(each)) > CLASS_LINES_MAX
     }
     assert not long
 
