@@ -50,7 +50,7 @@ def log() -> Any:
 def test_a_step_that_does_not_return_is_told_with_where_it_is(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """And it goes on being told; a turn that ends is not."""
     monkeypatch.setattr(stalls, "STALL_S", 0.02)
-    heard = Heard("a turn has not ended")
+    heard = Heard("a_step_that_waits")  # on a machine under load another turn may be told of before
     log.addHandler(heard)
 
     def a_step_that_waits(before: int | None, asked: int) -> int:
@@ -61,8 +61,7 @@ def test_a_step_that_does_not_return_is_told_with_where_it_is(log: Any, monkeypa
     saga = Saga("waits", int, [local("A_DONE", a_step_that_waits, entity=str, pivot=True)])
     with amends.open("memory:", sagas=[saga]) as engine:
         assert isinstance(engine.submit(saga, 1).result(PATIENCE_S).state, Completed)
-    assert heard.has_heard.is_set()
-    assert any("a_step_that_waits" in text for text in heard.texts)
+    assert any("a turn has not ended" in text and "a_step_that_waits" in text for text in heard.texts)
 
 
 class Traceless(Exception):

@@ -22,6 +22,8 @@ from typing import Any, Final
 TURN_THREAD: Final = "amends-turn"
 """The name of the thread in which an engine takes its turns."""
 
+ATTEMPTS_MAX: Final = 3  # to call and tell: an exception for each of two is sent into the thread, or no loop listens
+
 Tell = Callable[[BaseException | None, Any], object]
 """Is told what a function raised, or what it gave back; a second time it does nothing."""
 
@@ -32,17 +34,21 @@ class Job:
     Attributes:
         function: the function to call.
         tell: gets its answer, or what it raised.
-        is_begun: whether it was called: it is not called a second time when it was interrupted.
+        attempts: how often it was begun: the first time it is called, and interrupted it is told so, not called again.
     """
 
     def __init__(self, function: Callable[[], Any], tell: Tell) -> None:
         self.function = function
         self.tell = tell
-        self.is_begun = False
+        self.attempts = 0
 
-    def do(self) -> None:
-        """Call it."""
-        self.tell(*called(self.function))
+    def attempt(self, interrupted: BaseException | None) -> None:
+        """Call it; the next time only tell what has interrupted it; and then no more."""
+        self.attempts += 1
+        if self.attempts == 1:
+            self.tell(*called(self.function))
+        elif self.attempts <= ATTEMPTS_MAX:
+            self.tell(interrupted, None)
 
 
 class OneThread:
@@ -104,13 +110,8 @@ class OneThread:
             try:
                 while self._jobs:
                     job = self._jobs[0]
-                    if job.is_begun:
-                        del self._jobs[0]  # it is told once: no loop may listen any more
-                        job.tell(sent, None)
-                    else:
-                        job.is_begun = True
-                        job.do()
-                        del self._jobs[0]
+                    job.attempt(sent)
+                    del self._jobs[0]
                     del job  # while it waits, nothing is kept alive
                 if self._is_over:
                     return
