@@ -29,7 +29,7 @@ bench: .venv/ready ## speed, as ratios within one run; the first time it install
 
 torture: .venv/ready ## kills, power cuts, attacks on the audit and 250 000 simulated schedules; an hour
 	@$(bin)/python -m tests.torture
-	@$(bin)/pytest -q -n auto -m torture
+	@$(bin)/pytest -q -n auto -m torture -o faulthandler_timeout=2000
 	@AMENDS_ATTACKS=10000 $(bin)/pytest -q tests/auditing/test_attacks.py
 	@$(bin)/amends simulate shop --seeds 34000 --processes 2
 	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 50000 --processes 2
