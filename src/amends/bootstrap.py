@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
@@ -83,12 +82,10 @@ class Opening:
                 pause_s = self._pause_s(until, error)
             await asyncio.sleep(pause_s)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the engine, as `Engine.__aexit__` does."""
         if self._engines:
-            await self._engines.pop().__aexit__(kind, error, trace)
+            await self._engines.pop().close()
 
     def __enter__(self) -> BlockingEngine:
         """Open the engine, as `BlockingEngine.__enter__` does."""
@@ -102,12 +99,10 @@ class Opening:
                 pause_s = self._pause_s(until, error)
             time.sleep(pause_s)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the engine, as `BlockingEngine.__exit__` does."""
         if self._blocking:
-            self._blocking.pop().__exit__(kind, error, trace)
+            self._blocking.pop().close()
 
     @contextmanager
     def _every_failure_told(self) -> Iterator[None]:
@@ -145,9 +140,7 @@ class Connecting:
         self._clients.append(await self._make().__aenter__())
         return self._clients[-1]
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the client, as `Client.close` does."""
         if self._clients:
             await self._clients.pop().close()
@@ -157,9 +150,7 @@ class Connecting:
         self._blocking.append(BlockingClient(self._make).__enter__())
         return self._blocking[-1]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the client, as `BlockingClient.close` does."""
         if self._blocking:
             self._blocking.pop().close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from amends.client.client import ACTED_WITHIN_S, Client
@@ -72,18 +71,12 @@ class BlockingClient(BlockingLooks, BlockingTells):
 
     def __enter__(self) -> Self:
         """See `Client.__aenter__`."""
+        self._open()
         self._closed = None
-        try:
-            self._open()
-        except BaseException:
-            self._closed = NOT_OPEN
-            raise
         atexit.register(self.close)  # for a program that does not
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """See `Client.__aexit__`."""
         self.close()
 
@@ -129,19 +122,13 @@ class BlockingClient(BlockingLooks, BlockingTells):
         Raises:
             EngineStopped: the client is not open.
         """
-        return self._do(question(self._looks))
+        thread, client = self._current()
+        return thread.do(question(client))
 
     def forget(self) -> None:
         """In a child: what is open is the parent's, and to finalize it would change what that goes on with."""
         self._parents.append(self._opened)
         self._lock, self._opened = threading.RLock(), None
-
-    @property
-    def _looks(self) -> Client:
-        return self._current()[1]
-
-    def _do(self, what: Coroutine[Any, Any, Answer]) -> Answer:
-        return self._current()[0].do(what)
 
     def _current(self) -> tuple[LoopThread, Client]:
         """The client of this process, which is connected when it is first asked."""
@@ -152,11 +139,6 @@ class BlockingClient(BlockingLooks, BlockingTells):
 
     def _open(self) -> tuple[LoopThread, Client]:
         client, thread = self._make(), LoopThread("amends-client", CLOSED)
-        thread.begin()
-        try:
-            thread.do(client.__aenter__())
-        except BaseException:
-            thread.end()
-            raise
+        thread.begin(client.__aenter__())
         self._opened = thread, client
         return self._opened

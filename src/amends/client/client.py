@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from amends.client.connection import StoreConnection, now_ms
@@ -61,9 +60,7 @@ class Client(Looks, Tells):
         self._connection.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close the client; see `close`."""
         await self.close()
 

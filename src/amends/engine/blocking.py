@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Coroutine, Sequence
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from amends.core.definition import Command, Saga
@@ -52,18 +51,11 @@ class BlockingEngine(BlockingLooks, BlockingTells):
 
     def __enter__(self) -> Self:
         """See `Engine.__aenter__`."""
-        self._thread.begin()
-        try:
-            self._thread.do(self._engine.__aenter__())
-        except BaseException:
-            self._end()
-            raise
+        self._thread.begin(self._engine.__aenter__())
         atexit.register(self.close)  # for a program that does not
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """See `Engine.__aexit__`."""
         self.close()
 
@@ -82,7 +74,8 @@ class BlockingEngine(BlockingLooks, BlockingTells):
             self._thread.do(self._engine.close(0))
             raise
         finally:
-            self._end()
+            atexit.unregister(self.close)
+            self._thread.end()
 
     def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> BlockingHandle:
         """See `Engine.submit`."""
@@ -126,7 +119,3 @@ class BlockingEngine(BlockingLooks, BlockingTells):
     def entity(self, service: str, entity_id: str) -> Any:
         """See `Engine.entity`."""
         return self._thread.do(self._engine.entity(service, entity_id))
-
-    def _end(self) -> None:
-        atexit.unregister(self.close)
-        self._thread.end()

@@ -40,16 +40,23 @@ class LoopThread:
         """Whether it runs coroutines, in this process; in a forked child nothing of it runs."""
         return self._home.is_here and not self._is_over
 
-    def begin(self) -> None:
-        """Start the thread.
+    def begin(self, what: Coroutine[Any, Any, object]) -> None:
+        """Start the thread with a coroutine, and wait for its end; when that raises, the thread ends, too.
 
         Raises:
             NoThread: the system gives none.
+            Exception: what the coroutine raises.
         """
         try:
             begin(self._thread)
         except NoThread:
+            what.close()
             self._loop.close()
+            raise
+        try:
+            self.do(what)
+        except BaseException:
+            self.end()
             raise
 
     def do(self, what: Coroutine[Any, Any, Answer]) -> Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from types import TracebackType
 from typing import Final, Self
 
 from amends.engine.logger import log
@@ -35,9 +34,7 @@ class Watch:
         self._expect(STALL_S, STALL_S)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """It ended."""
         assert self._timer is not None, "it began"
         self._timer.cancel()
