@@ -12,7 +12,6 @@ import pytest
 
 import amends
 from amends import (
-    Backoff,
     Compensated,
     Completed,
     DefinitionError,
@@ -27,6 +26,7 @@ from amends import (
 )
 from amends.adapters.memory import MemoryStore
 from amends.engine.blocking import BlockingEngine
+from tests.engine.giving_up import given_up
 from tests.engine.test_engine import PATIENCE_S, engine
 from tests.engine.world import Buy, Life, nothing, tickets
 
@@ -125,11 +125,6 @@ def test_a_client_that_was_not_given_is_named_when_its_function_fails() -> None:
     def charge(client: Any, asked: int, call: Any) -> Any:
         return client.charge(asked)
 
-    step = external(
-        "CARD_CHARGED", charge, undo=nothing, undone="X", limit_s=0.2, timeout_s=0.1, backoff=Backoff(0.01, 0.02)
-    )
-    saga = Saga("s", int, [step])
-    with amends.open("memory:", sagas=[saga]) as running:
-        result = running.submit(saga, 1).result(PATIENCE_S)
+    result = given_up(Saga("s", int, [external("CARD_CHARGED", charge, undo=nothing, undone="X")]))
     assert isinstance(result.state, Compensated)
     assert "has no attribute 'charge'; open(clients=...) gave no client for 'CARD'" in result.reason

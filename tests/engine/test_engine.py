@@ -7,7 +7,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -128,35 +127,44 @@ def test_a_process_ends_beside_a_participant_that_hangs() -> None:
     assert ended.returncode == 0
 
 
-async def charge_slowly(keys: list[str], buy: Buy, call: Any) -> Done:
+class Bank:
+    """Which keys were asked, and whether the saga has ended."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.has_ended = threading.Event()
+
+
+async def charge_slowly(bank: Bank, buy: Buy, call: Any) -> Done:
     """Take too long at the first attempt."""
-    keys.append(call.key)
+    bank.keys.append(call.key)
     if call.attempt == 1:
-        await asyncio.sleep(0.3)
+        await asyncio.to_thread(bank.has_ended.wait, PATIENCE_S)
     return Done(call.attempt)
 
 
-def charge_slowly_in_a_thread(keys: list[str], buy: Buy, call: Any) -> Done:
-    """Likewise; a thread cannot be ended."""
-    keys.append(call.key)
+def charge_slowly_in_a_thread(bank: Bank, buy: Buy, call: Any) -> Done:
+    """The same in a thread, which cannot be ended."""
+    bank.keys.append(call.key)
     if call.attempt == 1:
-        time.sleep(0.3)
+        bank.has_ended.wait(PATIENCE_S)
     return Done(call.attempt)
 
 
 @pytest.mark.parametrize("charge", [charge_slowly, charge_slowly_in_a_thread])
 def test_a_timeout_is_unknown_and_a_late_answer_is_recorded(charge: Any) -> None:
     """The first attempt answers after its time: the second was asked under the same key; both are on record."""
-    keys: list[str] = []
+    bank = Bank()
 
     async def test() -> None:
         store, saga = MemoryStore(), one(charge, timeout_s=0.1, backoff=Backoff(0.001, 0.001))
-        async with engine(store, saga, clients={"CARD": keys}) as running:
+        async with engine(store, saga, clients={"CARD": bank}) as running:
             result = await (await running.submit(saga, Buy("Hamlet", 2))).result()
-            assert result.answers == {"CARD_CHARGED": 2}
+            assert result.answers["CARD_CHARGED"] >= 2  # more on a machine on which the second took too long as well
+            bank.has_ended.set()
             while sum("CARD_CHARGED/do done" in line for line in records(store)) < 2:
                 await asyncio.sleep(0.01)
-        assert len(set(keys)) == 1
+        assert len(set(bank.keys)) == 1
 
     run(test())
 

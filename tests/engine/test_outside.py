@@ -233,7 +233,7 @@ def test_a_late_undo_that_is_not_answered_is_told_and_may_be_asked_again() -> No
         "silent",
         int,
         [
-            external("PAID", charge, undo=refund, undone="REFUNDED", timeout_s=0.05),
+            external("PAID", charge, undo=refund, undone="REFUNDED", timeout_s=1.0),
             external("SHIPPED", nothing, pivot=True),
         ],
     )

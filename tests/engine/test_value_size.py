@@ -105,13 +105,13 @@ def test_an_entity_of_a_saga_has_a_size(value: Any, caplog: pytest.LogCaptureFix
     run(saga, test)
 
 
-def answering(answer: Any, *, is_local: bool) -> Saga:
+def answering(answer: Any, *, is_local: bool, limit_s: float = 0.2) -> Saga:
     """Return a saga whose second step answers, and is given up soon when that is not taken."""
-    soon: dict[str, Any] = {"backoff": Backoff(0.01, 0.01), "limit_s": 0.2}
+    soon: dict[str, Any] = {"backoff": Backoff(0.01, 0.01), "limit_s": limit_s}
     second = (
         local("TOLD", lambda *_: amends.Changed(1, answer), undo=lambda *_: 1, undone="X", entity=str, **soon)
         if is_local
-        else external("TOLD", lambda *_: Done(answer), undo=lambda *_: Done(), undone="X", timeout_s=0.2, **soon)
+        else external("TOLD", lambda *_: Done(answer), undo=lambda *_: Done(), undone="X", timeout_s=limit_s, **soon)
     )
     return Saga("telling", str, [external("ASKED", lambda *_: Done(), undo=lambda *_: Done(), undone="Y"), second])
 
@@ -136,7 +136,7 @@ def test_what_fits_is_answered() -> None:
     async def test(engine: Any) -> None:
         assert (await (await engine.submit(saga, "text")).result()).answers == {"TOLD": FITS}
 
-    saga = answering(FITS, is_local=False)
+    saga = answering(FITS, is_local=False, limit_s=60)
     run(saga, test)
 
 
