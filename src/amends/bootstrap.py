@@ -35,6 +35,7 @@ from amends.engine.logger import log
 from amends.engine.loop import EngineLoop
 from amends.engine.manual_clock import ManualClock
 from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
+from amends.storage.codecs.values import shown
 from amends.storage.ports import ClientStore, Store
 from amends.storage.rows import Head
 from amends.views.trouble import Failing, Stuck
@@ -435,11 +436,13 @@ def _client_store(url: str) -> Callable[[], ClientStore]:
 def _memory_name(url: str) -> str:
     """The name of a database in memory; empty for none."""
     before, _, name = str(url).partition(MEMORY)
-    return "" if before else name
+    return name if not before and name.isprintable() else ""
 
 
 def _path(url: str, stores: str) -> str:
     path = str(url).removeprefix(SQLITE)
     if path in ("", ":memory:", str(url)):
-        raise StoreUnusable(f"{url!r} names no store; give {stores}")
+        raise StoreUnusable(f"{shown(url)} names no store; give {stores}")
+    if "?" in path:
+        raise StoreUnusable(f"{shown(url)} has parameters after its '?', and takes none; give {stores}")
     return path

@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from typer import testing
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from amends.entrypoints.cli.app import app
@@ -17,6 +20,7 @@ from amends.entrypoints.cli.app import app
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = [ROOT / "examples" / f"example-{number}.json" for number in (1, 2)]
 DRAWINGS = Path(__file__).parent / "drawings"
+setattr(testing, "_get_command", cache(get_command))  # noqa: B010 - it is Typer's own; built anew for each call it takes ten times as long as that
 PLAIN = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
 
 

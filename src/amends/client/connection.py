@@ -23,6 +23,11 @@ from amends.views.sagas import AsOf
 
 CLOSED: Final = "the client was closed; what it posted is acted on all the same"
 NOT_OPEN: Final = "the client is not open; use it inside `async with` or `with`"
+OTHER_PROCESS: Final = (
+    "this client was connected by process %d, and this is process %d, a child of it, in which nothing of it runs: ask "
+    "process %d; or connect one here, after the fork; or use the blocking client, a plain `with amends.connect(...)`, "
+    "which does so by itself"
+)
 OTHER_LOOP: Final = (
     "this client was opened in another event loop: await it there; connect one in each asyncio.run; or use the "
     "blocking client, a plain `with amends.connect(...)`, from whatever thread"
@@ -49,7 +54,7 @@ class StoreConnection:
         Raises:
             StoreUnusable: no store can be there.
         """
-        self._home, self._loop = Home(), asyncio.get_running_loop()
+        self._home, self._loop = Home(OTHER_PROCESS), asyncio.get_running_loop()
         self._store = self._open_store()
         self._reading, self._posting = OneThread("amends-read"), OneThread("amends-post")
         self._watch = StoreWatch(self.rows_of, self._is_woken)

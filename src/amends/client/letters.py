@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from amends.core.messages import Answered, Outcome, Resolve, Verb
+from amends.core.messages import Answered, Outcome, Resolve, Verb, worded
 from amends.engine.arguments import take_key, take_name, take_outcome
 from amends.engine.client_keys import REFUSED, SAGA
 from amends.engine.definitions import Definitions
@@ -17,7 +17,7 @@ from amends.engine.outside import refuse_no_name, refuse_no_outcome, refuse_no_v
 from amends.errors import KeyReused, RequestRefused
 from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.sagas import SagaCodec
-from amends.storage.codecs.values import shown
+from amends.storage.codecs.values import opened, refuse_too_large, shown, text_of
 from amends.storage.letters import answer_letter, start_letter, verb_letter
 from amends.storage.rows import KeyRow, Letter, Unreadable
 
@@ -107,7 +107,7 @@ class LetterWriter:
         saga_id, step, kind = request_of(take_name(key))
         refuse_no_outcome(outcome)
         refuse_no_name(by)
-        said = Answered(step, kind, take_outcome(outcome, step), by=by)
+        said = Answered(step, kind, self._outcome(outcome, step), by=by)
         return answer_letter(self._letter_id(), saga_id, said, now_ms)
 
     def verb(self, saga_id: object, verb: Verb, now_ms: int) -> Letter:
@@ -123,8 +123,17 @@ class LetterWriter:
         """
         refuse_no_verb(verb)
         if isinstance(verb, Resolve):
-            verb = replace(verb, outcome=take_outcome(verb.outcome, verb.step))
-        return verb_letter(self._letter_id(), take_name(saga_id), verb, now_ms)
+            verb = replace(verb, outcome=self._outcome(verb.outcome, verb.step))
+        return verb_letter(self._letter_id(), take_name(saga_id), replace(verb, why=worded(verb.why)), now_ms)
+
+    def _outcome(self, outcome: Any, event: str) -> Any:
+        """An outcome, if its letter can have it: its answer travels as plain JSON."""
+        kept = take_outcome(outcome, event)
+        try:
+            refuse_too_large(text_of(opened(getattr(kept, "answer", None))), self._value_bytes_max)
+        except (TypeError, ValueError) as error:
+            raise RequestRefused(f"{event}: the answer cannot be stored: {error}") from error
+        return kept
 
     def _letter_id(self) -> str:
         return f"letter {self._prefix}-{next(self._numbers)}"

@@ -14,6 +14,7 @@ from amends.engine.looking import described
 from amends.engine.patience import Patience
 from amends.errors import OperatorNeeded, RequestRefused
 from amends.exceptions import raised
+from amends.storage.codecs.values import shown
 from amends.storage.rows import KeyRow, Letter, SagaRow, Unreadable
 from amends.views.story import Description
 
@@ -101,7 +102,7 @@ class SagaTracker:
         if isinstance(standing, Unreadable):
             raise RequestRefused(f"saga {saga_id!r} cannot be read: {standing.why}")
         if not isinstance(standing, SagaRow):
-            raise RequestRefused(f"there is no saga {saga_id!r}")
+            raise RequestRefused(f"there is no saga {shown(saga_id)}")
         codec = self._definitions.by_name.get(standing.definition)
         if codec is None:
             raise RequestRefused(

@@ -69,6 +69,6 @@ class Definitions:
                 else f"{shown(saga)} is no Saga, and"
             )
             raise DefinitionError(
-                f"{what} was not given to open(sagas=[...]): submit the very definition that was; known: {known}"
+                f"{what} was not given in sagas=[...]: submit the very definition that was; known: {known}"
             )
         return codec

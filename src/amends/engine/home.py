@@ -19,15 +19,21 @@ OTHER_LOOP: Final = (
 
 
 class Home:
-    """The process in which an engine was opened."""
+    """The process in which an engine was opened, or a client connected."""
 
-    def __init__(self) -> None:
-        """It is this one."""
+    def __init__(self, elsewhere: str = OTHER_PROCESS) -> None:
+        """It is this one.
+
+        Args:
+            elsewhere: what a caller in a forked child is told, with room for the number of this process, of the child,
+                and of this process again.
+        """
         self._pid = os.getpid()
+        self._elsewhere = elsewhere
 
     @property
     def is_here(self) -> bool:
-        """Whether this is the process; in a forked child nothing of the engine runs."""
+        """Whether this is the process; in a forked child nothing of it runs."""
         return os.getpid() == self._pid
 
     def expect_process(self) -> None:
@@ -37,4 +43,4 @@ class Home:
             EngineMisused: this is one.
         """
         if os.getpid() != self._pid:
-            raise EngineMisused(OTHER_PROCESS % (self._pid, os.getpid(), self._pid))
+            raise EngineMisused(self._elsewhere % (self._pid, os.getpid(), self._pid))

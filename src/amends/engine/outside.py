@@ -16,6 +16,7 @@ from amends.storage.codecs.hints import answer_codec
 from amends.storage.codecs.values import heard, opened, shown
 
 NAME_LENGTH_MAX: Final = 255  # of a person or a program: an address of an e-mail has at most 254 (RFC 5321)
+WHOLE: Final = "the whole saga"  # what a verb without a step is about
 KEYS: Final = {kind.value: kind for kind in (Kind.DO, Kind.UNDO, Kind.UNDO_LATE)}
 
 
@@ -57,7 +58,10 @@ def refuse_no_verb(verb: object) -> None:
             f"{shown(verb)} is no verb: give Cancel(), Compensate(), Retry(step), Resolve(step, outcome), Undo(step) "
             "or Abandon()"
         )
-    _refuse_no_text(verb, "step", "why")
+    _refuse_no_text(verb, "why")
+    step = getattr(verb, "step", WHOLE)
+    if type(step) is not str or not step or not step.isprintable():
+        raise RequestRefused(f"{type(verb).__name__}: step is {shown(step)}; give the event of a step, a str itself")
     refuse_no_name(verb.by)
     if isinstance(verb, Resolve):
         if type(verb.outcome) not in (Done, Refused):
@@ -78,7 +82,7 @@ def refuse_no_name(by: object) -> None:
 def _refuse_no_text(said: object, *names: str) -> None:
     for name in names:
         words: Any = getattr(said, name, "")
-        if not isinstance(words, str) or (name == "step" and type(words) is not str):  # by which it is looked up
+        if not isinstance(words, str):
             raise RequestRefused(f"{type(said).__name__}: {name} is {shown(words)}; give text, a str itself")
 
 

@@ -59,7 +59,8 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     except StoreUnusable:
         raise
     except (OSError, ValueError) as error:  # a loop of links, a name that is too long or holds a NUL
-        raise StoreUnusable(f"{os.fspath(path)!r} is no usable path: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise StoreUnusable(f"{os.fspath(path)!r:.200} is no usable path: {why}") from error
     return file
 
 

@@ -69,7 +69,8 @@ def _usage(error: Any) -> str:
 
 
 def _complain(what: str, code: int) -> int:
-    sys.stderr.write(f"amends: {' '.join(what.split())}\n")
+    words = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(what.split()))
+    sys.stderr.write(f"amends: {words}\n")
     return code
 
 

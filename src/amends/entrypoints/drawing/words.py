@@ -41,6 +41,17 @@ def moment_of(text: str, now_ms: int) -> int:
     return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * SECOND_MS)
 
 
+def name_of(text: str) -> str:
+    """Read a name from an argument.
+
+    Raises:
+        UnusableInput: it is none.
+    """
+    if not text.isprintable():  # such as bytes that are no text, which no store has
+        raise UnusableInput(f"{text!r:.50} is no name: give printable text")
+    return text
+
+
 def one_line(text: str, most: int) -> str:
     """Text from outside on one line, without anything that a terminal would obey.
 

@@ -15,7 +15,7 @@ from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.cli.store.variants import explained
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import table
-from amends.entrypoints.drawing.words import one_line, span_of
+from amends.entrypoints.drawing.words import name_of, one_line, span_of
 from amends.lines import SECOND_MS, Signs, counted, span
 from amends.storage.rows import (
     ABANDONED,
@@ -43,13 +43,14 @@ def search_for(
     """What the options ask for.
 
     Raises:
-        UnusableInput: an age is none.
+        UnusableInput: an age, or a name, is none.
     """
     wanted = dict.fromkeys(status for text in statuses for status in STATUS_WORDS.get(text, ()))
     before_ms = now_ms - span_of(older) if older else None
     from_ms = now_ms - span_of(newer) if newer else None
     is_owed, is_failing = OWED in statuses, FAILING in statuses
-    return Search(tuple(wanted), name, service, before_ms, from_ms, limit, is_owed, is_failing=is_failing)
+    names = name_of(name), name_of(service)
+    return Search(tuple(wanted), *names, before_ms, from_ms, limit, is_owed, is_failing=is_failing)
 
 
 def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.core.messages import Abandon, Cancel, Done, Refused, Resolve, Retry, Undo, Verb
-from amends.entrypoints.drawing.words import one_line, span_of
+from amends.entrypoints.drawing.words import name_of, one_line, span_of
 from amends.errors import UnusableInput
 from amends.views.pending import ANSWERED
 from amends.views.search import CONDITIONS, FAILING, OWED, STATUS_WORDS, Search
@@ -125,7 +125,7 @@ def outcome_of(verb: str, done: str | None, refused: str | None) -> Done | Refus
         return Refused(refused or "")
     try:
         return Done(msgspec.json.decode(done))
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # bytes that are no text come as what UTF-8 has not
         text = "text has its quotes, as in --done '\"text\"'"
         raise UnusableInput(f"--done {done!r:.100} is no JSON: {error}; {text}") from error
 
@@ -151,11 +151,11 @@ def search_of(where: Sequence[str], limit: int, now_ms: int) -> Search:
                     is_owed=search.is_owed or value == OWED,
                 )
             case "saga":
-                search = search._replace(name=value)
+                search = search._replace(name=name_of(value))
             case "service":
-                search = search._replace(service=value)
+                search = search._replace(service=name_of(value))
             case "step":
-                search = search._replace(step=value)
+                search = search._replace(step=name_of(value))
             case "older":
                 search = search._replace(started_before_ms=now_ms - span_of(value))
             case _:

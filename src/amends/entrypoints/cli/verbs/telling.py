@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import Final, NamedTuple
 
 from amends.bootstrap import SQLITE, connect, holder, open, records  # noqa: A004 - it opens, as `amends.open`
+from amends.core.definition import Command, Saga
 from amends.engine.outside import refuse_no_name
 from amends.entrypoints.cli.definitions import load_module
 from amends.entrypoints.cli.store.documents import write_document
@@ -23,7 +24,7 @@ from amends.errors import RequestRefused, UnusableInput
 from amends.lines import counted
 from amends.storage.rows import Unreadable
 from amends.views.sagas import AsOf
-from amends.views.search import sagas
+from amends.views.search import sagas as found_sagas
 from amends.views.story import describe
 
 DONE: Final = 0
@@ -90,6 +91,7 @@ def tell_sagas(said: VerbGiven, options: Options) -> int:
         raise UnusableInput(str(refused)) from refused
     if bool(options.saga_id) == bool(options.where):
         raise UnusableInput(f"{said.verb}: name a saga, or give --where KEY=VALUE, and not both")
+    definitions = load_module(options.module) if options.module else None
     orders, outcomes = _orders(said, options)
     if not options.as_json:
         sys.stdout.write("".join(f"{order.line()}\n" for order in orders) or "no saga is like that\n")
@@ -97,7 +99,7 @@ def tell_sagas(said: VerbGiven, options: Options) -> int:
     if orders and not (options.is_agreed or options.as_json or _is_agreed(len(orders))):
         sys.stderr.write("amends: nothing was changed\n")
         return REFUSED
-    outcomes += asyncio.run(_said(orders, options)) if orders else []
+    outcomes += asyncio.run(_said(orders, options, definitions)) if orders else []
     return _told(said, outcomes, as_json=options.as_json)
 
 
@@ -111,7 +113,7 @@ def _orders(said: VerbGiven, options: Options) -> tuple[list[Order], list[OrderR
                 return [said.of(describe(store, options.saga_id, as_of))], []
             except RequestRefused as error:
                 raise UnusableInput(f"{options.db}: {error}") from error
-        for found in sagas(store, search_of(options.where, options.limit, as_of.now_ms), as_of):
+        for found in found_sagas(store, search_of(options.where, options.limit, as_of.now_ms), as_of):
             name = found.name if isinstance(found, Unreadable) else found.saga_id
             try:
                 orders.append(said.of(describe(store, name, as_of)))
@@ -129,12 +131,14 @@ def _is_agreed(number: int) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-async def _said(orders: Sequence[Order], options: Options) -> list[OrderResult]:
-    """Say it to each saga."""
+async def _said(
+    orders: Sequence[Order], options: Options, definitions: tuple[list[Saga], list[Command]] | None
+) -> list[OrderResult]:
+    """Say it to each saga; where definitions are given and no engine runs, to one that is opened here."""
     runs = holder(options.db) is not None
-    if options.module and not runs:
-        definitions, commands = load_module(options.module)
-        async with open(f"{SQLITE}{options.db}", sagas=definitions, commands=commands) as engine:
+    if definitions and not runs:
+        sagas, commands = definitions
+        async with open(f"{SQLITE}{options.db}", sagas=sagas, commands=commands) as engine:
             return [await _outcome(order, order.say(engine)) for order in orders]
     timeout_s = options.timeout_s if runs else min(options.timeout_s, AWAY_S)
     async with connect(f"{SQLITE}{options.db}") as client:
