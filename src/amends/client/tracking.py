@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from amends.client.connection import StoreConnection
 from amends.client.letters import StartLetter, acted_on
 from amends.client.watch import Row, Subject
 from amends.engine.definitions import Definitions
 from amends.engine.ends import end_of
 from amends.engine.handle import Result
-from amends.engine.looking import described
 from amends.engine.patience import Patience
 from amends.errors import OperatorNeeded, RequestRefused
 from amends.exceptions import raised
 from amends.storage.codecs.values import shown
 from amends.storage.rows import KeyRow, Letter, SagaRow, Unreadable
-from amends.views.story import Description
+from amends.views.story import Description, describe
 
 
 class SagaTracker:
@@ -46,7 +43,9 @@ class SagaTracker:
     async def describe(self, saga_id: str) -> Description:
         """A saga, step by step; see `Client.describe`."""
         try:
-            return await self._connection.look(partial(described, saga_id, self._definitions.sagas))
+            return await self._connection.look(
+                lambda records, as_of: describe(records, saga_id, as_of, self._definitions.sagas)
+            )
         except RequestRefused as refused:
             if isinstance(await self._connection.standing(saga_id), Letter):
                 raise RequestRefused(

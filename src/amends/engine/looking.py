@@ -66,7 +66,8 @@ class Looks(ABC):
         Raises:
             RequestRefused: there is no such saga, or it cannot be read.
         """
-        return await self._look(partial(described, take_name(saga_id), self._sagas()))
+        name, sagas = take_name(saga_id), self._sagas()
+        return await self._look(lambda records, as_of: describe(records, name, as_of, sagas))
 
     async def list(self, **wanted: Unpack[SagaSearch]) -> Page:
         """A page of sagas, the one that started last first; what starts meanwhile neither shifts nor doubles any.
@@ -78,7 +79,8 @@ class Looks(ABC):
             RequestRefused: there is no such filter, or one is not what it has to be; or the saga that the page is to
                 come after has left for an archive.
         """
-        return await self._look(partial(_page, search_of(wanted)))
+        search = search_of(wanted)
+        return await self._look(lambda records, as_of: page(records, search, as_of))
 
     async def find(self, key: str) -> SagaView | None:
         """The saga that was started under a client key; ``None`` while none was.
@@ -100,7 +102,8 @@ class Looks(ABC):
         Raises:
             RequestRefused: as for `list`.
         """
-        return await self._look(partial(_pending, search_of(wanted)))
+        search = search_of(wanted)
+        return await self._look(lambda records, as_of: tuple(pending(records, search, as_of)))
 
     @abstractmethod
     def _look(self, look: Look[Answer]) -> Awaitable[Answer]:
@@ -191,16 +194,3 @@ def _moment_of(wanted: Mapping[str, Any], name: str) -> int | None:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise RequestRefused(f"{name} is {shown(value)}; give a datetime with a time zone, as datetime.now(UTC)")
     return round(value.timestamp() * SECOND_MS)
-
-
-def described(saga_id: str, sagas: Mapping[str, Saga], records: Records, as_of: AsOf) -> Description:
-    """A saga, step by step; see `amends.views.story.describe`."""
-    return describe(records, saga_id, as_of, sagas)
-
-
-def _page(wanted: Search, records: Records, as_of: AsOf) -> Page:
-    return page(records, wanted, as_of)
-
-
-def _pending(wanted: Search, records: Records, as_of: AsOf) -> Sequence[PendingAnswer]:
-    return tuple(pending(records, wanted, as_of))
