@@ -108,7 +108,7 @@ def _hints(function: Any) -> dict[str, Any]:
 
 
 def _foreign(kind: Any, what: str, within: tuple[Any, ...] = ()) -> Iterator[str]:
-    """The classes in a type of which nobody knows what to store, and unions of records that look alike in JSON.
+    """The classes in a type of which it is not known what to store, and unions of records that look alike in JSON.
 
     Args:
         kind: the type.

@@ -14,11 +14,11 @@
     ├── StoreError
     │   ├── StoreFull       the loop, later: there is no space; nothing was written
     │   ├── StoreBusy       the loop, later: another program holds the file; nothing was written
-    │   ├── StoreConflict   the loop: somebody else wrote first; nothing was written
+    │   ├── StoreConflict   the loop: another process wrote first; nothing was written
     │   ├── LeaseLost       the operator: another engine took over the sagas of this one; nothing was written
     │   ├── StoreTooBig     the loop: more at once than the storage takes; nothing was written
     │   └── StoreFailed     the operator: the storage failed; what was written is seen at the next start
-    ├── OperatorNeeded      the operator: a saga that somebody waits for needs one; also a ``TimeoutError``
+    ├── OperatorNeeded      the operator: a saga that a caller waits for needs one; also a ``TimeoutError``
     ├── EngineStopped       the caller: the engine was closed, or its storage failed
     └── EngineMisused       the caller: the engine is of another process, or of another event loop
 
@@ -59,9 +59,9 @@ class KeyReused(RequestRefused):
 
 
 class OperatorNeeded(AmendsError, TimeoutError):
-    """A saga that somebody waits for waits for an operator itself. The message says why, what is owed, what to do.
+    """A saga that a caller waits for waits for an operator itself. The message says why, what is owed, what to do.
 
-    It is a ``TimeoutError``, so that whoever is ready for a saga that has not ended in time is ready for this.
+    It is a ``TimeoutError``, so that a program that is ready for a saga that has not ended in time is ready for this.
     """
 
 
@@ -82,7 +82,7 @@ class StoreBusy(StoreError):
 
 
 class StoreConflict(StoreError):
-    """Somebody else wrote first: what was to be written had been decided on something older. Nothing was written."""
+    """Another process wrote first: what was to be written had been decided on something older. Nothing was written."""
 
 
 class LeaseLost(StoreError):
@@ -102,4 +102,4 @@ class EngineStopped(AmendsError):
 
 
 class EngineMisused(AmendsError, RuntimeError):
-    """An engine was asked where nobody could answer: in a forked child, or in another event loop than its own."""
+    """An engine was asked where it cannot answer: in a forked child, or in another event loop than its own."""

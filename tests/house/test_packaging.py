@@ -89,4 +89,5 @@ def test_every_exception_from_a_rule_has_its_reason() -> None:
 
 def test_no_test_may_run_for_ever(pytestconfig: pytest.Config) -> None:
     """One that hangs fails and is named, instead of keeping a machine busy: docs/adr/0002-build-and-pins.md."""
-    assert float(pytestconfig.getini("timeout")) > 0
+    assert 0 < float(pytestconfig.getini("timeout")) < float(pytestconfig.getini("faulthandler_timeout"))
+    assert pytestconfig.getini("faulthandler_exit_on_timeout")

@@ -14,7 +14,7 @@ AHEAD_MS: Final = 60_000
 """So far a store's times may be ahead of a machine's clock without a word: machines that keep time agree to a second,
 those that are set by hand to a minute."""
 BEHIND_MS: Final = 365 * DAY_MS
-"""So long may nobody have opened a store without a word; a clock that jumps ahead mostly jumps by years."""
+"""So long may a store have been left alone without a word; a clock that jumps ahead mostly jumps by years."""
 
 
 if sys.platform == "linux":

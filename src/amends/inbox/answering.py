@@ -42,7 +42,7 @@ def once(connection: Any, call: Call, effect: Callable[[], Done | Refused | None
             undo; the effect gave back what none may.
         ValueError: the effect's answer would not come back from JSON as it was.
         TimeoutError: the call's deadline is over, and the effect was not called: the request comes again.
-        Exception: whatever effect and driver raise (a lock that was not had in time, a transaction that has to be
+        Exception: what effect and driver raise (a lock that was not had in time, a transaction that has to be
             tried again). What the effect wrote is taken back; the outcome is unknown, and the request comes again.
     """
     return _answered(connection, call, Kind.DO, lambda _answer: effect())

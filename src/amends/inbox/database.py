@@ -17,7 +17,7 @@ ENDED: Final = "the effect ended the transaction; it may neither commit nor roll
 
 
 class Database(Protocol):
-    """A connection, driven in one way whatever its driver. It neither commits nor rolls back the transaction."""
+    """A connection, driven in one way with any driver. It neither commits nor rolls back the transaction."""
 
     @property
     def driver(self) -> Any:

@@ -1,7 +1,7 @@
 """The orders' sagas of a long session, packed: what is over must cost neither memory nor the garbage collector's time.
 
 The last batch is at hand as it is. When the next one is kept, it is packed into one string of bytes; an order of it is
-unpacked when somebody asks.
+unpacked when they are asked for.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a forked child must not keep of its parent's stores: a lock would outlive the parent that was killed.
 
-A pool's workers, a daemon's second process: whoever forks copies every open file, and nobody asks the store. What was
+A pool's workers, a daemon's second process: a fork copies every open file, and the store is not asked. What was
 opened before is forgotten in the child; a child that wants a store opens one itself.
 """
 

@@ -1,4 +1,4 @@
-"""What somebody has to see to: sagas that wait for an operator, steps that go on failing, debts."""
+"""What people have to see to: sagas that wait for an operator, steps that go on failing, debts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One SQLite file: one engine writes it, anybody reads it (docs/storage.md)."""
+"""One SQLite file: one engine writes it, any process reads it (docs/storage.md)."""

@@ -1,7 +1,7 @@
-"""Sagas that ended long ago, moved into another file: a store like the first, that anybody may read.
+"""Sagas that ended long ago, moved into another file: a store like the first, that any process may read.
 
 Two files cannot be written at once. So sagas are copied first, and leave the first store only when the copy is on
-stable storage: whoever is killed between finds them in both, and goes on by doing the same again.
+stable storage: a process that is killed between finds them in both, and goes on by doing the same again.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def archived(
 ) -> Iterator[Archived]:
     """Copy sagas that ended before a time into an archive, a page at a time.
 
-    Whoever takes a page commits that its rows are gone, and a record of it, and only then asks for the next. The store
-    is read beside its engine. What cannot be read stays where it is.
+    The caller commits that the rows of a page are gone, and a record of it, and only then asks for the next page. The
+    store is read beside its engine. What cannot be read stays where it is.
 
     Args:
         store: the store's file.
-        into: the archive's; it is made when it is not there. Nobody else may write to it meanwhile.
+        into: the archive's; it is made when it is not there. No other process may write to it meanwhile.
         before_ms: milliseconds since 1970 (UTC); some time ago.
         page: at most so many sagas at a time, >= 1.
 
@@ -89,7 +89,7 @@ def _ended(database: Connection, before_ms: int, page: int) -> Iterator[list[Sag
 
 
 def _learn_keys(database: Connection, keys: apsw.Connection) -> None:
-    """Note which client keys started which saga: a store has no index of that, for nobody else asks."""
+    """Note which client keys started which saga: a store has no index of that, as no other caller asks."""
     keys.execute("CREATE TABLE started (saga TEXT, row INTEGER, name TEXT)").fetchall()
     after = 0
     while found := database.rows("keys_of_sagas", (after, KEYS_PAGE)):

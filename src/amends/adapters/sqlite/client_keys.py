@@ -121,7 +121,7 @@ class ClientKeys:
         self._is_settled = True
 
     def _load_if_unsettled(self) -> None:
-        """Read anew after a transaction of which nobody said how it ended: somebody interrupted it."""
+        """Read anew after a transaction that was interrupted: how it ended is not known."""
         if not self._is_settled:
             self._load()
 

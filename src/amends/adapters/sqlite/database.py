@@ -68,7 +68,7 @@ class Connection:
             values: for its parameters.
 
         Returns:
-            The rows; an empty tuple for one that holds text which is not UTF-8, so not what anybody wrote.
+            The rows; an empty tuple for one that holds text which is not UTF-8, so not what was written.
 
         Raises:
             UnicodeEncodeError: a value cannot be in any store.

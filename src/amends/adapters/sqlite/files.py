@@ -1,4 +1,4 @@
-"""The files of an open store: held, so that nobody takes them away; and looked at, as somebody may all the same.
+"""The files of an open store: held, so that no process takes them away; and looked at, as one may all the same.
 
 What makes SQLite's own locks end early (amends.adapters.sqlite.holds) is Python's `sqlite3` in the engine's process, a
 copy, a checksum. Another process then believes to be the last one, takes in the log and deletes it, and the engine goes
@@ -101,7 +101,7 @@ class Files:
         return self._fault_inside(_seen(found[0], found[1], told))
 
     def log_can_be_saved(self) -> bool:
-        """Whether the database is itself, and nobody has begun a new log: what the old one holds may be taken in."""
+        """Whether the database is itself, and no new log was begun: what the old one holds may be taken in."""
         try:
             is_itself = _name_of(self._database.lstat()) == self._known[str(self._database)]
             return is_itself and (not self._log.exists() or not self._log.lstat().st_size)
@@ -143,7 +143,7 @@ class Files:
         return f"{path}: {what}, while the engine runs, which writes no more; {advice}"
 
     def _fault_inside(self, now: FileState) -> str:
-        """Whether bytes changed of which SQLite's shared memory knows nothing, and nobody takes in the log just now."""
+        """Whether bytes changed of which SQLite's shared memory knows nothing, while no process takes in the log."""
         before, self._look = self._look, now
         if now.told or not self._looks_closer:
             return ""

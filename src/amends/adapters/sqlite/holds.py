@@ -18,7 +18,7 @@ EVERYWHERE: Final[Place] = (0, 0)
 
 
 class Hold:
-    """A file that is open to hold a place in it, as a reader does: others may read, and nobody has it alone."""
+    """A file that is open to hold a place in it, as a reader does: others may read, and no process has it alone."""
 
     def __init__(self, path: Path, place: Place) -> None:
         """Take the lock; where the file system has none such, the file is open without it.
@@ -35,7 +35,7 @@ class Hold:
         return os.pread(self._file, size, 0)
 
     def is_locked(self, place: Place) -> bool:
-        """Whether anybody has a lock on this place; so it is said where it cannot be known."""
+        """Whether a process has a lock on this place; so it is said where it cannot be known."""
         try:
             return _is_locked(self._file, place)
         except OSError:

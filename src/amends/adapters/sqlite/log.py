@@ -33,7 +33,7 @@ def size_of(file: Path) -> int:
 
 
 def is_left(file: Path, vfs: str) -> bool:
-    """Whether a database has a log that nobody took in: its engine was killed, or somebody reads it just now."""
+    """Whether a database has a log that was not taken in: its engine was killed, or a process reads it just now."""
     with _opened(file, vfs) as log:
         return log is not None and log.xFileSize() > 0
 
@@ -41,7 +41,7 @@ def is_left(file: Path, vfs: str) -> bool:
 def settle(connection: apsw.Connection, file: Path, vfs: str) -> None:
     """Put the log that was left on stable storage, and take it in as far as no reader needs it.
 
-    Nobody else writes meanwhile. Taking it in comes second: a power cut in the middle of it finds the whole log.
+    No other process writes meanwhile. Taking it in comes second: a power cut in the middle of it finds the whole log.
 
     Raises:
         apsw.Error: it cannot be written.

@@ -95,7 +95,7 @@ def check_own(connection: apsw.Connection, version: int) -> None:
 
 
 def additions(made: Iterable[tuple[Any, ...]], version: int = VERSION) -> Iterator[str]:
-    """What somebody added to a schema: for each a line that names it, says how it is removed, and where it may be.
+    """What was added to a schema by hand: for each a line that names it, says how it is removed, and where it may be.
 
     Args:
         made: kind, name and statement of all that is there, as the query `made` finds them.

@@ -25,7 +25,7 @@ OF_A_NETWORK: Final = {
 LOCAL: Final = {
     "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "ramfs", "reiserfs", "tmpfs", "xfs", "zfs",
 }  # fmt: skip
-"""Those that date each write by this machine's clock, when it happens: an unexpected date is somebody's write."""
+"""Those that date each write by this machine's clock, when it happens: an unexpected date is another's write."""
 
 
 def kind_of(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""A connection to a store file; whatever is in the way is told in one line."""
+"""A connection to a store file; what is in the way is told in one line."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _opened(file: Path, name: str, flags: int, vfs: str) -> Iterator[apsw.Connec
 
 
 def _is_writable(place: Path) -> bool:
-    """By the rights of the process, not of whoever started it."""
+    """By the rights of the process, not of the user who started it."""
     return os.access(place, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 

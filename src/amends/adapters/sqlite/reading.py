@@ -1,4 +1,4 @@
-"""What may be read of a store file, by the engine that writes it as by anybody else."""
+"""What may be read of a store file, by the engine that writes it as by any other process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 class RecordReader:
     """The methods of `amends.storage.ports.Records`, and the reading ones of `amends.storage.ports.Store`.
 
-    Each query is a transaction of its own, and short: whoever reads on never keeps the log from being taken in.
+    Each query is a transaction of its own, and short: a reader that goes on never keeps the log from being taken in.
     """
 
     def __init__(self, database: Connection) -> None:

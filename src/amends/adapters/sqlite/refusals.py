@@ -16,14 +16,14 @@ REFUSALS: Final[dict[type[apsw.Error], type[StoreError]]] = {
     apsw.LockedError: StoreBusy,
     apsw.TooBigError: StoreTooBig,
 }
-"""Those after which the store goes on. Whatever is not here is a `StoreFailed`."""
+"""Those after which the store goes on. What is not here is a `StoreFailed`."""
 
 NO_SPACE: Final = {errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.EFBIG}
 """What a write meets at the end of a quota, or of what a process may write into one file: SQLite takes ENOSPC alone for
 a full disk."""
 
 TAKEN: Final = {apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_ROWID}
-"""Somebody else wrote the row first. Any other constraint is broken by a row that never should have been made."""
+"""Another process wrote the row first. Any other constraint is broken by a row that never should have been made."""
 
 WORDS: Final[dict[type[apsw.Error], str]] = {
     apsw.FullError: "there is no space left",
@@ -41,7 +41,7 @@ WORDS: Final[dict[type[apsw.Error], str]] = {
 
 
 def refusal_of(error: apsw.Error, system_errno: int = 0) -> StoreError:
-    """What an error of SQLite is to whoever reads and writes a store.
+    """What an error of SQLite is to a program that reads and writes a store.
 
     Args:
         error: SQLite's.

@@ -32,17 +32,17 @@ def saga_of(name: str, values: Values) -> SagaRow | Unreadable:
 
 
 def entity_of(name: str, values: Values) -> EntityRow | Unreadable:
-    """An entity, likewise; its name is ``SERVICE/entity id``."""
+    """An entity as its row holds it; its name is ``SERVICE/entity id``."""
     return _row_of(EntityRow._make, ENTITY_TYPES, "entity", name, values)
 
 
 def key_of(name: str, values: Values) -> KeyRow | Unreadable:
-    """What a client key stands for, likewise."""
+    """What a client key stands for, as its row holds it."""
     return _row_of(KeyRow._make, KEY_TYPES, "key", name, values)
 
 
 def shape_of(values: Values) -> ShapeRow | Unreadable:
-    """As what something is stored, likewise."""
+    """As what something is stored, as its row holds it."""
     return _row_of(ShapeRow._make, SHAPE_TYPES, "shape", " of ".join(map(text_of, values[:2])), values)
 
 
@@ -67,7 +67,7 @@ def text_of(value: Any) -> str:
 def digest_of(key: str) -> int:
     """Four bytes of a client key, by which it is found: -2**31 to 2**31 - 1, which SQLite keeps in four bytes.
 
-    Not a CRC: nobody can make many keys of one digest.
+    Not a CRC: an attacker cannot make many keys of one digest.
     """
     hashed = hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=4)
     return int.from_bytes(hashed.digest(), "big", signed=True)

@@ -1,6 +1,6 @@
 """What the services outside keep: their entities, and an inbox of their own.
 
-These are somebody else's books. They are no part of our store, and a crash of ours does not touch them.
+These are another company's books. They are no part of our store, and a crash of ours does not touch them.
 """
 
 from __future__ import annotations

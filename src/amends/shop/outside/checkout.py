@@ -1,14 +1,14 @@
-"""The order saga where PAYMENT and SHIPPING are somebody else's: the same events, order and compensations.
+"""The order saga where PAYMENT and SHIPPING belong to other companies: the same events, order and compensations.
 
 What a step asks of a service outside is the request of the saga under its key; the service knows the rest
 (`amends.shop.outside.service`). The local steps are those of `CHECKOUT`, themselves.
 
 Where a customer lives: the account is PAYMENT's, so it is outside, and CREATE_CUSTOMER has to reach it there
 (`Providers.set_limit`). An order of a customer that does not exist takes no number, so `place_outside` has to know who
-exists, at once and without asking anybody: that, and nothing else, is kept here, as CUSTOMER's (`CUSTOMER_KNOWN`).
-Whoever takes in a customer tells PAYMENT first and CUSTOMER then. After a crash between the two the account is there,
-and nobody orders from it; the other way round there would be orders that PAYMENT cannot serve. Told again, both end
-as they are: a limit is set, not added.
+exists, at once and without asking a service: that, and nothing else, is kept here, as CUSTOMER's (`CUSTOMER_KNOWN`).
+A program that takes in a customer tells PAYMENT first and CUSTOMER then. After a crash between the two the account is
+there, and no order is placed on it; the other way round there would be orders that PAYMENT cannot serve. Told again,
+both end as they are: a limit is set, not added.
 """
 
 from __future__ import annotations

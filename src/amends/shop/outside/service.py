@@ -21,7 +21,7 @@ from amends.shop.purchase import Purchase
 
 
 class Providers:
-    """PAYMENT and SHIPPING, as somebody else runs them: the client of both for `CHECKOUT_OUTSIDE`.
+    """PAYMENT and SHIPPING, as other companies run them: the client of both for `CHECKOUT_OUTSIDE`.
 
     Attributes:
         books: what they keep. ``books.entities`` has PAYMENT's accounts and SHIPPING's shipments.

@@ -1,4 +1,4 @@
-"""Time, as a service outside passes it: it waits, and it does things although nobody waits for them any more."""
+"""Time, as a service outside passes it: it waits, and it does things although no caller waits for them any more."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class Timers:
         await asyncio.sleep(timedelta(milliseconds=ms).total_seconds())
 
     def call_later(self, ms: int, act: Callable[[], object]) -> None:
-        """Do something after a time, whoever has hung up by then; once the loop is closed, never."""
+        """Do something after a time, also when its caller has hung up by then; once the loop is closed, never."""
         asyncio.get_running_loop().call_later(timedelta(milliseconds=ms).total_seconds(), act)

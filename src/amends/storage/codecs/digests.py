@@ -1,4 +1,4 @@
-"""Digests of requests under a client key: one for equal requests, in whichever process and order they are made.
+"""Digests of requests under a client key: one for equal requests, in any process and order in which they are made.
 
 A request is digested by the names of its fields, without what is at its default: so one that was made before a field
 with a default was added is the same as one that is made after it.
