@@ -16,7 +16,7 @@ from amends.engine.loop import CLOSED
 from amends.engine.loop_thread import LoopThread
 from amends.engine.telling import BlockingTells
 from amends.engine.transaction import Transaction
-from amends.errors import AmendsError
+from amends.errors import AmendsError, EngineStopped
 from amends.generic import Wanted
 from amends.views.story import Description
 
@@ -73,6 +73,11 @@ class BlockingEngine(BlockingLooks, BlockingTells):
         except KeyboardInterrupt:
             self._thread.do(self._engine.close(0))
             raise
+        except EngineStopped:  # another thread has closed it; or its loop has failed: then the store is given back here
+            if self._thread.has_failed:
+                apart = LoopThread("amends-apart", CLOSED)
+                apart.begin(self._engine.close(0))
+                apart.end()
         finally:
             atexit.unregister(self.close)
             self._thread.end()
