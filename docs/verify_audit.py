@@ -16,7 +16,8 @@ BLOCKS = "SELECT number, at_ms, before, head, started, ended, records, beside FR
 SAGAS = "SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version FROM sagas"
 ENTITIES = "SELECT service || '/' || id, version, coalesce(body, 'null') FROM entities"
 KEYS = "SELECT key, saga, '[' || json_quote(request) || ',' || answer || ']' FROM client_keys"
-TABLES = "sagas entities client_keys client_key_rows client_key_slices blocks subjects counts shapes set_aside in_force"
+KEYS_OF = "client_keys client_key_rows client_key_slices"
+TABLES = f"sagas entities {KEYS_OF} blocks subjects counts shapes set_aside letters in_force"
 OURS = {"table": TABLES, "view": "saga_list entity_list audit saga_counts", "index": "sagas_due sagas_not_completed"}
 
 

@@ -7,6 +7,7 @@ from amends.client.blocking import BlockingClient as BlockingClient
 from amends.client.client import Client as Client
 from amends.client.handle import ClientHandle as ClientHandle
 from amends.core.definition import Backoff as Backoff
+from amends.core.definition import Child as Child
 from amends.core.definition import Command as Command
 from amends.core.definition import Saga as Saga
 from amends.core.definition import Step as Step

@@ -20,10 +20,11 @@ from amends.auditing.verify import verify
 from amends.bootstrap import records
 from amends.engine.tasks import ExecuteCommand
 from amends.errors import AmendsError
+from amends.views.children import archive_of
 from amends.views.overview import overview
 from amends.views.sagas import AsOf
 from amends.views.search import Search, sagas
-from amends.views.story import archive_of, story
+from amends.views.story import story
 from tests.engine.world import START_MS, Buy, Life, tickets
 
 AGES = (1, 4, 20, 60)  # commits: the first pages are full after some of them, and become inner ones

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from amends.adapters.sqlite.mailbox import SqliteMailbox
-from amends.errors import Overloaded, StoreConflict
-from amends.storage.ports import Mailbox
+from amends.errors import LeaseLost, Overloaded, StoreConflict
+from amends.storage.ports import Mailbox, Store
 from amends.storage.rows import Letter
 from amends.storage.shards import ALL_SHARDS
 from tests.contract.engines import Shared
-from tests.contract.rows import START_MS, saga
+from tests.contract.rows import START_MS, Writer, saga
 from tests.contract.subjects import OWNED
 
 
@@ -93,3 +93,54 @@ def test_the_commit_that_acts_on_a_letter_removes_it() -> None:
     with pytest.raises(StoreConflict):
         one.commit(saga("S1"), letters=["c"])
     assert list(shared.mailbox.letters(ALL_SHARDS, 9)) == [letter("c")]
+
+
+def test_letters_of_a_commit_are_there_if_and_only_if_it_is(store: Store) -> None:
+    """In the order of their commits; one whose id is there stays as it is; `Records.letters` has them, too."""
+    writer = Writer(store)
+    changes = writer.changes(saga("S1"))._replace(posted=[letter("a"), letter("b", 4)])
+    store.commit(changes)
+    with pytest.raises(StoreConflict):
+        store.commit(writer.changes(saga("S1"))._replace(posted=[letter("c")]))
+    store.commit(writer.changes(saga("S2"))._replace(posted=[letter("d"), letter("a", 9)]))
+    for read in (store.letters, store.mailbox.letters):
+        assert list(read(ALL_SHARDS, 9)) == [letter("a"), letter("b", 4), letter("d")]
+        assert list(read([3], 1)) == [letter("a")]
+    store.commit(writer.changes(saga("S3"))._replace(letters=["a"]))
+    store.mailbox.remove(["a"])
+    assert list(store.mailbox.letters(ALL_SHARDS, 9)) == [letter("b", 4), letter("d")]
+
+
+def test_letters_of_commits_and_of_clients_are_in_one_mailbox(store: Store) -> None:
+    """Each is there until it was acted on; those of commits also where the mailbox is full."""
+    writer = Writer(store)
+    store.mailbox.post([letter("client")])
+    store.commit(writer.changes(saga("S1"))._replace(posted=[letter("own")]))
+    assert {each.letter_id for each in store.mailbox.letters(ALL_SHARDS, 9)} == {"client", "own"}
+    assert len(store.mailbox.letters(ALL_SHARDS, 1)) == 1
+    store.commit(writer.changes(saga("S2"))._replace(letters=["client"]))
+    store.mailbox.remove(["client"])
+    assert list(store.mailbox.letters(ALL_SHARDS, 9)) == [letter("own")]
+
+
+def test_letters_of_a_commit_are_for_every_engine_of_a_shared_store() -> None:
+    """Each finds those to its own shards; what has no lease any more posts none."""
+    shared = Shared()
+    one = shared.engine("one", [3])
+    two = shared.engine("two", [4])
+    one.store.commit(one.changes(saga("S1"))._replace(posted=[letter("a", 3), letter("b", 4)]))
+    assert list(two.store.mailbox.letters([4], 9)) == [letter("b", 4)]
+    late = one.changes(saga("S2"))._replace(posted=[letter("c", 4)])
+    shared.ownership.leave("one")
+    with pytest.raises(LeaseLost):
+        one.store.commit(late)
+    assert list(two.store.mailbox.letters(ALL_SHARDS, 9)) == [letter("a", 3), letter("b", 4)]
+
+
+def test_a_full_mailbox_refuses_no_commit() -> None:
+    """Its letters are written, whatever is there already."""
+    shared = Shared(letters_max=1)
+    one = shared.engine("one")
+    shared.mailbox.post([letter("a")])
+    one.store.commit(one.changes(saga("S1"))._replace(posted=[letter("b"), letter("c")]))
+    assert len(shared.mailbox.letters(ALL_SHARDS, 9)) == 3

@@ -126,9 +126,9 @@ class Host:
         self.store = MemoryStore(house.database)
         self.is_alive, self.holds_calls = True, False
         self.waiting: list[Outgoing] = []
-        self.letters = LettersToActOn()
         lease = house.ownership.enter(name, lease_ms)
         self.coordinator = Coordinator(self.store, [house.saga], now_ms=house.now_ms, prefix=name, salts=_salts)
+        self.letters = LettersToActOn(self.coordinator.definitions.by_name)
         self.keeper = ShardKeeper(self.coordinator, lease, self.elapsed_ms, lease_ms=lease_ms, drain_ms=drain_ms)
 
     @property

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from amends.auditing.children import RecordedChildren
 from amends.auditing.findings import Finding, Findings
 from amends.auditing.order import in_order
 from amends.core.definition import Command, Saga
@@ -21,7 +22,7 @@ from amends.core.effects import Effect, Write
 from amends.core.messages import Answered, Done, Input, Refused, Resolve, TimedOut, Unknown
 from amends.core.participant import apply_step, put_entity
 from amends.core.records import StepBecame
-from amends.core.state import Status, awaited, member_of
+from amends.core.state import Completed, Status, awaited, member_of
 from amends.core.step import SagaInstance, start, step
 from amends.core.waiting import HOUR_MS, sent
 from amends.core.walk import execute
@@ -188,6 +189,7 @@ class Replay:
         keys: client keys: the saga that each started, and what it stands for.
         lost: sagas that cannot be computed.
         archived: sagas that left for another file.
+        children: what the records tell of sagas that follow from others.
     """
 
     def __init__(self, sagas: Iterable[Saga], commands: Iterable[Command], findings: Findings) -> None:
@@ -204,6 +206,7 @@ class Replay:
         self.requests: dict[str, str] = {}
         self.lost: dict[str, None] = {}
         self.archived: dict[str, None] = {}
+        self.children = RecordedChildren()
         self._refused: dict[str, str] = {}
         self._remembered: dict[str, str] = {}
         self.keys: dict[str, tuple[str, str]] = {}
@@ -234,6 +237,7 @@ class Replay:
 
     def _take(self, record: Record, contents: Contents, number: int) -> None:
         cause = record.cause
+        self.children.take(record)
         if isinstance(cause, SagaStarted):
             self._start(record, cause)
         elif record.number:
@@ -411,6 +415,13 @@ class Replay:
                 what = f"version {version}, of block {number}, is not what its records lead to"
                 self.findings.add(f"entity {'/'.join(name)}", what)
 
+    def completed(self) -> Iterator[SagaInstance]:
+        """The sagas that have completed, each with a request of its own."""
+        for saga_id, run in self.runs.items():
+            if isinstance(run.state, Completed):
+                codec = self._codecs[definition_of(run.saga)]
+                yield run._replace(request=codec.request.decode(self.requests[saga_id]))
+
     def _give_up(self, saga_id: str, why: str) -> None:
         self.lost[saga_id] = None
         self.runs.pop(saga_id, None)
@@ -452,6 +463,7 @@ def compare(replay: Replay, records: Records) -> None:
     for service, entity_id in (name for name, text in left.items() if text != "null"):
         if records.entity(service, entity_id) is None:
             replay.findings.add(f"entity {service}/{entity_id}", "it has no row, and its records lead to one")
+    replay.findings.add_all(replay.children.findings(replay.completed(), replay.requests, replay.keys, records))
     for key in records.all_keys():
         if isinstance(key, KeyRow) and (told := replay.keys.get(key.key)) and told != (key.saga_id, key.answer):
             replay.findings.add(f"key {key.key}", f"it stands for {key.answer}, its records lead to {told[1]}")

@@ -15,7 +15,7 @@ from amends.engine.home import Home
 from amends.engine.looking import Look
 from amends.engine.thread import OneThread
 from amends.errors import EngineMisused, EngineStopped
-from amends.storage.letters import StartAsked, asked_in
+from amends.storage.letters import ChildAsked, StartAsked, asked_in
 from amends.storage.ports import ALL, ClientStore
 from amends.storage.rows import Letter
 from amends.storage.shards import shard_of
@@ -105,7 +105,9 @@ class StoreConnection:
         """What is stored of a saga; the letter that starts it, where it waits; ``None`` for neither."""
         subject = Subject("saga", saga_id)
         ((_, row),) = await self.rows_of([subject])
-        letter: Letter | None = None if row else await self._posting.call(self._letter_for, saga_id)
+        letter: Letter | None = None if row else await self._reading.call(self._letter_in_store, saga_id)
+        if row is None and letter is None:
+            letter = await self._posting.call(self._letter_of_client, saga_id)
         if letter:
             return letter
         if row is None:  # it may have been acted on between the two looks
@@ -140,10 +142,17 @@ class StoreConnection:
         records = self._store.records()
         return [subject.row_in(records) for subject in subjects]
 
-    def _letter_for(self, saga_id: str) -> Letter | None:
-        """The letter that starts a saga, where it waits for an engine."""
-        waiting = self._store.mailbox.letters([shard_of(saga_id)], ALL)
-        return next((letter for letter in waiting if _starts(letter, saga_id)), None)
+    def _letter_in_store(self, saga_id: str) -> Letter | None:
+        """The letter that starts a saga which follows from another one, where it waits for an engine."""
+        return _first_to_start(saga_id, self._store.records().letters([shard_of(saga_id)], ALL))
+
+    def _letter_of_client(self, saga_id: str) -> Letter | None:
+        """The letter of a client that starts a saga, where it waits for an engine."""
+        return _first_to_start(saga_id, self._store.mailbox.letters([shard_of(saga_id)], ALL))
+
+
+def _first_to_start(saga_id: str, letters: Sequence[Letter]) -> Letter | None:
+    return next((letter for letter in letters if _starts(letter, saga_id)), None)
 
 
 def _starts(letter: Letter, saga_id: str) -> bool:
@@ -151,7 +160,7 @@ def _starts(letter: Letter, saga_id: str) -> bool:
         asked = asked_in(letter)
     except ValueError:
         return False
-    return isinstance(asked, StartAsked) and asked.saga_id == saga_id
+    return isinstance(asked, StartAsked | ChildAsked) and asked.saga_id == saga_id
 
 
 def now_ms() -> int:

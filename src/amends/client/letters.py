@@ -12,11 +12,10 @@ from amends.core.messages import Answered, Outcome, Resolve, Verb, worded
 from amends.engine.arguments import take_key, take_name, take_outcome
 from amends.engine.client_keys import REFUSED, SAGA
 from amends.engine.definitions import Definitions
-from amends.engine.intake import take_body, take_request
+from amends.engine.intake import take_asked
 from amends.engine.outside import refuse_no_name, refuse_no_outcome, refuse_no_verb, request_of
 from amends.errors import KeyReused, RequestRefused
 from amends.storage.codecs.digests import digest_of
-from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import opened, refuse_too_large, shown, text_of
 from amends.storage.letters import answer_letter, start_letter, verb_letter
 from amends.storage.rows import KeyRow, Letter, Unreadable
@@ -85,7 +84,7 @@ class LetterWriter:
             RequestRefused: the request cannot be stored, or the key is none.
         """
         codec = self._definitions.codec_of(saga)
-        text = self._text_of(codec, request)
+        text = take_asked(codec, request, self._value_bytes_max)
         saga_id = f"{self._prefix}-{next(self._numbers)}"
         letter_id = f"letter {saga_id}" if key is None else take_key(key)
         digest = digest_of(codec.saga.name, request)
@@ -137,11 +136,6 @@ class LetterWriter:
 
     def _letter_id(self) -> str:
         return f"letter {self._prefix}-{next(self._numbers)}"
-
-    def _text_of(self, codec: SagaCodec, request: Any) -> str:
-        if codec.saga.prepare is None:
-            return take_request(codec, request, self._value_bytes_max)[0]
-        return take_body(request, codec.saga.name, self._value_bytes_max)
 
 
 def acted_on(row: KeyRow | Unreadable) -> str:

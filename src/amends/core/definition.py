@@ -22,6 +22,7 @@ GROUP_MEMBERS_MAX: Final = 8  # the state of a group is finite and drawn: 8 memb
 NAME_LENGTH_MAX: Final = 100  # a name is a column of a table and a word of a diagram
 A_NAME: Final = f"printable text of 1 to {NAME_LENGTH_MAX} characters, without '/', a str itself"  # which parts a key
 DURATION_MAX: Final = 1e9  # 30 years in seconds; beyond it a time is a slip of the pen
+REQUEST: Final = 1  # (request), and with a call one more
 WITHOUT_CALL: Final = 2  # (entity, request)
 PREPARE: Final = 3  # (entities, saga_id, asked)
 WITH_CALL: Final = 3  # (entity, request, call), (client, request, call)
@@ -98,6 +99,40 @@ class Parallel(Generic[Body_contra]):
     """Steps that are asked at the same time; built by `parallel`."""
 
     steps: tuple[Step[Body_contra], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Child(Generic[Body_contra]):
+    """A saga that another one, its parent, starts once it has completed: by a letter in the commit that completes it.
+
+    So it is started once, or not at all: not by a parent that was compensated or abandoned. It is a saga of its own,
+    which its parent neither waits for nor undoes. Its id is that of the parent, a point, and its definition's name.
+
+    Attributes:
+        saga: its definition, one of those that the engine is opened with.
+        request: pure, ``(request[, call])`` to what it is asked for, from the parent's request; ``None`` starts none.
+            The second parameter is passed when the function has one: ``call.answers`` are those of the parent's steps,
+            ``call.key`` is the client key under which the child is started. Where the child's definition has a
+            `prepare`, that gets what this gives, as plain JSON. A function that raises starts none; why is kept under
+            the key.
+    """
+
+    saga: Saga[Any, Any]
+    request: Callable[[Body_contra], Any] | Callable[[Body_contra, Call], Any]
+
+    def __post_init__(self) -> None:
+        """Check both.
+
+        Raises:
+            DefinitionError: one of them is of no use.
+        """
+        if not isinstance(self.saga, Saga):
+            raise DefinitionError(f"a child's saga is {self.saga!r:.60}; give the definition of the saga to start")
+        if not any(is_plain(self.request, count) for count in (REQUEST, REQUEST + 1)):
+            raise DefinitionError(
+                f"child {self.saga.name!r}: request must take (request) or (request, call), and be neither async nor "
+                "yield"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -345,6 +380,9 @@ class Saga(Generic[Body, Asked_contra]):
         upcast: pure, from a request that was stored as another type, its records as dicts by the names of their fields,
             to one of the type `request` (`docs/versions.md`). Give it when a deploy changes that type in a way that
             would not read the stored ones right.
+        starts: the sagas that one which has completed starts. Give it what is to follow for certain, and does not
+            decide whether this one succeeds: an invoice, a letter of thanks. A definition starts those that were made
+            before it alone, so that no saga can go on starting others for ever.
         groups: the steps again, each group a tuple; a step alone is a group of one.
         fingerprint: 16 hex digits over everything that decides how a stored saga goes on.
 
@@ -359,6 +397,7 @@ class Saga(Generic[Body, Asked_contra]):
     deadline_s: float | None = None
     prepare: Callable[[Mapping[str, Mapping[str, Any]], str, Asked_contra], Body | Refused] | None = None
     upcast: Callable[[Any], Body] | None = None
+    starts: Sequence[Child[Body]] = ()
     groups: tuple[tuple[Step, ...], ...] = field(init=False, repr=False)
     pivot: int = field(init=False, repr=False)
     fingerprint: str = field(init=False, repr=False)
@@ -369,6 +408,7 @@ class Saga(Generic[Body, Asked_contra]):
         _refuse_first(self.name, _faults_of_list(self.steps))
         object.__setattr__(self, "steps", tuple(self.steps))
         object.__setattr__(self, "groups", tuple(_members(entry) for entry in self.steps))
+        object.__setattr__(self, "starts", _listed(self.starts))
         _refuse_first(self.name, _faults_of_saga(self))
         pivots = [number for number, group in enumerate(self.groups) if group[0].pivot]
         object.__setattr__(self, "pivot", pivots[0] if pivots else len(self.groups))
@@ -452,10 +492,27 @@ def _faults_of_saga(saga: Any) -> Iterator[str]:
     if not saga.groups:
         yield "it has no step; give it at least one"
     yield from _faults_of_groups(saga.groups)
+    yield from _faults_of_starts(saga)
     names = [text for step in saga.every_step() for text in (step.event, step.undone) if text]
     for text in names:
         if names.count(text) > 1:
             yield f"step {text!r}: two events have this name; name each differently"
+
+
+def _faults_of_starts(saga: Any) -> Iterator[str]:
+    if not isinstance(saga.starts, tuple) or not all(isinstance(child, Child) for child in saga.starts):
+        yield f"starts is {saga.starts!r:.60}; give a list of Child(SAGA, request)"
+    ids = [*_descendants(saga)]
+    for name in ids:
+        if ids.count(name) > 1:
+            yield f"two sagas that it starts would have the id {saga.name + name!r}; name their definitions differently"
+
+
+def _descendants(saga: Any) -> Iterator[str]:
+    """What the id of each saga that follows from one has behind the id of that."""
+    for child in saga.starts:
+        yield f".{child.saga.name}"
+        yield from (f".{child.saga.name}{name}" for name in _descendants(child.saga))
 
 
 def _faults_of_groups(groups: Any) -> Iterator[str]:
@@ -582,5 +639,6 @@ def _fingerprint(saga: Saga) -> str:
         ]
         for group in saga.groups
     ]
-    text = json.dumps([saga.name, saga.version, shape], ensure_ascii=True, separators=(",", ":"))
+    children = [[child.saga.name for child in saga.starts]] if saga.starts else []
+    text = json.dumps([saga.name, saga.version, shape, *children], ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -54,6 +54,7 @@ class BatchResult(NamedTuple):
         immovable: sagas that were found to be set aside, and why.
         contradicted: answers that contradict what is known, for the log.
         letters: how many letters it acted on.
+        posts: whether it wrote letters to owners of sagas.
     """
 
     due_ms: int | None
@@ -68,6 +69,7 @@ class BatchResult(NamedTuple):
     immovable: Mapping[str, str] = {}
     contradicted: Sequence[Contradicted] = ()
     letters: int = 0
+    posts: bool = False
 
 
 class _Spoilt(Exception):
@@ -185,7 +187,8 @@ class BatchRunner:
             work.overlay.end()
         if commit:
             self._take_over(commit)
-        return self._result(work, replies)
+        result = self._result(work, replies)
+        return result._replace(posts=True) if commit and commit.changes.posted else result
 
     def _carried_out(self, place: int, task: Task, work: UnitOfWork) -> Any:
         try:

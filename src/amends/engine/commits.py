@@ -7,6 +7,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Final
 
+from amends.engine.children import letters_to_children
 from amends.engine.committed import BatchCommit
 from amends.engine.entity_cache import StoredEntity
 from amends.engine.in_flight import due_of
@@ -34,12 +35,14 @@ def commit_of(work: UnitOfWork) -> BatchCommit:
     """
     counts = Counter[tuple[str, str]]()
     rows, sagas, letters = _sagas(work, counts)
+    posted = letters_to_children(work) if work.committed.definitions.have_children else ()
+    letters += sum(len(letter.body) for letter in posted)
     entity_rows, entities = _entities(work, letters)
     if work.keys.new:
         work.recording.write_keys([*work.keys.new.values()])
     block = work.recording.block(work.committed.head, work.started, len(work.effects.ended))
     keys, aside = tuple(work.keys.new.values()), tuple(work.unreadable.new.values())
-    changes = Changes(rows, entity_rows, keys, block, counts, aside, letters=(*work.acted_on,))
+    changes = Changes(rows, entity_rows, keys, block, counts, aside, letters=(*work.acted_on,), posted=posted)
     return BatchCommit(changes, entities, sagas)
 
 

@@ -66,14 +66,15 @@ class Coordinator:
             salts: where the salts of recorded values come from; in a simulation, something that repeats itself.
 
         Raises:
-            DefinitionError: two definitions have the same name and version, one cannot be stored, or what is stored
-                would be read as something else.
+            DefinitionError: two definitions have the same name and version, one cannot be stored, one starts sagas of
+                a definition that is not given, or what is stored would be read as something else.
             StoreError: the entities could not be upcast.
         """
         head = store.head(prefix if store.is_shared else "")
         since_ms = max(now_ms, head.at_ms)
         self.shards = OwnedShards(since_ms, is_shared=store.is_shared)
         self.definitions = Definitions(sagas, commands)
+        self.definitions.expect_children()
         versions = Versions(store, self.definitions.entities, upcasts)
         head = checkpoint(store, versions.take_over(self.definitions.codecs, head, since_ms), since_ms)
         self._committed = CommittedState(

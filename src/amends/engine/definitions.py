@@ -7,7 +7,7 @@ from typing import Any
 
 from amends.core.definition import Command, Saga
 from amends.errors import DefinitionError
-from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
+from amends.storage.codecs.sagas import EntityCodecs, SagaCodec, definition_of
 from amends.storage.codecs.values import shown
 
 
@@ -17,6 +17,7 @@ class Definitions:
     Attributes:
         by_name: ``name/version/fingerprint``, as rows have it, to the definition's codec.
         entities: how entities are stored.
+        have_children: whether sagas of one of them start others.
     """
 
     def __init__(self, sagas: Iterable[Saga], commands: Iterable[Command]) -> None:
@@ -43,6 +44,7 @@ class Definitions:
             self.entities.learn_command(command)
         self.entities.check()
         self.by_name = {codec.definition: codec for codec in self._codecs.values()}
+        self.have_children = any(codec.saga.starts for codec in self.codecs)
 
     @property
     def sagas(self) -> Mapping[str, Saga]:
@@ -53,6 +55,20 @@ class Definitions:
     def codecs(self) -> Collection[SagaCodec]:
         """How the sagas of each definition are stored."""
         return self._codecs.values()
+
+    def expect_children(self) -> None:
+        """See that the definitions are here of all sagas that theirs start.
+
+        Raises:
+            DefinitionError: one is not.
+        """
+        for codec in self.codecs:
+            for child in codec.saga.starts:
+                if (definition := definition_of(child.saga)) not in self.by_name:
+                    raise DefinitionError(
+                        f"saga {codec.saga.name!r} starts {definition}, which was not given to open(sagas=[...]): give "
+                        "it, too, as whoever completes the one starts the other"
+                    )
 
     def codec_of(self, saga: Any) -> SagaCodec:
         """How the sagas of a definition are stored.

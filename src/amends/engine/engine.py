@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, TypeVar
+from functools import partial
+from typing import Any, Final, Self, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.effects import Decline
@@ -32,8 +33,12 @@ from amends.engine.transaction import Transaction
 from amends.errors import AmendsError, OperatorNeeded, RequestRefused
 from amends.generic import Wanted
 from amends.storage.codecs.values import shown
+from amends.storage.ports import Records
+from amends.views.children import letter_to_start
+from amends.views.sagas import AsOf
 
 Found = TypeVar("Found")
+START_LOOK_S: Final = 0.01  # between two looks whether a saga has started whose letter waits: some turns
 
 
 class Engine(Looks, Tells):
@@ -249,11 +254,28 @@ class Engine(Looks, Tells):
         saga_id, patience = take_name(saga_id), Patience(timeout)
         with self._loop.ends.waiter(saga_id) as waiter:
             try:
-                look = self._loop.call(Read(lambda work: work.standing(saga_id)), waits=True)
-                run: SagaInstance = await patience.look(look)
+                run = await patience.look(self._standing(saga_id))
                 ended = end_of(run)
                 return await patience.end_with(waiter) if ended is None else ended
             except OperatorNeeded:
                 raise
             except TimeoutError as error:
                 raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
+
+    async def _standing(self, saga_id: str) -> SagaInstance:
+        """How a saga stands; one that follows from another is waited for while its letter is acted on."""
+        look, is_over = Read(lambda work: work.standing(saga_id)), False
+        while True:
+            try:
+                run: SagaInstance = await self._loop.call(look, waits=True)
+            except RequestRefused:
+                if is_over:
+                    raise
+                is_over = not await self._loop.look(partial(_is_to_start, saga_id))  # then it may have started since
+                await asyncio.sleep(0 if is_over else START_LOOK_S)
+            else:
+                return run
+
+
+def _is_to_start(saga_id: str, records: Records, _: AsOf) -> bool:
+    return letter_to_start(records, saga_id) is not None

@@ -52,6 +52,17 @@ def take_request(codec: SagaCodec, request: Any, bytes_max: int) -> tuple[str, A
     return text, kept
 
 
+def take_asked(codec: SagaCodec, asked: Any, bytes_max: int) -> str:
+    """What a saga is asked for by a letter, as JSON: its request, or what `Saga.prepare` gets.
+
+    Raises:
+        RequestRefused: it cannot be stored, would come back as another one, or is too large.
+    """
+    if codec.saga.prepare is None:
+        return take_request(codec, asked, bytes_max)[0]
+    return take_body(asked, codec.saga.name, bytes_max)
+
+
 def _what(codec: SagaCodec) -> str:
     return f"{codec.saga.name}: the request{' that prepare gave' if codec.saga.prepare else ''}"
 

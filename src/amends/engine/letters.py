@@ -1,8 +1,8 @@
-"""Letters of clients as tasks of the owner's turn: acted on, remembered under their ids, and removed, in one commit."""
+"""Letters as tasks of the owner's turn: acted on, remembered under their ids, and removed, in one commit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from amends.core.effects import Decline
 from amends.core.messages import worded
 from amends.core.step import SagaInstance
 from amends.engine.client_keys import SAGA, started_by
+from amends.engine.logger import log
 from amends.engine.room import CommitFull
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
@@ -21,8 +22,9 @@ from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import PLAIN
-from amends.storage.letters import StartAsked, asked_in
-from amends.storage.records import KeyRemembered
+from amends.storage.letters import ChildAsked, StartAsked, asked_in, child_in
+from amends.storage.ports import Mailbox
+from amends.storage.records import ChildStarted, KeyRemembered
 from amends.storage.rows import Letter
 
 
@@ -92,11 +94,13 @@ class ActOnLetter(Task):
             asked = asked_in(self.letter)
             if isinstance(asked, StartAsked):
                 digest = asked.digest or digest
-            if self.refusal:
-                raise RequestRefused(self.refusal)
+            if refusal := self.refusal or (isinstance(asked, ChildAsked) and asked.fault):
+                raise RequestRefused(refusal)
+            if isinstance(asked, ChildAsked):
+                codec, request = _request_in(work, asked)
+                return digest, partial(_begun_child, work, codec, request, asked), True
             if isinstance(asked, StartAsked):
-                codec = _codec_of(work, asked)
-                request = (PLAIN if codec.saga.prepare else codec.request).decode(bytes(asked.request).decode())
+                codec, request = _request_in(work, asked)
                 begin = partial(work.begin, codec, request, saga_id=asked.saga_id)
                 return asked.digest or digest_of(codec.saga.name, request), begin, True
             return digest, partial(_heard, work, Deliver(asked.saga_id, asked.said())), False
@@ -107,13 +111,43 @@ class ActOnLetter(Task):
 class LettersToActOn:
     """The letters that an engine has read, as tasks, and what the turns made of them."""
 
-    def __init__(self) -> None:
-        """None was read."""
+    def __init__(self, known: Container[str]) -> None:
+        """None was read.
+
+        Args:
+            known: the definitions that the engine knows, as ``name/version/fingerprint``.
+        """
+        self._known = known
         self._refusals: dict[str, str] = {}
+        self._left: dict[str, str] = {}
+
+    def read(self, mailbox: Mailbox, shards: Collection[int], limit: int) -> list[ActOnLetter]:
+        """What to do in the next turn: what letters to some shards ask for.
+
+        Args:
+            mailbox: of the engine's store.
+            shards: that the engine has.
+            limit: so many letters at most.
+        """
+        return self.tasks(mailbox.letters(shards, limit + len(self._left)))[:limit]
 
     def tasks(self, letters: Iterable[Letter]) -> list[ActOnLetter]:
-        """What to do in the next turn."""
-        return [ActOnLetter(letter, self._refusals.get(letter.letter_id, "")) for letter in letters]
+        """What some letters ask for.
+
+        Sagas that follow from others, and whose definition is not known, are left to an engine that knows it.
+        """
+        mine = (letter for letter in letters if not self._is_strange(letter))
+        return [ActOnLetter(letter, self._refusals.get(letter.letter_id, "")) for letter in mine]
+
+    def _is_strange(self, letter: Letter) -> bool:
+        if letter.letter_id not in self._left:
+            asked = child_in(letter)
+            if asked is None or asked.definition in self._known:
+                return False
+            if asked.definition not in self._left.values():
+                log.warning("sagas are to start under %s, which is not known here: they are left", asked.definition)
+            self._left[letter.letter_id] = asked.definition
+        return True
 
     def removable(self, tasks: Sequence[ActOnLetter], replies: Sequence[Any]) -> list[str]:
         """The ids of those that were acted on. One that a turn could not carry out is refused in the next one.
@@ -126,17 +160,27 @@ class LettersToActOn:
         for task, reply in zip(tasks, replies, strict=True):
             if isinstance(reply, LetterAnswer):
                 done.append(task.letter.letter_id)
+                if isinstance(reply.answer, RequestRefused) and (asked := child_in(task.letter)):
+                    log.error(
+                        "saga %s does not start, which follows from %s: %s", asked.saga_id, asked.parent, reply.answer
+                    )
                 self._refusals.pop(task.letter.letter_id, None)
             elif isinstance(reply, Exception) and not isinstance(reply, StoreError):  # then there was no space for it
                 self._refusals[task.letter.letter_id] = worded(reply)
         return done
 
 
-def _codec_of(work: UnitOfWork, asked: StartAsked) -> SagaCodec:
+def _request_in(work: UnitOfWork, asked: StartAsked | ChildAsked) -> tuple[SagaCodec, Any]:
     codec = work.committed.definitions.by_name.get(asked.definition)
     if codec is None:
         raise RequestRefused(f"the definition {asked.definition} was not given to open()")
-    return codec
+    return codec, (PLAIN if codec.saga.prepare else codec.request).decode(bytes(asked.request).decode())
+
+
+def _begun_child(work: UnitOfWork, codec: SagaCodec, request: Any, asked: ChildAsked) -> SagaInstance:
+    run = work.begin(codec, request, saga_id=asked.saga_id)
+    work.record(asked.saga_id, 0, ChildStarted(asked.parent))
+    return run
 
 
 def _heard(work: UnitOfWork, task: Deliver) -> SagaInstance:

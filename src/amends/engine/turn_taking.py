@@ -144,8 +144,8 @@ class TurnTaking:
         self._ends.tell(result)
         self._hooks.tell(result)
         self._ends.leave(self._turns.coordinator.shards)
-        if result.letters or result.ended or result.needs_operator or result.immovable:
-            self._turns.wakeup.ring()
+        if result.letters or result.posts or result.ended or result.needs_operator or result.immovable:
+            self._turns.wakeup.ring(engines=result.posts)
         left: list[QueuedTask] = []
         for queued, answer in zip(batch, result.replies, strict=True):
             if isinstance(answer, Unfinished):

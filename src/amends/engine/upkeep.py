@@ -69,7 +69,7 @@ class Upkeep:
         self._coordinator = coordinator
         self._keeper = keeper
         self._machine = machine
-        self._letters = LettersToActOn()
+        self._letters = LettersToActOn(coordinator.definitions.by_name)
         self._dropped: list[AttemptId] = []
         self._look_ms = 0
         self._pause_ms = LOOK_MS if store.is_shared else QUIET_LOOK_MS
@@ -118,7 +118,7 @@ class Upkeep:
         return self._read() if self.takes_letters else NOTHING
 
     def settled(self, letters: Sequence[ActOnLetter], result: BatchResult) -> BatchResult:
-        """A turn is committed: remove the letters that it acted on.
+        """A turn is committed: remove the letters that it acted on, and look soon for those that it wrote.
 
         Args:
             letters: the first tasks of the turn, as `keep` gave them.
@@ -131,6 +131,8 @@ class Upkeep:
             number = len(letters)
             self._remove(letters, self._letters.removable(letters, result.replies[:number]))
             result = result._replace(replies=result.replies[number:], letters=number)
+        if result.posts:
+            self.look_soon()
         if self._dropped:
             result = result._replace(dropped=[*self._dropped, *result.dropped])
             self._dropped = []
@@ -143,13 +145,13 @@ class Upkeep:
 
     def _read(self) -> Sequence[ActOnLetter]:
         try:
-            letters = self._store.mailbox.letters(self._coordinator.shards.all, LETTERS_MAX)
+            letters = self._letters.read(self._store.mailbox, self._coordinator.shards.all, LETTERS_MAX)
         except (StoreError, ValueError) as error:
             self._say(error)
             return NOTHING
         if letters:
             self._pause_ms = LOOK_MS
-        return self._letters.tasks(letters)
+        return letters
 
     def _remove(self, letters: Sequence[ActOnLetter], done: Sequence[str]) -> None:
         try:

@@ -37,6 +37,8 @@ from amends.storage.records import (
     ChainFenced,
     ChainTakenOver,
     Checkpoint,
+    ChildPosted,
+    ChildStarted,
     CommandExecuted,
     EntitiesRead,
     EntitiesStored,
@@ -60,6 +62,7 @@ TYPES: Final[dict[str, type]] = {
     "set aside": RowSetAside, "archived": SagaArchived, "shaped": TypeAssumed, "entities": EntitiesStored,
     "read": EntitiesRead, "keys": KeysStored, "taken": SagaTakenOver, "checkpoint": Checkpoint,
     "fenced": ChainFenced, "took over": ChainTakenOver, "handed over": ShardsHandedOver,
+    "starts": ChildPosted, "follows": ChildStarted,
 }  # fmt: skip
 """Tag to what it is of; its fields follow, but for those that are values."""
 OUTCOMES: Final[dict[str, Outcome]] = {

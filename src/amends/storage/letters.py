@@ -1,4 +1,7 @@
-"""What a letter asks for, as JSON: the start of a saga, an answer from outside, or a verb with its actor and reason."""
+"""What a letter asks for, as JSON: the start of a saga, an answer from outside, or a verb with its actor and reason.
+
+Clients write them, and so do sagas that have completed, whose children are to start.
+"""
 
 from __future__ import annotations
 
@@ -79,6 +82,24 @@ class StartAsked(msgspec.Struct, array_like=True, tag="start", frozen=True, forb
     digest: str = ""
 
 
+class ChildAsked(msgspec.Struct, array_like=True, tag="child", frozen=True, forbid_unknown_fields=True):
+    """Start a saga that follows from another one.
+
+    Attributes:
+        saga_id: made of that of the other one, so unique in the store.
+        definition: ``name/version/fingerprint``.
+        request: what `Saga.prepare` gets, where there is one.
+        parent: the other one, which has completed.
+        fault: why there is no request that it could be started with; empty where there is one.
+    """
+
+    saga_id: str
+    definition: str
+    request: msgspec.Raw
+    parent: str
+    fault: str = ""
+
+
 class AnswerAsked(msgspec.Struct, array_like=True, tag="answer", frozen=True, forbid_unknown_fields=True):
     """Take the answer to a request.
 
@@ -139,7 +160,7 @@ class VerbAsked(msgspec.Struct, array_like=True, tag="verb", frozen=True, forbid
             raise ValueError(f"{self.verb}: {error}") from error
 
 
-Asked = StartAsked | AnswerAsked | VerbAsked
+Asked = StartAsked | ChildAsked | AnswerAsked | VerbAsked
 
 
 def start_letter(
@@ -156,6 +177,17 @@ def start_letter(
         digest: see `StartAsked.digest`.
     """
     return _letter(letter_id, StartAsked(saga_id, definition, msgspec.Raw(request.encode()), digest), posted_ms)
+
+
+def child_letter(key: str, asked: ChildAsked, posted_ms: int) -> Letter:
+    """A letter that starts a saga which follows from another one.
+
+    Args:
+        key: the client key of the start, made of the other saga's id.
+        asked: the saga.
+        posted_ms: the time of the commit that it is part of.
+    """
+    return _letter(key, asked, posted_ms)
 
 
 def answer_letter(letter_id: str, saga_id: str, said: Answered, posted_ms: int) -> Letter:
@@ -193,6 +225,15 @@ def asked_in(letter: Letter) -> Asked:
     """
     asked: Asked = _DECODER.decode(letter.body)
     return asked
+
+
+def child_in(letter: Letter) -> ChildAsked | None:
+    """The saga that a letter starts which follows from another one; ``None`` where it asks for something else."""
+    try:
+        asked = asked_in(letter)
+    except ValueError:
+        return None
+    return asked if isinstance(asked, ChildAsked) else None
 
 
 def _letter(letter_id: str, asked: Asked, posted_ms: int) -> Letter:

@@ -125,6 +125,14 @@ class Records(Protocol):
         The clocks of two engines differ: records of one saga are told apart by their numbers.
         """
 
+    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
+        """The letters to some shards that are part of the store, in their order: those of commits are, and may others.
+
+        Args:
+            shards: of these alone.
+            limit: at most so many, >= 1.
+        """
+
     def durability(self) -> str:
         """What a commit survives, in a few words: ``full``, or ``reduced: `` or ``none: `` and why."""
 
@@ -321,13 +329,16 @@ class Ownership(Protocol):
 
 
 class Mailbox(Protocol):
-    """Letters to the owners of sagas, from any process; they are kept until an owner has acted on them."""
+    """Letters to the owners of sagas, from any process; they are kept until an owner has acted on them.
+
+    That of an engine's store has those, too, that commits wrote (`Changes.posted`).
+    """
 
     def post(self, letters: Sequence[Letter]) -> None:
         """Write letters, all or none; on stable storage once it returns. A letter whose id is there stays as it is.
 
         Raises:
-            Overloaded: there would be more than the mailbox takes.
+            Overloaded: there would be more than the mailbox takes; those of commits may count.
             StoreFull, StoreBusy, StoreFailed: as `Store.commit`.
         """
 
@@ -367,8 +378,12 @@ class Wakeup(Protocol):
             Whether there is anything to be woken by, as far as is known.
         """
 
-    def ring(self) -> None:
-        """An engine wakes its clients, a client its engine."""
+    def ring(self, *, engines: bool = False) -> None:
+        """An engine wakes its clients, a client its engines.
+
+        Args:
+            engines: whether an engine wakes the other ones, too: its commit wrote letters that may be for them.
+        """
 
     def close(self) -> None:
         """Hear nothing any more. A second call does nothing."""

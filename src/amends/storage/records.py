@@ -26,6 +26,30 @@ class SagaStarted:
     definition: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChildPosted:
+    """A saga has completed, and another one is to start, by a letter of the same commit.
+
+    Attributes:
+        child: its id.
+        definition: ``name/version/fingerprint`` of the other one.
+    """
+
+    child: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStarted:
+    """The saga that was started in the same commit follows from another one.
+
+    Attributes:
+        parent: the other one.
+    """
+
+    parent: str
+
+
 class RetimeReason(Enum):
     """Why the times of attempts were written anew."""
 
@@ -225,6 +249,8 @@ class FormerWords:
 
 Cause = (
     SagaStarted
+    | ChildPosted
+    | ChildStarted
     | Input
     | AttemptsRetimed
     | CommandExecuted

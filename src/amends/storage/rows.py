@@ -190,10 +190,12 @@ class Changes(NamedTuple):
         gone: sagas that leave this store for an archive, as they were read.
         gone_keys: client keys that leave with them.
         shapes: each replaces the one of its kind, name and time, if there is one.
-        letters: ids of the letters that it acts on. A mailbox that is part of the store loses them with it.
+        letters: ids of the letters that it acts on. The store loses those with it that are part of it.
         fences: each ends the chain of an engine whose lease ran out. The lease is gone with it, and the engine's shards
             are those of the engine that commits this.
         moved: shards of the engine that commits this, to the engines that get them; ``""`` for none: it is free.
+        posted: letters to the owners of sagas: they are there if and only if the commit is. One whose id is there stays
+            as it is. They are never refused for want of room in the mailbox.
     """
 
     sagas: Sequence[SagaRow]
@@ -208,6 +210,7 @@ class Changes(NamedTuple):
     letters: Sequence[str] = ()
     fences: Sequence[Block] = ()
     moved: Mapping[int, str] = NOTHING_MOVED
+    posted: Sequence[Letter] = ()
 
 
 class Lease(NamedTuple):
@@ -223,7 +226,7 @@ class Lease(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """What a client asks of the owner of a saga.
+    """What a client, or a saga that has completed, asks of the owner of a saga.
 
     Attributes:
         letter_id: unique in the mailbox. It is a client key too: what the owner answers is remembered under it, so that

@@ -16,6 +16,8 @@ from amends.storage.records import (
     ChainFenced,
     ChainTakenOver,
     Checkpoint,
+    ChildPosted,
+    ChildStarted,
     CommandExecuted,
     EntitiesRead,
     EntitiesStored,
@@ -92,6 +94,10 @@ def _of_no_attempt(cause: Cause) -> str:
     match cause:
         case SagaStarted(definition):
             return f"started {definition}"
+        case ChildPosted(child, definition):
+            return f"starts {definition} as {child}"
+        case ChildStarted(parent):
+            return f"follows from {parent}"
         case CommandExecuted(_, _, words) | EntityWritten(_, _, words) | FormerWords(words):
             return words
         case KeyRemembered(key):

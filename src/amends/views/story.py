@@ -14,9 +14,10 @@ from amends.core.state import Debt, Status, word_for
 from amends.errors import RequestRefused
 from amends.storage.blocks import Contents
 from amends.storage.ports import Records
-from amends.storage.records import FormerWords, Record, SagaArchived
+from amends.storage.records import ChildStarted, FormerWords, Record
 from amends.storage.rows import Unreadable
 from amends.storage.words import cause_in_words, value_in_words
+from amends.views.children import ChildSeen, archive_of, children_seen, letter_to_start
 from amends.views.sagas import AsOf, SagaView, view_of
 
 DO: Final = Kind.DO.value
@@ -81,6 +82,8 @@ class SagaStory:
         verbs: what people told it, in order.
         records: what was recorded of it, in order, with the numbers of their blocks.
         missing: first and last number of each run of records that should be there, and are not or cannot be read.
+        parent: the saga that it follows from; empty where a client asked for it.
+        children: the sagas that follow from it, once it has completed.
     """
 
     saga: SagaView | Unreadable
@@ -88,6 +91,8 @@ class SagaStory:
     verbs: tuple[VerbSeen, ...]
     records: tuple[tuple[int, Record], ...]
     missing: tuple[tuple[int, int], ...]
+    parent: str
+    children: tuple[ChildSeen, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,14 @@ class Description(SagaView):
     Attributes:
         steps: in order; those ahead are among them where the definition is known.
         verbs: what people told it, in order.
+        parent: the saga that it follows from; empty where a client asked for it.
+        children: the sagas that follow from it, once it has completed.
     """
 
     steps: tuple[StepSeen, ...]
     verbs: tuple[VerbSeen, ...]
+    parent: str
+    children: tuple[ChildSeen, ...]
 
 
 def describe(
@@ -119,12 +128,13 @@ def describe(
     """
     told = story(records, saga_id, as_of, definitions)
     if told is None:
-        where = f"; it was archived in {archive}" if (archive := archive_of(records, saga_id)) else ""
-        raise RequestRefused(f"there is no saga {saga_id!r:.200}{where}")
+        raise RequestRefused(no_saga(records, saga_id))
     if isinstance(told.saga, Unreadable):
         raise RequestRefused(f"saga {saga_id!r} cannot be read: {told.saga.why}")
     of_saga = {field.name: getattr(told.saga, field.name) for field in fields(SagaView)}
-    return Description(**of_saga, steps=told.steps, verbs=told.verbs)
+    return Description(
+        **of_saga, steps=told.steps, verbs=told.verbs, parent=told.parent, children=told.children
+    )  # fmt: skip
 
 
 def story(
@@ -143,8 +153,9 @@ def story(
         return None
     view = view_of(row, as_of)
     blocks = records.blocks_about(saga_id)
-    found = [(block.number, record) for block in blocks for record in Contents(block).about(saga_id) if record.number]
-    told = tuple(sorted(found, key=lambda entry: entry[1].number))  # they may be in several chains, whose clocks differ
+    found = [(block.number, record) for block in blocks for record in Contents(block).about(saga_id)]
+    numbered = [entry for entry in found if entry[1].number]
+    told = tuple(sorted(numbered, key=lambda entry: entry[1].number))  # of several chains, say, whose clocks differ
     changes = [change for _, record in told for change in record.changes]
     is_archive = not records.chains()  # whose records are in the store that it left
     trail, last = ((), 0) if isinstance(view, Unreadable) else (view.trail, 0 if is_archive else view.number)
@@ -152,15 +163,19 @@ def story(
     if not isinstance(view, Unreadable):
         steps = _in_detail(steps, [record for _, record in told], view, definitions.get(view.definition), as_of.now_ms)
     missing = tuple(_gaps([record.number for _, record in told], last))
-    return SagaStory(view, tuple(steps.values()), tuple(_verbs(record for _, record in told)), told, missing)
+    causes = [record.cause for _, record in found]
+    parents = (cause.parent for cause in causes if isinstance(cause, ChildStarted))
+    children = tuple(children_seen(records, saga_id, causes))
+    verbs = tuple(_verbs(record for _, record in told))
+    return SagaStory(view, tuple(steps.values()), verbs, told, missing, next(parents, ""), children)
 
 
-def archive_of(records: Records, saga_id: str) -> str:
-    """Where a saga left for; empty when it did not."""
-    if any("\ud800" <= letter <= "\udfff" for letter in saga_id):  # no store can hold such an id
-        return ""
-    causes = (record.cause for block in records.blocks_about(saga_id) for record in Contents(block).about(saga_id))
-    return next((cause.into for cause in causes if isinstance(cause, SagaArchived)), "")
+def no_saga(records: Records, saga_id: str) -> str:
+    """That there is no saga of an id, or none yet, or no longer, in words."""
+    if asked := letter_to_start(records, saga_id):
+        return f"saga {saga_id!r:.200} has not started yet: it follows from {asked.parent!r}, by a letter that waits"
+    where = f"; it was archived in {archive}" if (archive := archive_of(records, saga_id)) else ""
+    return f"there is no saga {saga_id!r:.200}{where}"
 
 
 def steps_of(changes: Iterable[StateChange | FormerWords], trail: Sequence[str]) -> Iterator[StepSeen]:

@@ -44,9 +44,10 @@ BUGS: Final = [
     Bug("a letter taken twice", "letters:ActOnLetter.carry_out",
         "row = work.keys.remember(key, digest,", "row = type(work.keys)({}, work.unreadable).remember(key, digest,",
         "shop", "V25"),
-    Bug("a letter lost", "amends.adapters.memory.mailbox:MemoryMailbox.letters",
-        "return list(islice((letter for letter in self._database.letters.values() if letter.shard in shards), limit))",
-        "found = [letter for letter in self._database.letters.values() if letter.shard in shards][:limit]\n"
-        "            self.remove([letter.letter_id for letter in found if limit > 1])\n            return found",
+    Bug("a letter lost", "amends.adapters.memory.reading:MemoryReader.letters",
+        "return list(islice((letter for letter in self.database.letters.values() if letter.shard in shards), limit))",
+        "found = [letter for letter in self.database.letters.values() if letter.shard in shards][:limit]\n"
+        "            [self.database.letters.pop(letter.letter_id) for letter in found if limit > 1]\n"
+        "            return found",
         "shop", "V25"),
 ]  # fmt: skip

@@ -169,6 +169,8 @@ class MemoryDatabase:
             self.set_aside.setdefault((unreadable.kind, unreadable.name), unreadable)
         for letter_id in changes.letters:
             self.letters.pop(letter_id, None)
+        for letter in changes.posted:
+            self.letters.setdefault(letter.letter_id, letter)
 
     def _wait(self, before: SagaRow | None, after: SagaRow) -> None:
         if before is not None and before.due_ms is not None:

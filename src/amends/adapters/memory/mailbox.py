@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import islice
 
 from amends.adapters.memory.database import MemoryDatabase
+from amends.adapters.memory.reading import MemoryReader
 from amends.errors import Overloaded
 from amends.storage.rows import Letter
 
 
 class MemoryMailbox:
-    """The letters of a database; a commit removes those that it acts on. See `amends.storage.ports.Mailbox`."""
+    """The letters of a database; a commit removes those that it acts on, and adds its own.
+
+    See `amends.storage.ports.Mailbox`.
+    """
 
     def __init__(self, database: MemoryDatabase) -> None:
         """Open the mailbox of a database.
@@ -37,8 +40,7 @@ class MemoryMailbox:
 
     def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
         """The letters to some shards, in the order in which they were posted."""
-        with self._database.changed:
-            return list(islice((letter for letter in self._database.letters.values() if letter.shard in shards), limit))
+        return MemoryReader(self._database).letters(shards, limit)
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from amends.adapters.memory.database import MemoryDatabase
 from amends.storage.ports import SagaFilter, nothing_after
-from amends.storage.rows import Block, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable
+from amends.storage.rows import Block, EntityRow, Head, KeyRow, Letter, SagaRow, ShapeRow, Unreadable
 from amends.storage.shards import ALL_SHARDS, shard_of
 
 DURABILITY: Final = "none: in memory"
@@ -88,6 +88,11 @@ class MemoryReader:
     def blocks_about(self, subject: str) -> Iterator[Block]:
         """The blocks that hold a record of a subject, in the order of their times."""
         return iter(sorted(self.database.about.get(subject, ()), key=_AT_MS))
+
+    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
+        """The letters to some shards, those of clients among them, in the order in which they were posted."""
+        with self.database.changed:
+            return list(islice((letter for letter in self.database.letters.values() if letter.shard in shards), limit))
 
     def durability(self) -> str:
         """None: nothing outlives the process."""

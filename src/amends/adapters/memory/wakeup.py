@@ -26,9 +26,10 @@ class MemoryWakeup:
         self._own[self] = lambda: loop.call_soon_threadsafe(heard)
         return True
 
-    def ring(self) -> None:
-        """Wake all at the other end."""
-        for wake in [*self._others.values()]:
+    def ring(self, *, engines: bool = False) -> None:
+        """Wake all at the other end; and the other engines, where they are to be, too."""
+        peers = [wake for peer, wake in [*self._own.items()] if peer is not self] if engines else []
+        for wake in [*self._others.values(), *peers]:
             with suppress(RuntimeError):  # its event loop has ended
                 wake()
 

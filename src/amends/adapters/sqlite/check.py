@@ -12,11 +12,12 @@ from typing import Final
 from amends.adapters.sqlite.database import Connection, onward
 from amends.adapters.sqlite.migrations import additions
 from amends.adapters.sqlite.reading import RecordReader
-from amends.adapters.sqlite.rows import NOT_FOUND, digest_of, key_of, text_of
+from amends.adapters.sqlite.rows import NOT_FOUND, NOT_UTF_8, WRONG_CHECKSUM, digest_of, key_of, letters_of, text_of
 from amends.errors import StoreFailed
 from amends.storage.blocks import head_after, lines_of
 from amends.storage.ports import ALL, SagaFilter
 from amends.storage.rows import KeyRow, Unreadable
+from amends.storage.shards import ALL_SHARDS
 
 PAGE: Final = 500  # keys, and subjects of records, that are looked at in one query
 FIRST: Final = json.JSONDecoder().raw_decode  # a value at a place of a text: the subject is the first of a list
@@ -41,6 +42,7 @@ def problems(database: Connection, reading: RecordReader, *, with_sagas: bool = 
         yield from (_line(row) for row in reading.all_entities() if isinstance(row, Unreadable))
         yield from map(_line, reading.damaged_shapes())
         yield from map(_line, _keys(database))
+        yield from _letters(database)
         yield from _blocks(database, reading)
         for definition, status, more in database.rows("wrong_counts"):
             yield f"count of {text_of(status)} sagas of {text_of(definition)}: {more} too many"
@@ -64,6 +66,13 @@ def _keys(database: Connection) -> Iterator[Unreadable]:
             elif not is_found or digest_of(key.key) != digest:
                 yield Unreadable("key", key.key, NOT_FOUND)
         after = onward(after, found[-1][0])
+
+
+def _letters(database: Connection) -> Iterator[str]:
+    for row in database.rows("letters", (json.dumps(sorted(ALL_SHARDS)), ALL)):
+        if not [*letters_of([row])]:
+            name = text_of(row[0]) if row else ""
+            yield _line(Unreadable("letter", name, WRONG_CHECKSUM if row else NOT_UTF_8))
 
 
 def _blocks(database: Connection, reading: RecordReader) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The mailbox of a store in a file: a second file beside it, which any process may write to.
 
-Writers in the engine's own file would make it wait for each of them. The file is made by the first letter.
+Writers in the engine's own file would make it wait for each of them. The file is made by the first letter. What an
+engine writes to itself is in its own file, as it is part of its commits.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from amends.adapters.sqlite.database import Connection
 from amends.adapters.sqlite.opening import checked_path, open_mailbox, sync
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.adapters.sqlite.removal import LetterRemoval
+from amends.adapters.sqlite.rows import letters_of
 from amends.adapters.sqlite.settings import put_in_force
 from amends.errors import Overloaded, StoreError, StoreFailed
-from amends.storage.ports import LETTERS_MAX
+from amends.storage.ports import LETTERS_MAX, Records
 from amends.storage.rows import Letter, checksum
 
 MAILBOX_ID: Final = int.from_bytes(b"Amnl", "big")
@@ -80,8 +82,7 @@ class SqliteMailbox:
             return []
         pending = self._removal.pending
         rows = self._opened().rows("letters", (json.dumps(sorted(shards)), limit + len(pending)))
-        left = [row for row in rows if row and row[0] not in pending and checksum(row[:-1]) == row[-1]]
-        return [Letter._make(row[:-1]) for row in left[:limit]]
+        return [letter for letter in letters_of(rows) if letter.letter_id not in pending][:limit]
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on: this object does not give them any more, and soon they are gone.
@@ -109,6 +110,39 @@ class SqliteMailbox:
         if self._database is None:
             self._database = Connection(open_mailbox(self._file, MAILBOX_ID))
         return self._database
+
+
+class EngineMailbox:
+    """Letters to the engine of a store, by clients and by itself; see `amends.storage.ports.Mailbox`."""
+
+    def __init__(self, clients: SqliteMailbox, records: Records) -> None:
+        """Have read none.
+
+        Args:
+            clients: those that clients write.
+            records: the store, in which are those that its commits write.
+        """
+        self._clients = clients
+        self._records = records
+        self._own: frozenset[str] = frozenset()
+
+    def post(self, letters: Sequence[Letter]) -> None:
+        """Write letters as a client does; see `SqliteMailbox.post`."""
+        self._clients.post(letters)
+
+    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
+        """The letters to some shards, the engine's own first: what has begun goes before what is new."""
+        own = self._records.letters(shards, limit)
+        self._own = frozenset(letter.letter_id for letter in own)
+        return [*own, *self._clients.letters(shards, limit - len(own))] if len(own) < limit else own
+
+    def remove(self, letter_ids: Collection[str]) -> None:
+        """Remove letters of clients that were acted on; its own are removed by the commits that act on them."""
+        self._clients.remove([letter_id for letter_id in letter_ids if letter_id not in self._own])
+
+    def close(self) -> None:
+        """Give everything back. A second call does nothing."""
+        self._clients.close()
 
 
 def _make(file: Path) -> None:

@@ -15,6 +15,7 @@ from amends.adapters.sqlite.rows import (
     entity_of,
     head_of,
     key_of,
+    letters_of,
     saga_of,
     shape_of,
     text_of,
@@ -31,6 +32,7 @@ from amends.storage.rows import (
     EntityRow,
     Head,
     KeyRow,
+    Letter,
     SagaRow,
     ShapeRow,
     Unreadable,
@@ -206,6 +208,10 @@ class RecordReader:
         start = f"[{json.dumps(subject)},"  # of a record, as amends.core.audit writes it
         found = self._blocks("blocks_about", (subject,), 0)
         return (block for block in found if not block.head or start in block.records)
+
+    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
+        """The letters to some shards that commits wrote, in the order of these; one that was damaged stays there."""
+        return [*letters_of(self._database.rows("letters", (json.dumps(sorted(shards)), limit)))]
 
     def durability(self) -> str:
         """What a commit of the engine that opened the store last survives."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from amends.core.audit import HEAD_BYTES
-from amends.storage.rows import Block, EntityRow, Head, KeyRow, SagaRow, ShapeRow, Unreadable, checksum
+from amends.storage.rows import Block, EntityRow, Head, KeyRow, Letter, SagaRow, ShapeRow, Unreadable, checksum
 
 Row = TypeVar("Row", SagaRow, EntityRow, KeyRow, ShapeRow)
 Values = tuple[Any, ...]
@@ -44,6 +44,11 @@ def key_of(name: str, values: Values) -> KeyRow | Unreadable:
 def shape_of(values: Values) -> ShapeRow | Unreadable:
     """As what something is stored, as its row holds it."""
     return _row_of(ShapeRow._make, SHAPE_TYPES, "shape", " of ".join(map(text_of, values[:2])), values)
+
+
+def letters_of(rows: Iterable[Values]) -> Iterator[Letter]:
+    """The letters of some rows; those that were damaged are left out."""
+    return (Letter._make(row[:-1]) for row in rows if row and checksum(row[:-1]) == row[-1])
 
 
 def unreadable_of(values: Values) -> Unreadable:

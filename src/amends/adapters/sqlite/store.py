@@ -17,7 +17,7 @@ from amends.adapters.sqlite.client_keys import ClientKeys
 from amends.adapters.sqlite.database import Connection, close
 from amends.adapters.sqlite.files import Files
 from amends.adapters.sqlite.lock import EngineLock
-from amends.adapters.sqlite.mailbox import SqliteMailbox
+from amends.adapters.sqlite.mailbox import EngineMailbox, SqliteMailbox
 from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reader import SqliteReader
@@ -40,7 +40,7 @@ class SqliteStore(RecordReader):
     Attributes:
         is_shared: never: no other engine writes to it.
         ownership: this engine has every shard, for as long as it has the lock of the file.
-        mailbox: the letters to it, in a file of their own.
+        mailbox: the letters to it: of clients, in a file of their own, and of its own commits.
         wakeup: of this engine by its clients, and of them by it.
     """
 
@@ -67,7 +67,7 @@ class SqliteStore(RecordReader):
             opened.callback(self._database.close)
             self._check(file, FULL if vfs else durability_of(kind_of(file), is_alone=is_alone(file)))
             opened.pop_all()
-        self.ownership, self.mailbox = OneOwner(SystemClock().now_ms), SqliteMailbox(file)
+        self.ownership, self.mailbox = OneOwner(SystemClock().now_ms), EngineMailbox(SqliteMailbox(file), self)
         self.wakeup = WakeupServer(file)
 
     def key(self, key: str) -> KeyRow | Unreadable | None:
@@ -172,6 +172,8 @@ class SqliteStore(RecordReader):
         write("add_count", [(*key, more) for key, more in changes.counts.items()])
         write("insert_set_aside", _checked(changes.set_aside))
         write("put_shape", _checked(changes.shapes))
+        write("remove_letter", [(letter_id,) for letter_id in changes.letters])
+        write("post_letter", _checked(changes.posted))
 
     def _write_entities(self, rows: Sequence[EntityRow]) -> None:
         new, changed = _parted(rows)

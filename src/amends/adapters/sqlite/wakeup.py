@@ -55,7 +55,7 @@ class WakeupServer:
             return False
         return True
 
-    def ring(self) -> None:
+    def ring(self, *, engines: bool = False) -> None:  # noqa: ARG002 - there is no other engine
         """Wake every client."""
         for client in [*self._clients]:
             try:
@@ -122,7 +122,7 @@ class WakeupClient:
         self._loop, self._heard = loop, heard
         return self._is_connected()
 
-    def ring(self) -> None:
+    def ring(self, *, engines: bool = False) -> None:  # noqa: ARG002 - it wakes its engine in any case
         """Wake the engine, if there is one."""
         if not self._is_connected():
             return

@@ -33,7 +33,7 @@ class ProcessShards:
         self._clock = clock
         self._coordinator = coordinator
         self._keeper = ShardKeeper(coordinator, lease, clock.now_ms(), drain_ms=DRAIN_MS)
-        self._letters = LettersToActOn()
+        self._letters = LettersToActOn(coordinator.definitions.by_name)
         self._mailbox = MemoryMailbox(store.database)
 
     @property
@@ -81,7 +81,7 @@ class ProcessShards:
 
     def tasks(self) -> list[ActOnLetter]:
         """What letters ask for."""
-        return self._letters.tasks(self._mailbox.letters(self.all, LETTERS_MAX))
+        return self._letters.read(self._mailbox, self.all, LETTERS_MAX)
 
     def remove(self, tasks: Sequence[Task], replies: Sequence[Any]) -> None:
         """Remove the letters that a turn acted on."""

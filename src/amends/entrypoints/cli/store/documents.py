@@ -42,6 +42,8 @@ def story_document(story: SagaStory) -> dict[str, Any]:
         "saga": saga_as_json(story.saga),
         "steps": msgspec.to_builtins(story.steps),
         "verbs": msgspec.to_builtins(story.verbs),
+        "parent": story.parent,
+        "children": msgspec.to_builtins(story.children),
         "records": [
             {
                 "block": block, "number": record.number, "at_ms": record.at_ms, "cause": cause_in_words(record),

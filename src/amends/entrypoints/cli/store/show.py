@@ -22,7 +22,7 @@ from amends.storage.records import Record
 from amends.storage.rows import NEEDS_OPERATOR, Unreadable
 from amends.storage.words import cause_in_words, changes_in_words
 from amends.views.sagas import AsOf, SagaView
-from amends.views.story import SagaStory, archive_of, story
+from amends.views.story import SagaStory, no_saga, story
 
 SEEN: Final = 0
 DAMAGED: Final = 1
@@ -42,10 +42,9 @@ def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
     """
     with closing(records(db)) as store:
         told = story(store, saga_id, AsOf.of(store, now_ms))
-        archive = "" if told else archive_of(store, saga_id)
+        missing = "" if told else no_saga(store, saga_id)
     if told is None:
-        where = f"; it was archived in {archive}" if archive else ""
-        raise UnusableInput(f"{db}: there is no saga {saga_id!r:.100}{where}")
+        raise UnusableInput(f"{db}: {missing}")
     if as_json:
         write_document(story_document(told))
     else:
@@ -66,6 +65,7 @@ def story_lines(out: Paper, told: SagaStory, now_ms: int) -> Iterator[Text]:
     yield Text()
     if isinstance(saga, SagaView):
         yield from _facts(out, saga, now_ms)
+        yield from _relatives(told)
         if not told.steps and saga.trail:
             yield _fact("outcomes", one_line(", ".join(saga.trail), TEXT_MAX))
         yield Text()
@@ -111,6 +111,14 @@ def _facts(out: Paper, saga: SagaView, now_ms: int) -> Iterator[Text]:
         yield _fact("owed", Text(one_line(", ".join(saga.owed), TEXT_MAX), STYLES["refused"]))
     if saga.outstanding:
         yield _fact("outstanding", Text(one_line(", ".join(saga.outstanding), TEXT_MAX), STYLES["refused"]))
+
+
+def _relatives(told: SagaStory) -> Iterator[Text]:
+    if told.parent:
+        yield _fact("follows from", one_line(told.parent, TEXT_MAX))
+    for number, child in enumerate(told.children):
+        reason = f": {child.reason}" if child.reason else ""
+        yield _fact("" if number else "starts", one_line(f"{child.saga_id}  {child.status}{reason}", TEXT_MAX))
 
 
 def _fact(label: str, value: str | Text) -> Text:

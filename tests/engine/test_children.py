@@ -1,0 +1,268 @@
+"""Sagas that follow from others: started once by a letter in the commit that completes those, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+import amends
+from amends import Call, Child, Completed, DefinitionError, Refused, RequestRefused, Saga, external, local
+from amends.adapters.memory import MemoryStore
+from amends.adapters.memory.database import MemoryDatabase
+from amends.core.messages import Cancel, Done
+from amends.engine.batch import BatchResult
+from amends.engine.letters import LettersToActOn
+from amends.engine.tasks import Deliver
+from amends.errors import StoreConflict
+from amends.storage.ports import Store
+from amends.storage.shards import ALL_SHARDS
+from tests.engine.world import Buy, Life, hold, let_go, names, nothing, records
+
+
+class Bill(NamedTuple):
+    """What an invoice is asked for."""
+
+    show: str
+    cents: int
+
+
+def bill(count: int | None, asked: Bill) -> int:
+    """BILL_WRITTEN: the cents of all bills of a show."""
+    return (count or 0) + asked.cents
+
+
+INVOICE = Saga("invoice", Bill, [local("BILL_WRITTEN", bill, entity=lambda asked: asked.show, pivot=True)])
+
+
+def bill_of(buy: Buy) -> Bill | None:
+    """Return what the invoice of a purchase is asked for; none for a free seat."""
+    return Bill(buy.show, 100 * buy.seats) if buy.show != "free" else None
+
+
+def sale(*children: Any) -> Saga:
+    """Return a saga that holds seats, charges a card and has children started."""
+    return Saga(
+        "sale",
+        Buy,
+        [
+            local("SEATS_HELD", hold, undo=let_go, undone="SEATS_FREED", entity=lambda buy: buy.show),
+            external("CARD_CHARGED", nothing, pivot=True),
+        ],
+        starts=children or [Child(INVOICE, bill_of)],
+    )
+
+
+class Post:
+    """The letters of a process's store, and turns that act on them."""
+
+    def __init__(self, life: Life) -> None:
+        self.life = life
+        self.letters = LettersToActOn(life.coordinator.definitions.by_name)
+
+    def there(self) -> list[str]:
+        """Return the ids of the letters."""
+        return [letter.letter_id for letter in self.life.store.mailbox.letters(ALL_SHARDS, 99)]
+
+    def act(self) -> BatchResult:
+        """Take a turn on them, as an engine does."""
+        tasks = self.letters.read(self.life.store.mailbox, ALL_SHARDS, 99)
+        result = self.life.turn(*tasks)
+        self.life.store.mailbox.remove(self.letters.removable(tasks, result.replies))
+        return result
+
+
+def begun(store: Store, *sagas: Saga, show: str = "Hamlet") -> tuple[Life, Post, BatchResult]:
+    """Return a process that has asked for the card of a sale."""
+    life = Life(store, *(sagas or (sale(), INVOICE)))
+    return life, Post(life), life.begin(Buy(show, 2))
+
+
+def test_the_commit_that_completes_a_saga_has_the_letter_that_starts_its_child() -> None:
+    """It is started under the parent's key, once, and each says of the other."""
+    store = MemoryStore()
+    life, post, asked = begun(store)
+    assert not post.there()
+    assert not asked.posts
+    done = life.answer(asked.sends[0], Done())
+    assert done.posts
+    assert post.there() == ["a-1/invoice"]
+    assert not post.act().posts
+    assert not post.there()
+    child = store.saga("a-1.invoice")
+    assert child is not None
+    assert (child.status, child.request) == ("completed", '["Hamlet",200]')
+    assert "a-1 0 starts invoice/1/" + INVOICE.fingerprint + " as a-1.invoice: " in records(store)
+    assert "a-1.invoice 0 follows from a-1: " in records(store)
+
+
+def test_a_letter_that_is_there_again_starts_nothing_again() -> None:
+    """As after a crash between the commit that acted on it and its removal."""
+    store = MemoryStore()
+    life, post, asked = begun(store)
+    life.answer(asked.sends[0], Done())
+    letters = store.mailbox.letters(ALL_SHARDS, 9)
+    post.act()
+    store.mailbox.post(letters)
+    Post(Life(store, life.saga, INVOICE, prefix="b", now_ms=life.now_ms)).act()
+    assert store.counts() == {(f"sale/1/{life.saga.fingerprint}", "completed"): 1,
+                              (f"invoice/1/{INVOICE.fingerprint}", "completed"): 1}  # fmt: skip
+    assert store.entity("BILL", "Hamlet").body == "200"  # type: ignore[union-attr]  # it is there
+
+
+@pytest.mark.parametrize("said", [Refused("no money"), Cancel("changed my mind")])
+def test_a_saga_that_turns_back_starts_none(said: Any) -> None:
+    """Not when it is refused; nor when it is abandoned, or canceled before its pivot was asked."""
+    store = MemoryStore()
+    life, post, asked = begun(store)
+    if isinstance(said, Refused):
+        life.answer(asked.sends[0], said)
+        assert life.run("a-1").state.__class__.__name__ == "Compensated"
+    else:
+        life.turn(Deliver("a-1", amends.Abandon("gone")))
+    assert not post.there()
+
+
+def test_a_function_that_gives_none_starts_none() -> None:
+    """And no record says so."""
+    store = MemoryStore()
+    life, post, asked = begun(store, show="free")
+    life.answer(asked.sends[0], Done())
+    assert not post.there()
+    assert not [line for line in records(store) if "starts" in line]
+
+
+def test_a_commit_that_is_not_written_posts_nothing() -> None:
+    """Another engine was faster: the letter is there once, of the commit that was written."""
+    store = MemoryStore()
+    life, post, asked = begun(store)
+    commit, faults = store.commit, [StoreConflict("as if another engine was faster")]
+
+    def fails_once(changes: Any) -> None:
+        if faults:
+            assert changes.posted
+            raise faults.pop()
+        commit(changes)
+
+    store.commit = fails_once  # type: ignore[method-assign]  # a fault that a store in memory has not
+    life.answer(asked.sends[0], Done())
+    assert post.there() == ["a-1/invoice"]
+
+
+def test_a_child_is_asked_for_what_its_parent_was_answered() -> None:
+    """The second parameter of its function has the answers, and the key; what it gets is its own copy."""
+    seen = []
+
+    def of_answers(buy: Buy, call: Call) -> Bill:
+        seen.append(call)
+        return Bill(call.answers["CARD_CHARGED"]["receipt"], 1)
+
+    store = MemoryStore()
+    life, post, asked = begun(store, sale(Child(INVOICE, of_answers)), INVOICE)
+    life.answer(asked.sends[0], Done({"receipt": "r-1"}))
+    post.act()
+    assert store.saga("a-1.invoice").request == '["r-1",1]'  # type: ignore[union-attr]  # it is there
+    assert [call.key for call in seen] == ["a-1/invoice"]
+
+
+@pytest.mark.parametrize(
+    ("request_of", "why"),
+    [
+        (lambda _: 1 // 0, "what a-1 asks it for is not known: ZeroDivisionError: integer division or modulo by zero"),
+        (lambda _: 7, "invoice: the request cannot be stored"),
+    ],
+)
+def test_a_child_that_cannot_be_asked_for_keeps_no_saga_from_its_end(
+    request_of: Any, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its parent completes; that none is started is remembered under the key, recorded, and logged as an error."""
+    store = MemoryStore()
+    life, post, asked = begun(store, sale(Child(INVOICE, request_of)), INVOICE)
+    life.answer(asked.sends[0], Done())
+    assert isinstance(life.run("a-1").state, Completed)
+    with caplog.at_level(logging.ERROR):
+        post.act()
+    assert store.saga("a-1.invoice") is None
+    assert msgspec.json.decode(store.key("a-1/invoice").answer)["refused"].startswith(why)  # type: ignore[union-attr]  # it is there
+    assert f"saga a-1.invoice does not start, which follows from a-1: {why}" in caplog.text
+    assert not post.there()
+
+
+def test_children_are_prepared_as_any_saga_is() -> None:
+    """What `prepare` gets is plain JSON; where it refuses, none is started."""
+
+    def prepare(entities: Any, saga_id: str, wanted: list[Any]) -> Bill | Refused:
+        return Bill(saga_id, wanted[1]) if wanted[1] < 1000 else Refused("too large")
+
+    invoice = Saga("invoice", Bill, INVOICE.steps, prepare=prepare)
+    store = MemoryStore()
+    life, post, asked = begun(store, sale(Child(invoice, lambda buy: Bill(buy.show, 500 * buy.seats - 1))), invoice)
+    life.answer(asked.sends[0], Done())
+    post.act()
+    assert store.saga("a-1.invoice").request == '["a-1.invoice",999]'  # type: ignore[union-attr]  # it is there
+
+
+def test_children_have_children_and_a_saga_several() -> None:
+    """In their order; a saga that completes at once has its letters in the commit that starts it."""
+    thanks = Saga("thanks", Bill, INVOICE.steps, starts=[Child(INVOICE, lambda asked: asked)])
+    store = MemoryStore()
+    life, post, asked = begun(store, sale(Child(thanks, bill_of), Child(INVOICE, bill_of)), thanks, INVOICE)
+    life.answer(asked.sends[0], Done())
+    assert post.there() == ["a-1/thanks", "a-1/invoice"]
+    assert post.act().posts
+    assert post.there() == ["a-1.thanks/invoice"]
+    post.act()
+    assert [row.saga_id for row in reversed([*store.listing(amends.storage.ports.SagaFilter())])] == [
+        "a-1", "a-1.thanks", "a-1.invoice", "a-1.thanks.invoice"
+    ]  # fmt: skip
+    assert names(asked) == ["CARD_CHARGED/do#1"]
+
+
+def test_a_letter_under_a_definition_that_is_not_known_stays(caplog: pytest.LogCaptureFixture) -> None:
+    """An engine that knows it acts on it; this one says so once, and acts on what comes behind it."""
+    store = MemoryStore(MemoryDatabase(is_shared=False))
+    life, _, asked = begun(store)
+    life.answer(asked.sends[0], Done())
+    other = Post(Life(store, Saga("other", Buy, life.saga.steps), prefix="b", now_ms=life.now_ms))
+    with caplog.at_level(logging.WARNING):
+        assert other.letters.read(store.mailbox, ALL_SHARDS, 1) == []
+        assert other.letters.read(store.mailbox, ALL_SHARDS, 1) == []
+    assert caplog.text.count("which is not known here: they are left") == 1
+    life.begin(Buy("Lear", 1))
+    again = Post(Life(store, life.saga, INVOICE, prefix="c", now_ms=life.now_ms))
+    again.act()
+    assert store.saga("a-1.invoice") is not None
+
+
+def test_the_definition_of_a_child_has_to_be_given_to_open() -> None:
+    """Which one is missing, and to whom, is said."""
+    with pytest.raises(DefinitionError, match=r"'sale' starts invoice/1/\w+, which was not given to open\(sagas="):
+        Life(MemoryStore(), sale())
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///{}/store.db"])
+def test_an_engine_starts_children_at_once(url: str, tmp_path: Path) -> None:
+    """It does not wait for its next look for letters; whoever waits for the child's end has it."""
+
+    async def seen() -> tuple[Any, Any, Any]:
+        async with amends.open(url.format(tmp_path), sagas=[sale(), INVOICE], clients={"CARD": None}) as engine:
+            parent = engine.starter._loop.coordinator.definitions.sagas
+            of_sale = next(saga for saga in parent.values() if saga.name == "sale")
+            handle = await engine.submit(of_sale, Buy("Hamlet", 2))
+            await handle.result(60)
+            child = await engine.result(f"{handle.saga_id}.invoice", 60)
+            with pytest.raises(RequestRefused, match="there is no saga"):
+                await engine.result(f"{handle.saga_id}.thanks", 60)
+            return child, await handle.describe(), await engine.describe(child.saga_id)
+
+    child, parent, of_child = asyncio.run(seen())
+    assert isinstance(child.state, Completed)
+    assert [(seen.saga_id, seen.name, seen.status) for seen in parent.children] == [
+        (child.saga_id, "invoice", "completed")
+    ]
+    assert of_child.parent == parent.saga_id
+    assert parent.as_json()["children"][0]["status"] == "completed"
