@@ -152,3 +152,71 @@ def test_what_keeps_letters_from_being_removed_is_told(path: Path, monkeypatch: 
         mailbox.remove(["b"])
         assert mailbox._removal._is_idle.wait(60)
         assert mailbox.letters(ALL_SHARDS, 9) == []
+
+
+def test_letters_that_wait_to_be_removed_are_not_read_again(path: Path) -> None:
+    """However many they are: a client that was stopped in its transaction makes no look of the engine longer."""
+    with closing(SqliteMailbox(path)) as mailbox:
+        mailbox.post([letter(f"{number}") for number in range(100)])
+        with closing(apsw.Connection(str(mailbox_of(path)))) as client:
+            client.execute("BEGIN IMMEDIATE")
+            seen = list[str]()
+            for _ in range(9):
+                found = [one.letter_id for one in mailbox.letters(ALL_SHARDS, 10)]
+                mailbox.remove(found)
+                seen += found
+            assert seen == [f"{number}" for number in range(90)]
+            assert mailbox._database is not None
+            rows, read = mailbox._database.rows, list[int]()
+
+            def counted(name: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+                found = rows(name, values)
+                read.append(len(found))
+                return found
+
+            mailbox._database.rows = counted  # type: ignore[method-assign]  # it counts
+            mailbox.letters(ALL_SHARDS, 10)
+            read.clear()
+            assert len(mailbox.letters(ALL_SHARDS, 10)) == 10
+            assert sum(read) <= 20
+            client.execute("ROLLBACK")
+        assert mailbox._removal._is_idle.wait(60)
+        mailbox.remove([f"{number}" for number in range(90, 100)])
+        assert mailbox._removal._is_idle.wait(60)
+        mailbox.post([letter("x"), letter("y")])  # with numbers that letters before had
+        assert [one.letter_id for one in mailbox.letters(ALL_SHARDS, 10)] == ["x", "y"]
+
+
+def test_letters_behind_some_that_are_acted_on_are_read(path: Path) -> None:
+    """Also where those that wait to be removed are not the first ones, and where only some shards are asked for."""
+    with closing(SqliteMailbox(path)) as mailbox:
+        mailbox.post([letter(f"{number}") for number in range(30)])
+        with closing(apsw.Connection(str(mailbox_of(path)))) as client:
+            client.execute("BEGIN IMMEDIATE")
+            mailbox.remove([f"{number}" for number in range(5, 25)])
+            for _ in range(2):
+                assert [one.letter_id for one in mailbox.letters(ALL_SHARDS, 7)] == [*"01234", "25", "26"]
+            mailbox.remove([*"01234"])
+            for _ in range(2):
+                assert [one.letter_id for one in mailbox.letters(ALL_SHARDS, 3)] == ["25", "26", "27"]
+                assert list(mailbox.letters([], 3)) == []
+
+
+def test_a_letter_that_is_removed_while_it_is_read_is_not_given_again(path: Path) -> None:
+    """It was read while it was there, and looked at when it was gone."""
+    with closing(SqliteMailbox(path)) as mailbox:
+        mailbox.post([letter("a"), letter("b")])
+        with closing(apsw.Connection(str(mailbox_of(path)))) as client:
+            client.execute("BEGIN IMMEDIATE")
+            mailbox.remove(["a"])
+            assert mailbox._database is not None
+            rows = mailbox._database.rows
+
+            def overtaken(name: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+                found = rows(name, values)
+                client.execute("ROLLBACK")
+                assert mailbox._removal._is_idle.wait(60)
+                return found
+
+            mailbox._database.rows = overtaken  # type: ignore[method-assign]  # another thread is faster
+            assert mailbox.letters(ALL_SHARDS, 9) == [letter("b")]

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,9 @@ from amends.storage.rows import Letter, checksum
 
 MAILBOX_ID: Final = int.from_bytes(b"Amnl", "big")
 """Marks a file as a mailbox, as `amends.adapters.sqlite.migrations.APPLICATION_ID` marks a store."""
+
+BEFORE_ALL: Final = (0, "")
+"""Before the first letter: its number is 1 at least."""
 
 
 def mailbox_of(database: Path) -> Path:
@@ -53,6 +57,7 @@ class SqliteMailbox:
         self._file = mailbox_of(checked_path(path))
         self._letters_max = letters_max
         self._database: Connection | None = None
+        self._behind: dict[str, tuple[int, str]] = {}  # where to go on reading: behind letters that are to be removed
         self._removal = LetterRemoval(partial(open_mailbox, self._file, MAILBOX_ID))
 
     def post(self, letters: Sequence[Letter]) -> None:
@@ -80,9 +85,20 @@ class SqliteMailbox:
         """
         if not self._file.exists():
             return []
-        pending = self._removal.pending
-        rows = self._opened().rows("letters", (json.dumps(sorted(shards)), limit + len(pending)))
-        return [letter for letter in letters_of(rows) if letter.letter_id not in pending][:limit]
+        database, wanted, found = self._opened(), json.dumps(sorted(shards)), dict[str, Letter]()
+        number, letter_id = self._behind.get(wanted, BEFORE_ALL)
+        pending, is_done = self._removal.pending, True  # of all letters so far
+        while len(found) < limit:
+            rows = database.rows("letters_behind", (wanted, limit, number, letter_id))
+            for number, letter_id, *_ in filter(None, rows):
+                is_done = is_done and letter_id in pending
+                if is_done:
+                    self._behind = {wanted: (number, letter_id)}
+            new = letters_of(row[1:] for row in rows)
+            found |= {letter.letter_id: letter for letter in new if letter.letter_id not in pending}
+            if len(rows) < limit or not rows[-1]:
+                break
+        return [*islice(found.values(), limit)]
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on: this object does not give them any more, and soon they are gone.

@@ -273,6 +273,12 @@ SELECT count(*) FROM letters;
 SELECT id, shard, body, posted_ms, checksum FROM letters
 WHERE shard IN (SELECT value FROM json_each(?1)) ORDER BY number LIMIT ?2;
 
+-- name: letters_behind
+-- Those behind the one of a number and id, while that is there: a number is given again. Else the first ones.
+SELECT number, id, shard, body, posted_ms, checksum FROM letters
+WHERE shard IN (SELECT value FROM json_each(?1))
+AND number > iif(EXISTS (SELECT 1 FROM letters WHERE number = ?3 AND id = ?4), ?3, 0) ORDER BY number LIMIT ?2;
+
 -- name: remove_letter
 -- One that was acted on.
 DELETE FROM letters WHERE id = ?1;

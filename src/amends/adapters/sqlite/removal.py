@@ -28,7 +28,8 @@ class LetterRemoval:
     """Removes letters by and by.
 
     Attributes:
-        pending: the ids of letters that are acted on, and may still be there.
+        pending: the ids of letters that are acted on, and may still be there. Those that are gone are left out of a new
+            one: who reads letters meanwhile goes by what was pending before.
     """
 
     def __init__(self, opened: Callable[[], apsw.Connection]) -> None:
@@ -93,8 +94,9 @@ class LetterRemoval:
         while ids := [*self.pending]:
             with database.transaction():
                 database.write("remove_letter", [(letter_id,) for letter_id in ids])
-            for letter_id in ids:
-                del self.pending[letter_id]
+            gone = frozenset(ids)
+            with self._lock:
+                self.pending = {letter_id: None for letter_id in self.pending if letter_id not in gone}
 
     def _is_to_wait(self, tries: int) -> bool:
         """Whether the lock is to be tried again, after a pause."""
