@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 import amends
-from amends import Call, Compensated, Completed, Done, Engine, Saga, external
+from amends import Call, Child, Compensated, Completed, Done, Engine, Saga, external, local
 from amends.adapters.sqlite.mailbox import SqliteMailbox, mailbox_of
+from amends.engine.batch import BatchResult
+from amends.engine.task import Task
 from amends.errors import StoreBusy
 from amends.storage.letters import start_letter
 from amends.storage.shards import ALL_SHARDS
+from tests.client.sagas import COUNTED, count
 from tests.engine.running import until
 from tests.engine.test_engine import PATIENCE_S, run
 from tests.engine.world import Buy
@@ -145,6 +148,58 @@ def test_a_letter_that_could_not_be_removed_does_no_harm(tmp_path: Path, caplog:
     assert [record.getMessage() for record in caplog.records if "letters are not" in record.getMessage()] == [
         "letters are not acted on for now: StoreBusy: another program has it"
     ]
+
+
+@pytest.mark.parametrize(("asked", "share"), [(6_000, 187), (100, 16)])
+def test_letters_get_a_share_of_a_turn_that_this_process_asked_for(tmp_path: Path, asked: int, share: int) -> None:
+    """Each such turn acts on some, and on no more; those without such requests act on many."""
+    path = tmp_path / "store.db"
+
+    async def test() -> None:
+        async with amends.open(f"sqlite:///{path}", sagas=[COUNTED]) as running:
+            definition = running._loop.coordinator.definitions.codec_of(COUNTED).definition
+            turns, take = list[tuple[int, int]](), running._loop._turns.take
+
+            async def counted(tasks: Sequence[Task], asked: int) -> BatchResult:
+                result = await take(tasks, asked)
+                turns.append((asked, result.letters))
+                return result
+
+            running._loop._turns.take = counted  # type: ignore[method-assign]  # it counts
+            letters = [start_letter(f"key {n}", f"client-{n}", definition, '["Hamlet",1]', 1) for n in range(1_500)]
+            SqliteMailbox(path).post(letters)
+            running._loop.wake()
+            handles = await running.submit_many(COUNTED, [Buy("Hamlet", 1)] * asked)
+            assert len(handles) == asked
+            await until(lambda: sum(number for _, number in turns) == 1_500)
+            beside = [number for own, number in turns if own]
+            assert beside
+            assert set(beside) == {share}
+            assert max(number for own, number in turns if not own) > share
+
+    run(test())
+
+
+def test_letters_of_commits_come_beside_those_of_clients(tmp_path: Path) -> None:
+    """The sagas that follow from those of a turn start in the next one, however many this process asks for more."""
+    sold = local("TICKETS_SOLD", count, service="SOLD", entity=lambda buy: buy.show, pivot=True)
+    parent = Saga("parents", Buy, [sold], starts=[Child(COUNTED, lambda buy: buy)])
+
+    async def test() -> None:
+        async with amends.open(f"sqlite:///{tmp_path / 'store.db'}", sagas=[parent, COUNTED]) as running:
+            turns, take = list[tuple[int, int]](), running._loop._turns.take
+
+            async def counted(tasks: Sequence[Task], asked: int) -> BatchResult:
+                result = await take(tasks, asked)
+                turns.append((asked, result.letters))
+                return result
+
+            running._loop._turns.take = counted  # type: ignore[method-assign]  # it counts
+            await running.submit_many(parent, [Buy("Hamlet", 1)] * 6_000)
+            await until(lambda: sum(letters for _, letters in turns) == 6_000)
+            assert (3_000, 3_000) in turns
+
+    run(test())
 
 
 def test_a_mailbox_that_is_none_stops_no_saga(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

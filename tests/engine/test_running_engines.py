@@ -295,9 +295,9 @@ def test_an_engine_that_has_nothing_to_do_takes_no_turn(ends: bool) -> None:
         await until(lambda: one.is_settled)
         turns, take = list[int](), one.loop._turns.take
 
-        async def counted(tasks: Sequence[Task]) -> BatchResult:
+        async def counted(tasks: Sequence[Task], asked: int) -> BatchResult:
             turns.append(len(tasks))
-            return await take(tasks)
+            return await take(tasks, asked)
 
         one.loop._turns.take = counted  # type: ignore[method-assign]  # it counts
         await until(lambda: ends or len(one.card.calls) == 2)

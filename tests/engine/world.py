@@ -114,8 +114,7 @@ def joined(turn: BatchResult, more: BatchResult) -> BatchResult:
     mappings: dict[str, Any] = {name: {**getattr(turn, name), **getattr(more, name)} for name in ("ended", "immovable")}
     lists = set(BatchResult._fields) - {"due_ms", "replies", "letters", "posts", *mappings}
     rest: dict[str, Any] = {name: [*getattr(turn, name), *getattr(more, name)] for name in lists}
-    letters = turn.letters + more.letters
-    posts = turn.posts or more.posts
+    letters, posts = turn.letters + more.letters, turn.posts + more.posts
     return more._replace(replies=[*done, *more.replies], letters=letters, posts=posts, **mappings, **rest)
 
 

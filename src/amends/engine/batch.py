@@ -54,7 +54,7 @@ class BatchResult(NamedTuple):
         immovable: sagas that were found to be set aside, and why.
         contradicted: answers that contradict what is known, for the log.
         letters: how many letters it acted on.
-        posts: whether it wrote letters to owners of sagas.
+        posts: how many letters to owners of sagas it wrote.
     """
 
     due_ms: int | None
@@ -69,7 +69,7 @@ class BatchResult(NamedTuple):
     immovable: Mapping[str, str] = {}
     contradicted: Sequence[Contradicted] = ()
     letters: int = 0
-    posts: bool = False
+    posts: int = 0
 
 
 class _Spoilt(Exception):
@@ -188,7 +188,7 @@ class BatchRunner:
         if commit:
             self._take_over(commit)
         result = self._result(work, replies)
-        return result._replace(posts=True) if commit and commit.changes.posted else result
+        return result._replace(posts=len(commit.changes.posted)) if commit and commit.changes.posted else result
 
     def _carried_out(self, place: int, task: Task, work: UnitOfWork) -> Any:
         try:

@@ -76,7 +76,8 @@ class TurnTaking:
             StoreError: the store failed, or there is no space for what must not be lost, and the engine is to end.
         """
         try:
-            result = await self._turns.take([queued.task for queued in batch])
+            asked = sum(queued.task.size for queued in batch if queued.reply is not None)
+            result = await self._turns.take([queued.task for queued in batch], asked)
         except (StoreFull, StoreBusy) as full:
             await self._wait_for_space(batch, full)
             return
@@ -102,6 +103,7 @@ class TurnTaking:
         while not (is_drained() or self._queue or arrived.is_set()):
             pause_ms = self._pause_ms()
             if pause_ms <= 0:
+                await asyncio.sleep(0)  # callers who were answered just now ask before clients of other processes
                 return
             self._is_asleep = True
             with contextlib.suppress(TimeoutError):  # `wait_for` of Python 3.11 may lose a cancellation
@@ -145,7 +147,7 @@ class TurnTaking:
         self._hooks.tell(result)
         self._ends.leave(self._turns.coordinator.shards)
         if result.letters or result.posts or result.ended or result.needs_operator or result.immovable:
-            self._turns.wakeup.ring(engines=result.posts)
+            self._turns.wakeup.ring(engines=bool(result.posts))
         left: list[QueuedTask] = []
         for queued, answer in zip(batch, result.replies, strict=True):
             if isinstance(answer, Unfinished):

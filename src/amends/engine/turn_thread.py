@@ -132,10 +132,10 @@ class TurnThread:
         if store is not None:
             store.close()
 
-    async def take(self, tasks: Sequence[Task]) -> BatchResult:
-        """Take a turn; see `Coordinator.turn`."""
+    async def take(self, tasks: Sequence[Task], asked: int) -> BatchResult:
+        """Take a turn; see `Coordinator.turn`, and `Upkeep.keep` for how many of the tasks callers asked for."""
         with self._watch:
-            result: BatchResult = await self._thread.call(self._turn, tasks)
+            result: BatchResult = await self._thread.call(self._turn, tasks, asked)
         return result
 
     async def look(self, tasks: Sequence[Task]) -> list[Any]:
@@ -172,8 +172,8 @@ class TurnThread:
         self.close()
         self._thread.shutdown()
 
-    def _turn(self, tasks: Sequence[Task]) -> BatchResult:
+    def _turn(self, tasks: Sequence[Task], asked: int) -> BatchResult:
         with collector_off():
-            letters = self.upkeep.keep()
+            letters = self.upkeep.keep(asked)
             turn = self.coordinator.turn([*letters, *tasks], self.clock.now_ms())
             return self.upkeep.settled(letters, drive(turn, self._store))

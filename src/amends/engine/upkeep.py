@@ -18,6 +18,7 @@ from amends.engine.in_flight import AttemptId
 from amends.engine.letters import ActOnLetter, LettersToActOn
 from amends.engine.logger import log
 from amends.engine.ownership import ShardKeeper
+from amends.engine.queue import BATCH_MAX
 from amends.engine.store_clock import StoreClock
 from amends.engine.turn_io import drive
 from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFull
@@ -26,6 +27,8 @@ from amends.storage.ports import EngineClock, Store
 from amends.storage.rows import NEVER
 
 LETTERS_MAX: Final = 1_000  # letters that a turn acts on: a third of a full turn, so that clients here wait no longer
+LETTERS_SHARE: Final = 16  # beside requests of this process one letter to so many: it costs as much as two or three
+LETTERS_LEAST: Final = 16  # beside few requests: they cost what a turn costs that acts on none
 LOOK_MS: Final = 500  # between two looks for letters, where some come: what a person does not wait for
 QUIET_LOOK_MS: Final = 5_000  # the same where none came yet: as often as a sleeping loop looks at the clock
 NOTHING: Final[Sequence[ActOnLetter]] = ()
@@ -72,6 +75,8 @@ class Upkeep:
         self._letters = LettersToActOn(coordinator.definitions.by_name)
         self._dropped: list[AttemptId] = []
         self._look_ms = 0
+        self._limit = LETTERS_MAX
+        self._asked = self._posted = 0
         self._pause_ms = LOOK_MS if store.is_shared else QUIET_LOOK_MS
         self._trouble = ""
         self.takes_letters = True
@@ -101,13 +106,21 @@ class Upkeep:
 
     # In the thread of the turns -------------------------------------------------------------------------------
 
-    def keep(self) -> Sequence[ActOnLetter]:
+    def keep(self, asked: int) -> Sequence[ActOnLetter]:
         """Do what it is time for; gives what letters ask for, as tasks of the next turn.
+
+        Args:
+            asked: how many requests of callers in this process are in that turn. Where there are any, letters of
+                clients get a share of it, and so they do in the turn after it, while those callers ask for more:
+                neither keeps the other from being done. Letters that commits wrote come beside them.
 
         Raises:
             LeaseLost: another engine took over. This engine is not to be used any more.
             StoreFailed: the storage failed.
         """
+        beside, self._asked = asked or self._asked, asked
+        share = min(max(LETTERS_LEAST, beside // LETTERS_SHARE), LETTERS_MAX) if beside else LETTERS_MAX
+        self._limit = share + min(self._posted, BATCH_MAX)
         elapsed_ms = self._machine.elapsed_ms()
         if self._keeper.next_ms <= elapsed_ms:
             with suppress(StoreFull, StoreBusy, StoreConflict):  # it is taken again soon
@@ -131,6 +144,7 @@ class Upkeep:
             number = len(letters)
             self._remove(letters, self._letters.removable(letters, result.replies[:number]))
             result = result._replace(replies=result.replies[number:], letters=number)
+        self._posted = max(0, self._posted - len(letters)) + result.posts
         if result.posts:
             self.look_soon()
         if self._dropped:
@@ -145,7 +159,7 @@ class Upkeep:
 
     def _read(self) -> Sequence[ActOnLetter]:
         try:
-            letters = self._letters.read(self._store.mailbox, self._coordinator.shards.all, LETTERS_MAX)
+            letters = self._letters.read(self._store.mailbox, self._coordinator.shards.all, self._limit)
         except (StoreError, ValueError) as error:
             self._say(error)
             return NOTHING
@@ -159,7 +173,7 @@ class Upkeep:
         except (StoreError, ValueError) as error:  # acted on again, they do no harm
             self._say(error)
         else:
-            if len(done) == len(letters) == LETTERS_MAX:
+            if len(done) == len(letters) == self._limit:
                 self.look_soon()
 
     def _say(self, error: Exception) -> None:
