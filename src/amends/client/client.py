@@ -81,7 +81,7 @@ class Client(Looks, Tells):
         Raises:
             RequestRefused: nothing was posted, and why; or the key had been refused before.
             KeyReused: the key stands for another request.
-            Overloaded: the mailbox is full; nothing was posted.
+            Overloaded: the mailbox is full, and there was no room within five seconds; nothing was posted.
             StoreFull, StoreBusy: there is no space, or another program keeps the mailbox locked; nothing was posted.
         """
         self._connection.expect_caller()

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from amends.client.posting import LetterPosting
 from amends.client.watch import Row, StoreWatch, Subject
 from amends.engine.home import Home
 from amends.engine.looking import Look
@@ -56,22 +57,28 @@ class StoreConnection:
         """
         self._home, self._loop = Home(OTHER_PROCESS), asyncio.get_running_loop()
         self._store = self._open_store()
-        self._reading, self._posting = OneThread("amends-read"), OneThread("amends-post")
+        self._reading = OneThread("amends-read")
+        self._posting = LetterPosting(self._store.mailbox, self._store.wakeup.ring)
         self._watch = StoreWatch(self.rows_of, self._is_woken)
         self._is_woken()
         self._closed = None
 
     async def close(self) -> None:
-        """Give the store back, and tell callers that wait. In a forked child it does nothing: it is the parent's."""
+        """Give the store back, and tell callers that wait. In a forked child it does nothing: it is the parent's.
+
+        Letters that are posted just now are waited for: some five seconds, where another process keeps the mailbox
+        locked.
+        """
         if self._closed is not None or not self._home.is_here:
             return
         self._closed = CLOSED
-        await self._watch.close(CLOSED)
-        self._store.wakeup.close()
-        await self._posting.call(self._store.mailbox.close)
-        await self._reading.call(self._store.close)
-        self._posting.shutdown(wait=False)
-        self._reading.shutdown(wait=False)
+        try:
+            await self._watch.close(CLOSED)
+            self._store.wakeup.close()
+            await self._posting.close(CLOSED)
+            await self._reading.call(self._store.close)
+        finally:
+            self._reading.shutdown(wait=False)
 
     def expect_caller(self) -> None:
         """See that a caller here can be answered.
@@ -80,8 +87,7 @@ class StoreConnection:
             EngineStopped: the client is not open.
             EngineMisused: this is another process, or another event loop.
         """
-        if self._closed is not None:
-            raise EngineStopped(self._closed)
+        self._expect_open()
         self._home.expect_process()
         if asyncio.get_running_loop() is not self._loop:
             raise EngineMisused(OTHER_LOOP)
@@ -93,21 +99,25 @@ class StoreConnection:
             EngineStopped, EngineMisused: as for `expect_caller`.
         """
         self.expect_caller()
-        seen: Answer = await self._reading.call(self._seen, look)
+        seen: Answer = await self._read(self._seen, look)
         return seen
 
     async def rows_of(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
-        """For each subject whether it need not be waited for any longer, and what is stored of it."""
-        found: Sequence[tuple[bool, Row]] = await self._reading.call(self._rows, subjects)
+        """For each subject whether it need not be waited for any longer, and what is stored of it.
+
+        Raises:
+            EngineStopped: the client was closed meanwhile.
+        """
+        found: Sequence[tuple[bool, Row]] = await self._read(self._rows, subjects)
         return found
 
     async def standing(self, saga_id: str) -> Row | Letter:
         """What is stored of a saga; the letter that starts it, where it waits; ``None`` for neither."""
         subject = Subject("saga", saga_id)
         ((_, row),) = await self.rows_of([subject])
-        letter: Letter | None = None if row else await self._reading.call(self._letter_in_store, saga_id)
+        letter: Letter | None = None if row else await self._read(self._letter_in_store, saga_id)
         if row is None and letter is None:
-            letter = await self._posting.call(self._letter_of_client, saga_id)
+            letter = await self._posting.look(self._letter_of_client, saga_id)
         if letter:
             return letter
         if row is None:  # it may have been acted on between the two looks
@@ -118,16 +128,22 @@ class StoreConnection:
         """Put letters into the mailbox; they are on stable storage then.
 
         Raises:
-            Overloaded: the mailbox is full.
-            StoreFull, StoreBusy: there is no space, or another program keeps the mailbox locked.
+            Overloaded, StoreFull, StoreBusy, EngineStopped: nothing was posted; see `LetterPosting.post`.
         """
         if letters:
-            await self._posting.call(self._store.mailbox.post, letters)
-            self._store.wakeup.ring()
+            await self._posting.post(letters)
 
     async def wait(self, subject: Subject) -> Row:
         """What is stored of a subject, once it is there; see `StoreWatch.wait`."""
         return await self._watch.wait(subject)
+
+    async def _read(self, function: Callable[..., Any], *given: Any) -> Any:
+        self._expect_open()
+        return await self._reading.call(function, *given)
+
+    def _expect_open(self) -> None:
+        if self._closed is not None:
+            raise EngineStopped(self._closed)
 
     def _is_woken(self) -> bool:
         return self._store.wakeup.listen(self._loop, self._watch.look_soon)

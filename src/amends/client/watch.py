@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
-from amends.errors import AmendsError, EngineStopped
+from amends.errors import EngineStopped
 from amends.storage.ports import Records
 from amends.storage.rows import FINAL, NEEDS_OPERATOR, KeyRow, SagaRow, Unreadable
 
@@ -58,6 +58,7 @@ class StoreWatch:
         self._is_woken = is_woken
         self._waiters: dict[Subject, list[asyncio.Future[Row]]] = {}
         self._news = asyncio.Event()
+        self._closed = ""
         self._task = asyncio.create_task(self._run(), name="amends-client")
 
     async def wait(self, subject: Subject) -> Row:
@@ -65,7 +66,10 @@ class StoreWatch:
 
         Raises:
             StoreError, StoreUnusable: the store cannot be read.
+            EngineStopped: nothing is waited for any more.
         """
+        if self._closed:
+            raise EngineStopped(self._closed)
         waiter: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
         waiters = self._waiters.setdefault(subject, [])
         waiters.append(waiter)
@@ -87,10 +91,10 @@ class StoreWatch:
         Args:
             reason: why.
         """
+        self._closed = reason
         self._task.cancel()
         await asyncio.wait([self._task])
-        for subject in [*self._waiters]:
-            self._fail(subject, EngineStopped(reason))
+        self._fail([*self._waiters], EngineStopped(reason))
 
     async def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -101,25 +105,24 @@ class StoreWatch:
                         await self._news.wait()
             else:
                 await self._news.wait()
-            first_s = LAST_PAUSE_S if self._is_woken() else FIRST_PAUSE_S
-            pause_s = first_s if self._news.is_set() else min(max(2 * pause_s, first_s), LAST_PAUSE_S)
+            is_news = self._news.is_set()
             self._news.clear()
-            await self._look_once([*self._waiters])
+            try:
+                first_s = LAST_PAUSE_S if self._is_woken() else FIRST_PAUSE_S
+                pause_s = first_s if is_news else min(max(2 * pause_s, first_s), LAST_PAUSE_S)
+                await self._look_once([*self._waiters])
+            except Exception as error:  # noqa: BLE001 - it is told to each caller, and none is left for whom to try again
+                self._fail([*self._waiters], error)
 
     async def _look_once(self, subjects: Sequence[Subject]) -> None:
-        try:
-            found = await self._look(subjects) if subjects else ()
-        except AmendsError as error:
-            for subject in subjects:
-                self._fail(subject, error)
-            return
+        found = await self._look(subjects) if subjects else ()
         for subject, (is_there, row) in zip(subjects, found, strict=True):
             for waiter in self._waiters.get(subject, ()) if is_there else ():
                 if not waiter.done():
                     waiter.set_result(row)
 
-    def _fail(self, subject: Subject, error: Exception) -> None:
-        for waiter in self._waiters.get(subject, ()):
+    def _fail(self, subjects: Sequence[Subject], error: Exception) -> None:
+        for waiter in (waiter for subject in subjects for waiter in self._waiters.get(subject, ())):
             if not waiter.done():
                 waiter.set_exception(error)
                 waiter.exception()  # also where its caller has stopped waiting
