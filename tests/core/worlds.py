@@ -279,7 +279,11 @@ class World:
             if isinstance(effect, Send):
                 self.check_send(effect)
                 is_at_once = self.healing or self.chance.random() < 0.7
-                sent_ms = effect.at_ms if is_at_once else self.chance.randrange(effect.at_ms, effect.due_ms)
+                sent_ms = (
+                    effect.at_ms
+                    if is_at_once
+                    else self.chance.randrange(effect.at_ms, max(effect.due_ms, effect.at_ms + 1))
+                )
                 self.held.append((sent_ms, effect))
 
     def check_send(self, send: Send) -> None:
