@@ -57,9 +57,13 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def tour_of_fewer_orders() -> Sequence[str]:
+CRASH_ALONE = "from amends.entrypoints.demo import tour; tour.TICKETS = tour.CHAPTERS = (); "
+
+
+def tour_of_fewer_orders(more: str = "") -> Sequence[str]:
     """Return the words that start the demo in a process of its own, with orders for a moment, killed or not."""
     code = "from amends.entrypoints.demo import rush; rush.ORDERS = 600; rush.KILLED_AT = 100; rush.TRIES = 1; "
+    code += more
     return [*command_line()[:-2], "-c", f"{code}from amends.entrypoints.cli.app import app; app(['demo'])"]
 
 
@@ -221,7 +225,10 @@ def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
     terminal, its_other_end = os.openpty()
     surroundings = environment(TERM="xterm-256color", NO_COLOR="", TMPDIR=str(tmp_path))
     with subprocess.Popen(
-        tour_of_fewer_orders(), env=surroundings, stdout=its_other_end, stderr=its_other_end
+        tour_of_fewer_orders(CRASH_ALONE),
+        env=surroundings,
+        stdout=its_other_end,
+        stderr=its_other_end,
     ) as running:
         os.close(its_other_end)
         with os.fdopen(terminal, "rb", buffering=0) as screen:

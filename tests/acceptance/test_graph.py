@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -113,14 +114,18 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("definition", BROKEN)
-def test_a_definition_that_cannot_be_had_is_one_line(definition: str, tmp_path: Path) -> None:
+def test_a_definition_that_cannot_be_had_is_one_line(
+    definition: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And the command ends with 2; what is there is named."""
     (tmp_path / "exits.py").write_text("raise SystemExit")
     (tmp_path / "breaks.py").write_text("def")
     (tmp_path / "wrong.py").write_text("from amends import Saga\nx = Saga('x', dict, [])")
     (tmp_path / "plain.py").write_text("from amends.shop import CHECKOUT as y\nx = 5")
     (tmp_path / "empty.py").write_text("")
-    ran = process("graph", definition, folder=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    ran = amends("graph", definition)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(BROKEN[definition])
     assert ran.err.count("\n") == 1

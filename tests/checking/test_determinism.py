@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.house.source import ROOT
 
 SCRIPT = """
 import hashlib
+import sys
 from amends.checking.explore import explore
 from amends.checking.layout import WorldLayout
 from amends.checking.successors import Successors
@@ -26,7 +28,7 @@ head = hashlib.sha256()
 looked_at = [(ONE_ORDER, 2), (TWO_ORDERS_ONE_STOCK, 0)]
 looked_at += [(made(), 1) for made in SCENARIOS.values()]
 looked_at += [(bug.written, bug.faults) for bug in BUGS]
-for scenario, faults in looked_at:
+for scenario, faults in looked_at[:: int(sys.argv[1])]:
     moves = Successors(WorldLayout(scenario))
     found = explore(scenario, faults=faults)
     for world in (seen.after for seen in (found.counterexample.trace if found.counterexample else ())):
@@ -43,28 +45,33 @@ print(head.hexdigest())
 """
 
 
-def said_by(python: Path, hash_seed: str) -> str:
+SHARES = [4, pytest.param(1, marks=pytest.mark.torture)]  # of the scenarios one in so many
+
+
+def said_by(python: Path, hash_seed: str, share: int) -> str:
     """Explore in a process of its own, without any package, and return the head of everything that was met."""
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
-    command = [str(python), "-S", "-B", "-W", "error", "-c", SCRIPT]
+    command = [str(python), "-S", "-B", "-W", "error", "-c", SCRIPT, str(share)]
     ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
     return ran.stdout.strip()
 
 
-@pytest.fixture(scope="module")
-def here() -> str:
+@cache
+def said_here(share: int) -> str:
     """Return what this Python says."""
-    return said_by(Path(sys.executable), "0")
+    return said_by(Path(sys.executable), "0", share)
 
 
+@pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("hash_seed", ["1", *(pytest.param(seed, marks=pytest.mark.torture) for seed in ("2", "4711"))])
-def test_nothing_depends_on_the_order_of_a_set(hash_seed: str, here: str) -> None:
+def test_nothing_depends_on_the_order_of_a_set(hash_seed: str, share: int) -> None:
     """Worlds, moves, order and answers are the same under any hash seed."""
-    assert said_by(Path(sys.executable), hash_seed) == here
+    assert said_by(Path(sys.executable), hash_seed, share) == said_here(share)
 
 
+@pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("version", others())
-def test_every_other_python_says_the_same(version: str, here: str) -> None:
+def test_every_other_python_says_the_same(version: str, share: int) -> None:
     """From 3.11 up, with the standard library alone."""
-    assert said_by(others()[version], "random") == here
+    assert said_by(others()[version], "random", share) == said_here(share)

@@ -472,14 +472,24 @@ def test_accepted(anywhere: Door, entry: tuple[Any, ...]) -> None:
 
 
 @pytest.mark.parametrize("entry", REFUSED, ids=row_id)
-def test_refused(anywhere: Door, entry: object) -> None:
+def test_refused(door: Door, entry: object) -> None:
     """Refused: "Anything not accepted is left out without a trace in the report, and nothing is raised"."""
     operations = [*OPENING, order(1)]
-    expected = text_of(anywhere.processor(operations))
-    assert text_of(anywhere.processor([*OPENING, entry, order(1)])) == expected
-    session = anywhere.session()
+    expected = text_of(door.processor(operations))
+    assert text_of(door.processor([*OPENING, entry, order(1)])) == expected
+    session = door.session()
     assert text_of(session.process([*OPENING, entry, order(1)])) == expected
     assert [(refusal.index, refusal.operation) for refusal in session.refusals] == [(2, name_of(entry))]
+    assert session.notes == ()
+
+
+def test_refused_in_one_batch(anywhere: Door) -> None:
+    """All of them at once, also on a store: the report is the one without them."""
+    session = anywhere.session()
+    report = session.process([*OPENING, *REFUSED, order(1)])
+    assert text_of(report) == text_of(anywhere.session().process([*OPENING, order(1)]))
+    named = [(refusal.index, refusal.operation) for refusal in session.refusals]
+    assert named == [(number, name_of(entry)) for number, entry in enumerate(REFUSED, start=2)]
     assert session.notes == ()
 
 
@@ -586,33 +596,33 @@ def test_ids_of_different_kinds_do_not_meet(processor: Callable[[object], Report
     assert list(report["orders"]) == ["O001"]
 
 
-@pytest.mark.parametrize("place", [0, 1, 2, 3])
-@pytest.mark.parametrize(
-    "maker",
-    [
-        batches.TrappedObject,
-        lambda: batches.TrappedInt(5),
-        lambda: batches.TrappedStr("C001"),
-        lambda: batches.TrappedList(["C001"]),
-        lambda: batches.TrappedTuple(("C001",)),
-        lambda: batches.Impostor(int),
-        lambda: batches.Impostor(str),
-    ],
-)
+MAKERS: list[Callable[[], object]] = [
+    batches.TrappedObject,
+    lambda: batches.TrappedInt(5),
+    lambda: batches.TrappedStr("C001"),
+    lambda: batches.TrappedList(["C001"]),
+    lambda: batches.TrappedTuple(("C001",)),
+    lambda: batches.Impostor(int),
+    lambda: batches.Impostor(str),
+]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize("operation", [CUSTOMER, PRODUCT, order(1), inject("ORDER"), ("QUERY_ORDER", "O001")])
-def test_no_code_of_the_caller_runs(
-    anywhere: Door, operation: tuple[Any, ...], maker: Callable[[], object], place: int
-) -> None:
+def test_no_code_of_the_caller_runs(anywhere: Door, operation: tuple[Any, ...], maker: Callable[[], object]) -> None:
     """Operations: "once the list is read, no code of the caller's runs", whatever stands in which place."""
-    entry = list(operation)
-    entry[place % len(entry)] = maker()
+    entries: list[object] = []
+    for place in range(len(operation)):
+        entry = list(operation)
+        entry[place] = maker()
+        entries += [entry, tuple(entry), maker()]
     batches.TOUCHED.clear()
-    report = anywhere.processor([*OPENING, entry, tuple(entry), maker()])
+    report = anywhere.processor([*OPENING, *entries])
     session = anywhere.session()
-    session.process([*OPENING, entry, tuple(entry), maker()])
+    session.process([*OPENING, *entries])
     assert batches.TOUCHED == []
     assert report["orders"] == {}
-    assert [refusal.index for refusal in session.refusals] == [2, 3, 4]
+    assert [refusal.index for refusal in session.refusals] == [*range(2, 2 + len(entries))]
 
 
 @pytest.mark.parametrize("make", [batches.TrappedList, batches.TrappedTuple])
