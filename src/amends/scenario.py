@@ -53,6 +53,9 @@ class Scenario:
             scenario shows too little, and that is meant.
         commands: changes that come at any moment, once each, and are no steps: command, entity's id, body. Give those
             that run beside your sagas, such as a restock.
+        answers: by event of a `wait_for`, what the person whom it asks may say: ``[Done(Approval(250)),
+            Done(Approval(9)), Refused("too dear")]``. Each of them comes at any moment. By default a yes, with an
+            answer of the type that is made up, and a no. Give it where a later step goes by what the answer says.
     """
 
     saga: Saga
@@ -66,3 +69,4 @@ class Scenario:
     operators: bool = False
     not_shown: Sequence[str] = ()
     commands: Sequence[tuple[Command, str, Any]] = ()
+    answers: Mapping[str, Sequence[Any]] = field(default_factory=dict)

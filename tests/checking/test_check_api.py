@@ -6,13 +6,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 import amends
-from amends import Call, Done, Saga, Scenario, UnusableInput, check, checking, external
-from amends.checking import CheckCut, CheckFailed, adapter, honours_keys
+from amends import Call, Done, Refused, Saga, Scenario, UnusableInput, check, checking, external, wait_for
+from amends.checking import CheckCut, CheckFailed, adapter, honours_keys, simulate
 from amends.checking.api import replayed
 from amends.checking.replay_token import FORM, is_about, read_token
 from amends.entrypoints.demo.tickets import tickets
@@ -233,3 +233,55 @@ def test_every_public_name_is_documented() -> None:
         assert (getattr(checking, name).__doc__ or "").strip(), name
     assert amends.check is checking.check
     assert tickets().name == "tickets"
+
+
+class Approval(NamedTuple):
+    """What a person says."""
+
+    limit: int
+
+
+class Shelf:
+    """What the goods are ordered from."""
+
+    def __init__(self, books: Any) -> None:
+        self.books = books
+
+
+def order(client: Any, cents: int, call: Call) -> Done[int] | Refused:
+    """GOODS_ORDERED."""
+    return Done(cents) if cents <= call.answers["APPROVED"].limit else Refused("above the limit")
+
+
+APPROVED = Saga("approved", int, [
+    wait_for("APPROVED", answer=Approval, limit_s=60), external("GOODS_ORDERED", order, pivot=True),
+])  # fmt: skip
+
+
+def test_a_scenario_lists_what_a_person_may_say() -> None:
+    """Each answer is tried; the made-up one alone would not show what a later step makes of another."""
+    models = {"GOODS": adapter(Shelf)}
+    with pytest.raises(CheckFailed, match=r"(?s)NO SAGA EVER COMPLETED|no saga completes"):
+        check(Scenario(APPROVED, {}, [50], models))
+    said = [Done(Approval(100)), Done(Approval(9)), Refused("too dear")]
+    answer = check(Scenario(APPROVED, {}, [50], models, answers={"APPROVED": said}))
+    assert answer.verdict == "holds"
+    assert check(Scenario(APPROVED, {}, [50], models, answers={"APPROVED": said[:1]})).states < answer.states
+    assert simulate(Scenario(APPROVED, {}, [50], answers={"APPROVED": said}), seeds=40).holds
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ({"ORDERED": [Done()]}, "'ORDERED', which is no step that waits for a person; those that do are: APPROVED"),
+        ({"APPROVED": Done(Approval(1))}, "give a list of Done(...) and Refused(...)"),
+        ({"APPROVED": []}, "give a list of Done(...) and Refused(...)"),
+        ({"APPROVED": ["yes"]}, "answers has 'yes' for APPROVED; give Done(...) or Refused(...)"),
+        ({"APPROVED": [Done("yes")]}, "answers has Done(answer='yes') for APPROVED: the answer cannot be stored"),
+    ],
+)
+def test_answers_that_no_wait_takes_are_refused(answers: Any, why: str) -> None:
+    """With what there is, or what to give."""
+    with pytest.raises(UnusableInput) as refused:
+        check(Scenario(APPROVED, {}, [50], answers=answers))
+    assert why in str(refused.value)

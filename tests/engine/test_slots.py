@@ -130,6 +130,17 @@ def test_who_turns_back_before_it_was_sent_has_nothing_to_undo(is_held: bool) ->
     assert turn.dropped == [attempt_id]
 
 
+def test_what_has_found_a_place_is_not_sent_where_its_saga_turned_back() -> None:
+    """In the very turn in which it was to go out: it certainly did not happen, and no refund is sent."""
+    life = Slow(charging())
+    ((_, attempt_id),) = life.waits(life.begin(1)).held
+    turn = life.turn(SendHeldBack(attempt_id), Deliver("a-1", Cancel("changed my mind")))
+    assert (turn.sends, turn.recalled) == ([], [attempt_id])
+    turn = life.turn(ReturnUnsent(attempt_id))
+    assert isinstance(turn.ended["a-1"].state, Compensated)
+    assert (turn.sends, turn.dropped) == ([], [attempt_id])
+
+
 def test_who_was_sent_before_is_undone() -> None:
     """Of an attempt before it nobody knows: that this one was not sent says nothing of that one."""
     life = Slow(charging())
@@ -360,6 +371,22 @@ def request(saga_id: str, kind: Kind = Kind.DO) -> Send:
 def attempt_id(saga_id: str, kind: Kind = Kind.DO) -> AttemptId:
     """Return its first attempt."""
     return attempt_id_of(request(saga_id, kind))
+
+
+def test_what_is_recalled_gives_its_place_to_the_next() -> None:
+    """Also where its saga has only just been told that it goes out."""
+    desk = Desk(1)
+    desk.send("a")
+    for saga_id in ("b", "c"):
+        desk.places.hold(attempt_id(saga_id))
+    desk.places.give_back(attempt_id("a"))
+    assert desk.told == [SendHeldBack(attempt_id("b"))]
+    desk.places.recall(attempt_id("b"))
+    assert desk.told[1:] == [ReturnUnsent(attempt_id("b"))]
+    desk.places.drop(attempt_id("b"))
+    desk.places.fill()
+    assert desk.told[2:] == [SendHeldBack(attempt_id("c"))]
+    assert desk.started == ["a"]
 
 
 def test_who_comes_first_is_first() -> None:

@@ -13,6 +13,7 @@ import pytest
 import amends
 from amends import (
     Abandoned,
+    Cancel,
     Compensated,
     Completed,
     Done,
@@ -20,12 +21,17 @@ from amends import (
     OperatorNeeded,
     Refused,
     RequestRefused,
+    Retry,
     Saga,
     external,
+    local,
 )
+from amends.adapters.memory import MemoryStore
 from amends.engine.blocking import BlockingEngine
+from amends.engine.tasks import Deliver
 from tests.acceptance.command import amends as command
 from tests.engine.test_engine import PATIENCE_S
+from tests.engine.world import Life
 
 
 class Bank:
@@ -119,6 +125,34 @@ def test_a_cancel_tells_the_participants_why(tmp_path: Path) -> None:
         engine.answer(pending[0].key, Done(), by="parcel service")
         assert isinstance(engine.result(saga_id, PATIENCE_S).state, Completed)
     assert "PARCEL_SENT/do done by parcel service" in command("show", saga_id, "--db", tmp_path / "orders.db").out
+
+
+def take(shelf: int | None, pieces: int) -> int:
+    """SHELF_TAKEN, on a bad day."""
+    raise ZeroDivisionError("a bad day")
+
+
+def put(shelf: int | None, pieces: int) -> int:
+    """SHELF_PUT."""
+    return (shelf or 0) + pieces
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_failing_step_of_ours_that_an_operator_asks_again_is_not_undone(is_cancelled: bool) -> None:
+    """Each of its attempts left nothing, and that is known: whether its time ends it, or a cancel does."""
+    shelf = local("SHELF_TAKEN", take, undo=put, undone="SHELF_PUT", entity=str, limit_s=60)
+    saga = Saga("shelf", int, [shelf, external("PARCEL_SENT", send, pivot=True)])
+    life = Life(MemoryStore(), saga)
+    life.begin(7)
+    life.turn(Deliver("a-1", Retry("SHELF_TAKEN", by="ann")))
+    if is_cancelled:
+        life.turn(Deliver("a-1", Cancel()))
+    for _ in range(100):
+        if not life.due_ms:
+            break
+        life.turn(after_ms=max(life.due_ms - life.now_ms, 1))
+    assert isinstance(life.run("a-1").state, Compensated)
+    assert life.store.entity("SHELF", "7") is None
 
 
 @pytest.mark.parametrize("verb", ["resolve", "abandon"])

@@ -108,9 +108,11 @@ class CoordinatorMoves:
         """What the people may say whom a saga asks, each by its number: yes, with an answer of the type, and no."""
         for each in self.layout.steps_of[saga].values():
             if each.wait is not None and not each.wait.is_pause:
-                for outcome in (Done(f"answer of {each.service}"), Refused(f"{each.service} said no")):
+                given = self.layout.scenario.answers.get(each.event, ())
+                made_up = Done(f"answer of {each.service}"), Refused(f"{each.service} said no")
+                for outcome in given or made_up:
                     message = Message(saga, each.event, Kind.DO, None, outcome)
-                    yield each, self.layout.heard(message, is_typed=False)
+                    yield each, self.layout.heard(message, is_typed=bool(given))
 
     def operator(self, world: World, saga: int) -> Iterator[Next]:
         """An operator says something to a saga that waits for one."""

@@ -8,7 +8,10 @@ from typing import Any
 from amends.checking.coverage_gaps import known_names
 from amends.checking.models import Model
 from amends.checking.running_sagas import definitions_of
-from amends.errors import UnusableInput
+from amends.core.definition import Saga
+from amends.core.messages import Done, Kind, Refused
+from amends.engine.round_trip import round_trip_of
+from amends.errors import ParticipantError, UnusableInput
 from amends.scenario import Scenario
 
 
@@ -43,6 +46,35 @@ def _faults(scenario: Scenario) -> Iterator[str]:
     read = dict.fromkeys(scenario.given) if scenario.asked and scenario.saga.prepare else {}  # what `prepare` reads
     yield from _unknown("given", scenario.given, {**local, **read}, "local step")
     yield from _unknown("models", scenario.models, outside, "external step")
+    yield from _of_no_wait(scenario)
+
+
+def _of_no_wait(scenario: Scenario) -> Iterator[str]:
+    """Answers that no wait has, or that it could not take."""
+    waits = {
+        each.event: saga
+        for saga in definitions_of(scenario)
+        for each in saga.every_step()
+        if each.wait and not each.wait.is_pause
+    }
+    for event, outcomes in scenario.answers.items():
+        if event not in waits:
+            there = f"those that do are: {', '.join(waits)}" if waits else "none does"
+            yield f"answers names {event!r}, which is no step that waits for a person; {there}"
+        elif isinstance(outcomes, str | Mapping | Done | Refused) or not outcomes:
+            yield f"answers has {outcomes!r:.80} for {event}; give a list of Done(...) and Refused(...)"
+        else:
+            yield from (fault for outcome in outcomes if (fault := _not_taken(waits[event], event, outcome)))
+
+
+def _not_taken(saga: Saga, event: str, outcome: Any) -> str:
+    if not isinstance(outcome, Done | Refused):
+        return f"answers has {outcome!r:.80} for {event}; give Done(...) or Refused(...)"
+    try:
+        round_trip_of(saga).outcome(event, Kind.DO, outcome)
+    except ParticipantError as error:
+        return f"answers has {outcome!r:.80} for {event}: {error}"
+    return ""
 
 
 def _of_another_kind(requests: Any, models: Mapping[str, Any], never: Sequence[Any]) -> Iterator[str]:

@@ -145,13 +145,13 @@ def _react(saga: Saga, at: Underway, signal: Signal) -> Iterator[Change]:
     match signal:
         case AnswerSignal(member, kind, said):
             step, status = saga.groups[at.group][member], at.members[member]
-            marked = _ANSWERS[kind](saga, at, step, status, said)
-            if marked is not None:
+            if marked := _ANSWERS[kind](saga, at, step, status, said):
                 yield Marked(member, marked)
         case Wish.TURN_BACK if can_turn_back(saga, at):
             yield Entered(Backward(at.group, at.members))
         case TryAgain(member, kind) if again := ASKED_AGAIN.get((type(at), kind), {}).get(at.members[member]):
-            yield Marked(member, again)
+            is_first = again is Status.RESENT and saga.groups[at.group][member].is_local  # those before left nothing
+            yield Marked(member, Status.SENT if is_first else again)
         case Halted(member) if at.members[member] in ASKED:
             yield Marked(member, Status.STUCK)
         case Wish.GIVE_UP:

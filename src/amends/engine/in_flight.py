@@ -170,7 +170,7 @@ class InFlight:
             if waiting.unsent:
                 traffic.held.append((step, attempt_id))
             elif attempt_id in before:
-                if attempt_id in requests:
+                if attempt_id in requests and not is_futile:
                     traffic.sends.append((step, requests[attempt_id]))
                 elif attempt_id not in self.departed and (is_futile or waiting.due_ms <= now_ms):
                     traffic.recalled.append(attempt_id)

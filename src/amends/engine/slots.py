@@ -109,8 +109,9 @@ class Slots:
         self.fill()
 
     def recall(self, attempt_id: AttemptId) -> None:
-        """Do not send a request, if that was not done yet."""
-        if self._line_of(attempt_id).ready.pop(attempt_id, None) is not None:
+        """Do not send a request, if that was not done yet; it may have a slot since the last commit, or be next."""
+        line = self._line_of(attempt_id)
+        if line.ready.pop(attempt_id, None) is not None or line.coming.pop(attempt_id, self) is None:
             self._withdrawn[attempt_id] = None
             self._tell(ReturnUnsent(attempt_id))
 

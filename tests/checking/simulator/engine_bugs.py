@@ -35,9 +35,9 @@ BUGS: Final = [
         "        except StoreError:\n"
         "            flights, asked = self._committed.in_flight, work.effects.requests\n"
         "            sent = flights.take_off(work.runs(), asked, work.now_ms)[:2]\n"
-        "            return BatchResult(None, replies, *sent)\n", "outside", "P2"),
+        "            return BatchResult(None, replies, *sent)\n", "outside", "P5"),
     Bug("a full disk is taken for a commit", "batch:BatchRunner._attempted", FAILED,
-        "        except StoreError:\n            return BatchResult(None, replies)\n", "shop", "V01"),
+        "        except StoreError:\n            return BatchResult(None, replies)\n", "shop", "V28"),
     Bug("a commit of which nobody knows is retried blindly", "batch:BatchRunner.run",
         "except StoreConflict as conflict:",
         "except (StoreConflict, StoreFailed) as conflict:", "shop", "V16"),
@@ -73,7 +73,7 @@ BUGS: Final = [
         "outside", "P2"),
     Bug("a restart takes what was lost for refused", "waking:Wake.carry_out", LOST,
         "lost = [Answered(each.step, each.kind, Refused('lost')) for each in run_out.lost]\n"
-        "        for said in (*lost, *run_out.overdue):", "outside", "V06"),
+        "        for said in (*lost, *run_out.overdue):", "outside", "V03"),
     Bug("a restart takes what was lost for done", "waking:Wake.carry_out", LOST,
         "from amends import Done\n"
         "        lost = [Answered(each.step, each.kind, Done()) for each in run_out.lost]\n"
@@ -92,6 +92,8 @@ BUGS: Final = [
     # --- answers and time ---
     Bug("what a saga asked before it turned back is sent", "in_flight:InFlight._after", "elif is_futile:",
         "elif False:", "together", "V07"),
+    Bug("what has found a place is sent although its saga turned back", "in_flight:InFlight._after",
+        "if attempt_id in requests and not is_futile:", "if attempt_id in requests:", "mended", "V07"),
     Bug("late answers are dropped", "unit_of_work:UnitOfWork.hear", "        run, effects = self._participants.step(",
         "        if isinstance(said, Answered) and said.attempt and not any(\n"
         "            each.attempt == said.attempt for each in loaded.run.waiting\n        ):\n"
@@ -101,6 +103,12 @@ BUGS: Final = [
         "        for said in (*run_out.lost, *timers):", "outside", "P16"),
     Bug("what goes out leaves its saga due", "waking:Wake.carry_out",
         "self.due_ms <= work.now_ms and self.saga_id not in work.sagas", "False", "outside", "P16"),
+    Bug("an operator who comes second is told that it is done", "tasks:Deliver.carry_out",
+        "return work.hear(loaded, self.said)",
+        "told = work.hear(loaded, self.said)\n        return loaded.run if isinstance(told, Decline) else told",
+        "trip", "V28"),
+    Bug("an operator makes an attempt of ours unknown", "amends.core.decide:_react",
+        "Status.SENT if is_first else again", "again", "shop", "never"),
     Bug("a person who comes too late is not told", "outside:refuse_unasked", "if step.wait is not None:", "if False:",
         "approved", "V27"),
     # --- slots of participants ---

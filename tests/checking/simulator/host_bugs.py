@@ -44,6 +44,9 @@ BUGS: Final = [
     Bug("a letter taken twice", "letters:ActOnLetter.carry_out",
         "row = work.keys.remember(key, digest,", "row = type(work.keys)({}, work.unreadable).remember(key, digest,",
         "shop", "V25"),
+    Bug("an operator who comes second is told that it is done", "letters:_heard",
+        "        raise RequestRefused(run.reason)\n", "        return work.found(task.saga_id).run\n",
+        "together", "V28"),
     Bug("a letter lost", "amends.adapters.memory.reading:MemoryReader.letters",
         "return list(islice((letter for letter in self.database.letters.values() if letter.shard in shards), limit))",
         "found = [letter for letter in self.database.letters.values() if letter.shard in shards][:limit]\n"

@@ -16,6 +16,7 @@ from amends.errors import EngineStopped, KeyReused, RequestRefused, StoreFull
 AGAIN_MS: Final = 500  # the pause after which a client asks again
 PATIENCE_MS: Final = (1, 20, 2_000, 15_000, 60_000)  # until it cancels: at once, to after a default limit
 HALF: Final = 2
+TRIES: Final = 20  # looks at whether there is an answer under a key: as many as a restart takes, and more
 
 
 class SimulatedClient:
@@ -47,7 +48,7 @@ class Clients:
     def __init__(self, world: Environment) -> None:
         self._world = world
         setting, chance, swarm = world.setting, world.chance, world.swarm
-        has_others = len(setting.requests) > 1 and not setting.is_once and setting.hosts == 1
+        has_others = len(setting.requests) > 1 and not setting.is_once
         count = 1 + chance.below("clients", swarm.sagas)
         for number in range(1, (min(count, len(setting.requests)) if setting.is_once else count) + 1):
             label = f"client {number}"
@@ -128,10 +129,12 @@ class Clients:
         else:
             world.broke("V01", f"{client.saga_id} was answered to a client, and now: {answer}")
 
-    def _ask_else(self, client: SimulatedClient, other: Any) -> None:
-        """Something else under the same key: refused, unless it came first."""
+    def _ask_else(self, client: SimulatedClient, other: Any, tries: int = TRIES) -> None:
+        """Something else under the same key, once there is an answer to the first: it is refused."""
         world = self._world
         first = world.journal.by_key.get(client.key)
+        if first is None and tries:
+            world.after(AGAIN_MS, self._ask_else, client, other, tries - 1)
         if (
             first is not None
             and other != client.request

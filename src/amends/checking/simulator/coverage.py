@@ -81,7 +81,7 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "no space, and then it went on": (),
     "a key asked twice at once": (),
     "a key asked again after a crash": ("direct",),
-    "a key for something else": ("choice", "direct"),
+    "a key for something else": ("choice",),
     "cancel taken": ("can_cancel",),
     "cancel too late": (),
     "deadline passed": ("deadline",),
@@ -109,6 +109,9 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "waited for an operator, and went on": ("can_park",),
     "resolved by an operator": ("can_park",),
     "abandoned by an operator": ("can_park",),
+    "two operators at once": (),
+    "an operator came second": (),
+    "an operator said something unasked": (),
 }
 """What must be seen, and which definitions can come to it."""
 

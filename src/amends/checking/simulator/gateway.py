@@ -5,22 +5,24 @@ A letter is posted by clients that run nothing themselves; its answer lies under
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from itertools import count
 from typing import Any, Final
 
 from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.checking.simulator.environment import Environment, Reply
 from amends.checking.simulator.sightings import Sightings
+from amends.client.letters import LetterWriter, acted_on
 from amends.core.effects import Decline
 from amends.core.messages import Answered, Input, Verb
 from amends.core.step import SagaInstance
-from amends.engine.client_keys import started_by
+from amends.engine.definitions import Definitions
+from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.tasks import Deliver, StartSagas
-from amends.storage.codecs.values import text_of
-from amends.storage.letters import answer_letter, start_letter, verb_letter
-from amends.storage.rows import Letter
+from amends.errors import RequestRefused
+from amends.storage.rows import KeyRow, Letter
 
+CLIENTS: Final = "c"  # before the ids of the sagas of all clients: no engine has that
 POLL_MS: Final = 500  # as often as a client looks for its answer, where nothing wakes it
 
 
@@ -58,46 +60,58 @@ def _first(answer: Any) -> Any:
 
 
 class MailboxGateway:
-    """Posts letters to the owners of sagas, and looks now and then what became of each."""
+    """Posts the letters that the product's clients write, and looks now and then what became of each."""
 
     def __init__(self, world: Environment, sightings: Sightings) -> None:
         self._world = world
         self._sightings = sightings
         self._mailbox = MemoryMailbox(world.database)
-        self._number = count(1)
+        self._writer = LetterWriter(Definitions([world.setting.played], ()), CLIENTS, VALUE_BYTES_MAX)
 
     def start(self, request: Any, key: str, reply: Reply) -> bool:
         """See `Gateway.start`; the client makes the saga's id."""
-        number, form = next(self._number), self._world.setting.form
-        letter_id = key or f"letter {number}"
-        letter = start_letter(letter_id, f"c{number}-1", form.definition, text_of(request), self._world.now_ms)
-        self._post(letter, reply)
+        start = self._writer.start(self._world.setting.played, request, key or None, self._world.now_ms)
+        self._ask(start.letter, start.started, reply)
         return True
 
     def deliver(self, saga_id: str, said: Input, reply: Reply) -> bool:
         """See `Gateway.deliver`."""
-        letter_id, now_ms = f"letter {next(self._number)}", self._world.now_ms
+        now_ms = self._world.now_ms
         if isinstance(said, Verb):
+            letter = self._writer.verb(saga_id, said, now_ms)
             declined = partial(Decline, saga_id, said)
-            letter = verb_letter(letter_id, saga_id, said, now_ms)
-            self._post(letter, lambda answer: reply(declined(str(answer)) if isinstance(answer, Exception) else None))
+            self._ask(letter, acted_on, lambda answer: reply(declined(str(answer)) if _is_no(answer) else None))
         else:
             assert isinstance(said, Answered), "the time comes to an engine by itself"
             self._sightings.of_answer(saga_id, said)
-            self._post(answer_letter(letter_id, saga_id, said, now_ms), reply)
+            key = f"{saga_id}/{said.step}/{said.kind.value}"
+            self._ask(self._writer.answer(key, said.outcome, said.by, now_ms), acted_on, reply)
         return True
 
-    def _post(self, letter: Letter, reply: Reply) -> None:
-        """Post a letter, some of them twice, as a client does that does not know whether it was stored."""
-        self._world.journal.letters.setdefault(letter.letter_id)
-        self._mailbox.post([letter])
-        if self._world.chance.hit("post", self._world.swarm.twin):
-            self._world.after(self._world.chance.below("post", POLL_MS), self._mailbox.post, [letter])
-        self._world.after(POLL_MS, self._poll, letter.letter_id, reply)
+    def _ask(self, letter: Letter, read: Callable[[KeyRow], str], reply: Reply) -> None:
+        """Post a letter, unless there is an answer to it already; some of them twice.
 
-    def _poll(self, letter_id: str, reply: Reply) -> None:
+        So does a client that does not know whether it was stored.
+        """
+        world = self._world
+        if letter.letter_id not in world.database.keys:
+            world.journal.letters.setdefault(letter.letter_id)
+            self._mailbox.post([letter])
+            if world.chance.hit("post", world.swarm.twin):
+                world.after(world.chance.below("post", POLL_MS), self._mailbox.post, [letter])
+        world.after(POLL_MS, self._poll, letter.letter_id, read, reply)
+
+    def _poll(self, letter_id: str, read: Callable[[KeyRow], str], reply: Reply) -> None:
         row = self._world.database.keys.get(letter_id)
         if row is None:
-            self._world.after(POLL_MS, self._poll, letter_id, reply)
+            self._world.after(POLL_MS, self._poll, letter_id, read, reply)
             return
-        reply(started_by(row.answer))
+        try:
+            answer: Any = read(row)
+        except RequestRefused as refused:
+            answer = refused
+        reply(answer)
+
+
+def _is_no(answer: Any) -> bool:
+    return isinstance(answer, Exception)

@@ -41,6 +41,7 @@ WORDS: Final = {
     "V25": "each letter is acted on once",
     "V26": "nothing is sent after the lease",
     "V27": "of a person's words one counts",
+    "V28": "what an operator was told of a verb is true",
     "V20": "the same seed gives the same bytes",
     "V22": "nothing grows without bounds",
     "P2": "a restart moves every saga whose request may be lost",

@@ -72,10 +72,12 @@ def _one_saga_each(world: Environment) -> Iterator[Broken]:
 
 
 def _effects(wire: Wire, world: Environment) -> Iterator[Broken]:
-    """What stands of each step outside, by the participants' books."""
+    """What stands of each step, by the participants' books; of local ones, by what was committed."""
     for row in world.view.rows.values():
+        here = _standing(world, row.saga_id)
         for step in world.setting.steps.values():
-            stands = None if step.is_local or step.asks else wire.stands(row.saga_id, step)
+            by_books = int(step.event in here) if step.is_local else wire.stands(row.saga_id, step)
+            stands = None if step.asks else by_books
             if stands is not None and not _is_right(row, step, stands, world.view.bodies[row.saga_id]):
                 listed = ", and is not listed" if row.status == ABANDONED else ""
                 yield broken("V03", f"{row.saga_id} is {row.status}, and {step.event} stands {stands} times{listed}")
@@ -91,11 +93,21 @@ def _is_right(row: SagaRow, step: Step, stands: int, body: Any) -> bool:
     return stands == 0 or step.at_least_once
 
 
+def _standing(world: Environment, saga_id: str) -> dict[str, None]:
+    """The local steps of a saga that took effect, and were not undone."""
+    standing: dict[str, None] = {}
+    for name, event, undone in world.view.history:
+        if name == saga_id and undone:
+            standing.pop(event, None)
+        elif name == saga_id:
+            standing[event] = None
+    return standing
+
+
 def _entities(world: Environment) -> Iterator[Broken]:
-    """Only what completed sagas did, in the order in which it took effect, and what compensated ones leave."""
+    """What completed sagas did, in the order in which it took effect, what others leave, and what was given up."""
     setting, rows = world.setting, world.view.rows
-    if any(row.status == ABANDONED for row in rows.values()):
-        return
+    given_up = {row.saga_id: _standing(world, row.saga_id) for row in rows.values() if row.status == ABANDONED}
     entities: dict[tuple[str, str], Any] = {
         (service, key): deepcopy(value)  # deciders may change it in place, and other schedules start from it, too
         for service, owned in setting.scenario.given.items()
@@ -106,10 +118,10 @@ def _entities(world: Environment) -> Iterator[Broken]:
         request = world.request_of(row)
         assert step.entity is not None, "what is in the history is local"
         cell = (step.service, step.entity(request))
-        if row.status == COMPLETED:
+        if row.status == COMPLETED or event in given_up.get(saga_id, ()):
             after, outcome = _replayed(world, row, step, entities.get(cell), request)
             if isinstance(outcome, Refused):
-                reason = f"would be refused without the sagas that were compensated: {outcome.reason}"
+                reason = f"would be refused without the sagas that turned back: {outcome.reason}"
                 yield broken("V12", f"{saga_id}: {event} {reason}")
                 return
             entities[cell] = after
@@ -130,6 +142,8 @@ def _replayed(world: Environment, row: SagaRow, step: Step, entity: Any, request
 
 
 def _nothing_held(world: Environment) -> Iterator[Broken]:
+    if any(row.status == ABANDONED and _standing(world, row.saga_id) for row in world.view.rows.values()):
+        return  # what is held is listed
     for row in world.view.rows.values():
         for step in world.setting.steps.values():
             if not step.holds or step.entity is None or row.status == ABANDONED:

@@ -12,7 +12,7 @@ from amends.checking.simulator.coverage import ReachableParts
 from amends.checking.simulator.outside import WITHIN_S, as_declared
 from amends.checking.simulator.swarm import HOUR_MS
 from amends.core.definition import Saga, Step, parallel
-from amends.core.messages import Kind, Outcome, Request
+from amends.core.messages import Done, Kind, Outcome, Refused, Request
 from amends.core.waiting import milliseconds
 from amends.engine.recording import Recording
 from amends.engine.round_trip import RoundTrip
@@ -60,7 +60,7 @@ class Setting:
         forms: how entities are read back.
         form: how requests are.
         deciders: local deciders by number from 1, as ``EVENT/do`` or ``EVENT/undo``.
-        asks_people: whether a step waits for a person.
+        words_of: by event of a step that waits for a person, what that may say; empty where none does.
         heals_within_ms: when every saga has ended at the latest, once nothing goes wrong any more.
     """
 
@@ -88,7 +88,8 @@ class Setting:
         deciders = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
         self.deciders = dict(enumerate(deciders, 1))
         self.heals_within_ms = HOUR_MS + sum(_longest_ms(each, self.requests) for each in self.steps.values())
-        self.asks_people = any(each.wait and not each.wait.is_pause for each in self.steps.values())
+        asking = (step for step in self.steps.values() if step.wait and not step.wait.is_pause)
+        self.words_of = {step.event: self._words(step) for step in asking}
         self._moody = {service for service in self.models if service not in scenario.models}
 
     def takes_doubles(self, step: Step) -> bool:
@@ -118,10 +119,17 @@ class Setting:
             choice=len(self.requests) > 1 and not self.is_once,
             moody=is_moody and bool(outside),
             inbox=any(model.name == KEEPS_INBOX for model in self.models.values()),
-            people=self.asks_people,
+            people=bool(self.words_of),
             shared=self.hosts > 1,
             direct=self.hosts == 1,
         )
+
+    def _words(self, step: Step) -> Sequence[Outcome]:
+        """What a person may say, as the saga hears it; where the scenario says nothing, yes and no."""
+        if given := self.scenario.answers.get(step.event):
+            return [self.trip.outcome(step.event, Kind.DO, outcome) for outcome in given]
+        yes: Outcome = Done(f"answer of {step.service}")
+        return [self.trip.outcome(step.event, Kind.DO, yes, is_typed=False), Refused("no")]
 
     def _played(self) -> Saga:
         """The saga with deciders that can be made to raise; without `prepare` where the requests are prepared."""

@@ -26,6 +26,7 @@ CRASHES: Final = {
 }
 ENDS: Final = {"completed": "a saga completed", "compensated": "a saga was compensated"}
 ANSWERS: Final = {"done", "refused", "unknown", "taken back", "later"}
+VERBS: Final = frozenset({"cancel", "compensate", "retry", "resolve", "abandon", "undo"})
 OPERATED: Final = {"resolve": "resolved by an operator", "abandon": "abandoned by an operator"}
 
 
@@ -35,12 +36,14 @@ class Sightings:
     Attributes:
         was_full: a commit found no space, and none has gone well since.
         recorded: saga, step, what it was asked and what it said, of every answer that the turn of each engine wrote.
+        said: who said a verb, to how many records there are of it.
     """
 
     def __init__(self, world: Environment) -> None:
         self._world = world
         self.was_full = False
         self.recorded: dict[str, set[tuple[str, str, str, str]]] = {}
+        self.said: Counter[str] = Counter()
         self._heard: Counter[Hashable] = Counter()
         self._raised: dict[str, None] = {}
 
@@ -79,6 +82,8 @@ class Sightings:
             saw(ENDS[record.changes[-1][0]])
         if what in OPERATED and record.changes:
             saw(OPERATED[what])
+        if what in VERBS:
+            self.said[record.cause[-1]] += 1
         if what == "deadline passed" and record.changes:
             saw("deadline passed")
         if what == "taken back" and "Decider" in value:

@@ -45,6 +45,8 @@ class Swarm(NamedTuple):
         twin: a client asks twice under its key.
         reuse: a client asks for something else under its key.
         operator: an operator does not wait until all is healed.
+        rival: a second operator comes at the same time, and knows nothing of the first.
+        meddle: operators say something to a saga that goes on by itself.
         wait: a process waits a moment between two things that it does.
         pause: a process stands still between two things that it does, for a second or for minutes.
         drift: the clock of a host is too fast, or too slow.
@@ -76,6 +78,8 @@ class Swarm(NamedTuple):
     twin: Annotated[int, *OFF, 500]
     reuse: Annotated[int, *OFF, 400]
     operator: Annotated[int, *OFF, 500]
+    rival: Annotated[int, 0, 500, 900]
+    meddle: Annotated[int, *OFF, 200]
     wait: Annotated[int, *OFF, 100, 400]
     pause: Annotated[int, *OFF, 0, 5, 30]
     drift: Annotated[int, *OFF, 500]

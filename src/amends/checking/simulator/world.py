@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 from amends.adapters.memory.ownership import MemoryOwnership
@@ -57,7 +58,7 @@ class SimulatedWorld(Environment):
         self._open_store()
         self.wire = Wire(self, self.sightings)
         self.gateway = (MailboxGateway if setting.hosts > 1 else DirectGateway)(self, self.sightings)
-        self.operators = Operators(self, self.wire)
+        self.operators = Operators(self, self.wire, self.sightings)
         self.people = People(self)
         self.hosts: Sequence[Host] = [Host(self, self.wire, self.sightings) for _ in range(self._drawn_hosts())]
         self.clients = Clients(self)
@@ -79,7 +80,8 @@ class SimulatedWorld(Environment):
                 self._does_not_end()
         self.setting.raises = None
         if self.broken is None:
-            self.broken = first_broken_at_rest(self, self.wire) or next(self.people.first_broken(), None)
+            told = chain(self.people.first_broken(), self.operators.first_broken())
+            self.broken = first_broken_at_rest(self, self.wire) or next(told, None)
             if self.broken is not None:
                 self.tell("at rest", f"{self.broken.rule}: {self.broken.text}")
 
@@ -169,7 +171,8 @@ class SimulatedWorld(Environment):
         for row in changes.sagas:
             if row.status == NEEDS_OPERATOR:
                 self.operators.call(row.saga_id)
-            if self.setting.asks_people:
+            self.operators.look(row)
+            if self.setting.words_of:
                 self.people.look(row)
 
     def _look_at_entities(self, changes: Changes) -> None:
