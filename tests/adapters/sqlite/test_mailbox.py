@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from amends.adapters.sqlite import removal
-from amends.adapters.sqlite.mailbox import SqliteMailbox, mailbox_of
+from amends.adapters.sqlite.mailbox import LOOK_WITHIN_MS, SqliteMailbox, mailbox_of
 from amends.adapters.sqlite.settings import WRITER, pragma
 from amends.adapters.sqlite.store import SqliteStore
 from amends.errors import StoreUnusable
@@ -220,3 +220,24 @@ def test_a_letter_that_is_removed_while_it_is_read_is_not_given_again(path: Path
 
             mailbox._database.rows = overtaken  # type: ignore[method-assign]  # another thread is faster
             assert mailbox.letters(ALL_SHARDS, 9) == [letter("b")]
+
+
+def test_no_turn_waits_for_a_process_that_has_the_mailbox_for_itself(path: Path) -> None:
+    """What an engine reads it with waits for a few commits at most, where a client waits for its turn to post."""
+    with closing(SqliteMailbox(path)) as mailbox:
+        mailbox.post([letter("a")])
+        with closing(SqliteStore(path)) as store:
+            assert list(store.mailbox.letters(ALL_SHARDS, 9)) == [letter("a")]
+            of_engine, of_client = store.mailbox._clients._database, mailbox._database
+            assert of_engine is not None
+            assert of_client is not None
+            waits = [pragma(one._connection, "busy_timeout") for one in (of_engine, of_client)]
+            assert waits == [LOOK_WITHIN_MS, 5_000]
+        mailbox.close()
+        with closing(SqliteStore(path)) as store:
+            with closing(apsw.Connection(str(mailbox_of(path)))) as other:
+                other.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+                other.execute("BEGIN IMMEDIATE; DELETE FROM letters").fetchall()
+                with pytest.raises(StoreUnusable, match="another program keeps it locked"):
+                    store.mailbox.letters(ALL_SHARDS, 9)
+            assert list(store.mailbox.letters(ALL_SHARDS, 9)) == [letter("a")]

@@ -12,7 +12,7 @@ import apsw
 
 from amends.adapters.sqlite.database import Connection
 from amends.adapters.sqlite.lock import EngineLock
-from amends.adapters.sqlite.mailbox import MAILBOX_ID, mailbox_of
+from amends.adapters.sqlite.mailbox import MAILBOX_ID, POST_WITHIN_MS, mailbox_of
 from amends.adapters.sqlite.opening import check_log, check_writable, checked_path, open_mailbox, open_reader, sync
 from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.refusals import refusal_of
@@ -60,7 +60,7 @@ def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progr
                 raise StoreUnusable(f"{place}: there is something already")
         _remove(part, letters)  # of a copy that was killed
         if mailbox_of(file).exists():  # first: a letter that is acted on meanwhile is known in the copy of the store
-            _copy(open_mailbox(mailbox_of(file), MAILBOX_ID), letters, _untold)
+            _copy(open_mailbox(mailbox_of(file), MAILBOX_ID, POST_WITHIN_MS), letters, _untold)
         _copy(open_reader(file, OLDEST), part, progress)
         head = _checked(part)
         if letters.exists():

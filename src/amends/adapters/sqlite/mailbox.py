@@ -35,6 +35,12 @@ MAILBOX_ID: Final = int.from_bytes(b"Amnl", "big")
 BEFORE_ALL: Final = (0, "")
 """Before the first letter: its number is 1 at least."""
 
+POST_WITHIN_MS: Final = 5_000
+"""For how long who posts waits for others that do: some thousand commits."""
+LOOK_WITHIN_MS: Final = 20
+"""The same for an engine that reads: it waits for a process alone that opens the file, or has it for itself, maybe for
+ever. It looks again in half a second, and no turn is to wait longer than for a commit or some."""
+
 
 def mailbox_of(database: Path) -> Path:
     """The mailbox of a store."""
@@ -44,21 +50,24 @@ def mailbox_of(database: Path) -> Path:
 class SqliteMailbox:
     """Letters to the engine of a store; see `amends.storage.ports.Mailbox`. It is used by one thread at a time."""
 
-    def __init__(self, path: str | os.PathLike[str], letters_max: int = LETTERS_MAX) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], letters_max: int = LETTERS_MAX, *, busy_ms: int = POST_WITHIN_MS
+    ) -> None:
         """Open nothing yet.
 
         Args:
             path: of the store.
             letters_max: so many it takes, >= 1.
+            busy_ms: for how long a lock of another process is waited for, milliseconds, >= 0.
 
         Raises:
             StoreUnusable: no store can be there.
         """
         self._file = mailbox_of(checked_path(path))
-        self._letters_max = letters_max
+        self._letters_max, self._busy_ms = letters_max, busy_ms
         self._database: Connection | None = None
         self._behind: dict[str, tuple[int, str]] = {}  # where to go on reading: behind letters that are to be removed
-        self._removal = LetterRemoval(partial(open_mailbox, self._file, MAILBOX_ID))
+        self._removal = LetterRemoval(partial(open_mailbox, self._file, MAILBOX_ID, busy_ms))
 
     def post(self, letters: Sequence[Letter]) -> None:
         """Write letters, all or none.
@@ -124,7 +133,7 @@ class SqliteMailbox:
 
     def _opened(self) -> Connection:
         if self._database is None:
-            self._database = Connection(open_mailbox(self._file, MAILBOX_ID))
+            self._database = Connection(open_mailbox(self._file, MAILBOX_ID, self._busy_ms))
         return self._database
 
 

@@ -161,18 +161,19 @@ def _reader(file: Path, name: str, flags: int, settings: Settings, oldest: int) 
     return connection
 
 
-def open_mailbox(file: Path, mark: int) -> apsw.Connection:
+def open_mailbox(file: Path, mark: int, busy_ms: int) -> apsw.Connection:
     """A connection to a mailbox that is there, with every setting in force.
 
     Args:
         file: of the mailbox.
         mark: its application id.
+        busy_ms: for how long a lock of another process is waited for, milliseconds, >= 0.
 
     Raises:
         StoreUnusable: the file is no mailbox that this version can use, or a setting is not in force.
     """
     with _opened(file, str(file), READ, "") as connection:
-        put_in_force(connection, {**WRITER, "journal_mode": "wal"})
+        put_in_force(connection, {**WRITER, "busy_timeout": busy_ms, "journal_mode": "wal"})
         if (pragma(connection, "application_id"), pragma(connection, "user_version")) != (mark, 1):
             raise StoreUnusable("it is no mailbox of this version of Amends")
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)

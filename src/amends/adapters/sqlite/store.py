@@ -17,7 +17,7 @@ from amends.adapters.sqlite.client_keys import ClientKeys
 from amends.adapters.sqlite.database import Connection, close
 from amends.adapters.sqlite.files import Files
 from amends.adapters.sqlite.lock import EngineLock
-from amends.adapters.sqlite.mailbox import EngineMailbox, SqliteMailbox
+from amends.adapters.sqlite.mailbox import LOOK_WITHIN_MS, EngineMailbox, SqliteMailbox
 from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reader import SqliteReader
@@ -67,7 +67,8 @@ class SqliteStore(RecordReader):
             opened.callback(self._database.close)
             self._check(file, FULL if vfs else durability_of(kind_of(file), is_alone=is_alone(file)))
             opened.pop_all()
-        self.ownership, self.mailbox = OneOwner(SystemClock().now_ms), EngineMailbox(SqliteMailbox(file), self)
+        clients = SqliteMailbox(file, busy_ms=LOOK_WITHIN_MS)
+        self.ownership, self.mailbox = OneOwner(SystemClock().now_ms), EngineMailbox(clients, self)
         self.wakeup = WakeupServer(file)
 
     def key(self, key: str) -> KeyRow | Unreadable | None:
