@@ -12,6 +12,8 @@ import pytest
 
 import amends
 from amends import Backoff, Compensated, Completed, Done, OperatorNeeded, Refused, Saga, UnusableInput, external
+from amends.engine import hooks
+from amends.engine.hooks import EventHooks, HookCaller
 from amends.views.trouble import Failing, Stuck
 from tests.acceptance.command import amends as command
 from tests.engine.test_engine import PATIENCE_S
@@ -138,3 +140,26 @@ def test_what_is_no_hook_is_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(UnusableInput) as refused:
         amends.open("memory:", sagas=[SALE], **given)
     assert words in str(refused.value)
+
+
+def test_a_look_that_fails_ends_none_of_those_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of whatever class its exception is: what is failing is told once a look succeeds."""
+    monkeypatch.setattr(hooks, "LOOK_S", 0.01)
+    step = Failing("1", "CARD_CHARGED", "do", 3, 0, "no answer")
+
+    async def test() -> None:
+        heard, looks = asyncio.Event(), list[int]()
+
+        async def look(_: Any) -> list[Failing]:
+            looks.append(1)
+            if len(looks) < 3:
+                raise MemoryError
+            return [step]
+
+        caller = HookCaller(EventHooks(on_failing=lambda _: heard_by.call_soon_threadsafe(heard.set)))
+        heard_by = asyncio.get_running_loop()
+        caller.open(look)
+        await asyncio.wait_for(heard.wait(), PATIENCE_S)
+        await caller.close(PATIENCE_S)
+
+    asyncio.run(test())

@@ -16,7 +16,7 @@ from amends.engine.batch import BatchResult
 from amends.engine.handle import Result, result_of
 from amends.engine.logger import log
 from amends.engine.thread import OneThread
-from amends.errors import AmendsError, EngineStopped
+from amends.errors import EngineStopped
 from amends.exceptions import is_interrupt, raised
 from amends.storage.ports import Records
 from amends.views.sagas import AsOf
@@ -126,7 +126,7 @@ class HookCaller:
                     self._heard.put_nowait(("on_failing", step))
             except EngineStopped:
                 return
-            except AmendsError as error:
+            except Exception as error:  # noqa: BLE001 - whatever a look raises ends none of those after it
                 log.warning("steps that are failing are not looked for now: %s", raised(error))
             await asyncio.sleep(LOOK_S)
 
