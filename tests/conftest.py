@@ -12,6 +12,7 @@ from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import settings
 
 from amends.storage.ports import Store
+from tests import postgres
 from tests.contract.subjects import WRITERS, opened
 from tools.single_file import write
 
@@ -49,6 +50,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Bound the ends of fixtures, too: pytest stops `faulthandler_timeout` for a test once that has failed."""
     seconds = float(item.config.getini("faulthandler_timeout"))
     faulthandler.dump_traceback_later(seconds, file=item.config.stash[fault_handler_stderr_fd_key], exit=True)
+
+
+def pytest_sessionfinish() -> None:
+    """Stop the PostgreSQL of this process."""
+    postgres.stop()
 
 
 @pytest.fixture(scope="session")

@@ -12,29 +12,21 @@ from amends.storage.rows import NEVER, Lease
 from amends.storage.shards import ALL_SHARDS, SHARDS, shard_of
 from tests.contract.engines import LEASE_MS, Shared
 from tests.contract.rows import START_MS
-from tests.contract.subjects import ONE_OWNER, OWNED, Subject, now_ms
+from tests.contract.subjects import ONE_OWNER, OWNED, Subject, now_ms, owned
 
 
 @pytest.fixture(params=OWNED)
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     """Return an empty store, of each kind, which no engine has entered."""
-    subject = OWNED[request.param](tmp_path)
-    yield subject
-    subject.store.close()
+    with owned(request.param, tmp_path) as subject:
+        yield subject
 
 
 @pytest.fixture(params=ONE_OWNER)
-def owned(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
+def alone(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     """Return an empty store for one engine."""
-    subject = ONE_OWNER[request.param](tmp_path)
-    yield subject
-    subject.store.close()
-
-
-@pytest.fixture
-def shared() -> Shared:
-    """Return an empty database for several engines."""
-    return Shared()
+    with owned(request.param, tmp_path) as subject:
+        yield subject
 
 
 def test_a_shard_is_a_pure_function_of_the_id() -> None:
@@ -63,13 +55,13 @@ def test_the_first_engine_can_have_every_shard(subject: Subject) -> None:
     assert (list(subject.ownership.leases()), dict(subject.ownership.owners())) == ([], {})
 
 
-def test_a_store_with_one_owner_takes_no_second_one(owned: Subject) -> None:
+def test_a_store_with_one_owner_takes_no_second_one(alone: Subject) -> None:
     """Until the first one leaves."""
-    owned.ownership.enter("one", LEASE_MS)
+    alone.ownership.enter("one", LEASE_MS)
     with pytest.raises(StoreInUse, match="two"):
-        owned.ownership.enter("two", LEASE_MS)
-    owned.ownership.leave("")
-    owned.ownership.enter("two", LEASE_MS)
+        alone.ownership.enter("two", LEASE_MS)
+    alone.ownership.leave("")
+    alone.ownership.enter("two", LEASE_MS)
 
 
 def test_a_lease_is_on_the_time_of_the_store(shared: Shared) -> None:

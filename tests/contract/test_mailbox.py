@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,19 +13,16 @@ from amends.errors import LeaseLost, Overloaded, StoreConflict
 from amends.storage.ports import Mailbox, Store
 from amends.storage.rows import Letter
 from amends.storage.shards import ALL_SHARDS
-from tests.contract.engines import Shared
+from tests.contract.engines import SHARED, Shared
 from tests.contract.rows import START_MS, Writer, saga
-from tests.contract.subjects import OWNED
+from tests.contract.subjects import OWNED, owned
 
 
 @pytest.fixture(params=OWNED)
 def mailbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mailbox]:
     """Return an empty mailbox, of each kind."""
-    subject = OWNED[request.param](tmp_path)
-    yield subject.mailbox
-    if isinstance(subject.mailbox, SqliteMailbox):
-        subject.mailbox.close()
-    subject.store.close()
+    with owned(request.param, tmp_path) as subject:
+        yield subject.mailbox
 
 
 def letter(name: str, shard: int = 3) -> Letter:
@@ -70,10 +68,25 @@ def test_what_was_acted_on_is_removed(mailbox: Mailbox) -> None:
     assert list(mailbox.letters(ALL_SHARDS, 9)) == [letter("c"), letter("a")]
 
 
-@pytest.mark.parametrize("kind", ["memory", "file"])
+FULL: dict[str, Callable[[Path, ExitStack], Mailbox]] = {
+    "sqlite": lambda folder, ends: SqliteMailbox(folder / "store.db", 3),
+    **{
+        name: lambda _, ends, make=make: ends.enter_context(make(letters_max=3)).mailbox  # type: ignore[misc]
+        for name, make in SHARED.items()
+    },
+}
+
+
+@pytest.mark.parametrize("kind", FULL)
 def test_a_full_mailbox_takes_nothing_more(kind: str, tmp_path: Path) -> None:
     """All letters of a post, or none; there is room again once some are removed."""
-    mailbox = Shared(letters_max=3).mailbox if kind == "memory" else SqliteMailbox(tmp_path / "store.db", 3)
+    with ExitStack() as ends:
+        mailbox = FULL[kind](tmp_path, ends)
+        ends.callback(mailbox.close)
+        _fill(mailbox)
+
+
+def _fill(mailbox: Mailbox) -> None:
     mailbox.post([letter("a"), letter("b")])
     with pytest.raises(Overloaded, match="takes 3 letters, and there would be 4"):
         mailbox.post([letter("c"), letter("d")])
@@ -84,9 +97,8 @@ def test_a_full_mailbox_takes_nothing_more(kind: str, tmp_path: Path) -> None:
     mailbox.post([letter("d")])
 
 
-def test_the_commit_that_acts_on_a_letter_removes_it() -> None:
+def test_the_commit_that_acts_on_a_letter_removes_it(shared: Shared) -> None:
     """Where the mailbox is part of the store: with all that the commit writes, or not at all."""
-    shared = Shared()
     one = shared.engine("one")
     shared.mailbox.post([letter("a"), letter("b"), letter("c")])
     one.commit(saga("S1"), letters=["b", "a"])

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from amends.adapters.memory import MemoryStore
-from amends.adapters.memory.database import MemoryDatabase
-from amends.adapters.memory.ownership import MemoryOwnership
 from amends.errors import LeaseLost, StoreConflict
 from amends.storage.ports import Store
 from amends.storage.rows import Block, EntityRow, Head, KeyRow, SagaRow
 from amends.storage.shards import SHARDS
-from tests.contract.engines import LEASE_MS, Shared, SharedEngine
+from tests.contract.engines import LEASE_MS, SHARED, Shared, SharedEngine
 from tests.contract.rows import START_MS, Writer, block, completed, entity, key, saga
+from tests.contract.subjects import ONE_OWNER, owned
 
 
-@pytest.fixture
-def shared() -> Shared:
-    """Return an empty database."""
-    return Shared()
+@pytest.fixture(params=ONE_OWNER)
+def alone(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Return an empty store for one engine."""
+    with owned(request.param, tmp_path) as subject:
+        yield subject.store
 
 
 @pytest.fixture
@@ -70,13 +70,13 @@ def test_who_did_not_enter_cannot_commit(shared: Shared) -> None:
     assert shared.store().chains() == []
 
 
-def test_a_store_of_one_owner_has_one_chain(store: Store) -> None:
+def test_a_store_of_one_owner_has_one_chain(alone: Store) -> None:
     """Which has no name; nothing is fenced or handed over in it."""
-    assert not store.is_shared
-    assert store.chains() == []
-    changes = Writer(store)(saga("S1"))
-    assert (store.chains(), store.head("one"), [*store.blocks(0, "one")]) == ([""], Head(chain="one"), [])
-    after = block(store.head())
+    assert not alone.is_shared
+    assert alone.chains() == []
+    changes = Writer(alone)(saga("S1"))
+    assert (alone.chains(), alone.head("one"), [*alone.blocks(0, "one")]) == ([""], Head(chain="one"), [])
+    after = block(alone.head())
     for refused, error in (
         (changes._replace(sagas=(), block=after._replace(chain="one")), LeaseLost),
         (changes._replace(sagas=(), block=block(Head(chain="one"))), LeaseLost),
@@ -84,9 +84,9 @@ def test_a_store_of_one_owner_has_one_chain(store: Store) -> None:
         (changes._replace(sagas=(), block=after, moved={3: "one"}), StoreConflict),
     ):
         with pytest.raises(error):
-            store.commit(refused)
-    store.abandon()
-    assert store.head().number == 1
+            alone.commit(refused)
+    alone.abandon()
+    assert alone.head().number == 1
 
 
 # Fences -----------------------------------------------------------------------------------------------------------
@@ -252,14 +252,14 @@ def test_who_waits_in_vain_keeps_no_lock(one: SharedEngine, two: SharedEngine) -
     assert one.store.entity_rows([("SHOWS", "E2")]) == {}
 
 
-def test_who_waits_goes_on_once_the_row_is_free() -> None:
+@pytest.mark.parametrize("kind", SHARED)
+def test_who_waits_goes_on_once_the_row_is_free(kind: str) -> None:
     """And sees what was committed meanwhile."""
-    database = MemoryDatabase(lock_timeout_s=60)
-    engines = []
-    for name in ("one", "two"):
-        MemoryOwnership(database).enter(name, LEASE_MS)
-        engines.append(SharedEngine(name, MemoryStore(database)))
-    one, two = engines
+    with SHARED[kind](lock_timeout_s=60) as shared:
+        _wait(shared.engine("one"), shared.engine("two"))
+
+
+def _wait(one: SharedEngine, two: SharedEngine) -> None:
     one.store.entity_rows([("SHOWS", "E1")])
     found, asks = [], threading.Event()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -11,29 +9,18 @@ import psycopg
 import pytest
 
 from tests.inbox.databases import ON_POSTGRES, ON_SQLITE, Database
-from tests.inbox.server import NoServer, postgres
+from tests.postgres import server
 
 SCHEMAS = count(1)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """What to connect with to a PostgreSQL of our own; a test is skipped, and says why, where none can be had."""
-    with ExitStack() as stack:
-        try:
-            conninfo = stack.enter_context(postgres())
-        except NoServer as reason:
-            pytest.skip(f"no PostgreSQL: {reason}")
-        yield conninfo
-
-
 @pytest.fixture
-def schema(server: str) -> str:
-    """What to connect with to an empty schema."""
-    name = f"test_{next(SCHEMAS)}"
-    with psycopg.connect(server) as db:
+def schema() -> str:
+    """What to connect with to an empty schema; a test is skipped, and says why, where no PostgreSQL can be had."""
+    conninfo, name = server(), f"inbox_{next(SCHEMAS)}"
+    with psycopg.connect(conninfo) as db:
         db.execute(f"CREATE SCHEMA {name}")
-    return f"{server} options=-csearch_path={name}"
+    return f"{conninfo} options=-csearch_path={name}"
 
 
 @pytest.fixture(params=ON_SQLITE)

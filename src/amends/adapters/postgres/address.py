@@ -1,0 +1,74 @@
+"""The address of a database, and of the schema in it that a shop has for itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from amends.errors import StoreUnusable
+
+SCHEMA: Final = "amends"
+SCHEMA_NAME: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,39}")
+CONNECTION: Final[dict[str, Any]] = {
+    "application_name": "amends",
+    "connect_timeout": 5,  # seconds, for each host that the address names
+    "keepalives_idle": 2,  # seconds: of a server that vanished in silence, it is known after some 8 s
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 8_000,  # milliseconds: the same where something was sent
+}
+"""What a connection has that its address does not say otherwise."""
+
+
+class Address(NamedTuple):
+    """Where a shop is.
+
+    Attributes:
+        shown: its URL without a password, for people.
+        schema: of the database.
+        connection: what the driver connects with.
+    """
+
+    shown: str
+    schema: str
+    connection: dict[str, Any]
+
+
+def address_of(url: str) -> Address:
+    """The address that a URL means.
+
+    Args:
+        url: ``postgresql://user:password@host:port/database?schema=shop``; parts may be left out, and what the driver
+            knows beside them (sslmode, several hosts) may be added, as libpq has it.
+
+    Raises:
+        StoreUnusable: it is none; one line says what is wrong with it, and holds no password.
+    """
+    shown = shown_of(url)
+    try:
+        parts = urlsplit(url)
+        named = parse_qsl(parts.query, keep_blank_values=True)
+        schema = dict(named).get("schema", SCHEMA)
+        rest = urlencode([(name, value) for name, value in named if name != "schema"])
+        connection = conninfo_to_dict(parts._replace(query=rest).geturl())
+    except (ValueError, psycopg.Error) as error:
+        raise StoreUnusable(f"{shown}: it is no address of a PostgreSQL: {_line(error, url)}") from None
+    if not SCHEMA_NAME.fullmatch(schema):
+        raise StoreUnusable(
+            f"{shown}: schema={schema!r:.100} is no name for a schema of Amends; give 1 to 40 letters a to z, digits and _"
+        )
+    return Address(shown, schema, {**CONNECTION, **connection, "client_encoding": "UTF8"})
+
+
+def shown_of(url: str) -> str:
+    """A URL without its password."""
+    without = re.sub(r"(?<=//)([^/@?#]*?):[^/?#]*@", r"\1@", url)
+    return re.sub(r"([?&]password=)[^&#]*", r"\1...", without)
+
+
+def _line(error: Exception, url: str) -> str:
+    return " ".join(str(error).replace(url, shown_of(url)).split())

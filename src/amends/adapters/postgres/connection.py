@@ -1,0 +1,189 @@
+"""One connection to a database, made anew where it was lost; its errors are ours.
+
+Nothing is expected of its session but in the course of a transaction, so that it may be a pooler's: each transaction
+begins with its settings, no statement is prepared, and what belongs together goes in one pipeline, which is one round
+trip.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from amends.adapters.postgres.address import Address
+from amends.adapters.postgres.queries import QUERIES
+from amends.adapters.postgres.refusals import refusal_of
+from amends.adapters.postgres.settings import Timeouts
+from amends.errors import StoreError, StoreFailed
+from amends.storage.forks import forget_in_children, leak
+
+CLOSED: Final = "the store is closed"
+FORKED: Final = "the store belongs to the process that opened it, and this one was forked from it: open it here anew"
+Values = tuple[Any, ...]
+Statement = tuple[str, dict[str, Any]]
+"""A query's name, and its parameters."""
+
+
+class Answer(NamedTuple):
+    """What a statement came to.
+
+    Attributes:
+        rows: that it gave.
+        number: of rows that it gave, or wrote.
+    """
+
+    rows: list[Values]
+    number: int
+
+
+class Connection:
+    """A connection, used by one thread at a time.
+
+    Attributes:
+        is_in_turn: whether a transaction is open: it holds the locks of a turn.
+    """
+
+    def __init__(self, address: Address, timeouts: Timeouts) -> None:
+        """Connect when it is first used.
+
+        Args:
+            address: of the database.
+            timeouts: of each transaction.
+        """
+        self._address = address
+        self._settings: Statement = ("settings", timeouts.parameters(address.schema))
+        self._driver: psycopg.Connection[Values] | None = None
+        self._failed = ""
+        self.is_in_turn = False
+        forget_in_children(self)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is not used any more: it is closed, or a parent's, or what it wrote last is not known."""
+        return bool(self._failed)
+
+    # Transactions ---------------------------------------------------------------------------------------------
+
+    def read(self, name: str, **parameters: Any) -> list[Values]:
+        """What a query finds: as all stands now, or as the turn sees it that is under way.
+
+        Raises:
+            StoreBusy, StoreConflict, StoreFailed: it could not be read. The turn is over.
+        """
+        query = (name, parameters)
+        if self.is_in_turn:
+            return self.work(query)[0].rows
+        return self._piped(("begin_reading", {}), self._settings, query, ("commit", {}))[2].rows
+
+    def run(self, *statements: Statement) -> list[Answer]:
+        """Carry out statements in a transaction of their own, in one round trip.
+
+        Raises:
+            StoreBusy, StoreConflict, StoreFull, StoreFailed: they were not carried out, or that is not known of them.
+        """
+        return self._piped(("begin", {}), self._settings, *statements, ("commit", {}))[2:-1]
+
+    def work(self, *statements: Statement) -> list[Answer]:
+        """Carry out statements in the turn that is under way, which begins with the first of them.
+
+        Raises:
+            StoreBusy, StoreConflict, StoreFull, StoreTooBig, StoreFailed: the turn is over, and nothing is written.
+        """
+        first: tuple[Statement, ...] = () if self.is_in_turn else (("begin", {}), self._settings)
+        self.is_in_turn = True
+        try:
+            return self._piped(*first, *statements)[len(first) :]
+        except BaseException:
+            self.abandon()
+            raise
+
+    def commit(self) -> None:
+        """End the turn, and put what it wrote on stable storage.
+
+        Raises:
+            CommitUnknown: the connection was lost: it is written, or not.
+            StoreError: nothing is written.
+        """
+        self.is_in_turn = False
+        try:
+            self._piped(("commit", {}))
+        except StoreError as error:
+            if self._driver is None:
+                raise CommitUnknown(str(error)) from error
+            raise
+
+    def abandon(self) -> None:
+        """End the turn: nothing of it is written, and what it has locked is free. It does nothing outside of one."""
+        if self.is_in_turn:
+            self.is_in_turn = False
+            if self._driver is not None:
+                self._roll_back(self._driver)
+
+    def fail(self, why: str) -> None:
+        """Use it no more."""
+        self._failed = self._failed or why
+        self._drop()
+
+    def close(self) -> None:
+        """Close it. A second call does nothing."""
+        self.is_in_turn = False
+        self.fail(CLOSED)
+
+    def forget(self) -> None:
+        """In a child: the connection is the parent's."""
+        if self._driver is not None:
+            leak(self._driver)
+        self._failed, self._driver, self.is_in_turn = FORKED, None, False
+
+    # The driver -----------------------------------------------------------------------------------------------
+
+    def _piped(self, *statements: Statement) -> list[Answer]:
+        if self._failed:
+            raise StoreFailed(self._failed)
+        driver = None
+        try:
+            driver = self._connected()
+            with driver.pipeline():
+                cursors = [
+                    driver.cursor(binary=True).execute(QUERIES[name], parameters) for name, parameters in statements
+                ]
+            return [_answer(cursor) for cursor in cursors]
+        except psycopg.Error as error:
+            is_lost = driver is None or driver.closed
+            if driver is not None:
+                self._roll_back(driver)
+            raise refusal_of(error, is_lost=is_lost) from error
+        except UnicodeEncodeError:  # a name that no store can hold
+            self._roll_back(self._connected())
+            raise
+        except BaseException:  # an interrupt: how far it came is not known
+            self._drop()
+            raise
+
+    def _connected(self) -> psycopg.Connection[Values]:
+        if self._driver is None:
+            self._driver = psycopg.connect(**self._address.connection, autocommit=True, prepare_threshold=None)
+        return self._driver
+
+    def _roll_back(self, driver: psycopg.Connection[Values]) -> None:
+        """Leave no transaction open, and no connection that is lost."""
+        with suppress(psycopg.Error):
+            driver.execute(QUERIES["rollback"])
+        if driver.closed:
+            self._drop()
+
+    def _drop(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            with suppress(psycopg.Error):
+                driver.close()
+
+
+class CommitUnknown(Exception):
+    """The answer to a commit was lost."""
+
+
+def _answer(cursor: psycopg.Cursor[Values]) -> Answer:
+    return Answer(cursor.fetchall() if cursor.description else [], cursor.rowcount)

@@ -1,0 +1,69 @@
+"""The versions of the schema: one file each, applied in a transaction together with its number."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from amends.errors import StoreUnusable
+
+MIGRATED_BY: Final = "Amends"
+"""Begins the comment of a schema that is ours, before its version: where psql shows it (``\\dn+``)."""
+
+
+def _loaded() -> list[bytes]:
+    scripts = sorted(files(__package__).joinpath("schema").iterdir(), key=lambda script: script.name)
+    return [script.read_bytes() for script in scripts if script.name.endswith(".sql")]
+
+
+SCHEMAS: Final = _loaded()
+VERSION: Final = len(SCHEMAS)
+COMMENT: Final = b"SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"
+ONE_AT_A_TIME: Final = b"SELECT pg_advisory_xact_lock(hashtextextended('amends ' || %s, 0))"
+
+
+class NoStoreYet(StoreUnusable):
+    """The schema is not there: no engine and no client has made it."""
+
+
+def version_of(driver: psycopg.Connection[Any], schema: str) -> int:
+    """The version of a schema; 0 where it is not there.
+
+    Raises:
+        StoreUnusable: it is not ours, or of a later version of Amends.
+    """
+    found = driver.execute(COMMENT, [schema]).fetchone()
+    if found is None:
+        return 0
+    mark, _, number = str(found[0] or "").partition(" ")
+    if mark != MIGRATED_BY or not number.isdecimal():
+        raise StoreUnusable(f"there is a schema {schema!r} that is none of Amends': give another name, ?schema=...")
+    if int(number) > VERSION:
+        raise StoreUnusable(f"the schema {schema!r} has version {number}, and this Amends knows up to {VERSION}")
+    return int(number)
+
+
+def migrate(driver: psycopg.Connection[Any], schema: str) -> None:
+    """Make the schema, or bring it to `VERSION`, while others who want the same wait.
+
+    Args:
+        driver: in a transaction, with the schema first on its search path.
+        schema: its name.
+
+    Raises:
+        StoreUnusable: it is not ours, or of a later version of Amends.
+        psycopg.Error: it cannot be made.
+    """
+    driver.execute(ONE_AT_A_TIME, [schema])
+    version = version_of(driver, schema)
+    if version == VERSION:
+        return
+    if not version:
+        driver.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    for script in SCHEMAS[version:]:
+        driver.execute(script)
+    comment = sql.SQL("COMMENT ON SCHEMA {} IS {}")
+    driver.execute(comment.format(sql.Identifier(schema), sql.Literal(f"{MIGRATED_BY} {VERSION}")))

@@ -1,0 +1,83 @@
+"""Which engine has which shards: leases on the time of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from amends.adapters.postgres.connection import Connection
+from amends.adapters.postgres.texts import number_array, opened, stored
+from amends.errors import LeaseLost, StoreInUse
+from amends.storage.rows import Lease
+
+
+class PostgresOwnership:
+    """Rows of the database, each changed by one statement; see `amends.storage.ports.Ownership`."""
+
+    def __init__(self, database: Connection) -> None:
+        """Look after a database.
+
+        Args:
+            database: a connection beside that of the turns, so that a lease is renewed while one waits.
+        """
+        self._database = database
+
+    def now_ms(self) -> int:
+        """The time of the server."""
+        now_ms: int = self._database.read("now_ms")[0][0]
+        return now_ms
+
+    def enter(self, engine: str, lease_ms: int) -> Lease:
+        """Begin a lease.
+
+        Raises:
+            StoreInUse: there is an engine of that name, or was one.
+        """
+        found = self._run("enter", engine=stored(engine), lease_ms=lease_ms)
+        if not found:
+            raise StoreInUse(f"{engine!r} is no name for another engine of this store: give one that is new")
+        return Lease(engine, found[0][0])
+
+    def renew(self, engine: str, lease_ms: int) -> Lease:
+        """Prolong a lease.
+
+        Raises:
+            LeaseLost: there is none any more.
+        """
+        found = self._run("renew", engine=stored(engine), lease_ms=lease_ms)
+        if not found:
+            raise without_lease(engine)
+        return Lease(engine, found[0][0])
+
+    def leave(self, engine: str) -> None:
+        """End an own lease; the shards are free."""
+        parameters = {"engine": stored(engine)}
+        self._database.run(("leave", parameters), ("leave_shards", parameters))
+
+    def leases(self) -> Sequence[Lease]:
+        """The leases of all engines."""
+        return [Lease(opened(engine), until_ms) for engine, until_ms in self._database.read("leases")]
+
+    def owners(self) -> Mapping[int, str]:
+        """Each shard to the engine that has it."""
+        return {shard: opened(engine) for shard, engine in self._database.read("owners")}
+
+    def claim(self, engine: str, shards: Collection[int]) -> Sequence[int]:
+        """Take free shards.
+
+        Raises:
+            LeaseLost: the engine has no lease.
+        """
+        own = {"engine": stored(engine), "shards": number_array(sorted(shards))}
+        leases, got = self._database.run(("hold_own_lease", own), ("claim", own))
+        if not leases.rows:
+            raise without_lease(engine)
+        return sorted(shard for (shard,) in got.rows)
+
+    def _run(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        return self._database.run((query, parameters))[0].rows
+
+
+def without_lease(engine: str) -> LeaseLost:
+    """The error of an engine that has no lease."""
+    return LeaseLost(f"engine {engine!r} has no lease: another engine ended it, or it left, or never entered")

@@ -1,0 +1,18 @@
+"""The queries of `queries.sql`, by name."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import Final
+
+NAMED: Final = re.compile(r"^-- name: (\w+)\n((?:--.*\n)+)([^;]+);", re.MULTILINE)
+
+
+def _loaded() -> dict[str, bytes]:
+    text = files(__package__).joinpath("queries.sql").read_text("utf-8")
+    return {name: query.strip().encode() for name, _, query in NAMED.findall(text)}
+
+
+QUERIES: Final = _loaded()
+"""Name to query; what each is for stands above it in `queries.sql`."""

@@ -1,0 +1,434 @@
+-- Every query that a running store uses. Each has a name, what it is for, and the query.
+--
+-- What is written and asked for comes in arrays, one for each column: a batch is one statement for each table, never
+-- one for each saga. Rows are locked in the order of their names.
+
+-- name: begin
+-- Start a transaction.
+BEGIN;
+
+-- name: begin_reading
+-- Start to read.
+BEGIN READ ONLY;
+
+-- name: commit
+-- Put it on stable storage.
+COMMIT;
+
+-- name: rollback
+-- Forget what was written since `begin`.
+ROLLBACK;
+
+-- name: settings
+-- What the promises need, for this transaction alone: the connection may be another one for the next.
+SELECT set_config('search_path', %(schema)s, true),
+    set_config('synchronous_commit', 'on', true),
+    set_config('lock_timeout', %(lock)s, true),
+    set_config('statement_timeout', %(statement)s, true),
+    set_config('idle_in_transaction_session_timeout', %(idle)s, true);
+
+-- name: in_force_at_server
+-- What the server runs with.
+SELECT current_setting('server_version_num'), current_setting('server_version'), current_setting('fsync'),
+    current_setting('full_page_writes'), current_setting('synchronous_commit'), current_setting('server_encoding'),
+    pg_is_in_recovery()::text, current_setting('transaction_read_only');
+
+-- name: sagas
+-- Some sagas, locked.
+SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum FROM sagas
+WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE;
+
+-- name: see_sagas
+-- Some sagas, as they are.
+SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum FROM sagas
+WHERE id = ANY(%(ids)s::text[]);
+
+-- name: entities
+-- Some entities, locked.
+SELECT e.service, e.id, e.body, e.version, e.checksum
+FROM entities AS e
+    JOIN unnest(%(services)s::text[], %(ids)s::text[]) AS wanted (service, id)
+        ON e.service = wanted.service AND e.id = wanted.id
+ORDER BY e.service, e.id FOR UPDATE OF e;
+
+-- name: hold_entities
+-- Rows for entities that do not exist, so that they can be locked. Gives those that it made.
+INSERT INTO entities (service, id, version, checksum)
+SELECT service, id, 0, 0 FROM unnest(%(services)s::text[], %(ids)s::text[]) AS wanted (service, id)
+ORDER BY service, id
+ON CONFLICT DO NOTHING RETURNING service, id;
+
+-- name: let_go_entities
+-- Take away those rows of which nothing came.
+DELETE FROM entities AS e USING unnest(%(services)s::text[], %(ids)s::text[]) AS held (service, id)
+WHERE e.service = held.service AND e.id = held.id AND e.version = 0;
+
+-- name: see_entity
+-- One entity, as it is.
+SELECT service, id, body, version, checksum FROM entities
+WHERE service = %(service)s AND id = %(id)s AND version > 0;
+
+-- name: entity_page
+-- A page of the entities of a service, from an id on.
+SELECT service, id, body, version, checksum FROM entities
+WHERE service = %(service)s AND id >= %(first)s AND version > 0 ORDER BY id LIMIT %(limit)s::bigint;
+
+-- name: next_service
+-- The first service from a name on that has an entity.
+SELECT min(service) FROM entities WHERE service >= %(first)s;
+
+-- name: keys
+-- What some client keys stand for, locked.
+SELECT key, request, answer, saga, checksum FROM client_keys
+WHERE key = ANY(%(keys)s::text[]) ORDER BY key FOR UPDATE;
+
+-- name: hold_keys
+-- Rows for client keys that are new, so that they can be locked. Gives those that it made.
+INSERT INTO client_keys (key, checksum)
+SELECT key, 0 FROM unnest(%(keys)s::text[]) AS wanted (key) ORDER BY key
+ON CONFLICT DO NOTHING RETURNING key;
+
+-- name: let_go_keys
+-- Take away those rows of which nothing came.
+DELETE FROM client_keys WHERE key = ANY(%(keys)s::text[]) AND request IS NULL;
+
+-- name: see_key
+-- What one client key stands for.
+SELECT key, request, answer, saga, checksum FROM client_keys WHERE key = %(key)s AND request IS NOT NULL;
+
+-- name: key_page
+-- A page of all client keys, after a key.
+SELECT key, request, answer, saga, checksum FROM client_keys
+WHERE key > %(after)s AND request IS NOT NULL ORDER BY key LIMIT %(limit)s::bigint;
+
+-- name: first_key
+-- The client key that is empty, before all pages.
+SELECT key, request, answer, saga, checksum FROM client_keys WHERE key = '' AND request IS NOT NULL;
+
+-- name: insert_block
+-- The next block of a chain, if its engine has a lease. Gives the transaction, for who loses the answer to its commit.
+INSERT INTO blocks (chain, number, at_ms, before, head, started, ended, checksum, records, beside)
+SELECT %(chain)s::text, %(number)s::bigint, %(at_ms)s::bigint, %(before)s::bytea, %(head)s::bytea, %(started)s::bigint,
+    %(ended)s::bigint, %(checksum)s::bigint, %(records)s::text, %(beside)s::text
+WHERE EXISTS (SELECT FROM leases WHERE engine = %(chain)s::text)
+    AND coalesce((SELECT head FROM blocks WHERE chain = %(chain)s::text AND number = %(number)s::bigint - 1),
+        CASE WHEN %(number)s::bigint = 1 THEN %(genesis)s::bytea END) = %(before)s::bytea
+RETURNING pg_current_xact_id()::text;
+
+-- name: transaction_status
+-- What became of a transaction; NULL where it is not known any more.
+SELECT pg_xact_status(%(transaction)s::xid8);
+
+-- name: head_of_block
+-- The head of one block.
+SELECT head FROM blocks WHERE chain = %(chain)s AND number = %(number)s;
+
+-- name: end_lease
+-- End the lease of another engine, if it ran out.
+DELETE FROM leases WHERE engine = %(chain)s AND engine <> %(own)s AND until_ms <= now_ms();
+
+-- name: has_lease
+-- Whether an engine has a lease, run out or not.
+SELECT EXISTS (SELECT FROM leases WHERE engine = %(engine)s);
+
+-- name: take_shards
+-- The shards of engines that were fenced.
+UPDATE owners SET engine = %(own)s WHERE engine = ANY(%(fenced)s::text[]);
+
+-- name: hold_leases
+-- Engines that are to get shards: their leases stay until this is committed.
+SELECT engine FROM leases WHERE engine = ANY(%(engines)s::text[]) ORDER BY engine FOR SHARE;
+
+-- name: give_shards
+-- Shards for other engines.
+UPDATE owners AS o SET engine = moved.engine
+FROM unnest(%(shards)s::smallint[], %(engines)s::text[]) AS moved (shard, engine)
+WHERE o.shard = moved.shard AND o.engine = %(own)s;
+
+-- name: free_shards
+-- Shards for whichever engine claims them.
+DELETE FROM owners WHERE shard = ANY(%(shards)s::smallint[]) AND engine = %(own)s;
+
+-- name: insert_sagas
+-- Their first rows. Fails when an id is taken.
+INSERT INTO sagas (id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum, chain, block)
+SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum, %(chain)s::text,
+    %(number)s::bigint
+FROM unnest(%(saga_id)s::text[], %(definition)s::text[], %(request)s::text[], %(status)s::text[], %(body)s::text[],
+    %(due_ms)s::bigint[], %(started_ms)s::bigint[], %(changed_ms)s::bigint[], %(version)s::bigint[],
+    %(checksum)s::bigint[])
+    WITH ORDINALITY AS new (id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum,
+        place)
+ORDER BY place;
+
+-- name: update_sagas
+-- Their next rows, of those that are as it was decided on.
+UPDATE sagas AS s SET
+    definition = new.definition, request = new.request, status = new.status, body = new.body, due_ms = new.due_ms,
+    started_ms = new.started_ms, changed_ms = new.changed_ms, version = new.version, checksum = new.checksum
+FROM unnest(%(saga_id)s::text[], %(definition)s::text[], %(request)s::text[], %(status)s::text[], %(body)s::text[],
+    %(due_ms)s::bigint[], %(started_ms)s::bigint[], %(changed_ms)s::bigint[], %(version)s::bigint[],
+    %(checksum)s::bigint[])
+    AS new (id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum)
+WHERE s.id = new.id AND s.version = new.version - 1;
+
+-- name: put_standings
+-- Where sagas stand that are not completed, or are due.
+INSERT INTO standings AS there (position, id, definition, status, due_ms, shard)
+SELECT s.position, s.id, s.definition, s.status, s.due_ms, new.shard
+FROM unnest(%(ids)s::text[], %(shards)s::smallint[]) AS new (id, shard) JOIN sagas AS s ON s.id = new.id
+ON CONFLICT (id) DO UPDATE SET
+    definition = excluded.definition, status = excluded.status, due_ms = excluded.due_ms;
+
+-- name: remove_standings
+-- Those of sagas that are completed, or gone.
+DELETE FROM standings WHERE id = ANY(%(ids)s::text[]);
+
+-- name: insert_entities
+-- Their first rows. Leaves those that exist.
+INSERT INTO entities AS there (service, id, body, version, checksum)
+SELECT * FROM unnest(%(service)s::text[], %(entity_id)s::text[], %(body)s::text[], %(version)s::bigint[], %(checksum)s::bigint[])
+ON CONFLICT (service, id) DO UPDATE SET
+    body = excluded.body, version = excluded.version, checksum = excluded.checksum
+WHERE there.version = 0;
+
+-- name: update_entities
+-- Their next rows, of those that are as it was decided on.
+UPDATE entities AS e SET body = new.body, version = new.version, checksum = new.checksum
+FROM unnest(%(service)s::text[], %(entity_id)s::text[], %(body)s::text[], %(version)s::bigint[], %(checksum)s::bigint[])
+    AS new (service, id, body, version, checksum)
+WHERE e.service = new.service AND e.id = new.id AND e.version = new.version - 1;
+
+-- name: insert_keys
+-- What client keys stand for. Leaves those that stand for something.
+INSERT INTO client_keys AS there (key, request, answer, saga, checksum)
+SELECT * FROM unnest(%(key)s::text[], %(request)s::text[], %(answer)s::text[], %(saga_id)s::text[], %(checksum)s::bigint[])
+ON CONFLICT (key) DO UPDATE SET
+    request = excluded.request, answer = excluded.answer, saga = excluded.saga, checksum = excluded.checksum
+WHERE there.request IS NULL;
+
+-- name: keep_first_blocks
+-- That the blocks in which sagas started hold records of them, for when their rows are gone.
+INSERT INTO subjects (subject, chain, number)
+SELECT id, chain, block FROM sagas WHERE id = ANY(%(ids)s::text[]) ON CONFLICT DO NOTHING;
+
+-- name: delete_sagas
+-- Sagas leave for an archive, of those that are as they were archived.
+DELETE FROM sagas AS s USING unnest(%(ids)s::text[], %(checksums)s::bigint[]) AS gone (id, checksum)
+WHERE s.id = gone.id AND s.checksum = gone.checksum;
+
+-- name: delete_keys
+-- Client keys leave with them.
+DELETE FROM client_keys AS k USING unnest(%(keys)s::text[], %(checksums)s::bigint[]) AS gone (key, checksum)
+WHERE k.key = gone.key AND k.checksum = gone.checksum;
+
+-- name: insert_subjects
+-- That a block holds records of some subjects.
+INSERT INTO subjects (subject, chain, number) SELECT unnest(%(subjects)s::text[]), %(chain)s::text, %(number)s::bigint;
+
+-- name: insert_counts
+-- How many sagas more, or fewer, there are since a block.
+INSERT INTO counts (chain, number, definition, status, sagas)
+SELECT %(chain)s::text, %(number)s::bigint, *
+FROM unnest(%(definitions)s::text[], %(statuses)s::text[], %(sagas)s::bigint[]);
+
+-- name: add_up_counts
+-- Those of the last blocks of a chain, in the place of the last one but this.
+WITH earlier AS (
+    DELETE FROM counts WHERE chain = %(chain)s::text AND number >= %(since)s::bigint AND number < %(number)s::bigint
+    RETURNING definition, status, sagas
+)
+INSERT INTO counts (chain, number, definition, status, sagas)
+SELECT %(chain)s::text, %(number)s::bigint - 1, definition, status, sum(sagas) FROM earlier
+GROUP BY definition, status HAVING sum(sagas) <> 0;
+
+-- name: insert_set_aside
+-- Rows that were found to be unreadable. They may have been found before.
+INSERT INTO set_aside (kind, name, why, checksum)
+SELECT kind, name, why, checksum
+FROM unnest(%(kind)s::text[], %(name)s::text[], %(why)s::text[], %(checksum)s::bigint[])
+    WITH ORDINALITY AS found (kind, name, why, checksum, place)
+ORDER BY place
+ON CONFLICT DO NOTHING;
+
+-- name: put_shapes
+-- As what requests or entities are stored, from some time on.
+INSERT INTO shapes (kind, name, since_ms, shape, checksum)
+SELECT * FROM unnest(%(kind)s::text[], %(name)s::text[], %(since_ms)s::bigint[], %(shape)s::text[], %(checksum)s::bigint[])
+ON CONFLICT (kind, name, since_ms) DO UPDATE SET shape = excluded.shape, checksum = excluded.checksum;
+
+-- name: shapes
+-- As what requests and entities are stored.
+SELECT kind, name, since_ms, shape, checksum FROM shapes ORDER BY kind, name, since_ms;
+
+-- name: put_in_force
+-- What the engine runs with.
+INSERT INTO in_force (name, value) VALUES (%(name)s, %(value)s) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: in_force
+-- What the engine that said it last runs with.
+SELECT name, value FROM in_force;
+
+-- name: due
+-- Which sagas of some definitions and shards move next, after a page of them.
+SELECT found.due_ms, found.id
+FROM unnest(%(definitions)s::text[]) AS wanted (definition)
+    CROSS JOIN LATERAL (
+        SELECT due_ms, id FROM standings
+        WHERE definition = wanted.definition AND due_ms IS NOT NULL
+            AND (due_ms, id) > (%(after_ms)s::bigint, %(after_id)s::text COLLATE "C") AND due_ms <= %(until_ms)s::bigint
+            AND shard = ANY(%(shards)s::smallint[])
+        ORDER BY due_ms, id LIMIT %(limit)s::bigint
+    ) AS found
+ORDER BY found.due_ms, found.id LIMIT %(limit)s::bigint;
+
+-- name: listing
+-- A page of the sagas that were started before a place, the one that started last first.
+SELECT position, id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum FROM sagas
+WHERE position < %(before)s::bigint
+    AND (%(definition)s::text = '' OR starts_with(definition, %(definition)s::text || '/'))
+    AND (%(statuses)s::text[] = '{}' OR status = ANY(%(statuses)s::text[]))
+    AND started_ms < %(started_before_ms)s::bigint
+ORDER BY position DESC LIMIT %(limit)s::bigint;
+
+-- name: listing_not_completed
+-- The same when completed ones are not wanted: by way of the others, so that those are not walked.
+SELECT s.position, s.id, s.definition, s.request, s.status, s.body, s.due_ms, s.started_ms, s.changed_ms, s.version,
+    s.checksum
+FROM standings AS o JOIN sagas AS s ON s.id = o.id
+WHERE o.position < %(before)s::bigint
+    AND (%(definition)s::text = '' OR starts_with(o.definition, %(definition)s::text || '/'))
+    AND o.status = ANY(%(statuses)s::text[])
+    AND s.started_ms < %(started_before_ms)s::bigint
+ORDER BY o.position DESC LIMIT %(limit)s::bigint;
+
+-- name: position_of_saga
+-- Where a saga is in the order of their starts.
+SELECT position FROM sagas WHERE id = %(id)s;
+
+-- name: oldest_waiting
+-- When the oldest saga was started of those that are not final.
+SELECT min(started_ms) FROM (
+    SELECT s.started_ms FROM standings AS o JOIN sagas AS s ON s.id = o.id
+    WHERE o.status = ANY(%(statuses)s::text[]) ORDER BY o.position LIMIT 100
+) AS oldest;
+
+-- name: counts
+-- How many sagas there are of each definition and status.
+SELECT definition, status, sum(sagas)::bigint FROM counts
+GROUP BY definition, status HAVING sum(sagas) <> 0 ORDER BY definition, status;
+
+-- name: set_aside
+-- The rows that were found to be unreadable, in the order in which they were found.
+SELECT kind, name, why, checksum FROM set_aside ORDER BY number;
+
+-- name: chains
+-- The names of the chains, each found by a look into the index behind the one before.
+WITH RECURSIVE found (chain) AS (
+    SELECT min(chain) FROM blocks
+    UNION ALL SELECT (SELECT min(chain) FROM blocks WHERE chain > found.chain) FROM found WHERE found.chain IS NOT NULL
+)
+SELECT chain FROM found WHERE chain IS NOT NULL ORDER BY chain;
+
+-- name: head
+-- The last block of a chain, without its records.
+SELECT chain, number, at_ms, before, head, started, ended, checksum FROM blocks
+WHERE chain = %(chain)s ORDER BY number DESC LIMIT 1;
+
+-- name: blocks
+-- Some blocks of a chain after a number.
+SELECT chain, number, at_ms, before, head, started, ended, checksum, records, beside FROM blocks
+WHERE chain = %(chain)s AND number > %(after)s::bigint ORDER BY number LIMIT %(limit)s::bigint;
+
+-- name: blocks_about
+-- Some blocks of any chain that hold a record of a subject, after one of them.
+SELECT b.chain, b.number, b.at_ms, b.before, b.head, b.started, b.ended, b.checksum, b.records, b.beside
+FROM (
+    SELECT chain, block AS number FROM sagas WHERE id = %(subject)s
+    UNION SELECT chain, number FROM subjects WHERE subject = %(subject)s
+) AS found JOIN blocks AS b ON b.chain = found.chain AND b.number = found.number
+WHERE (b.at_ms, b.chain, b.number) > (%(at_ms)s::bigint, %(chain)s::text COLLATE "C", %(number)s::bigint)
+ORDER BY b.at_ms, b.chain, b.number LIMIT %(limit)s::bigint;
+
+-- name: now_ms
+-- The time of leases.
+SELECT now_ms();
+
+-- name: enter
+-- Begin a lease under a name that no engine has or had.
+INSERT INTO leases (engine, until_ms)
+SELECT %(engine)s::text, now_ms() + %(lease_ms)s::bigint
+WHERE %(engine)s::text <> '' AND NOT EXISTS (SELECT FROM blocks WHERE chain = %(engine)s::text)
+ON CONFLICT DO NOTHING RETURNING until_ms;
+
+-- name: renew
+-- Prolong a lease that no engine ended.
+UPDATE leases SET until_ms = now_ms() + %(lease_ms)s::bigint WHERE engine = %(engine)s RETURNING until_ms;
+
+-- name: leave
+-- End an own lease.
+DELETE FROM leases WHERE engine = %(engine)s;
+
+-- name: leave_shards
+-- Free an engine's shards.
+DELETE FROM owners WHERE engine = %(engine)s;
+
+-- name: leases
+-- The leases of all engines.
+SELECT engine, until_ms FROM leases ORDER BY engine;
+
+-- name: owners
+-- Each shard with the engine that has it.
+SELECT shard, engine FROM owners ORDER BY shard;
+
+-- name: hold_own_lease
+-- The lease of an engine, which no other one ends before this is committed.
+SELECT engine FROM leases WHERE engine = %(engine)s FOR SHARE;
+
+-- name: claim
+-- Take free shards, for an engine that has a lease.
+INSERT INTO owners (shard, engine)
+SELECT wanted.shard, leases.engine
+FROM unnest(%(shards)s::smallint[]) AS wanted (shard) CROSS JOIN leases
+WHERE leases.engine = %(engine)s::text ORDER BY wanted.shard
+ON CONFLICT DO NOTHING RETURNING shard;
+
+-- name: post_letters
+-- Letters, unless one of the same id is there.
+INSERT INTO letters (id, shard, body, posted_ms, checksum)
+SELECT id, shard, body, posted_ms, checksum
+FROM unnest(%(letter_id)s::text[], %(shard)s::smallint[], %(body)s::text[], %(posted_ms)s::bigint[], %(checksum)s::bigint[])
+    WITH ORDINALITY AS posted (id, shard, body, posted_ms, checksum, place)
+ORDER BY place
+ON CONFLICT (id) DO NOTHING;
+
+-- name: span_of_letters
+-- How many there are at most, by their numbers: these have gaps where letters were removed.
+SELECT coalesce((SELECT max(number) FROM letters) - (SELECT min(number) FROM letters) + 1, 0);
+
+-- name: count_letters
+-- How many there are.
+SELECT count(*) FROM letters;
+
+-- name: letters
+-- The first letters to some shards.
+SELECT id, shard, body, posted_ms, checksum FROM letters
+WHERE shard = ANY(%(shards)s::smallint[]) ORDER BY number LIMIT %(limit)s::bigint;
+
+-- name: delete_letters
+-- Those that a commit acts on.
+DELETE FROM letters WHERE id = ANY(%(ids)s::text[]);
+
+-- name: remove_letters
+-- Those that were acted on, but for some that another engine removes just now.
+DELETE FROM letters WHERE id IN (
+    SELECT id FROM letters WHERE id = ANY(%(ids)s::text[]) ORDER BY id FOR UPDATE SKIP LOCKED
+);
+
+-- name: left_letters
+-- Which of some are there.
+SELECT id FROM letters WHERE id = ANY(%(ids)s::text[]);
+
+-- name: notify
+-- Wake those who listen on a channel.
+SELECT pg_notify(%(channel)s, '');

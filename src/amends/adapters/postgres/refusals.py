@@ -1,0 +1,43 @@
+"""What PostgreSQL's errors are to us. None of the driver's goes beyond this package."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import psycopg
+from psycopg import errors
+
+from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull, StoreTooBig
+
+REFUSALS: Final[tuple[tuple[type[psycopg.Error], type[StoreError], str], ...]] = (
+    (errors.UniqueViolation, StoreConflict, "a row is there already"),
+    (errors.CardinalityViolation, StoreConflict, "a row is there twice"),
+    (errors.SerializationFailure, StoreConflict, "another transaction was faster"),
+    (errors.DeadlockDetected, StoreConflict, "two transactions waited for each other"),
+    (errors.LockNotAvailable, StoreConflict, "another engine has locked a row"),
+    (errors.QueryCanceled, StoreConflict, "the server ended a statement that took too long"),
+    (errors.IdleInTransactionSessionTimeout, StoreConflict, "the server ended a turn that did nothing for too long"),
+    (errors.DiskFull, StoreFull, "there is no space left"),
+    (errors.OutOfMemory, StoreTooBig, "it is more than the server's memory takes"),
+    (errors.ProgramLimitExceeded, StoreTooBig, "it is more than PostgreSQL takes at once"),
+    (errors.ReadOnlySqlTransaction, StoreBusy, "the server takes no writes: it is a replica now"),
+)
+"""Those of which it is known what to do. Whatever is not here, and did not end the connection, is a `StoreFailed`."""
+
+
+def refusal_of(error: psycopg.Error, *, is_lost: bool) -> StoreError:
+    """What an error is to whoever reads and writes a store, before a commit was asked for.
+
+    Args:
+        error: the driver's.
+        is_lost: whether the connection is gone with it: then the server has rolled back, or will.
+    """
+    for kind, refusal, words in REFUSALS:
+        if isinstance(error, kind):
+            return refusal(f"{words} ({line_of(error)})")
+    return StoreBusy(f"the database is away: {line_of(error)}") if is_lost else StoreFailed(line_of(error))
+
+
+def line_of(error: psycopg.Error) -> str:
+    """What the driver said, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
