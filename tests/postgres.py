@@ -44,7 +44,7 @@ def server() -> str:
 
 def url_of(conninfo: str, schema: str = "") -> str:
     """Return the URL of a database of a server."""
-    host = conninfo.split()[0].removeprefix("host=")
+    host = conninfo.split(maxsplit=1)[0].removeprefix("host=")
     return f"postgresql://postgres@/postgres?host={host}" + (f"&schema={schema}" if schema else "")
 
 
@@ -87,9 +87,8 @@ def postgres() -> Iterator[str]:
     Raises:
         NoServer: it cannot be had.
     """
-    with _folder(None) as folder, _folder(IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as data:
-        programs = _programs(folder)
-        data /= "data"
+    with _folder(None) as folder, _folder(IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as place:
+        programs, data = _programs(folder), place / "data"
         _run(programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
         _run(programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-k {folder} {SETTINGS}", "start")
         try:

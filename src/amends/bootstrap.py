@@ -7,7 +7,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
@@ -42,6 +45,7 @@ from amends.views.trouble import Failing, Stuck
 
 MEMORY: Final = "memory:"
 SQLITE: Final = "sqlite:///"
+POSTGRES: Final = ("postgresql://", "postgres://")
 ID_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no two that look alike
 LOCK_PAUSE_S: Final = 0.05  # between two looks at whether a store is free
 LOCK_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
@@ -179,7 +183,9 @@ def open(  # noqa: A001 - it opens, as `amends.open`
 
     Args:
         url: ``sqlite:///shop.db`` for a file, ``memory:`` for nothing that lasts, ``memory:NAME`` for what lasts as
-            long as the process, and is found by its clients under the name. One engine at a time opens a store.
+            long as the process, and is found by its clients under the name. One engine at a time opens such a store.
+            ``postgresql://user@host/database`` for a PostgreSQL, which as many engines open as one likes, and share its
+            sagas; ``?schema=shop`` for a schema of its own, ``amends`` by default (docs/postgres.md).
         sagas: the definitions that it runs, every version that may still be under way among them. Sagas of other
             definitions are left alone, and named in the log and by `amends status`.
         commands: the commands that it executes. Give those whose entities have types that no step's functions tell;
@@ -261,7 +267,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             clock.move(loop)
         return Engine(loop)
 
-    return Opening(make, url, lock_wait_s)
+    return Opening(make, _shown(url), lock_wait_s)
 
 
 def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALUE_BYTES_MAX) -> Connecting:
@@ -272,7 +278,8 @@ def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALU
 
     Args:
         url: ``sqlite:///shop.db`` for a file: its directory has to be there, the file itself is made by the first
-            engine. ``memory:NAME`` for a database of this process that an engine was opened on under the same name.
+            engine. ``postgresql://user@host/database?schema=shop`` as the engines have it. ``memory:NAME`` for a
+            database of this process that an engine was opened on under the same name.
         sagas: the definitions whose sagas it submits, or reads the results of; none by default. Give those for which it
             is asked; none are needed to answer and to tell.
         value_bytes_max: how large one request may be, as JSON in UTF-8. Bytes, 1 to 268435456 (256 MiB); 16 MiB by
@@ -418,7 +425,9 @@ def _store(url: str) -> Callable[[], Store]:
         return MemoryStore
     if name := _memory_name(url):
         return lambda: NamedStore(named(name))
-    path = _path(url, "sqlite:///path/to/file.db, memory: or memory:NAME")
+    if _is_postgres(url):
+        return partial(_postgres().PostgresStore, _postgres().address_of(url))
+    path = _path(url, "sqlite:///path/to/file.db, postgresql://user@host/database, memory: or memory:NAME")
     return lambda: SqliteStore(path)
 
 
@@ -429,8 +438,34 @@ def _client_store(url: str) -> Callable[[], ClientStore]:
         )
     if name := _memory_name(url):
         return lambda: MemoryClientStore(named(name))
-    path = _path(url, "sqlite:///path/to/file.db, or memory:NAME")
+    if _is_postgres(url):
+        return partial(_postgres().PostgresClientStore, _postgres().address_of(url))
+    path = _path(url, "sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME")
     return lambda: SqliteClientStore(path)
+
+
+def _is_postgres(url: str) -> bool:
+    return str(url).startswith(POSTGRES)
+
+
+def _shown(url: str) -> str:
+    """A URL for people: without its password, if it has one."""
+    shown: str = _postgres().shown_of(url) if _is_postgres(url) else url
+    return shown
+
+
+def _postgres() -> ModuleType:
+    """The adapter for PostgreSQL, whose driver is an extra.
+
+    Raises:
+        StoreUnusable: the driver is not installed.
+    """
+    try:
+        return import_module("amends.adapters.postgres")
+    except ImportError as error:
+        raise StoreUnusable(
+            f"a store in PostgreSQL needs its driver, psycopg 3: install amends[postgres] ({error})"
+        ) from error
 
 
 def _memory_name(url: str) -> str:

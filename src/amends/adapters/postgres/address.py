@@ -59,7 +59,7 @@ def address_of(url: str) -> Address:
         raise StoreUnusable(f"{shown}: it is no address of a PostgreSQL: {_line(error, url)}") from None
     if not SCHEMA_NAME.fullmatch(schema):
         raise StoreUnusable(
-            f"{shown}: schema={schema!r:.100} is no name for a schema of Amends; give 1 to 40 letters a to z, digits and _"
+            f"{shown}: schema={schema!r:.100} is no name for a schema: give 1 to 40 letters a to z, digits and _"
         )
     return Address(shown, schema, {**CONNECTION, **connection, "client_encoding": "UTF8"})
 

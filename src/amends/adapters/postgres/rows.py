@@ -31,7 +31,7 @@ Row = SagaRow | EntityRow | KeyRow | ShapeRow | Unreadable | Letter
 
 
 def columns_of(rows: Sequence[Row]) -> Parameters:
-    """Rows of one kind as arrays, one for each field, under the names that these have in a query, and their checksums."""
+    """Rows of one kind as arrays: one for each field, under its name, and one of their checksums."""
     fields = zip(rows[0]._fields, zip(*rows, strict=True), strict=True)
     columns = {name: _array(name, column) for name, column in fields}
     return {**columns, "checksum": number_array([*checksums(rows)])}

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from amends.engine.ownership import LEASE_MS
 
 TURN_MS: Final = LEASE_MS // 3
-"""A third of a lease: a turn that waits still lets its engine renew the lease in time, and an engine that was stopped in
-the middle of one holds no lock when another one takes over."""
+"""A third of a lease: an engine whose turn waits still renews its lease in time, and one that was stopped in the middle
+of a turn holds no lock when another one takes over."""
 READ_MS: Final = 30_000
 """For a look at what is stored: a listing of many sagas takes seconds, and holds no lock."""
 OLDEST: Final = 140_000  # server_version_num: the oldest version that its makers still mend

@@ -98,8 +98,8 @@ class PostgresWakeup:
         """Listen and send until the other end of the bell is closed."""
         driver.add_notify_handler(lambda _: wake())
         while True:
-            ready, _, _ = select.select([bell, driver], [], [])
-            if bell in ready:
+            ready, _, _ = select.select([bell.fileno(), driver.fileno()], [], [])
+            if bell.fileno() in ready:
                 if not _read(bell):
                     return True
                 driver.execute(QUERIES["notify"], {"channel": self._others})
