@@ -12,7 +12,7 @@ from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.adapters.memory.ownership import MemoryOwnership
 from amends.adapters.postgres.address import Address, address_of
-from amends.adapters.postgres.connection import Connection
+from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.mailbox import PostgresMailbox
 from amends.adapters.postgres.settings import Timeouts
 from amends.adapters.postgres.store import PostgresStore
@@ -91,7 +91,7 @@ class SharedPostgres(Shared):
         self._database = psycopg.connect(**address.connection, autocommit=True)
         ends.callback(self._database.close)
         self.clock = Clock(self._set)
-        connection = Connection(address, self._timeouts)
+        connection = PostgresConnection(address, self._timeouts)
         self.mailbox = PostgresMailbox(connection, letters_max=letters_max)
         ends.callback(self.mailbox.close)
 

@@ -1,4 +1,4 @@
-"""Transfers between two books, by way of a service: sagas for engines that share a database, run as a process of its own.
+"""Transfers between two books, by way of a service, and a process with an engine that runs them.
 
 ``python -m tests.adapters.postgres.transfers URL`` opens an engine, says ``open``, and runs until its input ends.
 """

@@ -8,9 +8,9 @@ from typing import Final
 from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.reading import MemoryReader
 from amends.adapters.postgres.address import Address
-from amends.adapters.postgres.connection import Connection
+from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.mailbox import PostgresMailbox
-from amends.adapters.postgres.migrations import NoStoreYet
+from amends.adapters.postgres.migrations import NoSchemaYet
 from amends.adapters.postgres.opening import prepare
 from amends.adapters.postgres.reader import PostgresReader
 from amends.adapters.postgres.settings import OF_TURNS
@@ -35,7 +35,7 @@ class PostgresClientStore:
         """
         self._address = address
         self._reader: PostgresReader | None = None
-        self.mailbox = PostgresMailbox(Connection(address, OF_TURNS), partial(prepare, address))
+        self.mailbox = PostgresMailbox(PostgresConnection(address, OF_TURNS), partial(prepare, address))
         self.wakeup = PostgresWakeup(address, is_engine=False)
 
     def records(self) -> PostgresReader | MemoryReader:
@@ -49,7 +49,7 @@ class PostgresClientStore:
         if self._reader is None:
             try:
                 self._reader = PostgresReader(self._address)
-            except NoStoreYet:
+            except NoSchemaYet:
                 return NOTHING_STORED
         return self._reader
 

@@ -1,13 +1,16 @@
 """One connection to a database, made anew where it was lost; its errors are ours.
 
 Nothing is expected of its session but in the course of a transaction, so that it may be a pooler's: each transaction
-begins with its settings, no statement is prepared, and what belongs together goes in one pipeline, which is one round
-trip.
+begins with its settings, no statement is prepared, and what belongs together goes in one round trip.
+
+The connection stays in the driver's pipeline mode. To leave it, the driver sends one more message behind the one after
+which the server begins to count how long a transaction is idle, and the server then counts no more: a turn that stands
+still would keep its locks.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -16,7 +19,7 @@ from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.refusals import refusal_of
 from amends.adapters.postgres.settings import Timeouts
-from amends.errors import StoreError, StoreFailed
+from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed
 from amends.storage.forks import forget_in_children, leak
 
 CLOSED: Final = "the store is closed"
@@ -38,7 +41,7 @@ class Answer(NamedTuple):
     number: int
 
 
-class Connection:
+class PostgresConnection:
     """A connection, used by one thread at a time.
 
     Attributes:
@@ -55,6 +58,8 @@ class Connection:
         self._address = address
         self._settings: Statement = ("settings", timeouts.parameters(address.schema))
         self._driver: psycopg.Connection[Values] | None = None
+        self._pipeline: psycopg.Pipeline | None = None
+        self._leaving = ExitStack()  # the pipeline
         self._failed = ""
         self.is_in_turn = False
         forget_in_children(self)
@@ -95,6 +100,11 @@ class Connection:
         self.is_in_turn = True
         try:
             return self._piped(*first, *statements)[len(first) :]
+        except StoreBusy as error:
+            self.abandon()
+            if first:
+                raise
+            raise StoreConflict(f"the server ended the turn, as it does one that stands still: {error}") from error
         except BaseException:
             self.abandon()
             raise
@@ -119,7 +129,8 @@ class Connection:
         if self.is_in_turn:
             self.is_in_turn = False
             if self._driver is not None:
-                self._roll_back(self._driver)
+                with suppress(StoreError):
+                    self._piped(("rollback", {}))
 
     def fail(self, why: str) -> None:
         """Use it no more."""
@@ -134,7 +145,7 @@ class Connection:
     def forget(self) -> None:
         """In a child: the connection is the parent's."""
         if self._driver is not None:
-            leak(self._driver)
+            leak(self._driver, self._pipeline, self._leaving)
         self._failed, self._driver, self.is_in_turn = FORKED, None, False
 
     # The driver -----------------------------------------------------------------------------------------------
@@ -145,10 +156,9 @@ class Connection:
         driver = None
         try:
             driver = self._connected()
-            with driver.pipeline():
-                cursors = [
-                    driver.cursor(binary=True).execute(QUERIES[name], parameters) for name, parameters in statements
-                ]
+            pipeline = self._piping(driver)
+            cursors = [driver.cursor(binary=True).execute(QUERIES[name], parameters) for name, parameters in statements]
+            pipeline.sync()
             return [_answer(cursor) for cursor in cursors]
         except psycopg.Error as error:
             is_lost = driver is None or driver.closed
@@ -167,8 +177,20 @@ class Connection:
             self._driver = psycopg.connect(**self._address.connection, autocommit=True, prepare_threshold=None)
         return self._driver
 
+    def _piping(self, driver: psycopg.Connection[Values]) -> psycopg.Pipeline:
+        if self._pipeline is None:
+            self._pipeline = self._leaving.enter_context(driver.pipeline())
+        return self._pipeline
+
+    def _leave_pipeline(self) -> None:
+        """Take what is left of its answers."""
+        self._pipeline = None
+        with suppress(psycopg.Error):
+            self._leaving.close()
+
     def _roll_back(self, driver: psycopg.Connection[Values]) -> None:
         """Leave no transaction open, and no connection that is lost."""
+        self._leave_pipeline()
         with suppress(psycopg.Error):
             driver.execute(QUERIES["rollback"])
         if driver.closed:
@@ -177,6 +199,7 @@ class Connection:
     def _drop(self) -> None:
         driver, self._driver = self._driver, None
         if driver is not None:
+            self._leave_pipeline()
             with suppress(psycopg.Error):
                 driver.close()
 

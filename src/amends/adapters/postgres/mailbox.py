@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from amends.adapters.postgres.connection import CommitUnknown, Connection
+from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.rows import columns_of, letter_of
 from amends.adapters.postgres.texts import number_array, opened, text_array
 from amends.errors import Overloaded, StoreFailed
@@ -16,7 +16,11 @@ class PostgresMailbox:
     """See `amends.storage.ports.Mailbox`. It is used by one thread at a time."""
 
     def __init__(
-        self, database: Connection, prepare: Callable[[], None] = lambda: None, *, letters_max: int = LETTERS_MAX
+        self,
+        database: PostgresConnection,
+        prepare: Callable[[], None] = lambda: None,
+        *,
+        letters_max: int = LETTERS_MAX,
     ) -> None:
         """Open nothing yet.
 
@@ -79,13 +83,13 @@ class PostgresMailbox:
         """Give everything back. A second call does nothing."""
         self._database.close()
 
-    def _opened(self) -> Connection:
+    def _opened(self) -> PostgresConnection:
         if not self._is_prepared:
             self._prepare()
             self._is_prepared = True
         return self._database
 
-    def _refuse_if_full(self, database: Connection) -> None:
+    def _refuse_if_full(self, database: PostgresConnection) -> None:
         there = database.read("count_letters")[0][0]
         if there > self._letters_max:
             database.abandon()

@@ -25,7 +25,7 @@ COMMENT: Final = b"SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace
 ONE_AT_A_TIME: Final = b"SELECT pg_advisory_xact_lock(hashtextextended('amends ' || %s, 0))"
 
 
-class NoStoreYet(StoreUnusable):
+class NoSchemaYet(StoreUnusable):
     """The schema is not there: no engine and no client has made it."""
 
 
@@ -47,7 +47,7 @@ def version_of(driver: psycopg.Connection[Any], schema: str) -> int:
 
 
 def migrate(driver: psycopg.Connection[Any], schema: str) -> None:
-    """Make the schema, or bring it to `VERSION`, while others who want the same wait.
+    """Make the schema, or bring it to `VERSION`; other processes that want the same wait.
 
     Args:
         driver: in a transaction, with the schema first on its search path.

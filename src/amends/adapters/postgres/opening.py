@@ -1,4 +1,4 @@
-"""Whether a database can be the place of a store; whatever is in the way is told in one line."""
+"""Whether a database can be the place of a store; what is in the way is told in one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from amends.adapters.postgres.address import Address
-from amends.adapters.postgres.migrations import VERSION, NoStoreYet, migrate, version_of
+from amends.adapters.postgres.migrations import VERSION, NoSchemaYet, migrate, version_of
 from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.refusals import line_of
 from amends.adapters.postgres.settings import OF_READS, faults
@@ -36,12 +36,12 @@ def look(address: Address) -> None:
     """See that a store is there that this version can read.
 
     Raises:
-        NoStoreYet: there is none.
+        NoSchemaYet: there is none.
         StoreUnusable: the server is away, or what is there is no store of this version.
     """
     with _connected(address) as driver, driver.transaction():
         if not (version := version_of(driver, address.schema)):
-            raise NoStoreYet(f"there is no schema {address.schema!r}; an engine that opens it makes it")
+            raise NoSchemaYet(f"there is no schema {address.schema!r}; an engine that opens it makes it")
         if version != VERSION:
             raise StoreUnusable(f"the schema has version {version}; an engine that opens it brings it to {VERSION}")
 

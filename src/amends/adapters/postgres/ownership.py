@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from amends.adapters.postgres.connection import Connection
+from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.texts import number_array, opened, stored
 from amends.errors import LeaseLost, StoreInUse
 from amends.storage.rows import Lease
@@ -14,7 +14,7 @@ from amends.storage.rows import Lease
 class PostgresOwnership:
     """Rows of the database, each changed by one statement; see `amends.storage.ports.Ownership`."""
 
-    def __init__(self, database: Connection) -> None:
+    def __init__(self, database: PostgresConnection) -> None:
         """Look after a database.
 
         Args:

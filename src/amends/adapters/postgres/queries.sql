@@ -146,7 +146,7 @@ FROM unnest(%(shards)s::smallint[], %(engines)s::text[]) AS moved (shard, engine
 WHERE o.shard = moved.shard AND o.engine = %(own)s;
 
 -- name: free_shards
--- Shards for whichever engine claims them.
+-- Shards for the engine that claims them first.
 DELETE FROM owners WHERE shard = ANY(%(shards)s::smallint[]) AND engine = %(own)s;
 
 -- name: insert_sagas

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from amends.adapters.postgres.address import Address
-from amends.adapters.postgres.connection import Connection
+from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.opening import look
-from amends.adapters.postgres.reading import RecordReader
+from amends.adapters.postgres.reading import PostgresRecords
 from amends.adapters.postgres.settings import OF_READS
 
 
-class PostgresReader(RecordReader):
+class PostgresReader(PostgresRecords):
     """See `amends.storage.ports.Records`, whose promises these are."""
 
     def __init__(self, address: Address) -> None:
@@ -19,7 +19,7 @@ class PostgresReader(RecordReader):
             StoreUnusable: there is no store that this version can read; one line says why.
         """
         look(address)
-        super().__init__(Connection(address, OF_READS))
+        super().__init__(PostgresConnection(address, OF_READS))
 
     @property
     def has_failed(self) -> bool:

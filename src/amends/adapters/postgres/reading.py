@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from amends.adapters.postgres.connection import Connection
+from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.rows import (
     Values,
     block_of,
@@ -43,14 +43,14 @@ WAITING: Final = text_array((FORWARD, BACKWARD, NEEDS_OPERATOR))
 NEXT: Final = "\0"  # behind a name it makes the next one in order
 
 
-class RecordReader:
+class PostgresRecords:
     """The methods of `amends.storage.ports.Records`, and `shapes` and `entities` of `amends.storage.ports.Store`.
 
     Each query is a transaction of its own, and short, but in a turn. A listing that is read on sees what was committed
     meanwhile.
     """
 
-    def __init__(self, database: Connection) -> None:
+    def __init__(self, database: PostgresConnection) -> None:
         self._database = database
 
     def saga(self, saga_id: str) -> SagaRow | Unreadable | None:

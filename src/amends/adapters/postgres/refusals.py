@@ -22,11 +22,11 @@ REFUSALS: Final[tuple[tuple[type[psycopg.Error], type[StoreError], str], ...]] =
     (errors.ProgramLimitExceeded, StoreTooBig, "it is more than PostgreSQL takes at once"),
     (errors.ReadOnlySqlTransaction, StoreBusy, "the server takes no writes: it is a replica now"),
 )
-"""Those of which it is known what to do. Whatever is not here, and did not end the connection, is a `StoreFailed`."""
+"""Those of which it is known what to do. Any other that did not end the connection is a `StoreFailed`."""
 
 
 def refusal_of(error: psycopg.Error, *, is_lost: bool) -> StoreError:
-    """What an error is to whoever reads and writes a store, before a commit was asked for.
+    """What an error is to a reader or writer of a store, before a commit was asked for.
 
     Args:
         error: the driver's.

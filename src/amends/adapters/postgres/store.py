@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
 from typing import Final
 
 from amends.adapters.postgres.address import Address, address_of
-from amends.adapters.postgres.commits import Write, writes_of
-from amends.adapters.postgres.connection import CommitUnknown, Connection
+from amends.adapters.postgres.commits import TableWrite, writes_of
+from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.mailbox import PostgresMailbox
 from amends.adapters.postgres.opening import prepare
 from amends.adapters.postgres.ownership import PostgresOwnership, without_lease
 from amends.adapters.postgres.reader import PostgresReader
-from amends.adapters.postgres.reading import WORRIED_AFTER, RecordReader
+from amends.adapters.postgres.reading import WORRIED_AFTER, PostgresRecords
 from amends.adapters.postgres.rows import Values, entity_of, key_of, saga_of
 from amends.adapters.postgres.settings import OF_TURNS, Timeouts
 from amends.adapters.postgres.texts import opened, stored, text_array
@@ -29,7 +28,7 @@ RESOLVE_PAUSE_S: Final = 0.1  # between two tries to ask
 EntityName = tuple[str, str]
 
 
-class PostgresStore(RecordReader):
+class PostgresStore(PostgresRecords):
     """A schema of a PostgreSQL. Its promises are those of `amends.storage.ports.Store`.
 
     Attributes:
@@ -53,8 +52,8 @@ class PostgresStore(RecordReader):
         """
         address = self._address = address_of(url) if isinstance(url, str) else url
         prepare(address)
-        super().__init__(Connection(address, timeouts))
-        self._beside = Connection(address, timeouts)
+        super().__init__(PostgresConnection(address, timeouts))
+        self._beside = PostgresConnection(address, timeouts)
         self._held_entities: set[EntityName] = set()
         self._held_keys: set[str] = set()
         self.ownership, self.mailbox = PostgresOwnership(self._beside), PostgresMailbox(self._beside)
@@ -142,16 +141,16 @@ class PostgresStore(RecordReader):
             self.abandon()
             raise
 
-    def _let_go(self, changes: Changes) -> Iterable[Write]:
+    def _let_go(self, changes: Changes) -> Iterable[TableWrite]:
         """Take away the rows by which the turn held what does not exist, and of which nothing came."""
         entities = self._held_entities.difference((row.service, row.entity_id) for row in changes.entities)
         keys = self._held_keys.difference(row.key for row in changes.keys)
         if entities:
-            yield Write("let_go_entities", _named(sorted(entities)))
+            yield TableWrite("let_go_entities", _named(sorted(entities)))
         if keys:
-            yield Write("let_go_keys", {"keys": text_array(sorted(keys))})
+            yield TableWrite("let_go_keys", {"keys": text_array(sorted(keys))})
 
-    def _write(self, writes: Sequence[Write]) -> str:
+    def _write(self, writes: Sequence[TableWrite]) -> str:
         """Carry out all statements of a commit but the last; gives the transaction's id.
 
         Raises:
@@ -172,17 +171,23 @@ class PostgresStore(RecordReader):
             StoreFailed: the server did not come back in time.
         """
         until = time.monotonic() + RESOLVED_IN_S
-        while True:
-            with suppress(StoreBusy, StoreConflict):
-                if self._is_over(transaction):
-                    found = self._database.read("head_of_block", chain=stored(block.chain), number=block.number)
-                    if found and found[0][0] == block.head:
-                        return
-                    raise NotWritten(f"the connection was lost, and nothing is written: {lost}") from lost
+        while (is_written := self._is_written(transaction, block)) is None:
             if time.monotonic() > until:
                 self._database.fail(f"whether the last commit is written is not known: {lost}")
                 raise StoreFailed(f"the connection was lost in a commit, and the database is away: {lost}") from lost
             time.sleep(RESOLVE_PAUSE_S)
+        if not is_written:
+            raise StoreBusy(f"the connection was lost in a commit, and nothing is written: {lost}") from lost
+
+    def _is_written(self, transaction: str, block: Block) -> bool | None:
+        """Whether a commit is written; ``None`` while that cannot be seen."""
+        try:
+            if not self._is_over(transaction):
+                return None
+            found = self._database.read("head_of_block", chain=stored(block.chain), number=block.number)
+        except (StoreBusy, StoreConflict):
+            return None
+        return bool(found) and found[0][0] == block.head
 
     def _is_over(self, transaction: str) -> bool:
         """Whether the server is done with a transaction; of one that it does not know, as after a failover, it is."""
@@ -197,10 +202,6 @@ class PostgresStore(RecordReader):
             return bool(self._database.read("has_lease", engine=stored(engine))[0][0])
         except StoreError:
             return True
-
-
-class NotWritten(StoreBusy):
-    """The connection was lost in the middle of a commit, and it is known that nothing is written."""
 
 
 def _storable(names: Collection[str]) -> list[str]:

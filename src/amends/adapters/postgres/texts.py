@@ -21,7 +21,7 @@ def opened(text: str) -> str:
 
 
 def text_array(texts: Sequence[str]) -> str:
-    """An array of texts, as a literal: a column of a batch in some passes of C, whatever the texts hold."""
+    """An array of texts, as a literal: a column of a batch in some passes of C, also where texts hold quotes."""
     if not texts:
         return "{}"
     joined = "\0".join(texts)

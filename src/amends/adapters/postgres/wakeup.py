@@ -1,7 +1,7 @@
 """Wake-ups by NOTIFY, on a connection of their own: a transaction that notifies waits for every other that does.
 
 A thread connects, listens, and sends. Rings that come close together are one, so that the server is asked to notify a
-few times a second at most, whatever the number of commits. It is a convenience: where there is no connection, or a
+few times a second at most, also where many commits ring. It is a convenience: where there is no connection, or a
 pooler that gives each transaction another one, those who wait look by themselves.
 """
 

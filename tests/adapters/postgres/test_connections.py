@@ -1,0 +1,174 @@
+"""Connections that are lost, and transactions that the server ends: what is written is known, and the store goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from amends.adapters.postgres import PostgresStore, address_of
+from amends.adapters.postgres import store as of_store
+from amends.adapters.postgres.settings import TURN_MS, Timeouts
+from amends.engine.ownership import LEASE_MS
+from amends.errors import LeaseLost, StoreBusy, StoreConflict, StoreFailed
+from tests.contract.engines import SharedEngine
+from tests.contract.rows import completed, entity, key, saga
+from tests.postgres import schema, server
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Return the URL of a schema of its own."""
+    with schema() as url:
+        yield url
+
+
+@pytest.fixture
+def one(url: str) -> Iterator[SharedEngine]:
+    """Return an engine that has entered."""
+    store = PostgresStore(url)
+    store.ownership.enter("one", 600_000)
+    yield SharedEngine("one", store)
+    store.close()
+
+
+def connection_of(engine: SharedEngine) -> Any:
+    """Return the connection of an engine's turns."""
+    return engine.store._database  # type: ignore[attr-defined]
+
+
+def cut(engine: SharedEngine) -> None:
+    """End the session of an engine's turns in the server."""
+    pid = connection_of(engine)._driver.info.backend_pid
+    with psycopg.connect(server(), autocommit=True) as database:
+        database.execute("SELECT pg_terminate_backend(%s, 20000)", [pid])
+
+
+def test_a_connection_that_is_lost_between_turns_is_made_anew(one: SharedEngine) -> None:
+    """The first use says that the database is away; the next one goes on."""
+    one.commit(saga("S1"))
+    cut(one)
+    with pytest.raises(StoreBusy, match="the database is away"):
+        one.store.sagas(["S1"])
+    assert one.store.sagas(["S1"]) == {"S1": saga("S1")}
+    one.commit(completed(saga("S1")))
+
+
+READS: dict[str, Callable[[SharedEngine], object]] = {
+    "sagas": lambda one: one.store.sagas(["S1"]),
+    "keys": lambda one: one.store.keys(["K1"]),
+    "entities": lambda one: one.store.entity_rows([("SHOWS", "E1")]),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_turn_whose_connection_is_lost_has_written_nothing(one: SharedEngine, read: str) -> None:
+    """Not even the rows by which it held what does not exist; it can be taken again."""
+    READS[read](one)
+    changes = one.changes(saga("S1"), entity("E1"), key("K1"))
+    cut(one)
+    with pytest.raises(StoreConflict, match="the server ended the turn"):
+        one.store.commit(changes)
+    assert one.store.head("one").number == 0
+    one.store.commit(changes)
+    assert one.store.keys(["K1"]) == {"K1": key("K1")}
+
+
+def lose(engine: SharedEngine, monkeypatch: pytest.MonkeyPatch, *, is_sent: bool) -> None:
+    """Lose the connection in the next COMMIT: after it was carried out, or before."""
+    connection = connection_of(engine)
+    piped = connection._piped
+
+    def losing(*statements: tuple[str, dict[str, Any]]) -> Any:
+        if statements != (("commit", {}),):
+            return piped(*statements)
+        monkeypatch.undo()
+        if is_sent:
+            piped(*statements)
+        cut(engine)
+        return piped(("begin", {}))
+
+    monkeypatch.setattr(connection, "_piped", losing)
+
+
+def test_a_commit_whose_answer_is_lost_is_found_in_its_chain(
+    one: SharedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as what it is: written."""
+    lose(one, monkeypatch, is_sent=True)
+    one.commit(saga("S1"))
+    assert one.store.head("one").number == 1
+    one.commit(completed(saga("S1")))
+
+
+def test_a_commit_that_did_not_arrive_is_not_in_its_chain(one: SharedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written, and it may be tried again."""
+    lose(one, monkeypatch, is_sent=False)
+    changes = one.changes(saga("S1"))
+    with pytest.raises(StoreBusy, match="nothing is written"):
+        one.store.commit(changes)
+    one.store.commit(changes)
+
+
+def test_where_the_database_stays_away_the_store_is_not_used_any_more(
+    one: SharedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the commit is written is not known then."""
+    monkeypatch.setattr(of_store, "RESOLVED_IN_S", 0.2)
+    changes = one.changes(saga("S1"))
+    with monkeypatch.context() as lost:
+        lose(one, lost, is_sent=True)
+        nowhere = connection_of(one)._address._replace(connection={"host": "/nowhere"})
+        connection_of(one)._address = nowhere
+        with pytest.raises(StoreFailed, match="the database is away"):
+            one.store.commit(changes)
+    with pytest.raises(StoreFailed, match="not known"):
+        one.store.saga("S1")
+
+
+def test_a_turn_that_stands_still_is_ended_by_the_server(url: str) -> None:
+    """Its locks are free; it is taken again, or its engine was fenced."""
+    store = PostgresStore(url, Timeouts(1_000, 1_000, 100))
+    store.ownership.enter("one", 600_000)
+    one = SharedEngine("one", store)
+    changes = one.changes(saga("S1"))
+    store.sagas(["S1"])
+    time.sleep(0.5)
+    with pytest.raises(StoreConflict):
+        store.commit(changes)
+    store.commit(changes)
+    changes = one.changes(completed(saga("S1")))
+    store.sagas(["S1"])
+    time.sleep(0.5)
+    store.ownership.leave("one")
+    with pytest.raises(LeaseLost):
+        store.commit(changes)
+    store.close()
+
+
+def test_the_settings_of_a_turn_hold_for_it_alone(one: SharedEngine, url: str) -> None:
+    """So that a pooler may give each transaction another session; its time-outs are a third of a lease."""
+    names = ("search_path", "synchronous_commit", "lock_timeout", "statement_timeout")
+    one.store.sagas(["S1"])
+    driver = connection_of(one)._driver
+    inside = [driver.execute(f"SHOW {name}").fetchone()[0] for name in names]
+    assert inside == [f'"{address_of(url).schema}"', "on", "1500ms", "1500ms"]
+    assert LEASE_MS // 3 == TURN_MS == 1500
+    one.store.abandon()
+    outside = [driver.execute(f"SHOW {name}").fetchone()[0] for name in names]
+    assert outside == ['"$user", public', "on", "0", "0"]
+    assert driver.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()[0] == 0
+
+
+def test_counts_are_added_up_by_their_own_engine(one: SharedEngine, url: str) -> None:
+    """After 256 blocks there are few rows, and the sums are the same."""
+    for _ in range(600):
+        one.store.commit(one.changes()._replace(counts={("a/1/x", "forward"): 2, ("a/1/x", "completed"): -1}))
+    assert one.store.counts() == {("a/1/x", "forward"): 1200, ("a/1/x", "completed"): -600}
+    with psycopg.connect(server(), autocommit=True) as database:
+        database.execute(f"SET search_path = {address_of(url).schema}".encode())
+        ((rows,),) = database.execute("SELECT count(*) FROM counts").fetchall()
+    assert rows < 2 * 256
