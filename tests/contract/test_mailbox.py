@@ -135,9 +135,8 @@ def test_letters_of_commits_and_of_clients_are_in_one_mailbox(store: Store) -> N
     assert list(store.mailbox.letters(ALL_SHARDS, 9)) == [letter("own")]
 
 
-def test_letters_of_a_commit_are_for_every_engine_of_a_shared_store() -> None:
+def test_letters_of_a_commit_are_for_every_engine_of_a_shared_store(shared: Shared) -> None:
     """Each finds those to its own shards; what has no lease any more posts none."""
-    shared = Shared()
     one = shared.engine("one", [3])
     two = shared.engine("two", [4])
     one.store.commit(one.changes(saga("S1"))._replace(posted=[letter("a", 3), letter("b", 4)]))
@@ -149,10 +148,11 @@ def test_letters_of_a_commit_are_for_every_engine_of_a_shared_store() -> None:
     assert list(two.store.mailbox.letters(ALL_SHARDS, 9)) == [letter("a", 3), letter("b", 4)]
 
 
-def test_a_full_mailbox_refuses_no_commit() -> None:
+@pytest.mark.parametrize("kind", SHARED)
+def test_a_full_mailbox_refuses_no_commit(kind: str) -> None:
     """Its letters are written, whatever is there already."""
-    shared = Shared(letters_max=1)
-    one = shared.engine("one")
-    shared.mailbox.post([letter("a")])
-    one.store.commit(one.changes(saga("S1"))._replace(posted=[letter("b"), letter("c")]))
-    assert len(shared.mailbox.letters(ALL_SHARDS, 9)) == 3
+    with SHARED[kind](letters_max=1) as shared:
+        one = shared.engine("one")
+        shared.mailbox.post([letter("a")])
+        one.store.commit(one.changes(saga("S1"))._replace(posted=[letter("b"), letter("c")]))
+        assert len(shared.mailbox.letters(ALL_SHARDS, 9)) == 3

@@ -35,7 +35,13 @@ async def heard_by(url: str) -> None:
             await until(lambda name=name: name in heard, other.ring)  # type: ignore[misc]
         with psycopg.connect(server(), autocommit=True) as database:
             database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-    for one in (engine, client):
+    heard.clear()
+    await until(lambda: heard.count("client") >= 2, lambda: engine.ring(engines=True))
+    assert "engine" not in heard, "the only engine has rung itself"
+    other = PostgresWakeup(address, is_engine=True)
+    await until(lambda: other.listen(loop, print))
+    await until(lambda: "engine" in heard, lambda: other.ring(engines=True))
+    for one in (engine, client, other):
         one.close()
         one.close()
         one.ring()

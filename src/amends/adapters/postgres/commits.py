@@ -127,6 +127,8 @@ def _rest(changes: Changes) -> Iterator[TableWrite]:
         yield TableWrite("put_shapes", columns_of([*{row[:3]: row for row in changes.shapes}.values()]))
     if changes.letters:
         yield TableWrite("delete_letters", {"ids": text_array(changes.letters)})
+    if changes.posted:
+        yield TableWrite("post_letters", columns_of(changes.posted))
 
 
 def _parted(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
-from amends.adapters.postgres.rows import columns_of, letter_of
-from amends.adapters.postgres.texts import number_array, opened, text_array
+from amends.adapters.postgres.reading import PostgresRecords
+from amends.adapters.postgres.rows import columns_of
+from amends.adapters.postgres.texts import opened, text_array
 from amends.errors import Overloaded, StoreFailed
 from amends.storage.ports import LETTERS_MAX
 from amends.storage.rows import Letter
@@ -61,10 +62,8 @@ class PostgresMailbox:
             StoreUnusable: there can be no mailbox.
             StoreBusy, StoreFailed: they could not be read.
         """
-        wanted = min(limit + len(self._removed), 2**62)
-        found = self._opened().read("letters", shards=number_array(sorted(shards)), limit=wanted)
-        left = [letter for values in found if (letter := letter_of(values)) and letter.letter_id not in self._removed]
-        return left[:limit]
+        found = PostgresRecords(self._opened()).letters(shards, limit + len(self._removed))
+        return [letter for letter in found if letter.letter_id not in self._removed][:limit]
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on; those that another engine removes just now are left to it.

@@ -12,6 +12,7 @@ from amends.adapters.postgres.rows import (
     entity_of,
     head_of,
     key_of,
+    letter_of,
     saga_of,
     shape_of,
     unreadable_of,
@@ -28,6 +29,7 @@ from amends.storage.rows import (
     EntityRow,
     Head,
     KeyRow,
+    Letter,
     SagaRow,
     ShapeRow,
     Unreadable,
@@ -174,6 +176,11 @@ class PostgresRecords:
         while found := self._named("blocks_about", subject=stored(subject), limit=BLOCKS_PAGE, **after):
             yield from map(block_of, found)
             after = dict(zip(("chain", "number", "at_ms"), found[-1], strict=False))
+
+    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
+        """The letters to some shards, those of clients among them; one that was damaged stays there."""
+        found = self._database.read("letters", shards=number_array(sorted(shards)), limit=limit)
+        return [letter for values in found if (letter := letter_of(values))]
 
     def durability(self) -> str:
         """What a commit survives: no store is opened where a setting of the server is wrong."""

@@ -22,6 +22,7 @@ from amends.adapters.postgres.queries import QUERIES
 from amends.storage.forks import forget_in_children, leak
 
 RING: Final = b"\0"
+RING_ALL: Final = b"\1"
 RINGS_AT_ONCE: Final = 4_096  # bytes that are read at once: each is a ring, and all of them are one
 PAUSE_S: Final = 0.01  # between two that are sent: what a commit takes
 AGAIN_S: Final = 1.0  # before it connects again
@@ -57,11 +58,11 @@ class PostgresWakeup:
             threading.Thread(target=self._run, args=(bell, wake), name="amends-wakeup", daemon=True).start()
         return self._is_connected.is_set()
 
-    def ring(self) -> None:
-        """Wake all at the other end, soon."""
+    def ring(self, *, engines: bool = False) -> None:
+        """Wake all at the other end, soon; and the other engines, where they are to be, too."""
         if self._rings is not None:
             with suppress(OSError):  # the rings before are not sent yet
-                self._rings.send(RING)
+                self._rings.send(RING_ALL if engines else RING)
 
     def close(self) -> None:
         """Hear nothing any more: the thread ends by itself. A second call does nothing."""
@@ -96,13 +97,15 @@ class PostgresWakeup:
 
     def _is_over(self, bell: socket.socket, driver: psycopg.Connection[Any], wake: Callable[[], None]) -> bool:
         """Listen and send until the other end of the bell is closed."""
-        driver.add_notify_handler(lambda _: wake())
+        own = driver.info.backend_pid
+        driver.add_notify_handler(lambda notify: wake() if notify.pid != own else None)
         while True:
             ready, _, _ = select.select([bell.fileno(), driver.fileno()], [], [])
             if bell.fileno() in ready:
-                if not _read(bell):
+                if not (rings := _read(bell)):
                     return True
-                driver.execute(QUERIES["notify"], {"channel": self._others})
+                for channel in (self._others, self._own)[: 1 + (RING_ALL in rings)]:
+                    driver.execute(QUERIES["notify"], {"channel": channel})
                 select.select([], [], [], PAUSE_S)
             else:
                 driver.pgconn.consume_input()
@@ -116,14 +119,15 @@ class PostgresWakeup:
 
 
 def _heard(driver: psycopg.Connection[Any]) -> bool:
+    """Whether another one has rung since the last look."""
     heard = False
-    while driver.pgconn.notifies() is not None:
-        heard = True
+    while (notify := driver.pgconn.notifies()) is not None:
+        heard |= notify.be_pid != driver.info.backend_pid
     return heard
 
 
-def _read(bell: socket.socket) -> bool:
-    """Read the rings that have come; whether the other end is there."""
+def _read(bell: socket.socket) -> bytes:
+    """Read the rings that have come; nothing where the other end is closed."""
     with suppress(BlockingIOError):
-        return bool(bell.recv(RINGS_AT_ONCE))
-    return True
+        return bell.recv(RINGS_AT_ONCE)
+    return RING
