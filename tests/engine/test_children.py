@@ -14,13 +14,17 @@ import amends
 from amends import Call, Child, Completed, DefinitionError, Refused, RequestRefused, Saga, external, local
 from amends.adapters.memory import MemoryStore
 from amends.adapters.memory.database import MemoryDatabase
+from amends.adapters.sqlite.store import SqliteStore
 from amends.core.messages import Cancel, Done
 from amends.engine.batch import BatchResult
 from amends.engine.letters import LettersToActOn
 from amends.engine.tasks import Deliver
 from amends.errors import StoreConflict
+from amends.storage.letters import verb_letter
 from amends.storage.ports import Store
 from amends.storage.shards import ALL_SHARDS
+from amends.views.sagas import AsOf
+from amends.views.story import describe
 from tests.engine.world import Buy, Life, hold, let_go, names, nothing, records
 
 
@@ -228,9 +232,10 @@ def test_a_letter_under_a_definition_that_is_not_known_stays(caplog: pytest.LogC
     life, _, asked = begun(store)
     life.answer(asked.sends[0], Done())
     other = Post(Life(store, Saga("other", Buy, life.saga.steps), prefix="b", now_ms=life.now_ms))
+    store.mailbox.post([cancel := verb_letter("letter 1", "a-1", Cancel("too late", "ada"), life.now_ms)])
     with caplog.at_level(logging.WARNING):
         assert other.letters.read(store.mailbox, ALL_SHARDS, 1) == []
-        assert other.letters.read(store.mailbox, ALL_SHARDS, 1) == []
+        assert [task.letter for task in other.letters.read(store.mailbox, ALL_SHARDS, 1)] == [cancel]
     assert caplog.text.count("which is not known here: they are left") == 1
     life.begin(Buy("Lear", 1))
     again = Post(Life(store, life.saga, INVOICE, prefix="c", now_ms=life.now_ms))
@@ -266,3 +271,58 @@ def test_an_engine_starts_children_at_once(url: str, tmp_path: Path) -> None:
     ]
     assert of_child.parent == parent.saga_id
     assert parent.as_json()["children"][0]["status"] == "completed"
+
+
+def test_who_waits_for_a_child_waits_until_its_letter_is_acted_on() -> None:
+    """Its engine looks for letters soon after it has written some, and not when it would look anyhow."""
+
+    async def ended() -> Any:
+        of_sale = sale()
+        async with amends.open("memory:", sagas=[of_sale, INVOICE], clients={"CARD": None}) as engine:
+            upkeep, looks = engine._loop._turns.upkeep, []
+            look_soon = upkeep.look_soon
+            upkeep.look_soon = lambda: looks.append(upkeep.takes_letters)  # type: ignore[method-assign]  # for a while
+            handle = await engine.submit(of_sale, Buy("Hamlet", 2))
+            await handle.result(60)
+            assert looks == [True]
+            child = asyncio.create_task(engine.result(f"{handle.saga_id}.invoice", 60))
+            for _ in range(5):
+                await asyncio.sleep(0.02)
+                assert not child.done()
+            look_soon()
+            engine._loop.wake()
+            return await child
+
+    assert isinstance(asyncio.run(ended()).state, Completed)
+
+
+def test_the_next_engine_starts_what_the_last_one_left(tmp_path: Path) -> None:
+    """The letter lies in the store's file; a client that asks for the child waits, and is told what for."""
+    store = SqliteStore(tmp_path / "store.db")
+    of_sale = sale()
+    life, _, asked = begun(store, of_sale, INVOICE)
+    life.answer(asked.sends[0], Done())
+    store.close()
+    url = f"sqlite:///{tmp_path}/store.db"
+    with amends.connect(url, sagas=[INVOICE]) as client:
+        assert [(child.saga_id, child.status) for child in client.describe("a-1").children] == [
+            ("a-1.invoice", "to start")
+        ]
+        with pytest.raises(RequestRefused, match="has not started yet: its letter waits for an engine"):
+            client.describe("a-1.invoice")
+        with pytest.raises(TimeoutError, match=r"saga a-1\.invoice has not ended within 0"):
+            client.result("a-1.invoice", 0)
+        with amends.open(url, sagas=[of_sale, INVOICE], clients={"CARD": None}):
+            assert isinstance(client.result("a-1.invoice", 60).state, Completed)
+
+
+def test_what_is_seen_of_a_child_says_how_it_stands() -> None:
+    """Refused, with why; and to start, while its letter waits."""
+    store = MemoryStore()
+    life, post, asked = begun(store, sale(Child(INVOICE, lambda _: 7)), INVOICE)
+    life.answer(asked.sends[0], Done())
+    as_of = AsOf(life.now_ms)
+    assert [child.status for child in describe(store, "a-1", as_of).children] == ["to start"]
+    post.act()
+    (child,) = describe(store, "a-1", as_of).children
+    assert (child.status, child.reason[:40]) == ("refused", "invoice: the request cannot be stored: 7")

@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final
 
+from amends.checking.children import Children
 from amends.checking.exceptions import Raised, breaks_rule, name_of
 from amends.checking.function_coverage import FunctionCoverage
 from amends.checking.models import Model, honours_keys
@@ -74,6 +75,7 @@ class WorldLayout:
         }
         self.book_at = {service: place for place, service in enumerate(self.models)}
         self.coverage = FunctionCoverage()
+        self.children = Children(read_back, self.coverage)
         self.questions = frozenset(
             each for saga, steps in enumerate(self.steps_of) for each in steps.values() if self._is_question(saga, each)
         )

@@ -73,6 +73,10 @@ class Rest:
                 return Broken("every saga ends", f"{name} neither ended nor waits for anybody: {state}")
             if broken := self._wrong_effects(world, saga, completed=isinstance(state, Completed)):
                 return broken
+            if isinstance(state, Completed) and (
+                broken := self.layout.children.broken(name, self.layout.run(world, saga))
+            ):
+                return broken
         if any(isinstance(state, NeedsOperator | Abandoned) for state in states):
             return None
         completed = [isinstance(state, Completed) for state in states]

@@ -18,7 +18,7 @@ from amends.checking.world import Message, Move, World, short
 from amends.core.definition import Saga, Step
 from amends.core.inbox import TOMBSTONE
 from amends.core.messages import Kind
-from amends.core.state import Backward, Forward, NeedsOperator, State, awaited, outstanding, word_for
+from amends.core.state import Backward, Completed, Forward, NeedsOperator, State, awaited, outstanding, word_for
 
 TROUBLE: Final = frozenset({"times out", "gives up", "cancel", "deadline", "crash"})
 """Moves of the coordinator after which what is still on its way is late."""
@@ -192,9 +192,12 @@ def _flying(layout: WorldLayout, seen: Seen) -> str:
 
 def _became(layout: WorldLayout, seen: Seen) -> Iterator[tuple[str, str]]:
     for saga, name in enumerate(layout.ids):
-        before, after = layout.run(seen.before, saga).state, layout.run(seen.after, saga).state
-        if words := _turn(layout.sagas[saga], before, after):
+        before, run = layout.run(seen.before, saga).state, layout.run(seen.after, saga)
+        if words := _turn(layout.sagas[saga], before, run.state):
             yield name, words
+        if isinstance(run.state, Completed) and not isinstance(before, Completed):
+            with suppress(Raised):  # which is told as what is broken
+                yield from ((name, f"{child} follows") for child in layout.children.names(name, run))
 
 
 def _turn(saga: Saga, before: State, after: State) -> str:

@@ -111,6 +111,20 @@ BUGS: Final = [
         "Status.SENT if is_first else again", "again", "shop", "never"),
     Bug("a person who comes too late is not told", "outside:refuse_unasked", "if step.wait is not None:", "if False:",
         "approved", "V27"),
+    # --- what follows from sagas ---
+    Bug("a letter is not in the commit", "commits:commit_of", "letters=(*work.acted_on,), posted=posted)",
+        "letters=(*work.acted_on,))", "followed", "V29"),
+    Bug("a letter is posted before its saga has completed", "children:letters_to_children",
+        "for run in work.effects.ended.values()",
+        "for loaded in work.sagas.values()\n"
+        "        for run in [loaded.run._replace(state=__import__('amends').Completed())]",
+        "followed", "V29"),
+    Bug("from a saga that was compensated follow others, too", "amends.storage.children:children_of",
+        "isinstance(run.state, Completed)", "True", "followed", "V29"),
+    Bug("a letter is acted on twice", "letters:ActOnLetter.carry_out", "if known is not None:", "if False:",
+        "followed", "V29"),
+    Bug("what follows gets an id of its own each time", "letters:_begun_child", "saga_id=asked.saga_id", "saga_id=''",
+        "followed", "V29"),
     # --- slots of participants ---
     Bug("what waits for its turn counts as timed out", "in_flight:InFlight.run_out",
         "and (not is_known or attempt in self.departed)", "",

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from amends import Backoff, Call, Done, Later, Refused, Saga, Scenario, external, local, parallel, pause, wait_for
+from amends import (
+    Backoff,
+    Call,
+    Child,
+    Done,
+    Later,
+    Refused,
+    Saga,
+    Scenario,
+    external,
+    local,
+    parallel,
+    pause,
+    wait_for,
+)
 from amends.checking import keeps_inbox
 from amends.shop.outside import ONE_ORDER_OUTSIDE
 from amends.shop.scenarios import TWO_ORDERS_ONE_STOCK
@@ -65,6 +79,22 @@ def approved() -> Saga:
     return Saga("approved", Job, [shelf, first, chief, pause("RESTED", 30), undoable("LAST_DONE")], deadline_s=3600)
 
 
+def bill(count: int | None, job: Job) -> int:
+    """Count the pieces that were billed."""
+    return (count or 0) + job.pieces
+
+
+def followed() -> Saga:
+    """Something is taken and done outside, which may be refused; from it follow a bill, and of some a delivery."""
+    billed = Saga("billing", Job, [local("BILL_WRITTEN", bill, entity=lambda job: job.name, pivot=True)])
+    thanked = Saga("thanks", Job, [undoable("THANKS_SENT"), external("THANKS_READ", outside, pivot=True)])
+    steps = [undoable("PARCEL_SENT"), undoable("PARCEL_SEEN")]
+    sent = Saga("delivery", Job, steps, starts=[Child(thanked, lambda job: job)])
+    shelf = local("SHELF_TAKEN", take, undo=put, undone="SHELF_PUT", entity=lambda job: job.name)
+    children = [Child(billed, lambda job: job), Child(sent, lambda job, call: job if job.pieces > 1 else None)]
+    return Saga("followed", Job, [shelf, undoable("LEFT_DONE")], starts=children)
+
+
 INBOXES: Final = {"LEFT": keeps_inbox(), "RIGHT": keeps_inbox(), "LAST": keeps_inbox()}
 JOBS: Final = [Job("a", 1), Job("a", 2), Job("b", 9)]
 SHELF: Final = {"SHELF": {"a": 4, "b": 3}}
@@ -82,6 +112,7 @@ SCENARIOS: Final = {
     "trip": Scenario(trip, CROWD, TRIPS, ids=("a", "b", "c")),
     "together": Scenario(together(), SHELF, JOBS, INBOXES),
     "approved": Scenario(approved(), SHELF, JOBS, {"LEFT": keeps_inbox(), "LAST": keeps_inbox()}),
+    "followed": Scenario(followed(), SHELF, JOBS, dict.fromkeys(("LEFT", "PARCEL", "THANKS"), keeps_inbox())),
     "crowd": Scenario(crowd(), {}, JOBS, {"DESK": keeps_inbox()}),
     "moody": Scenario(together(probe=outside, settles_within_s=30), SHELF, JOBS),
 }

@@ -11,7 +11,7 @@ from tests.checking.simulator.sagas import SCENARIOS
 
 HOSTS = 3
 FAILED = (59, 507, 1096, 2741, 6294, 9961)
-SEEDS = 16  # in each of eight scenarios: 128 schedules; what is seen is seen within the first twelve of each
+SEEDS = 16  # in each of nine scenarios: 144 schedules; what is seen is seen within the first twelve of each
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,7 @@ def test_everything_rare_of_several_hosts_was_seen(runs: dict[str, tuple[Setting
         "a process stood still",
         "commit unknown: it was written",
         "clock set back between two processes",
+        "another engine started it",
     } <= seen
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.house.interpreters import others
 from tests.house.source import ROOT
 
-SEEDS = [2, pytest.param(10, marks=pytest.mark.torture)]  # in each of eight scenarios, of a thousand moments each
+SEEDS = [2, pytest.param(10, marks=pytest.mark.torture)]  # in each of nine scenarios, of a thousand moments each
 SCRIPT = """
 import hashlib
 import sys

@@ -31,6 +31,7 @@ class ReachableParts(NamedTuple):
         people: a step waits for a person.
         shared: several engines share a database, and clients write letters.
         direct: clients call the one engine.
+        children: other sagas follow from one that has completed.
     """
 
     local: Annotated[bool, "no step is local"]
@@ -48,6 +49,7 @@ class ReachableParts(NamedTuple):
     people: Annotated[bool, "no step waits for a person"]
     shared: Annotated[bool, "one engine has the database for itself"]
     direct: Annotated[bool, "clients write letters"]
+    children: Annotated[bool, "no other saga follows from it"]
 
 
 WHY: Final[Mapping[str, str]] = {
@@ -112,6 +114,9 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "two operators at once": (),
     "an operator came second": (),
     "an operator said something unasked": (),
+    "a saga started that follows from another": ("children",),
+    "it started after a crash": ("children",),
+    "another engine started it": ("shared", "children"),
 }
 """What must be seen, and which definitions can come to it."""
 

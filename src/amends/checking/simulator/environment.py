@@ -176,4 +176,4 @@ class Environment:
 
     def request_of(self, row: SagaRow) -> Any:
         """A saga's request."""
-        return self.setting.form.request.decode(row.request)
+        return self.setting.codecs[row.definition].request.decode(row.request)

@@ -38,7 +38,7 @@ class DirectGateway:
         process = self._world.reached()
         if process is None:
             return False
-        codec = process.coordinator.definitions.codec_of(self._world.setting.played)
+        codec = process.coordinator.definitions.codec_of(self._world.setting.form.saga)
         process.ask(StartSagas(codec, [request], [key] if key else ()), lambda answer: reply(_first(answer)))
         return True
 

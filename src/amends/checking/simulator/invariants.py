@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from amends.checking.simulator.following import following
 from amends.checking.simulator.told import FINAL, SagaFollower
 from amends.checking.simulator.view import Commit
 from amends.checking.world import Broken
@@ -42,6 +43,7 @@ WORDS: Final = {
     "V26": "nothing is sent after the lease",
     "V27": "of a person's words one counts",
     "V28": "what an operator was told of a verb is true",
+    "V29": "what follows from a saga starts once it has completed, and not otherwise",
     "V20": "the same seed gives the same bytes",
     "V22": "nothing grows without bounds",
     "P2": "a restart moves every saga whose request may be lost",
@@ -205,6 +207,25 @@ def _letters_are_acted_on_once(commit: Commit) -> Iterator[Broken]:
             yield broken("V25", f"{letter_id} is gone, and what was answered to it is not kept")
 
 
+def _what_follows_is_posted(commit: Commit) -> Iterator[Broken]:
+    """The commit that completes a saga has the letters that start what follows from it; no other commit has any."""
+    before, rows = commit.before, {row.saga_id: row for row in commit.changes.sagas}
+    over = {saga_id for saga_id in rows if saga_id in before.rows and before.rows[saga_id].status in FINAL}
+    ended = (row for saga_id, row in rows.items() if saga_id not in over)
+    expected = [each.key for row in ended for each in following(before.setting, row, commit.bodies)]
+    posted = [letter.letter_id for letter in commit.changes.posted]
+    if posted != expected:
+        yield broken("V29", f"block {commit.changes.block.number} posts {posted}; what follows from it is {expected}")
+    for record in commit.said:
+        if record.what != "follows":
+            continue
+        parent, row = before.rows.get(record.cause[1]), rows.get(record.subject)
+        known = [*following(before.setting, parent, before.bodies)] if parent else []
+        asked = {each.saga_id: each for each in known}.get(record.subject)
+        if asked is None or row is None or (asked.saga.prepare is None and asked.request != row.request):
+            yield broken("V29", f"{record.subject} is started with {row and row.request}; what follows is {asked}")
+
+
 def _of_rows(commit: Commit) -> Iterator[str]:
     """What its last values are: the bodies of entities, and what client keys stand for, in the order of its records."""
     entities = {(row.service, row.entity_id): row for row in commit.changes.entities}
@@ -253,6 +274,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _chains_hold,
     _shards_are_its_own,
     _letters_are_acted_on_once,
+    _what_follows_is_posted,
     _records_are_lawful,
     _rows_follow,
     _changes_are_recorded,

@@ -13,6 +13,7 @@ from amends.checking.simulator.clock import HostClock
 from amends.checking.simulator.environment import Environment, Reply
 from amends.checking.simulator.interruptions import Interruptions
 from amends.checking.simulator.process_calls import ProcessCalls
+from amends.checking.simulator.process_letters import ProcessLetters
 from amends.checking.simulator.process_rules import ProcessRules
 from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.process_tasks import ProcessTasks, Queued
@@ -68,9 +69,10 @@ class EngineProcess:
         lease = self._store.ownership.enter(name, LEASE_MS) if self._store.is_shared else None
         start_ms = lease.until_ms - LEASE_MS if lease else clock.start_ms
         self.coordinator = Coordinator(
-            self._store, [world.setting.played], now_ms=start_ms, prefix=name, salts=known_salts
+            self._store, world.setting.played, now_ms=start_ms, prefix=name, salts=known_salts
         )
-        self.shards = ProcessShards(self._store, self.coordinator, lease, clock) if lease else None
+        self._letters = ProcessLetters(self._store, self.coordinator)
+        self.shards = ProcessShards(self._store, self.coordinator, lease, clock, self._letters) if lease else None
         self._calls = ProcessCalls(self, wire, sightings)
         self._rules = ProcessRules(world, sightings, self, name if self.shards else "")
         self._rules.took(self.coordinator.shards.all)
@@ -191,6 +193,8 @@ class EngineProcess:
         """See to the shards, take a turn, and give what comes of it back."""
         if self.shards is not None:
             yield from self._keep(self.shards)
+        else:
+            self._tasks.put_first(self._letters.tasks())
         yield from self._take()
         self._end_turn()
 
@@ -212,8 +216,9 @@ class EngineProcess:
         has = {*shards.all}
         if gained := has - had:
             self._rules.took(gained)
-        if self._tasks.put_letters(shards):
+        if self._tasks.drop_others(shards):
             self.world.saw("an answer for the saga of another engine")
+        self._tasks.put_first(self._letters.tasks())
         return has != had
 
     def _take(self) -> Iterator[Point]:
@@ -229,10 +234,9 @@ class EngineProcess:
         except Exception as error:  # noqa: BLE001 - any exception is what the simulator looks for
             self.world.broke("P16", f"the turn ended with {type(error).__name__}: {error}")
             return
-        if self.shards is not None:
-            self.shards.remove(tasks, turn.replies)
+        self._letters.remove(tasks, turn.replies)
         done, turn = self._tasks.put_back(turn)
-        if len(done) < len(tasks):
+        if len(done) < len(tasks) or turn.posts:
             self._wake(TURN_MS)
         self._turns += 1
         self._rules.after_turn(done, turn)

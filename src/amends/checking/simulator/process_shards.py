@@ -1,40 +1,38 @@
-"""The shards of one process of several on a database: its lease, whom it takes over from, and letters to its sagas.
+"""The shards of one process of several on a database: its lease, and whom it takes over from.
 
-It does what an engine does between its turns. `ShardKeeper` and `LettersToActOn` are the engine's own.
+It does what an engine does between its turns. `ShardKeeper` is the engine's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Generator
+from typing import Final
 
-from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.checking.simulator.clock import HostClock
+from amends.checking.simulator.process_letters import ProcessLetters
 from amends.checking.simulator.storage import Point, ProcessStore
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
-from amends.engine.letters import ActOnLetter, LettersToActOn
 from amends.engine.ownership import LEASE_MS, ShardKeeper
-from amends.engine.task import Task
 from amends.errors import StoreConflict, StoreFull
 from amends.storage.rows import Lease
 from amends.storage.shards import shard_of
 
-LETTERS_MAX: Final = 20  # letters that a turn acts on: several turns have to, now and then
 DRAIN_MS: Final = 2 * LEASE_MS  # how long a shard waits for calls before it is handed over, as calls take seconds
 
 
 class ProcessShards:
     """Which sagas a process moves."""
 
-    def __init__(self, store: ProcessStore, coordinator: Coordinator, lease: Lease, clock: HostClock) -> None:
+    def __init__(
+        self, store: ProcessStore, coordinator: Coordinator, lease: Lease, clock: HostClock, letters: ProcessLetters
+    ) -> None:
         self._store = store
         self._name = lease.engine
         self._clock = clock
         self._coordinator = coordinator
         self._keeper = ShardKeeper(coordinator, lease, clock.now_ms(), drain_ms=DRAIN_MS)
-        self._letters = LettersToActOn(coordinator.definitions.by_name)
-        self._mailbox = MemoryMailbox(store.database)
+        self._letters = letters
 
     @property
     def all(self) -> Collection[int]:
@@ -63,7 +61,7 @@ class ProcessShards:
 
     def wants_turn(self) -> bool:
         """Whether it is time for the next step, or there are letters."""
-        return self._clock.now_ms() >= self._keeper.next_ms or bool(self._mailbox.letters(self.all, 1))
+        return self._clock.now_ms() >= self._keeper.next_ms or self._letters.are_there
 
     def keep(self) -> Generator[Point, None, list[AttemptId]]:
         """Take the next step, if it is time for it; gives attempts that are not to be sent any more."""
@@ -78,13 +76,3 @@ class ProcessShards:
     def leave(self) -> Generator[Point, None, None]:
         """Give all of them back."""
         yield from self._store.drive(self._keeper.leave())
-
-    def tasks(self) -> list[ActOnLetter]:
-        """What letters ask for."""
-        return self._letters.read(self._mailbox, self.all, LETTERS_MAX)
-
-    def remove(self, tasks: Sequence[Task], replies: Sequence[Any]) -> None:
-        """Remove the letters that a turn acted on."""
-        for task, reply in zip(tasks, replies, strict=True):
-            if isinstance(task, ActOnLetter):
-                self._mailbox.remove(self._letters.removable([task], [reply]))

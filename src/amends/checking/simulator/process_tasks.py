@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from amends.checking.simulator.environment import Reply
@@ -39,12 +39,16 @@ class ProcessTasks:
         """Put a task last."""
         self._queue.append(queued)
 
-    def put_letters(self, shards: ProcessShards) -> bool:
-        """Put what letters ask for first, and drop what is about sagas of other engines; whether there was any."""
+    def drop_others(self, shards: ProcessShards) -> bool:
+        """Drop what is about sagas of other engines; whether there was any."""
         mine = [queued for queued in self._queue if shards.has(queued.task.saga_id)]
         has_dropped = len(mine) < len(self._queue)
-        self._queue = [*(Queued(task, None) for task in shards.tasks()), *mine]
+        self._queue = mine
         return has_dropped
+
+    def put_first(self, tasks: Sequence[Task]) -> None:
+        """Put what letters ask for first."""
+        self._queue[:0] = [Queued(task, None) for task in tasks]
 
     def take(self) -> list[Task]:
         """Begin a turn on all that waits."""

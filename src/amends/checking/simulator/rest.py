@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from amends.checking.simulator.environment import Environment
+from amends.checking.simulator.following import following
 from amends.checking.simulator.invariants import broken
 from amends.checking.simulator.wire import Wire
 from amends.checking.world import Broken
@@ -24,7 +25,10 @@ from amends.storage.standing import owed_in
 def first_broken_at_rest(world: Environment, wire: Wire) -> Broken | None:
     """The first rule that a world at rest breaks."""
     effects = partial(_effects, wire)
-    rules = (_all_ended, _counted, _promises_kept, _letters_acted_on, _one_saga_each, effects, _entities, _nothing_held)
+    rules = (
+        _all_ended, _counted, _promises_kept, _letters_acted_on, _one_saga_each, _follow, effects, _entities,
+        _nothing_held,
+    )  # fmt: skip
     return next((found for rule in rules for found in rule(world)), None)
 
 
@@ -64,18 +68,33 @@ def _letters_acted_on(world: Environment) -> Iterator[Broken]:
 
 
 def _one_saga_each(world: Environment) -> Iterator[Broken]:
-    journal, stored = world.journal, world.view.rows
+    journal, stored = world.journal, world.view.rows.keys() - world.view.parents.keys()
     answered = len(journal.promised)
     if not answered <= len(stored) <= answered + journal.strays:
         text = f"{len(stored)} sagas were started; {answered} were answered, {journal.strays} may have been"
         yield broken("V16", text)
 
 
+def _follow(world: Environment) -> Iterator[Broken]:
+    """What follows from completed sagas was started, and nothing else."""
+    view = world.view
+    expected = {each.saga_id: each for row in view.rows.values() for each in following(view.setting, row, view.bodies)}
+    for saga_id, each in expected.items():
+        is_refused = each.request is None or each.saga.prepare is not None
+        if saga_id not in view.rows and not (is_refused and each.key in view.keys):
+            yield broken("V29", f"{saga_id} follows from {each.parent}, which has completed, and was not started")
+        elif saga_id in view.rows and view.keys[each.key].saga_id != saga_id:
+            yield broken("V29", f"{saga_id} was started, and {each.key} stands for {view.keys[each.key].answer}")
+    for saga_id, parent in view.parents.items():
+        if saga_id not in expected or expected[saga_id].parent != parent:
+            yield broken("V29", f"{saga_id} was started as if it followed from {parent}")
+
+
 def _effects(wire: Wire, world: Environment) -> Iterator[Broken]:
     """What stands of each step, by the participants' books; of local ones, by what was committed."""
     for row in world.view.rows.values():
         here = _standing(world, row.saga_id)
-        for step in world.setting.steps.values():
+        for step in world.setting.sagas[row.definition].every_step():
             by_books = int(step.event in here) if step.is_local else wire.stands(row.saga_id, step)
             stands = None if step.asks else by_books
             if stands is not None and not _is_right(row, step, stands, world.view.bodies[row.saga_id]):
@@ -135,7 +154,7 @@ def _entities(world: Environment) -> Iterator[Broken]:
 
 
 def _replayed(world: Environment, row: SagaRow, step: Step, entity: Any, request: Any) -> Applied:
-    codecs, kept = world.setting.form.answers, world.view.bodies[row.saga_id].get("answers", {})
+    codecs, kept = world.setting.codecs[row.definition].answers, world.view.bodies[row.saga_id].get("answers", {})
     answers = {event: codecs[event].decode(text_of(answer)) for event, answer in kept.items()}
     call = Call(key_of(row.saga_id, step, Kind.DO), 1, answers)
     return apply_step(step, Kind.DO, entity, request, call)
@@ -145,7 +164,7 @@ def _nothing_held(world: Environment) -> Iterator[Broken]:
     if any(row.status == ABANDONED and _standing(world, row.saga_id) for row in world.view.rows.values()):
         return  # what is held is listed
     for row in world.view.rows.values():
-        for step in world.setting.steps.values():
+        for step in world.setting.sagas[row.definition].every_step():
             if not step.holds or step.entity is None or row.status == ABANDONED:
                 continue
             entity_id = step.entity(world.request_of(row))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
@@ -19,7 +19,7 @@ from amends.engine.round_trip import RoundTrip
 from amends.engine.upcasting import shape_row
 from amends.errors import UnusableInput
 from amends.scenario import Scenario, Under
-from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
+from amends.storage.codecs.sagas import EntityCodecs, SagaCodec, definition_of
 from amends.storage.codecs.values import text_of
 from amends.storage.records import EntityWritten
 from amends.storage.rows import Changes, EntityRow, Head
@@ -28,6 +28,7 @@ EPOCH_MS: Final = 1_700_000_000_000  # when every schedule begins: some moment o
 GIVEN: Final = "given"
 KINDS: Final = (Kind.DO, Kind.UNDO)
 HOUR_S: Final = 3600
+WEEK_S: Final = 604_800  # of a wait whose end depends on what is asked, where that is not known beforehand
 ATTEMPTS_MAX: Final = 60  # pauses at the ceiling: more than a step takes once nothing goes wrong any more
 TRIES: Final = 4  # of a request that nothing goes wrong with any more: what was on its way when it was healed, and more
 
@@ -49,16 +50,19 @@ class Setting:
         scenario: what is laid out.
         hosts: on how many machines the engine runs at most, all of them on one database.
         saga: the definition as its author wrote it.
-        played: the same, whose local deciders raise when `raises` does.
+        sagas: it, and the definitions of all sagas that follow from it, by ``name/version/fingerprint``.
+        codecs: how the sagas of each are kept, with local deciders that raise when `raises` does.
+        played: these definitions, the first one first.
         raises: called before each decider, by the schedule that runs; ``None`` while none does.
         steps: by event.
+        saga_of: event to its definition.
         group_of: event to number of its group.
         models: of the outside systems, by service.
         requests: what clients want done.
         is_once: whether each of these is asked for once at most, because it carries an id of its own.
         first: the commit that brings the entities of the start.
         forms: how entities are read back.
-        form: how requests are.
+        form: how sagas of the first definition are kept.
         deciders: local deciders by number from 1, as ``EVENT/do`` or ``EVENT/undo``.
         words_of: by event of a step that waits for a person, what that may say; empty where none does.
         heals_within_ms: when every saga has ended at the latest, once nothing goes wrong any more.
@@ -73,24 +77,40 @@ class Setting:
                 f"{name}: requests under other definitions, and commands, are checked alone, not simulated"
             )
         self.saga = scenario.saga
+        self.sagas = {definition_of(saga): saga for saga in _family(self.saga)}
         self.raises: Raises | None = None
-        self.steps = {each.event: each for each in self.saga.every_step()}
-        self.group_of = {each.event: number for number, group in enumerate(self.saga.groups) for each in group}
-        self.trip = RoundTrip(self.saga)
-        self.models = {name: self._typed(model) for name, model in _models(scenario).items()}
+        each_step = [(saga, each) for saga in self.sagas.values() for each in saga.every_step()]
+        self.steps = {each.event: each for _, each in each_step}
+        if len(self.steps) < len(each_step):
+            raise UnusableInput(f"{name}: two of its sagas have a step of the same event; name each differently")
+        self.saga_of = {each.event: saga for saga, each in each_step}
+        groups = [(number, group) for saga in self.sagas.values() for number, group in enumerate(saga.groups)]
+        self.group_of = {each.event: number for number, group in groups for each in group}
+        self._trips = {saga.name: RoundTrip(saga) for saga in self.sagas.values()}
+        self.models = {name: self._typed(model) for name, model in _models(scenario, self.steps.values()).items()}
         self.requests: Sequence[Any] = scenario.asked or scenario.requests
         self.is_once = bool(scenario.ids) and not scenario.asked
-        self.played = self._played()
+        self.codecs = {definition: SagaCodec(self._played(saga)) for definition, saga in self.sagas.items()}
+        self.form = self.codecs[definition_of(self.saga)]
+        self.played = [codec.saga for codec in self.codecs.values()]
         self.forms = EntityCodecs()
-        self.forms.learn_saga(self.saga)
+        for saga in self.sagas.values():
+            self.forms.learn_saga(saga)
         self.first = _first(scenario, self.forms)
-        self.form = SagaCodec(self.played)
         deciders = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
         self.deciders = dict(enumerate(deciders, 1))
-        self.heals_within_ms = HOUR_MS + sum(_longest_ms(each, self.requests) for each in self.steps.values())
+        self.heals_within_ms = HOUR_MS + sum(_longest_ms(each, self._asked_of(each)) for each in self.steps.values())
         asking = (step for step in self.steps.values() if step.wait and not step.wait.is_pause)
         self.words_of = {step.event: self._words(step) for step in asking}
         self._moody = {service for service in self.models if service not in scenario.models}
+
+    def trip_of(self, event: str) -> RoundTrip:
+        """What the values of a step's saga become once they are stored."""
+        return self._trips[self.saga_of[event].name]
+
+    def _asked_of(self, step: Step) -> Sequence[Any]:
+        """What is asked of a step, as far as that is known beforehand: not of a saga that follows from another one."""
+        return self.requests if self.saga_of[step.event] is self.saga else ()
 
     def takes_doubles(self, step: Step) -> bool:
         """Whether a request may arrive twice: not where a refusal of the first is forgotten, and the second done."""
@@ -103,18 +123,19 @@ class Setting:
 
     def shape(self) -> ReachableParts:
         """What the definition can come to."""
-        saga, is_moody = self.saga, bool(self._moody)
-        asked = [(self.group_of[step.event], step) for step in self.steps.values() if not step.is_local]
-        outside = [(number, step) for number, step in asked if step.wait is None]
+        is_moody, sagas = bool(self._moody), self.sagas.values()
+        asked = [step for step in self.steps.values() if not step.is_local]
+        from_pivot = {event: group - self.saga_of[event].pivot for event, group in self.group_of.items()}
+        outside = [(from_pivot[step.event], step) for step in asked if not step.wait]
         return ReachableParts(
             local=len(asked) < len(self.steps),
             outside=bool(outside),
-            undone_outside=any(number < saga.pivot for number, _ in outside),
-            probed=any(step.probe and number < saga.pivot for number, step in outside),
-            can_cancel=saga.pivot > 0,
-            has_pivot=saga.pivot < len(saga.groups) and any(number >= saga.pivot for number, _ in outside),
-            deadline=saga.deadline_s is not None and saga.pivot > 0,
-            can_park=is_moody and any(number != saga.pivot for number, _ in outside),
+            undone_outside=any(place < 0 for place, _ in outside),
+            probed=any(step.probe and place < 0 for place, step in outside),
+            can_cancel=self.saga.pivot > 0,
+            has_pivot=any(place >= 0 for place, _ in outside),
+            deadline=any(saga.deadline_s is not None and saga.pivot > 0 for saga in sagas),
+            can_park=is_moody and any(place for place, _ in outside),
             doubled=any(self.takes_doubles(step) for _, step in outside),
             choice=len(self.requests) > 1 and not self.is_once,
             moody=is_moody and bool(outside),
@@ -122,25 +143,27 @@ class Setting:
             people=bool(self.words_of),
             shared=self.hosts > 1,
             direct=self.hosts == 1,
+            children=bool(self.saga.starts),
         )
 
     def _words(self, step: Step) -> Sequence[Outcome]:
         """What a person may say, as the saga hears it; where the scenario says nothing, yes and no."""
         if given := self.scenario.answers.get(step.event):
-            return [self.trip.outcome(step.event, Kind.DO, outcome) for outcome in given]
+            return [self.trip_of(step.event).outcome(step.event, Kind.DO, outcome) for outcome in given]
         yes: Outcome = Done(f"answer of {step.service}")
-        return [self.trip.outcome(step.event, Kind.DO, yes, is_typed=False), Refused("no")]
+        return [self.trip_of(step.event).outcome(step.event, Kind.DO, yes, is_typed=False), Refused("no")]
 
-    def _played(self) -> Saga:
-        """The saga with deciders that can be made to raise; without `prepare` where the requests are prepared."""
-        groups = [parallel(*map(self._played_step, group)) for group in self.saga.groups]
-        prepare = self.saga.prepare if self.scenario.asked else None
-        return replace(self.saga, steps=groups, prepare=prepare)
+    def _played(self, saga: Saga) -> Saga:
+        """A saga with deciders that can be made to raise; without `prepare` where the requests are prepared."""
+        groups = [parallel(*map(self._played_step, group)) for group in saga.groups]
+        prepare = saga.prepare if self.scenario.asked or saga is not self.saga else None
+        return replace(saga, steps=groups, prepare=prepare)
 
     def _played_step(self, step: Step) -> Step:
         if step.is_local:
             return self._flaky(step)
-        if step.action is None or not self.models[step.service].is_ready or self.trip.makes_up(step.event):
+        trip = self.trip_of(step.event)
+        if step.action is None or not self.models[step.service].is_ready or trip.makes_up(step.event):
             return step
         return replace(step, action=_nobody, probe=step.probe and _nobody)  # receipts are of no type that these declare
 
@@ -149,7 +172,7 @@ class Setting:
 
         def replies(books: Books, request: Request, step: Step) -> Iterator[SystemReply]:
             def heard(said: Outcome | None) -> Outcome | None:
-                return said and self.trip.outcome(step.event, request.kind, said, is_typed=False)
+                return said and self.trip_of(step.event).outcome(step.event, request.kind, said, is_typed=False)
 
             for reply in model.replies(books, request, step):
                 yield reply._replace(outcome=heard(reply.outcome), later=heard(reply.later))
@@ -174,8 +197,15 @@ def _nobody(client: Any, body: Any, call: Any) -> None:
     """Stands for a function whose model answers in its place."""
 
 
-def _models(scenario: Scenario) -> dict[str, Model]:
-    called = (each for each in scenario.saga.every_step() if not each.is_local and each.action is not None)
+def _family(saga: Saga) -> Iterator[Saga]:
+    """A definition, and those of all sagas that follow from it."""
+    yield saga
+    for child in saga.starts:
+        yield from _family(child.saga)
+
+
+def _models(scenario: Scenario, steps: Iterable[Step]) -> dict[str, Model]:
+    called = (each for each in steps if not each.is_local and each.action is not None)
     services = dict.fromkeys(each.service for each in called)
     return {service: scenario.models.get(service) or as_declared() for service in services}
 
@@ -202,6 +232,6 @@ def _longest_ms(step: Step, requests: Sequence[Any]) -> int:
     """How long a step may take, there and back, when nothing goes wrong but what has."""
     if step.wait is not None:
         lasts_s = step.wait.lasts_s
-        return milliseconds(max(map(lasts_s, requests), default=0) if callable(lasts_s) else lasts_s)
+        return milliseconds(max(map(lasts_s, requests), default=WEEK_S) if callable(lasts_s) else lasts_s)
     each_s = step.timeout_s + (step.settles_within_s or 0) + step.backoff.cap_s + WITHIN_S
     return milliseconds(TRIES * each_s + step.limit_s)

@@ -46,6 +46,7 @@ class Sightings:
         self.said: Counter[str] = Counter()
         self._heard: Counter[Hashable] = Counter()
         self._raised: dict[str, None] = {}
+        self._posted: dict[str, tuple[str, int]] = {}
 
     # What is committed ----------------------------------------------------------------------------------------
 
@@ -59,11 +60,25 @@ class Sightings:
         for record in commit.said:
             if record.number:
                 self._of_record(record, commit.value_of(record), commit.changes.block.chain)
+        self._of_children(commit)
         before = commit.before.rows
         for row in commit.changes.sagas:
             last = before.get(row.saga_id)
             if last is not None and last.status == NEEDS_OPERATOR and row.status != NEEDS_OPERATOR:
                 self._world.saw("waited for an operator, and went on")
+
+    def _of_children(self, commit: Commit) -> None:
+        """Notice which engine started what follows from another saga, and when."""
+        for record in commit.said:
+            if record.what == "starts":
+                self._posted[record.cause[1]] = commit.changes.block.chain, self._world.lives
+            elif record.what == "follows":
+                chain, lives = self._posted.get(record.subject, ("", 0))
+                self._world.saw("a saga started that follows from another")
+                if lives < self._world.lives:
+                    self._world.saw("it started after a crash")
+                if chain != commit.changes.block.chain:
+                    self._world.saw("another engine started it")
 
     def must_be_recorded(self, saga_id: str, said: Answered, answer: object, chain: str) -> None:
         """An answer is on record once its turn is over, in the chain of its engine."""

@@ -94,6 +94,7 @@ class View:
         blocks: the last one of each chain.
         number: how many there were.
         ended: chains that another engine has ended, to which one.
+        parents: saga to the one that it follows from, by its records.
         history: (saga, event, whether it was undone) of local steps that took effect, in order.
     """
 
@@ -109,9 +110,10 @@ class View:
         self.blocks: dict[str, Block] = {}
         self.number = 0
         self.ended: dict[str, str] = {}
+        self.parents: dict[str, str] = {}
         self.history: list[tuple[str, str, bool]] = []
         self._local = {step.event for step in setting.steps.values() if step.is_local}
-        self._script = Script(setting.saga)
+        self._scripts = {definition: Script(saga) for definition, saga in setting.sagas.items()}
 
     def read(self, changes: Changes, owners: ShardOwners = NOT_SHARED) -> Commit:
         """Read a commit."""
@@ -141,6 +143,7 @@ class View:
                 owned[entity.entity_id] = self.setting.forms.decode(entity.service, entity.body)
         for key in changes.keys:
             self.keys[key.key] = key
+        self.parents |= {record.subject: record.cause[1] for record in commit.said if record.what == "follows"}
         for fence in changes.fences:
             self.blocks[fence.chain] = fence
             self.ended[fence.chain] = changes.block.chain
@@ -155,7 +158,8 @@ class View:
         saga_id = record.subject
         told = self.told.get(saga_id)
         if told is None:
-            told = self.told[saga_id] = SagaFollower(self._script)
+            definition = record.cause[1] if record.what == "started" else next(iter(self._scripts))
+            told = self.told[saga_id] = SagaFollower(self._scripts[definition])
         wrong = [(saga_id, rule, text) for rule, text in told.hear(record.changes)]
         if record.number != told.number + 1:
             wrong.append((saga_id, "V10", f"record {record.number} follows record {told.number}"))

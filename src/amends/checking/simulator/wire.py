@@ -175,7 +175,7 @@ class Wire:
 
     def _is_in_order(self, request: Request, step: Step) -> None:
         group_of = self._world.setting.group_of
-        for later in self._world.setting.steps.values():
+        for later in self._world.setting.saga_of[step.event].every_step():
             is_later = group_of[later.event] > group_of[step.event] and not (later.is_local or later.at_least_once)
             if is_later and self.stands(request.saga_id, later):
                 self._world.broke("V06", f"{request.saga_id}: {step.event} was undone while {later.event} stands")
@@ -234,7 +234,8 @@ class Wire:
         stands = self.stands(saga_id, step)
         if stands is None:
             return None
-        if kind is Kind.DO and not stands and self._world.setting.group_of[step.event] > self._world.setting.saga.pivot:
+        setting = self._world.setting
+        if kind is Kind.DO and not stands and setting.group_of[step.event] > setting.saga_of[step.event].pivot:
             return Done() if self._done_by_hand(saga_id, step) else None
         if kind is not Kind.UNDO:
             return Done(self._receipt(saga_id, step, row_request)) if stands else Refused("an operator looked")
