@@ -106,12 +106,15 @@ def note_on(stage: ChartGroup) -> str:
 
 
 def legend_of(chart: Chart) -> list[str]:
-    """What the drawing of a definition means, in lines."""
+    """What the drawing of a definition means, in lines; and what follows from a saga that has completed."""
+    names = [child.saga.name for child in chart.saga.starts]
+    follows = [f"Once completed, it starts {' and '.join(names)}."] * bool(names)
     if not any(stage.pivot for stage in chart.stages):
-        return ["Refused or unknown: the saga turns back."]
+        return ["Refused or unknown: the saga turns back.", *follows]
     return [
         "Refused, the pivot included, or unknown before the pivot: the saga turns back.",
         "Behind the pivot: only forward; a refusal there waits for an operator.",
+        *follows,
     ]
 
 

@@ -28,6 +28,8 @@ def _lines(chart: Chart) -> Iterator[str]:
         yield from _box("do", number, stage, [_label(s.event, f"{s.service}: {kind_of(s)}", note) for s in stage.steps])
         yield f"{_id('do', number)} --> " + (_id("do", number + 1) if number + 1 < len(stages) else "completed")
     yield 'completed(["completed"])'
+    for number, child in enumerate(chart.saga.starts):
+        yield f'completed -. "starts" .-> child{number}(["{_escaped(child.saga.name)}"])'
     for number, stage in enumerate(stages):
         yield from _ways_back(number, stage)
     yield 'compensated(["compensated"])'
