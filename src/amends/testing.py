@@ -68,6 +68,7 @@ from amends.core.step import SagaInstance, in_words, start, step
 from amends.engine.manual_clock import ManualClock
 from amends.engine.round_trip import round_trip_of
 from amends.errors import ParticipantError
+from amends.storage.children import children_of
 from amends.storage.words import change_in_words
 
 __all__ = ["Ask", "Dialogue", "ManualClock", "do", "given", "probe", "undo", "undo_late"]
@@ -464,6 +465,17 @@ class Dialogue(_Exchange):
     def completed(self) -> Dialogue:
         """Expect that the saga is final: every step took effect."""
         return self._stands(Completed)
+
+    def starts(self, expected: Mapping[str, Any]) -> Dialogue:
+        """Expect that exactly these sagas follow, now that the saga has completed.
+
+        Args:
+            expected: by the name of a definition, what its saga is asked for.
+        """
+        got = {child.saga.name: child.fault or child.asked for child in children_of(self.run)}
+        if got != expected:
+            self._fail(f"to follow: {dict(expected)}", f"follows:   {got}")
+        return self
 
     def compensated(self, *, because: str = "") -> Dialogue:
         """Expect that the saga is final: nothing is left.

@@ -23,6 +23,7 @@ from amends.errors import StoreConflict
 from amends.storage.letters import verb_letter
 from amends.storage.ports import Store
 from amends.storage.shards import ALL_SHARDS
+from amends.testing import do, given
 from amends.views.sagas import AsOf
 from amends.views.story import describe
 from tests.engine.world import Buy, Life, hold, let_go, names, nothing, records
@@ -271,6 +272,16 @@ def test_an_engine_starts_children_at_once(url: str, tmp_path: Path) -> None:
     ]
     assert of_child.parent == parent.saga_id
     assert parent.as_json()["children"][0]["status"] == "completed"
+
+
+def test_a_dialogue_says_what_follows() -> None:
+    """Nothing before the saga has completed, and then what each saga is asked for."""
+    asked = (
+        given(sale(), Buy("Hamlet", 2)).asks(do("SEATS_HELD")).done("SEATS_HELD").asks(do("CARD_CHARGED")).starts({})
+    )
+    ended = asked.done("CARD_CHARGED").completed().starts({"invoice": Bill("Hamlet", 200)})
+    with pytest.raises(AssertionError, match=r"follows:   {'invoice': Bill\(show='Hamlet', cents=200\)}"):
+        ended.starts({"invoice": Bill("Hamlet", 1)})
 
 
 def test_who_waits_for_a_child_waits_until_its_letter_is_acted_on() -> None:
