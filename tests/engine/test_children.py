@@ -274,6 +274,27 @@ def test_an_engine_starts_children_at_once(url: str, tmp_path: Path) -> None:
     assert parent.as_json()["children"][0]["status"] == "completed"
 
 
+class Invoice(NamedTuple):
+    """What an invoice is asked for after a deploy: the same, in another order and with more."""
+
+    cents: int
+    show: str
+    currency: str = "EUR"
+
+
+def test_what_a_letter_asks_for_is_read_as_it_was_written() -> None:
+    """A deploy changes the type of the request while the letter waits: as with a saga that was stored, it is upcast."""
+    store = MemoryStore()
+    life, _, asked = begun(store)
+    life.answer(asked.sends[0], Done())
+    steps = [local("BILL_WRITTEN", lambda _, asked: asked.cents, entity=lambda asked: asked.show, pivot=True)]
+    today: Saga[Any, Any] = Saga("invoice", Invoice, steps, upcast=lambda was: Invoice(was["cents"], was["show"]))
+    assert today.fingerprint == INVOICE.fingerprint
+    of_sale = Saga("sale", Buy, life.saga.steps, starts=[Child(today, lambda buy: Invoice(buy.seats, buy.show))])
+    Post(Life(store, of_sale, today, prefix="b", now_ms=life.now_ms + 1)).act()
+    assert store.saga("a-1.invoice").request == '[200,"Hamlet","EUR"]'  # type: ignore[union-attr]  # it is there
+
+
 def test_a_dialogue_says_what_follows() -> None:
     """Nothing before the saga has completed, and then what each saga is asked for."""
     asked = (

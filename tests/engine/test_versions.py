@@ -510,7 +510,7 @@ def as_before(file: Path) -> None:
     view = next(text for text in SCHEMAS[1].split("\n\n") if "CREATE VIEW audit" in text)
     with closing(apsw.Connection(str(file))) as database:
         database.execute(f"DROP VIEW audit; ALTER TABLE blocks DROP COLUMN beside; {view}")
-        database.execute("DROP TABLE shapes; PRAGMA user_version = 3")
+        database.execute("DROP TABLE shapes; DROP TABLE letters; PRAGMA user_version = 3")
 
 
 def test_what_an_earlier_version_stored_is_taken_to_be_of_todays_types(tmp_path: Path) -> None:

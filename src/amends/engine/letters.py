@@ -21,7 +21,7 @@ from amends.errors import RequestRefused, StoreError
 from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.sagas import SagaCodec
-from amends.storage.codecs.values import PLAIN
+from amends.storage.codecs.values import PLAIN, opened
 from amends.storage.letters import ChildAsked, StartAsked, asked_in, child_in
 from amends.storage.ports import Mailbox
 from amends.storage.records import ChildStarted, KeyRemembered
@@ -97,7 +97,7 @@ class ActOnLetter(Task):
             if refusal := self.refusal or (isinstance(asked, ChildAsked) and asked.fault):
                 raise RequestRefused(refusal)
             if isinstance(asked, ChildAsked):
-                codec, request = _request_in(work, asked)
+                codec, request = _request_in(work, asked, self.letter.posted_ms)
                 return digest, partial(_begun_child, work, codec, request, asked), True
             if isinstance(asked, StartAsked):
                 codec, request = _request_in(work, asked)
@@ -170,11 +170,17 @@ class LettersToActOn:
         return done
 
 
-def _request_in(work: UnitOfWork, asked: StartAsked | ChildAsked) -> tuple[SagaCodec, Any]:
+def _request_in(
+    work: UnitOfWork, asked: StartAsked | ChildAsked, stored_ms: int | None = None
+) -> tuple[SagaCodec, Any]:
+    """The definition of a saga to start, and what it is asked for; of what a commit stored, as one of today's type."""
     codec = work.committed.definitions.by_name.get(asked.definition)
     if codec is None:
         raise RequestRefused(f"the definition {asked.definition} was not given to open()")
-    return codec, (PLAIN if codec.saga.prepare else codec.request).decode(bytes(asked.request).decode())
+    text = bytes(asked.request).decode()
+    if stored_ms is not None and codec.saga.prepare is None:
+        return codec, opened(codec.request_stored(text, stored_ms))
+    return codec, (PLAIN if codec.saga.prepare else codec.request).decode(text)
 
 
 def _begun_child(work: UnitOfWork, codec: SagaCodec, request: Any, asked: ChildAsked) -> SagaInstance:

@@ -19,6 +19,7 @@ from amends.errors import DefinitionError
 from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
 from amends.storage.codecs.shapes import Shape, ShapeComparison, shape_of
 from amends.storage.codecs.values import json_of
+from amends.storage.letters import child_in
 from amends.storage.ports import Store
 from amends.storage.records import TypeAssumed
 from amends.storage.rows import (
@@ -273,12 +274,14 @@ class Versions:
         """
         if not self._unwritten:  # nearly always
             return []
+        asked = {(REQUEST, child.definition) for child in map(child_in, changes.posted) if child}
         named = {(REQUEST, definition) for definition, _ in changes.counts} | {(ENTITY, name) for name in services}
+        named |= asked
         stored = {row.definition for row in changes.sagas}
         named |= {name for name in self._unwritten if name[0] == ANSWER and name[1].rpartition("/")[0] in stored}
         if not (waiting := self._unwritten.keys() & named):
             return []
-        first = {(REQUEST, row.definition) for row in changes.sagas if row.version == 1}
+        first = {(REQUEST, row.definition) for row in changes.sagas if row.version == 1} | asked
         first |= {(ENTITY, row.service) for row in changes.entities}
         first |= {name for name in waiting if name[0] == ANSWER}
         rows = (self._unwritten[name] for name in sorted(waiting & first))

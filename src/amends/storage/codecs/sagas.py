@@ -122,10 +122,14 @@ class SagaCodec:
             DefinitionError: it was stored as another one, and there is no upcaster, or it does not give one.
             msgspec.DecodeError: it is not what was written.
         """
+        return self.request_stored(row.request, row.started_ms)
+
+    def request_stored(self, text: str, at_ms: int) -> Any:
+        """A request that was stored at a time, as one of today's type; see `request_of_row`."""
         for since_ms, until_ms, read in self.earlier:
-            if since_ms <= row.started_ms and (until_ms is None or row.started_ms < until_ms):
-                return read(row.request)
-        return self.request.read(row.request)
+            if since_ms <= at_ms and (until_ms is None or at_ms < until_ms):
+                return read(text)
+        return self.request.read(text)
 
     def _request_of_run(self, row: SagaRow) -> Any:
         """The same; plain JSON where the saga is over: no step is asked with it any more."""
