@@ -173,9 +173,9 @@ def story(
 def no_saga(records: Records, saga_id: str) -> str:
     """That there is no saga of an id, or none yet, or no longer, in words."""
     if asked := letter_to_start(records, saga_id):
-        return f"saga {saga_id!r:.200} has not started yet: it follows from {asked.parent!r}, by a letter that waits"
+        return f"saga {saga_id!r:.100} has not started yet: it follows from {asked.parent!r}, by a letter that waits"
     where = f"; it was archived in {archive}" if (archive := archive_of(records, saga_id)) else ""
-    return f"there is no saga {saga_id!r:.200}{where}"
+    return f"there is no saga {saga_id!r:.100}{where}"
 
 
 def steps_of(changes: Iterable[StateChange | FormerWords], trail: Sequence[str]) -> Iterator[StepSeen]:

@@ -66,11 +66,11 @@ class MailboxGateway:
         self._world = world
         self._sightings = sightings
         self._mailbox = MemoryMailbox(world.database)
-        self._writer = LetterWriter(Definitions([world.setting.played], ()), CLIENTS, VALUE_BYTES_MAX)
+        self._writer = LetterWriter(Definitions(world.setting.played, ()), CLIENTS, VALUE_BYTES_MAX)
 
     def start(self, request: Any, key: str, reply: Reply) -> bool:
         """See `Gateway.start`; the client makes the saga's id."""
-        start = self._writer.start(self._world.setting.played, request, key or None, self._world.now_ms)
+        start = self._writer.start(self._world.setting.form.saga, request, key or None, self._world.now_ms)
         self._ask(start.letter, start.started, reply)
         return True
 
