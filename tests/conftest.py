@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from amends.storage.ports import Store
 from tests import postgres
-from tests.contract.subjects import WRITERS, opened
+from tests.contract.subjects import ONE_OWNER, opened
 from tools.single_file import write
 
 settings.register_profile("dev", deadline=None, max_examples=100)  # two cores under load make any deadline flaky
@@ -63,8 +63,8 @@ def single_file_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("single-file") / "main.py")
 
 
-@pytest.fixture(params=WRITERS)
+@pytest.fixture(params=ONE_OWNER)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """Return an empty store, of each kind."""
+    """Return an empty store for one engine, of each kind."""
     with opened(request.param, tmp_path) as subject:
         yield subject.store
