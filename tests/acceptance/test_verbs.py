@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 import amends as package
-from amends import Abandoned, Compensated, Completed, Done, RequestRefused
+from amends import Abandoned, Call, Compensated, Completed, Done, Later, Refused, RequestRefused, Saga, external
 from amends.engine.blocking import BlockingEngine
-from tests.acceptance.command import Ran, amends
+from tests.acceptance.command import Ran, amends, command_line, environment
 from tests.engine.test_engine import PATIENCE_S
 from tests.engine.test_verbs import ORDER, Bank, opened, stuck
 
@@ -114,16 +116,6 @@ def test_without_an_engine_the_letter_waits_or_one_is_opened(tmp_path: Path) -> 
             assert [verb.by for verb in engine.describe(saga_id).verbs] == [who]
 
 
-def test_what_is_owed_is_undone(shop: Shop) -> None:
-    """Of a saga that ended: the step is found, as only one is owed."""
-    saga_id = shop.engine.submit(ORDER, 42).saga_id
-    with pytest.raises(package.OperatorNeeded):
-        shop.engine.result(saga_id, PATIENCE_S)
-    ran = shop.say("undo", saga_id, "--by", "ann")
-    assert (ran.code, ran.out) == (2, "")
-    assert "those that do are none" in ran.err
-
-
 WRONG = {
     ("retry", "SAGA"): "retry: say who you are: --by WHO; it is kept in the saga's record",
     ("retry", "--by", "ann"): "retry: name a saga, or give --where KEY=VALUE, and not both",
@@ -207,3 +199,132 @@ def test_two_commands_at_once_are_two_letters_of_which_one_is_taken(shop: Shop) 
     ran = shop.say("abandon", shop.saga_id, "--by", "bob")
     assert (ran.code, ran.out) == (2, "")
     assert "has ended: it is abandoned, and takes no abandon" in ran.err
+
+
+REPAID: list[object] = []
+
+
+def pay(_: object, cents: int, __: object) -> Later | Refused:
+    """PAID: the bank answers later, or refuses what is too much."""
+    return Later(3600) if cents < 100 else Refused("no money")
+
+
+def repay(_: object, __: int, call: Call) -> Done:
+    """REPAID."""
+    REPAID.append(call.answer)
+    return Done()
+
+
+PAYMENT = Saga(
+    "payment",
+    int,
+    [external("PAID", pay, undo=repay, undone="REPAID"), external("SHIPPED", lambda *_: Later(3600), pivot=True)],
+)
+
+
+def asked(engine: BlockingEngine) -> str:
+    """Return a saga whose payment was asked for, and is answered later."""
+    saga_id = engine.submit(PAYMENT, 7).saga_id
+    bounded(lambda: any(pending.saga_id == saga_id for pending in engine.pending()))
+    return saga_id
+
+
+def owed(engine: BlockingEngine) -> str:
+    """Return a saga that was compensated, and whose payment came after all."""
+    saga_id = engine.submit(PAYMENT, 700).saga_id
+    assert isinstance(engine.result(saga_id, PATIENCE_S).state, Compensated)
+    engine.answer(f"{saga_id}/PAID/do", Done("receipt 7"), by="bank")
+    return saga_id
+
+
+def bounded(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    until = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.01)
+
+
+VERBS: Mapping[str, tuple[Callable[[BlockingEngine], str], Sequence[str], str]] = {
+    "cancel": (asked, (), "cancel by ann: for a test"),
+    "retry": (asked, (), "retry PAID by ann: for a test"),
+    "resolve": (asked, ("--done", '"receipt"'), "resolve PAID done by ann: for a test"),
+    "abandon": (asked, (), "abandon by ann: for a test"),
+    "answer": (asked, ("--done", '"receipt"'), "PAID/do done by ann"),
+    "undo": (owed, (), "undo PAID by ann: for a test"),
+}
+"""By verb: the saga that it is said to, what it takes beside, and what is on record then."""
+
+
+@pytest.mark.parametrize("door", ["a running engine", "one that is opened here", "a letter"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_comes_through_every_door(verb: str, door: str, tmp_path: Path) -> None:
+    """Once, with who said it and why: by an engine that runs, by one that the command opens, and by the next one."""
+    make, more, told = VERBS[verb]
+    db, REPAID[:] = tmp_path / "payments.db", []
+    opening = package.open(f"sqlite:///{db}", sagas=[PAYMENT])
+    with opening as engine:
+        saga_id = make(engine)
+        words = verb, saga_id, *more, "--by", "ann", "--reason", "for a test", "--db", db
+        if door == "a running engine":
+            assert amends(*words).code == 0
+    if door == "one that is opened here":
+        ran = amends(*words, "--saga", "tests.acceptance.test_verbs")
+        assert (ran.code, ran.err) == (0, "")
+    elif door == "a letter":
+        assert amends(*words).code == 3
+    with opening as engine:
+        bounded(lambda: told in amends("show", saga_id, "--db", db).out)
+        if verb == "undo":
+            bounded(lambda: not engine.describe(saga_id).owed)
+            assert REPAID == ["receipt 7"]
+        if verb == "abandon":
+            assert engine.describe(saga_id).outstanding == ("PAID/undo",)
+
+
+def test_what_is_owed_is_listed_and_undone_once(tmp_path: Path) -> None:
+    """A payment that was refused came after all: it is found by its status, given back, and owed no longer."""
+    db, REPAID[:] = tmp_path / "payments.db", []
+    with package.open(f"sqlite:///{db}", sagas=[PAYMENT]) as engine:
+        saga_id = engine.submit(PAYMENT, 700).saga_id
+        assert isinstance(engine.result(saga_id, PATIENCE_S).state, Compensated)
+        late = "answer", saga_id, "--step", "PAID", "--done", '"receipt 7"', "--by", "bank", "--db", db
+        assert amends(*late).code == 0
+        assert saga_id in amends("sagas", "--status", "owed", "--db", db).out
+        assert "owed" in amends("status", "--db", db).out
+        ran = amends("undo", "--where", "status=owed", "--by", "ann", "--reason", "the customer wrote", "--db", db)
+        assert (ran.code, ran.err) == (0, "")
+        assert "is to have PAID/undo-late undone, whose effect is owed" in ran.out
+        assert ran.out.endswith(f"{saga_id}: done\n")
+        bounded(lambda: not engine.describe(saga_id).owed)
+        assert REPAID == ["receipt 7"]
+        assert amends("sagas", "--status", "owed", "--db", db).out == "no saga is like that\n"
+        again = amends("undo", saga_id, "--by", "bob", "--db", db)
+        assert (again.code, again.out) == (2, "")
+        assert "those that do are none" in again.err
+        assert [verb.by for verb in engine.describe(saga_id).verbs] == ["ann"]
+    assert amends("audit", "verify", "--db", db).code == 0
+
+
+def test_of_two_operators_at_once_one_wins_and_the_other_is_told(shop: Shop) -> None:
+    """Two processes of the command, in the same moment; nothing is done twice."""
+    with_outcome = {"abandon": (), "resolve": ("--done", "null")}
+    running = {
+        verb: subprocess.Popen(
+            command_line(verb, shop.saga_id, *more, "--by", verb, "--db", shop.db),
+            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for verb, more in with_outcome.items()
+    }  # fmt: skip
+    told = {verb: process.communicate(timeout=PATIENCE_S)[1] for verb, process in running.items()}
+    codes = {verb: process.returncode for verb, process in running.items()}
+    winner = min(codes, key=lambda verb: codes[verb])
+    (loser,) = codes.keys() - {winner}
+    assert (codes[winner], told[winner]) == (0, "")
+    assert codes[loser] in (1, 2), "it was refused by the engine, or the saga had ended when it was looked at"
+    assert told[loser].count("\n") == 1
+    assert (
+        f"the saga is {'abandoned' if winner == 'abandon' else 'compensated'}" in told[loser] or "ended" in told[loser]
+    )
+    bounded(lambda: shop.engine.describe(shop.saga_id).has_ended)
+    assert [verb.by for verb in shop.engine.describe(shop.saga_id).verbs] == [winner]
