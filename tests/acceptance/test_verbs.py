@@ -265,7 +265,7 @@ def test_every_verb_comes_through_every_door(verb: str, door: str, tmp_path: Pat
     opening = package.open(f"sqlite:///{db}", sagas=[PAYMENT])
     with opening as engine:
         saga_id = make(engine)
-        words = verb, saga_id, *more, "--by", "ann", "--reason", "for a test", "--db", db
+        words: Sequence[str | Path] = (verb, saga_id, *more, "--by", "ann", "--reason", "for a test", "--db", db)
         if door == "a running engine":
             assert amends(*words).code == 0
     if door == "one that is opened here":
