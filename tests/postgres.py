@@ -72,29 +72,60 @@ def stop() -> None:
     RUNNING.close()
 
 
+@contextmanager
+def own_server() -> Iterator[Server]:
+    """Give a server that a test may stop; the test is skipped, aloud, where none can be had."""
+    server()  # which skips
+    with postgres() as own:
+        yield own
+
+
 @cache
 def _started() -> str | NoServer:
     try:
-        return RUNNING.enter_context(postgres())
+        return RUNNING.enter_context(postgres()).conninfo
     except NoServer as reason:
         return reason
 
 
+class Server:
+    """A server, its programs and its data."""
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self.conninfo = f"host={folder} user=postgres dbname=postgres"
+        self._folder, self._programs, self._data = folder, _programs(folder), data
+        self._runs = False
+        self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+
+    def start(self) -> None:
+        """Start it; it takes connections then."""
+        self._run("pg_ctl", "-w", "-l", self._folder / "log", "-o", f"-k {self._folder} {SETTINGS}", "start")
+        self._runs = True
+
+    def crash(self) -> None:
+        """Stop it without a checkpoint, as a crash would."""
+        if self._runs:
+            self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+            self._runs = False
+
+    def _run(self, program: str, *words: object) -> None:
+        _run(self._programs / program, "-D", self._data, *words)
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """Start a server, give what to connect with, and stop it.
+def postgres() -> Iterator[Server]:
+    """Start a server, and stop it.
 
     Raises:
         NoServer: it cannot be had.
     """
     with _folder(None) as folder, _folder(IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as place:
-        programs, data = _programs(folder), place / "data"
-        _run(programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-        _run(programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-k {folder} {SETTINGS}", "start")
+        made = Server(folder, place / "data")
+        made.start()
         try:
-            yield f"host={folder} user=postgres dbname=postgres"
+            yield made
         finally:
-            _run(programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+            made.crash()
 
 
 @contextmanager

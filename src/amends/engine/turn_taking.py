@@ -168,6 +168,9 @@ class TurnTaking:
             seen = await self._turns.look([queued.task for queued in looks])
         except StoreConflict:  # as it may end a turn
             kept += looks
+        except StoreBusy as away:  # of a database that is not there: nothing can be read either
+            for queued in looks:
+                self._queue.answer(queued, queued.task.stopped(away))
         else:
             for queued, answer in zip(looks, seen, strict=True):
                 self._queue.answer(queued, answer)

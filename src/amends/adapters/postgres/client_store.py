@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from amends.adapters.memory.database import MemoryDatabase
@@ -11,10 +12,11 @@ from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.mailbox import PostgresMailbox
 from amends.adapters.postgres.migrations import NoSchemaYet
-from amends.adapters.postgres.opening import prepare
+from amends.adapters.postgres.opening import ServerAway, prepare
 from amends.adapters.postgres.reader import PostgresReader
 from amends.adapters.postgres.settings import OF_TURNS
 from amends.adapters.postgres.wakeup import PostgresWakeup
+from amends.errors import StoreBusy
 
 NOTHING_STORED: Final = MemoryReader(MemoryDatabase())
 
@@ -35,7 +37,7 @@ class PostgresClientStore:
         """
         self._address = address
         self._reader: PostgresReader | None = None
-        self.mailbox = PostgresMailbox(PostgresConnection(address, OF_TURNS), partial(prepare, address))
+        self.mailbox = PostgresMailbox(PostgresConnection(address, OF_TURNS), self._prepare)
         self.wakeup = PostgresWakeup(address, is_engine=False)
 
     def records(self) -> PostgresReader | MemoryReader:
@@ -43,18 +45,33 @@ class PostgresClientStore:
 
         Raises:
             StoreUnusable: it is no store that this version can read; one line says why.
+            StoreBusy: the server is away.
         """
         if self._reader is not None and self._reader.has_failed:
             self._reader = None
         if self._reader is None:
             try:
-                self._reader = PostgresReader(self._address)
+                with _named_when_away():
+                    self._reader = PostgresReader(self._address)
             except NoSchemaYet:
                 return NOTHING_STORED
         return self._reader
+
+    def _prepare(self) -> None:
+        with _named_when_away():
+            prepare(self._address)
 
     def close(self) -> None:
         """Give back what is read; the mailbox is closed by the thread that uses it. A second call does nothing."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+
+@contextmanager
+def _named_when_away() -> Iterator[None]:
+    """Have a caller told that it is to try again later."""
+    try:
+        yield
+    except ServerAway as error:
+        raise StoreBusy(f"the database is away: {error}") from error

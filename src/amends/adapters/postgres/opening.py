@@ -16,6 +16,10 @@ from amends.adapters.postgres.settings import OF_READS, faults
 from amends.errors import StoreUnusable
 
 
+class ServerAway(StoreUnusable):
+    """No connection can be had."""
+
+
 def prepare(address: Address) -> None:
     """See that a store can be there, and make it, or bring it up to date, where that is needed.
 
@@ -51,6 +55,8 @@ def _connected(address: Address) -> Iterator[psycopg.Connection[Any]]:
     try:
         with psycopg.connect(**address.connection, autocommit=True, prepare_threshold=None) as driver:
             yield driver
+    except psycopg.OperationalError as error:
+        raise ServerAway(f"{address.shown}: {line_of(error)}") from error
     except psycopg.Error as error:
         raise StoreUnusable(f"{address.shown}: {line_of(error)}") from error
     except StoreUnusable as error:

@@ -20,12 +20,17 @@ COMMIT;
 ROLLBACK;
 
 -- name: settings
--- What the promises need, for this transaction alone: the connection may be another one for the next.
+-- What the promises need, for this transaction alone: the connection may be another one for the next. What a batch
+-- names is found by an index, row by row, whatever the server believes of a table that was empty a moment ago.
 SELECT set_config('search_path', %(schema)s, true),
     set_config('synchronous_commit', 'on', true),
     set_config('lock_timeout', %(lock)s, true),
     set_config('statement_timeout', %(statement)s, true),
-    set_config('idle_in_transaction_session_timeout', %(idle)s, true);
+    set_config('idle_in_transaction_session_timeout', %(idle)s, true),
+    set_config('enable_seqscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true),
+    set_config('jit', 'off', true);
 
 -- name: in_force_at_server
 -- What the server runs with.
