@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
+from amends.engine.waiters import Waiters
 from amends.errors import EngineStopped
 from amends.storage.ports import Records
 from amends.storage.rows import FINAL, NEEDS_OPERATOR, KeyRow, SagaRow, Unreadable
@@ -56,7 +57,7 @@ class StoreWatch:
         """
         self._look = look
         self._is_woken = is_woken
-        self._waiters: dict[Subject, list[asyncio.Future[Row]]] = {}
+        self._waiters = Waiters[Subject, Row]()
         self._news = asyncio.Event()
         self._closed = ""
         self._task = asyncio.create_task(self._run(), name="amends-client")
@@ -70,16 +71,9 @@ class StoreWatch:
         """
         if self._closed:
             raise EngineStopped(self._closed)
-        waiter: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
-        waiters = self._waiters.setdefault(subject, [])
-        waiters.append(waiter)
-        self._news.set()
-        try:
+        with self._waiters.waiter(subject) as waiter:
+            self._news.set()
             return await waiter
-        finally:
-            waiters.remove(waiter)
-            if not waiters and self._waiters.get(subject) is waiters:
-                del self._waiters[subject]
 
     def look_soon(self) -> None:
         """Look now: something was written."""
@@ -94,7 +88,7 @@ class StoreWatch:
         self._closed = reason
         self._task.cancel()
         await asyncio.wait([self._task])
-        self._fail([*self._waiters], EngineStopped(reason))
+        self._fail(EngineStopped(reason))
 
     async def _run(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -112,17 +106,14 @@ class StoreWatch:
                 pause_s = first_s if is_news else min(max(2 * pause_s, first_s), LAST_PAUSE_S)
                 await self._look_once([*self._waiters])
             except Exception as error:  # noqa: BLE001 - it is told to each caller, and none is left for whom to try again
-                self._fail([*self._waiters], error)
+                self._fail(error)
 
     async def _look_once(self, subjects: Sequence[Subject]) -> None:
         found = await self._look(subjects) if subjects else ()
         for subject, (is_there, row) in zip(subjects, found, strict=True):
-            for waiter in self._waiters.get(subject, ()) if is_there else ():
-                if not waiter.done():
-                    waiter.set_result(row)
+            for waiter in self._waiters.waiting(subject) if is_there else ():
+                waiter.set_result(row)
 
-    def _fail(self, subjects: Sequence[Subject], error: Exception) -> None:
-        for waiter in (waiter for subject in subjects for waiter in self._waiters.get(subject, ())):
-            if not waiter.done():
-                waiter.set_exception(error)
-                waiter.exception()  # also where its caller has stopped waiting
+    def _fail(self, error: Exception) -> None:
+        for subject in [*self._waiters]:
+            self._waiters.fail(subject, error)

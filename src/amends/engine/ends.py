@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from amends.core.effects import CallOperator
 from amends.core.state import NeedsOperator
 from amends.core.step import SagaInstance
@@ -13,46 +9,29 @@ from amends.engine.batch import BatchResult
 from amends.engine.handle import Result, result_of
 from amends.engine.owned_shards import OwnedShards
 from amends.engine.unit_of_work import set_aside
+from amends.engine.waiters import Waiters
 from amends.errors import EngineStopped, OperatorNeeded, RequestRefused
 
-Waiter = asyncio.Future[Result]
 
-
-class Ends:
+class Ends(Waiters[str, Result]):
     """The clients that wait, by the saga that they wait for."""
-
-    def __init__(self) -> None:
-        self._waiters: dict[str, list[Waiter]] = {}
-
-    @contextmanager
-    def waiter(self, saga_id: str) -> Iterator[Waiter]:
-        """A future for one client, while it waits in here: it gets the result of the saga, or an exception."""
-        waiter: Waiter = asyncio.get_running_loop().create_future()
-        waiters = self._waiters.setdefault(saga_id, [])
-        waiters.append(waiter)
-        try:
-            yield waiter
-        finally:
-            waiters.remove(waiter)
-            if not waiters and self._waiters.get(saga_id) is waiters:
-                del self._waiters[saga_id]
 
     def refuse(self, reason: EngineStopped) -> None:
         """Tell every client that waits that the engine stopped."""
-        for saga_id in [*self._waiters]:
-            self._fail(saga_id, EngineStopped(str(reason)))
+        for saga_id in [*self]:
+            self.fail(saga_id, EngineStopped(str(reason)))
 
     def tell(self, turn: BatchResult) -> None:
         """Tell the clients that a turn concerns."""
-        if not self._waiters:
+        if not self:
             return
         for saga_id, run in turn.ended.items():
-            for waiter in self._waiting(saga_id):
+            for waiter in self.waiting(saga_id):
                 waiter.set_result(result_of(run))  # type: ignore[arg-type]  # it ended
         for call in turn.needs_operator:
-            self._fail(call.saga_id, operator_needed(call))
+            self.fail(call.saga_id, operator_needed(call))
         for saga_id, why in turn.immovable.items():
-            self._fail(saga_id, set_aside(saga_id, why))
+            self.fail(saga_id, set_aside(saga_id, why))
 
     def leave(self, shards: OwnedShards) -> None:
         """Tell the clients that wait for sagas of other engines, which are not told here how these end.
@@ -60,24 +39,11 @@ class Ends:
         Args:
             shards: of this engine.
         """
-        for saga_id in [*self._waiters] if shards.are_shared else ():
+        for saga_id in [*self] if shards.are_shared else ():
             try:
                 shards.expect(saga_id)
             except RequestRefused as refused:
-                self._fail(saga_id, refused)
-
-    def _fail(self, saga_id: str, error: Exception) -> None:
-        for waiter in self._waiting(saga_id):
-            fail(waiter, error)
-
-    def _waiting(self, saga_id: str) -> Iterator[Waiter]:
-        return (waiter for waiter in self._waiters.get(saga_id, ()) if not waiter.done())
-
-
-def fail(waiter: asyncio.Future[Result], error: Exception) -> None:
-    """Tell a client why it waits in vain; when it has stopped waiting, that is no error."""
-    waiter.set_exception(error)
-    waiter.exception()
+                self.fail(saga_id, refused)
 
 
 def end_of(run: SagaInstance) -> Result | None:

@@ -159,7 +159,8 @@ class Engine(Looks, Tells):
         if isinstance(verb, Resolve):
             verb = replace(verb, outcome=take_outcome(verb.outcome, verb.step))
         saga_id = take_name(saga_id)
-        with self._loop.late_undos.waiter(saga_id, verb) as undone:
+        owed = saga_id, verb.step if isinstance(verb, Undo) else ""  # of no step where nothing is waited for
+        with self._loop.late_undos.waiter(owed) as undone:
             standing = await self._loop.call(Deliver(saga_id, verb))
             if isinstance(standing, Decline):
                 raise RequestRefused(f"saga {saga_id!r}: {standing.reason}")
