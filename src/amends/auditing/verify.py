@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.auditing.chain import KeptHead
@@ -15,7 +15,7 @@ from amends.auditing.told import Tale
 from amends.errors import StoreError
 from amends.storage.blocks import Contents
 from amends.storage.ports import ALL, Records, SagaFilter
-from amends.storage.rows import Block, Head, SagaRow, Unreadable
+from amends.storage.rows import Block, EntityRow, Head, SagaRow, Unreadable
 
 ROUNDS: Final = 20  # in which a saga that an engine is just working at is looked at again
 COUNTS_TRIES: Final = 1000  # until the counts and the head are read between the same two commits
@@ -187,38 +187,24 @@ class Verification:
     # The rows -------------------------------------------------------------------------------------------------
 
     def _compare_rows(self) -> None:
-        """Compare each saga's row with its records; what does not agree is looked at again, as an engine may run."""
-        known, doubtful = len(self._tale.sagas), dict[str, None]()
-        met = 0
+        """Compare each saga's row with what its records tell."""
+        sagas = self._tale.sagas
+        self._compare(
+            "saga", self._saga_rows(), sagas, self._records.saga, lambda row, id_: fault_of(row, sagas.get(id_))
+        )
+
+    def _saga_rows(self) -> Iterator[tuple[str, SagaRow | Unreadable]]:
         for row in self._records.listing(SagaFilter(limit=ALL)):
-            name = _name_of(row)
-            told = self._tale.sagas.get(name)
-            met += told is not None
-            if fault_of(row, told):
-                doubtful[name] = None
+            yield _name_of(row), row
             self._rows += 1
             if self._report and not self._rows % REPORT_EVERY:
                 self._report(self._reached())
-        if met < known:
-            doubtful |= dict.fromkeys(name for name in self._tale.sagas if self._records.saga(name) is None)
-        self._look_again(
-            doubtful, "saga", self._records.saga, lambda row, name: fault_of(row, self._tale.sagas.get(name))
-        )
 
     def _compare_entities(self) -> None:
         """Compare each entity's row with its records. Each that a command left has a row, in old stores too."""
-        told, doubtful, met = self._tale.rows, dict[tuple[str, str], None](), 0
-        known = len(told.entities)
-        for row in self._records.all_entities():
-            if isinstance(row, Unreadable):
-                continue
-            name = row.service, row.entity_id
-            met += name in told.entities
-            if told.fault_of_entity(row, name):
-                doubtful[name] = None
-        if met < known:
-            doubtful |= dict.fromkeys(name for name in told.entities if self._records.entity(*name) is None)
-        self._look_again(doubtful, "entity", lambda name: self._records.entity(*name), told.fault_of_entity)
+        told, all_rows = self._tale.rows, self._records.all_entities()
+        rows = (((row.service, row.entity_id), row) for row in all_rows if isinstance(row, EntityRow))
+        self._compare("entity", rows, told.entities, lambda name: self._records.entity(*name), told.fault_of_entity)
         for of_command in self._tale.entities:
             if not any(self._records.entity(*words) for words in _parted(of_command)):
                 self.findings.add(f"entity {of_command}", NO_ROW)
@@ -234,10 +220,25 @@ class Verification:
                 break
         self.findings.add_all(Finding(f"key {key}", what) for key, what in faults)
 
-    def _look_again(
-        self, names: dict[Name, None], kind: str, read: Callable[[Name], Any], fault: Callable[[Any, Name], str]
+    def _compare(
+        self,
+        kind: str,
+        rows: Iterable[tuple[Name, Any]],
+        told: Collection[Name],
+        read: Callable[[Name], Any],
+        fault: Callable[[Any, Name], str],
     ) -> None:
-        """A row that is the same before and after all blocks were read is of the time of the last block."""
+        """Find rows that are not as told, and what is told and has no row; look at each of these again.
+
+        A row that is the same before and after all blocks were read is of the time of the last block.
+        """
+        names, met = dict[Name, None](), 0
+        for name, row in rows:
+            met += name in told
+            if fault(row, name):
+                names[name] = None
+        if met < len(told):
+            names |= dict.fromkeys(name for name in told if read(name) is None)
         for _ in range(ROUNDS if names else 0):
             before = {name: read(name) for name in names}
             self._catch_up()
