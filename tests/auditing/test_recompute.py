@@ -61,7 +61,7 @@ def test_any_history_is_computed_again(name: str, hosts: int) -> None:
         setting = Setting(name, SCENARIOS[name], hosts)
         world = SimulatedWorld(setting, Seeded(seed), traced=False)
         world.play()
-        computed = recompute(world.store, [setting.saga])
+        computed = recompute(world.store, setting.sagas.values())
         assert list(computed.findings) == [], seed
         assert list(verify(world.store).findings) == [], seed
         assert computed.sagas == len(world.view.rows)
