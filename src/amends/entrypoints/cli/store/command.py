@@ -75,7 +75,7 @@ def sagas(
     from amends.entrypoints.cli.store.sagas import list_sagas, now, search_for
 
     now_ms = now()
-    search = search_for(statuses or (), definition, service, older, newer, limit, now_ms)
+    search = search_for(statuses or (), limit, now_ms, saga=definition, service=service, older=older, newer=newer)
     list_sagas(named(db), search, now_ms, as_json=as_json)
 
 

@@ -38,19 +38,25 @@ TITLES: Final = ("saga", "definition", "status", ">started", "now")
 
 
 def search_for(
-    statuses: Sequence[str], name: str, service: str, older: str, newer: str, limit: int, now_ms: int
-) -> Search:
-    """What the options ask for.
+    statuses: Sequence[str], limit: int, now_ms: int, *,
+    saga: str = "", service: str = "", step: str = "", older: str = "", newer: str = "",
+) -> Search:  # fmt: skip
+    """What options, or the filters of a verb, ask for.
 
     Raises:
         UnusableInput: an age, or a name, is none.
     """
-    wanted = dict.fromkeys(status for text in statuses for status in STATUS_WORDS.get(text, ()))
-    before_ms = now_ms - span_of(older) if older else None
-    from_ms = now_ms - span_of(newer) if newer else None
-    is_owed, is_failing = OWED in statuses, FAILING in statuses
-    names = name_of(name), name_of(service)
-    return Search(tuple(wanted), *names, before_ms, from_ms, limit, is_owed, is_failing=is_failing)
+    return Search(
+        tuple(dict.fromkeys(status for text in statuses for status in STATUS_WORDS.get(text, ()))),
+        name_of(saga),
+        name_of(service),
+        now_ms - span_of(older) if older else None,
+        now_ms - span_of(newer) if newer else None,
+        limit,
+        is_owed=OWED in statuses,
+        step=name_of(step),
+        is_failing=FAILING in statuses,
+    )
 
 
 def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:

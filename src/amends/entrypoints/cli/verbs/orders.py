@@ -8,10 +8,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from amends.core.messages import Abandon, Cancel, Done, Refused, Resolve, Retry, Undo, Verb
-from amends.entrypoints.drawing.words import name_of, one_line, span_of
+from amends.entrypoints.cli.store.sagas import search_for
+from amends.entrypoints.drawing.words import one_line
 from amends.errors import UnusableInput
 from amends.views.pending import ANSWERED
-from amends.views.search import CONDITIONS, FAILING, OWED, STATUS_WORDS, Search
+from amends.views.search import CONDITIONS, STATUS_WORDS, Search
 from amends.views.story import Description
 
 FILTERS: Final = ("status", "saga", "service", "step", "older", "newer")
@@ -136,31 +137,18 @@ def search_of(where: Sequence[str], limit: int, now_ms: int) -> Search:
     Raises:
         UnusableInput: a filter is none.
     """
-    search = Search(limit=limit)
+    statuses, named = list[str](), dict[str, str]()
     for text in where:
-        key, equals, value = text.partition("=")
-        if not equals or not value or key not in FILTERS:
+        key, _, value = text.partition("=")
+        if not value or key not in FILTERS:
             raise UnusableInput(f"--where {text!r:.100}: give KEY=VALUE, KEY being one of {', '.join(FILTERS)}")
-        match key:
-            case "status":
-                if value not in (*STATUS_WORDS, *CONDITIONS):
-                    raise UnusableInput(f"--where {text!r:.100}: a status is {', '.join((*STATUS_WORDS, *CONDITIONS))}")
-                search = search._replace(
-                    statuses=(*search.statuses, *STATUS_WORDS.get(value, ())),
-                    is_failing=search.is_failing or value == FAILING,
-                    is_owed=search.is_owed or value == OWED,
-                )
-            case "saga":
-                search = search._replace(name=name_of(value))
-            case "service":
-                search = search._replace(service=name_of(value))
-            case "step":
-                search = search._replace(step=name_of(value))
-            case "older":
-                search = search._replace(started_before_ms=now_ms - span_of(value))
-            case _:
-                search = search._replace(started_from_ms=now_ms - span_of(value))
-    return search
+        if key != "status":
+            named[key] = value
+        elif value in (*STATUS_WORDS, *CONDITIONS):
+            statuses.append(value)
+        else:
+            raise UnusableInput(f"--where {text!r:.100}: a status is {', '.join((*STATUS_WORDS, *CONDITIONS))}")
+    return search_for(statuses, limit, now_ms, **named)
 
 
 def _in_words(outcome: Done | Refused | None) -> str:
