@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
@@ -23,7 +23,7 @@ from amends.engine.round_trip import RoundTrip
 from amends.entrypoints.cli.check.reproducers import write_reproducer
 from amends.entrypoints.cli.definitions import load_scenarios
 from amends.entrypoints.cli.store.documents import write_document
-from amends.entrypoints.drawing.paper import FAINT, Paper, painted, paper
+from amends.entrypoints.drawing.paper import FAINT, painted, paper
 from amends.entrypoints.drawing.progress import progress_line
 from amends.errors import UnusableInput
 from amends.scenario import Scenario
@@ -74,8 +74,8 @@ def check_definition(wanted: CheckOptions) -> int:
         scenarios = _meant(scenarios, wanted.replay)
     for name, scenario in scenarios.items():
         refuse_unusable(name, scenario)
-    show = _printing(wanted) if wanted.as_json else _drawing(wanted)
-    answers = show(_answers(wanted, scenarios))
+    show = _print if wanted.as_json else _draw
+    answers = show(wanted, _answers(wanted, scenarios))
     broken = [answer for answer in answers if answer.verdict == "counterexample"]
     if wanted.pytest and broken:
         sys.stderr.write(f"{write_reproducer(wanted.pytest, wanted.definition, broken[0])}\n")
@@ -125,37 +125,22 @@ def _meant(scenarios: Mapping[str, Scenario], text: str) -> dict[str, Scenario]:
     return meant
 
 
-Show = Callable[[Iterator[CheckResult]], list[CheckResult]]
+def _draw(wanted: CheckOptions, answers: Iterator[CheckResult]) -> list[CheckResult]:
+    out, shown = paper(), []
+    for answer in answers:
+        is_named = wanted.definition.endswith(f":{answer.name}")
+        out.title(wanted.definition if is_named else f"{wanted.definition}: {answer.name}")
+        out.write(*painted(answer.lines(out.signs, out.width)))
+        if answer.token and not wanted.replay:
+            out.write(Text(f"   amends check {wanted.definition} --replay {answer.token}", FAINT))
+        sys.stdout.flush()
+        shown.append(answer)
+    return shown
 
 
-def _drawing(wanted: CheckOptions) -> Show:
-    out = paper()
-
-    def show(answers: Iterator[CheckResult]) -> list[CheckResult]:
-        shown = []
-        for answer in answers:
-            is_named = wanted.definition.endswith(f":{answer.name}")
-            out.title(wanted.definition if is_named else f"{wanted.definition}: {answer.name}")
-            out.write(*painted(answer.lines(out.signs, out.width)))
-            _say_how_to_see_it_again(out, wanted, answer)
-            sys.stdout.flush()
-            shown.append(answer)
-        return shown
-
-    return show
-
-
-def _say_how_to_see_it_again(out: Paper, wanted: CheckOptions, answer: CheckResult) -> None:
-    if answer.token and not wanted.replay:
-        out.write(Text(f"   amends check {wanted.definition} --replay {answer.token}", FAINT))
-
-
-def _printing(wanted: CheckOptions) -> Show:
-    def show(answers: Iterator[CheckResult]) -> list[CheckResult]:
-        begun = time.monotonic()
-        shown = [*answers]
-        checks, seconds = [document_of(answer) for answer in shown], round(time.monotonic() - begun, 3)
-        write_document({"definition": wanted.definition, "checks": checks, "seconds": seconds}, FORM)
-        return shown
-
-    return show
+def _print(wanted: CheckOptions, answers: Iterator[CheckResult]) -> list[CheckResult]:
+    begun = time.monotonic()
+    shown = [*answers]
+    checks, seconds = [document_of(answer) for answer in shown], round(time.monotonic() - begun, 3)
+    write_document({"definition": wanted.definition, "checks": checks, "seconds": seconds}, FORM)
+    return shown
