@@ -69,7 +69,7 @@ class Seeded:
         """See `Chance.calm`."""
 
 
-class RecordedChance:
+class RecordedChance(Seeded):
     """Chance from a seed, written down: the same draws as `Seeded`.
 
     Attributes:
@@ -77,28 +77,25 @@ class RecordedChance:
     """
 
     def __init__(self, seed: int) -> None:
+        super().__init__(seed)
         self.draws: dict[tuple[str, int], int] = {}
-        self._seeded = Seeded(seed)
         self._counts: Counter[str] = Counter()
 
     def below(self, label: str, count: int) -> int:
         """See `Chance.below`."""
-        return self._noted(label, self._seeded.below(label, count))
+        return self._noted(label, super().below(label, count))
 
     def hit(self, label: str, of_thousand: int) -> bool:
         """See `Chance.hit`."""
-        return bool(self._noted(label, int(self._seeded.hit(label, of_thousand))))
+        return bool(self._noted(label, int(super().hit(label, of_thousand))))
 
     def pick(self, label: str, weights: Sequence[int]) -> int:
         """See `Chance.pick`."""
-        return self._noted(label, self._seeded.pick(label, weights))
+        return self._noted(label, super().pick(label, weights))
 
     def after(self, label: str, about: int) -> int:
         """See `Chance.after`."""
-        return self._noted(label, self._seeded.after(label, about))
-
-    def calm(self) -> None:
-        """See `Chance.calm`."""
+        return self._noted(label, super().after(label, about))
 
     def _noted(self, label: str, drawn: int) -> int:
         if drawn:

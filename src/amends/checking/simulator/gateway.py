@@ -80,7 +80,7 @@ class MailboxGateway:
         if isinstance(said, Verb):
             letter = self._writer.verb(saga_id, said, now_ms)
             declined = partial(Decline, saga_id, said)
-            self._ask(letter, acted_on, lambda answer: reply(declined(str(answer)) if _is_no(answer) else None))
+            self._ask(letter, acted_on, lambda no: reply(declined(str(no)) if isinstance(no, Exception) else None))
         else:
             assert isinstance(said, Answered), "the time comes to an engine by itself"
             self._sightings.of_answer(saga_id, said)
@@ -111,7 +111,3 @@ class MailboxGateway:
         except RequestRefused as refused:
             answer = refused
         reply(answer)
-
-
-def _is_no(answer: Any) -> bool:
-    return isinstance(answer, Exception)

@@ -12,22 +12,18 @@ class Journal:
         promised: ids of sagas that were answered to a client.
         by_key: client key to what was answered under it: a saga's id, or why it was refused.
         strays: requests without a key of which no answer came: each may have started a saga.
-        refused: how many requests were refused.
         ended: saga to the status that was told as its end.
         letters: ids of the letters that were posted.
         cancels: sagas whose cancel was taken.
-        resolved: sagas that an operator ended, or decided on.
     """
 
     def __init__(self) -> None:
         self.promised: dict[str, None] = {}
         self.by_key: dict[str, str] = {}
         self.strays = 0
-        self.refused = 0
         self.ended: dict[str, str] = {}
         self.letters: dict[str, None] = {}
         self.cancels: dict[str, None] = {}
-        self.resolved: dict[str, None] = {}
 
     def answered(self, key: str, answer: Any) -> str:
         """Write down what was answered to a request; what is wrong with it, or nothing."""

@@ -92,7 +92,6 @@ class View:
         entity_versions: (service, id) to version.
         keys: client keys.
         blocks: the last one of each chain.
-        number: how many there were.
         ended: chains that another engine has ended, to which one.
         parents: saga to the one that it follows from, by its records.
         history: (saga, event, whether it was undone) of local steps that took effect, in order.
@@ -108,7 +107,6 @@ class View:
         self.entity_versions: dict[tuple[str, str], int] = {}
         self.keys: dict[str, KeyRow] = {}
         self.blocks: dict[str, Block] = {}
-        self.number = 0
         self.ended: dict[str, str] = {}
         self.parents: dict[str, str] = {}
         self.history: list[tuple[str, str, bool]] = []
@@ -148,7 +146,6 @@ class View:
             self.blocks[fence.chain] = fence
             self.ended[fence.chain] = changes.block.chain
         self.blocks[changes.block.chain] = changes.block
-        self.number += 1
 
     def last(self, chain: str) -> Block:
         """The last block of a chain."""
