@@ -36,7 +36,17 @@ from amends.storage.records import (
 )
 
 AN_ERASED: Final = "(erased)"
-BARE: Final[dict[type, str]] = {
+WORDS: Final[dict[type, str]] = {
+    SagaStarted: "started {0.definition}",
+    ChildPosted: "starts {0.definition} as {0.child}",
+    ChildStarted: "follows from {0.parent}",
+    CommandExecuted: "{0.command}",
+    EntityWritten: "{0.by}",
+    FormerWords: "{0.words}",
+    KeyRemembered: "an answer under client key {0.key}",
+    RowSetAside: "{0.kind} set aside",
+    SagaArchived: "archived in {0.into}",
+    ChainFenced: "ended by {0.by}, which took over",
     TypeAssumed: "taken to be stored as its type is now",
     EntitiesStored: "entities stored",
     EntitiesRead: "entities read",
@@ -87,37 +97,11 @@ def _about(cause: Cause) -> str:
         return f"{about} {cause.because.value}" if about else cause.because.value
     if isinstance(cause, KeyRefused):
         return f"{cause.of} refused" if cause.of else "refused"
-    return _of_no_attempt(cause)
-
-
-def _of_no_attempt(cause: Cause) -> str:
-    match cause:
-        case SagaStarted(definition):
-            return f"started {definition}"
-        case ChildPosted(child, definition):
-            return f"starts {definition} as {child}"
-        case ChildStarted(parent):
-            return f"follows from {parent}"
-        case CommandExecuted(_, _, words) | EntityWritten(_, _, words) | FormerWords(words):
-            return words
-        case KeyRemembered(key):
-            return f"an answer under client key {key}"
-        case RowSetAside(kind):
-            return f"{kind} set aside"
-        case SagaArchived(into):
-            return f"archived in {into}"
-    return BARE.get(type(cause)) or _of_chains(cause)
-
-
-def _of_chains(cause: Cause) -> str:
-    match cause:
-        case ChainFenced(by):
-            return f"ended by {by}, which took over"
-        case ChainTakenOver(chain, number, _, shards):
-            return f"took over {len(shards)} shards of {chain}, which ended with block {number}"
-        case ShardsHandedOver(to, shards):
-            return f"handed over {len(shards)} shards" + (f" to {to}" if to else "")
-    raise TypeError(cause)
+    if isinstance(cause, ChainTakenOver):
+        return f"took over {len(cause.shards)} shards of {cause.chain}, which ended with block {cause.number}"
+    if isinstance(cause, ShardsHandedOver):
+        return f"handed over {len(cause.shards)} shards" + (f" to {cause.to}" if cause.to else "")
+    return WORDS[type(cause)].format(cause)
 
 
 def value_in_words(record: Record) -> str:
