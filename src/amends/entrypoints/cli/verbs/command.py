@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import typer
@@ -52,43 +53,12 @@ EXIT_CODES: Final = """
 Command = Callable[..., None]
 
 
-def _of_sagas(verb: str) -> Command:
-    """A command about a saga as a whole."""
-
-    def command(
-        saga_id: SagaId = "", by: By = "", reason: Reason = "", db: Db = "", where: Where = None, limit: Limit = MANY,
-        saga: WithSaga = "", yes: Yes = False, timeout: Timeout = PATIENCE_S, as_json: AsJson = False,
-    ) -> None:  # fmt: skip
-        from amends.entrypoints.cli.verbs.orders import VerbGiven
-        from amends.entrypoints.cli.verbs.telling import Options, tell_sagas
-
-        said = VerbGiven(verb, by, reason)
-        options = Options(named(db), saga_id, tuple(where or ()), limit, saga, timeout, yes, as_json)
-        raise typer.Exit(tell_sagas(said, options))
-
-    return command
+OF_A_STEP: Final = ("step",)
+OF_AN_OUTCOME: Final = (*OF_A_STEP, "done", "refused")
 
 
-def _of_steps(verb: str) -> Command:
-    """A command about a step."""
-
-    def command(
-        saga_id: SagaId = "", step: OfStep = "", by: By = "", reason: Reason = "", db: Db = "", where: Where = None,
-        limit: Limit = MANY, saga: WithSaga = "", yes: Yes = False, timeout: Timeout = PATIENCE_S,
-        as_json: AsJson = False,
-    ) -> None:  # fmt: skip
-        from amends.entrypoints.cli.verbs.orders import VerbGiven
-        from amends.entrypoints.cli.verbs.telling import Options, tell_sagas
-
-        said = VerbGiven(verb, by, reason, step)
-        options = Options(named(db), saga_id, tuple(where or ()), limit, saga, timeout, yes, as_json)
-        raise typer.Exit(tell_sagas(said, options))
-
-    return command
-
-
-def _of_outcomes(verb: str) -> Command:
-    """A command about what became of a step."""
+def _command(verb: str, takes: Sequence[str] = ()) -> Command:
+    """The command of a verb, about a saga as a whole, or about what it takes: a step, and what became of it."""
 
     def command(
         saga_id: SagaId = "", step: OfStep = "", done: Done = None, refused: Refused = None, by: By = "",
@@ -98,10 +68,13 @@ def _of_outcomes(verb: str) -> Command:
         from amends.entrypoints.cli.verbs.orders import VerbGiven, outcome_of
         from amends.entrypoints.cli.verbs.telling import Options, tell_sagas
 
-        said = VerbGiven(verb, by, reason, step, outcome_of(verb, done, refused))
+        outcome = outcome_of(verb, done, refused) if takes == OF_AN_OUTCOME else None
         options = Options(named(db), saga_id, tuple(where or ()), limit, saga, timeout, yes, as_json)
-        raise typer.Exit(tell_sagas(said, options))
+        raise typer.Exit(tell_sagas(VerbGiven(verb, by, reason, step, outcome), options))
 
+    signature = inspect.signature(command, eval_str=True)
+    options = [each for name, each in signature.parameters.items() if name in takes or name not in OF_AN_OUTCOME]
+    command.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]  # Typer goes by it
     return command
 
 
@@ -111,30 +84,30 @@ def _help(words: str, *examples: str) -> str:
 
 
 COMMANDS: Final[dict[str, tuple[Command, str]]] = {
-    "cancel": (_of_sagas("cancel"), _help(
+    "cancel": (_command("cancel"), _help(
         "Have a saga undone, until its pivot's request is committed.",
         'cancel 3f8q2k1z-17 --by ann --reason "the customer called" --db shop.db',
         "cancel --where saga=trip --where older=2d --by ann",
     )),
-    "retry": (_of_steps("retry"), _help(
+    "retry": (_command("retry", OF_A_STEP), _help(
         "Ask a step again now, also one that is stuck: once what stood in the way is mended.",
         'retry 3f8q2k1z-17 --by ann --reason "the account is open again" --db shop.db',
         "retry --where status=needs-operator --where service=CARD --by ann",
     )),
-    "resolve": (_of_outcomes("resolve"), _help(
+    "resolve": (_command("resolve", OF_AN_OUTCOME), _help(
         "Tell what became of what a step was asked last, when that is certain.",
         'resolve 3f8q2k1z-17 --step CARD_CHARGED --done \'"receipt 7"\' --by ann --reason "their books have it"',
         'resolve 3f8q2k1z-17 --refused "it never arrived" --by ann',
     )),
-    "abandon": (_of_sagas("abandon"), _help(
+    "abandon": (_command("abandon"), _help(
         "End a saga as it stands. What it owes stays listed.",
         'abandon 3f8q2k1z-17 --by ann --reason "written off" --db shop.db',
     )),
-    "answer": (_of_outcomes("answer"), _help(
+    "answer": (_command("answer", OF_AN_OUTCOME), _help(
         "Bring the answer to a request whose participant answers later.",
         "answer 3f8q2k1z-17 --step APPROVED --done true --by ann --db shop.db",
     )),
-    "undo": (_of_steps("undo"), _help(
+    "undo": (_command("undo", OF_A_STEP), _help(
         "Have undone what a step owes: it took effect after it had been given up.",
         'undo 3f8q2k1z-17 --by ann --reason "the customer wrote" --db shop.db',
     )),
