@@ -220,14 +220,7 @@ def demo() -> None:
 
 @app.command()
 def check(
-    definition: Annotated[
-        str,
-        typer.Argument(
-            metavar="DEFINITION",
-            help="shop, module:name or path.py:name: a Scenario, or a Saga beside its Scenarios.",
-            show_default=False,
-        ),
-    ],
+    definition: cli_simulate.Definition,
     faults: Annotated[
         int | None,
         typer.Option("--faults", min=0, max=1000, metavar="N", help="At most so many faults. [2; for several sagas 1]"),

@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
+Definition = Annotated[
+    str,
+    typer.Argument(
+        metavar="DEFINITION",
+        help="shop, module:name or path.py:name: a Scenario, or a Saga beside its Scenarios.",
+        show_default=False,
+    ),
+]
+"""What ``check`` and ``simulate`` are about."""
+
 
 def simulate(  # noqa: PLR0913, PLR0917 - an option each
-    definition: Annotated[
-        str,
-        typer.Argument(
-            metavar="DEFINITION",
-            help="shop, module:name or path.py:name: a Scenario, or a Saga beside its Scenarios.",
-            show_default=False,
-        ),
-    ],
+    definition: Definition,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, metavar="N", help="So many schedules of each scenario.")
     ] = 1000,
