@@ -16,8 +16,8 @@ from amends.engine.home import Home
 from amends.engine.looking import Look
 from amends.engine.thread import OneThread
 from amends.errors import EngineMisused, EngineStopped
-from amends.storage.letters import ChildAsked, StartAsked, asked_in
-from amends.storage.ports import ALL, ClientStore
+from amends.storage.letters import start_in
+from amends.storage.ports import ALL, ClientStore, Mailbox, Records
 from amends.storage.rows import Letter
 from amends.storage.shards import shard_of
 from amends.views.sagas import AsOf
@@ -160,23 +160,16 @@ class StoreConnection:
 
     def _letter_in_store(self, saga_id: str) -> Letter | None:
         """The letter that starts a saga which follows from another one, where it waits for an engine."""
-        return _first_to_start(saga_id, self._store.records().letters([shard_of(saga_id)], ALL))
+        return _first_to_start(saga_id, self._store.records())
 
     def _letter_of_client(self, saga_id: str) -> Letter | None:
         """The letter of a client that starts a saga, where it waits for an engine."""
-        return _first_to_start(saga_id, self._store.mailbox.letters([shard_of(saga_id)], ALL))
+        return _first_to_start(saga_id, self._store.mailbox)
 
 
-def _first_to_start(saga_id: str, letters: Sequence[Letter]) -> Letter | None:
-    return next((letter for letter in letters if _starts(letter, saga_id)), None)
-
-
-def _starts(letter: Letter, saga_id: str) -> bool:
-    try:
-        asked = asked_in(letter)
-    except ValueError:
-        return False
-    return isinstance(asked, StartAsked | ChildAsked) and asked.saga_id == saga_id
+def _first_to_start(saga_id: str, source: Records | Mailbox) -> Letter | None:
+    letters = source.letters([shard_of(saga_id)], ALL)
+    return next((letter for letter in letters if (asked := start_in(letter)) and asked.saga_id == saga_id), None)
 
 
 def now_ms() -> int:

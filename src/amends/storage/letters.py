@@ -229,11 +229,17 @@ def asked_in(letter: Letter) -> Asked:
 
 def child_in(letter: Letter) -> ChildAsked | None:
     """The saga that a letter starts which follows from another one; ``None`` where it asks for something else."""
+    asked = start_in(letter)
+    return asked if isinstance(asked, ChildAsked) else None
+
+
+def start_in(letter: Letter) -> StartAsked | ChildAsked | None:
+    """The saga that a letter starts; ``None`` where it asks for something else, or cannot be read."""
     try:
         asked = asked_in(letter)
     except ValueError:
         return None
-    return asked if isinstance(asked, ChildAsked) else None
+    return asked if isinstance(asked, StartAsked | ChildAsked) else None
 
 
 def _letter(letter_id: str, asked: Asked, posted_ms: int) -> Letter:
