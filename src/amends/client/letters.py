@@ -6,15 +6,13 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, NamedTuple
 
-import msgspec
-
 from amends.core.messages import Answered, Outcome, Resolve, Verb, worded
 from amends.engine.arguments import take_key, take_name, take_outcome
-from amends.engine.client_keys import REFUSED, SAGA
+from amends.engine.client_keys import row_of_request, started_by
 from amends.engine.definitions import Definitions
 from amends.engine.intake import take_asked
 from amends.engine.outside import refuse_no_name, refuse_no_outcome, refuse_no_verb, request_of
-from amends.errors import KeyReused, RequestRefused
+from amends.errors import RequestRefused
 from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.values import opened, refuse_too_large, shown, text_of
 from amends.storage.letters import answer_letter, start_letter, verb_letter
@@ -46,12 +44,7 @@ class StartLetter(NamedTuple):
             KeyReused: the key stands for another request.
             RequestRefused: no saga was started, and why.
         """
-        key = self.letter.letter_id
-        if isinstance(row, Unreadable):
-            raise RequestRefused(f"client key {shown(key)} cannot be read: {row.why}")
-        if row.request != self.digest:
-            raise KeyReused(f"client key {shown(key)} stands for another request; give every request a key of its own")
-        return acted_on(row)
+        return acted_on(row_of_request(row, self.letter.letter_id, self.digest))
 
 
 class LetterWriter:
@@ -149,8 +142,7 @@ def acted_on(row: KeyRow | Unreadable) -> str:
     """
     if isinstance(row, Unreadable):
         raise RequestRefused(f"the answer to {shown(row.name)} cannot be read: {row.why}")
-    answer = msgspec.json.decode(row.answer)
-    if SAGA not in answer:
-        raise RequestRefused(answer[REFUSED])
-    saga_id: str = answer[SAGA]
-    return saga_id
+    started = started_by(row.answer)
+    if isinstance(started, RequestRefused):
+        raise started
+    return started

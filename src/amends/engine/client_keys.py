@@ -24,6 +24,15 @@ def started_by(answer: str) -> str | RequestRefused:
     return known[SAGA] if SAGA in known else RequestRefused(known[REFUSED])
 
 
+def row_of_request(row: KeyRow | Unreadable, key: str, digest: str, earlier: Callable[[], str] | None = None) -> KeyRow:
+    """What is stored under a client key, where it is of the same request; see `BatchKeys.recall`."""
+    if isinstance(row, Unreadable):
+        raise RequestRefused(f"client key {shown(key)} cannot be read: {row.why}")
+    if row.request != digest and (earlier is None or row.request != earlier()):
+        raise KeyReused(f"client key {shown(key)} stands for another request; give every request a key of its own")
+    return row
+
+
 class BatchKeys:
     """The client keys of one batch.
 
@@ -63,10 +72,7 @@ class BatchKeys:
             return None
         if isinstance(row, Unreadable):
             self._unreadable.add(row)
-            raise RequestRefused(f"client key {shown(key)} cannot be read: {row.why}")
-        if row.request != digest and (earlier is None or row.request != earlier()):
-            raise KeyReused(f"client key {shown(key)} stands for another request; give every request a key of its own")
-        return row.answer
+        return row_of_request(row, key, digest, earlier).answer
 
     def remember(self, key: str, digest: str, answer: Any, saga_id: str = "") -> KeyRow:
         """Keep what is answered under a client key, for as long as its saga is kept; without one, for good."""
