@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
-from amends.adapters.postgres.reading import PostgresRecords
-from amends.adapters.postgres.rows import columns_of
-from amends.adapters.postgres.texts import opened, text_array
+from amends.adapters.postgres.rows import columns_of, letter_of
+from amends.adapters.postgres.texts import number_array, opened, text_array
 from amends.errors import Overloaded, StoreFailed
 from amends.storage.ports import LETTERS_MAX
 from amends.storage.rows import Letter
+
+COUNT_EVERY_S: Final = 1.0
+"""Between two counts of the letters that are there, of one client that posts: other clients post meanwhile."""
+LOOK_EVERY_S: Final = 5.0
+"""Between two looks from the first number on. While a transaction of another program is open for long, the letters that
+were removed since are walked over each time; the other looks begin where the first letter was found."""
+STRAGGLERS: Final = 10_000
+"""Numbers before that one, where a letter may come up whose transaction took longer than those after it: as many as are
+posted in some seconds. One that took longer still is found by the next look from the first number on."""
 
 
 class PostgresMailbox:
@@ -34,6 +44,8 @@ class PostgresMailbox:
         self._prepare = prepare
         self._is_prepared = False
         self._letters_max = letters_max
+        self._room, self._counted_s = 0, 0.0  # how many more it takes, as counted then
+        self._since, self._looked_s = 0, 0.0  # from which number on it looks, and when it last looked from the first
         self._removed: dict[str, None] = {}  # that another transaction had locked: they are gone soon, or removed again
 
     def post(self, letters: Sequence[Letter]) -> None:
@@ -47,9 +59,10 @@ class PostgresMailbox:
         if not letters:
             return
         database = self._opened()
-        _, span = database.work(("post_letters", columns_of(letters)), ("span_of_letters", {}))
-        if span.rows[0][0] > self._letters_max:
-            self._refuse_if_full(database)
+        database.work(("post_letters", columns_of(letters)))
+        self._room -= len(letters)
+        if self._room < 0 or time.monotonic() > self._counted_s + COUNT_EVERY_S:
+            self._count(database)
         try:
             database.commit()
         except CommitUnknown as error:  # posted once more, they are there once
@@ -62,8 +75,14 @@ class PostgresMailbox:
             StoreUnusable: there can be no mailbox.
             StoreBusy, StoreFailed: they could not be read.
         """
-        found = PostgresRecords(self._opened()).letters(shards, limit + len(self._removed))
-        return [letter for letter in found if letter.letter_id not in self._removed][:limit]
+        wanted = {"shards": number_array(sorted(shards)), "limit": limit + len(self._removed)}
+        if time.monotonic() > self._looked_s + LOOK_EVERY_S:
+            self._since, self._looked_s = 0, time.monotonic()
+        found = self._opened().read("letters", since=self._since, **wanted)
+        if found:
+            self._since = max(self._since, found[0][0] - STRAGGLERS)
+        letters = (letter for _, *values in found if (letter := letter_of(tuple(values))))
+        return [letter for letter in letters if letter.letter_id not in self._removed][:limit]
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on; those that another engine removes just now are left to it.
@@ -88,8 +107,9 @@ class PostgresMailbox:
             self._is_prepared = True
         return self._database
 
-    def _refuse_if_full(self, database: PostgresConnection) -> None:
+    def _count(self, database: PostgresConnection) -> None:
         there = database.read("count_letters")[0][0]
-        if there > self._letters_max:
+        self._room, self._counted_s = self._letters_max - there, time.monotonic()
+        if self._room < 0:
             database.abandon()
             raise Overloaded(f"the mailbox takes {self._letters_max} letters, and there would be {there}")

@@ -407,18 +407,14 @@ FROM unnest(%(letter_id)s::text[], %(shard)s::smallint[], %(body)s::text[], %(po
 ORDER BY place
 ON CONFLICT (id) DO NOTHING;
 
--- name: span_of_letters
--- How many there are at most, by their numbers: these have gaps where letters were removed.
-SELECT coalesce((SELECT max(number) FROM letters) - (SELECT min(number) FROM letters) + 1, 0);
-
 -- name: count_letters
 -- How many there are.
 SELECT count(*) FROM letters;
 
 -- name: letters
--- The first letters to some shards.
-SELECT id, shard, body, posted_ms, checksum FROM letters
-WHERE shard = ANY(%(shards)s::smallint[]) ORDER BY number LIMIT %(limit)s::bigint;
+-- The first letters to some shards, from a number on.
+SELECT number, id, shard, body, posted_ms, checksum FROM letters
+WHERE number >= %(since)s::bigint AND shard = ANY(%(shards)s::smallint[]) ORDER BY number LIMIT %(limit)s::bigint;
 
 -- name: delete_letters
 -- Those that a commit acts on.

@@ -1,0 +1,53 @@
+"""A mailbox in a table: no letter is passed by, whenever its transaction ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from amends.adapters.postgres import PostgresStore, address_of
+from amends.adapters.postgres import mailbox as of_mailbox
+from amends.storage.rows import Letter, checksum
+from amends.storage.shards import ALL_SHARDS
+from tests.postgres import schema, server
+
+WRITTEN = (
+    "INSERT INTO letters (number, id, shard, body, posted_ms, checksum) OVERRIDING SYSTEM VALUE "
+    "VALUES (%s, %s, %s, %s, %s, %s)"
+)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Return the URL of a schema of its own."""
+    with schema() as url:
+        yield url
+
+
+def write(database: psycopg.Connection, url: str, number: int) -> None:
+    """Write a letter under a number, as a transaction would that had it before."""
+    letter = Letter(f"L{number}", 3, "{}", 1)
+    database.execute(f"SET search_path = {address_of(url).schema}".encode())
+    database.execute(WRITTEN.encode(), [number, *letter, checksum(letter)])
+
+
+@pytest.mark.parametrize("behind", [1, of_mailbox.STRAGGLERS, of_mailbox.STRAGGLERS + 1])
+def test_a_letter_whose_transaction_took_long_is_found(url: str, behind: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, or by the next look from the first number on."""
+    store = PostgresStore(url)
+    number = 3 * of_mailbox.STRAGGLERS
+
+    def found() -> list[str]:
+        return [letter.letter_id for letter in store.mailbox.letters(ALL_SHARDS, 9)]
+
+    with psycopg.connect(server(), autocommit=True) as database:
+        write(database, url, number)
+        assert found() == [f"L{number}"]
+        write(database, url, number - behind)
+        is_straggler = behind <= of_mailbox.STRAGGLERS
+        assert found() == [f"L{number - behind}"] * is_straggler + [f"L{number}"]
+        monkeypatch.setattr(of_mailbox, "LOOK_EVERY_S", -1.0)
+        assert found() == [f"L{number - behind}", f"L{number}"]
+    store.close()
