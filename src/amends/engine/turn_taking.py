@@ -68,6 +68,7 @@ class TurnTaking:
         self._is_ending = is_ending
         self.due_ms: int | None = None
         self._is_asleep = False
+        self._told = ""  # of a store that takes nothing for now
 
     async def take(self, batch: list[QueuedTask]) -> None:
         """Take one, and give out what came of it.
@@ -88,7 +89,7 @@ class TurnTaking:
         except BaseException:
             self._queue.put_back(batch)  # each client that waits is told why
             raise
-        self.due_ms = result.due_ms
+        self.due_ms, self._told = result.due_ms, ""
         self._give_out(batch, result)
         await self._turns.warn(self._alarm.sound(self._calls.blocked()))
 
@@ -178,6 +179,7 @@ class TurnTaking:
         self.due_ms = self._turns.clock.now_ms()
         if self._is_ending():  # it is to end now: what is kept is asked again at the next start
             raise full
-        if kept or not batch:  # else every caller was told
+        if (kept or not batch) and self._told != str(full):  # else every caller was told
+            self._told = str(full)
             log.error("%s; what participants answered is kept, and tried again", full)
         await asyncio.sleep(SPACE_PAUSE_S)

@@ -46,8 +46,11 @@ def refused(door: BlockingEngine | BlockingClient) -> None:
         door.submit(TRANSFER, 1_000)
 
 
-def test_an_engine_waits_for_a_server_that_crashed_and_goes_on() -> None:
-    """What participants answer meanwhile is kept; no call is made twice; client and engine refuse by name."""
+def test_an_engine_waits_for_a_server_that_crashed_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    """What participants answer meanwhile is kept; no call is made twice; client and engine refuse by name.
+
+    The log says each thing once.
+    """
     with own_server() as server:
         calls, url = list[str](), url_of(server.conninfo)
         with (
@@ -58,7 +61,7 @@ def test_an_engine_waits_for_a_server_that_crashed_and_goes_on() -> None:
             server.crash()
             for door in (engine, client):
                 refused(door)
-            time.sleep(1)  # in which the service answers
+            time.sleep(3)  # in which the service answers, and the engine tries
             with pytest.raises(StoreBusy):
                 engine.entity("BOOKED", "account-0")
             server.start()
@@ -66,3 +69,5 @@ def test_an_engine_waits_for_a_server_that_crashed_and_goes_on() -> None:
             late = client.submit(TRANSFER, 21)
             assert isinstance(late.result(timeout=BOUND_S).state, Completed)
         assert len(calls) == len({*calls}) == 21
+        said = [record.getMessage() for record in caplog.records if "tried again" in record.getMessage()]
+        assert 1 <= len(said) == len({*said})
