@@ -6,7 +6,7 @@ right who was asked, what they answered, and what is other than before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from amends.checking.differences import Difference, instead
@@ -40,11 +40,11 @@ def draw_counterexample(found: Exploration, shown: Counterexample, signs: Signs,
     last = shown.trace[-1].after if shown.trace else first
     yield from Timeline(layout, signs, width).lines(rows_of(layout, shown))
     yield ()
-    yield from _verdict(f" {signs.refused} ", f"broken: {shown.broken.rule}", "refused", width)
-    yield from wrapped([Span(shown.broken.text)], (Span(" " * INDENT),), INDENT, width)
+    yield from verdict(signs.refused, f"broken: {shown.broken.rule}", "refused", width)
+    yield from paragraph(shown.broken.text, width)
     yield from _what_is_left(layout, first, last, shown.broken, signs, width)
     yield ()
-    yield from wrapped([Span(_found_by(found, shown), "faint")], (Span(" " * INDENT),), INDENT, width)
+    yield from paragraph(_found_by(found, shown), width, "faint")
 
 
 def draw_bound(
@@ -53,17 +53,32 @@ def draw_bound(
     """The lines of an answer without a counterexample: the verdict, what is missing, and its bound."""
     name = found.moves.layout.saga.name
     if missing:
-        yield from _verdict(f" {signs.cut} ", f"{name} holds, but this scenario shows too little", "unknown", width)
+        yield from verdict(signs.cut, f"{name} holds, but this scenario shows too little", "unknown", width)
         for text in missing:
             yield from wrapped([Span(text)], (Span(" " * INDENT),), INDENT + 2, width)
         yield (Span(f"{' ' * INDENT}where that is meant, say so: Scenario(..., not_shown=[...])", "faint"),)
     elif found.held:
-        yield from _verdict(f" {signs.done} ", f"{name} holds within this bound", "done", width)
+        yield from verdict(signs.done, f"{name} holds within this bound", "done", width)
     else:
         words = f"cut by {found.cut_by}: nothing broken so far, which says nothing of the rest"
-        yield from _verdict(f" {signs.cut} ", words, "unknown", width)
+        yield from verdict(signs.cut, words, "unknown", width)
     yield ()
-    for label, text in bound:
+    yield from listed(bound, width)
+
+
+def verdict(sign: str, words: str, look: Look, width: int) -> Iterator[Line]:
+    """What came out, behind its sign."""
+    return wrapped([Span(words, look)], (Span(f" {sign} ", look),), INDENT, width)
+
+
+def paragraph(words: str, width: int, look: Look = "") -> Iterator[Line]:
+    """More about a verdict, below it."""
+    return wrapped([Span(words, look)], (Span(" " * INDENT),), INDENT, width)
+
+
+def listed(facts: Iterable[tuple[str, str]], width: int) -> Iterator[Line]:
+    """What an answer covers, each behind its label."""
+    for label, text in facts:
         yield from wrapped([Span(text)], (Span(f"   {label:{LABEL}}", "strong"),), INDENT + LABEL, width)
 
 
@@ -175,10 +190,6 @@ def _difference(part: Difference, signs: Signs, comma: str) -> Iterator[Span]:
         yield Span(part.part)
     yield Span(f"{part.before} {signs.becomes}", "faint")
     yield Span(part.after + comma)
-
-
-def _verdict(sign: str, words: str, look: Look, width: int) -> Iterator[Line]:
-    return wrapped([Span(words, look)], (Span(sign, look),), INDENT, width)
 
 
 def _what_is_left(

@@ -7,17 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from amends.checking.picture import listed, paragraph, verdict
 from amends.checking.simulator.coverage import ENOUGH, never_seen, out_of_reach
 from amends.checking.simulator.replay_token import token_of
 from amends.checking.simulator.runs import BrokenSchedule, SimulationResult
 from amends.checking.simulator.setting import Setting
 from amends.errors import AmendsError
-from amends.lines import UNICODE, WIDTH, Line, Signs, Span, counted, plain, wrapped
+from amends.lines import UNICODE, WIDTH, Line, Signs, Span, counted, plain
 
 Verdict = Literal["holds", "broken", "not seen"]
 
-INDENT: Final = 3
-LABEL: Final = 13  # columns of the longest one, "not covered", and two
 DIGEST_SHOWN: Final = 16  # hex digits of the digest, for a person to compare
 RAREST: Final = 3
 NAMED: Final = 2  # of what is out of reach for one reason; the document names all
@@ -120,14 +119,11 @@ def _broken(failure: BrokenSchedule, setting: Setting, signs: Signs, width: int,
     for line in failure.trace if whole else telling(failure.trace, failure.broken.text):
         yield (Span(line),)
     yield ()
-    yield from wrapped(
-        [Span(f"broken: {failure.broken.rule}", "refused")], (Span(f" {signs.refused} "),), INDENT, width
-    )
-    yield from wrapped([Span(failure.broken.text)], (Span(" " * INDENT),), INDENT, width)
+    yield from verdict(signs.refused, f"broken: {failure.broken.rule}", "refused", width)
+    yield from paragraph(failure.broken.text, width)
     yield ()
     came = f"seed {failure.seed} of {setting.name}: " if failure.seed else ""
-    words = f"{came}{counted(len(failure.draws), 'choice')}, shrunk from {failure.drawn}"
-    yield from wrapped([Span(words, "faint")], (Span(" " * INDENT),), INDENT, width)
+    yield from paragraph(f"{came}{counted(len(failure.draws), 'choice')}, shrunk from {failure.drawn}", width, "faint")
 
 
 def telling(trace: Sequence[str], text: str) -> Iterator[str]:
@@ -157,14 +153,12 @@ def _matters(line: str, names: set[str]) -> bool:
 def _held(answer: Simulated, signs: Signs, width: int) -> Iterator[Line]:
     saga = answer.settings[0].saga.name
     if answer.verdict == "holds":
-        first, words = Span(f" {signs.done} "), Span(f"{saga} holds in these schedules", "done")
+        yield from verdict(signs.done, f"{saga} holds in these schedules", "done", width)
     else:
-        words = Span(f"nothing broke, and {counted(len(answer.missing), 'rare thing')} never happened", "unknown")
-        first = Span(f" {signs.cut} ")
-    yield from wrapped([words], (first,), INDENT, width)
+        words = f"nothing broke, and {counted(len(answer.missing), 'rare thing')} never happened"
+        yield from verdict(signs.cut, words, "unknown", width)
     yield ()
-    for label, text in facts(answer):
-        yield from wrapped([Span(text)], (Span(f"   {label:{LABEL}}", "strong"),), INDENT + LABEL, width)
+    yield from listed(facts(answer), width)
 
 
 def facts(answer: Simulated) -> Iterator[tuple[str, str]]:
