@@ -24,8 +24,6 @@ LONG: Final = 50_000  # operations; fewer are done before a bar can be read
 LONG_IN_A_STORE: Final = 5_000  # a tenth: each is on disk
 LONG_OUTSIDE: Final = 50  # each waits for services, for milliseconds or seconds
 
-Show = Callable[[Session, OperationFile, Report], None]
-
 
 class RunOptions(NamedTuple):
     """How files are to be run.
@@ -85,15 +83,14 @@ def run_files(files: Sequence[str], wanted: RunOptions) -> int:
     if wanted.again and not wanted.db:
         raise UnusableInput("run: --again needs --db FILE; without a store every run begins anew")
     batches = [read_batch(file) for file in files]
-    several = len(batches) > 1
-    show = _printing(several) if wanted.as_json else _drawing(several)
+    show, several = _print if wanted.as_json else _draw, len(batches) > 1
     *done, total = accumulate((len(batch.operations) for batch in batches), initial=0)
     with _door(batches, wanted) as (session, run, look):
         waiting = WaitingOrders(look, wanted.db)
         for number, (batch, before) in enumerate(zip(batches, done, strict=True), 1):
             with _bar(before, total, wanted.long) as reached:
                 report = session.process(batch.operations, key=f"{run}/{number}" if run else "", done=reached)
-            show(session, batch, report)
+            show(session, batch, report, several=several)
             sys.stdout.flush()  # remarks follow what they are about, where both go to one terminal
             _say(_remarks(session, batch, wanted))
             _say(waiting.lines_of(batch.name, report))
@@ -128,28 +125,20 @@ def _say(lines: Iterable[str]) -> None:
         sys.stderr.write(f"{line}\n")
 
 
-def _printing(several: bool) -> Show:
+def _print(_: Session, __: OperationFile, report: Report, *, several: bool) -> None:
     """One document a line; with lines of its own when it is the only one."""
-
-    def show(_: Session, __: OperationFile, report: Report) -> None:
-        document = msgspec.json.encode(report)
-        write_all(sys.stdout.buffer, (document if several else msgspec.json.format(document)) + b"\n")
-
-    return show
+    document = msgspec.json.encode(report)
+    write_all(sys.stdout.buffer, (document if several else msgspec.json.format(document)) + b"\n")
 
 
-def _drawing(several: bool) -> Show:
+def _draw(session: Session, batch: OperationFile, _: Report, *, several: bool) -> None:
     from amends.entrypoints.drawing.books import draw_batch
     from amends.entrypoints.drawing.paper import paper
 
     out = paper()
-
-    def show(session: Session, batch: OperationFile, _: Report) -> None:
-        if several:
-            out.title(batch.name)
-        draw_batch(out, session.named)
-
-    return show
+    if several:
+        out.title(batch.name)
+    draw_batch(out, session.named)
 
 
 @contextmanager
