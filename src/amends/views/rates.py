@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -75,14 +76,7 @@ def _first_since(time_of: Callable[[int], int], last: int, since_ms: int) -> int
     step = 1
     while step < last and time_of(last - step) >= since_ms:
         step *= 2
-    low, high = max(last - step, 0) + 1, last - step // 2
-    while low < high:
-        middle = (low + high) // 2
-        if time_of(middle) < since_ms:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    return bisect_left(range(last + 1), since_ms, max(last - step, 0) + 1, last - step // 2, key=time_of)
 
 
 def _time_of(records: Records, number: int, chain: str) -> int:
