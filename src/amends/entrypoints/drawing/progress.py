@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -65,15 +65,13 @@ def status_line(
         sys.stderr.flush()
 
 
-@contextmanager
-def progress_line(name: str) -> Iterator[Callable[[ExplorationProgress], None] | None]:
+def progress_line(name: str) -> AbstractContextManager[Callable[[ExplorationProgress], None] | None]:
     """Give what an exploration reports its progress to, as `status_line` does.
 
     Args:
         name: of what is explored.
     """
-    with status_line(partial(line_of, name), lambda progress: progress.seconds >= FROM_S) as report:
-        yield report
+    return status_line(partial(line_of, name), lambda progress: progress.seconds >= FROM_S)
 
 
 def line_of(name: str, progress: ExplorationProgress) -> str:

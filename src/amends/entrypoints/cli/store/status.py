@@ -95,11 +95,11 @@ def _counts(seen: Overview) -> Iterator[Text]:
 
 
 def _rates(rates: Rates) -> Iterator[Text]:
-    over = f"over the last {span(rates.span_ms)}" if rates.commits else "nothing in the last minute"
     if not rates.commits:
-        yield _fact("rate", over)
+        yield _fact("rate", "nothing in the last minute")
         return
     started, ended = rates.per_minute(rates.started), rates.per_minute(rates.ended)
+    over = f"over the last {span(rates.span_ms)}"
     yield _fact("rate", f"{_number(started)} started, {_number(ended)} ended a minute, {over}")
     written, commits = rates.per_second(rates.records), rates.per_second(rates.commits)
     yield _fact("", f"{_number(written)} records, {_number(commits)} commits a second")
