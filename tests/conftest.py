@@ -37,7 +37,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count no lines where that costs more than it shows."""
+    """Count no lines where that costs more than it shows.
+
+    Raises:
+        pytest.UsageError: a test is named by an address of this process: its other workers would not know it.
+    """
+    if named := next((item.nodeid for item in items if " at 0x" in item.nodeid), ""):
+        raise pytest.UsageError(f"{named}: the name has an address in it; give ids")
     here = Path(__file__).parent
     for item in items:
         place = item.path.relative_to(here)

@@ -141,6 +141,19 @@ def test_what_has_found_a_place_is_not_sent_where_its_saga_turned_back() -> None
     assert (turn.sends, turn.dropped) == ([], [attempt_id])
 
 
+def test_what_is_sent_while_its_saga_turns_back_is_undone() -> None:
+    """A slot came free in the middle of the turn: its time is later than the turn's, and it was sent all the same."""
+    life = Slow(charging())
+    ((_, send),) = life.begin(1).sends
+    life.now_ms += 2_000
+    life.coordinator.departed[attempt_id_of(send)] = life.now_ms + 20
+    turn = life.turn(Deliver("a-1", Cancel("changed my mind")), after_ms=10)
+    assert (turn.ended, turn.recalled) == ({}, [])
+    life.now_ms += 20
+    ((_, undo),) = life.answer(send, Done()).sends
+    assert undo.request.kind is Kind.UNDO
+
+
 def test_who_was_sent_before_is_undone() -> None:
     """Of an attempt before it nobody knows: that this one was not sent says nothing of that one."""
     life = Slow(charging())

@@ -102,18 +102,26 @@ class InFlight:
         found.overdue.extend(DeadlinePassed() for due_ms in _deadline_of(run) if due_ms <= now_ms)
         return found
 
-    def as_sent(self, run: SagaInstance) -> SagaInstance:
-        """The run, with the times of attempts that had to wait for a slot counted from when they were really sent."""
+    def as_sent(self, run: SagaInstance, now_ms: int) -> SagaInstance:
+        """The run, with the times of attempts that had to wait for a slot counted from when they were really sent.
+
+        One that is sent while a turn is decided counts from the turn's time: later, the saga would take it for a
+        request whose time has not come, and which certainly did nothing.
+
+        Args:
+            run: where it stands.
+            now_ms: the turn's time.
+        """
         at = underway(run.state)
         if at is None or not self.departed:
             return run
         steps = run.saga.groups[at.group]
-        waiting = tuple([self._as_sent(run, *pair) for pair in zip(steps, run.waiting, strict=False)])
+        waiting = tuple([self._as_sent(run, *pair, now_ms) for pair in zip(steps, run.waiting, strict=False)])
         return run if waiting == run.waiting else run._replace(waiting=waiting)
 
-    def _as_sent(self, run: SagaInstance, step: Step, waiting: Waiting) -> Waiting:
-        at_ms = self.departed.get(_attempt_id(run, step, waiting.kind, waiting))
-        if at_ms is None or waiting.taken or (at_ms - waiting.at_ms) * TOLERATED <= waiting.due_ms - waiting.at_ms:
+    def _as_sent(self, run: SagaInstance, step: Step, waiting: Waiting, now_ms: int) -> Waiting:
+        at_ms = min(self.departed.get(_attempt_id(run, step, waiting.kind, waiting), waiting.at_ms), now_ms)
+        if waiting.taken or (at_ms - waiting.at_ms) * TOLERATED <= waiting.due_ms - waiting.at_ms:
             return waiting
         return sent(step, waiting, at_ms)
 

@@ -209,7 +209,7 @@ class UnitOfWork:
         """
         said, before = take_input(loaded.run.saga, said, self.value_bytes_max), loaded.run
         if not (said.__class__ is Answered and said.outcome.__class__ in SETTLED):  # for these no time counts
-            before = self.committed.in_flight.as_sent(before)
+            before = self.committed.in_flight.as_sent(before, self.now_ms)
         codec, _, request, started_ms, version, status = loaded
         given = (answer_in(said), *before.answers.values()) if codec.asks else ()
         run, effects = self._participants.step(codec, before.request, given, partial(step, before, said, self.now_ms))

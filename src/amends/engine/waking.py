@@ -145,7 +145,7 @@ class SendHeldBack(_AboutAttempt):
 
 def _counted_from_its_sending(work: UnitOfWork, loaded: LoadedSaga) -> LoadedSaga:
     """The saga, with what was sent later than its row says counted from then, where it would be over otherwise."""
-    run = work.committed.in_flight.as_sent(loaded.run)
+    run = work.committed.in_flight.as_sent(loaded.run, work.now_ms)
     if run is loaded.run or not any(isinstance(said, TimedOut) for said in loaded.run.overdue(work.now_ms)):
         return loaded
     return work.rewrite(loaded, run, RetimeReason.SENT_LATE)
