@@ -344,7 +344,7 @@ NO_ADDRESS: Sequence[Any] = (
     "",
     "shop.db",
     "/shop.db",
-    "postgres://host/shop",
+    "mysql://host/shop",
     "sqlite:",
     "sqlite://shop.db",
     "sqlite:///",
