@@ -11,6 +11,7 @@ import pytest
 from amends.client import posting
 from amends.client.posting import LetterPosting
 from amends.errors import EngineStopped, Overloaded, StoreBusy
+from amends.storage.letters import start_letter
 from amends.storage.rows import Letter
 from tests.client.sagas import PATIENCE_S, in_loop
 
@@ -43,7 +44,7 @@ class SlowMailbox:
         self.room -= len(letters)
         self.posted.append([letter.letter_id for letter in letters])
 
-    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
+    def letters(self, shards: Collection[int], limit: int, starts: int | None = None) -> Sequence[Letter]:
         """There are none to be read."""
         raise NotImplementedError
 
@@ -96,6 +97,23 @@ async def test_a_full_mailbox_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
     mailbox.room = 100
     await asyncio.wait_for(asyncio.gather(*callers), PATIENCE_S)
     assert [name for group in mailbox.posted for name in group] == ["0a", "0b", "1a", "1b", "2a", "2b"]
+    await posts.close("over")
+
+
+@in_loop
+async def test_answers_and_verbs_wait_behind_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that waits for room keeps none of them waiting that the mailbox takes."""
+    monkeypatch.setattr(posting, "ROOM_WITHIN_S", PATIENCE_S)
+    mailbox = SlowMailbox(room=1)
+    posts = LetterPosting(mailbox, lambda: None)
+    starts = [start_letter(f"{n}", f"saga {n}", "tickets/1/a", "[]", 0) for n in range(2)]
+    starting = asyncio.create_task(posts.post(starts))
+    await until(lambda: mailbox.tries == 1)
+    await asyncio.wait_for(posts.post([letter("verb")]), PATIENCE_S)
+    assert mailbox.posted == [["verb"]]
+    mailbox.room = 2
+    await asyncio.wait_for(starting, PATIENCE_S)
+    assert mailbox.posted == [["verb"], ["0", "1"]]
     await posts.close("over")
 
 

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 
 from amends.adapters.sqlite.mailbox import SqliteMailbox
 from amends.errors import LeaseLost, Overloaded, StoreConflict
+from amends.storage.letters import ChildAsked, child_letter, start_letter
 from amends.storage.ports import Mailbox, Store
 from amends.storage.rows import Letter
 from amends.storage.shards import ALL_SHARDS
@@ -30,6 +32,11 @@ def letter(name: str, shard: int = 3) -> Letter:
     return Letter(name, shard, f'["cancel","{name}"]', START_MS)
 
 
+def start(name: str, saga_id: str = "a") -> Letter:
+    """Return a letter that starts a saga."""
+    return start_letter(name, saga_id, "tickets/1/a", "[]", START_MS)
+
+
 def settle(mailbox: Mailbox) -> None:
     """Wait until what was removed is gone, where it is so soon."""
     if isinstance(mailbox, SqliteMailbox):
@@ -46,6 +53,29 @@ def test_letters_are_read_in_the_order_in_which_they_were_posted(mailbox: Mailbo
     assert list(mailbox.letters([3, 63], 2)) == [letters[0], letters[2]]
     assert list(mailbox.letters([3], 9)) == [letters[0], letters[2]]
     assert list(mailbox.letters([], 9)) == list(mailbox.letters([5], 9)) == []
+
+
+def test_answers_and_verbs_are_read_before_starts(mailbox: Mailbox) -> None:
+    """Each kind in the order in which it was posted, and at most so many of it; a child's letter is a start."""
+    child = child_letter("s3", ChildAsked("a.b", "tickets/1/a", Raw(b"[]"), "a"), START_MS)
+    starts = [start("s1"), start("s2"), child, start("s4")]
+    inputs = [letter("b"), letter("a"), letter("c")]
+    for one in [*starts[:2], inputs[0], starts[2], *inputs[1:], starts[3]]:
+        mailbox.post([one])
+    assert list(mailbox.letters(ALL_SHARDS, 9)) == [*inputs, *starts]
+    assert list(mailbox.letters(ALL_SHARDS, 2)) == [*inputs[:2], *starts[:2]]
+    assert list(mailbox.letters(ALL_SHARDS, 9, 1)) == [*inputs, starts[0]]
+    assert list(mailbox.letters(ALL_SHARDS, 1, 3)) == [inputs[0], *starts[:3]]
+    mailbox.remove(["b", "s1"])
+    assert list(mailbox.letters(ALL_SHARDS, 1)) == [inputs[1], starts[1]]
+    settle(mailbox)
+    mailbox.post([start("s5"), letter("d")])
+    assert list(mailbox.letters(ALL_SHARDS, 9)) == [*inputs[1:], letter("d"), *starts[1:], start("s5")]
+    mailbox.remove(["a", "c", "d"])
+    settle(mailbox)
+    mailbox.post([start("s6")])
+    mailbox.post([letter("e")])
+    assert list(mailbox.letters(ALL_SHARDS, 9)) == [letter("e"), *starts[1:], start("s5"), start("s6")]
 
 
 def test_a_letter_is_posted_once(mailbox: Mailbox) -> None:
@@ -79,7 +109,7 @@ FULL: dict[str, Callable[[Path, ExitStack], Mailbox]] = {
 
 @pytest.mark.parametrize("kind", FULL)
 def test_a_full_mailbox_takes_nothing_more(kind: str, tmp_path: Path) -> None:
-    """All letters of a post, or none; there is room again once some are removed."""
+    """All letters of a post, or none; answers and verbs have a reserve; there is room again once some are removed."""
     with ExitStack() as ends:
         mailbox = FULL[kind](tmp_path, ends)
         ends.callback(mailbox.close)
@@ -87,14 +117,20 @@ def test_a_full_mailbox_takes_nothing_more(kind: str, tmp_path: Path) -> None:
 
 
 def _fill(mailbox: Mailbox) -> None:
-    mailbox.post([letter("a"), letter("b")])
-    with pytest.raises(Overloaded, match="takes 3 letters, and there would be 4"):
-        mailbox.post([letter("c"), letter("d")])
-    assert list(mailbox.letters(ALL_SHARDS, 9)) == [letter("a"), letter("b")]
-    mailbox.post([letter("c"), letter("a")])
-    mailbox.remove(["a"])
+    mailbox.post([start("a"), start("b")])
+    with pytest.raises(Overloaded, match="takes 3 letters that start sagas, and there would be 4"):
+        mailbox.post([letter("x"), start("c"), start("d")])
+    assert list(mailbox.letters(ALL_SHARDS, 9)) == [start("a"), start("b")]
+    mailbox.post([start("c"), start("a")])
+    mailbox.post([letter("x")])
+    with pytest.raises(Overloaded, match="takes 4 letters, and there would be 5"):
+        mailbox.post([letter("y")])
+    mailbox.post([letter("x"), start("c")])
+    mailbox.remove(["x", "a"])
     settle(mailbox)
-    mailbox.post([letter("d")])
+    mailbox.post([letter("y"), letter("z")])
+    with pytest.raises(Overloaded, match="takes 4 letters, and there would be 5"):
+        mailbox.post([start("d")])
 
 
 def test_the_commit_that_acts_on_a_letter_removes_it(shared: Shared) -> None:
@@ -129,7 +165,6 @@ def test_letters_of_commits_and_of_clients_are_in_one_mailbox(store: Store) -> N
     store.mailbox.post([letter("client")])
     store.commit(writer.changes(saga("S1"))._replace(posted=[letter("own")]))
     assert {each.letter_id for each in store.mailbox.letters(ALL_SHARDS, 9)} == {"client", "own"}
-    assert len(store.mailbox.letters(ALL_SHARDS, 1)) == 1
     store.commit(writer.changes(saga("S2"))._replace(letters=["client"]))
     store.mailbox.remove(["client"])
     assert list(store.mailbox.letters(ALL_SHARDS, 9)) == [letter("own")]

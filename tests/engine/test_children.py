@@ -20,7 +20,7 @@ from amends.engine.batch import BatchResult
 from amends.engine.letters import LettersToActOn
 from amends.engine.tasks import Deliver
 from amends.errors import StoreConflict
-from amends.storage.letters import verb_letter
+from amends.storage.letters import start_letter, verb_letter
 from amends.storage.ports import Store
 from amends.storage.shards import ALL_SHARDS
 from amends.testing import do, given
@@ -228,15 +228,18 @@ def test_children_have_children_and_a_saga_several() -> None:
 
 
 def test_a_letter_under_a_definition_that_is_not_known_stays(caplog: pytest.LogCaptureFixture) -> None:
-    """An engine that knows it acts on it; this one says so once, and acts on what comes behind it."""
+    """An engine that knows it acts on it; this one says so once, and acts on what comes before and behind it."""
     store = MemoryStore(MemoryDatabase(is_shared=False))
     life, _, asked = begun(store)
     life.answer(asked.sends[0], Done())
     other = Post(Life(store, Saga("other", Buy, life.saga.steps), prefix="b", now_ms=life.now_ms))
-    store.mailbox.post([cancel := verb_letter("letter 1", "a-1", Cancel("too late", "ada"), life.now_ms)])
+    (definition,) = other.life.coordinator.definitions.by_name
+    start = start_letter("letter 1", "client-1", definition, '["Hamlet",1]', life.now_ms)
+    cancel = verb_letter("letter 2", "a-1", Cancel("too late", "ada"), life.now_ms)
+    store.mailbox.post([start, cancel])
     with caplog.at_level(logging.WARNING):
-        assert other.letters.read(store.mailbox, ALL_SHARDS, 1) == []
-        assert [task.letter for task in other.letters.read(store.mailbox, ALL_SHARDS, 1)] == [cancel]
+        for expected in ([cancel], [start, cancel]):
+            assert [task.letter for task in other.letters.read(store.mailbox, ALL_SHARDS, 1)] == expected
     assert caplog.text.count("which is not known here: they are left") == 1
     life.begin(Buy("Lear", 1))
     again = Post(Life(store, life.saga, INVOICE, prefix="c", now_ms=life.now_ms))

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 import amends
-from amends import Call, Child, Compensated, Completed, Done, Engine, Saga, external, local
+from amends import Call, Cancel, Child, Compensated, Completed, Done, Engine, Kind, Saga, external, local
 from amends.adapters.sqlite.mailbox import SqliteMailbox, mailbox_of
+from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
 from amends.engine.task import Task
 from amends.errors import StoreBusy
-from amends.storage.letters import start_letter
+from amends.storage.letters import answer_letter, start_letter, verb_letter
 from amends.storage.shards import ALL_SHARDS
 from tests.client.sagas import COUNTED, count
 from tests.engine.running import until
@@ -176,6 +177,54 @@ def test_letters_get_a_share_of_a_turn_that_this_process_asked_for(tmp_path: Pat
             assert beside
             assert set(beside) == {share}
             assert max(number for own, number in turns if not own) > share
+
+    run(test())
+
+
+@pytest.mark.parametrize(("own", "share"), [(0, 1_000), (6_000, 187)])
+def test_a_cancel_and_an_answer_wait_behind_no_start(tmp_path: Path, own: int, share: int) -> None:
+    """The turn after they were posted acts on them, and on as many starts as ever, beside requests of this process."""
+    path = tmp_path / "store.db"
+
+    async def test() -> None:
+        async with amends.open(f"sqlite:///{path}", sagas=[ASKED, COUNTED]) as running:
+            coordinator, mailbox = running._loop.coordinator, SqliteMailbox(path)
+            told, cancelled = (
+                await running.submit(ASKED, Buy("Hamlet", 1)),
+                await running.submit(ASKED, Buy("Hamlet", 1)),
+            )
+            mailbox.post([answer_letter("answer", told.saga_id, Answered("ASKED", Kind.DO, Done()), 1)])
+            running._loop.wake()
+            await until(lambda: (told.saga_id, "TOLD", "do", 1) in coordinator.departed)
+            await until(lambda: (cancelled.saga_id, "ASKED", "do", 1) in coordinator.departed)
+            cancel = verb_letter("v", cancelled.saga_id, Cancel("sold out", "ann"), 1)
+            answers = [
+                answer_letter(f"answer {step}", saga_id, Answered(step, Kind.DO, Done()), 1)
+                for saga_id, step in ((cancelled.saga_id, "ASKED"), (told.saga_id, "TOLD"))
+            ]
+            turns, take = list[BatchResult](), running._loop._turns.take
+
+            async def saturated(tasks: Sequence[Task], asked: int) -> BatchResult:
+                if len(turns) == 1:
+                    mailbox.post([cancel, *answers])
+                    running._loop._turns.upkeep.look_soon()
+                result = await take(tasks, asked)
+                if bool(asked) == bool(own):
+                    turns.append(result)
+                return result
+
+            running._loop._turns.take = saturated  # type: ignore[method-assign]  # it posts, and counts
+            definition = coordinator.definitions.codec_of(COUNTED).definition
+            mailbox.post([start_letter(f"key {n}", f"client-{n}", definition, '["Hamlet",1]', 1) for n in range(3_000)])
+            running._loop.wake()
+            await running.submit_many(COUNTED, [Buy("Hamlet", 1)] * own)
+            await until(lambda: len(turns) > 1)
+            assert [turn.letters for turn in turns[:2]] == [share, share + 3]
+            assert told.saga_id in turns[1].ended
+            assert [(send.request.saga_id, send.request.kind) for _, send in turns[1].sends] == [
+                (cancelled.saga_id, Kind.UNDO)
+            ]
+            assert isinstance((await running.result(cancelled.saga_id, PATIENCE_S)).state, Compensated)
 
     run(test())
 

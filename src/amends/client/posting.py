@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
 from amends.engine.thread import OneThread, settle
 from amends.errors import EngineStopped, Overloaded
+from amends.storage.letters import is_start
 from amends.storage.ports import LETTERS_MAX, Mailbox
 from amends.storage.rows import Letter
 
@@ -34,7 +35,7 @@ class Post(NamedTuple):
 
 
 class LetterPosting:
-    """Posts the letters of a client in the order in which they come, in a thread of its own.
+    """Posts the letters of a client in a thread of its own: answers and verbs before starts, each in their order.
 
     It is used in one event loop. A caller that posts while others do waits for one commit, and not for theirs before.
     """
@@ -49,7 +50,7 @@ class LetterPosting:
         self._thread = OneThread("amends-post")
         self._mailbox = mailbox
         self._posted = posted
-        self._waiting = deque[Post]()
+        self._inputs, self._starts = deque[Post](), deque[Post]()
         self._task: asyncio.Task[None] | None = None
         self._closed = ""
 
@@ -64,7 +65,7 @@ class LetterPosting:
         self._expect_open()
         loop = asyncio.get_running_loop()
         post = Post(letters, loop.time() + ROOM_WITHIN_S, loop.create_future())
-        self._waiting.append(post)
+        self._lane_of(post).append(post)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._post_all(), name="amends-post")
         await post.stored
@@ -103,13 +104,13 @@ class LetterPosting:
         try:
             await self._post_in_groups()
         finally:  # however it ended: no caller waits for what will not be posted
-            self._tell([*self._waiting], EngineStopped(self._closed or ENDED))
+            self._tell([*self._inputs, *self._starts], EngineStopped(self._closed or ENDED))
 
     async def _post_in_groups(self) -> None:
         """Post all of it at once, or as much as there is room for."""
         clock, together, pause_s = asyncio.get_running_loop(), LETTERS_MAX, FIRST_PAUSE_S
-        while self._waiting and not self._closed:
-            group = [*islice(self._waiting, together)]
+        while (self._inputs or self._starts) and not self._closed:
+            group = [*islice(chain(self._inputs, self._starts), together)]
             letters = [letter for post in group if not post.stored.done() for letter in post.letters]
             error = await self._refusal_of(letters)
             if isinstance(error, Overloaded) and len(group) > 1:
@@ -133,5 +134,8 @@ class LetterPosting:
 
     def _tell(self, group: Sequence[Post], error: Exception | None) -> None:
         for post in group:
-            self._waiting.popleft()
+            self._lane_of(post).popleft()
             settle(post.stored, error, None)
+
+    def _lane_of(self, post: Post) -> deque[Post]:
+        return self._starts if any(map(is_start, post.letters)) else self._inputs

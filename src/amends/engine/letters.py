@@ -22,7 +22,7 @@ from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import PLAIN, opened
-from amends.storage.letters import ChildAsked, StartAsked, asked_in, child_in
+from amends.storage.letters import ChildAsked, StartAsked, asked_in, child_in, is_start
 from amends.storage.ports import Mailbox
 from amends.storage.records import ChildStarted, KeyRemembered
 from amends.storage.rows import Letter
@@ -38,6 +38,16 @@ class LetterAnswer(NamedTuple):
     answer: SagaInstance | str | RequestRefused
 
 
+class StartAwaited(NamedTuple):
+    """What an answer or a verb came to that overtook the letter by which its saga starts: it was not acted on yet.
+
+    Attributes:
+        saga_id: of the saga.
+    """
+
+    saga_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class ActOnLetter(Task):
     """Do what a letter asks for, once.
@@ -45,10 +55,12 @@ class ActOnLetter(Task):
     Attributes:
         letter: to this engine's shards.
         refusal: why it cannot be done, where a turn has found that out: it is then remembered under the letter's id.
+        starts_wait: whether there may be starts that were not read: then a saga that is not there may be started yet.
     """
 
     letter: Letter
     refusal: str = ""
+    starts_wait: bool = False
 
     @property
     def keys(self) -> Sequence[str]:  # type: ignore[override]  # it is read, and never written
@@ -63,11 +75,13 @@ class ActOnLetter(Task):
         except ValueError:
             return ""
 
-    def carry_out(self, work: UnitOfWork) -> LetterAnswer:
+    def carry_out(self, work: UnitOfWork) -> LetterAnswer | StartAwaited:
         """What the letter comes to; an exception of a function of the saga's definition is remembered as a refusal."""
         key = self.letter.letter_id
+        if self.starts_wait and not is_start(self.letter) and work.saga(self.saga_id) is None:
+            return StartAwaited(self.saga_id)
         work.acted_on[key] = None
-        digest, act, is_start = self._read(work)
+        digest, act, starts = self._read(work)
         try:
             known = work.keys.recall(key, digest)
         except RequestRefused as refused:
@@ -82,8 +96,8 @@ class ActOnLetter(Task):
             if is_interrupt(error):
                 raise
             return LetterAnswer(_refused(work, key, digest, error))
-        row = work.keys.remember(key, digest, {SAGA: run.saga_id}, run.saga_id if is_start else "")
-        if not is_start:
+        row = work.keys.remember(key, digest, {SAGA: run.saga_id}, run.saga_id if starts else "")
+        if not starts:
             work.record(f"client key {key}", 0, KeyRemembered(key), row.answer)
         return LetterAnswer(run)
 
@@ -109,7 +123,11 @@ class ActOnLetter(Task):
 
 
 class LettersToActOn:
-    """The letters that an engine has read, as tasks, and what the turns made of them."""
+    """The letters that an engine has read, as tasks, and what the turns made of them.
+
+    Attributes:
+        has_all: whether the last look gave every letter that waited.
+    """
 
     def __init__(self, known: Container[str]) -> None:
         """None was read.
@@ -120,24 +138,39 @@ class LettersToActOn:
         self._known = known
         self._refusals: dict[str, str] = {}
         self._left: dict[str, str] = {}
+        self._early: dict[str, str] = {}
+        self._starts_wait = False
+        self.has_all = True
 
-    def read(self, mailbox: Mailbox, shards: Collection[int], limit: int) -> list[ActOnLetter]:
+    def read(
+        self, mailbox: Mailbox, shards: Collection[int], limit: int, starts: int | None = None
+    ) -> list[ActOnLetter]:
         """What to do in the next turn: what letters to some shards ask for.
 
         Args:
             mailbox: of the engine's store.
             shards: that the engine has.
-            limit: so many letters at most.
+            limit: so many answers and verbs at most.
+            starts: so many letters that start sagas at most; by default `limit`.
         """
-        return self.tasks(mailbox.letters(shards, limit + len(self._left)))[:limit]
+        inputs, starts = limit + len(self._early), (starts or limit) + len(self._left)
+        found = mailbox.letters(shards, inputs, starts)
+        number = sum(map(is_start, found))
+        self._starts_wait = number == starts
+        if not self._starts_wait:
+            self._early = {}
+        tasks = self.tasks(found)
+        self.has_all = not self._starts_wait and len(found) - number < inputs and len(tasks) <= limit + number
+        return tasks[: limit + number]
 
     def tasks(self, letters: Iterable[Letter]) -> list[ActOnLetter]:
-        """What some letters ask for.
+        """What some letters ask for; starts first, as others may be for the sagas that they start.
 
         Sagas that follow from others, and whose definition is not known, are left to an engine that knows it.
         """
-        mine = (letter for letter in letters if not self._is_strange(letter))
-        return [ActOnLetter(letter, self._refusals.get(letter.letter_id, "")) for letter in mine]
+        mine = [letter for letter in letters if letter.letter_id not in self._early and not self._is_strange(letter)]
+        mine.sort(key=is_start, reverse=True)
+        return [ActOnLetter(each, self._refusals.get(each.letter_id, ""), self._starts_wait) for each in mine]
 
     def _is_strange(self, letter: Letter) -> bool:
         if letter.letter_id not in self._left:
@@ -152,6 +185,8 @@ class LettersToActOn:
     def removable(self, tasks: Sequence[ActOnLetter], replies: Sequence[Any]) -> list[str]:
         """The ids of those that were acted on. One that a turn could not carry out is refused in the next one.
 
+        One that came before its saga started is left until that has, or no start waits any more.
+
         Args:
             tasks: of a turn that is committed.
             replies: of the turn, one for each.
@@ -165,8 +200,13 @@ class LettersToActOn:
                         "saga %s does not start, which follows from %s: %s", asked.saga_id, asked.parent, reply.answer
                     )
                 self._refusals.pop(task.letter.letter_id, None)
+            elif isinstance(reply, StartAwaited):
+                self._early[task.letter.letter_id] = reply.saga_id
             elif isinstance(reply, Exception) and not isinstance(reply, StoreError):  # then there was no space for it
                 self._refusals[task.letter.letter_id] = worded(reply)
+        if self._early:
+            started = {task.saga_id for task in tasks if is_start(task.letter)}
+            self._early = {name: saga_id for name, saga_id in self._early.items() if saga_id not in started}
         return done
 
 

@@ -23,10 +23,11 @@ from amends.engine.store_clock import StoreClock
 from amends.engine.turn_io import drive
 from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFull
 from amends.exceptions import raised
+from amends.storage.letters import is_start
 from amends.storage.ports import EngineClock, Store
 from amends.storage.rows import NEVER
 
-LETTERS_MAX: Final = 1_000  # letters that a turn acts on: a third of a full turn, so that clients here wait no longer
+LETTERS_MAX: Final = 1_000  # starts that a turn acts on: a third of a full turn, so that clients here wait no longer
 LETTERS_SHARE: Final = 16  # beside requests of this process one letter to so many: it costs as much as two or three
 LETTERS_LEAST: Final = 16  # beside few requests: they cost what a turn costs that acts on none
 LOOK_MS: Final = 500  # between two looks for letters, where some come: what a person does not wait for
@@ -75,7 +76,7 @@ class Upkeep:
         self._letters = LettersToActOn(coordinator.definitions.by_name)
         self._dropped: list[AttemptId] = []
         self._look_ms = 0
-        self._limit = LETTERS_MAX
+        self._starts = LETTERS_MAX
         self._asked = self._posted = 0
         self._pause_ms = LOOK_MS if store.is_shared else QUIET_LOOK_MS
         self._trouble = ""
@@ -111,8 +112,9 @@ class Upkeep:
 
         Args:
             asked: how many requests of callers in this process are in that turn. Where there are any, letters of
-                clients get a share of it, and so they do in the turn after it, while those callers ask for more:
-                neither keeps the other from being done. Letters that commits wrote come beside them.
+                clients that start sagas get a share of it, and so they do in the turn after it, while those callers ask
+                for more: neither keeps the other from being done. Letters that commits wrote come beside them, and so
+                do answers and verbs, as many as a turn carries out: they never wait behind new work.
 
         Raises:
             LeaseLost: another engine took over. This engine is not to be used any more.
@@ -120,7 +122,7 @@ class Upkeep:
         """
         beside, self._asked = asked or self._asked, asked
         share = min(max(LETTERS_LEAST, beside // LETTERS_SHARE), LETTERS_MAX) if beside else LETTERS_MAX
-        self._limit = share + min(self._posted, BATCH_MAX)
+        self._starts = share + min(self._posted, BATCH_MAX)
         elapsed_ms = self._machine.elapsed_ms()
         if self._keeper.next_ms <= elapsed_ms:
             with suppress(StoreFull, StoreBusy, StoreConflict):  # it is taken again soon
@@ -142,9 +144,9 @@ class Upkeep:
         """
         if letters:
             number = len(letters)
-            self._remove(letters, self._letters.removable(letters, result.replies[:number]))
+            self._remove(self._letters.removable(letters, result.replies[:number]))
             result = result._replace(replies=result.replies[number:], letters=number)
-        self._posted = max(0, self._posted - len(letters)) + result.posts
+        self._posted = max(0, self._posted - sum(is_start(task.letter) for task in letters)) + result.posts
         if result.posts:
             self.look_soon()
         if self._dropped:
@@ -159,7 +161,7 @@ class Upkeep:
 
     def _read(self) -> Sequence[ActOnLetter]:
         try:
-            letters = self._letters.read(self._store.mailbox, self._coordinator.shards.all, self._limit)
+            letters = self._letters.read(self._store.mailbox, self._coordinator.shards.all, BATCH_MAX, self._starts)
         except (StoreError, ValueError) as error:
             self._say(error)
             return NOTHING
@@ -167,13 +169,13 @@ class Upkeep:
             self._pause_ms = LOOK_MS
         return letters
 
-    def _remove(self, letters: Sequence[ActOnLetter], done: Sequence[str]) -> None:
+    def _remove(self, done: Sequence[str]) -> None:
         try:
             self._store.mailbox.remove(done)
         except (StoreError, ValueError) as error:  # acted on again, they do no harm
             self._say(error)
         else:
-            if len(done) == len(letters) == self._limit:
+            if done and not self._letters.has_all:
                 self.look_soon()
 
     def _say(self, error: Exception) -> None:

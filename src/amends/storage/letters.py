@@ -5,6 +5,7 @@ Clients write them, and so do sagas that have completed, whose children are to s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -27,6 +28,7 @@ from amends.core.messages import (
     Unknown,
     Verb,
 )
+from amends.errors import Overloaded
 from amends.storage.codecs.values import json_of, opened
 from amends.storage.rows import Letter
 from amends.storage.shards import shard_of
@@ -36,6 +38,10 @@ VERBS: Final[Mapping[str, type[Verb]]] = {
 }  # fmt: skip
 WORDS: Final = {kind: word for word, kind in VERBS.items()}
 NOTHING: Final = msgspec.Raw(b"null")
+STARTS: Final = ('["start",', '["child",')
+"""How the bodies begin of letters that start sagas: with the tags of `StartAsked` and `ChildAsked`."""
+RESERVE: Final = 10
+"""A mailbox takes one letter to so many starts beside these: 10 000, on which an engine acts in four turns."""
 
 
 class SaidOutcome(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -215,6 +221,29 @@ def verb_letter(letter_id: str, saga_id: str, verb: Verb, posted_ms: int) -> Let
     outcome = _said(verb.outcome) if isinstance(verb, Resolve) else None
     asked = VerbAsked(saga_id, WORDS[type(verb)], verb.by, verb.why, step, outcome)  # type: ignore[arg-type]  # a word of VERBS
     return _letter(letter_id, asked, posted_ms)
+
+
+def is_start(letter: Letter) -> bool:
+    """Whether a letter starts a saga; if not, it is for one that was started: an answer or a verb."""
+    return letter.body.startswith(STARTS)
+
+
+def expect_room(starts_max: int, starts: int, letters: int) -> None:
+    """Refuse letters that a mailbox does not take: a full one still takes answers and verbs, up to a reserve for them.
+
+    Args:
+        starts_max: so many letters that start sagas the mailbox takes, >= 1.
+        starts: so many there would be.
+        letters: so many there would be of all.
+
+    Raises:
+        Overloaded: there is no room for them.
+    """
+    if starts > starts_max:
+        raise Overloaded(f"the mailbox takes {starts_max} letters that start sagas, and there would be {starts}")
+    letters_max = starts_max + math.ceil(starts_max / RESERVE)
+    if letters > letters_max:
+        raise Overloaded(f"the mailbox takes {letters_max} letters, and there would be {letters}")
 
 
 def asked_in(letter: Letter) -> Asked:

@@ -26,7 +26,8 @@ from amends.storage.shards import ALL_SHARDS
 
 ALL: Final = 2**62  # more rows than a store can have
 LETTERS_MAX: Final = 100_000
-"""Letters that a mailbox takes at most: less than a minute's work of one engine (docs/speed.md), and some 100 MB."""
+"""Letters that start sagas, of which a mailbox takes no more: less than a minute's work of one engine (docs/speed.md),
+and some 100 MB."""
 WORRIED_AFTER_MS: Final = 300_000
 """By default five minutes: longer than a deploy, or a failover of a participant."""
 REDUCED: Final = "reduced: "
@@ -338,16 +339,22 @@ class Mailbox(Protocol):
         """Write letters, all or none; on stable storage once it returns. A letter whose id is there stays as it is.
 
         Raises:
-            Overloaded: there would be more than the mailbox takes; those of commits may count.
+            Overloaded: there would be more starts than the mailbox takes, or more letters than these and a reserve for
+                answers and verbs (`amends.storage.letters.expect_room`); those of commits may count.
             StoreFull, StoreBusy, StoreFailed: as `Store.commit`.
         """
 
-    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
-        """The letters to some shards, in the order in which they were posted.
+    def letters(self, shards: Collection[int], limit: int, starts: int | None = None) -> Sequence[Letter]:
+        """The letters to some shards: first answers and verbs, then those that start sagas.
+
+        Each kind (`amends.storage.letters.is_start`) is in the order in which it was posted. A start that was posted
+        before one of the answers and verbs is given with it, unless it is removed, or as many are given as are wanted:
+        an adapter that reads the kinds one after the other reads the starts last.
 
         Args:
             shards: of these alone.
-            limit: at most so many, >= 1.
+            limit: at most so many of each kind, >= 1.
+            starts: at most so many that start sagas, >= 1, where that is another number.
         """
 
     def remove(self, letter_ids: Collection[str]) -> None:

@@ -36,7 +36,7 @@ class MemoryDatabase:
         locks: on rows, of those who read them in a turn.
         is_shared: whether engines enter it (`amends.adapters.memory.ownership`), each with a chain of its own.
         now_ms: its time.
-        letters_max: so many letters fit into its mailbox.
+        letters_max: so many letters that start sagas fit into its mailbox.
         chains: the blocks of each.
         waiting: by definition, when each saga is due that is not final: there are few, however many there were.
         leases: by engine.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import filterfalse, islice
 
 from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.reading import MemoryReader
-from amends.errors import Overloaded
+from amends.storage.letters import expect_room, is_start
+from amends.storage.ports import ALL
 from amends.storage.rows import Letter
 
 
@@ -34,13 +36,14 @@ class MemoryMailbox:
             there = self._database.letters
             new = {letter.letter_id: letter for letter in reversed(letters) if letter.letter_id not in there}
             if len(there) + len(new) > self._database.letters_max:
-                most, number = self._database.letters_max, len(there) + len(new)
-                raise Overloaded(f"the mailbox takes {most} letters, and there would be {number}")
+                starts = sum(map(is_start, [*there.values(), *new.values()]))
+                expect_room(self._database.letters_max, starts, len(there) + len(new))
             there.update(reversed(new.items()))
 
-    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
-        """The letters to some shards, in the order in which they were posted."""
-        return MemoryReader(self._database).letters(shards, limit)
+    def letters(self, shards: Collection[int], limit: int, starts: int | None = None) -> Sequence[Letter]:
+        """The letters to some shards, answers and verbs first, each kind in the order in which it was posted."""
+        there = MemoryReader(self._database).letters(shards, ALL)
+        return [*islice(filterfalse(is_start, there), limit), *islice(filter(is_start, there), starts or limit)]
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 from typing import Final
 
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.rows import columns_of, letter_of
 from amends.adapters.postgres.texts import number_array, opened, text_array
 from amends.errors import Overloaded, StoreFailed
+from amends.storage.letters import expect_room
 from amends.storage.ports import LETTERS_MAX
 from amends.storage.rows import Letter
 
@@ -38,14 +40,15 @@ class PostgresMailbox:
         Args:
             database: a connection beside that of the turns.
             prepare: makes the store, where a client may come before the first engine; called before the first use.
-            letters_max: so many it takes, >= 1.
+            letters_max: so many that start sagas it takes, >= 1.
         """
         self._database = database
         self._prepare = prepare
         self._is_prepared = False
         self._letters_max = letters_max
-        self._room, self._counted_s = 0, 0.0  # how many more it takes, as counted then
-        self._since, self._looked_s = 0, 0.0  # from which number on it looks, and when it last looked from the first
+        self._room, self._counted_s = 0, 0.0  # how many more it takes of any kind, as counted then
+        self._since = {False: 0, True: 0}  # from which number on it looks for answers and verbs, and for starts
+        self._looked_s = {False: 0.0, True: 0.0}  # when it last looked from the first number on
         self._removed: dict[str, None] = {}  # that another transaction had locked: they are gone soon, or removed again
 
     def post(self, letters: Sequence[Letter]) -> None:
@@ -68,21 +71,15 @@ class PostgresMailbox:
         except CommitUnknown as error:  # posted once more, they are there once
             raise StoreFailed(f"whether the letters are posted is not known, post them again: {error}") from error
 
-    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
-        """The letters to some shards, in the order in which they were posted; one that was damaged stays there.
+    def letters(self, shards: Collection[int], limit: int, starts: int | None = None) -> Sequence[Letter]:
+        """The letters to some shards, answers and verbs first; one that was damaged stays there.
 
         Raises:
             StoreUnusable: there can be no mailbox.
             StoreBusy, StoreFailed: they could not be read.
         """
-        wanted = {"shards": number_array(sorted(shards)), "limit": limit + len(self._removed)}
-        if time.monotonic() > self._looked_s + LOOK_EVERY_S:
-            self._since, self._looked_s = 0, time.monotonic()
-        found = self._opened().read("letters", since=self._since, **wanted)
-        if found:
-            self._since = max(self._since, found[0][0] - STRAGGLERS)
-        letters = (letter for _, *values in found if (letter := letter_of(tuple(values))))
-        return [letter for letter in letters if letter.letter_id not in self._removed][:limit]
+        inputs = self._of_kind(shards, limit, is_start=False)  # first: see the port
+        return [*inputs, *self._of_kind(shards, starts or limit, is_start=True)]
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on; those that another engine removes just now are left to it.
@@ -107,9 +104,21 @@ class PostgresMailbox:
             self._is_prepared = True
         return self._database
 
+    def _of_kind(self, shards: Collection[int], limit: int, *, is_start: bool) -> Sequence[Letter]:
+        if time.monotonic() > self._looked_s[is_start] + LOOK_EVERY_S:
+            self._since[is_start], self._looked_s[is_start] = 0, time.monotonic()
+        wanted = {"shards": number_array(sorted(shards)), "limit": limit + len(self._removed), "is_start": is_start}
+        found = self._opened().read("letters_of_kind", since=self._since[is_start], **wanted)
+        if found:
+            self._since[is_start] = max(self._since[is_start], found[0][0] - STRAGGLERS)
+        letters = (letter for _, *values in found if (letter := letter_of(tuple(values))))
+        return [*islice((letter for letter in letters if letter.letter_id not in self._removed), limit)]
+
     def _count(self, database: PostgresConnection) -> None:
-        there = database.read("count_letters")[0][0]
+        starts, there = database.read("count_letters")[0]
         self._room, self._counted_s = self._letters_max - there, time.monotonic()
-        if self._room < 0:
+        try:
+            expect_room(self._letters_max, starts, there)
+        except Overloaded:
             database.abandon()
-            raise Overloaded(f"the mailbox takes {self._letters_max} letters, and there would be {there}")
+            raise

@@ -408,13 +408,19 @@ ORDER BY place
 ON CONFLICT (id) DO NOTHING;
 
 -- name: count_letters
--- How many there are.
-SELECT count(*) FROM letters;
+-- How many start sagas, and how many there are.
+SELECT count(*) FILTER (WHERE is_start), count(*) FROM letters;
 
 -- name: letters
--- The first letters to some shards, from a number on.
+-- The first letters to some shards.
+SELECT id, shard, body, posted_ms, checksum FROM letters
+WHERE shard = ANY(%(shards)s::smallint[]) ORDER BY number LIMIT %(limit)s::bigint;
+
+-- name: letters_of_kind
+-- The first letters to some shards, from a number on: those that start sagas, or answers and verbs.
 SELECT number, id, shard, body, posted_ms, checksum FROM letters
-WHERE number >= %(since)s::bigint AND shard = ANY(%(shards)s::smallint[]) ORDER BY number LIMIT %(limit)s::bigint;
+WHERE is_start = %(is_start)s::boolean AND number >= %(since)s::bigint AND shard = ANY(%(shards)s::smallint[])
+ORDER BY number LIMIT %(limit)s::bigint;
 
 -- name: delete_letters
 -- Those that a commit acts on.

@@ -179,8 +179,8 @@ class PostgresRecords:
 
     def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
         """The letters to some shards, those of clients among them; one that was damaged stays there."""
-        found = self._database.read("letters", shards=number_array(sorted(shards)), limit=limit, since=0)
-        return [letter for _, *values in found if (letter := letter_of(tuple(values)))]
+        found = self._database.read("letters", shards=number_array(sorted(shards)), limit=limit)
+        return [letter for values in found if (letter := letter_of(values))]
 
     def durability(self) -> str:
         """What a commit survives: no store is opened where a setting of the server is wrong."""

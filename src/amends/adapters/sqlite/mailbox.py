@@ -23,17 +23,18 @@ from amends.adapters.sqlite.database import Connection
 from amends.adapters.sqlite.opening import checked_path, open_mailbox, sync
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.adapters.sqlite.removal import LetterRemoval
-from amends.adapters.sqlite.rows import letters_of
+from amends.adapters.sqlite.rows import INPUTS, STARTS, Lane, letters_of
 from amends.adapters.sqlite.settings import put_in_force
-from amends.errors import Overloaded, StoreError, StoreFailed
+from amends.errors import StoreError, StoreFailed
+from amends.storage.letters import expect_room, is_start
 from amends.storage.ports import LETTERS_MAX, Records
 from amends.storage.rows import Letter, checksum
 
 MAILBOX_ID: Final = int.from_bytes(b"Amnl", "big")
 """Marks a file as a mailbox, as `amends.adapters.sqlite.migrations.APPLICATION_ID` marks a store."""
 
-BEFORE_ALL: Final = (0, "")
-"""Before the first letter: its number is 1 at least."""
+BEFORE_ALL: Final = ("", 0, "")
+"""Before the first letter: none has this number."""
 
 POST_WITHIN_MS: Final = 5_000
 """For how long who posts waits for others that do: some thousand commits."""
@@ -57,7 +58,7 @@ class SqliteMailbox:
 
         Args:
             path: of the store.
-            letters_max: so many it takes, >= 1.
+            letters_max: so many that start sagas it takes, >= 1.
             busy_ms: for how long a lock of another process is waited for, milliseconds, >= 0.
 
         Raises:
@@ -66,7 +67,7 @@ class SqliteMailbox:
         self._file = mailbox_of(checked_path(path))
         self._letters_max, self._busy_ms = letters_max, busy_ms
         self._database: Connection | None = None
-        self._behind: dict[str, tuple[int, str]] = {}  # where to go on reading: behind letters that are to be removed
+        self._behind: dict[Lane, tuple[str, int, str]] = {}  # where to go on reading: behind letters to be removed
         self._removal = LetterRemoval(partial(open_mailbox, self._file, MAILBOX_ID, busy_ms))
 
     def post(self, letters: Sequence[Letter]) -> None:
@@ -81,28 +82,35 @@ class SqliteMailbox:
             _make(self._file)
         database = self._opened()
         with database.transaction():
-            database.write("post_letter", [(*letter, checksum(letter)) for letter in letters])
+            database.write("post_letter", [_values(letter) for letter in letters])
             if database.rows("span_of_letters")[0][0] > self._letters_max:
-                self._refuse_if_full(database)
+                expect_room(self._letters_max, *database.rows("count_letters")[0])
 
-    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
-        """The letters to some shards, in the order in which they were posted; one that was damaged stays there.
+    def letters(self, shards: Collection[int], limit: int, starts: int | None = None) -> Sequence[Letter]:
+        """The letters to some shards, answers and verbs first; one that was damaged stays there.
 
         Raises:
             StoreUnusable: the file is no mailbox.
             StoreBusy, StoreFailed: it could not be read.
         """
+        inputs = self.in_lane(INPUTS, shards, limit)  # first: see the port
+        return [*inputs, *self.in_lane(STARTS, shards, starts or limit)]
+
+    def in_lane(self, lane: Lane, shards: Collection[int], limit: int) -> Sequence[Letter]:
+        """The letters of one kind, in the order in which they were posted; see `letters`."""
         if not self._file.exists():
             return []
         database, wanted, found = self._opened(), json.dumps(sorted(shards)), dict[str, Letter]()
-        number, letter_id = self._behind.get(wanted, BEFORE_ALL)
+        whose, number, letter_id = self._behind.get(lane, BEFORE_ALL)
+        if whose != wanted:
+            _, number, letter_id = BEFORE_ALL
         pending, is_done = self._removal.pending, True  # of all letters so far
         while len(found) < limit:
-            rows = database.rows("letters_behind", (wanted, limit, number, letter_id))
+            rows = database.rows("letters_behind", (wanted, limit, number, letter_id, *lane))
             for number, letter_id, *_ in filter(None, rows):
                 is_done = is_done and letter_id in pending
                 if is_done:
-                    self._behind = {wanted: (number, letter_id)}
+                    self._behind[lane] = (wanted, number, letter_id)
             new = letters_of(row[1:] for row in rows)
             found |= {letter.letter_id: letter for letter in new if letter.letter_id not in pending}
             if len(rows) < limit or not rows[-1]:
@@ -118,11 +126,6 @@ class SqliteMailbox:
         """
         if letter_ids and self._file.exists():
             self._removal.add(letter_ids)
-
-    def _refuse_if_full(self, database: Connection) -> None:
-        there = database.rows("count_letters")[0][0]
-        if there > self._letters_max:
-            raise Overloaded(f"the mailbox takes {self._letters_max} letters, and there would be {there}")
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
@@ -155,11 +158,15 @@ class EngineMailbox:
         """Write letters as a client does; see `SqliteMailbox.post`."""
         self._clients.post(letters)
 
-    def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
-        """The letters to some shards, the engine's own first: what has begun goes before what is new."""
-        own = self._records.letters(shards, limit)
+    def letters(self, shards: Collection[int], limit: int, starts: int | None = None) -> Sequence[Letter]:
+        """The letters to some shards: answers and verbs, then starts, the engine's own before those of clients.
+
+        All that are its own start sagas, which follow from others: what has begun goes before what is new.
+        """
+        inputs = self._clients.in_lane(INPUTS, shards, limit)
+        own = self._records.letters(shards, most := starts or limit)
         self._own = frozenset(letter.letter_id for letter in own)
-        return [*own, *self._clients.letters(shards, limit - len(own))] if len(own) < limit else own
+        return [*inputs, *own, *self._clients.in_lane(STARTS, shards, most - len(own))]
 
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters of clients that were acted on; its own are removed by the commits that act on them."""
@@ -168,6 +175,10 @@ class EngineMailbox:
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
         self._clients.close()
+
+
+def _values(letter: Letter) -> tuple[object, ...]:
+    return (*letter, checksum(letter), *(STARTS if is_start(letter) else INPUTS))
 
 
 def _make(file: Path) -> None:

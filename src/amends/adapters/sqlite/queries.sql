@@ -257,16 +257,19 @@ WHERE NOT EXISTS (SELECT 1 FROM subjects WHERE subject = value ->> 0 AND block =
 SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema WHERE sql IS NOT NULL;
 
 -- name: post_letter
--- A letter, unless one of its id is there.
-INSERT INTO letters (id, shard, body, posted_ms, checksum) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO NOTHING;
+-- A letter, behind the others whose numbers are in its lane, ?6 to ?7; unless one of its id is there.
+INSERT INTO letters (number, id, shard, body, posted_ms, checksum)
+VALUES (coalesce((SELECT max(number) FROM letters WHERE number BETWEEN ?6 AND ?7), ?6 - 1) + 1, ?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (id) DO NOTHING;
 
 -- name: span_of_letters
--- How many there are at most, by their numbers: these have gaps where letters were removed.
-SELECT coalesce((SELECT max(number) FROM letters) - (SELECT min(number) FROM letters) + 1, 0);
+-- How many there are at most, by their numbers in both lanes: these have gaps where letters were removed.
+SELECT coalesce((SELECT max(number) FROM letters WHERE number <= 0) - (SELECT min(number) FROM letters) + 1, 0)
++ coalesce((SELECT max(number) FROM letters) - (SELECT min(number) FROM letters WHERE number > 0) + 1, 0);
 
 -- name: count_letters
--- How many there are.
-SELECT count(*) FROM letters;
+-- How many start sagas, and how many there are.
+SELECT count(*) FILTER (WHERE number > 0), count(*) FROM letters;
 
 -- name: letters
 -- The first letters to some shards.
@@ -274,10 +277,12 @@ SELECT id, shard, body, posted_ms, checksum FROM letters
 WHERE shard IN (SELECT value FROM json_each(?1)) ORDER BY number LIMIT ?2;
 
 -- name: letters_behind
--- Those behind the one of a number and id, while that is there: a number is given again. Else the first ones.
+-- Those behind the one of a number and id, while that is there: a number is given again. Else the first ones of the
+-- lane, whose numbers are ?5 to ?6.
 SELECT number, id, shard, body, posted_ms, checksum FROM letters
 WHERE shard IN (SELECT value FROM json_each(?1))
-AND number > iif(EXISTS (SELECT 1 FROM letters WHERE number = ?3 AND id = ?4), ?3, 0) ORDER BY number LIMIT ?2;
+AND number > iif(EXISTS (SELECT 1 FROM letters WHERE number = ?3 AND id = ?4), ?3, ?5 - 1) AND number <= ?6
+ORDER BY number LIMIT ?2;
 
 -- name: remove_letter
 -- One that was acted on.

@@ -25,6 +25,12 @@ WRONG_CHECKSUM: Final = "its checksum does not match its values"
 NOT_UTF_8: Final = "text that is not UTF-8"
 NOT_FOUND: Final = "it is not found by its name"
 
+Lane = tuple[int, int]
+INPUTS: Final[Lane] = (-(2**62), -1)
+"""The first and the last number that a letter with an answer or a verb can have."""
+STARTS: Final[Lane] = (1, 2**62)
+"""The same of a letter that starts a saga: it comes behind those, in a table that is read by its numbers."""
+
 
 def saga_of(name: str, values: Values) -> SagaRow | Unreadable:
     """A saga, of the values of its row and their checksum; without values, the row holds what is no text."""

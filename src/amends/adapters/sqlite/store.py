@@ -22,7 +22,7 @@ from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.reading import WORRIED_AFTER, RecordReader
-from amends.adapters.sqlite.rows import block_values
+from amends.adapters.sqlite.rows import STARTS, block_values
 from amends.adapters.sqlite.wakeup import WakeupServer
 from amends.errors import LeaseLost, StoreConflict, StoreError, StoreFull, StoreUnusable
 from amends.storage.rows import Block, Changes, EntityRow, KeyRow, SagaRow, Unreadable, checksums
@@ -174,7 +174,7 @@ class SqliteStore(RecordReader):
         write("insert_set_aside", _checked(changes.set_aside))
         write("put_shape", _checked(changes.shapes))
         write("remove_letter", [(letter_id,) for letter_id in changes.letters])
-        write("post_letter", _checked(changes.posted))
+        write("post_letter", _checked(changes.posted, *STARTS))
 
     def _write_entities(self, rows: Sequence[EntityRow]) -> None:
         new, changed = _parted(rows)

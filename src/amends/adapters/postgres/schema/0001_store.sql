@@ -134,12 +134,16 @@ CREATE TABLE owners (
     engine text     NOT NULL COLLATE "C"
 ) WITH (fillfactor = 50);
 
--- Letters to the engines, in the order in which they were posted.
+-- Letters to the engines, in the order in which they were posted: those that start sagas, and answers and verbs.
 CREATE TABLE letters (
     number    bigint   GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     posted_ms bigint   NOT NULL,
     checksum  bigint   NOT NULL,
     shard     smallint NOT NULL,
     id        text     NOT NULL COLLATE "C" UNIQUE,
-    body      text     NOT NULL -- JSON (amends.storage.letters)
+    body      text     NOT NULL, -- JSON (amends.storage.letters)
+    is_start  boolean  NOT NULL GENERATED ALWAYS AS (body LIKE '["start",%' OR body LIKE '["child",%') STORED
 );
+
+-- By which answers and verbs are found before starts that were posted earlier.
+CREATE INDEX letters_of_kind ON letters (is_start, number);
