@@ -281,7 +281,7 @@ def test_one_engine_has_a_named_database() -> None:
     ("url", "why"),
     [
         ("memory:", "one engine has for itself: give it a name here and in open"),
-        ("shop.db", "names no store; give sqlite:///path/to/file.db, or memory:NAME"),
+        ("shop.db", "names no store; give sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME"),
         ("sqlite:///", "names no store"),
         (None, "names no store"),
     ],
