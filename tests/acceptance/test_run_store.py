@@ -12,16 +12,7 @@ import pytest
 
 from amends.entrypoints.cli.run.logs import logged_in_lines
 from amends.storefront import open_storefront
-from tests.acceptance.command import (
-    EXAMPLES,
-    Ran,
-    amends,
-    assert_drawn_as,
-    batch,
-    command_line,
-    environment,
-    process,
-)
+from tests.acceptance.command import EXAMPLES, Ran, amends, assert_drawn_as, batch, command_line, environment, process
 from tests.acceptance.test_run import MIXED, chunk_of
 
 BEFORE = "operations had been carried out before, and were not again; --again runs the files anew"

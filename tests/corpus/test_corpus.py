@@ -20,19 +20,7 @@ import amends
 from amends import Abandon, KeyReused, OperatorNeeded, Refused, RequestRefused, Result, Retry, Undo
 from tests.acceptance.command import ROOT, environment
 from tests.acceptance.command import amends as command
-from tests.corpus.shop import (
-    COMMANDS,
-    ERRAND,
-    ORDER,
-    ROLES,
-    SAGAS,
-    SERVICES,
-    STOCKED,
-    Order,
-    Shelf,
-    agreed,
-    execute,
-)
+from tests.corpus.shop import COMMANDS, ERRAND, ORDER, ROLES, SAGAS, SERVICES, STOCKED, Order, Shelf, agreed, execute
 
 STORES = Path(__file__).parent / "stores"
 NAMES = sorted(path.name.removesuffix(".json") for path in STORES.glob("*.json"))

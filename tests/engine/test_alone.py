@@ -6,18 +6,7 @@ from typing import Any
 
 import pytest
 
-from amends import (
-    Call,
-    Changed,
-    Compensated,
-    Completed,
-    Done,
-    ParticipantError,
-    Refused,
-    Saga,
-    external,
-    local,
-)
+from amends import Call, Changed, Compensated, Completed, Done, ParticipantError, Refused, Saga, external, local
 from amends import run as amends_run
 from amends.testing import do, given, undo
 from tests.checking.cases.asked import (

@@ -7,20 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from amends import (
-    Backoff,
-    Call,
-    Changed,
-    Command,
-    Compensated,
-    Completed,
-    Done,
-    Handle,
-    Refused,
-    Saga,
-    external,
-    local,
-)
+from amends import Backoff, Call, Changed, Command, Compensated, Completed, Done, Handle, Refused, Saga, external, local
 from amends.adapters.memory import MemoryStore
 from amends.engine.blocking import BlockingEngine
 from amends.engine.tasks import ExecuteCommand, Transact

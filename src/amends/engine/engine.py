@@ -12,14 +12,7 @@ from amends.core.definition import Command, Saga
 from amends.core.effects import Decline
 from amends.core.messages import Answered, Done, Kind, Outcome, Refused, Resolve, Undo, Verb
 from amends.core.step import SagaInstance, in_words
-from amends.engine.arguments import (
-    take_id,
-    take_key,
-    take_keys,
-    take_list,
-    take_name,
-    take_outcome,
-)
+from amends.engine.arguments import take_id, take_key, take_keys, take_list, take_name, take_outcome
 from amends.engine.ends import end_of
 from amends.engine.handle import Handle, Result
 from amends.engine.looking import Look, Looks

@@ -22,16 +22,7 @@ from amends.storage.codecs.values import json_of
 from amends.storage.letters import child_in
 from amends.storage.ports import Store
 from amends.storage.records import TypeAssumed
-from amends.storage.rows import (
-    ANSWER,
-    ENTITY,
-    REQUEST,
-    WAITS_FOR_OPERATOR,
-    Changes,
-    Head,
-    SagaRow,
-    ShapeRow,
-)
+from amends.storage.rows import ANSWER, ENTITY, REQUEST, WAITS_FOR_OPERATOR, Changes, Head, SagaRow, ShapeRow
 
 PAGE: Final = 500  # sagas that are looked at at a time
 FOR_EVER: Final = 2**63  # later than any time in milliseconds that SQLite can store

@@ -10,18 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Final, NamedTuple, Protocol
 
 from amends.errors import RequestRefused
-from amends.storage.rows import (
-    Block,
-    Changes,
-    EntityRow,
-    Head,
-    KeyRow,
-    Lease,
-    Letter,
-    SagaRow,
-    ShapeRow,
-    Unreadable,
-)
+from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, Lease, Letter, SagaRow, ShapeRow, Unreadable
 from amends.storage.shards import ALL_SHARDS
 
 ALL: Final = 2**62  # more rows than a store can have

@@ -14,14 +14,7 @@ from amends.errors import UnusableInput
 from amends.shop import Session
 from amends.shop.inventory import STOCK_SET
 from amends.shop.orders import NUMBERS_TAKEN
-from amends.shop.outside import (
-    CUSTOMER_KNOWN,
-    EVEN,
-    Books,
-    BooksInFile,
-    Providers,
-    Temper,
-)
+from amends.shop.outside import CUSTOMER_KNOWN, EVEN, Books, BooksInFile, Providers, Temper
 from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
 from amends.shop.shipping import SHIPPING
 from amends.storefront.ledger import AT_HOME, AWAY, OPERATIONS_MAX, EngineLedger

@@ -11,18 +11,7 @@ from amends.adapters.clock import SystemClock
 from amends.adapters.memory.locks import LOCK_TIMEOUT_S, RowLocks
 from amends.errors import LeaseLost, StoreConflict
 from amends.storage.ports import LETTERS_MAX, WORRIED_AFTER_MS
-from amends.storage.rows import (
-    Block,
-    Changes,
-    EntityRow,
-    Head,
-    KeyRow,
-    Lease,
-    Letter,
-    SagaRow,
-    ShapeRow,
-    Unreadable,
-)
+from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, Lease, Letter, SagaRow, ShapeRow, Unreadable
 
 Name = TypeVar("Name")
 Row = TypeVar("Row", SagaRow, EntityRow)

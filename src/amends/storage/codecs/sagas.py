@@ -35,16 +35,7 @@ from amends.storage.codecs.closed import Touched, all_closed
 from amends.storage.codecs.hints import answer_codec, entity_types
 from amends.storage.codecs.values import PLAIN, Codec, Sealed, codec_of, json_of
 from amends.storage.records import SagaStarted
-from amends.storage.rows import (
-    ABANDONED,
-    BACKWARD,
-    COMPENSATED,
-    COMPLETED,
-    FINAL,
-    FORWARD,
-    NEEDS_OPERATOR,
-    SagaRow,
-)
+from amends.storage.rows import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FINAL, FORWARD, NEEDS_OPERATOR, SagaRow
 
 _STATUSES: Final[dict[type[State], str]] = {
     Forward: FORWARD,

@@ -17,15 +17,7 @@ from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import table
 from amends.entrypoints.drawing.words import name_of, one_line, span_of
 from amends.lines import SECOND_MS, Signs, counted, span
-from amends.storage.rows import (
-    ABANDONED,
-    BACKWARD,
-    COMPENSATED,
-    COMPLETED,
-    FORWARD,
-    NEEDS_OPERATOR,
-    Unreadable,
-)
+from amends.storage.rows import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, Unreadable
 from amends.views.sagas import AsOf, Question, SagaView
 from amends.views.search import FAILING, OWED, STATUS_WORDS, Search, saga_as_json, sagas
 
