@@ -15,6 +15,7 @@ import pytest
 from amends import Call, Done, Refused, inbox
 from amends.core.inbox import TOMBSTONE
 from tests.inbox.databases import ON_POSTGRES, Database
+from tests.postgres import server
 
 DO, UNDO = Call("s1/CHARGED/do"), Call("s1/CHARGED/undo")
 WAITERS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
@@ -50,13 +51,13 @@ def undo(account: Database, meanwhile: Callable[[], None] = lambda: None) -> Sai
         return inbox.undo_once(db, UNDO, effect)
 
 
-def wait_until_somebody_waits(conninfo: str) -> None:
+def wait_until_another_waits() -> None:
     """Return once a transaction waits for another."""
-    with psycopg.connect(conninfo, autocommit=True) as db:
+    with psycopg.connect(server(), autocommit=True) as db:
         for _ in range(LOOKS_MAX):
             if db.execute(WAITERS).fetchone() == (1,):
                 return
-    raise AssertionError("nobody waits for the one who has the row")
+    raise AssertionError("no transaction waits for the one that has the row")
 
 
 @pytest.fixture
@@ -67,21 +68,21 @@ def account(on_postgres: Database) -> Database:
 
 
 @pytest.mark.parametrize("second", [do, undo])
-def test_the_second_waits_for_the_first(account: Database, server: str, second: Callable[[Database], Said]) -> None:
+def test_the_second_waits_for_the_first(account: Database, second: Callable[[Database], Said]) -> None:
     """On PostgreSQL it waits, be it the same key or the undo's, and goes by what the first has committed."""
     with ThreadPoolExecutor() as threads:
         other: list[Future[Said]] = []
 
         def meanwhile() -> None:
             other.append(threads.submit(second, account))
-            wait_until_somebody_waits(server)
+            wait_until_another_waits()
 
         assert do(account, meanwhile) == Done("one more")
         assert other[0].result() == (Done("one more") if second is do else Done())
     assert account.used() == (1 if second is do else 0)
 
 
-def test_the_second_undo_waits_for_the_first(account: Database, server: str) -> None:
+def test_the_second_undo_waits_for_the_first(account: Database) -> None:
     """On PostgreSQL likewise, where the row is there already and only its undo is missing."""
     do(account)
     with ThreadPoolExecutor() as threads:
@@ -89,7 +90,7 @@ def test_the_second_undo_waits_for_the_first(account: Database, server: str) -> 
 
         def meanwhile() -> None:
             other.append(threads.submit(undo, account))
-            wait_until_somebody_waits(server)
+            wait_until_another_waits()
 
         assert undo(account, meanwhile) == Done()
         assert other[0].result() == Done()
@@ -97,16 +98,14 @@ def test_the_second_undo_waits_for_the_first(account: Database, server: str) -> 
 
 
 @pytest.mark.parametrize("second", [do, undo])
-def test_the_second_goes_on_when_the_first_dies(
-    account: Database, server: str, second: Callable[[Database], Said]
-) -> None:
+def test_the_second_goes_on_when_the_first_dies(account: Database, second: Callable[[Database], Said]) -> None:
     """On PostgreSQL it then finds nothing: the action happens, the undo leaves its tombstone."""
     with ThreadPoolExecutor() as threads:
         other: list[Future[Said]] = []
 
         def meanwhile() -> None:
             other.append(threads.submit(second, account))
-            wait_until_somebody_waits(server)
+            wait_until_another_waits()
             raise Crash
 
         with pytest.raises(Crash):
