@@ -10,6 +10,7 @@ import pytest
 
 from amends.core.definition import (
     Backoff,
+    Child,
     Command,
     Parallel,
     Saga,
@@ -67,6 +68,12 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: Saga("", Any, [step("A")]),
         "saga '': a saga's name is printable text of 1 to 100 characters, without '/'",
+    ),
+    (lambda: saga(pivot(), starts=7), "starts is 7; give a list of Child(SAGA, request)"),
+    (lambda: saga(pivot(), starts=[7]), "starts is (7,); give a list of Child(SAGA, request)"),
+    (
+        lambda: saga(pivot(), starts=[Child(LINE, one), Child(LINE, one)]),
+        "two sagas that it starts would have the id 'test.test'; name their definitions differently",
     ),
     (lambda: Saga("a/b", Any, [step("A")]), "saga 'a/b': a saga's name is printable text"),
     (lambda: Saga("a\nb", Any, [step("A")]), "a saga's name is printable text"),
@@ -205,6 +212,16 @@ def test_a_wrong_definition_is_refused_when_it_is_built(build: Callable[[], Any]
     assert words in str(caught.value)
     assert str(caught.value).startswith(("saga ", "command "))
     assert isinstance(caught.value, AmendsError)
+
+
+def test_a_child_that_cannot_be_started_is_refused_when_it_is_built() -> None:
+    """What it is to start, and what it is asked for; a function may take the call or leave it."""
+    with pytest.raises(DefinitionError, match="a child's saga is 'LINE'; give the definition of the saga to start"):
+        Child("LINE", one)  # type: ignore[arg-type]
+    for request in (turns_async, yields, None):
+        with pytest.raises(DefinitionError, match=r"child 'test': request must take \(request\) or \(request, call\)"):
+            Child(LINE, request)  # type: ignore[arg-type]
+    assert saga(pivot(), starts=[Child(LINE, two)]).starts[0].saga is LINE
 
 
 def test_the_messages_in_full() -> None:

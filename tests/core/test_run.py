@@ -8,9 +8,23 @@ from typing import Any
 import pytest
 
 from amends.core.definition import Saga, external, local, parallel
-from amends.core.messages import GONE, Call, Changed, Done, Kind, Later, Outcome, Refused, Request, Unknown
+from amends.core.messages import (
+    GONE,
+    Call,
+    Cancel,
+    Changed,
+    Done,
+    Kind,
+    Later,
+    Outcome,
+    Refused,
+    Request,
+    Retry,
+    Unknown,
+)
 from amends.core.run import outcome_of, perform, run
 from amends.core.state import Backward, Compensated, Completed, Forward, NeedsOperator, Status
+from amends.core.step import in_words
 from amends.errors import ParticipantError, UnusableInput
 from tests.core.sagas import LINE
 
@@ -265,3 +279,10 @@ def test_what_none_may_give_back_is_raised() -> None:
 
     with pytest.raises(ParticipantError, match="A: no such answer"):
         run(saga(external("A", refuse, pivot=True)), "x")
+
+
+def test_an_input_is_told_with_who_wanted_it_and_why() -> None:
+    """On one line; what is not said is left out."""
+    assert in_words(Cancel()) == "cancel"
+    assert in_words(Cancel("changed my mind", by="ada")) == "cancel by ada: changed my mind"
+    assert in_words(Retry("A", by="ada")) == "retry A by ada"
