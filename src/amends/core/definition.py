@@ -502,7 +502,6 @@ def _faults_of_saga(saga: Any) -> Iterator[str]:
 def _faults_of_starts(saga: Any) -> Iterator[str]:
     if not isinstance(saga.starts, tuple) or not all(isinstance(child, Child) for child in saga.starts):
         yield f"starts is {saga.starts!r:.60}; give a list of Child(SAGA, request)"
-        return
     ids = [*_descendants(saga)]
     for name in (name for name in ids if ids.count(name) > 1):
         yield f"two sagas that it starts would have the id {saga.name + name!r}; name their definitions differently"
