@@ -37,6 +37,14 @@ class Address(NamedTuple):
     schema: str
     connection: dict[str, Any]
 
+    def connect(self) -> psycopg.Connection[Any]:
+        """A connection of which nothing is kept between two transactions, as a pooler may have it.
+
+        Raises:
+            psycopg.Error: there is none.
+        """
+        return psycopg.connect(**self.connection, autocommit=True, prepare_threshold=None)
+
 
 def address_of(url: str) -> Address:
     """The address that a URL means.

@@ -174,7 +174,7 @@ class PostgresConnection:
 
     def _connected(self) -> psycopg.Connection[Values]:
         if self._driver is None:
-            self._driver = psycopg.connect(**self._address.connection, autocommit=True, prepare_threshold=None)
+            self._driver = self._address.connect()
         return self._driver
 
     def _piping(self, driver: psycopg.Connection[Values]) -> psycopg.Pipeline:

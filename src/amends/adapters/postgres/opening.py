@@ -53,7 +53,7 @@ def look(address: Address) -> None:
 @contextmanager
 def _connected(address: Address) -> Iterator[psycopg.Connection[Any]]:
     try:
-        with psycopg.connect(**address.connection, autocommit=True, prepare_threshold=None) as driver:
+        with address.connect() as driver:
             yield driver
     except psycopg.OperationalError as error:
         raise ServerAway(f"{address.shown}: {line_of(error)}") from error

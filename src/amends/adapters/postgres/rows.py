@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from amends.adapters.postgres.texts import number_array, opened, optional_text_array, stored, text_array
 from amends.core.audit import GENESIS
@@ -28,6 +28,7 @@ NUMBERS: Final = {"due_ms", "started_ms", "changed_ms", "version", "since_ms", "
 """The fields of rows that are numbers; `body` may be missing, and all others are texts."""
 
 Row = SagaRow | EntityRow | KeyRow | ShapeRow | Unreadable | Letter
+Stored = TypeVar("Stored", SagaRow, EntityRow, KeyRow, ShapeRow)
 
 
 def columns_of(rows: Sequence[Row]) -> Parameters:
@@ -44,26 +45,22 @@ def checksum_array(rows: Sequence[Row]) -> str:
 
 def saga_of(values: Values) -> SagaRow | Unreadable:
     """A saga, of the values of its row and their checksum."""
-    row = SagaRow._make(_texts(values[:-1]))
-    return row if checksum(row) == values[-1] else Unreadable("saga", row.saga_id, WRONG_CHECKSUM)
+    return _row_of(SagaRow._make, values, "saga", lambda row: row.saga_id)
 
 
 def entity_of(values: Values) -> EntityRow | Unreadable:
     """An entity, of the same."""
-    row = EntityRow._make(_texts(values[:-1]))
-    return row if checksum(row) == values[-1] else Unreadable("entity", f"{row[0]}/{row[1]}", WRONG_CHECKSUM)
+    return _row_of(EntityRow._make, values, "entity", lambda row: f"{row.service}/{row.entity_id}")
 
 
 def key_of(values: Values) -> KeyRow | Unreadable:
     """What a client key stands for, of the same."""
-    row = KeyRow._make(_texts(values[:-1]))
-    return row if checksum(row) == values[-1] else Unreadable("key", row.key, WRONG_CHECKSUM)
+    return _row_of(KeyRow._make, values, "key", lambda row: row.key)
 
 
 def shape_of(values: Values) -> ShapeRow | Unreadable:
     """As what something is stored, of the same."""
-    row = ShapeRow._make(_texts(values[:-1]))
-    return row if checksum(row) == values[-1] else Unreadable("shape", f"{row[0]} of {row[1]}", WRONG_CHECKSUM)
+    return _row_of(ShapeRow._make, values, "shape", lambda row: f"{row.kind} of {row.name}")
 
 
 def unreadable_of(values: Values) -> Unreadable:
@@ -108,6 +105,13 @@ def head_of(values: Values) -> Head | None:
     """The head of a block, of its values without the records; ``None`` when it is not what was written."""
     chain, number, at_ms, _, head, *_ = facts = _facts(values)
     return Head(number, head, at_ms, chain) if checksum(facts) == values[7] else None
+
+
+def _row_of(
+    make: Callable[[Values], Stored], values: Values, kind: str, name: Callable[[Stored], str]
+) -> Stored | Unreadable:
+    row = make(_texts(values[:-1]))
+    return row if checksum(row) == values[-1] else Unreadable(kind, name(row), WRONG_CHECKSUM)
 
 
 def _facts(values: Values) -> Values:

@@ -91,7 +91,7 @@ class PostgresWakeup:
                     return
 
     def _listening(self) -> psycopg.Connection[Any]:
-        driver = psycopg.connect(**self._address.connection, autocommit=True, prepare_threshold=None)
+        driver = self._address.connect()
         driver.execute(f'LISTEN "{self._own}"'.encode())
         return driver
 
