@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from amends.core.audit import GENESIS
+from amends.errors import StoreFailed
 
 WAITS_FOR_OPERATOR: Final = 2**62
 """The due time of a saga that only an operator can move; far beyond every clock, and still a 64-bit integer."""
@@ -27,6 +28,7 @@ NEEDS_OPERATOR: Final = "needs operator"
 COMPLETED: Final = "completed"
 COMPENSATED: Final = "compensated"
 ABANDONED: Final = "abandoned"
+WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 FINAL: Final = frozenset((COMPLETED, COMPENSATED, ABANDONED))
 REQUEST: Final = "request"
 ENTITY: Final = "entity"
@@ -107,6 +109,17 @@ class ShapeRow(NamedTuple):
     name: str
     since_ms: int
     shape: str
+
+
+def sound_shape(row: ShapeRow | Unreadable) -> ShapeRow:
+    """A row that says as what something is stored: nothing of that can be read without it.
+
+    Raises:
+        StoreFailed: it is not what was written.
+    """
+    if isinstance(row, Unreadable):
+        raise StoreFailed(f"the shape of {row.name or 'something'} is not what was written: {row.why}")
+    return row
 
 
 class Unreadable(NamedTuple):

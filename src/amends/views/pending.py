@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from amends.storage.ports import ALL, Records
-from amends.views.sagas import WAITING, AsOf, SagaView
+from amends.storage.rows import WAITING
+from amends.views.sagas import AsOf, SagaView
 from amends.views.search import Search, sagas
 
 ANSWERED: Final = ("do", "undo")  # kinds of requests that are answered from outside: a probe has its action's key

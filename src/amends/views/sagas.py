@@ -12,10 +12,9 @@ from amends.core.state import ASKED, Status
 from amends.lines import moment, span
 from amends.storage.bodies import SagaBody, StoredRequest, body_of_row
 from amends.storage.ports import WORRIED_AFTER_MS, Records
-from amends.storage.rows import BACKWARD, FINAL, FORWARD, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
+from amends.storage.rows import FINAL, NEEDS_OPERATOR, WAITS_FOR_OPERATOR, SagaRow, Unreadable
 from amends.storage.standing import owed_in
 
-WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 """The statuses of sagas that are not final."""
 PURPOSES: Final = {"do": "", "undo": " to undo it", "probe": " whether it was done"}
 

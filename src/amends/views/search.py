@@ -10,8 +10,8 @@ import msgspec
 
 from amends.errors import RequestRefused
 from amends.storage.ports import ALL, Records, SagaFilter, nothing_after
-from amends.storage.rows import STATUSES, SagaRow, Unreadable
-from amends.views.sagas import WAITING, AsOf, Question, SagaView, view_of
+from amends.storage.rows import STATUSES, WAITING, SagaRow, Unreadable
+from amends.views.sagas import AsOf, Question, SagaView, view_of
 from amends.views.trouble import owed
 
 STATUS_WORDS: Final = {**{status.replace(" ", "-"): (status,) for status in STATUSES}, "waiting": WAITING}

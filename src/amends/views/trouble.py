@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from amends.storage.ports import Records, SagaFilter
-from amends.storage.rows import NEEDS_OPERATOR, WAITS_FOR_OPERATOR, Unreadable
-from amends.views.sagas import WAITING, AsOf, SagaView, view_of
+from amends.storage.rows import NEEDS_OPERATOR, WAITING, WAITS_FOR_OPERATOR, Unreadable
+from amends.views.sagas import AsOf, SagaView, view_of
 
 LOOKED_AT_MAX: Final = 20_000  # sagas that are read for it: a second or two
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from amends.adapters.in_force import WARNING, worried_after_ms
 from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.rows import (
     Values,
@@ -19,12 +20,10 @@ from amends.adapters.postgres.rows import (
 )
 from amends.adapters.postgres.texts import number_array, opened, stored, text_array
 from amends.errors import StoreFailed
-from amends.storage.ports import WORRIED_AFTER_MS, SagaFilter, nothing_after
+from amends.storage.ports import SagaFilter, nothing_after
 from amends.storage.rows import (
-    BACKWARD,
     COMPLETED,
-    FORWARD,
-    NEEDS_OPERATOR,
+    WAITING,
     Block,
     EntityRow,
     Head,
@@ -33,6 +32,7 @@ from amends.storage.rows import (
     SagaRow,
     ShapeRow,
     Unreadable,
+    sound_shape,
 )
 from amends.storage.shards import ALL_SHARDS
 
@@ -40,8 +40,7 @@ MOST: Final = 2**63 - 1  # the largest bigint
 PAGE: Final = 200  # rows in one query of a listing: a millisecond or two
 BLOCKS_PAGE: Final = 4  # a block of a thousand sagas is some 400 KB
 DURABLE: Final = "full"
-WORRIED_AFTER: Final = "worried_after_ms"  # the name of it among what is in force
-WAITING: Final = text_array((FORWARD, BACKWARD, NEEDS_OPERATOR))
+NOT_FINAL: Final = text_array(WAITING)
 NEXT: Final = "\0"  # behind a name it makes the next one in order
 
 
@@ -100,7 +99,7 @@ class PostgresRecords:
         Raises:
             StoreFailed: one is not what was written.
         """
-        return [_shape(shape_of(values)) for values in self._database.read("shapes")]
+        return [sound_shape(shape_of(values)) for values in self._database.read("shapes")]
 
     def due(
         self,
@@ -141,7 +140,7 @@ class PostgresRecords:
 
     def oldest_waiting_ms(self) -> int | None:
         """When the oldest saga that is not final was started; ``None`` when all are final."""
-        oldest_ms: int | None = self._database.read("oldest_waiting", statuses=WAITING)[0][0]
+        oldest_ms: int | None = self._database.read("oldest_waiting", statuses=NOT_FINAL)[0][0]
         return oldest_ms
 
     def set_aside(self) -> Sequence[Unreadable]:
@@ -188,12 +187,11 @@ class PostgresRecords:
 
     def warning(self) -> str:
         """What an engine of the store said last is wrong with it; empty for nothing."""
-        return self._in_force().get("warning", "")
+        return self._in_force().get(WARNING, "")
 
     def worried_after_ms(self) -> int:
         """For how long a step has failed that counts as failing, as an engine said last."""
-        said = self._in_force().get(WORRIED_AFTER, "")
-        return int(said) if said.isdecimal() else WORRIED_AFTER_MS
+        return worried_after_ms(self._in_force())
 
     def _in_force(self) -> dict[str, str]:
         return {name: opened(value) for name, value in self._database.read("in_force")}
@@ -218,9 +216,3 @@ class PostgresRecords:
             raise nothing_after(saga_id)
         position: int = found[0][0]
         return position
-
-
-def _shape(row: ShapeRow | Unreadable) -> ShapeRow:
-    if isinstance(row, Unreadable):
-        raise StoreFailed(f"the shape of {row.name} is not what was written: {row.why}")
-    return row

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
+from amends.adapters.in_force import WARNING, WORRIED_AFTER
 from amends.adapters.postgres.address import Address, address_of
 from amends.adapters.postgres.commits import TableWrite, writes_of
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
@@ -13,7 +14,7 @@ from amends.adapters.postgres.mailbox import PostgresMailbox
 from amends.adapters.postgres.opening import prepare
 from amends.adapters.postgres.ownership import PostgresOwnership, without_lease
 from amends.adapters.postgres.reader import PostgresReader
-from amends.adapters.postgres.reading import WORRIED_AFTER, PostgresRecords
+from amends.adapters.postgres.reading import PostgresRecords
 from amends.adapters.postgres.rows import Values, entity_of, key_of, saga_of
 from amends.adapters.postgres.settings import OF_TURNS, Timeouts
 from amends.adapters.postgres.texts import opened, stored, text_array
@@ -124,7 +125,7 @@ class PostgresStore(PostgresRecords):
 
     def warn(self, of: str) -> None:
         """Tell other processes what is wrong with the engine; empty for nothing."""
-        self._beside.run(("put_in_force", {"name": "warning", "value": stored(of)}))
+        self._beside.run(("put_in_force", {"name": WARNING, "value": stored(of)}))
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""

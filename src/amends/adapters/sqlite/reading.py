@@ -8,6 +8,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any, Final
 
+from amends.adapters.in_force import WARNING, worried_after_ms
 from amends.adapters.sqlite.database import Connection, onward
 from amends.adapters.sqlite.rows import (
     NOT_FOUND,
@@ -22,12 +23,10 @@ from amends.adapters.sqlite.rows import (
     unreadable_of,
 )
 from amends.errors import StoreFailed
-from amends.storage.ports import WORRIED_AFTER_MS, SagaFilter, nothing_after
+from amends.storage.ports import SagaFilter, nothing_after
 from amends.storage.rows import (
-    BACKWARD,
     COMPLETED,
-    FORWARD,
-    NEEDS_OPERATOR,
+    WAITING,
     Block,
     EntityRow,
     Head,
@@ -36,6 +35,7 @@ from amends.storage.rows import (
     SagaRow,
     ShapeRow,
     Unreadable,
+    sound_shape,
 )
 from amends.storage.shards import ALL_SHARDS, shard_of
 
@@ -43,8 +43,6 @@ BEYOND_ALL_ROWS: Final = 2**63 - 1  # SQLite's largest row id
 PAGE: Final = 200  # ids in one query of a listing: a millisecond, so that a reader never holds the log for longer
 BLOCKS_PAGE: Final = 4  # a block of a thousand sagas is some 400 KB
 NEXT: Final = b"\0"  # behind a name it makes the next one in order
-WORRIED_AFTER: Final = "worried_after_ms"  # the name of it among what is in force
-WAITING: Final = (FORWARD, BACKWARD, NEEDS_OPERATOR)
 
 
 class RecordReader:
@@ -113,7 +111,7 @@ class RecordReader:
         Raises:
             StoreFailed: one is not what was written.
         """
-        return [_shape(row) for row in self._shapes()]
+        return [sound_shape(row) for row in self._shapes()]
 
     def damaged_shapes(self) -> Iterator[Unreadable]:
         """Those of which it is not known any more."""
@@ -219,12 +217,11 @@ class RecordReader:
 
     def warning(self) -> str:
         """What the engine that opened the store last said is wrong with it; empty for nothing."""
-        return self.in_force().get("warning", "")
+        return self.in_force().get(WARNING, "")
 
     def worried_after_ms(self) -> int:
         """For how long a step has failed that counts as failing, as the engine said that opened the store last."""
-        said = self.in_force().get(WORRIED_AFTER, "")
-        return int(said) if said.isdecimal() else WORRIED_AFTER_MS
+        return worried_after_ms(self.in_force())
 
     def in_force(self) -> dict[str, str]:
         """What the engine that opened the store last runs with."""
@@ -275,9 +272,3 @@ def _entity_of(name: str, values: tuple[Any, ...]) -> EntityRow | Unreadable:
 def _is_there(values: tuple[Any, ...]) -> bool:
     """Whether the row was found, of its values: those of one that cannot be read are none at all."""
     return not values or values[0] is not None
-
-
-def _shape(row: ShapeRow | Unreadable) -> ShapeRow:
-    if isinstance(row, Unreadable):
-        raise StoreFailed(f"the shape of {row.name or 'something'} is not what was written: {row.why}")
-    return row

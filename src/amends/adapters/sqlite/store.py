@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from amends.adapters.clock import SystemClock
+from amends.adapters.in_force import WARNING, WORRIED_AFTER
 from amends.adapters.one_owner import OneOwner
 from amends.adapters.sqlite.client_keys import ClientKeys
 from amends.adapters.sqlite.database import Connection, close
@@ -21,7 +22,7 @@ from amends.adapters.sqlite.mailbox import LOOK_WITHIN_MS, EngineMailbox, Sqlite
 from amends.adapters.sqlite.mounts import FULL, durability_of, is_alone, kind_of
 from amends.adapters.sqlite.opening import check_writable, checked_path, open_writer
 from amends.adapters.sqlite.reader import SqliteReader
-from amends.adapters.sqlite.reading import WORRIED_AFTER, RecordReader
+from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.rows import STARTS, block_values
 from amends.adapters.sqlite.wakeup import WakeupServer
 from amends.errors import LeaseLost, StoreConflict, StoreError, StoreFull, StoreUnusable
@@ -124,7 +125,7 @@ class SqliteStore(RecordReader):
     def warn(self, of: str) -> None:
         """Tell other processes what is wrong with the engine; see `amends.storage.ports.Store.warn`."""
         with self._database.transaction():
-            self._database.write("put_in_force", [("warning", of)])
+            self._database.write("put_in_force", [(WARNING, of)])
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
@@ -134,7 +135,7 @@ class SqliteStore(RecordReader):
 
     def _check(self, file: Path, durability: str) -> None:
         """Check what every decision rests on, and say to other processes what this one runs with."""
-        in_force = {"durability": durability, "warning": ""}
+        in_force = {"durability": durability, WARNING: ""}
         try:
             self.head()
             self.shapes()
