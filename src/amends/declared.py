@@ -49,6 +49,11 @@ def accepts(function: Callable[..., Any], count: int) -> bool:
     return True
 
 
+def as_taken(function: Callable[..., Any], *values: Any) -> tuple[Any, ...]:
+    """Some values for a function, without the last one where it does not take so many."""
+    return values if accepts(function, len(values)) else values[:-1]
+
+
 def is_plain(function: Any, count: int) -> bool:
     """Whether a function takes so many values, and gives its answer at once."""
     kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)

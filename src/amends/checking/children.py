@@ -16,7 +16,7 @@ from amends.checking.world import Broken
 from amends.core.definition import Child, Saga
 from amends.core.messages import Call
 from amends.core.step import SagaInstance
-from amends.declared import accepts
+from amends.declared import as_taken
 from amends.errors import ParticipantError
 
 
@@ -91,4 +91,4 @@ class Children:
 def _given(child: Child, key: str, run: SagaInstance, attempt: int) -> tuple[Any, ...]:
     """What a function gets: a copy of its own."""
     call = Call(key, attempt, answers=deepcopy(dict(run.answers)))
-    return (deepcopy(run.request), call)[: 2 if accepts(child.request, 2) else 1]
+    return as_taken(child.request, deepcopy(run.request), call)

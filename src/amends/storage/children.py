@@ -9,7 +9,7 @@ from amends.core.definition import Child, Saga
 from amends.core.messages import Call
 from amends.core.state import Completed
 from amends.core.step import SagaInstance
-from amends.declared import accepts
+from amends.declared import as_taken
 from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.values import opened, opened_all
 
@@ -60,8 +60,8 @@ def _child_of(run: SagaInstance, child: Child) -> ChildToStart:
     parent, name = run.saga_id, child.saga.name
     to_start = ChildToStart(child_id(parent, name), child_key(parent, name), child.saga, None)
     try:
-        given = [opened(run.request), Call(to_start.key, answers=opened_all(run.answers))]
-        return to_start._replace(asked=child.request(*given[: 2 if accepts(child.request, 2) else 1]))
+        call = Call(to_start.key, answers=opened_all(run.answers))
+        return to_start._replace(asked=child.request(*as_taken(child.request, opened(run.request), call)))
     except BaseException as error:
         if is_interrupt(error):
             raise

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from amends.checking.simulator.setting import Setting
 from amends.core.definition import Saga
 from amends.core.messages import Call
-from amends.declared import accepts
+from amends.declared import as_taken
 from amends.storage.codecs.values import text_of
 from amends.storage.rows import COMPLETED, SagaRow
 
@@ -46,9 +46,9 @@ def following(setting: Setting, row: SagaRow, bodies: Mapping[str, Any]) -> Iter
     for child in codec.saga.starts:
         key = f"{parent}/{child.saga.name}"
         answers = {event: codec.answers[event].decode(text_of(answer)) for event, answer in kept.items()}
-        given = [codec.request.decode(row.request), Call(key, answers=answers)]
+        given = as_taken(child.request, codec.request.decode(row.request), Call(key, answers=answers))
         try:
-            asked = child.request(*given[: 2 if accepts(child.request, 2) else 1])
+            asked = child.request(*given)
         except Exception:  # noqa: BLE001 - a user's function may raise anything
             yield Following(f"{parent}.{child.saga.name}", key, parent, child.saga, None)
         else:
