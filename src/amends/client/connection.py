@@ -16,10 +16,9 @@ from amends.engine.home import Home
 from amends.engine.looking import Look
 from amends.engine.thread import OneThread
 from amends.errors import EngineMisused, EngineStopped
-from amends.storage.letters import start_in
-from amends.storage.ports import ALL, ClientStore, Mailbox, Records
+from amends.storage.letters import start_letter_of
+from amends.storage.ports import ClientStore
 from amends.storage.rows import Letter
-from amends.storage.shards import shard_of
 from amends.views.sagas import AsOf
 
 CLOSED: Final = "the client was closed; what it posted is acted on all the same"
@@ -160,16 +159,11 @@ class StoreConnection:
 
     def _letter_in_store(self, saga_id: str) -> Letter | None:
         """The letter that starts a saga which follows from another one, where it waits for an engine."""
-        return _first_to_start(saga_id, self._store.records())
+        return start_letter_of(self._store.records(), saga_id)
 
     def _letter_of_client(self, saga_id: str) -> Letter | None:
         """The letter of a client that starts a saga, where it waits for an engine."""
-        return _first_to_start(saga_id, self._store.mailbox)
-
-
-def _first_to_start(saga_id: str, source: Records | Mailbox) -> Letter | None:
-    letters = source.letters([shard_of(saga_id)], ALL)
-    return next((letter for letter in letters if (asked := start_in(letter)) and asked.saga_id == saga_id), None)
+        return start_letter_of(self._store.mailbox, saga_id)
 
 
 def now_ms() -> int:

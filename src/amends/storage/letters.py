@@ -30,6 +30,7 @@ from amends.core.messages import (
 )
 from amends.errors import Overloaded
 from amends.storage.codecs.values import json_of, opened
+from amends.storage.ports import ALL, Mailbox, Records
 from amends.storage.rows import Letter
 from amends.storage.shards import shard_of
 
@@ -269,6 +270,17 @@ def start_in(letter: Letter) -> StartAsked | ChildAsked | None:
     except ValueError:
         return None
     return asked if isinstance(asked, StartAsked | ChildAsked) else None
+
+
+def start_letter_of(source: Records | Mailbox, saga_id: str) -> Letter | None:
+    """The first letter by which a saga is to start; ``None`` where none waits there.
+
+    Args:
+        source: a store, which has letters of sagas that follow from others, or a mailbox, which has those of clients.
+        saga_id: of the saga.
+    """
+    letters = source.letters([shard_of(saga_id)], ALL)
+    return next((letter for letter in letters if (asked := start_in(letter)) and asked.saga_id == saga_id), None)
 
 
 def _letter(letter_id: str, asked: Asked, posted_ms: int) -> Letter:

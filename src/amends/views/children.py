@@ -10,11 +10,10 @@ import msgspec
 
 from amends.storage.blocks import Contents
 from amends.storage.children import child_key
-from amends.storage.letters import ChildAsked, child_in
-from amends.storage.ports import ALL, Records
+from amends.storage.letters import ChildAsked, child_in, start_letter_of
+from amends.storage.ports import Records
 from amends.storage.records import ChildPosted, SagaArchived
 from amends.storage.rows import KeyRow, Unreadable
-from amends.storage.shards import shard_of
 
 TO_START: Final = "to start"
 REFUSED: Final = "refused"
@@ -56,8 +55,8 @@ def children_seen(records: Records, parent: str, causes: Iterable[object]) -> It
 
 def letter_to_start(records: Records, saga_id: str) -> ChildAsked | None:
     """The letter by which a saga is to start that follows from another one; ``None`` where none waits."""
-    letters = map(child_in, records.letters([shard_of(saga_id)], ALL))
-    return next((asked for asked in letters if asked and asked.saga_id == saga_id), None)
+    letter = start_letter_of(records, saga_id)
+    return child_in(letter) if letter else None
 
 
 def archive_of(records: Records, saga_id: str) -> str:
