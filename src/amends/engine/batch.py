@@ -187,8 +187,7 @@ class BatchRunner:
             work.overlay.end()
         if commit:
             self._take_over(commit)
-        result = self._result(work, replies)
-        return result._replace(posts=len(commit.changes.posted)) if commit and commit.changes.posted else result
+        return self._result(work, replies, posts=len(commit.changes.posted) if commit else 0)
 
     def _carried_out(self, place: int, task: Task, work: UnitOfWork) -> Any:
         try:
@@ -223,8 +222,8 @@ class BatchRunner:
         self._committed.take_over(commit)
         self._due.note(commit.changes.sagas)
 
-    def _result(self, work: UnitOfWork, replies: Sequence[Any]) -> BatchResult:
-        """What became of a batch that is committed."""
+    def _result(self, work: UnitOfWork, replies: Sequence[Any], posts: int = 0) -> BatchResult:
+        """What became of a batch that is committed, and wrote so many letters."""
         effects, immovable = work.effects, work.unreadable.sagas
         self._committed.immovable |= immovable
         traffic = self._committed.in_flight.take_off(work.runs(), effects.requests, work.now_ms)
@@ -241,6 +240,7 @@ class BatchRunner:
             effects.failures,
             immovable,
             effects.contradicted,
+            posts=posts,
         )
 
     # A batch that cannot be committed -------------------------------------------------------------------------

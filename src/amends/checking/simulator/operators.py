@@ -39,7 +39,6 @@ class Operators:
         self._called: Counter[str] = Counter()
         self._tried: Counter[str] = Counter()
         self._number = 0
-        self._met: dict[str, None] = {}
         self._told: dict[str, tuple[str, Verb, bool]] = {}
 
     # Called -----------------------------------------------------------------------------------------------------
