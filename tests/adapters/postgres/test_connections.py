@@ -16,14 +16,7 @@ from amends.engine.ownership import LEASE_MS
 from amends.errors import LeaseLost, StoreBusy, StoreConflict, StoreFailed
 from tests.contract.engines import SharedEngine
 from tests.contract.rows import completed, entity, key, saga
-from tests.postgres import schema, server
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    """Return the URL of a schema of its own."""
-    with schema() as url:
-        yield url
+from tests.postgres import server
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
@@ -11,19 +9,12 @@ from amends.adapters.postgres import PostgresStore, address_of
 from amends.adapters.postgres import mailbox as of_mailbox
 from amends.storage.rows import Letter, checksum
 from amends.storage.shards import ALL_SHARDS
-from tests.postgres import schema, server
+from tests.postgres import server
 
 WRITTEN = (
     "INSERT INTO letters (number, id, shard, body, posted_ms, checksum) OVERRIDING SYSTEM VALUE "
     "VALUES (%s, %s, %s, %s, %s, %s)"
 )
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    """Return the URL of a schema of its own."""
-    with schema() as url:
-        yield url
 
 
 def write(database: psycopg.Connection, url: str, number: int) -> None:

@@ -16,16 +16,9 @@ from amends.storage.rows import Letter, Unreadable
 from amends.storage.shards import ALL_SHARDS
 from tests.contract.engines import SharedEngine
 from tests.contract.rows import entity, key, saga, shape
-from tests.postgres import schema, server
+from tests.postgres import server
 
 DAMAGED = "its checksum does not match its values"
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    """Return the URL of a schema of its own."""
-    with schema() as url:
-        yield url
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from amends.checking.simulator.answer import Simulated
@@ -14,17 +16,17 @@ FAILED = (59, 507, 1096, 2741, 6294, 9961, 20847)
 SEEDS = 20  # in each of nine scenarios: 180 schedules; what is seen is seen within these
 
 
-@pytest.fixture(scope="module")
-def runs() -> dict[str, tuple[Setting, SimulationResult]]:
-    """Return what the same seeds come to in each scenario."""
-    settings = {name: Setting(name, scenario, HOSTS) for name, scenario in SCENARIOS.items()}
-    return {name: (setting, simulated([setting], SEEDS)) for name, setting in settings.items()}
+@cache
+def run_of(name: str) -> tuple[Setting, SimulationResult]:
+    """Return what the same seeds come to in a scenario."""
+    setting = Setting(name, SCENARIOS[name], HOSTS)
+    return setting, simulated([setting], SEEDS)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_it_holds_with_several_hosts(name: str, runs: dict[str, tuple[Setting, SimulationResult]]) -> None:
+def test_it_holds_with_several_hosts(name: str) -> None:
     """Every rule, in every schedule."""
-    setting, found = runs[name]
+    setting, found = run_of(name)
     assert found.failure is None, str(Simulated(name, [setting], found))
     assert found.schedules == SEEDS
 
@@ -36,9 +38,9 @@ def test_a_seed_that_failed_with_several_hosts_holds(seed: int) -> None:
     assert (found.failure, found.schedules) == (None, 1)
 
 
-def test_everything_rare_of_several_hosts_was_seen(runs: dict[str, tuple[Setting, SimulationResult]]) -> None:
+def test_everything_rare_of_several_hosts_was_seen() -> None:
     """Engines were taken over from, found that out, waited for rows, and left sends to the next owner."""
-    seen = {name for _, found in runs.values() for name, times in found.seen.items() if times}
+    seen = {name for _, found in map(run_of, SCENARIOS) for name, times in found.seen.items() if times}
     assert {
         "a turn waited for a row",
         "a transaction was ended by its server",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -25,24 +26,24 @@ from tests.checking.simulator.sagas import BROKEN, JOBS, SCENARIOS, SHELF, toget
 SEEDS = 30  # in each of nine scenarios: everything is seen within the first twenty of each
 
 
-@pytest.fixture(scope="module")
-def runs() -> dict[str, tuple[Setting, SimulationResult]]:
-    """Return what the same seeds come to in each scenario."""
-    settings = {name: Setting(name, scenario) for name, scenario in SCENARIOS.items()}
-    return {name: (setting, simulated([setting], SEEDS)) for name, setting in settings.items()}
+@cache
+def run_of(name: str) -> tuple[Setting, SimulationResult]:
+    """Return what the same seeds come to in a scenario."""
+    setting = Setting(name, SCENARIOS[name])
+    return setting, simulated([setting], SEEDS)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_it_holds(name: str, runs: dict[str, tuple[Setting, SimulationResult]]) -> None:
+def test_it_holds(name: str) -> None:
     """Every rule, in every schedule."""
-    setting, found = runs[name]
+    setting, found = run_of(name)
     assert found.failure is None, str(Simulated(name, [setting], found))
     assert found.schedules == SEEDS
 
 
-def test_everything_rare_was_seen(runs: dict[str, tuple[Setting, SimulationResult]]) -> None:
+def test_everything_rare_was_seen() -> None:
     """In one scenario or another; what nobody ever sees is not tested."""
-    seen = {name for _, found in runs.values() for name, times in found.seen.items() if times}
+    seen = {name for _, found in map(run_of, SCENARIOS) for name, times in found.seen.items() if times}
     alone = {name for name, reach in SOMETIMES.items() if "shared" not in reach}
     assert not alone - seen
 
