@@ -23,7 +23,7 @@ from bench.measure import Figure, middle
 
 CLIENTS: Final = 4
 SAGAS: Final = 30_000
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 ALONE: Final = 200
 IDLE_S: Final = 10.0
 

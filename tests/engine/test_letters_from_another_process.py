@@ -16,7 +16,9 @@ from amends import Call, Cancel, Child, Compensated, Completed, Done, Engine, Ki
 from amends.adapters.sqlite.mailbox import SqliteMailbox, mailbox_of
 from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
+from amends.engine.queue import BATCH_MAX
 from amends.engine.task import Task
+from amends.engine.upkeep import LETTERS_SHARE
 from amends.errors import StoreBusy
 from amends.storage.letters import answer_letter, start_letter, verb_letter
 from amends.storage.shards import ALL_SHARDS
@@ -151,7 +153,7 @@ def test_a_letter_that_could_not_be_removed_does_no_harm(tmp_path: Path, caplog:
     ]
 
 
-@pytest.mark.parametrize(("asked", "share"), [(6_000, 187), (100, 16)])
+@pytest.mark.parametrize(("asked", "share"), [(6_000, BATCH_MAX // LETTERS_SHARE), (100, 16)])
 def test_letters_get_a_share_of_a_turn_that_this_process_asked_for(tmp_path: Path, asked: int, share: int) -> None:
     """Each such turn acts on some, and on no more; those without such requests act on many."""
     path = tmp_path / "store.db"
@@ -181,7 +183,7 @@ def test_letters_get_a_share_of_a_turn_that_this_process_asked_for(tmp_path: Pat
     run(test())
 
 
-@pytest.mark.parametrize(("own", "share"), [(0, 1_000), (6_000, 187)])
+@pytest.mark.parametrize(("own", "share"), [(0, 1_000), (6_000, BATCH_MAX // LETTERS_SHARE)])
 def test_a_cancel_and_an_answer_wait_behind_no_start(tmp_path: Path, own: int, share: int) -> None:
     """The turn after they were posted acts on them, and on as many starts as ever, beside requests of this process."""
     path = tmp_path / "store.db"

@@ -28,7 +28,7 @@ from amends.storage.ports import EngineClock, Store
 from amends.storage.rows import NEVER
 
 LETTERS_MAX: Final = 1_000  # starts that a turn acts on: a third of a full turn, so that clients here wait no longer
-LETTERS_SHARE: Final = 16  # beside requests of this process one letter to so many: it costs as much as two or three
+LETTERS_SHARE: Final = 32  # beside requests of this process one letter to so many: it costs four, its client included
 LETTERS_LEAST: Final = 16  # beside few requests: they cost what a turn costs that acts on none
 LOOK_MS: Final = 500  # between two looks for letters, where some come: what a person does not wait for
 QUIET_LOOK_MS: Final = 5_000  # the same where none came yet: as often as a sleeping loop looks at the clock
