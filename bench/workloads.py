@@ -25,6 +25,7 @@ SESSION: Final = 20_000
 WARM_UP_SHARE: Final = 5  # of the sagas that count, one in five more runs before
 KINDS: Final = 1_000  # customers, and products
 AT_A_TIME: Final = 256
+PLACES: Final = 2 * AT_A_TIME  # so that none waits for one: some are kept for compensations
 BATCH: Final = 100  # orders of one call of a session
 MICROSECONDS: Final = 1e6
 
@@ -77,7 +78,7 @@ def outside(directory: Path) -> float:
 
     async def measured() -> float:
         url = f"sqlite:///{directory / 'outside.db'}"
-        async with amends.open(url, sagas=[STEPS], concurrency={"OUTSIDE": AT_A_TIME}) as engine:
+        async with amends.open(url, sagas=[STEPS], concurrency={"OUTSIDE": PLACES}) as engine:
             await many(engine, OUTSIDE // WARM_UP_SHARE)
             begin = time.process_time()
             await many(engine, OUTSIDE)
