@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.text import Text
 
 from amends import Command, Done, Kind, Refused, Unknown
+from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
-from amends.bootstrap import records
 from amends.checking.simulator.setting import known_salts
 from amends.core.messages import Answered, Outcome
 from amends.engine.coordinator import Coordinator
@@ -24,9 +24,10 @@ from amends.engine.tasks import Deliver, ExecuteCommand, StartSagas
 from amends.engine.turn_io import drive
 from amends.entrypoints.cli.store.sagas import saga_lines
 from amends.entrypoints.cli.store.show import story_lines
-from amends.entrypoints.cli.store.status import status_lines
+from amends.entrypoints.cli.store.status import status_lines, work_lines
 from amends.entrypoints.drawing.paper import Paper, paper
-from amends.storage.ports import Records
+from amends.storage.location import StoreReader
+from amends.views.at_work import at_work
 from amends.views.overview import overview
 from amends.views.sagas import AsOf
 from amends.views.search import Search, sagas
@@ -71,12 +72,12 @@ def said(number: int, step: str, outcome: Outcome) -> Task:
     return Deliver(f"{SAGA_ID.partition('-')[0]}-{number}", Answered(step, Kind.DO, outcome, 1))
 
 
-def lines_of(what: str, store: Records, out: Paper, now_ms: int) -> list[Text]:
+def lines_of(what: str, store: StoreReader, out: Paper, now_ms: int) -> list[Text]:
     """What a command shows."""
     if what == "sagas":
         return saga_lines(out, list(sagas(store, Search(), AsOf(now_ms))), now_ms)
     if what == "status":
-        return list(status_lines(out, overview(store, AsOf(now_ms)), now_ms))
+        return [*status_lines(out, overview(store, AsOf(now_ms)), now_ms), *work_lines(out, at_work(store), now_ms)]
     told = story(store, SAGA_ID, AsOf(now_ms))
     assert told
     return list(story_lines(out, told, now_ms))
@@ -90,7 +91,7 @@ def main() -> None:
         path = Path(folder) / "shop.db"
         now_ms = fill(path)
         out = paper()
-        with closing(records(path)) as store:
+        with closing(SqliteReader(path)) as store:
             out.write(*lines_of(sys.argv[1], store, out, now_ms))
 
 

@@ -6,28 +6,15 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from functools import partial
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
-from amends.adapters.memory import MemoryStore
-from amends.adapters.memory.named import MemoryClientStore, NamedStore, named
-from amends.adapters.sqlite.archive import archived
-from amends.adapters.sqlite.backup import Progress
-from amends.adapters.sqlite.backup import backup as copied
-from amends.adapters.sqlite.client_store import SqliteClientStore
-from amends.adapters.sqlite.lock import holder as lock_holder
-from amends.adapters.sqlite.opening import checked_path
-from amends.adapters.sqlite.reader import SqliteReader
-from amends.adapters.sqlite.store import SqliteStore
+from amends.adapters.memory.location import MemoryLocation
+from amends.adapters.sqlite.location import SqliteLocation
 from amends.client.blocking import BlockingClient
 from amends.client.client import Client
 from amends.core.definition import Command, Saga, is_duration
-from amends.engine.archiving import departure
 from amends.engine.blocking import BlockingEngine
 from amends.engine.definitions import Definitions
 from amends.engine.engine import Engine
@@ -39,13 +26,10 @@ from amends.engine.loop import EngineLoop
 from amends.engine.manual_clock import ManualClock
 from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
 from amends.storage.codecs.values import shown
-from amends.storage.ports import ClientStore, Store
-from amends.storage.rows import Head
+from amends.storage.location import MEMORY, SQLITE, LastingLocation, StoreLocation, without_password
 from amends.views.trouble import Failing, Stuck
 
-MEMORY: Final = "memory:"
-SQLITE: Final = "sqlite:///"
-POSTGRES: Final = ("postgresql://", "postgres://")
+FORMS: Final = "sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME"
 ID_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no two that look alike
 LOCK_PAUSE_S: Final = 0.05  # between two looks at whether a store is free
 LOCK_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
@@ -55,6 +39,7 @@ CLIENT_ID_LENGTH: Final = 12
 """60 bits for each client: processes that serve requests start more often than engines do."""
 
 Given = TypeVar("Given")
+Where = TypeVar("Where", bound=StoreLocation)
 
 
 class Opening:
@@ -230,7 +215,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         StoreUnusable: the URL is none of these. Opening the store may raise it too, with one line that says why; and
             `StoreInUse` when another engine has it.
     """
-    store = _store(url)
+    location = _at(LOCATIONS, url)
     sagas, commands = _each(sagas, Saga, "sagas"), _each(commands, Command, "commands")
     has_clients = clients is not None
     clients, concurrency = _by_service(clients, "clients"), _by_service(concurrency, "concurrency")
@@ -258,7 +243,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     def make() -> Engine:
         prefix = _prefix(ID_LENGTH)
         loop = EngineLoop(
-            store, clock.begin if clock else _clock, prefix,
+            location.for_engine(), clock.begin if clock else _clock, prefix,
             sagas=sagas, commands=commands, clients=clients,
             limits=Limits(concurrency, queue_max, drain_s, value_bytes_max, worried_after_s), upcasts=upcasts,
             hooks=hooks,
@@ -267,7 +252,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             clock.move(loop)
         return Engine(loop)
 
-    return Opening(make, _shown(url), lock_wait_s)
+    return Opening(make, without_password(url), lock_wait_s)
 
 
 def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALUE_BYTES_MAX) -> Connecting:
@@ -290,7 +275,7 @@ def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALU
         StoreUnusable: the URL is none of these. Entering may raise it too, with one line that says why.
         DefinitionError: a definition is given twice, or its requests or answers cannot be stored.
     """
-    store, definitions = _client_store(url), Definitions(_each(sagas, Saga, "sagas"), ())
+    store, definitions = _at(LOCATIONS, url).for_clients(), Definitions(_each(sagas, Saga, "sagas"), ())
     _check_value_bytes(value_bytes_max)
     return Connecting(lambda: Client(store, definitions, _prefix(CLIENT_ID_LENGTH), value_bytes_max))
 
@@ -350,68 +335,6 @@ def _check_upcasts(upcasts: Mapping[str, Any], sagas: Iterable[Saga], commands: 
             raise UnusableInput(f"upcasts[{name!r}] is {upcast!r}; give a function from what is stored to an entity")
 
 
-def records(path: str | Path) -> SqliteReader:
-    """Open a file to look at it, also while an engine runs on it.
-
-    Raises:
-        StoreUnusable: there is no such file, or it cannot be used; one line says why.
-    """
-    return SqliteReader(path)
-
-
-def holder(path: str | Path) -> int | None:
-    """The process whose engine has a file; ``None`` where none is to be seen from here.
-
-    Raises:
-        StoreUnusable: no store can be there.
-    """
-    return lock_holder(checked_path(path))
-
-
-def backup(path: str | Path, target: str | Path, progress: Progress) -> Head:
-    """Copy a store into a new file, also while an engine runs on it.
-
-    Args:
-        path: of the store.
-        target: a file that does not exist.
-        progress: told how many pages are copied, and of how many.
-
-    Returns:
-        Where the audit of the copy ends.
-
-    Raises:
-        StoreUnusable: one of the files cannot be used; one line says which, and why.
-        StoreError: there is no copy.
-    """
-    return copied(path, target, progress)
-
-
-def archive(path: str | Path, into: str | Path, before_ms: int) -> Iterator[int]:
-    """Move sagas that ended before a time, and the client keys that started them, into another file.
-
-    No engine may run on either. Killed at any moment, it goes on when it is called again.
-
-    Args:
-        path: of the store.
-        into: the archive; it is made when it is not there.
-        before_ms: milliseconds since 1970 (UTC).
-
-    Returns:
-        After each commit, how many sagas it moved.
-
-    Raises:
-        StoreUnusable: one of the files cannot be used, or is in use; one line says which, and why.
-        StoreError: it ended before all were moved; what was moved is.
-    """
-    with closing(records(path)):
-        pass  # it is there: an archive is no reason to make a store
-    with closing(SqliteStore(path)) as store:
-        clock = SystemClock(store.head().at_ms)
-        for sagas, keys in archived(path, into, before_ms):
-            store.commit(departure(sagas, keys, Path(into).name, store.head(), clock.now_ms()))
-            yield len(sagas)
-
-
 def _clock(last_ms: int) -> SystemClock:
     """The clock for a store that was written last at a time."""
     clock = SystemClock(last_ms)
@@ -420,64 +343,38 @@ def _clock(last_ms: int) -> SystemClock:
     return clock
 
 
-def _store(url: str) -> Callable[[], Store]:
-    if url == MEMORY:
-        return MemoryStore
-    if name := _memory_name(url):
-        return lambda: NamedStore(named(name))
-    if _is_postgres(url):
-        return partial(_postgres().PostgresStore, _postgres().address_of(url))
-    path = _path(url, "sqlite:///path/to/file.db, postgresql://user@host/database, memory: or memory:NAME")
-    return lambda: SqliteStore(path)
+def located(name: str) -> LastingLocation:
+    """Where a store is that lasts.
 
-
-def _client_store(url: str) -> Callable[[], ClientStore]:
-    if url == MEMORY:
-        raise StoreUnusable(
-            f"{url!r} is a store that one engine has for itself: give it a name here and in open(), as in memory:shop"
-        )
-    if name := _memory_name(url):
-        return lambda: MemoryClientStore(named(name))
-    if _is_postgres(url):
-        return partial(_postgres().PostgresClientStore, _postgres().address_of(url))
-    path = _path(url, "sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME")
-    return lambda: SqliteClientStore(path)
-
-
-def _is_postgres(url: str) -> bool:
-    return str(url).startswith(POSTGRES)
-
-
-def _shown(url: str) -> str:
-    """A URL for people: without its password, if it has one."""
-    shown: str = _postgres().shown_of(url) if _is_postgres(url) else url
-    return shown
-
-
-def _postgres() -> ModuleType:
-    """The adapter for PostgreSQL, whose driver is an extra.
+    Args:
+        name: its URL, as `open` takes it; or the path of its file.
 
     Raises:
-        StoreUnusable: the driver is not installed.
+        StoreUnusable: no such store is called so, or its driver is not installed.
     """
+    return _at(LASTING, name if name.startswith((*LOCATIONS,)) else f"{SQLITE}{name}")
+
+
+def _at(locations: Mapping[str, Callable[[str], Where]], url: str) -> Where:
+    for scheme, at in locations.items():
+        if str(url).startswith(scheme):
+            return at(url)
+    raise StoreUnusable(f"{shown(without_password(str(url)))} names no store; give {FORMS}")
+
+
+def _postgres(url: str) -> LastingLocation:
+    """A schema of a PostgreSQL, whose driver is an extra."""
     try:
-        return import_module("amends.adapters.postgres")
+        from amends.adapters.postgres.location import PostgresLocation  # noqa: PLC0415 - the driver may be missing
     except ImportError as error:
         raise StoreUnusable(
             f"a store in PostgreSQL needs its driver, psycopg 3: install amends[postgres] ({error})"
         ) from error
+    return PostgresLocation(url)
 
 
-def _memory_name(url: str) -> str:
-    """The name of a database in memory; empty for none."""
-    before, _, name = str(url).partition(MEMORY)
-    return name if not before and name.isprintable() else ""
-
-
-def _path(url: str, stores: str) -> str:
-    path = str(url).removeprefix(SQLITE)
-    if path in ("", ":memory:", str(url)):
-        raise StoreUnusable(f"{shown(url)} names no store; give {stores}")
-    if "?" in path:
-        raise StoreUnusable(f"{shown(url)} has parameters after its '?', and takes none; give {stores}")
-    return path
+LASTING: Final[Mapping[str, Callable[[str], LastingLocation]]] = {
+    SQLITE: SqliteLocation, "postgresql://": _postgres, "postgres://": _postgres,
+}  # fmt: skip
+LOCATIONS: Final[Mapping[str, Callable[[str], StoreLocation]]] = {MEMORY: MemoryLocation, **LASTING}
+"""How a URL begins to what can be done there: another database is an adapter, and a line here."""

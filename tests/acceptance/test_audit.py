@@ -212,7 +212,7 @@ def test_records_are_exported_as_lines(copies: Sequence[Copy]) -> None:
             for line in text.split("\n")[1:]
         ]
     database.close()
-    assert list(exported[0]) == ["block", "subject", "number", "at_ms", "cause", "changes"]
+    assert list(exported[0]) == ["block", "subject", "number", "at_ms", "cause", "changes", "chain"]
     assert [(*record.values(),)[:4] for record in exported] == stored
     assert {"SHOW_PLANNED 5", "CARD_CHARGED/do refused: no money"} <= {record["cause"] for record in exported}
 
@@ -224,7 +224,7 @@ def test_records_are_exported_as_a_table(copies: Sequence[Copy], tmp_path: Path)
     assert amends(*words) == Ran(0, "", "")
     rows = list(csv.reader(io.StringIO(output.read_text("utf-8"), newline="")))
     lines = amends("audit", "export", "--db", copies[-1].path).out.splitlines()
-    assert rows[0] == ["block", "subject", "number", "at", "cause", "changes"]
+    assert rows[0] == ["block", "subject", "number", "at", "cause", "changes", "chain"]
     assert len(rows) == len(lines) + 1
     assert [row[4] for row in rows[1:]] == [json.loads(line)["cause"] for line in lines]
     before = output.read_bytes()

@@ -26,7 +26,6 @@ OTHERS = (
     "sqlite:///sqlite:///shop.db",
     "memory:",
     ":memory:",
-    "postgresql://shop@host/shop",
     "HTTP://host/shop.db",
 )
 

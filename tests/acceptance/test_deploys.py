@@ -11,7 +11,7 @@ from shutil import copyfile
 
 import pytest
 
-from amends.bootstrap import records
+from amends.adapters.sqlite.reader import SqliteReader
 from amends.storage.rows import EntityRow
 from tests.acceptance.command import amends
 
@@ -191,7 +191,7 @@ def test_killed_in_the_middle_of_an_upcast_it_goes_on(shelf: Path, tmp_path: Pat
         )
     done = run(UPCASTING, url, 100)
     assert (done.stdout, done.stderr) == ("True\n", "")
-    with closing(records(store)) as found:
+    with closing(SqliteReader(store)) as found:
         rows = [found.entity("SHELF", f"E{number:03}") for number in range(95)]
     assert {row.version for row in rows if isinstance(row, EntityRow)} == {2}
     assert len(rows) == len([row for row in rows if isinstance(row, EntityRow)])

@@ -81,7 +81,7 @@ def test_without_a_store_it_is_one_line_and_2(command: Sequence[str], monkeypatc
     """Neither option nor variable."""
     monkeypatch.delenv("AMENDS_DB", raising=False)
     ran = amends(*command)
-    assert ran == Ran(2, "", "amends: no store is named: give --db FILE, or set AMENDS_DB\n")
+    assert ran == Ran(2, "", "amends: no store is named: give --db STORE, or set AMENDS_DB\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import amends
 from amends import Abandon, Backoff, Command, Done, Later, Refused, Saga, external, local, parallel
+from amends.adapters.sqlite.reader import SqliteReader
 from amends.auditing.chain import head_text
-from amends.bootstrap import records
 from amends.storage.ports import SagaFilter
 from amends.storage.rows import NEEDS_OPERATOR, SagaRow
 
@@ -89,7 +89,7 @@ def written(folder: Path) -> list[Copy]:
     copies = []
     for sitting in range(3):
         asyncio.run(sit(path, sitting))
-        with closing(records(path)) as store:
+        with closing(SqliteReader(path)) as store:
             copies.append(Copy(folder / f"copy-{sitting}.db", head_text(store.head())))
         shutil.copy(path, copies[-1].path)
     return copies
@@ -118,5 +118,5 @@ async def sit(path: Path, sitting: int) -> None:
 
 def waiting(path: Path, status: str) -> list[str]:
     """The ids of the sagas of a status, newest first."""
-    with closing(records(path)) as store:
+    with closing(SqliteReader(path)) as store:
         return [row.saga_id for row in store.listing(SagaFilter((status,))) if isinstance(row, SagaRow)]

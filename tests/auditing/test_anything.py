@@ -27,7 +27,8 @@ from amends import (
     external,
     local,
 )
-from amends.bootstrap import archive, backup, records
+from amends.adapters.sqlite.reader import SqliteReader
+from amends.bootstrap import located
 from amends.storage.codecs.values import DEPTH_MAX
 from amends.storage.rows import checksum
 from amends.views.sagas import AsOf, SagaView
@@ -156,7 +157,7 @@ def test_it_is_all_as_it_was_written(tmp_path: Path) -> None:
     path, copy, away = tmp_path / "store.db", tmp_path / "copy.db", tmp_path / "away \u2028 \x1b é.db"
     asyncio.run(live(path, [named(name) for name in TAKEN]))
     assert_sound(path)
-    with closing(records(path)) as store:
+    with closing(SqliteReader(path)) as store:
         assert list(store.problems()) == []
         found = list(sagas(store, Search(limit=10**6), AsOf(0)))
         stories = [story(store, saga.saga_id, AsOf(0)) for saga in found if isinstance(saga, SagaView)]
@@ -166,7 +167,7 @@ def test_it_is_all_as_it_was_written(tmp_path: Path) -> None:
         assert isinstance(told.saga, SagaView)
         shown = command("show", told.saga.saga_id, "--db", path)
         assert shown.code == 0, shown
-    backup(path, copy, lambda *_: None)
+    located(str(path)).backup(str(copy), lambda *_: None)
     assert_sound(copy)
-    assert sum(archive(path, away, 2**60)) > 100
+    assert sum(located(str(path)).archive(str(away), 2**60)) > 100
     assert_sound(path, [away])

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from amends.auditing.chain import head_of
+from amends.adapters.sqlite.reader import SqliteReader
+from amends.auditing.chain import heads_of
 from amends.auditing.verify import verify
-from amends.bootstrap import records
 from tests.auditing.attacks import ATTACKS, VERIFY_AUDIT, attacked
 from tests.auditing.history import Copy, written
 
@@ -29,8 +29,8 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> list[Copy]:
 
 def places_of(path: Path, head: str) -> set[str]:
     """Return where our own verification finds something."""
-    with closing(records(path)) as store:
-        return {finding.where for finding in verify(store, head_of(head) if head else None).findings}
+    with closing(SqliteReader(path)) as store:
+        return {finding.where for finding in verify(store, heads_of(head) if head else ()).findings}
 
 
 def places_of_the_other(path: Path, head: str) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 from amends.adapters.memory import MemoryStore
 from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.ownership import MemoryOwnership
-from amends.auditing.chain import head_of, head_text
+from amends.auditing.chain import head_of, head_text, heads_of
 from amends.auditing.findings import Finding
 from amends.auditing.verify import verify
 from amends.engine.recording import Recording
@@ -174,13 +174,13 @@ def test_a_kept_head_is_looked_for_in_its_chain(taken: Database) -> None:
     """Of two chains, each has a block of that number."""
     kept = {name: head_text(taken.store.head(name)) for name in "abc"}
     for text in kept.values():
-        assert [*verify(taken.store, head_of(text)).findings] == []
+        assert [*verify(taken.store, heads_of(text)).findings] == []
     head = taken.store.head("c")
     for name, what in {
         "b": "has another head than the given one: it was built anew",
-        "d": f"the file ends with block 0, the given head is of block {head.number}: it was cut",
+        "d": f"the chain d ends with block 0, the given head is of block {head.number}: it was cut",
     }.items():
-        found = [*verify(taken.store, head_of(head_text(head._replace(chain=name)))).findings]
+        found = [*verify(taken.store, heads_of(head_text(head._replace(chain=name)))).findings]
         assert [finding.where for finding in found] == ["head"]
         assert what in found[0].what
 

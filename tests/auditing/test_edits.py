@@ -15,10 +15,10 @@ import pytest
 
 import amends
 from amends import Saga, local
+from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.rows import digest_of
-from amends.auditing.chain import head_of, head_text
+from amends.auditing.chain import head_text, heads_of
 from amends.auditing.verify import verify
-from amends.bootstrap import records
 from amends.storage.digests import DIGITS, ERASED_SALT, digest, salts_of
 from amends.storage.rows import checksum
 from tests.auditing.attacks import ATTACKS, VERIFY_AUDIT, Forger
@@ -194,14 +194,14 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> list[Copy]:
     notes = Saga("notes", str, [local("NOTED", lambda _, text: text, entity=str, pivot=True)])
     with amends.open(f"sqlite:///{last.path}", sagas=[notes]) as engine:
         engine.submit(notes, "a note")
-    with closing(records(last.path)) as store:
+    with closing(SqliteReader(last.path)) as store:
         return [*older, Copy(last.path, head_text(store.head()))]
 
 
 def found(path: Path, head: str) -> tuple[bool, bool]:
     """Return whether our verifier finds anything, and whether the other does."""
-    with closing(records(path)) as store:
-        kept = head_of(head) if head else None
+    with closing(SqliteReader(path)) as store:
+        kept = heads_of(head) if head else ()
         ours = len(verify(store, kept, problems=store.problems(with_sagas=False)).findings)
     return bool(ours), bool(list(VERIFY_AUDIT.faults_of_file(path, head)))
 

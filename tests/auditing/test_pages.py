@@ -15,9 +15,9 @@ from amends import Command, Done, Refused
 from amends.adapters.sqlite.archive import archived
 from amends.adapters.sqlite.backup import backup
 from amends.adapters.sqlite.opening import PAGE_BYTES
+from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.auditing.verify import verify
-from amends.bootstrap import records
 from amends.engine.tasks import ExecuteCommand
 from amends.errors import AmendsError
 from amends.views.children import archive_of
@@ -89,7 +89,7 @@ def aged(tmp_path_factory: pytest.TempPathFactory) -> Aged:
 def on(path: Path, look: Callable[[Any], Any]) -> Any:
     """Look at a store; what is wrong with it is an answer, too."""
     try:
-        with closing(records(path)) as store:
+        with closing(SqliteReader(path)) as store:
             return look(store)
     except AmendsError as error:
         return error

@@ -16,10 +16,10 @@ import pytest
 
 import amends
 from amends import Command, Saga, UnusableInput, local
+from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
 from amends.auditing.recompute import recompute
 from amends.auditing.verify import verify
-from amends.bootstrap import records
 from amends.checking.simulator.chance import Seeded
 from amends.checking.simulator.setting import Setting
 from amends.checking.simulator.world import SimulatedWorld
@@ -49,7 +49,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> list[Copy]:
 
 def found(path: Path) -> dict[str, str]:
     """Return where something is not as the records lead to, and what."""
-    with closing(records(path)) as store:
+    with closing(SqliteReader(path)) as store:
         return {finding.where: finding.what for finding in recompute(store, [TICKETS], [STOCK]).findings}
 
 
@@ -132,7 +132,7 @@ def test_what_somebody_changed_is_found(
     forger = Forger(path, Random(1), copies)
     edit(forger)
     forger.close()
-    with closing(records(path)) as store:
+    with closing(SqliteReader(path)) as store:
         assert (not len(verify(store, problems=store.problems(with_sagas=False)).findings)) == is_verified
     assert [name for name in found(path) if name.startswith(where)], found(path)
 
@@ -155,7 +155,7 @@ def test_a_transaction_is_known_by_its_values(tmp_path: Path) -> None:
     with amends.open(f"sqlite:///{path}", sagas=[notes]) as engine:
         engine.transact(lambda transaction: transaction.entities["NOTED"].__setitem__("free", "as it likes"))
         engine.submit(notes, "a note")
-    with closing(records(path)) as store:
+    with closing(SqliteReader(path)) as store:
         computed = recompute(store, [notes])
     assert (list(computed.findings), computed.sagas, computed.entities) == ([], 1, 2)
 
@@ -171,7 +171,7 @@ def old_store(path: Path) -> Path:
 
 def computed_of_old(path: Path) -> list[object]:
     """What is not as the records of such a store lead to."""
-    with closing(records(path)) as store:
+    with closing(SqliteReader(path)) as store:
         return [*recompute(store, SAGAS, COMMANDS).findings, *verify(store).findings]
 
 
@@ -182,16 +182,16 @@ def test_a_store_of_an_earlier_version_is_computed_from_where_it_was_taken_over(
         with amends.open(f"sqlite:///{path}", sagas=[]):
             pass
         assert computed_of_old(path) == []
-        with closing(records(path)) as store:
+        with closing(SqliteReader(path)) as store:
             blocks = store.head().number
     with amends.open(f"sqlite:///{path}", sagas=[], commands=COMMANDS) as engine:
         engine.transact(lambda transaction: transaction.entities["SHELF"].get("book"))
-    with closing(records(path)) as store:
+    with closing(SqliteReader(path)) as store:
         assert store.head().number == blocks
     with closing(sqlite3.connect(path)) as database:
         database.execute("UPDATE entities SET body = '{\"left\":7}' WHERE id = 'book'")
         database.commit()
-    with closing(records(path)) as store, pytest.raises(UnusableInput, match="is not given"):
+    with closing(SqliteReader(path)) as store, pytest.raises(UnusableInput, match="is not given"):
         recompute(store, [], COMMANDS)
 
 
@@ -219,7 +219,7 @@ def test_a_take_over_that_was_cut_short_begins_again(tmp_path: Path, monkeypatch
 
 def test_every_definition_and_command_has_to_be_given(copies: Sequence[Copy]) -> None:
     """What is missing is named."""
-    with closing(records(copies[0].path)) as store:
+    with closing(SqliteReader(copies[0].path)) as store:
         with pytest.raises(UnusableInput, match="ran under tickets for all/1/"):
             recompute(store, [], [STOCK])
         with pytest.raises(UnusableInput, match="the command SHOW_PLANNED of SEAT was carried out"):
@@ -229,7 +229,7 @@ def test_every_definition_and_command_has_to_be_given(copies: Sequence[Copy]) ->
 def test_a_step_that_decides_otherwise_today_is_named(copies: Sequence[Copy]) -> None:
     """The records say what it decided, and the definition what it would now."""
     other = Command("SHOW_PLANNED", "SEAT", lambda _, seats: seats + 1)
-    with closing(records(copies[0].path)) as store:
+    with closing(SqliteReader(copies[0].path)) as store:
         where: Any = [finding.where for finding in recompute(store, [TICKETS], [other]).findings]
     assert "entity SEAT/Hamlet 0" in where
 

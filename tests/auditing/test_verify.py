@@ -11,10 +11,10 @@ import pytest
 
 from amends import Saga, external
 from amends.adapters.memory import MemoryStore
-from amends.auditing.chain import head_of, head_text
+from amends.adapters.sqlite.reader import SqliteReader
+from amends.auditing.chain import head_of, head_text, heads_of
 from amends.auditing.findings import Finding, Findings
 from amends.auditing.verify import VerificationProgress, verify
-from amends.bootstrap import records
 from amends.core.audit import GENESIS
 from amends.core.messages import Answered, Done, Kind
 from amends.engine.coordinator import Coordinator
@@ -173,12 +173,12 @@ def test_heads_are_read_back() -> None:
 def test_a_head_without_its_number_is_looked_for(tmp_path: Path) -> None:
     """Of a file that has it, that lacks it, and the head of nothing."""
     copies = written(tmp_path)
-    with closing(records(copies[1].path)) as store:
+    with closing(SqliteReader(copies[1].path)) as store:
         for copy, words in [(copies[0], []), (copies[1], []), (copies[2], ["no block has the given head"])]:
-            found = verify(store, head_of(copy.head.partition(":")[2])).findings
+            found = verify(store, heads_of(copy.head.partition(":")[2])).findings
             assert [finding.what.partition(":")[0] for finding in found] == words
-        assert not len(verify(store, head_of(GENESIS.hex())).findings)
-        assert not len(verify(store, head_of(f"0:{GENESIS.hex()}")).findings)
+        assert not len(verify(store, heads_of(GENESIS.hex())).findings)
+        assert not len(verify(store, heads_of(f"0:{GENESIS.hex()}")).findings)
 
 
 @pytest.mark.parametrize("numbers", [[1], [1, 2, 3], [2], [39]])

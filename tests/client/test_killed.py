@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import amends
-from amends.bootstrap import records
+from amends.adapters.sqlite.reader import SqliteReader
 from amends.errors import StoreUnusable
 from amends.storage.rows import COMPLETED
 from tests.client.sagas import SAGAS, url_of
@@ -65,7 +65,7 @@ def running(code: str, *given: object) -> Iterator[subprocess.Popen[str]]:
 def completed(path: Path) -> int:
     """Return how many sagas are completed."""
     try:
-        with closing(records(path)) as store:
+        with closing(SqliteReader(path)) as store:
             return sum(sagas for (_, status), sagas in store.counts().items() if status == COMPLETED)
     except StoreUnusable:  # there is none yet
         return 0

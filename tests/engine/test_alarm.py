@@ -14,14 +14,14 @@ import pytest
 
 import amends
 from amends import Backoff, Compensated, Done, Handle, Refused, Saga, external
-from amends.bootstrap import records
+from amends.adapters.sqlite.reader import SqliteReader
 from amends.engine.alarm import AGAIN_MS, Alarm
 from tests.engine.test_engine import PATIENCE_S, run
 
 
 def warning(path: Path) -> str:
     """Return what whoever looks at the store is told."""
-    with closing(records(path)) as seen:
+    with closing(SqliteReader(path)) as seen:
         return seen.warning()
 
 

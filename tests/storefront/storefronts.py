@@ -95,7 +95,7 @@ def breaking(storefront: Storefront, at: int, *, after: bool, limits: bool = Fal
 @contextmanager
 def records_of(folder: Path) -> Iterator[Any]:
     """Open what a store file holds, to look at it."""
-    records: Any = bootstrap.records(folder / "shop.db")
+    records: Any = bootstrap.located(str(folder / "shop.db")).records()
     with closing(records):
         yield records
 

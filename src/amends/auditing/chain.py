@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from amends.auditing.findings import Finding, block_name
@@ -35,6 +35,23 @@ def head_text(head: Head) -> str:
     """A head as it is kept outside: ``number:64 hex digits``, behind the chain's name where it has one."""
     text = f"{head.number}:{head.head.hex()}"
     return f"{head.chain}:{text}" if head.chain else text
+
+
+def heads_text(heads: Iterable[Head]) -> str:
+    """The heads of all chains on one line, which is kept as a whole; a store in a file has one."""
+    return " ".join(map(head_text, heads))
+
+
+def heads_of(text: str) -> list[KeptHead]:
+    """The same, read back.
+
+    Raises:
+        UnusableInput: one is none, or is of a chain that has another one.
+    """
+    kept = [*map(head_of, text.split() or [text])]
+    if len({each.chain for each in kept}) < len(kept):
+        raise UnusableInput("two heads of one chain: give one line of those that `amends audit head` printed")
+    return kept
 
 
 def head_of(text: str) -> KeptHead:
@@ -97,8 +114,9 @@ class Chain:
         if number is None:
             yield Finding("head", "no block has the given head: the file was cut, or built anew, or is an older copy")
         elif number > self.head.number:
-            last = self.head.number
-            yield Finding("head", f"the file ends with block {last}, the given head is of block {number}: it was cut")
+            what = f"the chain {self._name}" if self._name else "the file"
+            ends = f"{what} ends with block {self.head.number}"
+            yield Finding("head", f"{ends}, the given head is of block {number}: it was cut")
         # otherwise it was told at its block, or the block is missing
 
     def _gap(self, number: int) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from amends.auditing.chain import Chain, KeptHead
@@ -40,20 +40,20 @@ class Fence(NamedTuple):
 class Chains:
     """The chains of a store, as far as their blocks were met."""
 
-    def __init__(self, records: Records, kept: KeptHead | None) -> None:
+    def __init__(self, records: Records, kept: Iterable[KeptHead] = ()) -> None:
         """Begin before the first block of each.
 
         Args:
             records: the store.
-            kept: a head to look for, in the chain that it is of.
+            kept: heads to look for, each in the chain that it is of.
         """
         self._records = records
-        self._kept = kept
+        self._kept = {each.chain: each for each in kept}
         self._chains: dict[str, Chain] = {}
         self._fences: dict[str, Fence] = {}
         self._takeovers: list[tuple[str, ChainTakenOver]] = []
-        if kept:
-            self._chain(kept.chain)
+        for chain in self._kept:
+            self._chain(chain)
 
     @property
     def heads(self) -> dict[str, Head]:
@@ -127,8 +127,7 @@ class Chains:
 
     def _chain(self, name: str) -> Chain:
         if name not in self._chains:
-            kept = self._kept if self._kept and self._kept.chain == name else None
-            self._chains[name] = Chain(kept, name)
+            self._chains[name] = Chain(self._kept.get(name), name)
         return self._chains[name]
 
     def _sources(self, besides: Collection[str]) -> dict[str, Iterator[Block]]:

@@ -21,7 +21,7 @@ def in_order(records: Records) -> Iterator[BlockToVerify]:
     A block that stores a row comes after every block that was decided on the row before: of one engine alone, that is
     the order of its numbers; of several, the records say what each was decided on.
     """
-    chains, tale, names = Chains(records, None), Tale(), records.chains()
+    chains, tale, names = Chains(records), Tale(), records.chains()
     are_several = len(names) > 1
     contents = (Contents(block) for name in names for block in records.blocks(0, name)) if are_several else ()
     unread = Counter(read for each in contents for read in _versions(each, EntitiesRead))

@@ -68,7 +68,7 @@ Report = Callable[[VerificationProgress], None]
 
 def verify(
     records: Records,
-    kept: KeptHead | None = None,
+    kept: Iterable[KeptHead] = (),
     *,
     archives: Sequence[Records] = (),
     problems: Iterable[str] = (),
@@ -78,8 +78,8 @@ def verify(
 
     Args:
         records: the store.
-        kept: an older head, kept elsewhere: without one, a file that was built anew, or an older copy put in its
-            place, is not found.
+        kept: older heads, kept elsewhere, each of a chain of its own: without them, a file that was built anew, or an
+            older copy put in its place, is not found.
         archives: the files that its sagas left for; those that are nowhere are found when any is given.
         problems: what the store itself finds wrong with its file and its rows, a line each; read when all else is.
         report: told now and then how far it is.
@@ -110,7 +110,7 @@ class Verification:
         findings: so far.
     """
 
-    def __init__(self, records: Records, kept: KeptHead | None, report: Report | None) -> None:
+    def __init__(self, records: Records, kept: Iterable[KeptHead], report: Report | None) -> None:
         self.findings = Findings()
         self._records = records
         self._chains = Chains(records, kept)

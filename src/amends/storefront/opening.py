@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from amends.shop.orders import NUMBERS_TAKEN
 from amends.shop.outside import CUSTOMER_KNOWN, EVEN, Books, BooksInFile, Providers, Temper
 from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
 from amends.shop.shipping import SHIPPING
+from amends.storage.location import MEMORY, SQLITE, LastingLocation
+from amends.storage.shards import SHARDS
 from amends.storefront.ledger import AT_HOME, AWAY, OPERATIONS_MAX, EngineLedger
 
 COMMANDS: Final = (CREDIT_LIMIT_SET, STOCK_SET, NUMBERS_TAKEN, CUSTOMER_KNOWN)
@@ -24,6 +27,9 @@ OUTSIDE_SUFFIX: Final = "-outside"
 
 KIND_KEY: Final = "desk/participants"  # as it is in stores that were written before the storefront had its name
 KIND_DIGEST: Final = "which participants orders go to"
+ALONE_WITHIN_S: Final = 10.0
+"""Two leases and more: of engines that were killed, the sagas are taken over meanwhile."""
+LOOK_PAUSE_S: Final = 0.05  # between two looks at who has which sagas
 KINDS: Final = {False: "local", True: "simulated"}
 
 
@@ -43,7 +49,7 @@ class Storefront(NamedTuple):
 
 @contextmanager
 def open_storefront(
-    path: str = "",
+    db: str = "",
     *,
     simulated: bool = False,
     limits: bool = False,
@@ -53,8 +59,9 @@ def open_storefront(
     """Open the order system.
 
     Args:
-        path: of the store's file; empty for one in memory. The simulated services outside keep their books beside it,
-            in the file of this name and ``-outside``, which is no part of the store.
+        db: the path of the store's file, or the URL of a store in a PostgreSQL, which no other engine may use
+            meanwhile; empty for one in memory. The simulated services outside keep their books beside the file, in one
+            of this name and ``-outside``, which is no part of the store.
         simulated: whether PAYMENT and SHIPPING are the simulated services outside. Set it to see orders survive lost
             messages and slow answers; a store has one kind of participants for good.
         limits: whether each batch has the three count limits of the function.
@@ -65,47 +72,65 @@ def open_storefront(
         StoreUnusable: the store cannot be used; one line says why.
         UnusableInput: its orders go to the other kind of participants, or no books can be kept beside it.
     """
-    with _opened(path, temper if simulated else None) as (engine, outside):
-        _settle_kind(engine, path, KINDS[simulated])
+    at = bootstrap.located(db) if db else None
+    with _opened(at, temper if simulated else None) as (engine, outside):
+        if at:
+            _expect_alone(at)
+        _settle_kind(engine, at.shown if at else "", KINDS[simulated])
         ledger = EngineLedger(engine, outside, piece_max=piece_max)
         yield Storefront(Session(limits=limits, ledger=ledger), ledger, engine)
 
 
 @contextmanager
-def _opened(path: str, temper: Temper | None) -> Iterator[tuple[BlockingEngine, Providers | None]]:
+def _opened(at: LastingLocation | None, temper: Temper | None) -> Iterator[tuple[BlockingEngine, Providers | None]]:
+    url = at.url if at else MEMORY
     if temper is None:
-        with bootstrap.open(_url(path), sagas=AT_HOME, commands=COMMANDS) as engine:
+        with bootstrap.open(url, sagas=AT_HOME, commands=COMMANDS) as engine:
             yield engine, None
         return
-    with _books(path) as books:
+    with _books(at) as books:
         outside = Providers(books, temper=temper)
         clients = dict.fromkeys((PAYMENT, SHIPPING), outside)
-        with bootstrap.open(_url(path), sagas=AWAY, commands=COMMANDS, clients=clients) as engine:
+        with bootstrap.open(url, sagas=AWAY, commands=COMMANDS, clients=clients) as engine:
             yield engine, outside
 
 
-def _url(path: str) -> str:
-    return f"{bootstrap.SQLITE}{path}" if path else bootstrap.MEMORY
-
-
 @contextmanager
-def _books(path: str) -> Iterator[Books]:
-    if not path:
+def _books(at: LastingLocation | None) -> Iterator[Books]:
+    if at is None:
         yield Books()
         return
-    file = Path(f"{path}{OUTSIDE_SUFFIX}")
+    if not at.url.startswith(SQLITE):
+        raise UnusableInput(
+            f"{at.shown}: simulated services keep their books in a file beside the store's: give a file"
+        )
+    file = Path(f"{at.shown}{OUTSIDE_SUFFIX}")
     if not file.exists():
-        with bootstrap.open(_url(path), sagas=()) as engine:  # books are begun beside a store that takes such orders
-            _settle_kind(engine, path, KINDS[True])
+        with bootstrap.open(at.url, sagas=()) as engine:  # books are begun beside a store that takes such orders
+            _settle_kind(engine, at.shown, KINDS[True])
     with closing(BooksInFile(file)) as books:
         yield books
 
 
-def _settle_kind(engine: BlockingEngine, path: str, kind: str) -> None:
+def _expect_alone(at: LastingLocation) -> None:
+    """Wait until the engine has every shard: an order's saga has the order's id, and so a shard that is given.
+
+    Raises:
+        UnusableInput: other engines go on.
+    """
+    until = time.monotonic() + ALONE_WITHIN_S
+    with closing(at.records()) as store:
+        while [len(engine.shards) for engine in store.engines()] != [SHARDS]:
+            if time.monotonic() > until:
+                raise UnusableInput(f"{at.shown}: other engines have a part of its sagas: end them, or name a ?schema=")
+            time.sleep(LOOK_PAUSE_S)
+
+
+def _settle_kind(engine: BlockingEngine, name: str, kind: str) -> None:
     """An account that is kept here is unknown outside, and the other way round: a store has one kind for good."""
     before: str = engine.transact(lambda transaction: _kind_of(transaction, kind), [KIND_KEY])
     if before != kind:
-        raise UnusableInput(f"{path}: the orders of this store go to {before} participants: --participants {before}")
+        raise UnusableInput(f"{name}: the orders of this store go to {before} participants: --participants {before}")
 
 
 def _kind_of(transaction: Transaction, kind: str) -> str:

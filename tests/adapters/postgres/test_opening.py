@@ -31,7 +31,7 @@ COUNT = Saga("count", str, [local("COUNTED", lambda n, _: (n or 0) + 1, entity=s
         (4, "off", "synchronous_commit is off"),
         (4, "local", "synchronous_commit is local"),
         (5, "LATIN1", "encoding is LATIN1"),
-        (6, "true", "it is a replica"),
+        (6, "true", "is a replica"),
         (7, "on", "read-only"),
     ],
 )

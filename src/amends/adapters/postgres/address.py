@@ -10,6 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from amends.errors import StoreUnusable
+from amends.storage.location import without_password
 
 SCHEMA: Final = "amends"
 SCHEMA_NAME: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,39}")
@@ -30,12 +31,15 @@ class Address(NamedTuple):
     Attributes:
         shown: its URL without a password, for people.
         schema: of the database.
-        connection: what the driver connects with.
+        connection: what the driver connects with, a password among it: no one else is shown that.
     """
 
     shown: str
     schema: str
     connection: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return self.shown
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection of which nothing is kept between two transactions, as a pooler may have it.
@@ -56,15 +60,11 @@ def address_of(url: str) -> Address:
     Raises:
         StoreUnusable: it is none; one line says what is wrong with it, and holds no password.
     """
-    shown = shown_of(url)
+    shown = without_password(url)
     try:
-        parts = urlsplit(url)
-        named = parse_qsl(parts.query, keep_blank_values=True)
-        schema = dict(named).get("schema", SCHEMA)
-        rest = urlencode([(name, value) for name, value in named if name != "schema"])
-        connection = conninfo_to_dict(parts._replace(query=rest).geturl())
-    except (ValueError, psycopg.Error) as error:
-        raise StoreUnusable(f"{shown}: it is no address of a PostgreSQL: {_line(error, url)}") from None
+        schema, connection = _parted(url)
+    except (ValueError, psycopg.Error):
+        raise StoreUnusable(f"{shown}: it is no address of a PostgreSQL: {_fault_of(shown)}") from None
     if not SCHEMA_NAME.fullmatch(schema):
         raise StoreUnusable(
             f"{shown}: schema={schema!r:.100} is no name for a schema: give 1 to 40 letters a to z, digits and _"
@@ -72,11 +72,26 @@ def address_of(url: str) -> Address:
     return Address(shown, schema, {**CONNECTION, **connection, "client_encoding": "UTF8"})
 
 
-def shown_of(url: str) -> str:
-    """A URL without its password."""
-    without = re.sub(r"(?<=//)([^/@?#]*?):[^/?#]*@", r"\1@", url)
-    return re.sub(r"([?&]password=)[^&#]*", r"\1...", without)
+def _parted(url: str) -> tuple[str, dict[str, Any]]:
+    """The schema, and what the driver connects with.
+
+    Raises:
+        ValueError, psycopg.Error: it is no URL.
+    """
+    parts = urlsplit(url)
+    named = parse_qsl(parts.query, keep_blank_values=True)
+    rest = urlencode([(name, value) for name, value in named if name != "schema"])
+    connection = conninfo_to_dict(parts._replace(query=rest).geturl())
+    port = str(connection.get("port", ""))
+    if not re.fullmatch(r"[0-9,]*", port) or "@" in parts.path:
+        raise ValueError(f"its port is {port!r:.20}, and the name of its database {parts.path!r:.60}")
+    return dict(named).get("schema", SCHEMA), connection
 
 
-def _line(error: Exception, url: str) -> str:
-    return " ".join(str(error).replace(url, shown_of(url)).split())
+def _fault_of(shown: str) -> str:
+    """What is wrong with a URL, of what is left of it without its password: the driver quotes what it cannot read."""
+    try:
+        _parted(shown)
+    except (ValueError, psycopg.Error) as error:
+        return " ".join(str(error).split())
+    return "its password holds what a URL takes as %XX alone, such as %2F for a /"

@@ -14,6 +14,7 @@ from amends.adapters.postgres.mailbox import PostgresMailbox
 from amends.adapters.postgres.migrations import NoSchemaYet
 from amends.adapters.postgres.opening import ServerAway, prepare
 from amends.adapters.postgres.reader import PostgresReader
+from amends.adapters.postgres.rights import CLIENT
 from amends.adapters.postgres.settings import OF_TURNS
 from amends.adapters.postgres.wakeup import PostgresWakeup
 from amends.errors import StoreBusy
@@ -59,7 +60,7 @@ class PostgresClientStore:
 
     def _prepare(self) -> None:
         with _named_when_away():
-            prepare(self._address)
+            prepare(self._address, CLIENT)
 
     def close(self) -> None:
         """Give back what is read; the mailbox is closed by the thread that uses it. A second call does nothing."""

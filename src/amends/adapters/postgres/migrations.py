@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
+from psycopg import errors
 
 from amends.errors import StoreUnusable
 
@@ -14,12 +14,13 @@ MIGRATED_BY: Final = "Amends"
 """Begins the comment of a schema that is ours, before its version: where psql shows it (``\\dn+``)."""
 
 
-def _loaded() -> list[bytes]:
+def _loaded() -> list[str]:
     scripts = sorted(files(__package__).joinpath("schema").iterdir(), key=lambda script: script.name)
-    return [script.read_bytes() for script in scripts if script.name.endswith(".sql")]
+    return [script.read_text("utf-8") for script in scripts if script.name.endswith(".sql")]
 
 
 SCHEMAS: Final = _loaded()
+"""What leads from each version to the next: the first from nothing to version 1."""
 VERSION: Final = len(SCHEMAS)
 COMMENT: Final = b"SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"
 ONE_AT_A_TIME: Final = b"SELECT pg_advisory_xact_lock(hashtextextended('amends ' || %s, 0))"
@@ -46,24 +47,39 @@ def version_of(driver: psycopg.Connection[Any], schema: str) -> int:
     return int(number)
 
 
+def script(schema: str, since: int) -> str:
+    """The statements that lead from a version to `VERSION`; none where it is that.
+
+    Args:
+        schema: its name, which need not be quoted.
+        since: the version that is there; 0 for none.
+    """
+    if since == VERSION:
+        return ""
+    begin = [f'SET LOCAL search_path = "{schema}";', *([] if since else [f'CREATE SCHEMA "{schema}";'])]
+    return "\n".join([*begin, *SCHEMAS[since:], f"COMMENT ON SCHEMA \"{schema}\" IS '{MIGRATED_BY} {VERSION}';\n"])
+
+
 def migrate(driver: psycopg.Connection[Any], schema: str) -> None:
     """Make the schema, or bring it to `VERSION`; other processes that want the same wait.
 
     Args:
-        driver: in a transaction, with the schema first on its search path.
+        driver: in a transaction.
         schema: its name.
 
     Raises:
-        StoreUnusable: it is not ours, or of a later version of Amends.
+        StoreUnusable: it is not ours, or of a later version of Amends; or the role may not do it.
         psycopg.Error: it cannot be made.
     """
     driver.execute(ONE_AT_A_TIME, [schema])
     version = version_of(driver, schema)
-    if version == VERSION:
-        return
-    if not version:
-        driver.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-    for script in SCHEMAS[version:]:
-        driver.execute(script)
-    comment = sql.SQL("COMMENT ON SCHEMA {} IS {}")
-    driver.execute(comment.format(sql.Identifier(schema), sql.Literal(f"{MIGRATED_BY} {VERSION}")))
+    if version != VERSION:
+        try:
+            driver.execute(script(schema, version).encode())
+        except errors.InsufficientPrivilege as error:
+            task = "make" if not version else f"bring to version {VERSION}"
+            verb = "migrate" if version else "init"
+            raise StoreUnusable(
+                f"this role may not {task} the schema {schema!r}: a role that may runs `amends db {verb}`, or the SQL "
+                f"that `amends db {verb} --print` prints"
+            ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.migrations import VERSION, NoSchemaYet, migrate, version_of
 from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.refusals import line_of
+from amends.adapters.postgres.rights import ENGINE, READER, Rights, expect
 from amends.adapters.postgres.settings import OF_READS, faults
 from amends.errors import StoreUnusable
 
@@ -20,20 +21,21 @@ class ServerAway(StoreUnusable):
     """No connection can be had."""
 
 
-def prepare(address: Address) -> None:
+def prepare(address: Address, rights: Rights = ENGINE) -> None:
     """See that a store can be there, and make it, or bring it up to date, where that is needed.
 
+    Args:
+        address: of the database.
+        rights: that the role has to have in the schema.
+
     Raises:
-        StoreUnusable: the server is away or takes no writes, a setting is wrong, or the schema is none of this version.
+        StoreUnusable: the server is away or takes no writes, a setting is wrong, the schema is none of this version, or
+            the role may not do what it is to do.
     """
-    with _connected(address) as driver, driver.transaction():
-        driver.execute(QUERIES["settings"], OF_READS.parameters(address.schema))
-        found = driver.execute(QUERIES["in_force_at_server"]).fetchone()
-        assert found is not None, "a SELECT without FROM gives a row"
-        for fault in faults(found):
-            raise StoreUnusable(fault)
+    with writing(address) as driver:
         if version_of(driver, address.schema) != VERSION:
             migrate(driver, address.schema)
+        expect(driver, address.schema, rights)
 
 
 def look(address: Address) -> None:
@@ -41,13 +43,39 @@ def look(address: Address) -> None:
 
     Raises:
         NoSchemaYet: there is none.
-        StoreUnusable: the server is away, or what is there is no store of this version.
+        StoreUnusable: the server is away, what is there is no store of this version, or the role may not read it.
     """
-    with _connected(address) as driver, driver.transaction():
+    with looking(address) as driver:
         if not (version := version_of(driver, address.schema)):
-            raise NoSchemaYet(f"there is no schema {address.schema!r}; an engine that opens it makes it")
+            raise NoSchemaYet(f"there is no schema {address.schema!r}: `amends db init`, or an engine, makes it")
         if version != VERSION:
-            raise StoreUnusable(f"the schema has version {version}; an engine that opens it brings it to {VERSION}")
+            raise StoreUnusable(
+                f"the schema has version {version}: `amends db migrate`, or an engine, brings it to {VERSION}"
+            )
+        expect(driver, address.schema, READER)
+
+
+@contextmanager
+def looking(address: Address) -> Iterator[psycopg.Connection[Any]]:
+    """A transaction with our settings; what is in the way is a `StoreUnusable` that names the address."""
+    with _connected(address) as driver, driver.transaction():
+        driver.execute(QUERIES["settings"], OF_READS.parameters(address.schema))
+        yield driver
+
+
+@contextmanager
+def writing(address: Address) -> Iterator[psycopg.Connection[Any]]:
+    """The same, where the server keeps what was answered."""
+    with looking(address) as driver:
+        for fault in faults(in_force(driver)):
+            raise StoreUnusable(fault)
+        yield driver
+
+
+def in_force(driver: psycopg.Connection[Any]) -> Sequence[str]:
+    """What a server runs with, as `amends.adapters.postgres.settings.facts` reads it."""
+    found: Sequence[str] = driver.execute(QUERIES["in_force_at_server"]).fetchall()[0]
+    return found
 
 
 @contextmanager

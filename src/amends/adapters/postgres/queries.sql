@@ -38,6 +38,24 @@ SELECT current_setting('server_version_num'), current_setting('server_version'),
     current_setting('full_page_writes'), current_setting('synchronous_commit'), current_setting('server_encoding'),
     pg_is_in_recovery()::text, current_setting('transaction_read_only');
 
+-- name: rights
+-- What a role may do with each table of a schema; of a privilege that can be had on columns, on one of them.
+SELECT t.relname::text, p.privilege
+FROM pg_class AS t JOIN pg_namespace AS n ON n.oid = t.relnamespace
+    CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) AS p (privilege)
+    CROSS JOIN (SELECT coalesce(nullif(%(role)s, '')::name, current_user)) AS asked (whose)
+WHERE n.nspname = %(of_schema)s AND t.relkind IN ('r', 'p')
+    AND CASE WHEN p.privilege IN ('DELETE', 'TRUNCATE') THEN has_table_privilege(whose, t.oid, p.privilege)
+        ELSE has_any_column_privilege(whose, t.oid, p.privilege) END
+UNION ALL
+SELECT '', 'USAGE'
+FROM pg_namespace CROSS JOIN (SELECT coalesce(nullif(%(role)s, '')::name, current_user)) AS asked (whose)
+WHERE nspname = %(of_schema)s AND has_schema_privilege(whose, oid, 'USAGE');
+
+-- name: own_role
+-- The role of this connection.
+SELECT current_user::text;
+
 -- name: sagas
 -- Some sagas, locked.
 SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum FROM sagas
@@ -355,6 +373,15 @@ FROM (
 WHERE (b.at_ms, b.chain, b.number) > (%(at_ms)s::bigint, %(chain)s::text COLLATE "C", %(number)s::bigint)
 ORDER BY b.at_ms, b.chain, b.number LIMIT %(limit)s::bigint;
 
+-- name: unfound
+-- Subjects of blocks that the blocks are not found by.
+SELECT named.subject, named.number
+FROM unnest(%(subjects)s::text[], %(numbers)s::bigint[]) AS named (subject, number)
+WHERE NOT EXISTS (
+        SELECT FROM subjects WHERE subject = named.subject AND chain = %(chain)s AND number = named.number
+    )
+    AND NOT EXISTS (SELECT FROM sagas WHERE id = named.subject AND chain = %(chain)s AND block = named.number);
+
 -- name: now_ms
 -- The time of leases.
 SELECT now_ms();
@@ -381,6 +408,12 @@ DELETE FROM owners WHERE engine = %(engine)s;
 -- name: leases
 -- The leases of all engines.
 SELECT engine, until_ms FROM leases ORDER BY engine;
+
+-- name: engines
+-- The engines, since when each commits, for how long its lease lasts, and its shards.
+SELECT engine, (SELECT at_ms FROM blocks WHERE chain = engine ORDER BY number LIMIT 1), until_ms - now_ms(),
+    ARRAY(SELECT shard FROM owners WHERE owners.engine = leases.engine ORDER BY shard)
+FROM leases ORDER BY engine;
 
 -- name: owners
 -- Each shard with the engine that has it.
@@ -410,6 +443,10 @@ ON CONFLICT (id) DO NOTHING;
 -- name: count_letters
 -- How many start sagas, and how many there are.
 SELECT count(*) FILTER (WHERE is_start), count(*) FROM letters;
+
+-- name: oldest_letter
+-- The one that was posted first.
+SELECT id, shard, body, posted_ms, checksum FROM letters ORDER BY number LIMIT 1;
 
 -- name: letters
 -- The first letters to some shards.

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from amends.adapters.postgres.address import Address
+from amends.adapters.postgres.check import problems
 from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.opening import look
 from amends.adapters.postgres.reading import PostgresRecords
+from amends.adapters.postgres.rows import letter_of
 from amends.adapters.postgres.settings import OF_READS
+from amends.adapters.postgres.texts import opened
+from amends.storage.location import EngineSeen, LettersSeen
 
 
 class PostgresReader(PostgresRecords):
-    """See `amends.storage.ports.Records`, whose promises these are."""
+    """See `amends.storage.location.StoreReader`, whose promises these are."""
 
     def __init__(self, address: Address) -> None:
         """Open a store that is there.
@@ -25,6 +31,20 @@ class PostgresReader(PostgresRecords):
     def has_failed(self) -> bool:
         """Whether it is not to be read any more: it is closed, or this is a child of its process."""
         return self._database.has_failed
+
+    def engines(self) -> Sequence[EngineSeen]:
+        """The engines that have a lease, run out or not."""
+        return [EngineSeen(opened(name), *seen) for name, *seen in self._database.read("engines")]
+
+    def letters_waiting(self) -> LettersSeen:
+        """The letters that no engine has acted on yet."""
+        starts, number = self._database.read("count_letters")[0]
+        found = self._database.read("oldest_letter")
+        return LettersSeen(starts, number, letter_of(found[0]) if found else None)
+
+    def problems(self, *, with_sagas: bool = True) -> Iterator[str]:
+        """What is wrong with the rows, a line each; see `amends.adapters.postgres.check`."""
+        return problems(self._database, self, with_sagas=with_sagas)
 
     def close(self) -> None:
         """Give everything back. A second call does nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
@@ -17,13 +16,11 @@ from amends.adapters.sqlite.opening import check_log, check_writable, checked_pa
 from amends.adapters.sqlite.reading import RecordReader
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.errors import StoreFailed, StoreUnusable
+from amends.storage.location import Progress
 from amends.storage.rows import Head
 
 STEP_PAGES: Final = 1_000  # 8 MB: some milliseconds, after which the progress is told, or the copy is given up
 OLDEST: Final = 1  # of what is copied: a store of an earlier version, too, before an engine brings it up to date
-
-Progress = Callable[[int, int], None]
-"""Told how many pages are copied, and of how many."""
 
 
 def _untold(_copied: int, _of: int) -> None:
@@ -39,7 +36,7 @@ def backup(source: str | os.PathLike[str], target: str | os.PathLike[str], progr
     Args:
         source: a store, of this version or an earlier one.
         target: a file that does not exist.
-        progress: told between steps; what it raises ends the copy.
+        progress: told between steps how many pages are copied; what it raises ends the copy.
 
     Returns:
         Where the audit of the copy ends.

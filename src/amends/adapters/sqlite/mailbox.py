@@ -27,6 +27,7 @@ from amends.adapters.sqlite.rows import INPUTS, STARTS, Lane, letters_of
 from amends.adapters.sqlite.settings import put_in_force
 from amends.errors import StoreError, StoreFailed
 from amends.storage.letters import expect_room, is_start
+from amends.storage.location import LettersSeen
 from amends.storage.ports import LETTERS_MAX, Records
 from amends.storage.rows import Letter, checksum
 
@@ -117,6 +118,15 @@ class SqliteMailbox:
                 break
         return [*islice(found.values(), limit)]
 
+    def seen(self) -> LettersSeen:
+        """The letters that wait in it.
+
+        Raises:
+            StoreUnusable: the file is no mailbox, or cannot be read here.
+            StoreBusy, StoreFailed: it could not be read.
+        """
+        return letters_seen(self._opened()) if self._file.exists() else LettersSeen(0, 0, None)
+
     def remove(self, letter_ids: Collection[str]) -> None:
         """Remove letters that were acted on: this object does not give them any more, and soon they are gone.
 
@@ -175,6 +185,12 @@ class EngineMailbox:
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
         self._clients.close()
+
+
+def letters_seen(database: Connection) -> LettersSeen:
+    """The letters that wait in a mailbox, or in a store, which has those that commits wrote."""
+    starts, number = database.rows("count_letters")[0]
+    return LettersSeen(starts, number, next(letters_of(database.rows("oldest_letter")), None))
 
 
 def _values(letter: Letter) -> tuple[object, ...]:

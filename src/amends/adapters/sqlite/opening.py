@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -137,6 +137,17 @@ def open_reader(file: Path, oldest: int = VERSION) -> apsw.Connection:
         if not isinstance(error.__cause__, apsw.CantOpenError | apsw.ReadOnlyError) or _is_writable(file.parent):
             raise
         return _reader_of_sealed(file, oldest)
+
+
+def version_in(file: Path) -> int:
+    """The version of the schema in a file that is there; 0 where no engine has made a store of it.
+
+    Raises:
+        StoreUnusable: it is none of ours, or of a later version.
+    """
+    with _opened(file, str(file), READ, "") as connection, closing(connection):
+        put_in_force(connection, READER)
+        return version_of(connection)
 
 
 def _reader_of_sealed(file: Path, oldest: int) -> apsw.Connection:

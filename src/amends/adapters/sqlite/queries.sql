@@ -271,6 +271,10 @@ SELECT coalesce((SELECT max(number) FROM letters WHERE number <= 0) - (SELECT mi
 -- How many start sagas, and how many there are.
 SELECT count(*) FILTER (WHERE number > 0), count(*) FROM letters;
 
+-- name: oldest_letter
+-- The one that was posted first.
+SELECT id, shard, body, posted_ms, checksum FROM letters ORDER BY posted_ms LIMIT 1;
+
 -- name: letters
 -- The first letters to some shards.
 SELECT id, shard, body, posted_ms, checksum FROM letters

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from amends.adapters.sqlite.check import problems
 from amends.adapters.sqlite.client_keys import ClientKeys
 from amends.adapters.sqlite.database import Connection
+from amends.adapters.sqlite.lock import holder
+from amends.adapters.sqlite.mailbox import SqliteMailbox, letters_seen
 from amends.adapters.sqlite.opening import checked_path, open_reader
 from amends.adapters.sqlite.reading import RecordReader
+from amends.storage.location import EngineSeen, LettersSeen
 from amends.storage.rows import KeyRow, Unreadable
+from amends.storage.shards import ALL_SHARDS
 
 
 class SqliteReader(RecordReader):
-    """See `amends.storage.ports.Records`, whose promises these are."""
+    """See `amends.storage.location.StoreReader`, whose promises these are."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open a store that an engine has opened before.
@@ -25,7 +30,8 @@ class SqliteReader(RecordReader):
         Raises:
             StoreUnusable: there is no store that this version can read; one line says why.
         """
-        super().__init__(Connection(open_reader(checked_path(path))))
+        self._file = checked_path(path)
+        super().__init__(Connection(open_reader(self._file)))
         self._client_keys: ClientKeys | None = None  # read once it is asked for: the store may be an archive, or large
 
     def key(self, key: str) -> KeyRow | Unreadable | None:
@@ -47,6 +53,23 @@ class SqliteReader(RecordReader):
     def has_failed(self) -> bool:
         """Whether it is not to be read any more: the storage failed, or this is a child of its process."""
         return self._database.has_failed
+
+    def engines(self) -> Sequence[EngineSeen]:
+        """The engine whose process can be seen from here."""
+        pid = holder(self._file)
+        return [] if pid is None else [EngineSeen(f"process {pid}", None, None, sorted(ALL_SHARDS))]
+
+    def letters_waiting(self) -> LettersSeen:
+        """Those of clients, in the mailbox beside the file, and those that commits wrote.
+
+        Raises:
+            StoreUnusable: the file beside it is no mailbox, or cannot be read here.
+        """
+        with closing(SqliteMailbox(self._file)) as mailbox:
+            clients, own = mailbox.seen(), letters_seen(self._database)
+        oldest = [seen.oldest for seen in (clients, own) if seen.oldest]
+        first = min(oldest, key=lambda letter: letter.posted_ms, default=None)
+        return LettersSeen(clients.starts + own.starts, clients.number + own.number, first)
 
     def problems(self, *, with_sagas: bool = True) -> Iterator[str]:
         """What is wrong with the file and its rows, a line each; see `amends.adapters.sqlite.check`."""

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from amends.entrypoints.cli.check import command as cli_simulate
+from amends.entrypoints.cli.schema import command as cli_schema
 from amends.entrypoints.cli.store import command as cli_store
 from amends.entrypoints.cli.verbs import command as cli_verbs
 from amends.entrypoints.cli.worker import command as cli_worker
@@ -69,7 +70,10 @@ def _usage(error: Any) -> str:
 
 
 def _complain(what: str, code: int) -> int:
-    words = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(what.split()))
+    from amends.storage.location import without_password
+
+    line = " ".join(map(without_password, what.split()))  # a URL may be in a usage error, as an argument too many
+    words = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
     sys.stderr.write(f"amends: {words}\n")
     return code
 
@@ -159,7 +163,7 @@ def run(
             "--limits", help="Refuse, in each file, what is beyond 20 new customers, 50 new products, 100 orders."
         ),
     ] = False,
-    db: Annotated[str, typer.Option("--db", metavar="FILE", help="Keep all of it in this store.")] = "",
+    db: Annotated[str, typer.Option("--db", metavar="STORE", help="Keep all of it in this store.")] = "",
     participants: Annotated[
         ParticipantMode, typer.Option("--participants", help="Where PAYMENT and SHIPPING are: here, or outside.")
     ] = ParticipantMode.local,
@@ -194,13 +198,14 @@ def run(
       2  a file or the store cannot be used; nothing has run
       4  done, but for orders that wait for an operator: each is named
     """
-    from amends.entrypoints.cli.databases import path_of
+    from amends.entrypoints.cli.databases import place_of
     from amends.entrypoints.cli.run.runs import RunOptions, run_files
 
     if not files:
         raise UnusableInput("run: name a file of operations, or - for standard input. See: amends run --help")
     simulated = participants is ParticipantMode.simulated
-    raise typer.Exit(run_files(files, RunOptions(as_json, limits, path_of(db), simulated, again, all_remarks)))
+    options = RunOptions(as_json, limits, place_of(db) if db else None, simulated, again, all_remarks)
+    raise typer.Exit(run_files(files, options))
 
 
 @app.command()
@@ -311,6 +316,7 @@ for command in (cli_simulate.simulate, cli_worker.worker, *cli_store.COMMANDS):
 for name, (command, words) in cli_verbs.COMMANDS.items():
     app.command(name, help=words)(command)
 app.add_typer(cli_store.audit, name="audit")
+app.add_typer(cli_schema.db, name="db")
 
 
 def main() -> None:

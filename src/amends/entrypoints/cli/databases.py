@@ -1,13 +1,16 @@
-"""Which store file a command is about: ``--db FILE``, else the environment's ``AMENDS_DB``."""
+"""Which store a command is about: ``--db``, a path or a URL, else the environment's ``AMENDS_DB``."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from amends.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from amends.storage.location import LastingLocation
 
 VARIABLE: Final = "AMENDS_DB"
 ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/|:?memory:$", re.IGNORECASE)  # of more letters than a drive has
@@ -15,26 +18,39 @@ ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/|:?memory:$", re.IGNORECASE)  #
 Db = Annotated[
     str,
     typer.Option(
-        "--db", metavar="FILE", envvar=VARIABLE, show_default=False, show_envvar=False,
-        help=f"The store; else what {VARIABLE} names.",
+        "--db", metavar="STORE", envvar=VARIABLE, show_default=False, show_envvar=False,
+        help=f"The store: a file, or postgresql://...; else what {VARIABLE} names.",
     ),
 ]  # fmt: skip
 """The option, for a parameter that is ``""`` by default."""
 
 
-def named(db: str) -> str:
-    """The path that a command was given.
+def named(db: str) -> LastingLocation:
+    """Where the store is that a command was given.
 
     Raises:
         UnusableInput: it was given none.
     """
     if not db:
-        raise UnusableInput(f"no store is named: give --db FILE, or set {VARIABLE}")
-    return path_of(db)
+        raise UnusableInput(f"no store is named: give --db STORE, or set {VARIABLE}")
+    return place_of(db)
+
+
+def place_of(name: str) -> LastingLocation:
+    """Where a store is: in a file, which may be named as `amends.open` names it, or in a PostgreSQL.
+
+    Raises:
+        UnusableInput: it names something else.
+    """
+    from amends.bootstrap import LASTING, located
+    from amends.storage.location import SQLITE
+
+    is_file = name.startswith(SQLITE) or not name.startswith((*LASTING,))
+    return located(path_of(name) if is_file else name)
 
 
 def path_of(name: str) -> str:
-    """The path of a store, which may be named as `amends.open` names it: ``sqlite:///shop.db``.
+    """The path of a file, which may be named as a store: ``sqlite:///shop.db``.
 
     Args:
         name: empty for none.
@@ -42,9 +58,10 @@ def path_of(name: str) -> str:
     Raises:
         UnusableInput: it names something else than a file.
     """
-    from amends.bootstrap import SQLITE
+    from amends.storage.location import SQLITE, without_password
 
     path = name.removeprefix(SQLITE)
     if (name and not path) or ADDRESS.match(path):
-        raise UnusableInput(f"{name!r:.200} names no store file; give its path, such as shop.db, or sqlite:///shop.db")
+        what = f"{without_password(name)!r:.200}"
+        raise UnusableInput(f"{what} names no store file; give its path, such as shop.db, or sqlite:///shop.db")
     return path

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from amends.bootstrap import records
+from amends.bootstrap import located
 from amends.entrypoints.demo.children import LIMIT_S, check_ended_well, started
 from amends.errors import AmendsError, StoreError, StoreUnusable
 
@@ -97,7 +97,7 @@ def finish(folder: Path, tell: Tell = None) -> None:
 
 def placed(folder: Path) -> int:
     """How many orders a store has; 0 while there is none that can be read."""
-    with suppress(StoreUnusable, StoreError), closing(records(folder / STORE)) as store:
+    with suppress(StoreUnusable, StoreError), closing(located(str(folder / STORE)).records()) as store:
         return sum(store.counts().values())
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from amends.bootstrap import records
+from amends.bootstrap import located
 from amends.shop.inventory import INVENTORY, Product
 from amends.shop.payments import PAYMENT, Account
 from amends.shop.purchase import Purchase
@@ -51,7 +51,7 @@ def tally(path: Path, customers: Iterable[str], products: Iterable[str], most: i
     Raises:
         StoreUnusable: the store cannot be used.
     """
-    with closing(records(path)) as store:
+    with closing(located(str(path)).records()) as store:
         rows = [row for row in store.listing(SagaFilter(limit=most)) if isinstance(row, SagaRow)]
         accounts = [*_entities(store, PAYMENT, customers, Account)]
         stocks = [*_entities(store, INVENTORY, products, Product)]

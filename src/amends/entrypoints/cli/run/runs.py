@@ -16,6 +16,7 @@ from amends.entrypoints.cli.run.waiting_orders import Look, WaitingOrders
 from amends.entrypoints.cli.store.documents import write_all
 from amends.errors import UnusableInput
 from amends.shop import Report, Session
+from amends.storage.location import LastingLocation
 
 DONE: Final = 0
 WAITING: Final = 4
@@ -31,7 +32,7 @@ class RunOptions(NamedTuple):
     Attributes:
         as_json: print reports for programs, in place of drawings for people.
         limits: each batch has the three count limits of the function.
-        db: path of the store; empty for none, so that nothing outlives the run.
+        db: where the store is; ``None`` for none, so that nothing outlives the run.
         simulated: PAYMENT and SHIPPING are simulated services outside.
         again: run them anew, also when the store knows a run of them.
         all_remarks: say every refusal and note.
@@ -39,7 +40,7 @@ class RunOptions(NamedTuple):
 
     as_json: bool = False
     limits: bool = False
-    db: str = ""
+    db: LastingLocation | None = None
     simulated: bool = False
     again: bool = False
     all_remarks: bool = False
@@ -86,7 +87,7 @@ def run_files(files: Sequence[str], wanted: RunOptions) -> int:
     show, several = _print if wanted.as_json else _draw, len(batches) > 1
     *done, total = accumulate((len(batch.operations) for batch in batches), initial=0)
     with _door(batches, wanted) as (session, run, look):
-        waiting = WaitingOrders(look, wanted.db)
+        waiting = WaitingOrders(look, wanted.db.shown if wanted.db else "")
         for number, (batch, before) in enumerate(zip(batches, done, strict=True), 1):
             with _bar(before, total, wanted.long) as reached:
                 report = session.process(batch.operations, key=f"{run}/{number}" if run else "", done=reached)
@@ -106,7 +107,8 @@ def _door(batches: Sequence[OperationFile], wanted: RunOptions) -> Iterator[Dest
     from amends.entrypoints.cli.run.logs import logged_in_lines
     from amends.storefront import contents_id, current_run, open_storefront
 
-    with logged_in_lines(), open_storefront(wanted.db, simulated=wanted.simulated, limits=wanted.limits) as storefront:
+    db, simulated = wanted.db.url if wanted.db else "", wanted.simulated
+    with logged_in_lines(), open_storefront(db, simulated=simulated, limits=wanted.limits) as storefront:
         files_id = contents_id(batch.digest for batch in batches)
         run = current_run(storefront.engine, files_id, again=wanted.again) if wanted.db else ""
         yield Destination(storefront.session, run, storefront.ledger.waiting_for_operator)

@@ -9,17 +9,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
 from rich.text import Text
 
-from amends.auditing.chain import head_of, head_text
-from amends.auditing.findings import Findings
+from amends.auditing.chain import heads_of, heads_text
+from amends.auditing.findings import Findings, block_name
 from amends.auditing.recompute import recompute
 from amends.auditing.verify import Verdict, VerificationProgress, verify
-from amends.bootstrap import records
 from amends.core.definition import Command, Saga
 from amends.entrypoints.cli.definitions import load_module
 from amends.entrypoints.cli.store.documents import write_all, write_document
@@ -29,6 +29,7 @@ from amends.entrypoints.drawing.words import one_line
 from amends.errors import UnusableInput
 from amends.lines import counted, grouped, moment
 from amends.storage.blocks import Contents
+from amends.storage.location import LastingLocation
 from amends.storage.records import Record
 from amends.storage.rows import Block
 from amends.storage.words import cause_in_words, changes_in_words
@@ -37,12 +38,12 @@ HELD: Final = 0
 BROKEN: Final = 1
 SHOWN_MAX: Final = 20  # findings on paper; --json has more
 TEXT_MAX: Final = 500  # characters of one finding; --json has all of it
-COLUMNS: Final = ("block", "subject", "number", "at", "cause", "changes")
+COLUMNS: Final = ("block", "subject", "number", "at", "cause", "changes", "chain")
 
 Encode = Callable[[Block, list[Record]], bytes]
 
 
-def verify_store(db: str, head: str, archives: Sequence[str], *, as_json: bool) -> int:
+def verify_store(db: LastingLocation, head: str, archives: Sequence[LastingLocation], *, as_json: bool) -> int:
     """Verify a store, with the archives that its sagas left for, and show what is wrong with it.
 
     Returns:
@@ -51,11 +52,11 @@ def verify_store(db: str, head: str, archives: Sequence[str], *, as_json: bool) 
     Raises:
         UnusableInput: the store or the head cannot be used.
     """
-    kept = head_of(head) if head else None
+    kept = heads_of(head) if head else []
     with ExitStack() as stack:
         # What the storage does to one reader does not keep the other from looking.
-        store, other, *more = [stack.enter_context(closing(records(path))) for path in (db, db, *archives)]
-        report = stack.enter_context(status_line(partial(_line_of, db)))
+        store, other, *more = [stack.enter_context(closing(each.records())) for each in (db, db, *archives)]
+        report = stack.enter_context(status_line(partial(_line_of, db.shown)))
         problems = other.problems(with_sagas=False)
         verdict = verify(store, kept, archives=more, problems=problems, report=report)
     if as_json:
@@ -66,7 +67,7 @@ def verify_store(db: str, head: str, archives: Sequence[str], *, as_json: bool) 
     return BROKEN if len(verdict.findings) else HELD
 
 
-def recompute_store(db: str, modules: Sequence[str], *, as_json: bool) -> int:
+def recompute_store(db: LastingLocation, modules: Sequence[str], *, as_json: bool) -> int:
     """Compute a store again, and show what is not as its records lead to.
 
     Returns:
@@ -79,7 +80,7 @@ def recompute_store(db: str, modules: Sequence[str], *, as_json: bool) -> int:
     for of_module, more in map(load_module, modules):
         sagas += [saga for saga in of_module if saga not in sagas]
         commands += [command for command in more if command not in commands]
-    with closing(records(db)) as store, status_line(partial(_export_line, db)) as report:
+    with closing(db.records()) as store, status_line(partial(_export_line, db.shown)) as report:
         found = recompute(store, sagas, commands, report=report)
     if as_json:
         findings = [finding._asdict() for finding in found.findings]
@@ -97,13 +98,14 @@ def recompute_store(db: str, modules: Sequence[str], *, as_json: bool) -> int:
     return BROKEN if len(found.findings) else HELD
 
 
-def print_head(db: str) -> None:
-    """Print where the audit ends."""
-    with closing(records(db)) as store:
-        sys.stdout.write(f"{head_text(store.head())}\n")
+def print_head(db: LastingLocation) -> None:
+    """Print where the audit ends, each chain of it: on one line, as it was at one moment."""
+    with closing(db.records()) as store:
+        heads = [store.head(name) for name in store.chains() or ("",)]
+    sys.stdout.write(f"{heads_text(heads)}\n")
 
 
-def export_records(db: str, form: str, output: str) -> int:
+def export_records(db: LastingLocation, form: str, output: str) -> int:
     """Write every record.
 
     Returns:
@@ -113,23 +115,24 @@ def export_records(db: str, form: str, output: str) -> int:
         UnusableInput: the store cannot be used, or there is something at `output`.
     """
     encode = _as_csv if form == "csv" else _as_lines
-    progress = status_line(partial(_export_line, db))
-    with closing(records(db)) as store, _opened(output) as file, progress as report:
+    progress = status_line(partial(_export_line, db.shown))
+    with closing(db.records()) as store, _opened(output) as file, progress as report:
         write_all(file, _csv([COLUMNS]) if form == "csv" else b"")
-        return _export(store.blocks(), encode, file, report)
+        blocks = chain.from_iterable(store.blocks(chain=name) for name in store.chains())
+        return _export(blocks, encode, file, report)
 
 
 def _export(blocks: Iterable[Block], encode: Encode, file: BinaryIO, report: Callable[[int], None] | None) -> int:
     code = HELD
-    for block in blocks:
+    for number, block in enumerate(blocks, 1):
         found = list(Contents(block).records())
         records = [record for record in found if record is not None]
         write_all(file, encode(block, records))
         if len(records) < len(found):
-            sys.stderr.write(f"amends: block {block.number}: a record cannot be read\n")
+            sys.stderr.write(f"amends: {block_name(block.number, block.chain)}: a record cannot be read\n")
             code = BROKEN
-        if report and not block.number % 100:
-            report(block.number)
+        if report and not number % 100:
+            report(number)
     return code
 
 
@@ -142,7 +145,7 @@ def _as_lines(block: Block, of_block: list[Record]) -> bytes:
         msgspec.json.encode(
             {
                 "block": block.number, "subject": record.subject, "number": record.number, "at_ms": record.at_ms,
-                "cause": cause_in_words(record), "changes": changes_in_words(record),
+                "cause": cause_in_words(record), "changes": changes_in_words(record), "chain": block.chain,
             }
         )
         + b"\n"
@@ -152,7 +155,8 @@ def _as_lines(block: Block, of_block: list[Record]) -> bytes:
 
 def _as_csv(block: Block, of_block: list[Record]) -> bytes:
     return _csv(
-        (block.number, record.subject, record.number, moment(record.at_ms), *_in_words(record)) for record in of_block
+        (block.number, record.subject, record.number, moment(record.at_ms), *_in_words(record), block.chain)
+        for record in of_block
     )
 
 
@@ -196,9 +200,9 @@ def _lines(out: Paper, verdict: Verdict, *, with_head: bool) -> Iterator[Text]:
     yield _verdict_line(out, _verdict_words(verdict), found)
     yield Text()
     yield Text.assemble(("   looked at    ", FAINT), _looked_at(reached))
-    yield Text.assemble(("   head         ", FAINT), _heads(verdict))
+    yield Text.assemble(("   head         ", FAINT), heads_text(verdict.heads.values()))
     if not with_head:
-        yield Text("   not covered  without an older head: that the file was cut, put back or built anew", FAINT)
+        yield Text("   not covered  without an older head: that the store was cut, put back or built anew", FAINT)
 
 
 def _found(out: Paper, found: Findings) -> Iterator[Text]:
@@ -229,11 +233,6 @@ def _looked_at(reached: VerificationProgress) -> str:
     return ", ".join(counted(number, what) for number, what in things)
 
 
-def _heads(verdict: Verdict) -> str:
-    """The head of each chain, as it is kept outside; a store in a file has one."""
-    return " ".join(map(head_text, verdict.heads.values()))
-
-
 def _document(verdict: Verdict) -> dict[str, object]:
     reached = verdict.reached
     return {
@@ -241,7 +240,7 @@ def _document(verdict: Verdict) -> dict[str, object]:
         "whole": verdict.is_whole,
         "findings": [finding._asdict() for finding in verdict.findings],
         "findings_beyond": verdict.findings.beyond,
-        "head": _heads(verdict),
+        "head": heads_text(verdict.heads.values()),
         "blocks": reached.blocks,
         "records": reached.records,
         "sagas": reached.rows,

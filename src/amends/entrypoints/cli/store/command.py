@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from amends.entrypoints.cli.databases import Db, named, path_of
+from amends.entrypoints.cli.databases import Db, named, path_of, place_of
 
 USAGE: Final = 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print a document for programs.")]
@@ -170,7 +170,7 @@ def of_audit(context: typer.Context) -> None:
 def verify(
     db: Db = "",
     head: Annotated[
-        str, typer.Option("--head", metavar="HEAD", help="An older head, kept elsewhere.", show_default=False)
+        str, typer.Option("--head", metavar="HEAD", help="An older head, or line of heads.", show_default=False)
     ] = "",
     archives: Annotated[
         list[str] | None,
@@ -194,7 +194,7 @@ def verify(
     """
     from amends.entrypoints.cli.store.audits import verify_store
 
-    raise typer.Exit(verify_store(named(db), head, [*map(path_of, archives or ())], as_json=as_json))
+    raise typer.Exit(verify_store(named(db), head, [*map(place_of, archives or ())], as_json=as_json))
 
 
 @audit.command()

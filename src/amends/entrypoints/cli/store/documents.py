@@ -10,6 +10,7 @@ import msgspec
 
 from amends.storage.rows import Head
 from amends.storage.words import cause_in_words, changes_in_words
+from amends.views.at_work import AtWork
 from amends.views.overview import Overview
 from amends.views.search import saga_as_json
 from amends.views.story import SagaStory
@@ -74,6 +75,19 @@ def overview_document(seen: Overview) -> dict[str, Any]:
         "ahead_ms": seen.ahead_ms,
         "audit": _audit(seen.heads) if seen.heads else None,
     }
+
+
+def work_document(work: AtWork) -> dict[str, Any]:
+    """Who works at a store, and what waits for them, as plain values."""
+    letters, oldest = work.letters, work.letters.oldest if work.letters else None
+    return {
+        "engines": [engine._asdict() for engine in work.engines],
+        "free_shards": work.free,
+        "letters": letters and {
+            "starts": letters.starts, "others": letters.number - letters.starts,
+            "oldest_ms": oldest.posted_ms if oldest else None, "why": work.why,
+        },
+    }  # fmt: skip
 
 
 def _audit(heads: Sequence[Head]) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Final
 
 from rich.text import Text
 
-from amends.bootstrap import records
 from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.cli.store.variants import explained
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import table
 from amends.entrypoints.drawing.words import name_of, one_line, span_of
 from amends.lines import SECOND_MS, Signs, counted, span
+from amends.storage.location import LastingLocation
 from amends.storage.rows import ABANDONED, BACKWARD, COMPENSATED, COMPLETED, FORWARD, NEEDS_OPERATOR, Unreadable
 from amends.views.sagas import AsOf, Question, SagaView
 from amends.views.search import FAILING, OWED, STATUS_WORDS, Search, saga_as_json, sagas
@@ -51,13 +51,13 @@ def search_for(
     )
 
 
-def list_sagas(db: str, search: Search, now_ms: int, *, as_json: bool) -> None:
+def list_sagas(db: LastingLocation, search: Search, now_ms: int, *, as_json: bool) -> None:
     """Show the sagas that are looked for.
 
     Raises:
         UnusableInput: the store cannot be used.
     """
-    with closing(records(db)) as store:
+    with closing(db.records()) as store:
         found = list(sagas(store, search, AsOf.of(store, now_ms)))
     if as_json:
         write_document({"sagas": [saga_as_json(saga) for saga in found]})

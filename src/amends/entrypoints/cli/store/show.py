@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 from rich.text import Text
 
-from amends.bootstrap import records
 from amends.entrypoints.cli.store.documents import story_document, write_document
 from amends.entrypoints.cli.store.sagas import question_text, status_text
 from amends.entrypoints.cli.store.variants import explained
@@ -18,6 +17,7 @@ from amends.entrypoints.drawing.timeline import draw_timeline
 from amends.entrypoints.drawing.words import one_line
 from amends.errors import UnusableInput
 from amends.lines import Span, moment, span, wrapped
+from amends.storage.location import LastingLocation
 from amends.storage.records import Record
 from amends.storage.rows import NEEDS_OPERATOR, Unreadable
 from amends.storage.words import cause_in_words, changes_in_words
@@ -31,7 +31,7 @@ LABEL: Final = 13  # columns of the longest one, "last change", and two
 CHANGES: Final = 29  # columns before what became of a record, under its cause
 
 
-def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
+def show_saga(db: LastingLocation, saga_id: str, now_ms: int, *, as_json: bool) -> int:
     """Show a saga.
 
     Returns:
@@ -40,11 +40,11 @@ def show_saga(db: str, saga_id: str, now_ms: int, *, as_json: bool) -> int:
     Raises:
         UnusableInput: the store cannot be used, or has no such saga.
     """
-    with closing(records(db)) as store:
+    with closing(db.records()) as store:
         told = story(store, saga_id, AsOf.of(store, now_ms))
         missing = "" if told else no_saga(store, saga_id)
     if told is None:
-        raise UnusableInput(f"{db}: {missing}")
+        raise UnusableInput(f"{db.shown}: {missing}")
     if as_json:
         write_document(story_document(told))
     else:

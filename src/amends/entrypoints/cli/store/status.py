@@ -10,14 +10,16 @@ from rich.text import Text
 
 from amends.adapters.clock import AHEAD_MS
 from amends.auditing.chain import head_text
-from amends.bootstrap import records
-from amends.entrypoints.cli.store.documents import overview_document, write_document
+from amends.entrypoints.cli.store.documents import overview_document, work_document, write_document
 from amends.entrypoints.cli.store.sagas import status_text
 from amends.entrypoints.cli.store.variants import explained
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import Rows, table
 from amends.entrypoints.drawing.words import one_line
 from amends.lines import counted, grouped, moment, span
+from amends.storage.location import EngineSeen, LastingLocation
+from amends.storage.shards import SHARDS
+from amends.views.at_work import AtWork, at_work
 from amends.views.overview import Overview, overview
 from amends.views.rates import Rates
 from amends.views.sagas import AsOf
@@ -28,19 +30,19 @@ LABEL: Final = 16  # columns of the longest one, "oldest waiting", and two
 EXACT: Final = 10  # below it a rate has a decimal
 
 
-def show_status(db: str, now_ms: int, *, as_json: bool) -> None:
+def show_status(db: LastingLocation, now_ms: int, *, as_json: bool) -> None:
     """Show how a store does.
 
     Raises:
         UnusableInput: the store cannot be used.
     """
-    with closing(records(db)) as store:
-        seen = overview(store, AsOf.of(store, now_ms))
+    with closing(db.records()) as store:
+        seen, work = overview(store, AsOf.of(store, now_ms)), at_work(store)
     if as_json:
-        write_document(overview_document(seen))
+        write_document(overview_document(seen) | work_document(work))
     else:
         out = paper()
-        out.write(*status_lines(out, seen, now_ms))
+        out.write(*status_lines(out, seen, now_ms), *work_lines(out, work, now_ms))
 
 
 def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
@@ -71,6 +73,30 @@ def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
         yield _fact("audit", f"{counted(number, 'block')}{last}")
         for head in seen.heads:
             yield _fact("head", f"{head.chain} {head_text(head)}".strip())
+
+
+def work_lines(out: Paper, work: AtWork, now_ms: int) -> Iterator[Text]:
+    """The lines of those who work at a store, and of what waits for them."""
+    engines = [_engine(engine) for engine in work.engines]
+    yield from _listed("engines", engines or ["none is seen"], out)
+    if engines and work.free:
+        yield _fact("shards", f"{work.free} of {SHARDS} have no engine")
+    if work.letters is None:
+        yield _fact("letters", Text("they cannot be read", STYLES["refused"]))
+    elif work.letters.number:
+        starts, others = work.letters.starts, work.letters.number - work.letters.starts
+        yield _fact("letters", f"{counted(starts, 'start')}, {grouped(others)} answers and verbs")
+    if work.letters and work.letters.oldest:
+        posted_ms = work.letters.oldest.posted_ms
+        yield _fact("oldest letter", one_line(f"since {span(now_ms - posted_ms)}: {work.why}", TEXT_MAX))
+
+
+def _engine(engine: EngineSeen) -> str:
+    if engine.left_ms is None:
+        return engine.name
+    lease = f"gone for {span(-engine.left_ms)}" if engine.is_gone else f"lease for {span(engine.left_ms)}"
+    since = "" if engine.since_ms is None else f", since {moment(engine.since_ms)}"
+    return f"{engine.name}: {counted(len(engine.shards), 'shard')}, {lease}{since}"
 
 
 def _failing(seen: Overview, out: Paper, now_ms: int) -> Iterator[Text]:
@@ -110,8 +136,12 @@ def _number(value: float) -> str:
 
 
 def _named(label: str, names: list[str], out: Paper) -> Iterator[Text]:
+    yield from _listed(label, names, out, STYLES["refused"])
+
+
+def _listed(label: str, names: list[str], out: Paper, style: str = "") -> Iterator[Text]:
     for number, name in enumerate(names[:NAMED_MAX]):
-        yield _fact("" if number else label, Text(one_line(name, TEXT_MAX), STYLES["refused"]))
+        yield _fact("" if number else label, Text(one_line(name, TEXT_MAX), style))
     if len(names) > NAMED_MAX:
         yield _fact("", Text(f"{out.signs.more} more", FAINT))
 

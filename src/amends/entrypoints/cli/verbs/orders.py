@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
+from amends.client.client import Client
 from amends.core.messages import Abandon, Cancel, Done, Refused, Resolve, Retry, Undo, Verb
 from amends.entrypoints.cli.store.sagas import search_for
 from amends.entrypoints.drawing.words import one_line
@@ -98,11 +99,12 @@ class Order(NamedTuple):
         stands = one_line(f"{saga.name} {saga.version}, {saga.status}{waits}", TEXT_MAX)
         return f"{saga.saga_id}  {stands}\n  is to {words}"
 
-    async def say(self, to: Any, **more: Any) -> None:
-        """Say it to an engine or a client; what these raise is for the caller."""
+    async def say(self, client: Client, timeout_s: float) -> None:
+        """Say it, and wait for the engine to have acted on it; what the client raises is for the caller."""
         said, saga_id = self.said, self.saga.saga_id
         if said.verb == "answer":
-            await to.answer(f"{saga_id}/{self.step}/{self.kind}", said.outcome, by=said.by, **more)
+            key = f"{saga_id}/{self.step}/{self.kind}"
+            await client.answer(key, said.outcome or Done(), by=said.by, timeout=timeout_s)
             return
         verbs: dict[str, Callable[[], Verb]] = {
             "cancel": lambda: Cancel(said.reason, said.by),
@@ -111,7 +113,7 @@ class Order(NamedTuple):
             "undo": lambda: Undo(self.step, said.reason, said.by),
             "resolve": lambda: Resolve(self.step, said.outcome or Done(), said.reason, said.by),
         }
-        await to.tell(saga_id, verbs[said.verb](), **more)
+        await client.tell(saga_id, verbs[said.verb](), timeout=timeout_s)
 
 
 def outcome_of(verb: str, done: str | None, refused: str | None) -> Done | Refused:

@@ -1,6 +1,6 @@
-"""Telling sagas what to do: it is shown first, then it is said, once, to the engine of the store.
+"""Telling sagas what to do: it is shown first, then it is said, once, by letters to the engines of the store.
 
-A running engine gets letters; so does one that is opened later. Where none runs, and the definitions are named, one is
+Those that run act on them, and so does one that is opened later. Where none runs, and the definitions are named, one is
 opened here.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Sequence
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from typing import Final, NamedTuple
 
-from amends.bootstrap import SQLITE, connect, holder, open, records  # noqa: A004 - it opens, as `amends.open`
+from amends.bootstrap import connect, open  # noqa: A004 - it opens, as `amends.open`
 from amends.core.definition import Command, Saga
 from amends.engine.outside import refuse_no_name
 from amends.entrypoints.cli.definitions import load_module
@@ -22,6 +22,7 @@ from amends.entrypoints.cli.verbs.orders import TEXT_MAX, Order, VerbGiven, sear
 from amends.entrypoints.drawing.words import one_line
 from amends.errors import RequestRefused, UnusableInput
 from amends.lines import counted
+from amends.storage.location import LastingLocation
 from amends.storage.rows import Unreadable
 from amends.views.sagas import AsOf
 from amends.views.search import sagas as found_sagas
@@ -48,7 +49,7 @@ class Options(NamedTuple):
         as_json: whether a document is printed.
     """
 
-    db: str
+    db: LastingLocation
     saga_id: str
     where: tuple[str, ...]
     limit: int
@@ -106,13 +107,13 @@ def tell_sagas(said: VerbGiven, options: Options) -> int:
 def _orders(said: VerbGiven, options: Options) -> tuple[list[Order], list[OrderResult]]:
     """What is said to each saga; and of those that a filter means, to which it cannot be said."""
     orders, refused = list[Order](), list[OrderResult]()
-    with closing(records(options.db)) as store:
+    with closing(options.db.records()) as store:
         as_of = AsOf.of(store, now())
         if options.saga_id:
             try:
                 return [said.of(describe(store, options.saga_id, as_of))], []
             except RequestRefused as error:
-                raise UnusableInput(f"{options.db}: {error}") from error
+                raise UnusableInput(f"{options.db.shown}: {error}") from error
         for found in found_sagas(store, search_of(options.where, options.limit, as_of.now_ms), as_of):
             name = found.name if isinstance(found, Unreadable) else found.saga_id
             try:
@@ -134,15 +135,15 @@ def _is_agreed(number: int) -> bool:
 async def _said(
     orders: Sequence[Order], options: Options, definitions: tuple[list[Saga], list[Command]] | None
 ) -> list[OrderResult]:
-    """Say it to each saga; where definitions are given and no engine runs, to one that is opened here."""
-    runs = holder(options.db) is not None
-    if definitions and not runs:
-        sagas, commands = definitions
-        async with open(f"{SQLITE}{options.db}", sagas=sagas, commands=commands) as engine:
-            return [await _outcome(order, order.say(engine)) for order in orders]
-    timeout_s = options.timeout_s if runs else min(options.timeout_s, AWAY_S)
-    async with connect(f"{SQLITE}{options.db}") as client:
-        saying = (_outcome(order, order.say(client, timeout=timeout_s)) for order in orders)
+    """Say it to each saga; where definitions are given and no engine runs, one is opened here for as long."""
+    runs = options.db.has_engine()
+    async with AsyncExitStack() as ends:
+        if definitions and not runs:
+            sagas, commands = definitions
+            await ends.enter_async_context(open(options.db.url, sagas=sagas, commands=commands))
+        client = await ends.enter_async_context(connect(options.db.url))
+        timeout_s = options.timeout_s if runs or definitions else min(options.timeout_s, AWAY_S)
+        saying = (_outcome(order, order.say(client, timeout_s)) for order in orders)
         return list(await asyncio.gather(*saying))
 
 

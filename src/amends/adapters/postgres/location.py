@@ -1,0 +1,133 @@
+"""A schema of a PostgreSQL that is a store, or is to be one: all that can be had of it, and done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from typing import NoReturn
+
+from amends.adapters.postgres import rights, settings
+from amends.adapters.postgres.address import address_of
+from amends.adapters.postgres.client_store import PostgresClientStore
+from amends.adapters.postgres.migrations import VERSION, migrate, script, version_of
+from amends.adapters.postgres.opening import in_force, looking, writing
+from amends.adapters.postgres.reader import PostgresReader
+from amends.adapters.postgres.store import PostgresStore
+from amends.errors import StoreUnusable
+from amends.storage.location import DatabaseRoles, Progress, StoreFact
+
+
+class PostgresLocation:
+    """See `amends.storage.location.LastingLocation`.
+
+    Attributes:
+        url: with its password, if it has one.
+        shown: the same without.
+        newest: the version of the schema that this Amends makes.
+    """
+
+    newest = VERSION
+
+    def __init__(self, url: str) -> None:
+        """Name it.
+
+        Raises:
+            StoreUnusable: the URL is none of a PostgreSQL.
+        """
+        self.url, self._address = url, address_of(url)
+        self.shown = self._address.shown
+
+    def for_engine(self) -> Callable[[], PostgresStore]:
+        """What opens the store for an engine."""
+        return partial(PostgresStore, self._address)
+
+    def for_clients(self) -> Callable[[], PostgresClientStore]:
+        """What opens it for clients."""
+        return partial(PostgresClientStore, self._address)
+
+    def records(self) -> PostgresReader:
+        """Open it to look at it.
+
+        Raises:
+            StoreUnusable: there is no store that this version can read, or the server is away.
+        """
+        return PostgresReader(self._address)
+
+    def has_engine(self) -> bool:
+        """Whether an engine has a lease that has not run out.
+
+        Raises:
+            StoreUnusable: as `records`.
+        """
+        with closing(self.records()) as store:
+            return any(not engine.is_gone for engine in store.engines())
+
+    def backup(self, target: str, progress: Progress) -> NoReturn:  # noqa: ARG002 - as said
+        """None: the database has its own.
+
+        Raises:
+            StoreUnusable: always.
+        """
+        raise StoreUnusable(
+            f"{self.shown}: a PostgreSQL is backed up by its own means: pg_dump --schema={self._address.schema}, or a "
+            "base backup with its log (docs/postgres.md)"
+        )
+
+    def archive(self, into: str, before_ms: int) -> Iterator[int]:  # noqa: ARG002
+        """None: sagas stay where they are.
+
+        Raises:
+            StoreUnusable: always.
+        """
+        raise StoreUnusable(f"{self.shown}: no sagas leave a PostgreSQL: `amends archive` takes a store in a file")
+
+    def version(self) -> int:
+        """The version of the schema that is there; 0 where none is.
+
+        Raises:
+            StoreUnusable: it is none of ours, or of a later version; or the server is away.
+        """
+        with looking(self._address) as driver:
+            return version_of(driver, self._address.schema)
+
+    def script(self, since: int, roles: DatabaseRoles) -> str:
+        """The SQL that brings the schema up to date, as one transaction; a role that owns it, or may make it, runs it.
+
+        Raises:
+            StoreUnusable: a role is no name for one.
+        """
+        schema = self._address.schema
+        statements = [script(schema, since), *rights.grants(schema, roles)]
+        return "\n".join(["BEGIN;", *filter(None, statements), "COMMIT;\n"])
+
+    def migrate(self, roles: DatabaseRoles) -> None:
+        """Make the schema, or bring it up to date, and give the roles their rights: all of it, or nothing.
+
+        Raises:
+            StoreUnusable: this role may not; a role is not there; or the server cannot be the place of a store.
+        """
+        with writing(self._address) as driver:
+            migrate(driver, self._address.schema)
+            for grant in rights.grants(self._address.schema, roles):
+                driver.execute(grant.encode())
+
+    def check(self, roles: DatabaseRoles) -> Iterator[StoreFact]:
+        """The server's settings, the schema's version, and what the roles may do.
+
+        Raises:
+            StoreUnusable: the server is away, or a role is not there.
+        """
+        with looking(self._address) as driver:
+            yield from settings.facts(in_force(driver))
+            schema = self._schema(version_of(driver, self._address.schema))
+            yield schema
+            if not schema.fault:
+                yield from rights.facts(driver, self._address.schema, roles)
+
+    def _schema(self, version: int) -> StoreFact:
+        name = self._address.schema
+        if not version:
+            return StoreFact("schema", f"no {name}", "`amends db init`, or the first engine, makes it")
+        old = f"this Amends has version {VERSION}: `amends db migrate`, or an engine that opens it, brings it there"
+        return StoreFact("schema", f"{name}, version {version}", old if version != VERSION else "")

@@ -1,0 +1,145 @@
+"""What each role may do: an engine adds to what is recorded and cannot change it, a client reads and posts letters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from amends.adapters.postgres.queries import QUERIES
+from amends.errors import StoreUnusable
+from amends.storage.location import DatabaseRoles, StoreFact
+
+NAME_BYTES_MAX: Final = 63  # of a name in PostgreSQL
+
+Rights = Mapping[str, Sequence[str]]
+"""By table, the privileges beside SELECT."""
+Right = tuple[str, str]
+"""A table, and a privilege that a role has or lacks on it."""
+
+ADDS: Final = ("INSERT",)
+CHANGES: Final = (*ADDS, "UPDATE")
+ALL: Final = (*CHANGES, "DELETE")
+LOCKS: Final = "UPDATE (number)"
+"""What it takes to lock a row, on a column that the server alone gives a value."""
+ENGINE: Final[Rights] = {
+    "blocks": ADDS, "subjects": ADDS, "set_aside": ADDS, "sagas": CHANGES, "shapes": CHANGES, "in_force": CHANGES,
+    "counts": (*ADDS, "DELETE"), "letters": (*ADDS, LOCKS, "DELETE"),
+    "standings": ALL, "entities": ALL, "client_keys": ALL, "leases": ALL, "owners": ALL,
+}  # fmt: skip
+CLIENT: Final[Rights] = {table: ADDS if table == "letters" else () for table in ENGINE}
+READER: Final[Rights] = dict.fromkeys(ENGINE, ())
+RECORDED: Final = ("blocks", "subjects")
+"""The tables that a role for engines must not change."""
+
+GRANTING: Final = "`amends db init --print` with --engine-role or --client-role says how they are granted"
+NAMED_MAX: Final = 4  # rights in one line; a role that lacks more lacks all of a kind
+
+
+def grants(schema: str, roles: DatabaseRoles) -> Iterator[str]:
+    """The statements that give roles what they need; given again, they change nothing.
+
+    Args:
+        schema: its name.
+        roles: that are there already.
+
+    Raises:
+        StoreUnusable: a name is none.
+    """
+    for role, rights in ((roles.engine, ENGINE), (roles.client, CLIENT)):
+        if role:
+            to = f"TO {_quoted(role)}"
+            yield f'GRANT USAGE ON SCHEMA "{schema}" {to};'
+            for table, privileges in rights.items():
+                yield f'GRANT {", ".join(("SELECT", *privileges))} ON "{schema}".{table} {to};'
+
+
+def lacking(held: Collection[Right], rights: Rights) -> list[str]:
+    """What a role lacks of some rights, in words."""
+    wanted = [("", "USAGE"), *((table, privilege) for table in rights for privilege in ("SELECT", *rights[table]))]
+    return [_in_words(*right) for right in _without_columns(wanted) if right not in held]
+
+
+def beyond(held: Collection[Right], rights: Rights) -> list[str]:
+    """What a role may do beyond some rights, in words."""
+    given = {*_without_columns((table, privilege) for table in rights for privilege in rights[table])}
+    return [_in_words(*right) for right in sorted(held) if right not in given and right[1] not in ("USAGE", "SELECT")]
+
+
+def held_by(driver: psycopg.Connection[Any], schema: str, role: str = "") -> set[Right]:
+    """What a role may do.
+
+    Args:
+        driver: in a transaction.
+        schema: its name.
+        role: the connection's own when empty.
+
+    Raises:
+        psycopg.Error: there is no such role.
+    """
+    return {*driver.execute(QUERIES["rights"], {"of_schema": schema, "role": role})}
+
+
+def expect(driver: psycopg.Connection[Any], schema: str, rights: Rights) -> None:
+    """See that the connection's role may do what it is to do.
+
+    Raises:
+        StoreUnusable: it may not; the rights are named.
+    """
+    if missing := lacking(held_by(driver, schema), rights):
+        raise StoreUnusable(f"role {_own(driver)!r} lacks {_some(missing)}; {GRANTING}")
+
+
+def facts(driver: psycopg.Connection[Any], schema: str, roles: DatabaseRoles) -> Iterator[StoreFact]:
+    """What roles may do that engines and clients log in as; where none is named, what the connection's own may.
+
+    Raises:
+        psycopg.Error: there is no such role.
+    """
+    for name, role, rights in (("engine's", roles.engine, ENGINE), ("client's", roles.client, CLIENT)):
+        if role:
+            yield _fact_of(f"{name} role", role, held_by(driver, schema, role), rights)
+    if roles == DatabaseRoles():
+        yield _own_fact(_own(driver), held_by(driver, schema))
+
+
+def _fact_of(name: str, role: str, held: Collection[Right], rights: Rights) -> StoreFact:
+    missing, more = lacking(held, rights), beyond(held, rights)
+    faults = [f"it lacks {_some(missing)}; {GRANTING}"] if missing else []
+    faults += [f"it may do more than it needs: {_some(more)}"] if more else []
+    return StoreFact(name, role, "; ".join(faults))
+
+
+def _own_fact(role: str, held: Collection[Right]) -> StoreFact:
+    if not lacking(held, ENGINE):
+        may_change = [right for right in beyond(held, ENGINE) if right.split()[-1] in RECORDED]
+        beside = f", and may change what is recorded: {_some(may_change)}" if may_change else ""
+        return StoreFact("role", f"{role}: an engine's{beside}")
+    missing = lacking(held, CLIENT)
+    return StoreFact("role", f"{role}: a client's", f"it lacks {_some(missing)}; {GRANTING}" if missing else "")
+
+
+def _own(driver: psycopg.Connection[Any]) -> str:
+    role: str = driver.execute(QUERIES["own_role"]).fetchall()[0][0]
+    return role
+
+
+def _without_columns(rights: Collection[Right] | Iterator[Right]) -> Iterator[Right]:
+    return ((table, privilege.partition(" ")[0]) for table, privilege in rights)
+
+
+def _in_words(table: str, privilege: str) -> str:
+    return f"{privilege} on {table or 'the schema'}"
+
+
+def _some(rights: Sequence[str]) -> str:
+    more = f" and {len(rights) - NAMED_MAX} more" if len(rights) > NAMED_MAX else ""
+    return ", ".join(rights[:NAMED_MAX]) + more
+
+
+def _quoted(role: str) -> str:
+    if not role.isprintable() or len(role.encode()) > NAME_BYTES_MAX:
+        raise StoreUnusable(f"{role!r:.100} is no name for a role: give printable text of at most 63 bytes")
+    doubled = role.replace('"', '""')
+    return f'"{doubled}"'

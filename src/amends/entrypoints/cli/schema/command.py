@@ -1,0 +1,102 @@
+"""The commands ``amends db``; see `amends.entrypoints.cli.app`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from amends.entrypoints.cli.databases import Db, named
+
+USAGE: Final = 2
+Print = Annotated[bool, typer.Option("--print", help="Print the SQL, for a person to run, and do nothing.")]
+EngineRole = Annotated[
+    str,
+    typer.Option(
+        "--engine-role", metavar="ROLE", show_default=False,
+        help="Engines log in as this role: it adds to the audit, and cannot change it.",
+    ),
+]  # fmt: skip
+ClientRole = Annotated[
+    str,
+    typer.Option(
+        "--client-role", metavar="ROLE", show_default=False,
+        help="Clients and commands do: it reads, and posts letters.",
+    ),
+]  # fmt: skip
+AsJson = Annotated[bool, typer.Option("--json", help="Print a document for programs.")]
+
+db = typer.Typer(rich_markup_mode="rich")
+
+
+@db.callback(invoke_without_command=True)
+def of_db(context: typer.Context) -> None:
+    """Make a store, bring it up to date, and check what it stands on.
+
+    [bold]Examples[/]
+      [cyan]amends db init --print --engine-role shop_engine --client-role shop_web[/]
+      [cyan]amends db migrate --db postgresql://owner@db/shop[/]
+      [cyan]amends db check --db postgresql://shop_engine@db/shop[/]
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(USAGE)
+
+
+@db.command()
+def init(db: Db = "", only_print: Print = False, engine_role: EngineRole = "", client_role: ClientRole = "") -> None:
+    """Make a store: the schema of a PostgreSQL with the rights of its roles, or a file.
+
+    An engine makes it as well, where its role may. Where the store is
+    there, only the rights are given. The roles have to be there already.
+
+    [bold]Examples[/]
+      [cyan]amends db init --db postgresql://owner@db/shop --engine-role shop_engine[/]
+      [cyan]amends db init --print --db postgresql://db/shop > shop.sql[/]
+
+    [bold]Exit codes[/]
+      0  it is there
+      2  it cannot be made; nothing is changed
+    """
+    from amends.entrypoints.cli.schema.versions import initialise
+
+    initialise(named(db), engine_role, client_role, only_print=only_print)
+
+
+@db.command()
+def migrate(db: Db = "", only_print: Print = False, engine_role: EngineRole = "", client_role: ClientRole = "") -> None:
+    """Bring a store to the version of this Amends, and give the roles their rights.
+
+    An engine that opens it does so as well, where its role may.
+
+    [bold]Examples[/]
+      [cyan]amends db migrate --db postgresql://owner@db/shop --engine-role shop_engine[/]
+      [cyan]amends db migrate --print --db postgresql://owner@db/shop > shop.sql[/]
+
+    [bold]Exit codes[/]
+      0  it has the version
+      2  it is not there, of a later Amends, or cannot be changed; nothing is
+    """
+    from amends.entrypoints.cli.schema.versions import bring_up_to_date
+
+    bring_up_to_date(named(db), engine_role, client_role, only_print=only_print)
+
+
+@db.command()
+def check(db: Db = "", engine_role: EngineRole = "", client_role: ClientRole = "", as_json: AsJson = False) -> None:
+    """Say whether a store can keep its promises: settings, version, rights.
+
+    Rights are those of the role that looks, or of the roles that are named.
+
+    [bold]Examples[/]
+      [cyan]amends db check --db postgresql://shop_engine@db/shop[/]
+      [cyan]amends db check --engine-role shop_engine --client-role shop_web[/]
+
+    [bold]Exit codes[/]
+      0  all is as it has to be
+      1  something is not: each line says what, and what to do
+      2  no store can be looked at
+    """
+    from amends.entrypoints.cli.schema.checks import check_place
+
+    raise typer.Exit(check_place(named(db), engine_role, client_role, as_json=as_json))
