@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 import select
+import shutil
 import signal
 import sys
 import time
@@ -211,8 +212,8 @@ class File:
         finally:
             books.close()
             reader.close()
-        for path in self._folder.iterdir():
-            path.unlink()
+        shutil.rmtree(self._folder)
+        self._folder.mkdir()
         return sagas
 
     def _check_file(self) -> None:

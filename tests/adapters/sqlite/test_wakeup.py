@@ -158,3 +158,27 @@ async def test_where_no_socket_can_be_there_is_none(tmp_path: Path) -> None:
     server.close()
     client.close()
     assert [file.name for file in await asyncio.to_thread(lambda: [*folder.iterdir()])] == ["shop.db"]
+
+
+@in_loop
+async def test_engines_killed_as_they_made_their_socket_leave_one_name_which_the_next_takes(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there were; they had made a folder each."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed_there)
+        for _ in range(3):
+            assert not WakeupServer(database).listen(asyncio.get_running_loop(), print)
+    assert len([*database.parent.iterdir()]) == 2
+    server, client = WakeupServer(database), WakeupClient(database)
+    engine = listening(server)
+    listening(client)
+    await engine.once()
+    assert sorted(database.parent.iterdir()) == [database, socket_of(database)]
+    client.close()
+    server.close()
+
+
+def killed_there(_new: Path, _path: Path) -> Path:
+    """As `Path.replace`, and not done."""
+    raise OSError("killed")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextlib import suppress
@@ -178,13 +177,13 @@ def _bound(path: Path, mode: int) -> socket.socket:
         raise OSError("this system has no such sockets")
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with tempfile.TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as folder:
-            new = Path(folder) / "s"
-            server.bind(os.fspath(new))
-            new.chmod(mode)
-            server.listen(WAITING_MAX)
-            server.setblocking(False)
-            new.replace(path)
+        new = path.with_name(f"{path.name}.new")  # always the same, so that processes that are killed leave one at most
+        new.unlink(missing_ok=True)
+        server.bind(os.fspath(new))
+        new.chmod(mode)  # before it listens: nobody can connect until then
+        server.listen(WAITING_MAX)
+        server.setblocking(False)
+        new.replace(path)
     except BaseException:
         server.close()
         raise
