@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,11 @@ from amends import Abandoned, Compensated
 from amends.adapters.postgres import PostgresStore, address_of
 from amends.adapters.postgres.migrations import MIGRATED_BY, VERSION
 from amends.engine.blocking import BlockingEngine
+from amends.errors import AmendsError
 from amends.storage.letters import start_letter
 from amends.storage.rows import Letter
 from tests.acceptance.command import EXAMPLES, Ran, amends
+from tests.adapters.postgres.roles import roles
 from tests.engine.test_engine import PATIENCE_S
 from tests.engine.test_verbs import ORDER, Bank, stuck
 from tests.postgres import schema, server, url_of
@@ -299,6 +302,46 @@ def test_a_url_in_the_wrong_place_is_shown_without_its_password() -> None:
         assert "me@h/x" in said.err, words
 
 
+@contextmanager
+def with_a_password(role: str) -> Iterator[None]:
+    """Have the tests' server ask a role for its password."""
+    with psycopg.connect(server(), autocommit=True) as database:
+        file = Path(database.execute("SHOW hba_file").fetchall()[0][0])
+        before = file.read_text("utf-8")
+        database.execute(f"ALTER ROLE {role} PASSWORD 'another'".encode())
+        try:
+            file.write_text(f"local all {role} scram-sha-256\n{before}", "utf-8")
+            database.execute("SELECT pg_reload_conf()")
+            until = time.monotonic() + PATIENCE_S
+            while _comes_in(role) and time.monotonic() < until:
+                pass
+            yield
+        finally:
+            file.write_text(before, "utf-8")
+            database.execute("SELECT pg_reload_conf()")
+
+
+def _comes_in(role: str) -> bool:
+    try:
+        psycopg.connect(server().replace("user=postgres", f"user={role}"), password=SECRET).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def test_a_wrong_password_is_one_line_and_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    """2, by every command; neither do the errors of `open` and `connect` hold it, nor what is logged."""
+    with roles("locked") as (role,), with_a_password(role):
+        url = url_of(server(), "x").replace("//postgres@", f"//{role}:{SECRET}@")
+        _expect(url, LOOKS, f'password authentication failed for user "{role}"')
+        for door in (package.open(url, sagas=[ORDER]), package.connect(url, sagas=[ORDER])):
+            with pytest.raises(AmendsError, match="password authentication failed") as raised, door as opened:
+                opened.submit(ORDER, 42)
+            assert SECRET not in "".join(traceback.format_exception(raised.value))
+        assert SECRET not in repr(address_of(url))
+    assert SECRET not in caplog.text
+
+
 def test_a_store_that_is_not_there_is_one_line() -> None:
     """A database that is missing, a schema that is; one of others, and one of a later Amends."""
     missing = url_of(server()).replace("/postgres?", "/nowhere?")
@@ -321,6 +364,7 @@ def _expect(url: str, looks: Sequence[Sequence[str]], says: str) -> None:
         said = amends(*words, "--db", url)
         assert (said.code, said.out, said.err.count("\n")) == (2, "", 1), (words, said)
         assert says in said.err, words
+        assert SECRET not in said.err, words
 
 
 def _letter() -> Letter:
