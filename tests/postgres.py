@@ -109,6 +109,12 @@ class Server:
             self._run("pg_ctl", "-w", "-m", "immediate", "stop")
             self._runs = False
 
+    def ask_for_passwords_of(self, role: str) -> None:
+        """Have a role show its password from now on."""
+        rules = self._data / "pg_hba.conf"
+        rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
+        self._run("pg_ctl", "reload")
+
     def _run(self, program: str, *words: object) -> None:
         _run(self._programs / program, "-D", self._data, *words)
 

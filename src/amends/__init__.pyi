@@ -53,6 +53,7 @@ from amends.errors import OperatorNeeded as OperatorNeeded
 from amends.errors import Overloaded as Overloaded
 from amends.errors import ParticipantError as ParticipantError
 from amends.errors import RequestRefused as RequestRefused
+from amends.errors import StoreAway as StoreAway
 from amends.errors import StoreBusy as StoreBusy
 from amends.errors import StoreConflict as StoreConflict
 from amends.errors import StoreError as StoreError

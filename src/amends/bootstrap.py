@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
@@ -24,15 +23,15 @@ from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTE
 from amends.engine.logger import log
 from amends.engine.loop import EngineLoop
 from amends.engine.manual_clock import ManualClock
-from amends.errors import EngineStopped, StoreError, StoreInUse, StoreUnusable, UnusableInput
+from amends.engine.store_wait import StoreWait
+from amends.errors import EngineStopped, StoreUnusable, UnusableInput
 from amends.storage.codecs.values import shown
 from amends.storage.location import MEMORY, SQLITE, LastingLocation, StoreLocation, without_password
 from amends.views.trouble import Failing, Stuck
 
 FORMS: Final = "sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME"
 ID_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no two that look alike
-LOCK_PAUSE_S: Final = 0.05  # between two looks at whether a store is free
-LOCK_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
+STORE_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
 CLIENT_ID_LENGTH: Final = 12
@@ -47,13 +46,13 @@ class Opening:
 
     Attributes:
         url: of its store.
-        lock_wait_s: how long it waits for the store, in seconds, >= 0.
+        store_wait_s: how long it waits for the store, in seconds, >= 0; infinite for as long as it takes.
     """
 
-    def __init__(self, make: Callable[[], Engine], url: str, lock_wait_s: float) -> None:
+    def __init__(self, make: Callable[[], Engine], url: str, store_wait_s: float) -> None:
         self._make = make
         self.url = url
-        self.lock_wait_s = lock_wait_s
+        self.store_wait_s = store_wait_s
         self._engines: list[Engine] = []  # that are open; `with` ends what the same `with` began
         self._blocking: list[BlockingEngine] = []
 
@@ -62,15 +61,12 @@ class Opening:
 
     async def __aenter__(self) -> Engine:
         """Open the engine, as `Engine.__aenter__` does."""
-        until = time.monotonic() + self.lock_wait_s
+        attempt = StoreWait(self.url, self.store_wait_s)
         while True:
-            try:
-                with self._every_failure_told():
-                    self._engines.append(await self._make().__aenter__())
-                    return self._engines[-1]
-            except StoreInUse as error:
-                pause_s = self._pause_s(until, error)
-            await asyncio.sleep(pause_s)
+            with attempt:
+                self._engines.append(await self._make().__aenter__())
+                return self._engines[-1]
+            await asyncio.sleep(attempt.pause_s)
 
     async def __aexit__(self, *_: object) -> None:
         """Close the engine, as `Engine.__aexit__` does."""
@@ -79,39 +75,17 @@ class Opening:
 
     def __enter__(self) -> BlockingEngine:
         """Open the engine, as `BlockingEngine.__enter__` does."""
-        until = time.monotonic() + self.lock_wait_s
+        attempt = StoreWait(self.url, self.store_wait_s)
         while True:
-            try:
-                with self._every_failure_told():
-                    self._blocking.append(BlockingEngine(self._make()).__enter__())
-                    return self._blocking[-1]
-            except StoreInUse as error:
-                pause_s = self._pause_s(until, error)
-            time.sleep(pause_s)
+            with attempt:
+                self._blocking.append(BlockingEngine(self._make()).__enter__())
+                return self._blocking[-1]
+            time.sleep(attempt.pause_s)
 
     def __exit__(self, *_: object) -> None:
         """Close the engine, as `BlockingEngine.__exit__` does."""
         if self._blocking:
             self._blocking.pop().close()
-
-    @contextmanager
-    def _every_failure_told(self) -> Iterator[None]:
-        """Turn what the start meets, such as a damaged page or a limit of the system, into `StoreUnusable`."""
-        try:
-            yield
-        except (StoreError, OSError) as error:  # the system has no descriptor left, or no thread
-            raise StoreUnusable(f"{self.url}: {getattr(error, 'strerror', None) or error}") from error
-
-    def _pause_s(self, until: float, error: StoreInUse) -> float:
-        """How long to wait before the store is tried again.
-
-        Raises:
-            StoreInUse: it was waited for long enough.
-        """
-        left_s = until - time.monotonic()
-        if left_s > 0:
-            return min(left_s, LOCK_PAUSE_S)
-        raise StoreInUse(f"{error}; waited {self.lock_wait_s:g} s for it") if self.lock_wait_s else error
 
 
 class Connecting:
@@ -155,7 +129,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     concurrency: Mapping[str, int] | None = None,
     queue_max: int = QUEUE_MAX,
     drain_s: float = DRAIN_S,
-    lock_wait_s: float = 0.0,
+    store_wait_s: float | None = None,
     value_bytes_max: int = VALUE_BYTES_MAX,
     upcasts: Mapping[str, Callable[[Any], Any]] | None = None,
     clock: ManualClock | None = None,
@@ -187,9 +161,10 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         drain_s: for how long the end of the engine waits for calls that are under way. Seconds; 0 for not at all. Raise
             it above a participant's usual time, so that a deploy repeats nothing; lower it where the process is killed
             earlier than that.
-        lock_wait_s: how long to wait for another engine to give the file back, in seconds, 0 to 3600; not at all by
-            default. Raise it for a deploy that starts the new process before the old one has ended: as long as that one
-            may take to close.
+        store_wait_s: how long to wait for a store that is not to be had yet, in seconds, 0 to 3600: a file that another
+            engine has, a database that is away. By default a file is not waited for, and a database for as long as it
+            takes; a line in the log says so. Raise it for a file whose next engine a deploy starts before the last one
+            has ended; give a number for a database where a program is to end rather than wait.
         value_bytes_max: how large one request, answer, entity or command's body may be, as JSON in UTF-8. Bytes, 1 to
             268435456 (256 MiB); 16 MiB by default. Lower it where requests come from strangers; raise it only for
             values that really belong together: keep files elsewhere, and their address here.
@@ -213,7 +188,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     Raises:
         UnusableInput: one of these is not what it has to be.
         StoreUnusable: the URL is none of these. Opening the store may raise it too, with one line that says why; and
-            `StoreInUse` when another engine has it.
+            `StoreInUse` when another engine has it, `StoreAway` when a database is away.
     """
     location = _at(LOCATIONS, url)
     sagas, commands = _each(sagas, Saga, "sagas"), _each(commands, Command, "commands")
@@ -235,7 +210,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         if type(limit) is not int or limit < 1:
             raise UnusableInput(f"queue_max and every limit in concurrency are whole numbers from 1, and not {limit!r}")
     _check_value_bytes(value_bytes_max)
-    _check_times(drain_s, lock_wait_s, worried_after_s, clock)
+    _check_times(drain_s, store_wait_s, worried_after_s, clock)
     hooks = EventHooks(on_end, on_needs_operator, on_failing)
     _check_hooks(hooks)
     _check_upcasts(upcasts, sagas, commands)
@@ -252,7 +227,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             clock.move(loop)
         return Engine(loop)
 
-    return Opening(make, without_password(url), lock_wait_s)
+    return Opening(make, without_password(url), location.wait_s if store_wait_s is None else store_wait_s)
 
 
 def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALUE_BYTES_MAX) -> Connecting:
@@ -290,11 +265,12 @@ def _check_value_bytes(value_bytes_max: object) -> None:
         raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")
 
 
-def _check_times(drain_s: float, lock_wait_s: float, worried_after_s: float, clock: object) -> None:
+def _check_times(drain_s: float, store_wait_s: float | None, worried_after_s: float, clock: object) -> None:
     if drain_s != 0 and not is_duration(drain_s):
         raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
-    if lock_wait_s != 0 and not (is_duration(lock_wait_s) and lock_wait_s <= LOCK_WAIT_MAX_S):
-        raise UnusableInput(f"lock_wait_s is a number of seconds, 0 to {LOCK_WAIT_MAX_S:g}, and not {lock_wait_s!r}")
+    is_wait = store_wait_s in (None, 0) or (is_duration(store_wait_s) and store_wait_s <= STORE_WAIT_MAX_S)
+    if not is_wait:
+        raise UnusableInput(f"store_wait_s is a number of seconds, 0 to {STORE_WAIT_MAX_S:g}, and not {store_wait_s!r}")
     if worried_after_s != 0 and not is_duration(worried_after_s):
         raise UnusableInput(f"worried_after_s is {worried_after_s!r}; give seconds, or 0 to worry at the first failure")
     if not isinstance(clock, ManualClock | None):

@@ -7,7 +7,8 @@
     ├── ParticipantError    the author of a participant: a function broke its own contract
     ├── UnusableInput       the caller: the input cannot be read at all
     │   └── StoreUnusable   the caller: what is named is no store that this version can use
-    │       └── StoreInUse  the caller, later: another engine has it
+    │       ├── StoreInUse  the caller, later: another engine has it
+    │       └── StoreAway   the caller, later: its database is not to be reached
     ├── RequestRefused      the caller: no saga was started, and why
     │   └── KeyReused       the caller: the client key stands for another request
     ├── Overloaded          the caller, later: more is waiting than the engine takes
@@ -48,6 +49,10 @@ class StoreUnusable(UnusableInput):
 
 class StoreInUse(StoreUnusable):
     """Another engine has the store. It is free as soon as that one is closed, or its process has ended."""
+
+
+class StoreAway(StoreUnusable):
+    """A store is not to be had now: its database is away or has no connection left, or its file is locked for long."""
 
 
 class RequestRefused(AmendsError, ValueError):

@@ -25,7 +25,7 @@ PATIENCE_S = 900.0  # a test that waits longer has failed
 ENGINE = """
 import signal, sys, amends
 from tests.client.sagas import SAGAS
-with amends.open(sys.argv[1], sagas=SAGAS, lock_wait_s=60):
+with amends.open(sys.argv[1], sagas=SAGAS, store_wait_s=60):
     print("runs", flush=True)
     signal.pause()
 """
@@ -91,7 +91,7 @@ def none_is_lost_or_doubled(folder: Path, sagas: int, kills: int) -> None:
                 until_completed(path, sagas * kill // (kills + 1))
         with running(ENGINE, url):
             assert [client.wait(PATIENCE_S) for client in clients] == [0] * CLIENTS
-    with amends.open(url, sagas=SAGAS, lock_wait_s=60) as engine:
+    with amends.open(url, sagas=SAGAS, store_wait_s=60) as engine:
         assert completed(path) == sagas
         assert sum(engine.entity("SOLD", f"show {show}") for show in range(SHOWS)) == sagas
         until = time.monotonic() + PATIENCE_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import threading
@@ -102,9 +103,9 @@ class TurnThread:
         self._thread = OneThread(TURN_THREAD)
         try:
             await self._thread.call(self._take_over)
-        except BaseException:
+        except BaseException as error:
             self._thread.submit(self._give_up, lambda *_: None)  # also where the caller stopped waiting for it
-            self._thread.shutdown()
+            self._thread.shutdown(wait=not isinstance(error, asyncio.CancelledError))  # a connect may take seconds
             raise
 
     def _take_over(self) -> None:

@@ -106,7 +106,16 @@ class StoreReader(Reader, Protocol):
 
 
 class StoreLocation(Protocol):
-    """Where a store is, by its URL. Nothing is looked at before it is asked for."""
+    """Where a store is, by its URL. Nothing is looked at before it is asked for.
+
+    Attributes:
+        wait_s: for how long an engine waits for it that was not told. Seconds, >= 0; infinite where a process that
+            ends would only be started again, until the store is there.
+    """
+
+    @property
+    def wait_s(self) -> float:
+        """See above."""
 
     def for_engine(self) -> Callable[[], Store]:
         """What opens the store for an engine; it is made, or brought up to date, where that is needed."""

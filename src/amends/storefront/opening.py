@@ -85,13 +85,13 @@ def open_storefront(
 def _opened(at: LastingLocation | None, temper: Temper | None) -> Iterator[tuple[BlockingEngine, Providers | None]]:
     url = at.url if at else MEMORY
     if temper is None:
-        with bootstrap.open(url, sagas=AT_HOME, commands=COMMANDS) as engine:
+        with bootstrap.open(url, sagas=AT_HOME, commands=COMMANDS, store_wait_s=0) as engine:
             yield engine, None
         return
     with _books(at) as books:
         outside = Providers(books, temper=temper)
         clients = dict.fromkeys((PAYMENT, SHIPPING), outside)
-        with bootstrap.open(url, sagas=AWAY, commands=COMMANDS, clients=clients) as engine:
+        with bootstrap.open(url, sagas=AWAY, commands=COMMANDS, clients=clients, store_wait_s=0) as engine:
             yield engine, outside
 
 
@@ -106,7 +106,9 @@ def _books(at: LastingLocation | None) -> Iterator[Books]:
         )
     file = Path(f"{at.shown}{OUTSIDE_SUFFIX}")
     if not file.exists():
-        with bootstrap.open(at.url, sagas=()) as engine:  # books are begun beside a store that takes such orders
+        with bootstrap.open(
+            at.url, sagas=(), store_wait_s=0
+        ) as engine:  # books are begun beside a store that takes such orders
             _settle_kind(engine, at.shown, KINDS[True])
     with closing(BooksInFile(file)) as books:
         yield books

@@ -63,7 +63,7 @@ def test_a_server_that_takes_no_writes_is_refused() -> None:
 )
 def test_an_address_that_leads_nowhere_is_told(url: str, says: str) -> None:
     """In one line, when it is opened at the latest."""
-    with pytest.raises(StoreUnusable, match=says) as raised, amends.open(url, sagas=[COUNT]):
+    with pytest.raises(StoreUnusable, match=says) as raised, amends.open(url, sagas=[COUNT], store_wait_s=0):
         pass
     assert "secret" not in str(raised.value)
     assert "\n" not in str(raised.value)

@@ -12,7 +12,13 @@ from amends.storage.ports import ClientStore, Store
 
 
 class MemoryLocation:
-    """See `amends.storage.location.StoreLocation`."""
+    """See `amends.storage.location.StoreLocation`.
+
+    Attributes:
+        wait_s: none: another engine of this process has it.
+    """
+
+    wait_s = 0.0
 
     def __init__(self, url: str) -> None:
         """Name it.

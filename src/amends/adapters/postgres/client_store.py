@@ -12,12 +12,12 @@ from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.mailbox import PostgresMailbox
 from amends.adapters.postgres.migrations import NoSchemaYet
-from amends.adapters.postgres.opening import ServerAway, prepare
+from amends.adapters.postgres.opening import prepare
 from amends.adapters.postgres.reader import PostgresReader
 from amends.adapters.postgres.rights import CLIENT
 from amends.adapters.postgres.settings import OF_TURNS
 from amends.adapters.postgres.wakeup import PostgresWakeup
-from amends.errors import StoreBusy
+from amends.errors import StoreAway, StoreBusy
 
 NOTHING_STORED: Final = MemoryReader(MemoryDatabase())
 
@@ -74,5 +74,5 @@ def _named_when_away() -> Iterator[None]:
     """Have a caller told that it is to try again later."""
     try:
         yield
-    except ServerAway as error:
+    except StoreAway as error:
         raise StoreBusy(f"the database is away: {error}") from error

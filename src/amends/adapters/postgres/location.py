@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
@@ -25,9 +26,11 @@ class PostgresLocation:
         url: with its password, if it has one.
         shown: the same without.
         newest: the version of the schema that this Amends makes.
+        wait_s: without end: a server that is away comes back.
     """
 
     newest = VERSION
+    wait_s = math.inf
 
     def __init__(self, url: str) -> None:
         """Name it.

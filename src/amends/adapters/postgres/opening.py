@@ -11,14 +11,10 @@ import psycopg
 from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.migrations import VERSION, NoSchemaYet, migrate, version_of
 from amends.adapters.postgres.queries import QUERIES
-from amends.adapters.postgres.refusals import line_of
+from amends.adapters.postgres.refusals import is_passing, line_of
 from amends.adapters.postgres.rights import ENGINE, READER, Rights, expect
 from amends.adapters.postgres.settings import OF_READS, faults
-from amends.errors import StoreUnusable
-
-
-class ServerAway(StoreUnusable):
-    """No connection can be had."""
+from amends.errors import StoreAway, StoreUnusable
 
 
 def prepare(address: Address, rights: Rights = ENGINE) -> None:
@@ -29,8 +25,9 @@ def prepare(address: Address, rights: Rights = ENGINE) -> None:
         rights: that the role has to have in the schema.
 
     Raises:
-        StoreUnusable: the server is away or takes no writes, a setting is wrong, the schema is none of this version, or
-            the role may not do what it is to do.
+        StoreAway: no connection can be had now.
+        StoreUnusable: no connection can be had ever, a setting is wrong, the schema is none of this version, or the
+            role may not do what it is to do.
     """
     with writing(address) as driver:
         if version_of(driver, address.schema) != VERSION:
@@ -43,7 +40,8 @@ def look(address: Address) -> None:
 
     Raises:
         NoSchemaYet: there is none.
-        StoreUnusable: the server is away, what is there is no store of this version, or the role may not read it.
+        StoreAway: no connection can be had now.
+        StoreUnusable: what is there is no store of this version, or the role may not read it.
     """
     with looking(address) as driver:
         if not (version := version_of(driver, address.schema)):
@@ -83,9 +81,8 @@ def _connected(address: Address) -> Iterator[psycopg.Connection[Any]]:
     try:
         with address.connect() as driver:
             yield driver
-    except psycopg.OperationalError as error:
-        raise ServerAway(f"{address.shown}: {line_of(error)}") from error
     except psycopg.Error as error:
-        raise StoreUnusable(f"{address.shown}: {line_of(error)}") from error
+        kind = StoreAway if is_passing(error) else StoreUnusable
+        raise kind(f"{address.shown}: {line_of(error)}") from error
     except StoreUnusable as error:
         raise type(error)(f"{address.shown}: {error}") from None

@@ -24,6 +24,29 @@ REFUSALS: Final[tuple[tuple[type[psycopg.Error], type[StoreError], str], ...]] =
 )
 """Those of which it is known what to do. Any other that did not end the connection is a `StoreFailed`."""
 
+NEVER: Final = (
+    "authentication failed",
+    "no password supplied",
+    "does not exist",
+    "no such database",
+    "no such user",
+    "no pg_hba.conf entry",
+    "not permitted to log in",
+    "permission denied",
+    "does not support SSL",
+    "certificate verify failed",
+    "unsupported startup parameter",
+    "invalid ",
+)
+"""Words of servers, poolers and libpq about a connection that no waiting brings: its address or the server has to be
+changed. libpq gives no code for these. A server that speaks another language is waited for, and the log has its words.
+"""
+
+
+def is_passing(error: psycopg.Error) -> bool:
+    """Whether a connection that could not be had may be had later, with nothing changed: a server is away, or full."""
+    return isinstance(error, psycopg.OperationalError) and not any(words in str(error) for words in NEVER)
+
 
 def refusal_of(error: psycopg.Error, *, is_lost: bool) -> StoreError:
     """What an error is to a reader or writer of a store, before a commit was asked for.

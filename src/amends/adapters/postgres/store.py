@@ -49,7 +49,8 @@ class PostgresStore(PostgresRecords):
             timeouts: of each transaction: at most a third of a lease.
 
         Raises:
-            StoreUnusable: the server is away, cannot keep what was answered, or has no store that this version can use.
+            StoreAway: no connection can be had now.
+            StoreUnusable: the server cannot keep what was answered, or has no store that this version can use.
         """
         address = self._address = address_of(url) if isinstance(url, str) else url
         prepare(address)

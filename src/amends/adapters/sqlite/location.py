@@ -33,9 +33,11 @@ class SqliteLocation:
         url: ``sqlite:///`` and the path.
         shown: the path.
         newest: the version of the schema that this Amends makes.
+        wait_s: none: another engine has it for as long as that one runs.
     """
 
     newest = VERSION
+    wait_s = 0.0
 
     def __init__(self, url: str) -> None:
         """Name it.

@@ -140,7 +140,7 @@ async def _said(
     async with AsyncExitStack() as ends:
         if definitions and not runs:
             sagas, commands = definitions
-            await ends.enter_async_context(open(options.db.url, sagas=sagas, commands=commands))
+            await ends.enter_async_context(open(options.db.url, sagas=sagas, commands=commands, store_wait_s=0))
         client = await ends.enter_async_context(connect(options.db.url))
         timeout_s = options.timeout_s if runs or definitions else min(options.timeout_s, AWAY_S)
         saying = (_outcome(order, order.say(client, timeout_s)) for order in orders)

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-WAIT_MAX_S: Final = 3600.0  # as `lock_wait_s` of `amends.open`
+WAIT_MAX_S: Final = 3600.0  # as `store_wait_s` of `amends.open`
 
 
 def worker(
@@ -22,7 +22,7 @@ def worker(
         float | None,
         typer.Option(
             "--wait", min=0, max=WAIT_MAX_S, metavar="SECONDS",
-            help="Wait so long for an engine before this one to give the store back; by default its lock_wait_s.",
+            help="Wait so long for a store that another engine has, or that is away; by default its store_wait_s.",
         ),
     ] = None,
 ) -> None:  # fmt: skip

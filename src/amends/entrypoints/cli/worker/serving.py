@@ -30,7 +30,7 @@ def serve(name: str, wait_s: float | None) -> int:
     """
     opening = load_opening(name)
     if wait_s is not None:
-        opening.lock_wait_s = wait_s
+        opening.store_wait_s = wait_s
     logging.basicConfig(format=LOG_FORMAT)  # does nothing where the module has seen to it
     return asyncio.run(_served(opening, name))
 
