@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of interpreters: each would compile all of it anew
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci bench torture check-full single-file docs lint format types layers changelog wheel bare lock clean
+.PHONY: help demo test ci bench torture chaos check-full single-file docs lint format types layers changelog wheel bare lock clean
 .NOTPARALLEL: # `ci` runs its parts in order and ends with the tests
 
 help: ## list the targets
@@ -25,7 +25,8 @@ test: .venv/ready ## all tests, with 100 % branch coverage of core and shop
 ci: lint types layers changelog wheel bare single-file test ## what continuous integration runs
 
 bench: .venv/ready ## speed, as ratios within one run; the first time it installs the peers
-	@$(bin)/python -m bench.peers; peers=$$?; $(bin)/python -m bench && exit $$peers
+	@$(bin)/python -m bench.peers; peers=$$?; $(bin)/python -m bench.postgres; postgres=$$?; \
+		$(bin)/python -m bench && exit $$((peers + postgres))
 
 torture: .venv/ready ## kills, power cuts, attacks on the audit and 250 000 simulated schedules; an hour
 	@$(bin)/python -m tests.torture
@@ -36,6 +37,9 @@ torture: .venv/ready ## kills, power cuts, attacks on the audit and 250 000 simu
 	@$(bin)/amends simulate examples/trip.py:trip --seeds 50000 --processes 2
 	@$(bin)/amends simulate examples/trip.py:trip --seeds 25000 --hosts 3 --processes 2
 	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 25000 --hosts 3 --processes 2
+
+chaos: .venv/ready ## engines, clients, server and network of one PostgreSQL broken on purpose; an hour and a half at most
+	@$(bin)/python -m tests.chaos
 
 check-full: .venv/ready ## explore two orders with two faults, and 200 drawn definitions, in every order: some minutes
 	@$(bin)/python -m bench.check_full

@@ -61,11 +61,12 @@ def shop(file: Path) -> Iterator[BlockingEngine]:
     """An engine on a file, with customers and products."""
     with amends.open(f"sqlite:///{file}", sagas=[CHECKOUT], commands=[CREDIT_LIMIT_SET, STOCK_SET]) as engine:
         if engine.entity("INVENTORY", "P0") is None:
-            engine.transact(_stocked)
+            engine.transact(stocked)
         yield engine
 
 
-def _stocked(transaction: Transaction) -> None:
+def stocked(transaction: Transaction) -> None:
+    """Have customers with credit, and products: in a transaction of the engine."""
     transaction.prefetch(("PAYMENT", f"C{number}") for number in range(CUSTOMERS))
     transaction.prefetch(("INVENTORY", f"P{number}") for number in range(PRODUCTS))
     for number in range(CUSTOMERS):

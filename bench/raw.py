@@ -104,7 +104,7 @@ def _written(connect: Callable[[Path], Connection], directory: Path, sagas: int,
 def _write(database: Connection, sagas: int, a_commit: int) -> Written:
     commits_s = []
     begin_s = time.perf_counter()
-    for tables in _transactions(sagas, a_commit):
+    for tables in transactions(sagas, a_commit):
         commit_s = time.perf_counter()
         database.execute("BEGIN IMMEDIATE")
         for statement, rows in zip(WRITES, tables, strict=True):
@@ -114,7 +114,7 @@ def _write(database: Connection, sagas: int, a_commit: int) -> Written:
     return Written(time.perf_counter() - begin_s, commits_s)
 
 
-def _transactions(sagas: int, a_commit: int) -> Iterator[tuple[Rows, Rows, Rows, Rows]]:
+def transactions(sagas: int, a_commit: int) -> Iterator[tuple[Rows, Rows, Rows, Rows]]:
     """The rows of each transaction, for each table: five of the log and one of each other table a saga."""
     for first in range(0, sagas, a_commit):
         orders = [order(number) for number in range(first, min(sagas, first + a_commit))]

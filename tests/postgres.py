@@ -90,17 +90,23 @@ def _started() -> str | NoServer:
 
 
 class Server:
-    """A server, its programs and its data."""
+    """A server, its programs and its data.
 
-    def __init__(self, folder: Path, data: Path) -> None:
+    Attributes:
+        conninfo: what to connect with.
+        folder: of its socket.
+        data: where it keeps what is stored.
+    """
+
+    def __init__(self, folder: Path, data: Path, *more: str) -> None:
         self.conninfo = f"host={folder} user=postgres dbname=postgres"
-        self._folder, self._programs, self._data = folder, _programs(folder), data
+        self.folder, self.data, self._programs = folder, data, _programs(folder)
         self._runs = False
-        self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", *more)
 
     def start(self) -> None:
         """Start it; it takes connections then."""
-        self._run("pg_ctl", "-w", "-l", self._folder / "log", "-o", f"-k {self._folder} {SETTINGS}", "start")
+        self._run("pg_ctl", "-w", "-l", self.folder / "log", "-o", f"-k {self.folder} {SETTINGS}", "start")
         self._runs = True
 
     def crash(self) -> None:
@@ -111,12 +117,40 @@ class Server:
 
     def ask_for_passwords_of(self, role: str) -> None:
         """Have a role show its password from now on."""
-        rules = self._data / "pg_hba.conf"
+        rules = self.data / "pg_hba.conf"
         rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
         self._run("pg_ctl", "reload")
 
+    def revive(self) -> None:
+        """Start it, unless it runs."""
+        try:
+            self._run("pg_ctl", "status")
+        except NoServer:
+            self.start()
+
     def _run(self, program: str, *words: object) -> None:
-        _run(self._programs / program, "-D", self._data, *words)
+        _run(self._programs / program, "-D", self.data, *words)
+
+
+@contextmanager
+def postgres_at(place: Path, *more: str) -> Iterator[Server]:
+    """Start a server with its data in a new folder of a place, and stop it.
+
+    Args:
+        place: a folder; it is given to the user who runs the server.
+        more: for ``initdb``.
+
+    Raises:
+        NoServer: it cannot be had.
+    """
+    with _folder(None) as folder:
+        own_by_server(place)
+        made = Server(folder, place / "data", *more)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.crash()
 
 
 @contextmanager
@@ -126,20 +160,21 @@ def postgres() -> Iterator[Server]:
     Raises:
         NoServer: it cannot be had.
     """
-    with _folder(None) as folder, _folder(IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as place:
-        made = Server(folder, place / "data")
-        made.start()
-        try:
-            yield made
-        finally:
-            made.crash()
+    with _folder(IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as place, postgres_at(place) as made:
+        yield made
+
+
+def own_by_server(folder: Path) -> None:
+    """Give a folder to the user who runs the server."""
+    if AS_ROOT:
+        shutil.chown(folder, *_user())
 
 
 @contextmanager
 def _folder(below: Path | None) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="amends-pg-", dir=below))  # short: a socket's path has about 100 characters
     try:
-        shutil.chown(folder, *_user()) if AS_ROOT else None
+        own_by_server(folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

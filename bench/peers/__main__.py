@@ -16,12 +16,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.measure import machine, middle
+from bench.peers.database import PeersDatabase
+from bench.peers.driving import WARM_UP_SHARE
 from bench.peers.environment import RESTATE_SERVER, ROOT, CannotBeHadError, peers_python, restate_server
+from bench.postgres.server import Written
 
 ROUNDS: Final = 5
 TRIES: Final = 2  # of each setting
@@ -30,6 +33,8 @@ LIMIT_S: Final = 120.0  # for one measurement, which takes some seconds
 STOP_WITHIN_S: Final = 20.0
 OURS: Final = "Amends"
 DATA: Final = ROOT / "build" / "peers"  # the disk that the checkout is on: a /tmp in memory would make syncs free
+ENDS: Final = ExitStack()
+SERVER: Final = PeersDatabase(DATA, ENDS)
 
 
 class Setting(NamedTuple):
@@ -48,6 +53,7 @@ class Engine(NamedTuple):
         python: sets up what it needs, and returns its Python and what its environment has more.
         sagas: how many are measured, so that it takes some seconds.
         settings: what might be its best.
+        is_on_server: whether it keeps everything in a PostgreSQL.
     """
 
     name: str
@@ -55,6 +61,21 @@ class Engine(NamedTuple):
     python: Callable[[], tuple[Path, dict[str, str]]]
     sagas: int
     settings: tuple[Setting, ...]
+    is_on_server: bool = False
+
+
+class Workload(NamedTuple):
+    """What engines are given.
+
+    Attributes:
+        what: in words.
+        engines: that take part.
+        script: what their scripts call it.
+    """
+
+    what: str
+    engines: tuple[Engine, ...]
+    script: str
 
 
 class Ready(NamedTuple):
@@ -65,8 +86,15 @@ class Ready(NamedTuple):
     environment: dict[str, str]
 
 
+class Spent(NamedTuple):
+    """What a PostgreSQL wrote for a saga: bytes and syncs of its log."""
+
+    wal_bytes: float
+    syncs: float
+
+
 class Measured(NamedTuple):
-    """What a script answered, and how long a sync took right before."""
+    """What a script answered, how long a sync took right before, and what a PostgreSQL wrote for each saga."""
 
     sync_ms: float
     sagas_per_s: float
@@ -74,6 +102,7 @@ class Measured(NamedTuple):
     p99_ms: float
     checked: bool
     version: str
+    spent: Spent | None = None
 
     @property
     def figures(self) -> tuple[float, float, float, float]:
@@ -93,6 +122,14 @@ def _peers_with_server() -> tuple[Path, dict[str, str]]:
     return peers_python(), {RESTATE_SERVER: str(restate_server())}
 
 
+def _this_with_database() -> tuple[Path, dict[str, str]]:
+    return Path(sys.executable), SERVER.environment(is_ours=True)
+
+
+def _peers_with_database() -> tuple[Path, dict[str, str]]:
+    return peers_python(), SERVER.environment(is_ours=False)
+
+
 AMENDS: Final = Engine(
     OURS, "bench.peers.ours", _this, 10_000, (Setting(64), Setting(256), Setting(1024))
 )  # fmt: skip
@@ -103,10 +140,26 @@ RESTATE: Final = Engine(
     "Restate", "bench.peers.on_restate", _peers_with_server, 1500, (Setting(64, 4), Setting(128, 4), Setting(128, 2))
 )
 AMENDS_ORDERS: Final = AMENDS._replace(sagas=30_000, settings=(Setting(100), Setting(1000)))
-NEEDED: Final = {("steps", DBOS.name): 10, ("steps", RESTATE.name): 5, ("orders", DBOS.name): 150}
+NEEDED: Final = {
+    ("steps", DBOS.name): 10.0,
+    ("steps", RESTATE.name): 5.0,
+    ("postgres", "DBOS"): 10.0,
+    ("postgres", RESTATE.name): 2.5,
+    ("orders", DBOS.name): 150.0,
+}
+AMENDS_ON_SERVER: Final = Engine(
+    OURS, "bench.peers.ours", _this_with_database, 10_000, (Setting(256), Setting(1024)), is_on_server=True
+)  # fmt: skip
+DBOS_ON_SERVER: Final = Engine(
+    "DBOS", "bench.peers.on_dbos", _peers_with_database, 1000, (Setting(4), Setting(16), Setting(32)), is_on_server=True
+)
+STEPS: Final = "four external steps that do nothing, each durable before the next"
 WORKLOADS: Final = {
-    "steps": ("four external steps that do nothing, each durable before the next", (AMENDS, DBOS, RESTATE)),
-    "orders": ("orders with their state: payment, inventory, shipping; each tenth is undone", (AMENDS_ORDERS, DBOS)),
+    "steps": Workload(STEPS, (AMENDS, DBOS, RESTATE), "steps"),
+    "postgres": Workload(f"{STEPS}, on PostgreSQL", (AMENDS_ON_SERVER, DBOS_ON_SERVER, RESTATE), "steps"),
+    "orders": Workload(
+        "orders with their state: payment, inventory, shipping; each tenth is undone", (AMENDS_ORDERS, DBOS), "orders"
+    ),
 }
 
 
@@ -121,14 +174,15 @@ def main() -> int:
     print(f"Side by side, in {given.rounds} rounds taken in turn; medians. Absolute figures as seen on:")
     print(f"{machine()}, {file_system(DATA)}")
     print("The last column is what a sync of 4 KiB took right before: whoever syncs for each step follows it.")
-    return max([0 if _take(workload, given.rounds) else 1 for workload in given.workload or WORKLOADS])
+    with ENDS:
+        return max([0 if _take(workload, given.rounds) else 1 for workload in given.workload or WORKLOADS])
 
 
 def _take(workload: str, rounds: int) -> bool:
     """Measure one workload; whether every script that was started gave its answer."""
-    what, engines = WORKLOADS[workload]
+    what, engines, script = WORKLOADS[workload]
     print(f"\n{workload}: {what}", flush=True)
-    ready = [*_set_up(engines, workload)]
+    ready = [*_set_up(engines, script)]
     best = {one.engine.name: (one, setting) for one in ready if (setting := _best(one))}
     taken = {name: list[Measured]() for name in best}
     for _ in range(rounds):
@@ -173,6 +227,9 @@ def _tried(one: Ready, setting: Setting) -> Measured | None:
     """Run a script in a new directory; ``None``, and its last words are printed, when it fails."""
     with tempfile.TemporaryDirectory(dir=DATA) as directory:
         before_ms = sync_ms(Path(directory))
+        if one.engine.is_on_server:
+            SERVER.renew()
+        written = SERVER.written() if one.engine.is_on_server else None
         options = ["--concurrency", str(setting.concurrency), "--partitions", str(setting.partitions)]
         try:
             with _group([*one.command, *options, "--dir", directory], one.environment) as process:
@@ -180,10 +237,18 @@ def _tried(one: Ready, setting: Setting) -> Measured | None:
         except subprocess.TimeoutExpired:
             complaint = f"no answer within {LIMIT_S:.0f} s"
     if process.returncode == 0:
-        return Measured(before_ms, **json.loads(said))
+        return Measured(before_ms, **json.loads(said), spent=_spent(written, one.engine.sagas))
     last_words = [f"exit code {process.returncode}", *complaint.strip().splitlines()][-1]
     print(f"  {one.engine.name} failed and is left out: {last_words}", flush=True)
     return None
+
+
+def _spent(before: Written | None, sagas: int) -> Spent | None:
+    """What a PostgreSQL wrote for each saga, the warm-up among them."""
+    if before is None:
+        return None
+    after, all_sagas = SERVER.written(), sagas + sagas // WARM_UP_SHARE
+    return Spent(*((now - then) / all_sagas for then, now in zip(before, after, strict=True)))
 
 
 @contextmanager
@@ -208,7 +273,12 @@ def _group(command: list[str], environment: dict[str, str]) -> Iterator[subproce
 def _row(name: str, setting: Setting, taken: list[Measured]) -> str:
     sync, rate, p50, p99 = (statistics.median(one.figures[at] for one in taken) for at in range(4))
     figures = f"{rate:10,.0f} sagas/s   p50 {p50:7.1f} ms   p99 {p99:7.1f} ms"
-    return f"  {f'{name} {taken[0].version}':24} {figures}   {_words(setting):28} {sync:5.2f} ms"
+    line = f"  {f'{name} {taken[0].version}':24} {figures}   {_words(setting):28} {sync:5.2f} ms"
+    spent = [one.spent for one in taken if one.spent is not None]
+    if not spent:
+        return line
+    wal, syncs = map(statistics.median, zip(*spent, strict=True))
+    return f"{line}   {wal / 1024:.1f} KiB of log and {syncs:.3f} syncs a saga"
 
 
 def _words(setting: Setting) -> str:

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 STEPS: Final = ("FIRST_DONE", "SECOND_DONE", "THIRD_DONE", "FOURTH_DONE")  # of the sagas whose steps do nothing
+DATABASE: Final = (
+    "AMENDS_BENCH_DATABASE"  # the variable that tells a script which PostgreSQL it is to use; none: SQLite
+)
 WARM_UP_SHARE: Final = 5  # one saga in five more, before the time is taken
 
 

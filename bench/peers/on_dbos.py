@@ -1,4 +1,4 @@
-"""DBOS on SQLite: a workflow of four steps, called directly, which is its fastest way here.
+"""DBOS on SQLite, or on PostgreSQL: a workflow of four steps, called directly, which is its fastest way here.
 
 Its file is put into WAL mode beforehand, which DBOS does not do by itself and without which it is slower;
 ``synchronous`` is left at FULL. ``steps`` keeps nothing but DBOS's own checkpoints. ``orders`` keeps the state of the
@@ -8,6 +8,7 @@ once, which is less than we promise and costs less.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from dbos import DBOS  # type: ignore[import-not-found] # only in the peers' own environment
 
 from bench.orders import CUSTOMERS, PRODUCTS, STOCK, Order, Totals, order, totals
-from bench.peers.driving import STEPS, Asked, answer, asked, drive_in_threads
+from bench.peers.driving import DATABASE, STEPS, Asked, answer, asked, drive_in_threads
 
 Saga = Callable[[int], object]
 
@@ -124,6 +126,17 @@ def look(file: Path, wanted: Asked) -> None:
         assert _row(database, "SELECT count(*) FROM operation_outputs") == (steps,)
 
 
+def look_at_server(url: str, wanted: Asked) -> None:
+    """The same on a server, whose settings are its defaults, and are durable."""
+    with psycopg.connect(url) as database:
+        for name in ("fsync", "synchronous_commit"):
+            assert database.execute(f"SHOW {name}").fetchone() == ("on",), name
+        ended = database.execute("SELECT count(*) FROM dbos.workflow_status WHERE status = 'SUCCESS'").fetchone()
+        assert ended == (len(wanted.all),), ended
+        steps = database.execute("SELECT count(*) FROM dbos.operation_outputs").fetchone()
+        assert steps == (len(wanted.all) * len(STEPS),), steps
+
+
 def _row(database: sqlite3.Connection, statement: str, **values: int) -> tuple[Any, ...]:
     found: tuple[Any, ...] = database.execute(statement, values).fetchone()
     return found
@@ -135,10 +148,11 @@ def main() -> None:
     file = wanted.directory / "dbos.db"
     with sqlite3.connect(file) as database:
         database.execute("PRAGMA journal_mode=WAL")
+    url = os.environ.get(DATABASE)
     DBOS(
         config={
             "name": "saga",
-            "system_database_url": f"sqlite:///{file}",
+            "system_database_url": url or f"sqlite:///{file}",
             "log_level": "ERROR",
             "sys_db_pool_size": wanted.concurrency + 12,  # a connection for each thread, and for its own
             "db_engine_kwargs": {"pool_pre_ping": False},
@@ -150,7 +164,10 @@ def main() -> None:
     drive_in_threads(saga, wanted.warm_up, wanted.concurrency)
     driven = drive_in_threads(saga, wanted.measured, wanted.concurrency)
     DBOS.destroy()
-    look(file, wanted)
+    if url:
+        look_at_server(url, wanted)
+    else:
+        look(file, wanted)
     if shop:
         found = Totals(*_row(shop.connection(), TOTALS, added=STOCK))
         assert found == totals(wanted.all), found

@@ -16,7 +16,7 @@ from amends.auditing.verify import verify
 from amends.core.messages import Answered, Call, Kind
 from amends.engine.batch import BatchResult
 from amends.engine.handle import Result
-from amends.engine.ownership import LEASE_MS
+from amends.engine.limits import LEASE_MS
 from amends.engine.task import Task
 from amends.engine.upkeep import LOOK_MS
 from amends.errors import StoreConflict, StoreFull

@@ -84,6 +84,22 @@ def test_who_leaves_gives_its_shards_back(house: House) -> None:
     assert one.shards == ALL_SHARDS
 
 
+def test_no_engine_takes_over_because_the_store_was_away(house: House) -> None:
+    """None could renew its lease meanwhile; of one that does not come back the others take over a lease later."""
+    one, two = pair(house)
+    three = house.host("three")
+    house.pass_ms(2 * LEASE_MS)
+    three.die()
+    house.now_ms += 2 * LEASE_MS
+    house.pass_ms(500, of_hosts=[one])
+    house.pass_ms(LEASE_MS // 2)
+    assert one.is_alive
+    assert two.is_alive
+    assert len(house.ownership.leases()) == 3
+    house.pass_ms(LEASE_MS)
+    assert {*one.shards} | {*two.shards} == ALL_SHARDS
+
+
 def test_an_engine_starts_sagas_of_its_own_shards(house: House) -> None:
     """And refuses what is about another engine's sagas."""
     one, two = pair(house)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from amends.core.audit import GENESIS
 from amends.storage.ports import Records
 from amends.storage.rows import FINAL
 from tests.torture.broken import demand
+
+Line = tuple[int, list[object], list[list[str]]]
+"""A record of a saga: its number, its cause, what changed."""
 
 
 @dataclass
@@ -40,11 +44,24 @@ class Told:
 
 
 def told_by(records: Records) -> dict[str, Told]:
-    """Read the whole audit, and check its chain; saga to what is told of it."""
-    told: dict[str, Told] = {}
+    """Read the whole audit, and check its chains; saga to what is told of it."""
+    lines: dict[str, list[Line]] = {}
+    for chain in records.chains():
+        _read(records, chain, lines)
+    told = {name: Told() for name in lines}
+    for name, of_one in told.items():
+        for number, cause, changes in sorted(lines[name], key=itemgetter(0)):  # a saga may have had several owners
+            of_one.add(number, cause, changes)
+        demand(of_one.numbers == list(range(1, len(of_one.numbers) + 1)), f"{name}: records {of_one.numbers}")
+        demand(of_one.starts == 1, f"{name} was started {of_one.starts} times")
+    return told
+
+
+def _read(records: Records, chain: str, lines: dict[str, list[Line]]) -> None:
+    """Read a chain from its first block to its last; adds saga to its records."""
     head, number, at_ms = GENESIS, 0, 0
-    for block in records.blocks():
-        (_, _, _, transitions), *lines = map(json.loads, block.records.split("\n"))
+    for block in records.blocks(chain=chain):
+        (_, _, _, transitions), *others = map(json.loads, block.records.split("\n"))
         demand((block.number, block.before) == (number + 1, head), f"block {block.number} does not follow {number}")
         demand(block.at_ms >= at_ms, f"block {block.number} is of a time before {number}")
         demand(
@@ -52,11 +69,7 @@ def told_by(records: Records) -> dict[str, Told]:
             f"block {number} is not what was written",
         )
         head, number, at_ms = block.head, block.number, block.at_ms
-        for subject, place, at, *_ in lines:
+        for subject, place, at, *_ in others:
             if place:
-                told.setdefault(subject, Told()).add(place, *transitions[at])
-    demand((number, head) == records.head()[:2], "the head is not the last block's")
-    for name, of_one in told.items():
-        demand(of_one.numbers == list(range(1, len(of_one.numbers) + 1)), f"{name}: records {of_one.numbers}")
-        demand(of_one.starts == 1, f"{name} was started {of_one.starts} times")
-    return told
+                lines.setdefault(subject, []).append((place, *transitions[at]))
+    demand((number, head) == records.head(chain)[:2], "the head is not the last block's")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from amends.auditing.verify import verify
 from amends.shop.checkout import CHECKOUT
@@ -15,7 +15,7 @@ from amends.shop.outside import CHECKOUT_OUTSIDE, Books
 from amends.shop.payments import PAYMENT
 from amends.shop.purchase import Purchase
 from amends.shop.shipping import SHIPPING
-from amends.storage.ports import Records, SagaFilter
+from amends.storage.ports import ALL, Records, SagaFilter
 from amends.storage.rows import COMPENSATED, COMPLETED, FINAL, WAITS_FOR_OPERATOR, EntityRow, SagaRow
 from tests.torture.audit import told_by
 from tests.torture.broken import demand, some
@@ -23,7 +23,7 @@ from tests.torture.carrier import CANCELED, REFUSED, TAKEN, Carrier
 from tests.torture.journal import Journal
 from tests.torture.shop import CUSTOMERS, PARCEL, PRODUCTS, RESTOCKED, SHELF, SHELVES, Parcel, wanted
 
-ALL = 10**9
+ALL_ROWS: Final = SagaFilter(limit=ALL)
 
 
 class Clients(Protocol):
@@ -59,7 +59,7 @@ def check_rest(world: World) -> int:
     Raises:
         BrokenPromise: something does not hold.
     """
-    rows = {row.saga_id: row for row in world.records.listing(SagaFilter(limit=ALL)) if isinstance(row, SagaRow)}
+    rows = {row.saga_id: row for row in world.records.listing(ALL_ROWS) if isinstance(row, SagaRow)}
     check_sagas(world, rows)
     check_audit(world, rows)
     check_stock(world, rows)
@@ -186,4 +186,4 @@ def _entity(records: Records, service: str, name: str) -> Any:
     return json.loads(row.body or "null")
 
 
-__all__ = ["World", "check_rest", "restocked"]
+__all__ = ["ALL_ROWS", "World", "check_rest", "restocked"]

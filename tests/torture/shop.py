@@ -19,9 +19,9 @@ from amends.shop.payments import CREDIT_LIMIT_SET
 
 CUSTOMERS: Final = {"C1": 1_000_000, "C2": 1_000_000, "C3": 900_000, "C4": 700}
 """Customer to credit limit; the last one is refused soon."""
-PRODUCTS: Final = {"P1": Offer(3_000, 3), "P2": Offer(3_000, 11), "P3": Offer(60, 7)}
+PRODUCTS: Final = {"P1": Offer(30_000, 3), "P2": Offer(30_000, 11), "P3": Offer(60, 7)}
 """Product to stock and price; the last one is sold out soon."""
-SHELVES: Final = {"S1": 2_000, "S2": 50}
+SHELVES: Final = {"S1": 20_000, "S2": 50}
 """Shelf to pieces."""
 
 SHELF: Final = "SHELF"

@@ -82,7 +82,10 @@ class Client(Looks, Tells):
             RequestRefused: nothing was posted, and why; or the key had been refused before.
             KeyReused: the key stands for another request.
             Overloaded: the mailbox is full, and there was no room within five seconds; nothing was posted.
-            StoreFull, StoreBusy: there is no space, or another program keeps the mailbox locked; nothing was posted.
+            StoreFull, StoreBusy: there is no space, the database is away, or another program keeps the mailbox locked;
+                nothing was posted.
+            StoreFailed: whether it was posted is not known, as the connection was lost meanwhile: ask again under the
+                same key.
         """
         self._connection.expect_caller()
         (handle,) = await self._ask([self._writer.start(saga, request, key, now_ms())])

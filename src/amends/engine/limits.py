@@ -26,6 +26,9 @@ that a commit writes is in memory at once. A full turn of small sagas is a hundr
 
 
 WORRIED_AFTER_S: Final = WORRIED_AFTER_MS / SECOND_MS
+LEASE_MS: Final = 4_500
+"""Other engines look around three times in it: sagas of an engine that died go on within 6 s, and no pause of a garbage
+collector or a busy machine is as long."""
 
 
 class Limits(NamedTuple):
@@ -37,6 +40,8 @@ class Limits(NamedTuple):
         drain_s: for how long its end waits for calls that are under way. Seconds, >= 0.
         value_bytes_max: of one request, answer, entity or command's body, as JSON in UTF-8. 1 to `VALUE_BYTES_MOST`.
         worried_after_s: for how long a step has failed that counts as failing. Seconds, >= 0.
+        lease_ms: how long the lease of an engine of a shared store is, milliseconds, >= 3; three times what the store
+            waits for at most. Tests that kill many engines have a short one.
     """
 
     concurrency: Mapping[str, int] = MappingProxyType({})
@@ -44,3 +49,4 @@ class Limits(NamedTuple):
     drain_s: float = DRAIN_S
     value_bytes_max: int = VALUE_BYTES_MAX
     worried_after_s: float = WORRIED_AFTER_S
+    lease_ms: int = LEASE_MS

@@ -88,8 +88,9 @@ class EngineLoop:
         self.late_undos = LateUndos()
         self.stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
         self._turns = TurnThread(
-            store, clock, make, name=prefix, drain_s=limits.drain_s, worried_after_s=limits.worried_after_s
-        )
+            store, clock, make, name=prefix, drain_s=limits.drain_s, worried_after_s=limits.worried_after_s,
+            lease_ms=limits.lease_ms,
+        )  # fmt: skip
         self._queue = TaskQueue(limits.queue_max)
         self._hooks = HookCaller(hooks)
         self._clients = clients

@@ -21,9 +21,6 @@ from amends.storage.ports import Store
 from amends.storage.rows import NEVER, Lease
 from amends.storage.shards import ALL_SHARDS, SHARDS
 
-LEASE_MS: Final = 4_500
-"""Other engines look around three times in it: sagas of an engine that died go on within 6 s, and no pause of a garbage
-collector or a busy machine is as long."""
 RENEWALS: Final = 3  # in one lease: one may fail, and the next one still comes in time
 RETRIES: Final = 12  # of a step that failed, in one lease
 
@@ -121,7 +118,7 @@ class ShardKeeper:
         lease: Lease,
         entered_ms: int,
         *,
-        lease_ms: int = LEASE_MS,
+        lease_ms: int,
         drain_ms: int,
     ) -> None:
         """Have none yet.
@@ -140,6 +137,7 @@ class ShardKeeper:
         self._lease_ms = lease_ms
         self._drain_ms = drain_ms
         self._draining: dict[int, int] = {}
+        self._takes_over_ms = 0
         self.next_ms, self.until_ms = entered_ms, entered_ms + lease_ms
         if lease.until_ms == NEVER:
             self.next_ms = self.until_ms = NEVER
@@ -178,9 +176,11 @@ class ShardKeeper:
             lease: Lease = yield RenewLease(self._engine, self._lease_ms)
             self.clock.see(elapsed_ms, lease.until_ms - self._lease_ms)
             now_ms = self.clock.now_ms(elapsed_ms)
+            if elapsed_ms >= self.until_ms:  # nor may others have been able to renew theirs: the store was away
+                self._takes_over_ms = elapsed_ms + self._lease_ms
             self.until_ms = elapsed_ms + self._lease_ms
             seen = yield LookAround()
-            for dead in [lease.engine for lease in seen.leases if lease.until_ms <= seen.now_ms]:
+            for dead in self._dead(seen, elapsed_ms):
                 seen = yield from self._take_over(dead, seen, now_ms)
             yield from self._claim(seen, now_ms)
             dropped = yield from self._hand_over(seen, elapsed_ms, now_ms)
@@ -189,6 +189,12 @@ class ShardKeeper:
             raise
         self.next_ms = elapsed_ms + self._lease_ms // RENEWALS
         return dropped
+
+    def _dead(self, seen: ShardsSeen, elapsed_ms: int) -> list[str]:
+        """The engines that are to be taken over from."""
+        if elapsed_ms < self._takes_over_ms:
+            return []
+        return [lease.engine for lease in seen.leases if lease.until_ms <= seen.now_ms]
 
     def _take_over(self, dead: str, seen: ShardsSeen, now_ms: int) -> Keeping[ShardsSeen]:
         """End the chain of an engine whose lease ran out, and take its shards; another engine may have been faster."""

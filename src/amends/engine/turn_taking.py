@@ -25,7 +25,8 @@ from amends.errors import StoreBusy, StoreConflict, StoreFull
 
 SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
 REST_LOOK_S: Final = 0.001  # between two looks at whether it rests: a test lets it rest a thousand times
-SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk
+SPACE_PAUSE_S: Final = 1.0  # before what must not be lost is tried again on a full disk, or without a server
+FIRST_PAUSE_S: Final = 0.05  # the same at first, which doubles: a connection that was lost is there again at once
 
 
 class TurnTaking:
@@ -69,6 +70,7 @@ class TurnTaking:
         self.due_ms: int | None = None
         self._is_asleep = False
         self._told = ""  # of a store that takes nothing for now
+        self._pause_s = FIRST_PAUSE_S
 
     async def take(self, batch: list[QueuedTask]) -> None:
         """Take one, and give out what came of it.
@@ -89,7 +91,7 @@ class TurnTaking:
         except BaseException:
             self._queue.put_back(batch)  # each client that waits is told why
             raise
-        self.due_ms, self._told = result.due_ms, ""
+        self.due_ms, self._told, self._pause_s = result.due_ms, "", FIRST_PAUSE_S
         self._give_out(batch, result)
         await self._turns.warn(self._alarm.sound(self._calls.blocked()))
 
@@ -182,4 +184,5 @@ class TurnTaking:
         if (kept or not batch) and self._told != str(full):  # else every caller was told
             self._told = str(full)
             log.error("%s; what participants answered is kept, and tried again", full)
-        await asyncio.sleep(SPACE_PAUSE_S)
+        await asyncio.sleep(min(self._pause_s, SPACE_PAUSE_S))
+        self._pause_s = min(2 * self._pause_s, SPACE_PAUSE_S)

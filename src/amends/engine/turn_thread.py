@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from amends.core.waiting import SECOND_MS
 from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
-from amends.engine.limits import WORRIED_AFTER_S
+from amends.engine.limits import LEASE_MS, WORRIED_AFTER_S
 from amends.engine.logger import log
-from amends.engine.ownership import LEASE_MS, ShardKeeper
+from amends.engine.ownership import ShardKeeper
 from amends.engine.reading import StoreReading
 from amends.engine.stalls import Watch
 from amends.engine.task import Task
@@ -75,6 +75,7 @@ class TurnThread:
         name: str,
         drain_s: float,
         worried_after_s: float = WORRIED_AFTER_S,
+        lease_ms: int = LEASE_MS,
     ) -> None:
         """Open nothing yet.
 
@@ -85,6 +86,7 @@ class TurnThread:
             name: under which the engine enters the store.
             drain_s: how long a shard that another engine is to have waits for calls that are under way, in seconds.
             worried_after_s: for how long a step has failed that counts as failing, for who looks at the store.
+            lease_ms: how long the engine's lease is, where it shares its store.
         """
         self._open_store = store
         self._open_clock = clock
@@ -92,6 +94,7 @@ class TurnThread:
         self._name = name
         self._drain_ms = round(drain_s * SECOND_MS)
         self._worried_after_ms = round(worried_after_s * SECOND_MS)
+        self._lease_ms = lease_ms
         self._returned: Future[None] | None = None
 
     async def open(self) -> None:
@@ -115,10 +118,10 @@ class TurnThread:
             log.warning("what is answered may be lost: durability is %s", durability)
         machine = self._open_clock(self._store.head().at_ms)
         entered_ms = machine.elapsed_ms()
-        lease = self._store.ownership.enter(self._name, LEASE_MS)
-        now_ms = lease.until_ms - LEASE_MS if self._store.is_shared else machine.now_ms()
+        lease = self._store.ownership.enter(self._name, self._lease_ms)
+        now_ms = lease.until_ms - self._lease_ms if self._store.is_shared else machine.now_ms()
         self.coordinator = self._make(self._store, now_ms=now_ms)
-        keeper = ShardKeeper(self.coordinator, lease, entered_ms, drain_ms=self._drain_ms)
+        keeper = ShardKeeper(self.coordinator, lease, entered_ms, lease_ms=self._lease_ms, drain_ms=self._drain_ms)
         self.clock = SharedTime(keeper.clock, machine) if self._store.is_shared else machine
         with contextlib.suppress(StoreFull, StoreBusy):  # a full disk keeps no store from being opened
             self._store.worry_after(self._worried_after_ms)

@@ -12,7 +12,7 @@ import pytest
 from amends.adapters.postgres import PostgresStore, address_of
 from amends.adapters.postgres import store as of_store
 from amends.adapters.postgres.settings import TURN_MS, Timeouts
-from amends.engine.ownership import LEASE_MS
+from amends.engine.limits import LEASE_MS
 from amends.errors import LeaseLost, StoreBusy, StoreConflict, StoreFailed
 from tests.contract.engines import SharedEngine
 from tests.contract.rows import completed, entity, key, saga
@@ -48,6 +48,17 @@ def test_a_connection_that_is_lost_between_turns_is_made_anew(one: SharedEngine)
         one.store.sagas(["S1"])
     assert one.store.sagas(["S1"]) == {"S1": saga("S1")}
     one.commit(completed(saga("S1")))
+
+
+def test_a_look_that_takes_too_long_may_be_taken_again(url: str) -> None:
+    """A reader is told that the database lets it not, as when it is away: it has no turn that could be in conflict."""
+    store = PostgresStore(url, Timeouts(100, 100, 100))
+    with psycopg.connect(server()) as database:
+        database.execute(f"LOCK {address_of(url).schema}.sagas IN ACCESS EXCLUSIVE MODE".encode())
+        with pytest.raises(StoreBusy, match="did not let it be read"):
+            store.saga("S1")
+    assert store.saga("S1") is None
+    store.close()
 
 
 READS: dict[str, Callable[[SharedEngine], object]] = {

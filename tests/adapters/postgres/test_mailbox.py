@@ -7,6 +7,8 @@ import pytest
 
 from amends.adapters.postgres import PostgresStore, address_of
 from amends.adapters.postgres import mailbox as of_mailbox
+from amends.adapters.postgres.settings import Timeouts
+from amends.errors import StoreBusy
 from amends.storage.rows import Letter, checksum
 from amends.storage.shards import ALL_SHARDS
 from tests.postgres import server
@@ -22,6 +24,20 @@ def write(database: psycopg.Connection, url: str, number: int) -> None:
     letter = Letter(f"L{number}", 3, "{}", 1)
     database.execute(f"SET search_path = {address_of(url).schema}".encode())
     database.execute(WRITTEN.encode(), [number, *letter, checksum(letter)])
+
+
+def test_letters_of_a_post_that_the_server_ends_are_to_be_posted_again(url: str) -> None:
+    """It is told as what it is to a client: the database was away, and nothing was posted."""
+    store = PostgresStore(url, Timeouts(100, 100, 100))
+    letter = Letter("L1", 3, "{}", 1)
+    with psycopg.connect(server()) as database:
+        write(database, url, 1)
+        with pytest.raises(StoreBusy, match="no letter is posted"):
+            store.mailbox.post([letter])
+        database.rollback()
+    store.mailbox.post([letter])
+    assert [letter.letter_id for letter in store.mailbox.letters(ALL_SHARDS, 9)] == ["L1"]
+    store.close()
 
 
 @pytest.mark.parametrize("behind", [1, of_mailbox.STRAGGLERS, of_mailbox.STRAGGLERS + 1])

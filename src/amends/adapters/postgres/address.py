@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from amends.adapters.postgres.settings import OF_READS
+from amends.adapters.postgres.silence import ImpatientConnection
 from amends.errors import StoreUnusable
 from amends.storage.location import without_password
 
@@ -41,13 +43,18 @@ class Address(NamedTuple):
     def __repr__(self) -> str:
         return self.shown
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self, silence_s: float = OF_READS.silence_s) -> psycopg.Connection[Any]:
         """A connection of which nothing is kept between two transactions, as a pooler may have it.
+
+        Args:
+            silence_s: after so many seconds without an answer it counts as lost.
 
         Raises:
             psycopg.Error: there is none.
         """
-        return psycopg.connect(**self.connection, autocommit=True, prepare_threshold=None)
+        driver = ImpatientConnection.connect(**self.connection, autocommit=True, prepare_threshold=None)
+        driver.silence_s = silence_s
+        return driver
 
 
 def address_of(url: str) -> Address:

@@ -57,6 +57,7 @@ class PostgresConnection:
         """
         self._address = address
         self._settings: Statement = ("settings", timeouts.parameters(address.schema))
+        self._silence_s = timeouts.silence_s
         self._driver: psycopg.Connection[Values] | None = None
         self._pipeline: psycopg.Pipeline | None = None
         self._leaving = ExitStack()  # the pipeline
@@ -75,12 +76,16 @@ class PostgresConnection:
         """What a query finds: as all stands now, or as the turn sees it that is under way.
 
         Raises:
-            StoreBusy, StoreConflict, StoreFailed: it could not be read. The turn is over.
+            StoreConflict: the server ended the turn that is under way.
+            StoreBusy, StoreFailed: it could not be read. A turn is over.
         """
         query = (name, parameters)
         if self.is_in_turn:
             return self.work(query)[0].rows
-        return self._piped(("begin_reading", {}), self._settings, query, ("commit", {}))[2].rows
+        try:
+            return self._piped(("begin_reading", {}), self._settings, query, ("commit", {}))[2].rows
+        except StoreConflict as ended:
+            raise StoreBusy(f"the server did not let it be read: {ended}") from ended
 
     def run(self, *statements: Statement) -> list[Answer]:
         """Carry out statements in a transaction of their own, in one round trip.
@@ -174,7 +179,7 @@ class PostgresConnection:
 
     def _connected(self) -> psycopg.Connection[Values]:
         if self._driver is None:
-            self._driver = self._address.connect()
+            self._driver = self._address.connect(self._silence_s)
         return self._driver
 
     def _piping(self, driver: psycopg.Connection[Values]) -> psycopg.Pipeline:

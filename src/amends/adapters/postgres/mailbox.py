@@ -10,7 +10,7 @@ from typing import Final
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.rows import columns_of, letter_of
 from amends.adapters.postgres.texts import number_array, opened, text_array
-from amends.errors import Overloaded, StoreFailed
+from amends.errors import Overloaded, StoreBusy, StoreConflict, StoreFailed
 from amends.storage.letters import expect_room
 from amends.storage.ports import LETTERS_MAX
 from amends.storage.rows import Letter
@@ -62,12 +62,14 @@ class PostgresMailbox:
         if not letters:
             return
         database = self._opened()
-        database.work(("post_letters", columns_of(letters)))
-        self._room -= len(letters)
-        if self._room < 0 or time.monotonic() > self._counted_s + COUNT_EVERY_S:
-            self._count(database)
         try:
+            database.work(("post_letters", columns_of(letters)))
+            self._room -= len(letters)
+            if self._room < 0 or time.monotonic() > self._counted_s + COUNT_EVERY_S:
+                self._count(database)
             database.commit()
+        except StoreConflict as ended:
+            raise StoreBusy(f"no letter is posted: {ended}") from ended
         except CommitUnknown as error:  # posted once more, they are there once
             raise StoreFailed(f"whether the letters are posted is not known, post them again: {error}") from error
 

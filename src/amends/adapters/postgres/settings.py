@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from amends.engine.ownership import LEASE_MS
+from amends.engine.limits import LEASE_MS
+from amends.lines import SECOND_MS
 from amends.storage.location import StoreFact
 
 TURN_MS: Final = LEASE_MS // 3
 """A third of a lease: an engine whose turn waits still renews its lease in time, and one that was stopped in the middle
 of a turn holds no lock when another one takes over."""
+WAY_MS: Final = 3_000
+"""For an answer to be on its way, beside what the server does: ten times what it takes around the world."""
 READ_MS: Final = 30_000
 """For a look at what is stored: a listing of many sagas takes seconds, and holds no lock."""
 OLDEST: Final = 140_000  # server_version_num: the oldest version that its makers still mend
@@ -40,6 +43,11 @@ class Timeouts(NamedTuple):
     lock_ms: int = TURN_MS
     statement_ms: int = TURN_MS
     idle_ms: int = TURN_MS
+
+    @property
+    def silence_s(self) -> float:
+        """After so many seconds without a word a connection counts as lost: the server ends what takes longer."""
+        return (self.statement_ms + WAY_MS) / SECOND_MS
 
     def parameters(self, schema: str) -> dict[str, Any]:
         """Those of the query `settings`."""

@@ -25,7 +25,7 @@ from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
-from amends.engine.ownership import LEASE_MS
+from amends.engine.limits import LEASE_MS
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
 from amends.errors import EngineStopped, LeaseLost, StoreFailed, StoreFull

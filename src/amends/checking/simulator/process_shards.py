@@ -13,7 +13,8 @@ from amends.checking.simulator.process_letters import ProcessLetters
 from amends.checking.simulator.storage import Point, ProcessStore
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
-from amends.engine.ownership import LEASE_MS, ShardKeeper
+from amends.engine.limits import LEASE_MS
+from amends.engine.ownership import ShardKeeper
 from amends.errors import StoreConflict, StoreFull
 from amends.storage.rows import Lease
 from amends.storage.shards import shard_of
@@ -31,7 +32,7 @@ class ProcessShards:
         self._name = lease.engine
         self._clock = clock
         self._coordinator = coordinator
-        self._keeper = ShardKeeper(coordinator, lease, clock.now_ms(), drain_ms=DRAIN_MS)
+        self._keeper = ShardKeeper(coordinator, lease, clock.now_ms(), lease_ms=LEASE_MS, drain_ms=DRAIN_MS)
         self._letters = letters
 
     @property
