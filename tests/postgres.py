@@ -128,6 +128,14 @@ class Server:
         except NoServer:
             self.start()
 
+    def tool(self, program: str, *words: object) -> None:
+        """Run a client program of its version on it, in its folder."""
+        _run(self._programs / program, "-h", self._folder, "-U", "postgres", *words)
+
+    def file(self, name: str) -> Path:
+        """Return where its programs may write."""
+        return self._folder / name
+
     def _run(self, program: str, *words: object) -> None:
         _run(self._programs / program, "-D", self.data, *words)
 

@@ -23,10 +23,9 @@ from amends.errors import AmendsError
 from amends.storage.letters import start_letter
 from amends.storage.rows import Letter
 from tests.acceptance.command import EXAMPLES, Ran, amends
-from tests.adapters.postgres.roles import roles
 from tests.engine.test_engine import PATIENCE_S
 from tests.engine.test_verbs import ORDER, Bank, stuck
-from tests.postgres import schema, server, url_of
+from tests.postgres import own_server, schema, server, url_of
 
 AS_IT_WAS = " ✔ all is as it was written"
 DEFINITIONS = "tests.engine.test_verbs"
@@ -209,12 +208,16 @@ def test_a_running_engine_is_told(shop: Shop) -> None:
 
 
 def test_where_no_engine_runs_the_letter_waits_or_one_is_opened(url: str) -> None:
-    """As with a file; the engine that is opened here takes over what it needs, and goes."""
+    """As with a file; the engine that is opened here takes over from one that is gone, and goes."""
     with opened(Bank(), url) as engine:
         first, second = stuck(engine), stuck(engine)
     said = amends("abandon", first, "--by", "ann", "--db", url)
     assert said.code == 3
     assert f"{first}: no engine has acted on it yet; the letter waits for one." in said.err
+    dead = PostgresStore(url)
+    dead.ownership.enter("dead", 1)
+    dead.ownership.claim("dead", range(64))
+    dead.close()
     said = amends("abandon", second, "--by", "bob", "--db", url, "--saga", DEFINITIONS)
     assert (said.code, said.err) == (0, "")
     with opened(Bank(), url) as engine:
@@ -302,38 +305,13 @@ def test_a_url_in_the_wrong_place_is_shown_without_its_password() -> None:
         assert "me@h/x" in said.err, words
 
 
-@contextmanager
-def with_a_password(role: str) -> Iterator[None]:
-    """Have the tests' server ask a role for its password."""
-    with psycopg.connect(server(), autocommit=True) as database:
-        file = Path(database.execute("SHOW hba_file").fetchall()[0][0])
-        before = file.read_text("utf-8")
-        database.execute(f"ALTER ROLE {role} PASSWORD 'another'".encode())
-        try:
-            file.write_text(f"local all {role} scram-sha-256\n{before}", "utf-8")
-            database.execute("SELECT pg_reload_conf()")
-            until = time.monotonic() + PATIENCE_S
-            while _comes_in(role) and time.monotonic() < until:
-                pass
-            yield
-        finally:
-            file.write_text(before, "utf-8")
-            database.execute("SELECT pg_reload_conf()")
-
-
-def _comes_in(role: str) -> bool:
-    try:
-        psycopg.connect(server().replace("user=postgres", f"user={role}"), password=SECRET).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
 def test_a_wrong_password_is_one_line_and_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     """2, by every command; neither do the errors of `open` and `connect` hold it, nor what is logged."""
-    with roles("locked") as (role,), with_a_password(role):
-        url = url_of(server(), "x").replace("//postgres@", f"//{role}:{SECRET}@")
-        _expect(url, LOOKS, f'password authentication failed for user "{role}"')
+    with own_server() as locked:
+        locked.tool("createuser", "me")
+        locked.ask_for_passwords_of("me")
+        url = url_of(locked.conninfo, "x").replace("//postgres@", f"//me:{SECRET}@")
+        _expect(url, LOOKS, 'password authentication failed for user "me"')
         for door in (package.open(url, sagas=[ORDER]), package.connect(url, sagas=[ORDER])):
             with pytest.raises(AmendsError, match="password authentication failed") as raised, door as opened:
                 opened.submit(ORDER, 42)

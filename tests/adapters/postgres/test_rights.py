@@ -163,6 +163,13 @@ def test_a_right_that_is_missing_is_named_when_a_store_is_opened(whose: str, pla
         _use(whose, place)
 
 
+def test_who_may_not_read_is_told_so(place: Place) -> None:
+    """Whichever table it is."""
+    place.execute(f"REVOKE ALL ON client_keys FROM {place.roles.client}")
+    with pytest.raises(StoreUnusable, match="lacks SELECT on client_keys; `amends db init --print` with"):
+        PostgresLocation(place.client).records()
+
+
 def _use(whose: str, place: Place) -> None:
     if whose == "engine":
         PostgresStore(place.engine).close()
