@@ -130,11 +130,7 @@ class Server:
 
     def tool(self, program: str, *words: object) -> None:
         """Run a client program of its version on it, in its folder."""
-        _run(self._programs / program, "-h", self._folder, "-U", "postgres", *words)
-
-    def file(self, name: str) -> Path:
-        """Return where its programs may write."""
-        return self._folder / name
+        _run(self._programs / program, "-h", self.folder, "-U", "postgres", *words)
 
     def _run(self, program: str, *words: object) -> None:
         _run(self._programs / program, "-D", self.data, *words)

@@ -24,7 +24,7 @@ def test_a_dump_is_restored_and_says_what_is_lost() -> None:
             first = engine.submit(TRANSFER, 1, key="first")
             assert isinstance(first.result(PATIENCE_S).state, Completed)
             before = command("audit", "head", "--db", url).out
-            server.tool("pg_dump", "--format=custom", "--schema=shop", "-f", server.file("dump"), "postgres")
+            server.tool("pg_dump", "--format=custom", "--schema=shop", "-f", server.folder / "dump", "postgres")
             lost = engine.submit(TRANSFER, 2, key="second")
             assert isinstance(lost.result(PATIENCE_S).state, Completed)
             after = command("audit", "head", "--db", url).out
@@ -44,6 +44,6 @@ def test_a_dump_is_restored_and_says_what_is_lost() -> None:
 def _restore(server: Server, url: str) -> None:
     with address_of(url).connect() as database:
         database.execute("DROP SCHEMA shop CASCADE")
-    server.tool("pg_restore", "--exit-on-error", "-d", "postgres", server.file("dump"))
+    server.tool("pg_restore", "--exit-on-error", "-d", "postgres", server.folder / "dump")
     with address_of(url).connect() as database:
         database.execute("UPDATE shop.leases SET until_ms = 0")  # as it is some seconds later
