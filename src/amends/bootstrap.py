@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
 from amends.adapters.memory.location import MemoryLocation
@@ -34,11 +34,27 @@ ID_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: n
 STORE_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
+LEAVE: Final = "leave"
+ORPHANS: Final = ("refuse", LEAVE)  # what `open` does where sagas wait that no engine would move
 CLIENT_ID_LENGTH: Final = 12
 """60 bits for each client: processes that serve requests start more often than engines do."""
 
 Given = TypeVar("Given")
 Where = TypeVar("Where", bound=StoreLocation)
+
+
+class DeployedCode(NamedTuple):
+    """What an engine is opened with, as far as what is stored has to be read by it.
+
+    Attributes:
+        sagas: the definitions.
+        commands: those that are named.
+        upcasts: by service, of entities.
+    """
+
+    sagas: Sequence[Saga]
+    commands: Sequence[Command]
+    upcasts: Mapping[str, Callable[[Any], Any]]
 
 
 class Opening:
@@ -47,12 +63,14 @@ class Opening:
     Attributes:
         url: of its store.
         store_wait_s: how long it waits for the store, in seconds, >= 0; infinite for as long as it takes.
+        given: the definitions, commands and upcasters that it is opened with.
     """
 
-    def __init__(self, make: Callable[[], Engine], url: str, store_wait_s: float) -> None:
+    def __init__(self, make: Callable[[], Engine], url: str, store_wait_s: float, given: DeployedCode) -> None:
         self._make = make
         self.url = url
         self.store_wait_s = store_wait_s
+        self.given = given
         self._engines: list[Engine] = []  # that are open; `with` ends what the same `with` began
         self._blocking: list[BlockingEngine] = []
 
@@ -132,6 +150,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     store_wait_s: float | None = None,
     value_bytes_max: int = VALUE_BYTES_MAX,
     upcasts: Mapping[str, Callable[[Any], Any]] | None = None,
+    orphans: Literal["refuse", "leave"] = "refuse",
     clock: ManualClock | None = None,
     worried_after_s: float = WORRIED_AFTER_S,
     on_end: Callable[[Result], Any] | None = None,
@@ -146,7 +165,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             ``postgresql://user@host/database`` for a PostgreSQL, which as many engines open as one likes, and share its
             sagas; ``?schema=shop`` for a schema of its own, ``amends`` by default (docs/postgres.md).
         sagas: the definitions that it runs, every version that may still be under way among them. Sagas of other
-            definitions are left alone, and named in the log and by `amends status`.
+            definitions are left to engines that know them, and named in the log; see `orphans`.
         commands: the commands that it executes. Give those whose entities have types that no step's functions tell;
             others need not be named.
         clients: by service, what its participants' functions get first. By default that is ``None`` for all. Give it
@@ -172,6 +191,9 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             names of their fields, to one of today's (docs/versions.md). Give one when a deploy changes the type in a
             way that would not read the stored ones right; all entities of the service are then rewritten before
             anything else is done.
+        orphans: ``refuse`` to open where sagas wait whose definition neither this engine nor another one that runs was
+            given; by default, so that a deploy which forgot one is seen at once. Give ``leave`` to open where such
+            sagas are to wait as they are: then they are named in the log (docs/versions.md).
         clock: what tells the time; the machine's by default. Give one where a test is to move the time by hand: an
             `amends.testing.ManualClock`.
         worried_after_s: for how long a step has failed, and is tried again and again, before its saga shows as failing.
@@ -214,6 +236,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     hooks = EventHooks(on_end, on_needs_operator, on_failing)
     _check_hooks(hooks)
     _check_upcasts(upcasts, sagas, commands)
+    if orphans not in ORPHANS:
+        raise UnusableInput(f"orphans is {orphans!r:.100}; give 'refuse' or 'leave'")
 
     def make() -> Engine:
         prefix = _prefix(ID_LENGTH)
@@ -221,13 +245,14 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             location.for_engine(), clock.begin if clock else _clock, prefix,
             sagas=sagas, commands=commands, clients=clients,
             limits=Limits(concurrency, queue_max, drain_s, value_bytes_max, worried_after_s), upcasts=upcasts,
-            hooks=hooks,
+            hooks=hooks, leaves_orphans=orphans == LEAVE,
         )  # fmt: skip
         if clock:
             clock.move(loop)
         return Engine(loop)
 
-    return Opening(make, without_password(url), location.wait_s if store_wait_s is None else store_wait_s)
+    wait_s = location.wait_s if store_wait_s is None else store_wait_s
+    return Opening(make, without_password(url), wait_s, DeployedCode(sagas, commands, upcasts))
 
 
 def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALUE_BYTES_MAX) -> Connecting:

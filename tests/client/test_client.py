@@ -112,17 +112,20 @@ async def test_what_prepare_refuses_is_told_by_the_owner(url: str) -> None:
 
 
 @in_loop
-async def test_an_engine_without_the_definition_refuses_it(url: str) -> None:
-    """The caller is told which; so is one that waits for a saga that the client was not told of."""
+async def test_a_saga_starts_once_an_engine_has_its_definition(url: str) -> None:
+    """Its letter waits, and what comes after it does not; a client that does not know the definition is told so."""
     async with amends.open(url, sagas=[ASKED]), amends.connect(url, sagas=SAGAS) as client:
         handle = await client.submit(LOCAL, Buy("Hamlet", 2), key="k")
-        with pytest.raises(RequestRefused, match=r"the definition tickets/1/\w+ was not given to open\(\)"):
-            await handle.started(PATIENCE_S)
         asked = await client.submit(ASKED, Buy("Hamlet", 2))
         await asked.started(PATIENCE_S)
+        with pytest.raises(TimeoutError, match="its letter stays, and it starts once an engine runs that knows its"):
+            await handle.started(0)
         async with amends.connect(url) as other:
             with pytest.raises(RequestRefused, match=r"definition asked/1/\w+ was not given to connect\(\)"):
                 await other.result(asked.saga_id, 0)
+    async with open_at(url), amends.connect(url, sagas=SAGAS) as client:
+        again = await client.submit(LOCAL, Buy("Hamlet", 2), key="k")
+        assert await again.started(PATIENCE_S) == handle.saga_id
 
 
 @in_loop

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from amends.errors import LeaseLost, StoreInUse
-from amends.storage.rows import NEVER, Lease
+from amends.storage.rows import COMPLETED, NEVER, WAITS_FOR_OPERATOR, Lease
 from amends.storage.shards import ALL_SHARDS, SHARDS, shard_of
 from tests.contract.engines import LEASE_MS, Shared
-from tests.contract.rows import START_MS
+from tests.contract.rows import START_MS, saga
 from tests.contract.subjects import ONE_OWNER, OWNED, Subject, now_ms, owned
 
 
@@ -119,3 +119,39 @@ def test_without_a_lease_nothing_is_renewed_or_claimed(shared: Shared) -> None:
             shared.ownership.renew(name, LEASE_MS)
         with pytest.raises(LeaseLost):
             shared.ownership.claim(name, [7])
+
+
+def test_each_engine_is_told_what_the_others_know(shared: Shared) -> None:
+    """For as long as a lease lasts, however it ends; an engine that tells nothing knows nothing."""
+    assert shared.ownership.enter("one", LEASE_MS, ["b/1/y", "a\0/1/x"]).knows == {"a\0/1/x", "b/1/y"}
+    two = shared.engine("two")
+    shared.ownership.enter("three", LEASE_MS, ["b/1/y"])
+    shared.ownership.renew("one", LEASE_MS)
+    known = {"one": {"a\0/1/x", "b/1/y"}, "two": set(), "three": {"b/1/y"}}
+    assert {lease.engine: lease.knows for lease in shared.ownership.leases()} == known
+    shared.ownership.leave("three")
+    shared.clock.ms += LEASE_MS
+    shared.ownership.renew("two", LEASE_MS)
+    two.commit(fences=[two.next_block("one")])
+    assert {lease.engine: lease.knows for lease in shared.ownership.leases()} == {"two": set()}
+
+
+def test_it_is_seen_what_waits_in_a_shard(shared: Shared) -> None:
+    """By the definitions of sagas that are not final, but for those that are not asked for."""
+    one = shared.engine("one", range(SHARDS))
+    rows = [saga("S1", definition="a/1/x"), saga("S2", definition="b/1/y"), saga("S3", definition="c/1/z")]
+    rows.append(saga("S4", definition="b/1/y", due_ms=WAITS_FOR_OPERATOR))
+    one.commit(*rows, saga("S5", definition="d/1/w", status=COMPLETED, due_ms=None))
+    places = {row.saga_id: shard_of(row.saga_id) for row in rows}
+    found = shared.ownership.definitions_in([places["S1"], places["S2"], places["S4"]], ["a/1/x"])
+    assert {shard: [*names] for shard, names in found.items()} == {
+        places["S2"]: ["b/1/y"], places["S4"]: ["b/1/y"]
+    }  # fmt: skip
+    assert not shared.ownership.definitions_in([], [])
+    assert {*shared.ownership.definitions_in(ALL_SHARDS, [])} == {*places.values()}
+
+
+def test_a_store_with_one_owner_has_nobody_to_give_a_shard_to(alone: Subject) -> None:
+    """So nothing of it is looked for."""
+    alone.ownership.enter("one", LEASE_MS, ["a/1/x"])
+    assert not alone.ownership.definitions_in(ALL_SHARDS, [])

@@ -12,9 +12,9 @@ from msgspec import Raw
 
 from amends.bootstrap import located
 from amends.errors import StoreUnusable
-from amends.storage.letters import ChildAsked, child_letter
+from amends.storage.letters import ChildAsked, child_letter, start_letter
 from amends.storage.location import DatabaseRoles, EngineSeen, LastingLocation, LettersSeen
-from amends.storage.rows import Letter
+from amends.storage.rows import COMPLETED, FORWARD, Letter
 from amends.storage.shards import ALL_SHARDS
 from amends.views.at_work import at_work, why_it_waits
 from tests.contract.rows import START_MS, Writer, saga
@@ -70,7 +70,7 @@ def test_an_engine_is_seen_as_long_as_it_runs(place: LastingLocation) -> None:
             (engine,) = reader.engines()
             assert sorted(ALL_SHARDS) == engine.shards
             assert not engine.is_gone
-            assert at_work(reader)[1:] == (0, LettersSeen(0, 0, None), "")
+            assert at_work(reader)[1:] == (0, LettersSeen(0, 0, None), "", {})
         store.ownership.leave(ENGINE)
     assert not place.has_engine()
 
@@ -100,6 +100,30 @@ def test_a_mailbox_that_cannot_be_read_keeps_nobody_from_looking(tmp_path: Path)
         with pytest.raises(StoreUnusable):
             reader.letters_waiting()
         assert at_work(reader).letters is None
+
+
+def test_what_no_engine_knows_is_named(place: LastingLocation) -> None:
+    """Sagas, and the oldest letter, where engines tell what they know; that one has it, another letter says."""
+    start = start_letter("start", "S9", "trips/2/b", "[]", START_MS)
+    with ExitStack() as ends:
+        store = ends.enter_context(closing(place.for_engine()()))
+        store.ownership.enter(ENGINE, 600_000, ["tickets/1/a"])
+        store.ownership.claim(ENGINE, ALL_SHARDS)
+        one = as_one_owner(store) if store.is_shared else store
+        counts = {("tickets/1/a", FORWARD): 1, ("trips/2/b", FORWARD): 1, ("trips/2/b", COMPLETED): 1}
+        one.commit(Writer(one).changes(saga("S1"))._replace(counts=counts))
+        mailbox = ends.enter_context(closing(place.for_clients()())).mailbox
+        ends.callback(mailbox.close)
+        mailbox.post([start])
+        reader = ends.enter_context(closing(place.records()))
+        assert reader.letters_to_act_on() == [start]
+        seen = at_work(reader)
+        if store.is_shared:
+            assert (seen.left, seen.why) == ({"trips/2/b": 1}, "it starts trips/2/b, which no engine that runs knows")
+            store.ownership.enter("two", 600_000, ["trips/2/b"])
+            seen = at_work(reader)
+            assert "goes to two, which does" in seen.why
+        assert not seen.left
 
 
 def test_why_a_letter_waits() -> None:

@@ -100,7 +100,7 @@ def held(request: pytest.FixtureRequest, today: Path, tmp_path: Path) -> Held:
 def migrated(held: Held) -> Held:
     """The same, and their archives, migrated by engines that know no saga: all of them stay where they are."""
     for path in held.files:
-        with amends.open(f"sqlite:///{path}", sagas=[]):
+        with amends.open(f"sqlite:///{path}", sagas=[], orphans="leave"):
             pass
     return held
 
@@ -201,7 +201,7 @@ def test_records_are_told_as_they_were_written(held: Held) -> None:
         blocks = database.execute("SELECT number, records FROM blocks ORDER BY number").fetchall()
     words = ((number, lines) for number, lines in blocks if lines.startswith('["'))
     written = [[number, *json.loads(line)] for number, lines in words for line in lines.splitlines()]
-    with amends.open(held.url, sagas=[]):
+    with amends.open(held.url, sagas=[], orphans="leave"):
         pass
     exported = command("audit", "export", "--db", held.path).out.splitlines()
     assert [[*json.loads(line).values()] for line in exported][: len(written)] == written
@@ -209,7 +209,7 @@ def test_records_are_told_as_they_were_written(held: Held) -> None:
 
 def test_entities_are_what_they_were(held: Held) -> None:
     """Those that are gone, too; and as the types that functions declare."""
-    with amends.open(held.url, sagas=[], commands=COMMANDS) as engine:
+    with amends.open(held.url, sagas=[], orphans="leave", commands=COMMANDS) as engine:
         for service, entity_id, value in held.said["entities"]:
             assert json.loads(json.dumps(engine.entity(service, entity_id))) == value, entity_id
         assert isinstance(engine.entity("SHELF", "book"), Shelf)

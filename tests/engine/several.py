@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amends import Done, Refused
+from amends import Done, Refused, Saga
 from amends.adapters.memory import MemoryStore
 from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.mailbox import MemoryMailbox
@@ -21,6 +21,7 @@ from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver, StartSagas
 from amends.engine.turn_io import drive
 from amends.errors import LeaseLost
+from amends.storage.codecs.sagas import definition_of
 from amends.storage.codecs.values import text_of
 from amends.storage.letters import start_letter
 from amends.storage.rows import FINAL, Letter, SagaRow
@@ -120,15 +121,23 @@ class Host:
     """
 
     def __init__(
-        self, house: House, name: str, *, clock_off_ms: int = 0, drain_ms: int = 2 * LEASE_MS, lease_ms: int = LEASE_MS
+        self,
+        house: House,
+        name: str,
+        *,
+        clock_off_ms: int = 0,
+        drain_ms: int = 2 * LEASE_MS,
+        lease_ms: int = LEASE_MS,
+        sagas: Sequence[Saga] = (),
     ) -> None:
         self.house, self.name, self._off_ms = house, name, clock_off_ms
         self.store = MemoryStore(house.database)
         self.is_alive, self.holds_calls = True, False
         self.waiting: list[Outgoing] = []
-        lease = house.ownership.enter(name, lease_ms)
-        self.coordinator = Coordinator(self.store, [house.saga], now_ms=house.now_ms, prefix=name, salts=_salts)
-        self.letters = LettersToActOn(self.coordinator.definitions.by_name)
+        given = sagas or [house.saga]
+        lease = house.ownership.enter(name, lease_ms, [*map(definition_of, given)])
+        self.coordinator = Coordinator(self.store, given, now_ms=house.now_ms, prefix=name, salts=_salts)
+        self.letters = LettersToActOn(self.coordinator.left_alone)
         self.keeper = ShardKeeper(self.coordinator, lease, self.elapsed_ms, lease_ms=lease_ms, drain_ms=drain_ms)
 
     @property
@@ -164,8 +173,10 @@ class Host:
 
     def act_on_letters(self, letters: Sequence[Letter] | None = None) -> BatchResult:
         """Take a turn with the letters to its shards, or with those that are given."""
-        found = self.house.mailbox.letters(self.shards, LETTERS_MAX) if letters is None else letters
-        tasks = self.letters.tasks(found)
+        if letters is None:
+            tasks = self.letters.read(self.house.mailbox, self.shards, LETTERS_MAX)
+        else:
+            tasks = self.letters.tasks(letters)
         result = self.turn(*tasks)
         self.house.mailbox.remove(self.letters.removable(tasks, result.replies))
         return result

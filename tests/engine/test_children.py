@@ -67,7 +67,7 @@ class Post:
 
     def __init__(self, life: Life) -> None:
         self.life = life
-        self.letters = LettersToActOn(life.coordinator.definitions.by_name)
+        self.letters = LettersToActOn(life.coordinator.left_alone)
 
     def there(self) -> list[str]:
         """Return the ids of the letters."""

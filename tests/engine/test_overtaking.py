@@ -23,7 +23,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.life = Life(MemoryStore(), tickets())
-        self.letters = LettersToActOn(self.life.coordinator.definitions.by_name)
+        self.letters = LettersToActOn(self.life.coordinator.left_alone)
         self.outcomes: list[list[tuple[str, Any]]] = []
 
     def start(self, number: int) -> Letter:

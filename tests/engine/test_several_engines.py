@@ -341,7 +341,7 @@ def test_a_letter_brings_an_answer_or_a_verb(house: House) -> None:
     check(house)
 
 
-@pytest.mark.parametrize("body", ["", "[1]", '["start","S1","unknown/1/0",3]', '["verb","S1","retry","ann",""]'])
+@pytest.mark.parametrize("body", ["", "[1]", '["verb","S1","retry","ann",""]'])
 def test_a_letter_that_cannot_be_acted_on_blocks_nothing(house: House, body: str) -> None:
     """It is refused under its id, and gone."""
     one = house.host("one")

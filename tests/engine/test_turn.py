@@ -31,7 +31,7 @@ from amends.core.messages import Abandon, Answered
 from amends.engine.tasks import Deliver, ExecuteCommand, Transact
 from amends.errors import DefinitionError, KeyReused, RequestRefused, StoreConflict, StoreFailed, StoreFull
 from amends.storage.codecs.values import opened_all
-from amends.storage.ports import SagaFilter
+from amends.storage.ports import SagaFilter, unfinished
 from amends.storage.rows import WAITS_FOR_OPERATOR, Changes, EntityRow, SagaRow, Unreadable
 from tests.engine.world import START_MS, Buy, Life, hold, let_go, names, nothing, records, tickets
 
@@ -300,7 +300,7 @@ def test_a_saga_of_an_unknown_definition_is_left_alone() -> None:
     other = Saga("other", str, [external("SENT", nothing, pivot=True)])
     stranger = Life(store, other, prefix="b", now_ms=START_MS + 1_000_000)
     assert names(stranger.turn()) == []
-    assert list(stranger.coordinator.strangers(store.counts()).values()) == [1]
+    assert list(unfinished(store.counts(), stranger.coordinator.definitions.by_name).values()) == [1]
     reply = stranger.turn(Deliver("a-1", Cancel())).replies[0]
     assert "was not given to open()" in str(reply)
     assert store.head().number == 1

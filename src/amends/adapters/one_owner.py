@@ -25,7 +25,7 @@ class OneOwner:
         self.now_ms = now_ms
         self._leases: list[Lease] = []
 
-    def enter(self, engine: str, lease_ms: int) -> Lease:  # noqa: ARG002 - it does not run out
+    def enter(self, engine: str, lease_ms: int, knows: Collection[str] = ()) -> Lease:  # noqa: ARG002 - no other asks
         """Begin the lease of the only engine, whose chain has no name.
 
         Raises:
@@ -51,6 +51,10 @@ class OneOwner:
     def owners(self) -> Mapping[int, str]:
         """Every shard to the engine, if it has entered."""
         return dict.fromkeys(sorted(ALL_SHARDS), "") if self._leases else {}
+
+    def definitions_in(self, shards: Collection[int], besides: Collection[str]) -> Mapping[int, Collection[str]]:  # noqa: ARG002 - see the port
+        """Nothing: no shard is given away."""
+        return {}
 
     def claim(self, engine: str, shards: Collection[int]) -> Sequence[int]:  # noqa: ARG002 - none is free
         """None: all of them are the engine's."""

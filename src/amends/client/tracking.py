@@ -12,6 +12,7 @@ from amends.engine.patience import Patience
 from amends.errors import OperatorNeeded, RequestRefused
 from amends.exceptions import raised
 from amends.storage.codecs.values import shown
+from amends.storage.letters import start_in
 from amends.storage.rows import KeyRow, Letter, SagaRow, Unreadable
 from amends.views.story import Description, describe
 
@@ -37,7 +38,7 @@ class SagaTracker:
         except TimeoutError as error:
             raise TimeoutError(
                 f"saga {start.saga_id} was not started within {patience.words}; its letter stays, and it starts once "
-                "an engine runs"
+                f"an engine runs that knows its definition{_under(start.letter)}"
             ) from error
 
     async def describe(self, saga_id: str) -> Description:
@@ -47,9 +48,10 @@ class SagaTracker:
                 lambda records, as_of: describe(records, saga_id, as_of, self._definitions.sagas)
             )
         except RequestRefused as refused:
-            if isinstance(await self._connection.standing(saga_id), Letter):
+            if isinstance(letter := await self._connection.standing(saga_id), Letter):
                 raise RequestRefused(
-                    f"saga {saga_id!r} has not started yet: its letter waits for an engine"
+                    f"saga {saga_id!r} has not started yet: its letter waits for an engine that knows its definition"
+                    f"{_under(letter)}"
                 ) from refused
             raise
 
@@ -111,3 +113,9 @@ class SagaTracker:
             return end_of(codec.run_of(standing))
         except (KeyError, ValueError) as error:
             raise RequestRefused(f"saga {saga_id!r} cannot be read: {raised(error)}") from error
+
+
+def _under(letter: Letter) -> str:
+    """The definition of the saga that a letter starts, behind the word."""
+    asked = start_in(letter)
+    return f", {asked.definition}" if asked else ""

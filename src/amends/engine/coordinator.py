@@ -19,6 +19,7 @@ from amends.engine.committed import CommittedState, SagaIds, fence_of
 from amends.engine.definitions import Definitions
 from amends.engine.due import DueSagas
 from amends.engine.in_flight import AttemptId
+from amends.engine.left_alone import LeftAlone
 from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.owned_shards import OwnedShards
 from amends.engine.recording import Salts
@@ -29,7 +30,6 @@ from amends.engine.versions import Versions
 from amends.engine.waking import Wake
 from amends.storage.ports import Store
 from amends.storage.records import ChainTakenOver, ShardsHandedOver
-from amends.storage.rows import FINAL
 
 
 class Coordinator:
@@ -38,6 +38,7 @@ class Coordinator:
     Attributes:
         definitions: those that it knows.
         shards: whose sagas it moves.
+        left_alone: what waits in these under definitions that it does not know.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class Coordinator:
         self.shards = OwnedShards(since_ms, is_shared=store.is_shared)
         self.definitions = Definitions(sagas, commands)
         self.definitions.expect_children()
+        self.left_alone = LeftAlone(self.definitions.by_name)
         versions = Versions(store, self.definitions.entities, upcasts)
-        head = checkpoint(store, versions.take_over(self.definitions.codecs, head, since_ms), since_ms)
+        head = checkpoint(store, versions.take_over(self.definitions.codecs, store, head, since_ms), since_ms)
         self._committed = CommittedState(
             self.definitions,
             head,
@@ -94,18 +96,6 @@ class Coordinator:
     def departed(self) -> dict[AttemptId, int]:
         """When each attempt under way was really sent: its sender writes it, and removes what was dropped."""
         return self._committed.in_flight.departed
-
-    def strangers(self, counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
-        """Definitions of sagas that are not final and that this engine does not know, with how many there are.
-
-        Args:
-            counts: see `amends.storage.ports.Records.counts`.
-        """
-        found: dict[str, int] = {}
-        for (definition, status), sagas in counts.items():
-            if status not in FINAL and definition not in self.definitions.by_name:
-                found[definition] = found.get(definition, 0) + sagas
-        return found
 
     # A turn ---------------------------------------------------------------------------------------------------
 
@@ -150,6 +140,7 @@ class Coordinator:
         """Move the sagas of some shards no longer; gives their attempts, which are not to be sent any more."""
         gone = [*shards]
         self.shards.lose(gone)
+        self.left_alone.forget(gone)
         return self._committed.in_flight.forget(gone)
 
     def busy(self) -> Collection[int]:

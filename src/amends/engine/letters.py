@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,8 +11,10 @@ from amends.core.effects import Decline
 from amends.core.messages import worded
 from amends.core.step import SagaInstance
 from amends.engine.client_keys import SAGA, started_by
+from amends.engine.left_alone import LeftAlone
 from amends.engine.logger import log
 from amends.engine.room import CommitFull
+from amends.engine.saga_cache import DefinitionUnknown
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
 from amends.engine.turn_io import NotAtHand
@@ -48,6 +50,16 @@ class StartAwaited(NamedTuple):
     saga_id: str
 
 
+class SagaLeftAlone(NamedTuple):
+    """What an answer or a verb came to whose saga runs under a definition that is not known here: it waits.
+
+    Attributes:
+        definition: of the saga.
+    """
+
+    definition: str
+
+
 @dataclass(frozen=True, slots=True)
 class ActOnLetter(Task):
     """Do what a letter asks for, once.
@@ -75,8 +87,15 @@ class ActOnLetter(Task):
         except ValueError:
             return ""
 
-    def carry_out(self, work: UnitOfWork) -> LetterAnswer | StartAwaited:
+    def carry_out(self, work: UnitOfWork) -> LetterAnswer | StartAwaited | SagaLeftAlone:
         """What the letter comes to; an exception of a function of the saga's definition is remembered as a refusal."""
+        try:
+            return self._acted_on(work)
+        except DefinitionUnknown as unknown:
+            work.acted_on.pop(self.letter.letter_id, None)
+            return SagaLeftAlone(unknown.definition)
+
+    def _acted_on(self, work: UnitOfWork) -> LetterAnswer | StartAwaited:
         key = self.letter.letter_id
         if self.starts_wait and not is_start(self.letter) and work.saga(self.saga_id) is None:
             return StartAwaited(self.saga_id)
@@ -90,7 +109,7 @@ class ActOnLetter(Task):
             return LetterAnswer(started_by(known))
         try:
             run = act()
-        except (NotAtHand, CommitFull, StoreError):
+        except (NotAtHand, CommitFull, StoreError, DefinitionUnknown):
             raise
         except BaseException as error:
             if is_interrupt(error):
@@ -122,6 +141,18 @@ class ActOnLetter(Task):
             return digest, partial(_refuse, error), False
 
 
+class LeftLetter(NamedTuple):
+    """A letter that is left to an engine which knows the definition.
+
+    Attributes:
+        saga_id: of the saga that it is about.
+        definition: that it runs under, or is to start under.
+    """
+
+    saga_id: str
+    definition: str
+
+
 class LettersToActOn:
     """The letters that an engine has read, as tasks, and what the turns made of them.
 
@@ -129,15 +160,16 @@ class LettersToActOn:
         has_all: whether the last look gave every letter that waited.
     """
 
-    def __init__(self, known: Container[str]) -> None:
+    def __init__(self, left_alone: LeftAlone) -> None:
         """None was read.
 
         Args:
-            known: the definitions that the engine knows, as ``name/version/fingerprint``.
+            left_alone: knows which definitions the engine was given, and is told what waits under others.
         """
-        self._known = known
+        self._left_alone = left_alone
         self._refusals: dict[str, str] = {}
-        self._left: dict[str, str] = {}
+        self._left: dict[str, LeftLetter] = {}
+        self._left_sagas: dict[str, LeftLetter] = {}
         self._early: dict[str, str] = {}
         self._starts_wait = False
         self.has_all = True
@@ -153,7 +185,7 @@ class LettersToActOn:
             limit: so many answers and verbs at most.
             starts: so many letters that start sagas at most; by default `limit`.
         """
-        inputs, starts = limit + len(self._early), (starts or limit) + len(self._left)
+        inputs, starts = limit + len(self._early) + len(self._left), (starts or limit) + len(self._left)
         found = mailbox.letters(shards, inputs, starts)
         number = sum(map(is_start, found))
         self._starts_wait = number == starts
@@ -161,26 +193,40 @@ class LettersToActOn:
             self._early = {}
         tasks = self.tasks(found)
         self.has_all = not self._starts_wait and len(found) - number < inputs and len(tasks) <= limit + number
+        if self.has_all:  # those of them that are gone, another engine acted on
+            self._left = {each.letter_id: left for each in found if (left := self._left.get(each.letter_id))}
+            self._left_sagas = {left.saga_id: left for left in self._left.values()}
         return tasks[: limit + number]
 
     def tasks(self, letters: Iterable[Letter]) -> list[ActOnLetter]:
         """What some letters ask for; starts first, as others may be for the sagas that they start.
 
-        Sagas that follow from others, and whose definition is not known, are left to an engine that knows it.
+        What is about a saga whose definition is not known is left to an engine that knows it.
         """
-        mine = [letter for letter in letters if letter.letter_id not in self._early and not self._is_strange(letter)]
-        mine.sort(key=is_start, reverse=True)
+        starts_first = sorted(letters, key=is_start, reverse=True)
+        mine = [each for each in starts_first if each.letter_id not in self._early and not self._is_left(each)]
         return [ActOnLetter(each, self._refusals.get(each.letter_id, ""), self._starts_wait) for each in mine]
 
-    def _is_strange(self, letter: Letter) -> bool:
-        if letter.letter_id not in self._left:
-            asked = child_in(letter)
-            if asked is None or asked.definition in self._known:
-                return False
-            if asked.definition not in self._left.values():
-                log.warning("sagas are to start under %s, which is not known here: they are left", asked.definition)
-            self._left[letter.letter_id] = asked.definition
-        return True
+    def _is_left(self, letter: Letter) -> bool:
+        left = self._left.get(letter.letter_id) or self._to_leave(letter)
+        if left is not None:
+            self._leave(letter, left)
+        return left is not None
+
+    def _to_leave(self, letter: Letter) -> LeftLetter | None:
+        """Whether a letter starts a saga under a definition that is not known, or is for one that is to start so."""
+        try:
+            asked = asked_in(letter)
+        except ValueError:
+            return None
+        if isinstance(asked, StartAsked | ChildAsked):
+            is_known = self._left_alone.is_known(asked.definition)
+            return None if is_known else LeftLetter(asked.saga_id, asked.definition)
+        return self._left_sagas.get(asked.saga_id)
+
+    def _leave(self, letter: Letter, left: LeftLetter) -> None:
+        self._left[letter.letter_id] = self._left_sagas[left.saga_id] = left
+        self._left_alone.note(letter.shard, [left.definition])
 
     def removable(self, tasks: Sequence[ActOnLetter], replies: Sequence[Any]) -> list[str]:
         """The ids of those that were acted on. One that a turn could not carry out is refused in the next one.
@@ -200,6 +246,8 @@ class LettersToActOn:
                         "saga %s does not start, which follows from %s: %s", asked.saga_id, asked.parent, reply.answer
                     )
                 self._refusals.pop(task.letter.letter_id, None)
+            elif isinstance(reply, SagaLeftAlone):
+                self._leave(task.letter, LeftLetter(task.saga_id, reply.definition))
             elif isinstance(reply, StartAwaited):
                 self._early[task.letter.letter_id] = reply.saga_id
             elif isinstance(reply, Exception) and not isinstance(reply, StoreError):  # then there was no space for it

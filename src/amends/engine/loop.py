@@ -28,6 +28,7 @@ from amends.engine.turn_taking import TurnTaking
 from amends.engine.turn_thread import TurnThread
 from amends.engine.upcasting import NO_UPCASTS, Upcast
 from amends.errors import EngineMisused, EngineStopped, LeaseLost, StoreError
+from amends.storage.codecs.sagas import definition_of
 from amends.storage.ports import EngineClock, Records, Store
 from amends.views.sagas import AsOf
 
@@ -62,6 +63,7 @@ class EngineLoop:
         limits: Limits,
         upcasts: Mapping[str, Upcast] = NO_UPCASTS,
         hooks: EventHooks = NO_HOOKS,
+        leaves_orphans: bool = True,
     ) -> None:
         """Open nothing yet.
 
@@ -75,10 +77,12 @@ class EngineLoop:
             limits: how much is taken, done at a time, and waited for.
             upcasts: by service, what makes entities of today's type of those that are stored as another one.
             hooks: what the program wants to hear of its sagas.
+            leaves_orphans: whether it opens where sagas wait whose definitions no engine knows.
         """
+        sagas = tuple(sagas)
         make = partial(
             Coordinator,
-            sagas=tuple(sagas),
+            sagas=sagas,
             commands=tuple(commands),
             prefix=prefix,
             upcasts=upcasts,
@@ -87,10 +91,8 @@ class EngineLoop:
         self.ends = Ends()
         self.late_undos = LateUndos()
         self.stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
-        self._turns = TurnThread(
-            store, clock, make, name=prefix, drain_s=limits.drain_s, worried_after_s=limits.worried_after_s,
-            lease_ms=limits.lease_ms,
-        )  # fmt: skip
+        knows = [*map(definition_of, sagas)]
+        self._turns = TurnThread(store, clock, make, limits, name=prefix, knows=knows, leaves_orphans=leaves_orphans)
         self._queue = TaskQueue(limits.queue_max)
         self._hooks = HookCaller(hooks)
         self._clients = clients

@@ -1,15 +1,16 @@
 """How an engine gets shards of a shared store, keeps them, and gives them away: sans I/O, as turns are.
 
 An engine renews its lease in time, takes over from engines whose lease ran out, claims shards that are free, and hands
-some over to engines that have fewer. It looks at its lease before each call of a participant: the end of the lease is
-counted from before it was asked for, on a clock that counts the time in which the machine was suspended.
+some over to engines that have fewer, or know a definition that it was not given (docs/versions.md). It looks at its
+lease before each call of a participant: the end of the lease is counted from before it was asked for, on a clock that
+counts the time in which the machine was suspended.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import repeat
 from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.engine.coordinator import Coordinator
@@ -18,11 +19,12 @@ from amends.engine.store_clock import StoreClock
 from amends.engine.turn_io import ReadLastTime, TurnIO
 from amends.errors import LeaseLost, StoreConflict
 from amends.storage.ports import Store
-from amends.storage.rows import NEVER, Lease
+from amends.storage.rows import NEVER, NOTHING_KNOWN, Lease
 from amends.storage.shards import ALL_SHARDS, SHARDS
 
 RENEWALS: Final = 3  # in one lease: one may fail, and the next one still comes in time
 RETRIES: Final = 12  # of a step that failed, in one lease
+STAYS: Final = 2  # leases for which a shard stays before it goes to an engine that lacks a definition
 
 Answer = TypeVar("Answer")
 
@@ -49,6 +51,10 @@ class ShardsSeen(NamedTuple):
         """How many shards an engine is to have: as many as each other one, or one more."""
         live = self.live
         return SHARDS // len(live) + (live.index(engine) < SHARDS % len(live)) if engine in live else 0
+
+    def known_to(self, engine: str) -> frozenset[str]:
+        """The definitions that an engine knows; none of one that is not there."""
+        return next((lease.knows for lease in self.leases if lease.engine == engine), NOTHING_KNOWN)
 
     def shards_of(self, engine: str) -> list[int]:
         """The shards that an engine has."""
@@ -87,6 +93,17 @@ class ClaimShards(NamedTuple):
         return store.ownership.claim(self.engine, self.shards)
 
 
+class ReadDefinitionsIn(NamedTuple):
+    """Look which definitions sagas have that wait in some shards, besides some."""
+
+    shards: Collection[int]
+    besides: Collection[str]
+
+    def on(self, store: Store) -> Mapping[int, Collection[str]]:
+        """See `amends.storage.ports.Ownership.definitions_in`."""
+        return store.ownership.definitions_in(self.shards, self.besides)
+
+
 class LeaveStore(NamedTuple):
     """End the lease."""
 
@@ -97,7 +114,7 @@ class LeaveStore(NamedTuple):
         store.ownership.leave(self.engine)
 
 
-OwnershipIO = RenewLease | LookAround | ClaimShards | LeaveStore
+OwnershipIO = RenewLease | LookAround | ClaimShards | ReadDefinitionsIn | LeaveStore
 Keeping = Generator[OwnershipIO | TurnIO, Any, Answer]
 """A step of a `ShardKeeper`, which is taken as a turn is (`amends.engine.turn_io.drive`)."""
 
@@ -136,8 +153,10 @@ class ShardKeeper:
         self._engine = lease.engine
         self._lease_ms = lease_ms
         self._drain_ms = drain_ms
+        self._known = frozenset(coordinator.definitions.by_name)
         self._draining: dict[int, int] = {}
         self._takes_over_ms = 0
+        self._held_ms: dict[int, int] = {}  # since when it has each shard into which it has looked
         self.next_ms, self.until_ms = entered_ms, entered_ms + lease_ms
         if lease.until_ms == NEVER:
             self.next_ms = self.until_ms = NEVER
@@ -183,6 +202,7 @@ class ShardKeeper:
             for dead in self._dead(seen, elapsed_ms):
                 seen = yield from self._take_over(dead, seen, now_ms)
             yield from self._claim(seen, now_ms)
+            yield from self._look_into(elapsed_ms)
             dropped = yield from self._hand_over(seen, elapsed_ms, now_ms)
         except LeaseLost:
             self.is_fenced = True
@@ -213,30 +233,83 @@ class ShardKeeper:
         if gained:
             self._coordinator.gain(sorted(gained), max(now_ms, (yield ReadLastTime())))
 
+    def _look_into(self, elapsed_ms: int) -> Keeping[None]:
+        """Note what waits in the shards that are new under definitions that this engine was not given."""
+        own = {*self._coordinator.shards.all}
+        if new := own - self._held_ms.keys():
+            found = yield ReadDefinitionsIn(new, self._known)
+            for shard, definitions in found.items():
+                self._coordinator.left_alone.note(shard, definitions)
+        self._held_ms = {shard: self._held_ms.get(shard, elapsed_ms) for shard in own}
+
     def _hand_over(self, seen: ShardsSeen, elapsed_ms: int, now_ms: int) -> Keeping[list[AttemptId]]:
-        """Give shards to engines that have too few: those of which no call is under way, or has been for long."""
-        moved = dict(zip(self._to_give(seen, elapsed_ms), _in_need(seen), strict=False))
+        """Give shards to engines that can do more with them, or have too few."""
+        moved = yield from self._to_move(seen, elapsed_ms)
         if not moved:
             return []
         try:
-            return (yield from self._coordinator.hand_over(moved, now_ms))
+            dropped = yield from self._coordinator.hand_over(moved, now_ms)
         except StoreConflict:  # the other engine is gone
             return []
+        for shard in moved:
+            del self._held_ms[shard]
+        return dropped
 
-    def _to_give(self, seen: ShardsSeen, elapsed_ms: int) -> list[int]:
-        """The shards beyond this engine's share that can be given away now."""
-        beyond = len(self._coordinator.shards.all) - seen.share(self._engine)
-        if beyond <= 0:
+    def _to_move(self, seen: ShardsSeen, elapsed_ms: int) -> Keeping[dict[int, str]]:
+        """Which shards can be given away now, and to whom: those that another engine is to have, then those beyond."""
+        wanted = self._better_off(seen, elapsed_ms)
+        beyond = len(self._coordinator.shards.all) - len(wanted) - seen.share(self._engine)
+        if not wanted and beyond <= 0:
             self._draining.clear()
-            return []
+            return {}
+        movable = self._movable(elapsed_ms)
+        moved = {shard: wanted[shard] for shard in movable if shard in wanted}
+        others = [shard for shard in movable if shard not in wanted]
+        for engine, lacking in _in_need(seen):
+            given = (yield from self._fit_for(engine, others, seen, elapsed_ms))[: max(0, min(lacking, beyond))]
+            moved |= dict.fromkeys(given, engine)
+            others, beyond = [shard for shard in others if shard not in given], beyond - len(given)
+        return moved
+
+    def _better_off(self, seen: ShardsSeen, elapsed_ms: int) -> dict[int, str]:
+        """The shards in which something waits that this engine does not know, with an engine that knows it.
+
+        That is the one that knows most of what may be in the shard. One that lacks a definition of this engine would
+        have to give it back for that, so the shard stays for a while; to one that knows more it goes at once.
+        """
+        load, wanted = Counter(seen.owners.values()), dict[int, str]()
+        for shard in sorted(self._coordinator.left_alone.shards):
+            strange = {*self._coordinator.left_alone.of(shard)}
+            able = [engine for engine in seen.live if strange & seen.known_to(engine)]
+            if able:
+                best = max(able, key=lambda name: (len((strange | self._known) & seen.known_to(name)), -load[name]))
+                if self._may_go(shard, best, seen, elapsed_ms):
+                    wanted[shard] = best
+                    load[best] += 1
+        return wanted
+
+    def _may_go(self, shard: int, engine: str, seen: ShardsSeen, elapsed_ms: int) -> bool:
+        stayed_ms = elapsed_ms - self._held_ms.get(shard, elapsed_ms)
+        return self._known <= seen.known_to(engine) or stayed_ms >= STAYS * self._lease_ms
+
+    def _fit_for(self, engine: str, shards: Sequence[int], seen: ShardsSeen, elapsed_ms: int) -> Keeping[list[int]]:
+        """Those of some shards in which nothing waits that an engine does not know."""
+        fit = [shard for shard in shards if self._may_go(shard, engine, seen, elapsed_ms)]
+        if not fit or self._known <= seen.known_to(engine):
+            return fit
+        strange = yield ReadDefinitionsIn(fit, seen.known_to(engine))
+        return [shard for shard in fit if shard not in strange]
+
+    def _movable(self, elapsed_ms: int) -> list[int]:
+        """The own shards of which no call is under way, and then those of which one has been for long."""
         busy, own = self._coordinator.busy(), sorted(self._coordinator.shards.all)
         self._draining = {shard: self._draining.get(shard, elapsed_ms) for shard in own if shard in busy}
-        idle = [shard for shard in own if shard not in busy]
         late = [shard for shard, since_ms in self._draining.items() if elapsed_ms - since_ms >= self._drain_ms]
-        return [*idle, *late][:beyond]
+        return [*(shard for shard in own if shard not in busy), *late]
 
 
-def _in_need(seen: ShardsSeen) -> Iterator[str]:
-    """The engines that have too few shards, each as often as it needs one more."""
+def _in_need(seen: ShardsSeen) -> Iterator[tuple[str, int]]:
+    """The engines that have too few shards, each with how many it needs more."""
     for engine in seen.live:
-        yield from repeat(engine, max(0, seen.share(engine) - len(seen.shards_of(engine))))
+        if (lacking := seen.share(engine) - len(seen.shards_of(engine))) > 0:
+            yield engine, lacking

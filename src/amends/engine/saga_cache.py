@@ -38,6 +38,18 @@ class LoadedSaga(NamedTuple):
     status: str = ""
 
 
+class DefinitionUnknown(RequestRefused):
+    """A saga runs under a definition that this engine does not know.
+
+    Attributes:
+        definition: as ``name/version/fingerprint``.
+    """
+
+    def __init__(self, row: SagaRow) -> None:
+        super().__init__(f"saga {row.saga_id!r} runs under {row.definition}, which was not given to open()")
+        self.definition = row.definition
+
+
 class SagaCache:
     """The sagas as the last commit left them.
 
@@ -67,7 +79,7 @@ class SagaCache:
 
         Raises:
             NotAtHand: it has to be read first.
-            RequestRefused: it runs under a definition that this engine does not know, and is left alone.
+            DefinitionUnknown: it runs under a definition that this engine does not know, and is left alone.
         """
         loaded = self._loaded.get(saga_id)
         if loaded is not None:
@@ -92,7 +104,7 @@ class SagaCache:
     def _loaded_of(self, row: SagaRow) -> LoadedSaga | Unreadable:
         codec = self._codecs.get(row.definition)
         if codec is None:
-            raise RequestRefused(f"saga {row.saga_id!r} runs under {row.definition}, which was not given to open()")
+            raise DefinitionUnknown(row)
         try:
             return LoadedSaga(codec, codec.run_of(row), row.request, row.started_ms, row.version, row.status)
         except (LookupError, TypeError, ValueError) as error:

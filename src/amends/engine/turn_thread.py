@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, Protocol
@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from amends.core.waiting import SECOND_MS
 from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
-from amends.engine.limits import LEASE_MS, WORRIED_AFTER_S
+from amends.engine.left_alone import look_for_orphans
+from amends.engine.limits import Limits
 from amends.engine.logger import log
 from amends.engine.ownership import ShardKeeper
 from amends.engine.reading import StoreReading
@@ -71,11 +72,11 @@ class TurnThread:
         store: Callable[[], Store],
         clock: Callable[[int], EngineClock],
         make: MakesCoordinator,
+        limits: Limits,
         *,
         name: str,
-        drain_s: float,
-        worried_after_s: float = WORRIED_AFTER_S,
-        lease_ms: int = LEASE_MS,
+        knows: Collection[str],
+        leaves_orphans: bool,
     ) -> None:
         """Open nothing yet.
 
@@ -83,18 +84,20 @@ class TurnThread:
             store: opens the store.
             clock: gives the clock of a store that was written last at a time.
             make: takes over the store.
+            limits: how long a shard that another engine is to have waits for calls that are under way, among others.
             name: under which the engine enters the store.
-            drain_s: how long a shard that another engine is to have waits for calls that are under way, in seconds.
-            worried_after_s: for how long a step has failed that counts as failing, for who looks at the store.
-            lease_ms: how long the engine's lease is, where it shares its store.
+            knows: the definitions of the coordinator, by their names, for the other engines of the store.
+            leaves_orphans: whether it may be opened where sagas wait whose definitions no engine knows.
         """
         self._open_store = store
         self._open_clock = clock
         self._make = make
         self._name = name
-        self._drain_ms = round(drain_s * SECOND_MS)
-        self._worried_after_ms = round(worried_after_s * SECOND_MS)
-        self._lease_ms = lease_ms
+        self._drain_ms = round(limits.drain_s * SECOND_MS)
+        self._lease_ms = limits.lease_ms
+        self._knows = knows
+        self._leaves_orphans = leaves_orphans
+        self._worried_after_ms = round(limits.worried_after_s * SECOND_MS)
         self._returned: Future[None] | None = None
 
     async def open(self) -> None:
@@ -116,9 +119,10 @@ class TurnThread:
         self._store = self._open_store()
         if (durability := self._store.durability()).startswith(REDUCED):
             log.warning("what is answered may be lost: durability is %s", durability)
+        look_for_orphans(self._store, self._knows, may_leave=self._leaves_orphans)
         machine = self._open_clock(self._store.head().at_ms)
         entered_ms = machine.elapsed_ms()
-        lease = self._store.ownership.enter(self._name, self._lease_ms)
+        lease = self._store.ownership.enter(self._name, self._lease_ms, self._knows)
         now_ms = lease.until_ms - self._lease_ms if self._store.is_shared else machine.now_ms()
         self.coordinator = self._make(self._store, now_ms=now_ms)
         keeper = ShardKeeper(self.coordinator, lease, entered_ms, lease_ms=self._lease_ms, drain_ms=self._drain_ms)
@@ -128,8 +132,6 @@ class TurnThread:
         self.reading = StoreReading(self._store.reader, self.clock.now_ms)
         self.wakeup = self._store.wakeup
         self.upkeep = Upkeep(self._store, self.coordinator, keeper, machine)
-        for definition, sagas in self.coordinator.strangers(self._store.counts()).items():
-            log.warning("%d sagas run under %s, which is not known here: they are left alone", sagas, definition)
 
     def _give_up(self) -> None:
         store: Store | None = getattr(self, "_store", None)

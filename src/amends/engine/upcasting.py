@@ -13,7 +13,7 @@ from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.sagas import EntityCodecs
 from amends.storage.codecs.shapes import Shape, ShapeComparison, by_names, shape_of
 from amends.storage.codecs.values import Codec, json_of, shown, text_of
-from amends.storage.ports import Store
+from amends.storage.ports import Records, Store
 from amends.storage.records import EntityWritten
 from amends.storage.rows import ENTITY, Changes, EntityRow, Head, ShapeRow
 
@@ -64,16 +64,16 @@ class EntityUpcasts:
         to_do: service to what its entities are stored as, and to be.
     """
 
-    def __init__(self, store: Store, codecs: EntityCodecs, upcasts: Mapping[str, Upcast]) -> None:
+    def __init__(self, records: Records, codecs: EntityCodecs, upcasts: Mapping[str, Upcast]) -> None:
         """Have nothing to do yet.
 
         Args:
-            store: holds the entities.
+            records: hold the entities.
             codecs: of the types of today's entities.
             upcasts: by service, for entities that today's type does not read right.
         """
         self.to_do: dict[str, tuple[EntityShape, Shape]] = {}
-        self._store = store
+        self._records = records
         self._codecs = codecs
         self._upcasts = upcasts
 
@@ -104,9 +104,8 @@ class EntityUpcasts:
         Raises:
             DefinitionError: one fails, or is for entities of which no function says the type.
         """
-        for service, (stored, _) in self.to_do.items():
-            for row in self._existing(service, stored.first):
-                self._upcasted(row, stored.shape)
+        for service in self.to_do:
+            self.try_on(service)
         for service in self._upcasts:
             if self._codecs.kind_of(service) is None:
                 raise DefinitionError(
@@ -114,10 +113,22 @@ class EntityUpcasts:
                     "parameter of its functions"
                 )
 
-    def carry_out(self, head: Head, now_ms: int) -> Head:
+    def try_on(self, service: str) -> None:
+        """Try the upcaster of a service on all that it has to do, if that is anything.
+
+        Raises:
+            DefinitionError: it fails.
+        """
+        if service in self.to_do:
+            stored, _ = self.to_do[service]
+            for row in self._existing(service, stored.first):
+                self._upcasted(row, stored.shape)
+
+    def carry_out(self, store: Store, head: Head, now_ms: int) -> Head:
         """Rewrite the entities, in as many commits as that takes; killed at any moment, it goes on at the next start.
 
         Args:
+            store: what was read, to be written to.
             head: where the audit ends.
             now_ms: the clock.
 
@@ -133,7 +144,7 @@ class EntityUpcasts:
                 now = EntityShape(today) if first is None else EntityShape(stored.shape, today, first)
                 recording.write_entities(service, rows)
                 block = recording.block(head)
-                self._store.commit(Changes((), rows, (), block, {}, shapes=[entity_shape_row(service, now)]))
+                store.commit(Changes((), rows, (), block, {}, shapes=[entity_shape_row(service, now)]))
                 head = block.as_head()
         self.to_do.clear()
         return head
@@ -156,7 +167,7 @@ class EntityUpcasts:
 
     def _existing(self, service: str, first: str = "") -> Iterator[EntityRow]:
         """The entities of a service that exist and can be read."""
-        for row in self._store.entities(service, first):
+        for row in self._records.entities(service, first):
             if isinstance(row, EntityRow) and row.body is not None:
                 yield row
 

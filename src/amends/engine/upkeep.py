@@ -73,7 +73,7 @@ class Upkeep:
         self._coordinator = coordinator
         self._keeper = keeper
         self._machine = machine
-        self._letters = LettersToActOn(coordinator.definitions.by_name)
+        self._letters = LettersToActOn(coordinator.left_alone)
         self._dropped: list[AttemptId] = []
         self._look_ms = 0
         self._starts = LETTERS_MAX

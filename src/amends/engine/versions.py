@@ -7,6 +7,7 @@ docs/versions.md.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -20,7 +21,7 @@ from amends.storage.codecs.sagas import EntityCodecs, SagaCodec
 from amends.storage.codecs.shapes import Shape, ShapeComparison, shape_of
 from amends.storage.codecs.values import json_of
 from amends.storage.letters import child_in
-from amends.storage.ports import Store
+from amends.storage.ports import Records, Store
 from amends.storage.records import TypeAssumed
 from amends.storage.rows import ANSWER, ENTITY, REQUEST, WAITS_FOR_OPERATOR, Changes, Head, SagaRow, ShapeRow
 
@@ -55,33 +56,38 @@ _ENTITIES: Final = msgspec.json.Decoder(EntityShape)
 
 
 class Versions:
-    """As what requests and entities are stored, and what has to be written of that."""
+    """As what requests and entities are stored, and what has to be written of that.
 
-    def __init__(self, store: Store, entity_codecs: EntityCodecs, upcasts: Mapping[str, Upcast]) -> None:
+    Attributes:
+        upcasts: what is to be rewritten.
+    """
+
+    def __init__(self, records: Records, entity_codecs: EntityCodecs, upcasts: Mapping[str, Upcast]) -> None:
         """Read what is known.
 
         Args:
-            store: may hold what an earlier code stored.
+            records: may hold what an earlier code stored.
             entity_codecs: of the types of today's entities.
             upcasts: by service, for entities that today's type does not read right.
         """
-        self._store = store
+        self._records = records
         self._entity_codecs = entity_codecs
-        self._upcasts = EntityUpcasts(store, entity_codecs, upcasts)
+        self.upcasts = EntityUpcasts(records, entity_codecs, upcasts)
         self._requests: dict[str, list[tuple[int, Shape]]] = {}
         self._answers: dict[str, list[tuple[int, Shape]]] = {}
         self._entities: dict[str, EntityShape] = {}
+        self._stale = defaultdict[str, list[tuple[int, str]]](list)  # until when answers were others
         self._unwritten: dict[tuple[str, str], ShapeRow] = {}
         self._taken: list[ShapeRow] = []
-        self._has_any: Callable[[str], bool] = self._upcasts.has_any
-        for row in store.shapes():
+        self._has_any: Callable[[str], bool] = self.upcasts.has_any
+        for row in records.shapes():
             if row.kind in (REQUEST, ANSWER):
                 known = self._requests if row.kind == REQUEST else self._answers
                 known.setdefault(row.name, []).append((row.since_ms, _REQUESTS.decode(row.shape)))
             else:
                 self._entities[row.name] = _ENTITIES.decode(row.shape)
 
-    def take_over(self, codecs: Iterable[SagaCodec], head: Head, now_ms: int) -> Head:
+    def take_over(self, codecs: Iterable[SagaCodec], store: Store, head: Head, now_ms: int) -> Head:
         """Look at all that is stored, and bring it to where today's code reads it; see `rewrite`.
 
         Raises:
@@ -92,8 +98,8 @@ class Versions:
             self.check_answers(codec)
         for service in self._entity_codecs.services():
             self.check_entities(service)
-        self._upcasts.check()
-        return self.rewrite(head, now_ms)
+        self.upcasts.check()
+        return self.rewrite(store, head, now_ms)
 
     def go_on(self, has_any: Callable[[str], bool]) -> None:
         """What is checked from now on is checked within turns, which read no store by themselves.
@@ -163,6 +169,7 @@ class Versions:
         """
         for era in eras:
             codec.plain_until[event] = until_ms = FOR_EVER if era.until_ms is None else era.until_ms
+            self._stale[codec.definition].append((until_ms, f"{era.fault}; {OF_AN_ANSWER}"))
             for row in self._under_way(codec.definition):
                 if row.started_ms < until_ms:
                     raise _of_one_under_way(codec, row.saga_id, f"{era.fault}; {OF_AN_ANSWER}")
@@ -201,7 +208,20 @@ class Versions:
         elif not self._has_any(service):
             self._unwritten[ENTITY, service] = row
         else:
-            self._upcasts.add(service, stored, today)
+            self.upcasts.add(service, stored, today)
+
+    def fault_of(self, codec: SagaCodec, row: SagaRow) -> str:
+        """Why a saga that is under way would be read wrong under today's types; empty for nothing.
+
+        Args:
+            codec: of its definition, whose requests and answers were checked, with or without a fault.
+            row: the saga.
+        """
+        try:
+            codec.run_of(row)
+        except (LookupError, TypeError, ValueError) as error:
+            return str(error)
+        return next((fault for until_ms, fault in self._stale[codec.definition] if row.started_ms < until_ms), "")
 
     def check_learned(self, service: str) -> None:
         """The same when the type of the entities was learned after the start: then nothing is rewritten any more.
@@ -211,7 +231,7 @@ class Versions:
             DefinitionError: the entities are stored as another type.
         """
         self.check_entities(service)
-        if self._upcasts.to_do.pop(service, None):
+        if self.upcasts.to_do.pop(service, None):
             raise DefinitionError(
                 f"the entities of {service} are stored as another type than the command takes that came now; give it "
                 "to open(commands=[...]), so that they can be upcast"
@@ -222,19 +242,20 @@ class Versions:
     def _under_way(self, definition: str) -> Iterator[SagaRow]:
         """The sagas of a definition that are not final and can be read."""
         after = 0, ""
-        while page := self._store.due([definition], WAITS_FOR_OPERATOR, PAGE, after):
-            rows = self._store.sagas([saga_id for _, saga_id in page]).values()
+        while page := self._records.due([definition], WAITS_FOR_OPERATOR, PAGE, after):
+            rows = self._records.sagas([saga_id for _, saga_id in page]).values()
             yield from (row for row in rows if isinstance(row, SagaRow))
             after = page[-1]
 
     # Rewriting -----------------------------------------------------------------------------------------------
 
-    def rewrite(self, head: Head, now_ms: int) -> Head:
+    def rewrite(self, store: Store, head: Head, now_ms: int) -> Head:
         """Bring the store to where today's code reads it, in as many commits as that takes.
 
         Killed at any moment, it goes on at the next start.
 
         Args:
+            store: what was read, to be written to.
             head: where the audit ends.
             now_ms: the clock; not before the last block.
 
@@ -250,9 +271,9 @@ class Versions:
             for row in self._taken:
                 recording.add(row.name, 0, TypeAssumed(), value=row.shape)
             block = recording.block(head)
-            self._store.commit(Changes((), (), (), block, {}, shapes=self._taken))
+            store.commit(Changes((), (), (), block, {}, shapes=self._taken))
             self._taken, head = [], block.as_head()
-        return self._upcasts.carry_out(head, now_ms)
+        return self.upcasts.carry_out(store, head, now_ms)
 
     # Writing with what is stored anyway -------------------------------------------------------------------------
 

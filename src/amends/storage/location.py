@@ -35,12 +35,14 @@ class EngineSeen(NamedTuple):
         left_ms: how long its lease lasts if it is not renewed, milliseconds; 0 and less where it ran out, ``None``
             where it does not.
         shards: that it has.
+        knows: the definitions that it was given, as ``name/version/fingerprint``; ``None`` where that is not told.
     """
 
     name: str
     since_ms: int | None
     left_ms: int | None
     shards: Sequence[int]
+    knows: frozenset[str] | None = None
 
     @property
     def is_gone(self) -> bool:
@@ -96,6 +98,13 @@ class StoreReader(Reader, Protocol):
 
     def letters_waiting(self) -> LettersSeen:
         """The letters that no engine has acted on yet."""
+
+    def letters_to_act_on(self) -> Sequence[Letter]:
+        """Each of these letters.
+
+        Raises:
+            StoreUnusable: they cannot be read here.
+        """
 
     def problems(self, *, with_sagas: bool = True) -> Iterator[str]:
         """What is wrong with the storage and its rows, a line each, ``kind name: why`` of a row.

@@ -6,11 +6,23 @@ Adapters are in `amends.adapters`; `amends.bootstrap` chooses them.
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from amends.errors import RequestRefused
-from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, Lease, Letter, SagaRow, ShapeRow, Unreadable
+from amends.storage.rows import (
+    FINAL,
+    Block,
+    Changes,
+    EntityRow,
+    Head,
+    KeyRow,
+    Lease,
+    Letter,
+    SagaRow,
+    ShapeRow,
+    Unreadable,
+)
 from amends.storage.shards import ALL_SHARDS
 
 ALL: Final = 2**62  # more rows than a store can have
@@ -63,17 +75,49 @@ def nothing_after(saga_id: str) -> RequestRefused:
     )
 
 
+def unfinished(counts: Mapping[tuple[str, str], int], known: Container[str]) -> dict[str, int]:
+    """The definitions, but for some that are known, of sagas that are not final, with how many there are.
+
+    Args:
+        counts: see `amends.storage.ports.Records.counts`.
+        known: those that are left out.
+    """
+    found: dict[str, int] = {}
+    for (definition, status), sagas in counts.items():
+        if status not in FINAL and definition not in known:
+            found[definition] = found.get(definition, 0) + sagas
+    return found
+
+
 class Records(Protocol):
     """What may be read of a store from any process, also while an engine writes to it."""
 
     def saga(self, saga_id: str) -> SagaRow | Unreadable | None:
         """One saga; ``None`` when there is none."""
 
+    def sagas(self, saga_ids: Collection[str]) -> Mapping[str, SagaRow | Unreadable]:
+        """These sagas; those that do not exist are left out."""
+
     def entity(self, service: str, entity_id: str) -> EntityRow | Unreadable | None:
         """One entity; ``None`` when there is none."""
 
     def key(self, key: str) -> KeyRow | Unreadable | None:
         """What a client key stands for; ``None`` when it is new."""
+
+    def entities(self, service: str, first: str = "") -> Iterator[EntityRow | Unreadable]:
+        """The entities of a service, also those that no longer exist, read as they are asked for.
+
+        Args:
+            service: the participant.
+            first: from this id on, in the order of their ids' UTF-8.
+        """
+
+    def shapes(self) -> Sequence[ShapeRow]:
+        """As what requests and entities are stored; of one kind and name in the order of their times.
+
+        Raises:
+            StoreFailed: one is not what was written.
+        """
 
     def all_entities(self) -> Iterator[EntityRow | Unreadable]:
         """The entities of every service, those that no longer exist among them, read as they are asked for."""
@@ -185,7 +229,7 @@ class Store(Records, Protocol):
     def wakeup(self) -> Wakeup:
         """Tells its engine of a letter, and the clients what became of theirs."""
 
-    def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
+    def sagas(self, saga_ids: Collection[str]) -> Mapping[str, SagaRow | Unreadable]:
         """These sagas; those that do not exist are left out. In a shared store, they are locked until the turn ends.
 
         Raises:
@@ -208,21 +252,6 @@ class Store(Records, Protocol):
 
     def abandon(self) -> None:
         """End the turn without a commit: what it locked is free. Where nothing is locked, it does nothing."""
-
-    def shapes(self) -> Sequence[ShapeRow]:
-        """As what requests and entities are stored; of one kind and name in the order of their times.
-
-        Raises:
-            StoreFailed: one is not what was written.
-        """
-
-    def entities(self, service: str, first: str = "") -> Iterator[EntityRow | Unreadable]:
-        """The entities of a service, also those that no longer exist, read as they are asked for.
-
-        Args:
-            service: the participant.
-            first: from this id on, in the order of their ids' UTF-8.
-        """
 
     def commit(self, changes: Changes) -> None:
         """Write all of it, or nothing, and end the turn.
@@ -273,12 +302,14 @@ class Ownership(Protocol):
     def now_ms(self) -> int:
         """The store's time, in milliseconds since 1970 (UTC)."""
 
-    def enter(self, engine: str, lease_ms: int) -> Lease:
+    def enter(self, engine: str, lease_ms: int, knows: Collection[str] = ()) -> Lease:
         """Begin a lease. Where only one engine can be, it gets every shard, and the lease does not run out.
 
         Args:
             engine: a name that no engine has had, not even this one in a former life: its chain is called so.
             lease_ms: for how long from now, milliseconds, >= 1.
+            knows: the definitions that it was given, as ``name/version/fingerprint``: other engines are told, for as
+                long as the lease lasts.
 
         Returns:
             The lease, with the name of the chain that the engine is to write into.
@@ -298,7 +329,21 @@ class Ownership(Protocol):
         """End an own lease. The engine's shards are free, and nothing can be committed into its chain any more."""
 
     def leases(self) -> Sequence[Lease]:
-        """The leases of all engines, those that ran out among them, in the order of the engines' names."""
+        """The leases of all engines, those that ran out among them, in the order of the engines' names.
+
+        Each says what its engine knows; those of a version of Amends that does not tell know nothing.
+        """
+
+    def definitions_in(self, shards: Collection[int], besides: Collection[str]) -> Mapping[int, Collection[str]]:
+        """Which definitions sagas have that are not final, shard by shard.
+
+        Args:
+            shards: of these alone; one without such a saga is left out.
+            besides: without those of these definitions.
+
+        Returns:
+            For each shard the definitions; nothing in a store with one owner, which gives no shard away.
+        """
 
     def owners(self) -> Mapping[int, str]:
         """Each shard to the engine that has it, also where its lease ran out; those that are free are left out."""

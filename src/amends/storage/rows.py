@@ -226,16 +226,21 @@ class Changes(NamedTuple):
     posted: Sequence[Letter] = ()
 
 
+NOTHING_KNOWN: Final = frozenset[str]()
+
+
 class Lease(NamedTuple):
     """How long an engine has its shards, if it does not renew it.
 
     Attributes:
         engine: its name, and the name of its chain; empty in a store with one owner.
         until_ms: by the store's time, in milliseconds since 1970 (UTC); `NEVER` where no other engine can take over.
+        knows: the definitions that the engine was given, as ``name/version/fingerprint``; where other engines are told.
     """
 
     engine: str
     until_ms: int
+    knows: frozenset[str] = NOTHING_KNOWN
 
 
 class Letter(NamedTuple):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from amends import bootstrap
+from amends.core.definition import Saga
 from amends.engine.blocking import BlockingEngine
 from amends.engine.transaction import Transaction
 from amends.errors import UnusableInput
@@ -85,14 +86,18 @@ def open_storefront(
 def _opened(at: LastingLocation | None, temper: Temper | None) -> Iterator[tuple[BlockingEngine, Providers | None]]:
     url = at.url if at else MEMORY
     if temper is None:
-        with bootstrap.open(url, sagas=AT_HOME, commands=COMMANDS, store_wait_s=0) as engine:
+        with _engine(url, AT_HOME) as engine:
             yield engine, None
         return
     with _books(at) as books:
         outside = Providers(books, temper=temper)
-        clients = dict.fromkeys((PAYMENT, SHIPPING), outside)
-        with bootstrap.open(url, sagas=AWAY, commands=COMMANDS, clients=clients, store_wait_s=0) as engine:
+        with _engine(url, AWAY, dict.fromkeys((PAYMENT, SHIPPING), outside)) as engine:
             yield engine, outside
+
+
+def _engine(url: str, sagas: Sequence[Saga], clients: Mapping[str, Any] | None = None) -> bootstrap.Opening:
+    """An engine on a store that may hold sagas of others, and orders of the other kind, which are told apart later."""
+    return bootstrap.open(url, sagas=sagas, commands=COMMANDS, clients=clients, orphans=bootstrap.LEAVE, store_wait_s=0)
 
 
 @contextmanager
@@ -106,9 +111,7 @@ def _books(at: LastingLocation | None) -> Iterator[Books]:
         )
     file = Path(f"{at.shown}{OUTSIDE_SUFFIX}")
     if not file.exists():
-        with bootstrap.open(
-            at.url, sagas=(), store_wait_s=0
-        ) as engine:  # books are begun beside a store that takes such orders
+        with _engine(at.url, ()) as engine:  # books are begun beside a store that takes such orders
             _settle_kind(engine, at.shown, KINDS[True])
     with closing(BooksInFile(file)) as books:
         yield books

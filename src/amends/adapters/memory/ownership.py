@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from amends.adapters.memory.database import MemoryDatabase
 from amends.errors import LeaseLost, StoreInUse
 from amends.storage.rows import Lease
-from amends.storage.shards import ALL_SHARDS
+from amends.storage.shards import ALL_SHARDS, shard_of
 
 
 class MemoryOwnership:
@@ -25,7 +25,7 @@ class MemoryOwnership:
         """The time of the database."""
         return self._database.now_ms()
 
-    def enter(self, engine: str, lease_ms: int) -> Lease:
+    def enter(self, engine: str, lease_ms: int, knows: Collection[str] = ()) -> Lease:
         """Begin a lease.
 
         Raises:
@@ -34,7 +34,7 @@ class MemoryOwnership:
         with self._database.changed:
             if not engine or engine in self._database.leases or engine in self._database.chains:
                 raise StoreInUse(f"{engine!r} is no name for another engine of this store: give one that is new")
-            return self._prolonged(engine, lease_ms)
+            return self._prolonged(engine, lease_ms, frozenset(knows))
 
     def renew(self, engine: str, lease_ms: int) -> Lease:
         """Prolong a lease.
@@ -44,7 +44,7 @@ class MemoryOwnership:
         """
         with self._database.changed:
             self._expect(engine)
-            return self._prolonged(engine, lease_ms)
+            return self._prolonged(engine, lease_ms, self._database.leases[engine].knows)
 
     def leave(self, engine: str) -> None:
         """End an own lease; the shards are free."""
@@ -75,8 +75,17 @@ class MemoryOwnership:
             self._database.owners |= dict.fromkeys(free, engine)
             return free
 
-    def _prolonged(self, engine: str, lease_ms: int) -> Lease:
-        lease = self._database.leases[engine] = Lease(engine, self._database.now_ms() + lease_ms)
+    def definitions_in(self, shards: Collection[int], besides: Collection[str]) -> Mapping[int, Collection[str]]:
+        """Which definitions sagas have that are not final, shard by shard."""
+        found: dict[int, set[str]] = {}
+        with self._database.changed:
+            for definition in self._database.waiting.keys() - {*besides}:
+                for shard in {*map(shard_of, self._database.waiting[definition])}.intersection(shards):
+                    found.setdefault(shard, set()).add(definition)
+        return found
+
+    def _prolonged(self, engine: str, lease_ms: int, knows: frozenset[str]) -> Lease:
+        lease = self._database.leases[engine] = Lease(engine, self._database.now_ms() + lease_ms, knows)
         return lease
 
     def _expect(self, engine: str) -> None:

@@ -31,6 +31,11 @@ class MemoryReader:
         """One saga; ``None`` when there is none."""
         return self.database.sagas.get(saga_id)
 
+    def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
+        """These sagas; those that do not exist are left out."""
+        rows = self.database.sagas
+        return {saga_id: rows[saga_id] for saga_id in saga_ids if saga_id in rows}
+
     def entity(self, service: str, entity_id: str) -> EntityRow | None:
         """One entity; ``None`` when there is none."""
         return self.database.entities.get((service, entity_id))

@@ -43,8 +43,7 @@ class MemoryStore(MemoryReader):
     def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
         """These sagas; those that do not exist are left out."""
         self._lock([("saga", saga_id) for saga_id in saga_ids] if self.is_shared else [])
-        rows = self.database.sagas
-        return {saga_id: rows[saga_id] for saga_id in saga_ids if saga_id in rows}
+        return super().sagas(saga_ids)
 
     def keys(self, keys: Collection[str]) -> dict[str, KeyRow | Unreadable]:
         """What these client keys stand for; those that are new are left out."""

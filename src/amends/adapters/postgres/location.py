@@ -133,4 +133,4 @@ class PostgresLocation:
         if not version:
             return StoreFact("schema", f"no {name}", "`amends db init`, or the first engine, makes it")
         old = f"this Amends has version {VERSION}: `amends db migrate`, or an engine that opens it, brings it there"
-        return StoreFact("schema", f"{name}, version {version}", old if version != VERSION else "")
+        return StoreFact("schema", f"{name}, version {version}", old if version < VERSION else "")

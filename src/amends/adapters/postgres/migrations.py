@@ -1,7 +1,12 @@
-"""The versions of the schema: one file each, applied in a transaction together with its number."""
+"""The versions of the schema: one file each, applied in a transaction together with its number.
+
+The comment of a schema says its version, and the oldest version of whose programs may go on with it: what is only added
+keeps the engines of before running, and lets them be started, while a deploy lasts.
+"""
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from typing import Any, Final
 
@@ -22,8 +27,14 @@ def _loaded() -> list[str]:
 SCHEMAS: Final = _loaded()
 """What leads from each version to the next: the first from nothing to version 1."""
 VERSION: Final = len(SCHEMAS)
+SERVES: Final = 1
+"""The oldest version whose engines and clients may use a schema of `VERSION`. A script that takes away or changes what
+these use raises it, one release after they stopped using it."""
 COMMENT: Final = b"SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"
 ONE_AT_A_TIME: Final = b"SELECT pg_advisory_xact_lock(hashtextextended('amends ' || %s, 0))"
+
+
+WRITTEN: Final = re.compile(rf"{MIGRATED_BY} (\d+)(?:, serves (\d+))?")
 
 
 class NoSchemaYet(StoreUnusable):
@@ -31,20 +42,24 @@ class NoSchemaYet(StoreUnusable):
 
 
 def version_of(driver: psycopg.Connection[Any], schema: str) -> int:
-    """The version of a schema; 0 where it is not there.
+    """The version of a schema; 0 where it is not there. A later one than `VERSION` is given if it serves this one.
 
     Raises:
-        StoreUnusable: it is not ours, or of a later version of Amends.
+        StoreUnusable: it is not ours, or of a later version of Amends that does not serve this one.
     """
     found = driver.execute(COMMENT, [schema]).fetchone()
     if found is None:
         return 0
-    mark, _, number = str(found[0] or "").partition(" ")
-    if mark != MIGRATED_BY or not number.isdecimal():
+    written = WRITTEN.fullmatch(str(found[0] or ""))
+    if written is None:
         raise StoreUnusable(f"there is a schema {schema!r} that is none of Amends': give another name, ?schema=...")
-    if int(number) > VERSION:
-        raise StoreUnusable(f"the schema {schema!r} has version {number}, and this Amends knows up to {VERSION}")
-    return int(number)
+    version, serves = int(written[1]), int(written[2] or written[1])
+    if serves > VERSION:
+        raise StoreUnusable(
+            f"the schema {schema!r} has version {version}, for programs from version {serves} on, and this Amends "
+            f"knows up to {VERSION}"
+        )
+    return version
 
 
 def script(schema: str, since: int) -> str:
@@ -54,14 +69,15 @@ def script(schema: str, since: int) -> str:
         schema: its name, which need not be quoted.
         since: the version that is there; 0 for none.
     """
-    if since == VERSION:
+    if since >= VERSION:
         return ""
     begin = [f'SET LOCAL search_path = "{schema}";', *([] if since else [f'CREATE SCHEMA "{schema}";'])]
-    return "\n".join([*begin, *SCHEMAS[since:], f"COMMENT ON SCHEMA \"{schema}\" IS '{MIGRATED_BY} {VERSION}';\n"])
+    written = f"{MIGRATED_BY} {VERSION}, serves {SERVES}"
+    return "\n".join([*begin, *SCHEMAS[since:], f"COMMENT ON SCHEMA \"{schema}\" IS '{written}';\n"])
 
 
 def migrate(driver: psycopg.Connection[Any], schema: str) -> None:
-    """Make the schema, or bring it to `VERSION`; other processes that want the same wait.
+    """Make the schema, or bring it to `VERSION`; other processes that want the same wait. A later one stays.
 
     Args:
         driver: in a transaction.
@@ -73,7 +89,7 @@ def migrate(driver: psycopg.Connection[Any], schema: str) -> None:
     """
     driver.execute(ONE_AT_A_TIME, [schema])
     version = version_of(driver, schema)
-    if version != VERSION:
+    if version < VERSION:
         try:
             driver.execute(script(schema, version).encode())
         except errors.InsufficientPrivilege as error:

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 
 from amends.adapters.postgres.address import Address
-from amends.adapters.postgres.migrations import VERSION, NoSchemaYet, migrate, version_of
+from amends.adapters.postgres.migrations import SERVES, VERSION, NoSchemaYet, migrate, version_of
 from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.refusals import is_passing, line_of
-from amends.adapters.postgres.rights import ENGINE, READER, Rights, expect
+from amends.adapters.postgres.rights import ENGINE, READER, Rights, as_of, expect
 from amends.adapters.postgres.settings import OF_READS, faults
 from amends.errors import StoreAway, StoreUnusable
 
@@ -30,13 +30,16 @@ def prepare(address: Address, rights: Rights = ENGINE) -> None:
             role may not do what it is to do.
     """
     with writing(address) as driver:
-        if version_of(driver, address.schema) != VERSION:
+        if version_of(driver, address.schema) < VERSION:
             migrate(driver, address.schema)
         expect(driver, address.schema, rights)
 
 
-def look(address: Address) -> None:
-    """See that a store is there that this version can read.
+def look(address: Address) -> int:
+    """See that a store is there that this version can read: also one of an earlier version that `VERSION` still serves.
+
+    Returns:
+        The version of its schema.
 
     Raises:
         NoSchemaYet: there is none.
@@ -46,11 +49,12 @@ def look(address: Address) -> None:
     with looking(address) as driver:
         if not (version := version_of(driver, address.schema)):
             raise NoSchemaYet(f"there is no schema {address.schema!r}: `amends db init`, or an engine, makes it")
-        if version != VERSION:
+        if version < SERVES:
             raise StoreUnusable(
                 f"the schema has version {version}: `amends db migrate`, or an engine, brings it to {VERSION}"
             )
-        expect(driver, address.schema, READER)
+        expect(driver, address.schema, as_of(version, READER))
+        return version
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from amends.adapters.postgres.connection import PostgresConnection
-from amends.adapters.postgres.texts import number_array, opened, stored
+from amends.adapters.postgres.texts import number_array, opened, stored, text_array
 from amends.errors import LeaseLost, StoreInUse
 from amends.storage.rows import Lease
 
@@ -27,16 +27,16 @@ class PostgresOwnership:
         now_ms: int = self._database.read("now_ms")[0][0]
         return now_ms
 
-    def enter(self, engine: str, lease_ms: int) -> Lease:
+    def enter(self, engine: str, lease_ms: int, knows: Collection[str] = ()) -> Lease:
         """Begin a lease.
 
         Raises:
             StoreInUse: there is an engine of that name, or was one.
         """
-        found = self._run("enter", engine=stored(engine), lease_ms=lease_ms)
+        found = self._run("enter", engine=stored(engine), lease_ms=lease_ms, knows=text_array(sorted({*knows})))
         if not found:
             raise StoreInUse(f"{engine!r} is no name for another engine of this store: give one that is new")
-        return Lease(engine, found[0][0])
+        return Lease(engine, found[0][0], frozenset(knows))
 
     def renew(self, engine: str, lease_ms: int) -> Lease:
         """Prolong a lease.
@@ -56,7 +56,16 @@ class PostgresOwnership:
 
     def leases(self) -> Sequence[Lease]:
         """The leases of all engines."""
-        return [Lease(opened(engine), until_ms) for engine, until_ms in self._database.read("leases")]
+        found = self._database.read("leases")
+        return [Lease(opened(engine), until_ms, frozenset(map(opened, knows))) for engine, until_ms, knows in found]
+
+    def definitions_in(self, shards: Collection[int], besides: Collection[str]) -> Mapping[int, Collection[str]]:
+        """Which definitions sagas have that are not final, shard by shard."""
+        wanted = {"shards": number_array(sorted(shards)), "besides": text_array(sorted(besides))}
+        found: dict[int, list[str]] = {}
+        for shard, definition in self._database.read("definitions_in", **wanted):
+            found.setdefault(shard, []).append(opened(definition))
+        return found
 
     def owners(self) -> Mapping[int, str]:
         """Each shard to the engine that has it."""

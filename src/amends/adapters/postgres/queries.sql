@@ -387,11 +387,17 @@ WHERE NOT EXISTS (
 SELECT now_ms();
 
 -- name: enter
--- Begin a lease under a name that no engine has or had.
-INSERT INTO leases (engine, until_ms)
-SELECT %(engine)s::text, now_ms() + %(lease_ms)s::bigint
-WHERE %(engine)s::text <> '' AND NOT EXISTS (SELECT FROM blocks WHERE chain = %(engine)s::text)
-ON CONFLICT DO NOTHING RETURNING until_ms;
+-- Begin a lease under a name that no engine has or had, and tell which definitions the engine knows.
+WITH entered AS (
+    INSERT INTO leases (engine, until_ms)
+    SELECT %(engine)s::text, now_ms() + %(lease_ms)s::bigint
+    WHERE %(engine)s::text <> '' AND NOT EXISTS (SELECT FROM blocks WHERE chain = %(engine)s::text)
+    ON CONFLICT DO NOTHING RETURNING engine, until_ms
+), told AS (
+    INSERT INTO knows (engine, definition)
+    SELECT entered.engine, given.definition FROM entered CROSS JOIN unnest(%(knows)s::text[]) AS given (definition)
+)
+SELECT until_ms FROM entered;
 
 -- name: renew
 -- Prolong a lease that no engine ended.
@@ -406,14 +412,36 @@ DELETE FROM leases WHERE engine = %(engine)s;
 DELETE FROM owners WHERE engine = %(engine)s;
 
 -- name: leases
--- The leases of all engines.
-SELECT engine, until_ms FROM leases ORDER BY engine;
+-- The leases of all engines, and which definitions each knows.
+SELECT engine, until_ms, ARRAY(SELECT definition FROM knows WHERE knows.engine = leases.engine) FROM leases
+ORDER BY engine;
+
+-- name: definitions_in
+-- The definitions of sagas that wait in some shards, besides some: each definition is found by a look into the index
+-- behind the one before, and the sagas of those that are left out are not read.
+WITH RECURSIVE found (definition) AS (
+    SELECT min(definition) FROM standings WHERE due_ms IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(definition) FROM standings WHERE due_ms IS NOT NULL AND definition > found.definition)
+    FROM found WHERE found.definition IS NOT NULL
+)
+SELECT DISTINCT there.shard, found.definition
+FROM found CROSS JOIN LATERAL (
+    SELECT shard FROM standings
+    WHERE definition = found.definition AND due_ms IS NOT NULL AND shard = ANY(%(shards)s::smallint[])
+) AS there
+WHERE found.definition <> ALL(%(besides)s::text[])
+ORDER BY there.shard, found.definition;
 
 -- name: engines
 -- The engines, since when each commits, for how long its lease lasts, and its shards.
 SELECT engine, (SELECT at_ms FROM blocks WHERE chain = engine ORDER BY number LIMIT 1), until_ms - now_ms(),
     ARRAY(SELECT shard FROM owners WHERE owners.engine = leases.engine ORDER BY shard)
 FROM leases ORDER BY engine;
+
+-- name: all_known
+-- The definitions that each engine knows.
+SELECT engine, definition FROM knows ORDER BY engine, definition;
 
 -- name: owners
 -- Each shard with the engine that has it.

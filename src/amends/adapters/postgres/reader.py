@@ -9,10 +9,14 @@ from amends.adapters.postgres.check import problems
 from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.opening import look
 from amends.adapters.postgres.reading import PostgresRecords
+from amends.adapters.postgres.rights import CAME_WITH
 from amends.adapters.postgres.rows import letter_of
 from amends.adapters.postgres.settings import OF_READS
 from amends.adapters.postgres.texts import opened
 from amends.storage.location import EngineSeen, LettersSeen
+from amends.storage.ports import ALL
+from amends.storage.rows import Letter
+from amends.storage.shards import ALL_SHARDS
 
 
 class PostgresReader(PostgresRecords):
@@ -24,7 +28,7 @@ class PostgresReader(PostgresRecords):
         Raises:
             StoreUnusable: there is no store that this version can read; one line says why.
         """
-        look(address)
+        self._tells = look(address) >= CAME_WITH["knows"]
         super().__init__(PostgresConnection(address, OF_READS))
 
     @property
@@ -34,13 +38,23 @@ class PostgresReader(PostgresRecords):
 
     def engines(self) -> Sequence[EngineSeen]:
         """The engines that have a lease, run out or not."""
-        return [EngineSeen(opened(name), *seen) for name, *seen in self._database.read("engines")]
+        knows: dict[str, set[str]] = {}
+        for name, definition in self._database.read("all_known") if self._tells else ():
+            knows.setdefault(opened(name), set()).add(opened(definition))
+        return [
+            EngineSeen(opened(name), since_ms, left_ms, shards, frozenset(knows.get(opened(name), ())))
+            for name, since_ms, left_ms, shards in self._database.read("engines")
+        ]
 
     def letters_waiting(self) -> LettersSeen:
         """The letters that no engine has acted on yet."""
         starts, number = self._database.read("count_letters")[0]
         found = self._database.read("oldest_letter")
         return LettersSeen(starts, number, letter_of(found[0]) if found else None)
+
+    def letters_to_act_on(self) -> Sequence[Letter]:
+        """Every letter that no engine has acted on yet."""
+        return self.letters(ALL_SHARDS, ALL)
 
     def problems(self, *, with_sagas: bool = True) -> Iterator[str]:
         """What is wrong with the rows, a line each; see `amends.adapters.postgres.check`."""

@@ -59,6 +59,11 @@ class PostgresRecords:
         found = self._named("see_sagas", ids=text_array([saga_id]))
         return saga_of(found[0]) if found else None
 
+    def sagas(self, saga_ids: Collection[str]) -> dict[str, SagaRow | Unreadable]:
+        """These sagas, as they are; those that do not exist are left out."""
+        rows = map(saga_of, self._named("see_sagas", ids=text_array([*saga_ids])) if saga_ids else ())
+        return {row.name if isinstance(row, Unreadable) else row.saga_id: row for row in rows}
+
     def entity(self, service: str, entity_id: str) -> EntityRow | Unreadable | None:
         """One entity; ``None`` when there is none."""
         found = self._named("see_entity", service=stored(service), id=stored(entity_id))

@@ -26,10 +26,12 @@ LOCKS: Final = "UPDATE (number)"
 ENGINE: Final[Rights] = {
     "blocks": ADDS, "subjects": ADDS, "set_aside": ADDS, "sagas": CHANGES, "shapes": CHANGES, "in_force": CHANGES,
     "counts": (*ADDS, "DELETE"), "letters": (*ADDS, LOCKS, "DELETE"),
-    "standings": ALL, "entities": ALL, "client_keys": ALL, "leases": ALL, "owners": ALL,
+    "knows": ADDS, "standings": ALL, "entities": ALL, "client_keys": ALL, "leases": ALL, "owners": ALL,
 }  # fmt: skip
 CLIENT: Final[Rights] = {table: ADDS if table == "letters" else () for table in ENGINE}
 READER: Final[Rights] = dict.fromkeys(ENGINE, ())
+CAME_WITH: Final[Mapping[str, int]] = {"knows": 2}
+"""The version of the schema that a table came with, where that is not the first."""
 RECORDED: Final = ("blocks", "subjects")
 """The tables that a role for engines must not change."""
 
@@ -53,6 +55,11 @@ def grants(schema: str, roles: DatabaseRoles) -> Iterator[str]:
             yield f'GRANT USAGE ON SCHEMA "{schema}" {to};'
             for table, privileges in rights.items():
                 yield f'GRANT {", ".join(("SELECT", *privileges))} ON "{schema}".{table} {to};'
+
+
+def as_of(version: int, rights: Rights) -> Rights:
+    """Those of some rights that there are in a schema of an earlier version."""
+    return {table: privileges for table, privileges in rights.items() if CAME_WITH.get(table, 1) <= version}
 
 
 def lacking(held: Collection[Right], rights: Rights) -> list[str]:

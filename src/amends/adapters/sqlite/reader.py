@@ -14,7 +14,8 @@ from amends.adapters.sqlite.mailbox import SqliteMailbox, letters_seen
 from amends.adapters.sqlite.opening import checked_path, open_reader
 from amends.adapters.sqlite.reading import RecordReader
 from amends.storage.location import EngineSeen, LettersSeen
-from amends.storage.rows import KeyRow, Unreadable
+from amends.storage.ports import ALL
+from amends.storage.rows import KeyRow, Letter, Unreadable
 from amends.storage.shards import ALL_SHARDS
 
 
@@ -70,6 +71,15 @@ class SqliteReader(RecordReader):
         oldest = [seen.oldest for seen in (clients, own) if seen.oldest]
         first = min(oldest, key=lambda letter: letter.posted_ms, default=None)
         return LettersSeen(clients.starts + own.starts, clients.number + own.number, first)
+
+    def letters_to_act_on(self) -> Sequence[Letter]:
+        """Each of these letters.
+
+        Raises:
+            StoreUnusable: as `letters_waiting`.
+        """
+        with closing(SqliteMailbox(self._file)) as mailbox:
+            return [*self.letters(ALL_SHARDS, ALL), *mailbox.letters(ALL_SHARDS, ALL)]
 
     def problems(self, *, with_sagas: bool = True) -> Iterator[str]:
         """What is wrong with the file and its rows, a line each; see `amends.adapters.sqlite.check`."""

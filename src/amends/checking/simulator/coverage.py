@@ -117,6 +117,7 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "a saga started that follows from another": ("children",),
     "it started after a crash": ("children",),
     "another engine started it": ("shared", "children"),
+    "a shard went to an engine that knows what waits in it": ("shared", "children"),
 }
 """What must be seen, and which definitions can come to it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from amends.checking.simulator.clock import DRIFT_PPM, HostClock
@@ -10,6 +11,7 @@ from amends.checking.simulator.process import EngineProcess
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS
 from amends.checking.simulator.wire import Wire
+from amends.core.definition import Saga
 
 AWAY_MS: Final = (1, 10, 200, 5_000)  # what a supervisor takes to start a process again
 LONG_MS: Final = (60_000, HOUR_MS, 8 * HOUR_MS)  # the default limit of a step, a longer fault, a night
@@ -23,7 +25,8 @@ class Host:
         process: that runs on it now; it may have crashed.
     """
 
-    def __init__(self, world: Environment, wire: Wire, sightings: Sightings) -> None:
+    def __init__(self, world: Environment, wire: Wire, sightings: Sightings, *, is_first: bool) -> None:
+        self._knows_all = is_first  # so that no saga has to wait for ever
         self._world = world
         self._wire = wire
         self._sightings = sightings
@@ -56,7 +59,16 @@ class Host:
         if error_ms:
             world.saw(f"clock set {'back' if error_ms < 0 else 'forward'} between two processes")
         clock = HostClock(world, error_ms, self._drift_ppm, world.store.head().at_ms)
-        return EngineProcess(world, self._wire, self._sightings, life, clock, self._crashed)
+        return EngineProcess(world, self._wire, self._sightings, life, clock, self._crashed, self._given(life))
+
+    def _given(self, life: int) -> Sequence[Saga]:
+        """The definitions of a process: all, or on another host than the first one some, as while a deploy lasts."""
+        parts = self._world.setting.parts
+        if self._knows_all or len(parts) == 1:
+            return parts[0]
+        given = parts[self._world.chance.below("definitions", len(parts))]
+        self._world.tell(f"engine {life}", f"is given {', '.join(saga.name for saga in given)}")
+        return given
 
     def _clock_error_ms(self) -> int:
         world = self._world

@@ -6,7 +6,7 @@ these it can crash, wait, or stand still for long. `Coordinator` is the engine's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Final
 
 from amends.checking.simulator.clock import HostClock
@@ -21,6 +21,7 @@ from amends.checking.simulator.setting import known_salts
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import DISK_FAILED, Point, ProcessKilled, ProcessStore
 from amends.checking.simulator.wire import Wire
+from amends.core.definition import Saga
 from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
 from amends.engine.coordinator import Coordinator
@@ -29,6 +30,7 @@ from amends.engine.limits import LEASE_MS
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
 from amends.errors import EngineStopped, LeaseLost, StoreFailed, StoreFull
+from amends.storage.codecs.sagas import definition_of
 
 TURN_MS: Final = 1  # between two turns: what a commit takes
 TEND_MS: Final = 500  # between two looks at letters and at the lease, where nothing wakes an engine
@@ -56,6 +58,7 @@ class EngineProcess:
         life: int,
         clock: HostClock,
         died: Callable[[], None],
+        given: Sequence[Saga],
     ) -> None:
         self.world = world
         self._sightings = sightings
@@ -66,15 +69,16 @@ class EngineProcess:
         self.interruptions = Interruptions(world, life)
         name = f"e{life}"
         self._store = ProcessStore(world.database, world.hooks)
-        lease = self._store.ownership.enter(name, LEASE_MS) if self._store.is_shared else None
-        start_ms = lease.until_ms - LEASE_MS if lease else clock.start_ms
-        self.coordinator = Coordinator(
-            self._store, world.setting.played, now_ms=start_ms, prefix=name, salts=known_salts
+        lease = (
+            self._store.ownership.enter(name, LEASE_MS, [*map(definition_of, given)]) if self._store.is_shared else None
         )
+        start_ms = lease.until_ms - LEASE_MS if lease else clock.start_ms
+        self.coordinator = Coordinator(self._store, given, now_ms=start_ms, prefix=name, salts=known_salts)
         self._letters = ProcessLetters(self._store, self.coordinator)
         self.shards = ProcessShards(self._store, self.coordinator, lease, clock, self._letters) if lease else None
         self._calls = ProcessCalls(self, wire, sightings)
-        self._rules = ProcessRules(world, sightings, self, name if self.shards else "")
+        known = self.coordinator.definitions.by_name
+        self._rules = ProcessRules(world, sightings, self, name if self.shards else "", known)
         self._rules.took(self.coordinator.shards.all)
         self._tasks = ProcessTasks()
         self._is_in_turn = False
@@ -211,9 +215,11 @@ class EngineProcess:
 
     def _keep(self, shards: ProcessShards) -> Generator[Point, None, bool]:
         """Do what it is time for; gives whether other shards are its own now."""
-        had = {*shards.all}
+        had, strange = {*shards.all}, {*self.coordinator.left_alone.shards}
         self._calls.drop((yield from shards.keep()))
         has = {*shards.all}
+        if strange & (had - has):
+            self.world.saw("a shard went to an engine that knows what waits in it")
         if gained := has - had:
             self._rules.took(gained)
         if self._tasks.drop_others(shards):

@@ -22,7 +22,7 @@ class ProcessLetters:
 
     def __init__(self, store: ProcessStore, coordinator: Coordinator) -> None:
         self._coordinator = coordinator
-        self._letters = LettersToActOn(coordinator.definitions.by_name)
+        self._letters = LettersToActOn(coordinator.left_alone)
         self._mailbox = MemoryMailbox(store.database)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from typing import Final
 
 from amends.checking.simulator.environment import Environment
@@ -23,20 +23,26 @@ IDLE_MAX: Final = 3  # turns in which nothing changes, one after the other witho
 class ProcessRules:
     """The rules that one process is held to, turn by turn."""
 
-    def __init__(self, world: Environment, sightings: Sightings, clock: Clock, chain: str) -> None:
+    def __init__(
+        self, world: Environment, sightings: Sightings, clock: Clock, chain: str, known: Container[str]
+    ) -> None:
         self._world = world
         self._sightings = sightings
         self._clock = clock
         self._chain = chain
+        self._known = known
         self._idle = 0
         self._last = 0
         self._taken: dict[str, SagaRow] = {}
         self._looking: dict[str, SagaRow] = {}
 
     def took(self, shards: Collection[int]) -> None:
-        """The process has more shards: what was asked for their sagas until now may be lost."""
+        """The process has more shards: what was asked for their sagas until now may be lost.
+
+        Those of definitions that it was not given it leaves.
+        """
         for row in self._world.view.rows.values():
-            if row.status not in FINAL and shard_of(row.saga_id) in shards:
+            if row.status not in FINAL and shard_of(row.saga_id) in shards and row.definition in self._known:
                 self._taken[row.saga_id] = row
 
     def before_turn(self) -> None:

@@ -53,6 +53,8 @@ class Setting:
         sagas: it, and the definitions of all sagas that follow from it, by ``name/version/fingerprint``.
         codecs: how the sagas of each are kept, with local deciders that raise when `raises` does.
         played: these definitions, the first one first.
+        parts: what an engine may be given of several that share a database, as in a deploy: all of these definitions,
+            or one with those that follow from it.
         raises: called before each decider, by the schedule that runs; ``None`` while none does.
         steps: by event.
         saga_of: event to its definition.
@@ -93,6 +95,7 @@ class Setting:
         self.codecs = {definition: SagaCodec(self._played(saga)) for definition, saga in self.sagas.items()}
         self.form = self.codecs[definition_of(self.saga)]
         self.played = [codec.saga for codec in self.codecs.values()]
+        self.parts = [[self.codecs[definition_of(each)].saga for each in _family(saga)] for saga in self.sagas.values()]
         self.forms = EntityCodecs()
         for saga in self.sagas.values():
             self.forms.learn_saga(saga)

@@ -208,6 +208,6 @@ class WatchedOwnership(MemoryOwnership):
 
     _database: SimulatedDatabase
 
-    def _prolonged(self, engine: str, lease_ms: int) -> Lease:
+    def _prolonged(self, engine: str, lease_ms: int, knows: frozenset[str]) -> Lease:
         self._database.really[engine] = self._database.truly_ms() + lease_ms
-        return super()._prolonged(engine, lease_ms)
+        return super()._prolonged(engine, lease_ms, knows)

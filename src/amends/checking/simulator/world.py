@@ -60,7 +60,9 @@ class SimulatedWorld(Environment):
         self.gateway = (MailboxGateway if setting.hosts > 1 else DirectGateway)(self, self.sightings)
         self.operators = Operators(self, self.wire, self.sightings)
         self.people = People(self)
-        self.hosts: Sequence[Host] = [Host(self, self.wire, self.sightings) for _ in range(self._drawn_hosts())]
+        self.hosts: Sequence[Host] = [
+            Host(self, self.wire, self.sightings, is_first=not number) for number in range(self._drawn_hosts())
+        ]
         self.clients = Clients(self)
 
     def _drawn_hosts(self) -> int:

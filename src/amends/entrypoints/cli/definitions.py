@@ -17,7 +17,7 @@ from amends.exceptions import raised
 from amends.scenario import Scenario
 
 if TYPE_CHECKING:
-    from amends.bootstrap import Opening
+    from amends.bootstrap import DeployedCode, Opening
 
 SHOP: Final = "shop"
 SCENARIOS_OF_THE_SHOP: Final = "amends.shop.scenarios"
@@ -62,6 +62,26 @@ def load_module(home: str) -> tuple[list[Saga], list[Command]]:
     if not sagas:
         raise UnusableInput(f"{home}: it has no definition of a saga")
     return sagas, [value for value in values if isinstance(value, Command)]
+
+
+def load_deploy(code: str) -> DeployedCode:
+    """Load what an engine would be opened with.
+
+    Args:
+        code: a module, a file, or ``shop``, for all definitions and commands in it; or with ``:name``, what
+            `amends.open` gave, or one definition.
+
+    Raises:
+        UnusableInput: there is no such thing, or its module raised.
+    """
+    from amends.bootstrap import DeployedCode, Opening
+
+    home, colon, name = code.rpartition(":")
+    if not (home and colon):
+        return DeployedCode(*load_module(code), {})
+    module = _module(home)
+    found = _named(module, home, name)
+    return found.given if isinstance(found, Opening) else DeployedCode([_saga_of(module, home, name)], [], {})
 
 
 def load_opening(engine: str) -> Opening:

@@ -113,6 +113,39 @@ def status(db: Db = "", as_json: AsJson = False) -> None:
     show_status(named(db), now(), as_json=as_json)
 
 
+def check_deploy(
+    code: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE[:NAME]",
+            show_default=False,
+            help="A module or path.py with the definitions; with NAME, what amends.open gave there, or one definition.",
+        ),
+    ],
+    db: Db = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say what would become of all that waits in a store, were it opened with other code.
+
+    Every saga under way, every letter that starts one, all entities: each
+    goes on; is orphaned, as no definition of its name and version is there;
+    or has another shape: its steps changed under the same version, or a type
+    would be read as something else. It only reads, also while engines run.
+
+    [bold]Examples[/]
+      [cyan]amends check-deploy travel.sagas --db shop.db[/]
+      [cyan]amends check-deploy worker.py:engine --db shop.db[/]
+
+    [bold]Exit codes[/]
+      0  all of it goes on
+      1  something would be orphaned, or read as something else
+      2  the code or the store cannot be used
+    """
+    from amends.entrypoints.cli.store.deploys import check
+
+    raise typer.Exit(check(code, named(db), as_json=as_json))
+
+
 def backup(
     target: Annotated[str, typer.Argument(metavar="FILE", help="The copy; there must be nothing yet.")],
     db: Db = "",
@@ -147,7 +180,7 @@ def archive(
     move(named(db), path_of(into), before)
 
 
-COMMANDS: Final = (sagas, show, status, backup, archive)
+COMMANDS: Final = (sagas, show, status, check_deploy, backup, archive)
 
 audit = typer.Typer(rich_markup_mode="rich")
 

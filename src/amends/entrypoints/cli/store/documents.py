@@ -81,8 +81,8 @@ def work_document(work: AtWork) -> dict[str, Any]:
     """Who works at a store, and what waits for them, as plain values."""
     letters, oldest = work.letters, work.letters.oldest if work.letters else None
     return {
-        "engines": [engine._asdict() for engine in work.engines],
-        "free_shards": work.free,
+        "engines": [{**each._asdict(), "knows": each.knows and sorted(each.knows)} for each in work.engines],
+        "free_shards": work.free, "left_alone": work.left,
         "letters": letters and {
             "starts": letters.starts, "others": letters.number - letters.starts,
             "oldest_ms": oldest.posted_ms if oldest else None, "why": work.why,

@@ -81,6 +81,8 @@ def work_lines(out: Paper, work: AtWork, now_ms: int) -> Iterator[Text]:
     yield from _listed("engines", engines or ["none is seen"], out)
     if engines and work.free:
         yield _fact("shards", f"{work.free} of {SHARDS} have no engine")
+    left = [f"{counted(sagas, 'saga')} under {name}: no engine that runs knows it" for name, sagas in work.left.items()]
+    yield from _listed("left alone", left, out, STYLES["refused"])
     if work.letters is None:
         yield _fact("letters", Text("they cannot be read", STYLES["refused"]))
     elif work.letters.number:

@@ -1,0 +1,218 @@
+"""A schema of an earlier version is brought up to date: at once or not at all, and engines of before go on with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import amends
+from amends import Completed, Done
+from amends.adapters.clock import SystemClock
+from amends.adapters.postgres import PostgresStore, address_of, migrations
+from amends.adapters.postgres.migrations import MIGRATED_BY, SCHEMAS, SERVES, VERSION, migrate, version_of
+from amends.adapters.postgres.ownership import PostgresOwnership
+from amends.adapters.postgres.queries import QUERIES
+from amends.adapters.postgres.texts import opened, stored
+from amends.auditing.verify import verify
+from amends.engine.blocking import BlockingEngine
+from amends.engine.engine import Engine
+from amends.engine.limits import Limits
+from amends.engine.loop import EngineLoop
+from amends.errors import StoreUnusable
+from amends.storage.rows import COMPENSATED, COMPLETED, FORWARD, Lease
+from tests.corpus.in_postgres import KEPT, PATIENCE_S, STORES, restore, write
+
+FIRST = STORES / "schema-1.json"
+ENTER_1 = b"""
+INSERT INTO leases (engine, until_ms)
+SELECT %(engine)s::text, now_ms() + %(lease_ms)s::bigint
+WHERE %(engine)s::text <> '' AND NOT EXISTS (SELECT FROM blocks WHERE chain = %(engine)s::text)
+ON CONFLICT DO NOTHING RETURNING until_ms"""
+LEASES_1 = b"SELECT engine, until_ms FROM leases ORDER BY engine"
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+class Mortal:
+    """A connection that is lost before one of the statements of a migration: each of a script counts."""
+
+    def __init__(self, driver: psycopg.Connection[Any], statements: int) -> None:
+        self._driver = driver
+        self._left = statements
+
+    def execute(self, query: Any, parameters: Any = None) -> Any:
+        """Carry out a statement, or a script one by one."""
+        found = None
+        is_script = isinstance(query, bytes) and parameters is None
+        for statement in statements_of(query) if is_script else [query]:
+            if not self._left:
+                self._driver.close()
+                raise Killed
+            self._left -= 1
+            found = self._driver.execute(statement, parameters)
+        return found
+
+
+def statements_of(script: bytes) -> list[bytes]:
+    """Return the statements of a script, each without the comments before it."""
+    text = re.sub(r"--[^\n]*", "", script.decode())
+    return [part.strip().encode() for part in re.split(r";\n", text + "\n") if part.strip()]
+
+
+@contextmanager
+def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Give a connection with the schema of a URL on its path."""
+    address = address_of(url)
+    with psycopg.connect(**address.connection, autocommit=True) as driver:
+        driver.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(address.schema)))
+        yield driver
+
+
+def killed_at(url: str, statement: int) -> bool:
+    """Return whether a migration was killed at a statement; there are no more where it was not."""
+    with connected(url) as driver:
+        try:
+            with driver.transaction():
+                migrate(Mortal(driver, statement), address_of(url).schema)  # type: ignore[arg-type]
+        except (Killed, psycopg.OperationalError):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_migration_that_is_killed_at_any_statement_has_done_nothing(url: str, before: int) -> None:
+    """The next one begins anew; an engine of the version before would find what it had."""
+    if before:
+        restore(FIRST, url)
+    name, statement = address_of(url).schema, 0
+    while killed_at(url, statement):
+        statement += 1
+        with connected(url) as driver:
+            assert version_of(driver, name) == before
+            knows = driver.execute("SELECT to_regclass('knows')").fetchone()
+            assert knows == (None,)
+    assert statement > sum(len(statements_of(script.encode())) for script in SCHEMAS[before:])
+    with connected(url) as driver:
+        assert version_of(driver, name) == VERSION
+    PostgresStore(url).close()
+
+
+def test_a_store_of_version_1_goes_on(url: str) -> None:
+    """What waits in it ends, its letters are acted on, and its audit holds."""
+    restore(FIRST, url)
+    with amends.open(url, sagas=[KEPT]) as engine, amends.connect(url, sagas=[KEPT]) as client:
+        for name in ("ada", "dan"):
+            handle = client.submit(KEPT, name, key=f"key of {name}")
+            client.answer(f"{handle.started(timeout=PATIENCE_S)}/APPROVED/do", Done())
+            assert isinstance(handle.result(timeout=PATIENCE_S).state, Completed)
+        assert engine.entity("NOTED", "ada") == 1
+    store = PostgresStore(url)
+    counts = {status: sagas for (_, status), sagas in store.counts().items()}
+    findings = [*verify(store).findings]
+    store.close()
+    assert (counts, findings) == ({COMPLETED: 3, COMPENSATED: 1}, [])
+
+
+def test_a_store_of_today_can_be_written_for_the_corpus(tmp_path: Any, url: str) -> None:
+    """So that the writer works when the next version needs it."""
+    write(tmp_path / "today.json")
+    restore(tmp_path / "today.json", url)
+    store = PostgresStore(url)
+    counts = {status: sagas for (_, status), sagas in store.counts().items()}
+    store.close()
+    assert counts == {COMPLETED: 1, COMPENSATED: 1, FORWARD: 1}
+
+
+class OwnershipOfVersion1(PostgresOwnership):
+    """As engines of version 1 have it: they know nothing of what was added."""
+
+    def enter(self, engine: str, lease_ms: int, knows: Any = ()) -> Lease:
+        """Begin a lease."""
+        found = self._database.run(("enter of version 1", {"engine": stored(engine), "lease_ms": lease_ms}))[0].rows
+        return Lease(engine, found[0][0])
+
+    def leases(self) -> list[Lease]:
+        """Return the leases of all engines."""
+        found = self._database.read("leases of version 1")
+        return [Lease(opened(engine), until_ms) for engine, until_ms in found]
+
+
+class StoreOfVersion1(PostgresStore):
+    """The store of an engine of version 1."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.ownership = OwnershipOfVersion1(self._beside)
+
+
+def engine_of_version_1(url: str, name: str) -> BlockingEngine:
+    """Return an engine of version 1."""
+    limits = Limits({}, 1_000, 0)
+    loop = EngineLoop(
+        lambda: StoreOfVersion1(url), SystemClock, name, sagas=[KEPT], commands=(), clients={}, limits=limits
+    )
+    return BlockingEngine(Engine(loop))
+
+
+def test_engines_of_version_1_serve_before_and_after(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that ran goes on while another one migrates, and one is started after that; what they end is gone for all."""
+    monkeypatch.setitem(QUERIES, "enter of version 1", ENTER_1)
+    monkeypatch.setitem(QUERIES, "leases of version 1", LEASES_1)
+    restore(FIRST, url)
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "VERSION", 1)
+        before.setattr("amends.adapters.postgres.opening.VERSION", 1)
+        before.setattr("amends.adapters.postgres.opening.expect", lambda *_: None)  # rights on tables that came later
+        before.setattr(migrations, "SCHEMAS", SCHEMAS[:1])
+        old = engine_of_version_1(url, "old").__enter__()
+    with connected(url) as driver:
+        assert version_of(driver, address_of(url).schema) == 1
+    try:
+        with amends.open(url, sagas=[KEPT]):
+            with monkeypatch.context() as before:
+                before.setattr(migrations, "VERSION", 1)
+                before.setattr("amends.adapters.postgres.opening.VERSION", 1)
+                later = engine_of_version_1(url, "later").__enter__()
+            with amends.connect(url, sagas=[KEPT]) as client:
+                handles = [client.submit(KEPT, "eve", key=f"after {number}") for number in range(40)]
+                assert {handle.result(timeout=PATIENCE_S).reason for handle in handles} == {"not him"}
+            later.close()
+    finally:
+        old.close()
+    with connected(url) as driver:
+        assert driver.execute("SELECT count(*) FROM knows").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("comment", "version"), [(f"{MIGRATED_BY} 1", 1), (f"{MIGRATED_BY} {VERSION + 1}, serves {VERSION}", VERSION + 1)]
+)
+def test_a_schema_that_serves_this_version_is_used(url: str, comment: str, version: int) -> None:
+    """Also one of a later version, which is left as it is."""
+    PostgresStore(url).close()
+    name = address_of(url).schema
+    with connected(url) as driver:
+        driver.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), sql.Literal(comment)))
+        assert version_of(driver, name) == version
+        if version > VERSION:
+            PostgresStore(url).close()
+            assert version_of(driver, name) == version
+
+
+def test_a_schema_that_no_longer_serves_this_version_is_refused(url: str) -> None:
+    """It says for which programs it is."""
+    PostgresStore(url).close()
+    name = address_of(url).schema
+    with connected(url) as driver:
+        later = f"{MIGRATED_BY} {VERSION + 2}, serves {VERSION + 1}"
+        driver.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), sql.Literal(later)))
+    with pytest.raises(StoreUnusable, match=f"version {VERSION + 2}, for programs from version {VERSION + 1} on"):
+        PostgresStore(url)
+    assert SERVES <= VERSION
