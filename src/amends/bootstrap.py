@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeVar
@@ -19,18 +18,20 @@ from amends.engine.definitions import Definitions
 from amends.engine.engine import Engine
 from amends.engine.handle import Result
 from amends.engine.hooks import EventHooks
-from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MOST, WORRIED_AFTER_S, Limits
+from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, WORRIED_AFTER_S, Limits, expect_value_bytes
 from amends.engine.logger import log
 from amends.engine.loop import EngineLoop
 from amends.engine.manual_clock import ManualClock
+from amends.engine.names import new_name
+from amends.engine.relays import NO_RELAYS, Relays
 from amends.engine.store_wait import StoreWait
 from amends.errors import EngineStopped, StoreUnusable, UnusableInput
+from amends.outbox.relay import OutboxRelay
 from amends.storage.codecs.values import shown
 from amends.storage.location import MEMORY, SQLITE, LastingLocation, StoreLocation, without_password
 from amends.views.trouble import Failing, Stuck
 
 FORMS: Final = "sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME"
-ID_LETTERS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no two that look alike
 STORE_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
@@ -156,6 +157,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     on_end: Callable[[Result], Any] | None = None,
     on_needs_operator: Callable[[Stuck], Any] | None = None,
     on_failing: Callable[[Failing], Any] | None = None,
+    outboxes: Mapping[str, Callable[[], Any]] | None = None,
 ) -> Opening:
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
 
@@ -206,6 +208,10 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             an operator.
         on_failing: called with a `Failing` for each step that has failed for longer than `worried_after_s`, also when
             it had before the engine was opened. Give one to page who runs the participant.
+        outboxes: by a name of yours, a function that connects to a database in which `amends.outbox` writes letters,
+            which the engine fetches (docs/business-row.md). It is called in a thread of its own, and gives a connection
+            of the kinds that `amends.outbox.submit` takes, none that is async. Give one for each such database; letters
+            that are written with ``schema=`` need none.
 
     Raises:
         UnusableInput: one of these is not what it has to be.
@@ -231,21 +237,22 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     for limit in (queue_max, *concurrency.values()):
         if type(limit) is not int or limit < 1:
             raise UnusableInput(f"queue_max and every limit in concurrency are whole numbers from 1, and not {limit!r}")
-    _check_value_bytes(value_bytes_max)
+    expect_value_bytes(value_bytes_max)
     _check_times(drain_s, store_wait_s, worried_after_s, clock)
     hooks = EventHooks(on_end, on_needs_operator, on_failing)
     _check_hooks(hooks)
     _check_upcasts(upcasts, sagas, commands)
     if orphans not in ORPHANS:
         raise UnusableInput(f"orphans is {orphans!r:.100}; give 'refuse' or 'leave'")
+    make_relays = _relays(url, outboxes)
 
     def make() -> Engine:
-        prefix = _prefix(ID_LENGTH)
+        prefix = new_name(ID_LENGTH)
         loop = EngineLoop(
             location.for_engine(), clock.begin if clock else _clock, prefix,
             sagas=sagas, commands=commands, clients=clients,
             limits=Limits(concurrency, queue_max, drain_s, value_bytes_max, worried_after_s), upcasts=upcasts,
-            hooks=hooks, leaves_orphans=orphans == LEAVE,
+            hooks=hooks, leaves_orphans=orphans == LEAVE, relays=make_relays(),
         )  # fmt: skip
         if clock:
             clock.move(loop)
@@ -276,18 +283,22 @@ def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALU
         DefinitionError: a definition is given twice, or its requests or answers cannot be stored.
     """
     store, definitions = _at(LOCATIONS, url).for_clients(), Definitions(_each(sagas, Saga, "sagas"), ())
-    _check_value_bytes(value_bytes_max)
-    return Connecting(lambda: Client(store, definitions, _prefix(CLIENT_ID_LENGTH), value_bytes_max))
+    expect_value_bytes(value_bytes_max)
+    return Connecting(lambda: Client(store, definitions, new_name(CLIENT_ID_LENGTH), value_bytes_max))
 
 
-def _prefix(length: int) -> str:
-    """What no other engine or client puts before the ids of its sagas."""
-    return "".join(secrets.choice(ID_LETTERS) for _ in range(length))
-
-
-def _check_value_bytes(value_bytes_max: object) -> None:
-    if type(value_bytes_max) is not int or not 1 <= value_bytes_max <= VALUE_BYTES_MOST:
-        raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")
+def _relays(url: str, outboxes: Any) -> Callable[[], Relays]:
+    """What makes the relays of an engine."""
+    by_name: Mapping[Any, Any] = _mapping(outboxes, "outboxes", "names of yours")
+    for name, connect in by_name.items():
+        if not (isinstance(name, str) and name and name.isprintable()):
+            raise UnusableInput(f"outboxes has {name!r:.100} for a name; give printable text")
+        if not callable(connect):
+            raise UnusableInput(f"outboxes[{name!r}] is {connect!r:.100}; give a function that connects to a database")
+    if not by_name:
+        return lambda: NO_RELAYS
+    store = _at(LOCATIONS, url).for_clients()
+    return lambda: Relays({name: OutboxRelay(name, connect, store) for name, connect in by_name.items()})
 
 
 def _check_times(drain_s: float, store_wait_s: float | None, worried_after_s: float, clock: object) -> None:
@@ -320,8 +331,12 @@ def _each(given: Any, kind: type[Given], what: str) -> tuple[Given, ...]:
 
 
 def _by_service(given: Any, what: str) -> Mapping[str, Any]:
+    return _mapping(given, what, "service")
+
+
+def _mapping(given: Any, what: str, by: str) -> Mapping[str, Any]:
     if not isinstance(given, Mapping | None):
-        raise UnusableInput(f"{what} is {given!r:.100}; give a dict by service")
+        raise UnusableInput(f"{what} is {given!r:.100}; give a dict by {by}")
     return given or {}
 
 

@@ -12,9 +12,9 @@ from amends import Saga, check
 from tests.house.source import ROOT
 
 GUIDES = (
+    "business-row.md",
     "clients.md",
     "engine.md",
-    "inbox.md",
     "misbehaviour.md",
     "operators.md",
     "simulating.md",

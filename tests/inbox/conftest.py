@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from tests.inbox.databases import ON_POSTGRES, ON_SQLITE, Database
-from tests.postgres import server
-
-SCHEMAS = count(1)
+from tests.inbox.databases import ON_POSTGRES, ON_SQLITE, Database, empty_schema
 
 
 @pytest.fixture
 def schema() -> str:
-    """What to connect with to an empty schema; a test is skipped, and says why, where no PostgreSQL can be had."""
-    conninfo, name = server(), f"inbox_{next(SCHEMAS)}"
-    with psycopg.connect(conninfo) as db:
-        db.execute(f"CREATE SCHEMA {name}")
-    return f"{conninfo} options=-csearch_path={name}"
+    """What to connect with to an empty schema."""
+    return empty_schema()
 
 
 @pytest.fixture(params=ON_SQLITE)

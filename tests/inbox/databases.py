@@ -1,4 +1,4 @@
-"""The databases that the inbox's suite runs on: how a user of each connects, begins, and carries out SQL.
+"""The databases that the suites of inbox and outbox run on: how a user of each connects, begins, and carries out SQL.
 
 The business is one table, `account(id, used)`. SQL has its parameters as ``:name`` everywhere.
 """
@@ -10,6 +10,9 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,10 @@ import sqlalchemy
 from psycopg.rows import dict_row
 from sqlalchemy.orm import Session
 
-from amends import inbox
+from amends import inbox, outbox
+from tests.postgres import server
 
-Connect = Callable[[], AbstractContextManager[Any]]
+NUMBERS = count(1)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Database:
         is_busy: whether an error says that somebody else was in the way, so that the engine's retry is right.
     """
 
-    connect: Connect
+    connect: Callable[[], AbstractContextManager[Any]]
     transaction: Callable[[Any], AbstractContextManager[Any]]
     execute: Callable[..., Sequence[Sequence[Any]]]
     is_busy: Callable[[BaseException], bool]
@@ -44,8 +48,8 @@ class Database:
         """Create the tables."""
         with self.connect() as db, self.transaction(db):
             self.execute(db, "CREATE TABLE account (id text PRIMARY KEY, used integer NOT NULL)")
-            inbox.create_table(db)
-            inbox.create_table(db)
+            for table in (inbox, outbox, inbox, outbox):
+                table.create_table(db)
 
     def open_account(self) -> None:
         """Forget everything, and open the account ``a`` with nothing used."""
@@ -91,7 +95,7 @@ def _is_busy(error: BaseException) -> bool:
 
 
 def _has_busy_cause(error: BaseException) -> bool:
-    return isinstance(error, sqlalchemy.exc.DBAPIError) and _is_busy(error.orig or error)
+    return _is_busy(getattr(error, "orig", None) or error.__cause__ or error)
 
 
 def _never(_error: BaseException) -> bool:
@@ -170,16 +174,64 @@ def alchemy_on_postgres(handle: type[Any], conninfo: str) -> Database:
     return alchemy(handle, "postgresql+psycopg://", creator=lambda: psycopg.connect(conninfo))
 
 
+@cache
+def _connections() -> Any:
+    """Return Django's connections, none of them in its settings."""
+    import_module("django.conf").settings.configure(USE_TZ=True)
+    import_module("django").setup()
+    return import_module("django.db").connections
+
+
+def django(**settings: Any) -> Database:
+    """Django, whose connections have names, and commit each statement outside of `atomic`."""
+
+    def connect() -> AbstractContextManager[Any]:
+        name = f"connection {next(NUMBERS)}"
+        _connections().databases[name] = _connections().configure_settings({"default": {}, name: settings})[name]
+        return closing(_connections()[name])
+
+    def transaction(db: Any) -> Any:
+        return import_module("django.db.transaction").atomic(db.alias)
+
+    return Database(connect, transaction, _pyformat_by_cursor, _has_busy_cause)
+
+
+def _pyformat_by_cursor(db: Any, sql: str, **values: object) -> Sequence[Sequence[Any]]:
+    with db.cursor() as cursor:
+        cursor.execute(re.sub(r":(\w+)", r"%(\1)s", sql), values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def django_on_postgres(conninfo: str) -> Database:
+    """Django through psycopg."""
+    given = psycopg.conninfo.conninfo_to_dict(conninfo)
+    options = {"options": given.get("options", "")}
+    return django(
+        ENGINE="django.db.backends.postgresql", NAME=given["dbname"], USER=given["user"], HOST=given["host"],
+        OPTIONS=options,
+    )  # fmt: skip
+
+
+def empty_schema() -> str:
+    """Return what to connect with to a schema of its own; a test is skipped, aloud, where no PostgreSQL can be had."""
+    conninfo, name = server(), f"books_{next(NUMBERS)}"
+    with psycopg.connect(conninfo) as db:
+        db.execute(f"CREATE SCHEMA {name}")
+    return f"{conninfo} options=-csearch_path={name}"
+
+
 ON_SQLITE: Mapping[str, Callable[[Path], Database]] = {
     "sqlite3": sqlite3_implicit,
     "sqlite3-explicit": sqlite3_explicit,
     "apsw": apsw_plain,
     "sqlalchemy-sqlite": lambda path: alchemy(sqlalchemy.Connection, f"sqlite:///{path}"),
     "session-sqlite": lambda path: alchemy(Session, f"sqlite:///{path}"),
+    "django-sqlite": lambda path: django(ENGINE="django.db.backends.sqlite3", NAME=str(path)),
 }
 ON_POSTGRES: Mapping[str, Callable[[str], Database]] = {
     "psycopg": psycopg_implicit,
     "psycopg-autocommit": psycopg_explicit,
     "sqlalchemy-postgres": lambda conninfo: alchemy_on_postgres(sqlalchemy.Connection, conninfo),
     "session-postgres": lambda conninfo: alchemy_on_postgres(Session, conninfo),
+    "django-postgres": django_on_postgres,
 }

@@ -18,7 +18,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker
 
-from amends import Call, Done, ParticipantError, Refused, inbox
+from amends import Call, Done, ParticipantError, Refused, UnusableInput, inbox
 from tests.house.source import ROOT
 
 DO = Call("s1/CHARGED/do")
@@ -169,7 +169,7 @@ def test_an_async_session_runs_it_in_sync(schema: str) -> None:
         for answer in ("first", "second"):
             async with AsyncSession(engine) as session, session.begin():
                 said.append(await session.run_sync(serve, DO, answer))
-                with pytest.raises(ParticipantError, match=r"AsyncSession is async.*await session.run_sync"):
+                with pytest.raises(UnusableInput, match=r"AsyncSession is async.*await session.run_sync"):
                     inbox.once(session, DO, lambda: None)
         await engine.dispose()
         return said
@@ -182,13 +182,13 @@ def test_an_async_session_runs_it_in_sync(schema: str) -> None:
 )
 def test_what_is_no_connection_is_refused(other: Any) -> None:
     """The message says what it is, and what to give."""
-    with pytest.raises(ParticipantError, match="is no connection that the inbox knows; give one of sqlite3, apsw"):
+    with pytest.raises(UnusableInput, match="is no connection that Amends knows; give one of sqlite3, apsw"):
         inbox.once(other, DO, lambda: None)
 
 
 def test_a_cursor_is_no_connection() -> None:
     """It is of the same package."""
-    with closing(sqlite3.connect(":memory:")) as db, pytest.raises(ParticipantError, match=r"sqlite3\.Cursor is no"):
+    with closing(sqlite3.connect(":memory:")) as db, pytest.raises(UnusableInput, match=r"sqlite3\.Cursor is no"):
         inbox.once(db.cursor(), DO, lambda: None)
 
 
@@ -196,7 +196,7 @@ def test_other_databases_of_sqlalchemy_are_refused() -> None:
     """The statements are written for the two that they are tested on."""
     with alchemy(sqlalchemy.create_engine("sqlite://")) as db:
         db.dialect.name = "mysql"
-        with pytest.raises(ParticipantError, match="written for postgresql and sqlite, not for mysql"):
+        with pytest.raises(UnusableInput, match="a connection to mysql is none that Amends can use"):
             inbox.once(db, DO, lambda: None)
 
 

@@ -1,4 +1,4 @@
-"""The guide, docs/inbox.md: what it shows runs, on the databases that it is about."""
+"""The guide, docs/business-row.md: what it shows runs, on the databases that it is about."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
 from amends import Call, Done, Refused, inbox
 from tests.house.source import ROOT
 
-TEXT = (ROOT / "docs" / "inbox.md").read_text("utf-8")
-ON_SQLITE3, ON_PSYCOPG, ON_SQLALCHEMY = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-(SHOWN_TABLE,) = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
+TEXT = (ROOT / "docs" / "business-row.md").read_text("utf-8")
+*_, ON_SQLITE3, ON_PSYCOPG, ON_SQLALCHEMY = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+_, SHOWN_TABLE = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 ACCOUNT = "CREATE TABLE account (id text PRIMARY KEY, credit integer NOT NULL, used integer NOT NULL)"
 ADA = "INSERT INTO account VALUES ('ada', 1000, 0)"
 
@@ -27,7 +27,7 @@ ADA = "INSERT INTO account VALUES ('ada', 1000, 0)"
 def shown(block: str, **names: object) -> dict[str, Any]:
     """Run a block, and give what it defines."""
     namespace: dict[str, Any] = {"__name__": "guide", **names}
-    exec(compile(block, "docs/inbox.md", "exec"), namespace)  # noqa: S102 - our own text
+    exec(compile(block, "docs/business-row.md", "exec"), namespace)  # noqa: S102 - our own text
     return namespace
 
 

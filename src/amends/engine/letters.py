@@ -24,7 +24,7 @@ from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.codecs.values import PLAIN, opened
-from amends.storage.letters import ChildAsked, StartAsked, asked_in, child_in, is_start
+from amends.storage.letters import ChildAsked, StartAsked, asked_in, child_in, is_of_outbox, is_start
 from amends.storage.ports import Mailbox
 from amends.storage.records import ChildStarted, KeyRemembered
 from amends.storage.rows import Letter
@@ -241,10 +241,8 @@ class LettersToActOn:
         for task, reply in zip(tasks, replies, strict=True):
             if isinstance(reply, LetterAnswer):
                 done.append(task.letter.letter_id)
-                if isinstance(reply.answer, RequestRefused) and (asked := child_in(task.letter)):
-                    log.error(
-                        "saga %s does not start, which follows from %s: %s", asked.saga_id, asked.parent, reply.answer
-                    )
+                if isinstance(reply.answer, RequestRefused):
+                    _say_refused(task.letter, reply.answer)
                 self._refusals.pop(task.letter.letter_id, None)
             elif isinstance(reply, SagaLeftAlone):
                 self._leave(task.letter, LeftLetter(task.saga_id, reply.definition))
@@ -256,6 +254,14 @@ class LettersToActOn:
             started = {task.saga_id for task in tasks if is_start(task.letter)}
             self._early = {name: saga_id for name, saga_id in self._early.items() if saga_id not in started}
         return done
+
+
+def _say_refused(letter: Letter, refused: RequestRefused) -> None:
+    """Say what no caller waits for."""
+    if asked := child_in(letter):
+        log.error("saga %s does not start, which follows from %s: %s", asked.saga_id, asked.parent, refused)
+    elif is_of_outbox(letter):
+        log.error("what came by an outbox under the key %s is refused: %s", letter.letter_id, refused)
 
 
 def _request_in(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from amends.errors import UnusableInput
 from amends.lines import SECOND_MS
 from amends.storage.ports import WORRIED_AFTER_MS
 
@@ -50,3 +51,13 @@ class Limits(NamedTuple):
     value_bytes_max: int = VALUE_BYTES_MAX
     worried_after_s: float = WORRIED_AFTER_S
     lease_ms: int = LEASE_MS
+
+
+def expect_value_bytes(value_bytes_max: object) -> None:
+    """See that a number of bytes is one that a value may be limited to.
+
+    Raises:
+        UnusableInput: it is none.
+    """
+    if type(value_bytes_max) is not int or not 1 <= value_bytes_max <= VALUE_BYTES_MOST:
+        raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")

@@ -23,6 +23,7 @@ from amends.engine.late_undos import LateUndos
 from amends.engine.limits import Limits
 from amends.engine.logger import log
 from amends.engine.queue import QueuedTask, TaskQueue
+from amends.engine.relays import NO_RELAYS, Relays
 from amends.engine.task import Task
 from amends.engine.turn_taking import TurnTaking
 from amends.engine.turn_thread import TurnThread
@@ -64,6 +65,7 @@ class EngineLoop:
         upcasts: Mapping[str, Upcast] = NO_UPCASTS,
         hooks: EventHooks = NO_HOOKS,
         leaves_orphans: bool = True,
+        relays: Relays = NO_RELAYS,
     ) -> None:
         """Open nothing yet.
 
@@ -78,6 +80,7 @@ class EngineLoop:
             upcasts: by service, what makes entities of today's type of those that are stored as another one.
             hooks: what the program wants to hear of its sagas.
             leaves_orphans: whether it opens where sagas wait whose definitions no engine knows.
+            relays: of the outboxes from which letters come.
         """
         sagas = tuple(sagas)
         make = partial(
@@ -94,7 +97,7 @@ class EngineLoop:
         knows = [*map(definition_of, sagas)]
         self._turns = TurnThread(store, clock, make, limits, name=prefix, knows=knows, leaves_orphans=leaves_orphans)
         self._queue = TaskQueue(limits.queue_max)
-        self._hooks = HookCaller(hooks)
+        self._hooks, self._relays = HookCaller(hooks), relays
         self._clients = clients
         self._limits = limits
         self._home = Home()
@@ -125,6 +128,7 @@ class EngineLoop:
         if not self._turns.wakeup.listen(self._loop, self.wake):
             self._turns.upkeep.look_often()
         self._hooks.open(self.look)
+        self._relays.open(self.wake)
         self._task = asyncio.create_task(self._run(), name="amends-engine")
 
     async def close(self, drain_s: float | None) -> None:
@@ -157,6 +161,7 @@ class EngineLoop:
             await self._turns.warn(self._alarm.sound({}))
             await self.calls.close()
             await self._hooks.close(drain_s)
+            await self._relays.close()
         except BaseException:  # the event loop itself ends
             self._is_drained = True
             self._turns.close_and_wait()
@@ -279,6 +284,7 @@ class EngineLoop:
     def _refuse(self, reason: EngineStopped) -> None:
         """No call is answered any more."""
         self.stopped = reason
+        self._relays.end()
         for queued in self._queue.take_all():
             self._queue.answer(queued, queued.task.stopped(EngineStopped(str(reason))))
         self.ends.refuse(reason)

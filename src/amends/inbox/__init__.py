@@ -2,7 +2,7 @@
 
 A participant whose effect lies in SQLite or PostgreSQL hands its own connection to `once` or `undo_once`, inside its
 own transaction. The rule is `amends.core.inbox`, the same that the checker explores; here is only where its memory
-lies. No driver is imported. The guide is docs/inbox.md.
+lies. No driver is imported. The guide is docs/business-row.md.
 """
 
 from amends.inbox.answering import once, undo_once

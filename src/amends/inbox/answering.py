@@ -10,9 +10,9 @@ from amends.core.definition import Step
 from amends.core.inbox import receive
 from amends.core.messages import Call, Changed, Done, Kind, Refused, Request
 from amends.core.walk import key_of, parts_of
+from amends.databases.database import Database, commits_each_statement
+from amends.databases.kinds import database_of
 from amends.errors import ParticipantError
-from amends.inbox.database import Database, commits_each_statement
-from amends.inbox.kinds import database_of
 from amends.inbox.rows import InboxRow, as_read, claim, write
 
 Effect = Callable[[Any], Done | Refused | None]
@@ -28,8 +28,8 @@ def once(connection: Any, call: Call, effect: Callable[[], Done | Refused | None
     committed. The first delivery has the row; others wait at this call for the end of its transaction.
 
     Args:
-        connection: of sqlite3, apsw or psycopg 3, or a connection or session of SQLAlchemy 2 on SQLite or PostgreSQL;
-            inside a transaction, which is neither committed nor rolled back here.
+        connection: of sqlite3, apsw, psycopg 3 or Django, or a connection or session of SQLAlchemy 2, on SQLite or
+            PostgreSQL; inside a transaction, which is neither committed nor rolled back here.
         call: as the participant got it.
         effect: what to do, on the same connection; it neither commits nor rolls back. ``None`` is ``Done()``. What it
             wrote before it refused is taken back.
@@ -38,8 +38,9 @@ def once(connection: Any, call: Call, effect: Callable[[], Done | Refused | None
         What the effect said, or what was said the first time; `Refused` when the undo came first.
 
     Raises:
-        ParticipantError: the connection commits each statement by itself, or is of no known kind; the call asks for an
-            undo; the effect gave back what none may.
+        UnusableInput: the connection is of no known kind.
+        ParticipantError: the connection commits each statement by itself; the call asks for an undo; the effect gave
+            back what none may.
         ValueError: the effect's answer would not come back from JSON as it was.
         TimeoutError: the call's deadline is over, and the effect was not called: the request comes again.
         Exception: what effect and driver raise (a lock that was not had in time, a transaction that has to be
@@ -64,7 +65,7 @@ def undo_once(connection: Any, call: Call, effect: Callable[[Any], Done | Refuse
 
     Raises:
         ParticipantError: as for `once`; the call asks for an action.
-        ValueError, TimeoutError, Exception: as for `once`.
+        UnusableInput, ValueError, TimeoutError, Exception: as for `once`.
     """
     return _answered(connection, call, Kind.UNDO, effect)
 

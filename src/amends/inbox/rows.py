@@ -12,8 +12,8 @@ import msgspec
 
 from amends.core.inbox import as_plain, from_plain
 from amends.core.messages import Done, Refused
-from amends.inbox.database import Database
-from amends.inbox.kinds import database_of
+from amends.databases.database import Database
+from amends.databases.kinds import database_of
 from amends.storage.codecs.values import storable
 
 
@@ -48,7 +48,7 @@ def create_table(connection: Any) -> None:
         connection: as for `amends.inbox.once`.
 
     Raises:
-        ParticipantError: the connection is of a kind that is not known.
+        UnusableInput: the connection is of a kind that is not known.
     """
     database_of(connection).execute(TABLE, {})
 
@@ -61,7 +61,8 @@ def claim(database: Database, saga_id: str, step: str) -> InboxRow:
     """
     values = {"saga": saga_id, "step": step}
     database.execute(CLAIM, values)
-    return InboxRow(*map(_read, database.row(READ, values)))
+    (row,) = database.rows(READ, values)
+    return InboxRow(*map(_read, row))
 
 
 def write(database: Database, saga_id: str, step: str, row: InboxRow) -> None:

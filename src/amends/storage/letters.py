@@ -41,6 +41,8 @@ WORDS: Final = {kind: word for word, kind in VERBS.items()}
 NOTHING: Final = msgspec.Raw(b"null")
 STARTS: Final = ('["start",', '["child",')
 """How the bodies begin of letters that start sagas: with the tags of `StartAsked` and `ChildAsked`."""
+OUTBOX: Final = "outbox-"
+"""How the ids begin of sagas and letters that were asked for in a user's own transaction: no other name begins so."""
 RESERVE: Final = 10
 """A mailbox takes one letter to so many starts beside these: 10 000, on which an engine acts in four turns."""
 
@@ -270,6 +272,12 @@ def start_in(letter: Letter) -> StartAsked | ChildAsked | None:
     except ValueError:
         return None
     return asked if isinstance(asked, StartAsked | ChildAsked) else None
+
+
+def is_of_outbox(letter: Letter) -> bool:
+    """Whether a letter was written in a user's own transaction, so that no caller waits for its answer."""
+    asked = start_in(letter)
+    return letter.letter_id.startswith(f"letter {OUTBOX}") or (asked is not None and asked.saga_id.startswith(OUTBOX))
 
 
 def start_letter_of(source: Records | Mailbox, saga_id: str) -> Letter | None:

@@ -1,4 +1,4 @@
-"""SQLite through the standard library's sqlite3, or through apsw."""
+"""SQLite through the standard library's sqlite3, through apsw, or through aiosqlite."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from amends.databases.database import ENDED, Rows, Values, expect_transaction
 from amends.errors import ParticipantError
-from amends.inbox.database import ENDED, Values
 
 
 class Sqlite:
@@ -20,10 +20,13 @@ class Sqlite:
         """Carry out a statement."""
         self._cursor().execute(sql, values)
 
-    def row(self, sql: str, values: Values) -> Sequence[Any]:
-        """Carry out a query for one row."""
-        (row,) = self._cursor().execute(sql, values).fetchall()  # all: an open query would hold its read lock
-        return tuple(row)
+    def execute_many(self, sql: str, values: Sequence[Values]) -> None:
+        """Carry out a statement for each of some values."""
+        self._cursor().executemany(sql, values)
+
+    def rows(self, sql: str, values: Values) -> Rows:
+        """Carry out a query; all of it, as an open one would hold its read lock."""
+        return [tuple(row) for row in self._cursor().execute(sql, values).fetchall()]
 
     def _cursor(self) -> Any:
         cursor = self.driver.cursor()
@@ -32,6 +35,18 @@ class Sqlite:
         else:
             cursor.row_trace = lambda _cursor, row: row
         return cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction in SQL: what the two modules do by themselves differs."""
+        self.execute("BEGIN", {})
+        try:
+            yield
+            self.execute("COMMIT", {})
+        except BaseException:
+            if self.driver.in_transaction:
+                self.execute("ROLLBACK", {})
+            raise
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -51,3 +66,16 @@ class Sqlite:
             self.execute("RELEASE amends_effect", {})
         except Exception as error:  # the driver's own, which is not imported
             raise ParticipantError(ENDED) from error
+
+
+class AsyncSqlite:
+    """A connection of aiosqlite."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, values: Values) -> None:
+        """Carry out a statement."""
+        expect_transaction(self._connection)
+        async with self._connection.execute(sql, values):
+            pass

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
+from amends.databases.database import ENDED, Rows, Values, expect_dialect, expect_transaction
 from amends.errors import ParticipantError
-from amends.inbox.database import ENDED, Values
-
-DIALECTS: Final = ("postgresql", "sqlite")  # what the statements in the .sql files are tested on
 
 
 class SqlAlchemy:
@@ -19,10 +17,7 @@ class SqlAlchemy:
     def __init__(self, handle: Any) -> None:
         self._handle = handle
         self._connection = handle.connection() if callable(handle.connection) else handle
-        if self._connection.dialect.name not in DIALECTS:
-            raise ParticipantError(
-                f"the inbox is written for {' and '.join(DIALECTS)}, not for {self._connection.dialect.name}"
-            )
+        expect_dialect(self._connection.dialect.name)
         if not self._connection.in_transaction():
             self._connection.begin()  # as its first statement would; until then the driver does not tell
 
@@ -35,9 +30,23 @@ class SqlAlchemy:
         """Carry out a statement."""
         self._connection.execute(_text(sql), values)
 
-    def row(self, sql: str, values: Values) -> Sequence[Any]:
-        """Carry out a query for one row."""
-        return tuple(self._connection.execute(_text(sql), values).one())
+    def execute_many(self, sql: str, values: Sequence[Values]) -> None:
+        """Carry out a statement for each of some values."""
+        self._connection.execute(_text(sql), values)
+
+    def rows(self, sql: str, values: Values) -> Rows:
+        """Carry out a query."""
+        return [tuple(row) for row in self._connection.execute(_text(sql), values)]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """The one that has begun."""
+        try:
+            yield
+            self._handle.commit()
+        except BaseException:
+            self._handle.rollback()
+            raise
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -47,6 +56,23 @@ class SqlAlchemy:
             yield
             if not nested.is_active:
                 raise ParticipantError(ENDED)
+
+
+class AsyncAlchemy:
+    """An ``AsyncConnection`` or an ``AsyncSession``."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    async def execute(self, sql: str, values: Values) -> None:
+        """Carry out a statement."""
+        await self._handle.run_sync(_execute, sql, values)
+
+
+def _execute(handle: Any, sql: str, values: Values) -> None:
+    database = SqlAlchemy(handle)
+    expect_transaction(database.driver)
+    database.execute(sql, values)
 
 
 def _text(sql: str) -> Any:

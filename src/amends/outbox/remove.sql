@@ -1,0 +1,3 @@
+-- A letter that is in the mailbox.
+DELETE FROM amends_outbox
+WHERE number = :number
