@@ -155,14 +155,14 @@ def test_a_damaged_letter_is_found(ran: str) -> None:
 def test_engines_and_their_shards_are_shown(shop: Shop) -> None:
     """How long each lease lasts, and since when the engine commits; as a document, too."""
     out = shop.say("status").out
-    (name, shards) = re.findall(r"^engines +(\w+): 64 (shards), lease for \d+ m?s, since 20", out, re.MULTILINE)[0]
+    ((name, shards),) = re.findall(r"^engines +(\w+): 64 (shards), lease for \d+ m?s, since 20", out, re.MULTILINE)
     document = json.loads(shop.say("status", "--json").out)
     (engine,) = document["engines"]
     assert (engine["name"], len(engine["shards"]), shards) == (name, 64, "shards")
     assert 0 < engine["left_ms"] <= 4_500
     assert document["free_shards"] == 0
     assert document["letters"] == {"starts": 0, "others": 0, "oldest_ms": None, "why": ""}
-    assert f"head            {name} " in out
+    assert f"head            {name}:" in out
 
 
 def test_why_the_oldest_letter_waits(ran: str) -> None:

@@ -15,7 +15,7 @@ from amends.errors import RequestRefused
 from amends.storage.blocks import Contents
 from amends.storage.ports import Records
 from amends.storage.records import ChildStarted, FormerWords, Record
-from amends.storage.rows import Unreadable
+from amends.storage.rows import Head, Unreadable
 from amends.storage.words import cause_in_words, value_in_words
 from amends.views.children import ChildSeen, archive_of, children_seen, letter_to_start
 from amends.views.sagas import AsOf, SagaView, view_of
@@ -80,7 +80,7 @@ class SagaStory:
         saga: as its row shows it; `Unreadable` when that is damaged.
         steps: in order; those ahead are among them where the definition is known.
         verbs: what people told it, in order.
-        records: what was recorded of it, in order, with the numbers of their blocks.
+        records: what was recorded of it, in order, each with its block.
         missing: first and last number of each run of records that should be there, and are not or cannot be read.
         parent: the saga that it follows from; empty where a client asked for it.
         children: the sagas that follow from it, once it has completed.
@@ -89,7 +89,7 @@ class SagaStory:
     saga: SagaView | Unreadable
     steps: tuple[StepSeen, ...]
     verbs: tuple[VerbSeen, ...]
-    records: tuple[tuple[int, Record], ...]
+    records: tuple[tuple[Head, Record], ...]
     missing: tuple[tuple[int, int], ...]
     parent: str
     children: tuple[ChildSeen, ...]
@@ -153,7 +153,7 @@ def story(
         return None
     view = view_of(row, as_of)
     blocks = records.blocks_about(saga_id)
-    found = [(block.number, record) for block in blocks for record in Contents(block).about(saga_id)]
+    found = [(block.as_head(), record) for block in blocks for record in Contents(block).about(saga_id)]
     numbered = [entry for entry in found if entry[1].number]
     told = tuple(sorted(numbered, key=lambda entry: entry[1].number))  # of several chains, say, whose clocks differ
     changes = [change for _, record in told for change in record.changes]

@@ -72,4 +72,4 @@ def _unfound(chain: str, database: PostgresConnection, subjects: list[tuple[str,
     names, numbers = zip(*subjects, strict=True)
     found = database.read("unfound", chain=stored(chain), subjects=text_array(names), numbers=number_array(numbers))
     for subject, number in found:
-        yield f"block {chain}:{number}: it is not found by {opened(subject)}"
+        yield f"block {number} of chain {chain}: it is not found by {opened(subject)}"

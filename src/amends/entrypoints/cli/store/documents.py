@@ -47,8 +47,8 @@ def story_document(story: SagaStory) -> dict[str, Any]:
         "children": msgspec.to_builtins(story.children),
         "records": [
             {
-                "block": block, "number": record.number, "at_ms": record.at_ms, "cause": cause_in_words(record),
-                "changes": changes_in_words(record),
+                "block": block.number, "number": record.number, "at_ms": record.at_ms, "cause": cause_in_words(record),
+                "changes": changes_in_words(record), "chain": block.chain,
             }
             for block, record in story.records
         ],

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from rich.text import Text
 
+from amends.auditing.findings import block_name
 from amends.entrypoints.cli.store.documents import story_document, write_document
 from amends.entrypoints.cli.store.sagas import question_text, status_text
 from amends.entrypoints.cli.store.variants import explained
@@ -19,7 +20,7 @@ from amends.errors import UnusableInput
 from amends.lines import Span, moment, span, wrapped
 from amends.storage.location import LastingLocation
 from amends.storage.records import Record
-from amends.storage.rows import NEEDS_OPERATOR, Unreadable
+from amends.storage.rows import NEEDS_OPERATOR, Head, Unreadable
 from amends.storage.words import cause_in_words, changes_in_words
 from amends.views.sagas import AsOf, SagaView
 from amends.views.story import SagaStory, no_saga, story
@@ -140,9 +141,9 @@ def _log(out: Paper, told: SagaStory) -> Iterator[Text]:
         yield Text(f" {what} missing; `amends audit verify` says why", STYLES["refused"])
 
 
-def _record(out: Paper, when: str, block: int, record: Record) -> Iterator[Text]:
+def _record(out: Paper, when: str, block: Head, record: Record) -> Iterator[Text]:
     cause = "started" if record.number == 1 else one_line(cause_in_words(record), TEXT_MAX)
-    yield Text.assemble((f" {when:>24}  ", FAINT), cause, (f"  block {block}", FAINT))
+    yield Text.assemble((f" {when:>24}  ", FAINT), cause, (f"  {block_name(block.number, block.chain)}", FAINT))
     words = one_line(", ".join(changes_in_words(record)), TEXT_MAX)
     if words:
         yield from painted(wrapped([Span(words, "faint")], (Span(" " * CHANGES),), CHANGES, out.width))

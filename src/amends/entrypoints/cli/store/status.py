@@ -71,8 +71,8 @@ def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
         number, at_ms = sum(head.number for head in seen.heads), max(head.at_ms for head in seen.heads)
         last = f", the last {moment(at_ms)}" if number else ""
         yield _fact("audit", f"{counted(number, 'block')}{last}")
-        for head in seen.heads:
-            yield _fact("head", f"{head.chain} {head_text(head)}".strip())
+        last_first = sorted(seen.heads, key=lambda head: -head.at_ms)
+        yield from _listed("head", [*map(head_text, last_first)], out)
 
 
 def work_lines(out: Paper, work: AtWork, now_ms: int) -> Iterator[Text]:
