@@ -171,7 +171,7 @@ def test_why_the_oldest_letter_waits(ran: str) -> None:
     shard = _letter().shard
     store = PostgresStore(ran)
     told = [amends("status", "--db", ran).out]
-    store.ownership.enter("other", 600_000)
+    store.ownership.enter("other", 600_000, ["order/1/f"])
     told.append(amends("status", "--db", ran).out)
     store.ownership.claim("other", [shard])
     told.append(amends("status", "--db", ran).out)
@@ -333,7 +333,7 @@ def test_a_store_that_is_not_there_is_one_line() -> None:
             database.execute(f"CREATE SCHEMA {name}".encode())
             _expect(url, [*looks, ["run", str(EXAMPLES[0])], ["db", "init"]], "none of Amends'")
             database.execute(f"COMMENT ON SCHEMA {name} IS '{MIGRATED_BY} {VERSION + 1}'".encode())
-            later = f"version {VERSION + 1}, and this Amends knows up to {VERSION}"
+            later = f"version {VERSION + 1}, for programs from version {VERSION + 1} on, and this Amends knows"
             _expect(url, [*looks, ["run", str(EXAMPLES[0])], ["db", "migrate"]], later)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from itertools import chain
 from typing import NoReturn
 
 from amends.adapters.postgres import rights, settings
@@ -98,10 +99,13 @@ class PostgresLocation:
         """The SQL that brings the schema up to date, as one transaction; a role that owns it, or may make it, runs it.
 
         Raises:
-            StoreUnusable: a role is no name for one.
+            StoreUnusable: a role is no name for one; or the server is away, which is asked who has rights there.
         """
-        schema = self._address.schema
-        statements = [script(schema, since), *rights.grants(schema, roles)]
+        schema, given = self._address.schema, [roles]
+        if since:
+            with looking(self._address) as driver:
+                given = [*rights.given(driver, schema), roles]
+        statements = [script(schema, since), *chain.from_iterable(rights.grants(schema, each) for each in given)]
         return "\n".join(["BEGIN;", *filter(None, statements), "COMMIT;\n"])
 
     def migrate(self, roles: DatabaseRoles) -> None:

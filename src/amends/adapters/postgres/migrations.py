@@ -13,6 +13,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import errors
 
+from amends.adapters.postgres import rights
 from amends.errors import StoreUnusable
 
 MIGRATED_BY: Final = "Amends"
@@ -79,6 +80,8 @@ def script(schema: str, since: int) -> str:
 def migrate(driver: psycopg.Connection[Any], schema: str) -> None:
     """Make the schema, or bring it to `VERSION`; other processes that want the same wait. A later one stays.
 
+    Roles that were given rights in it are given those that they need in what is new.
+
     Args:
         driver: in a transaction.
         schema: its name.
@@ -92,6 +95,8 @@ def migrate(driver: psycopg.Connection[Any], schema: str) -> None:
     if version < VERSION:
         try:
             driver.execute(script(schema, version).encode())
+            for roles in rights.given(driver, schema):
+                driver.execute("\n".join(rights.grants(schema, roles)).encode())
         except errors.InsufficientPrivilege as error:
             task = "make" if not version else f"bring to version {VERSION}"
             verb = "migrate" if version else "init"

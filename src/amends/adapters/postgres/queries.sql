@@ -52,6 +52,14 @@ SELECT '', 'USAGE'
 FROM pg_namespace CROSS JOIN (SELECT coalesce(nullif(%(role)s, '')::name, current_user)) AS asked (whose)
 WHERE nspname = %(of_schema)s AND has_schema_privilege(whose, oid, 'USAGE');
 
+-- name: grantees
+-- Who was given rights in a schema beside its owner, and whether as an engine, which adds blocks; others post letters.
+SELECT pg_get_userbyid(given.grantee)::text, bool_or(t.relname = 'blocks')
+FROM pg_class AS t JOIN pg_namespace AS n ON n.oid = t.relnamespace CROSS JOIN aclexplode(t.relacl) AS given
+WHERE n.nspname = %(of_schema)s AND t.relname IN ('blocks', 'letters') AND given.privilege_type = 'INSERT'
+    AND given.grantee NOT IN (0, t.relowner)
+GROUP BY given.grantee ORDER BY 1;
+
 -- name: own_role
 -- The role of this connection.
 SELECT current_user::text;

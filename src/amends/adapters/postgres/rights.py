@@ -57,6 +57,12 @@ def grants(schema: str, roles: DatabaseRoles) -> Iterator[str]:
                 yield f'GRANT {", ".join(("SELECT", *privileges))} ON "{schema}".{table} {to};'
 
 
+def given(driver: psycopg.Connection[Any], schema: str) -> list[DatabaseRoles]:
+    """The roles that have been given rights: those of a table that is new are to be given to them, too."""
+    found = driver.execute(QUERIES["grantees"], {"of_schema": schema}).fetchall()
+    return [DatabaseRoles(engine=role) if is_engine else DatabaseRoles(client=role) for role, is_engine in found]
+
+
 def as_of(version: int, rights: Rights) -> Rights:
     """Those of some rights that there are in a schema of an earlier version."""
     return {table: privileges for table, privileges in rights.items() if CAME_WITH.get(table, 1) <= version}
