@@ -61,6 +61,7 @@ def test_every_command_has_its_part_of_the_guide(command: str) -> None:
 def test_every_option_is_in_the_guide(name: str) -> None:
     """In words, not only in the help that stands there too."""
     argument = {
+        "code": "MODULE:NAME",
         "files": "FILE",
         "modules": "MODULE",
         "definition": "DEFINITION",
