@@ -18,7 +18,7 @@ from amends.engine.definitions import Definitions
 from amends.engine.engine import Engine
 from amends.engine.handle import Result
 from amends.engine.hooks import EventHooks
-from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, WORRIED_AFTER_S, Limits, expect_value_bytes
+from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, WORRIED_AFTER_S, Limit, Limits, expect_value_bytes
 from amends.engine.logger import log
 from amends.engine.loop import EngineLoop
 from amends.engine.manual_clock import ManualClock
@@ -145,7 +145,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     sagas: Iterable[Saga],
     commands: Iterable[Command] = (),
     clients: Mapping[str, Any] | None = None,
-    concurrency: Mapping[str, int] | None = None,
+    concurrency: Mapping[str, int | Limit] | None = None,
     queue_max: int = QUEUE_MAX,
     drain_s: float = DRAIN_S,
     store_wait_s: float | None = None,
@@ -175,7 +175,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             ``None`` where there is nothing to give.
         concurrency: by service, how many of its calls run at a time; 64 by default. Lower it for a participant that
             allows fewer, or has fewer connections; raise it for one that is slow and takes more. One in eight is
-            kept for compensations and probes, at least one where there are two or more.
+            kept for compensations and probes, at least one where there are two or more. Give a `Limit` in place of the
+            number where the participant counts calls a second, or those of all engines together.
         queue_max: how many requests may wait before `Overloaded` is raised, >= 1: of clients, for the engine; and of
             sagas, for a place at one participant. Lower it where a quick no is better than a long wait; raise it for
             bursts that the memory holds.
@@ -234,9 +235,9 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         raise UnusableInput(
             f"clients has none for {', '.join(missing)}; name each service, with None where it needs none"
         )
-    for limit in (queue_max, *concurrency.values()):
-        if type(limit) is not int or limit < 1:
-            raise UnusableInput(f"queue_max and every limit in concurrency are whole numbers from 1, and not {limit!r}")
+    limits = {name: _limit(name, given) for name, given in concurrency.items()}
+    if type(queue_max) is not int or queue_max < 1:
+        raise UnusableInput(f"queue_max is {queue_max!r}; give a whole number from 1")
     expect_value_bytes(value_bytes_max)
     _check_times(drain_s, store_wait_s, worried_after_s, clock)
     hooks = EventHooks(on_end, on_needs_operator, on_failing)
@@ -251,7 +252,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         loop = EngineLoop(
             location.for_engine(), clock.begin if clock else _clock, prefix,
             sagas=sagas, commands=commands, clients=clients,
-            limits=Limits(concurrency, queue_max, drain_s, value_bytes_max, worried_after_s), upcasts=upcasts,
+            limits=Limits(limits, queue_max, drain_s, value_bytes_max, worried_after_s), upcasts=upcasts,
             hooks=hooks, leaves_orphans=orphans == LEAVE, relays=make_relays(),
         )  # fmt: skip
         if clock:
@@ -338,6 +339,17 @@ def _mapping(given: Any, what: str, by: str) -> Mapping[str, Any]:
     if not isinstance(given, Mapping | None):
         raise UnusableInput(f"{what} is {given!r:.100}; give a dict by {by}")
     return given or {}
+
+
+def _limit(service: str, given: Any) -> Limit:
+    """How much is asked of a participant: a number is of calls at a time, for this engine alone."""
+    if isinstance(given, Limit):
+        return given
+    if type(given) is not int or given < 1:
+        raise UnusableInput(
+            f"concurrency[{service!r}] is {given!r:.100}; give a whole number of calls at a time, or an amends.Limit"
+        )
+    return Limit(given)
 
 
 def _check_upcasts(upcasts: Mapping[str, Any], sagas: Iterable[Saga], commands: Iterable[Command]) -> None:

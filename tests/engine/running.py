@@ -13,12 +13,11 @@ from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.adapters.memory.ownership import MemoryOwnership
 from amends.core.messages import Call
 from amends.engine.engine import Engine
-from amends.engine.limits import Limits
 from amends.engine.loop import EngineLoop
 from amends.storage.codecs.values import text_of
 from amends.storage.letters import start_letter
 from amends.storage.rows import FINAL, Letter
-from tests.engine.test_engine import PATIENCE_S
+from tests.engine.test_engine import PATIENCE_S, limits_of
 from tests.engine.world import START_MS, Buy, hold, let_go, nothing
 
 STEP_MS = 500
@@ -72,7 +71,7 @@ class Running:
             sagas=[shop.saga],
             commands=(),
             clients={"CARD": self.card},
-            limits=Limits(**{"queue_max": 1000, "drain_s": 0} | limits),
+            limits=limits_of(**{"queue_max": 1000, "drain_s": 0} | limits),
         )
         self.engine = Engine(self.loop)
 

@@ -19,7 +19,7 @@ from amends.core.messages import Answered, Kind, Request
 from amends.engine.batch import BatchResult
 from amends.engine.calls import LEASE_OVER, Calls
 from amends.engine.in_flight import AttemptId, attempt_id_of
-from amends.engine.limits import Limits
+from amends.engine.limits import Limit, Limits
 from amends.engine.slots import LATE_MAX
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
@@ -65,7 +65,7 @@ def test_what_waits_for_a_place_and_is_dropped_is_not_sent() -> None:
         def hear(task: Task) -> None:
             answered.put_nowait(task.saga_id)
 
-        calls = Calls({"CARD": silent}, Limits({"CARD": 1}), Standing(), {}, hear, lambda: inf)
+        calls = Calls({"CARD": silent}, Limits({"CARD": Limit(1)}), Standing(), {}, hear, lambda: inf)
         step = SALE.step("CARD_CHARGED")
         first, second, third = (asking(saga_id) for saga_id in "abc")
         calls.take(BatchResult(None, (), [(step, first), (step, second), (step, third)]))
@@ -89,7 +89,7 @@ async def talked(step: Step, sends: Sequence[Send], limit: int = 1) -> list[tupl
         assert isinstance(task.said, Answered)
         answered.put_nowait((task.saga_id, task.said))
 
-    calls = Calls({}, Limits({step.service: limit}), Standing(), {}, hear, lambda: inf)
+    calls = Calls({}, Limits({step.service: Limit(limit)}), Standing(), {}, hear, lambda: inf)
     calls.take(BatchResult(None, (), [(step, send) for send in sends]))
     try:
         return [await asyncio.wait_for(answered.get(), 5) for _ in sends]
@@ -124,7 +124,7 @@ def test_what_was_not_sent_has_no_time_that_runs_out() -> None:
 
     async def test() -> tuple[Any, dict[AttemptId, int]]:
         answered, departed = asyncio.Queue[Task](), dict[AttemptId, int]()
-        calls = Calls({}, Limits({"CARD": 1}), Standing(), departed, answered.put_nowait, lambda: 0.0)
+        calls = Calls({}, Limits({"CARD": Limit(1)}), Standing(), departed, answered.put_nowait, lambda: 0.0)
         calls.take(BatchResult(None, (), [(external("CARD_CHARGED", nobody, pivot=True), asking("a"))]))
         task = await asyncio.wait_for(answered.get(), 5)
         await calls.close()
@@ -147,7 +147,7 @@ def test_a_call_that_is_over_before_it_began_takes_no_place() -> None:
         answered = asyncio.Queue[str]()
         calls = Calls(
             {"CARD": Silent()},
-            Limits({"CARD": 1}),
+            Limits({"CARD": Limit(1)}),
             Standing(),
             {},
             lambda task: answered.put_nowait(task.saga_id),
@@ -230,7 +230,7 @@ def test_a_call_that_is_given_up_frees_its_own_participants_place() -> None:
         answered = asyncio.Queue[str]()
         calls = Calls(
             {},
-            Limits({"CARD": 1, "MAIL": 1}),
+            Limits({"CARD": Limit(1), "MAIL": Limit(1)}),
             Standing(),
             {},
             lambda task: answered.put_nowait(task.saga_id),

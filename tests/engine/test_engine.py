@@ -7,7 +7,8 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ from amends import (
 from amends.adapters.clock import SystemClock
 from amends.adapters.memory import MemoryStore
 from amends.engine.blocking import BlockingEngine
-from amends.engine.limits import Limits
+from amends.engine.limits import Limit, Limits
 from amends.engine.loop import EngineLoop
 from amends.errors import StoreFailed
 from amends.storage.rows import Changes
@@ -47,9 +48,15 @@ PATIENCE_S = 120.0  # a test that waits longer has failed; none of them asserts 
 def engine(store: MemoryStore, *sagas: Saga, prefix: str = "a", **options: Any) -> Engine:
     """Return an engine on a store in memory."""
     clients = options.pop("clients", {})
-    limits = Limits(**{"queue_max": 1000, "drain_s": 0} | options)
+    limits = limits_of(**{"queue_max": 1000, "drain_s": 0} | options)
     loop = EngineLoop(lambda: store, SystemClock, prefix, sagas=sagas, commands=(), clients=clients, limits=limits)
     return Engine(loop)
+
+
+def limits_of(concurrency: Mapping[str, int | Limit] = MappingProxyType({}), **others: Any) -> Limits:
+    """Return the limits of an engine; a number is of calls at a time."""
+    limits = {name: each if isinstance(each, Limit) else Limit(each) for name, each in concurrency.items()}
+    return Limits(limits, **others)
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

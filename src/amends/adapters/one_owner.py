@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from amends.errors import StoreInUse
+from amends.storage.budgets import BudgetGrant, BudgetShare, granted
 from amends.storage.rows import NEVER, Lease
 from amends.storage.shards import ALL_SHARDS
 
@@ -59,3 +60,7 @@ class OneOwner:
     def claim(self, engine: str, shards: Collection[int]) -> Sequence[int]:  # noqa: ARG002 - none is free
         """None: all of them are the engine's."""
         return []
+
+    def share_places(self, engine: str, asks: Sequence[BudgetShare]) -> Sequence[BudgetGrant]:  # noqa: ARG002 - as above
+        """All of them."""
+        return [granted(each, (), self.now_ms()) for each in asks]

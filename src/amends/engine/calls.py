@@ -23,8 +23,9 @@ from amends.core.effects import Send
 from amends.core.messages import Answered, Call, Outcome, Request, Unknown
 from amends.core.run import outcome_of
 from amends.engine.batch import BatchResult
+from amends.engine.budgets import Budget
 from amends.engine.in_flight import AttemptId, Outgoing
-from amends.engine.limits import Limits
+from amends.engine.limits import ALONE, Limits
 from amends.engine.logger import log
 from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.task import Task
@@ -36,7 +37,6 @@ from amends.storage.codecs.hints import answer_codec
 from amends.storage.codecs.values import storable
 from amends.storage.ports import Clock
 
-CONCURRENCY: Final = 64  # calls of one participant at a time by default: fewer than most servers take at once
 DRAIN_LOOK_S: Final = 0.02  # how often the end of an engine looks whether all calls are over: what no person notices
 CLOSE_S: Final = 5.0  # how long the end waits for calls that were cancelled: half of what one may take by default
 STRETCH_S: Final = 1.0  # a call that keeps the loop for longer is named in the log: meanwhile nothing else is heard
@@ -63,7 +63,7 @@ class Calls:
 
         Args:
             clients: by service; what a participant's function gets first; ``None`` where there is none.
-            limits: how many calls of a participant at a time, and how many that wait.
+            limits: how much is asked of a participant, and how many requests may wait.
             clock: the engine's.
             departed: when each attempt was really sent; see `amends.engine.in_flight.InFlight`.
             tell: gets the tasks that are to be committed: answers, and which requests found a slot, or none.
@@ -87,15 +87,30 @@ class Calls:
             for calls in self._services.values():
                 calls.slots.recall(attempt_id)
         for step, attempt_id in turn.held:
-            self._calls_of(step).slots.hold(attempt_id)
+            self._calls_of(step.service).slots.hold(attempt_id)
         for step, send in turn.sends:
-            self._calls_of(step).slots.send((step, send))
+            self._calls_of(step.service).slots.send((step, send))
 
     def drop(self, attempt_id: AttemptId) -> None:
         """Give the slot of an attempt free for which no saga waits any more."""
         for calls in self._services.values():
             if calls.drop(attempt_id):
                 return
+
+    def fill(self) -> None:
+        """Send what the rate of its participant let nothing go of before."""
+        for calls in self._services.values():
+            calls.slots.fill()
+
+    @property
+    def next_ms(self) -> int | None:
+        """When a rate lets a request go that waits; milliseconds since 1970 (UTC), ``None`` where none waits for it."""
+        return min((at_ms for calls in self._services.values() if (at_ms := calls.slots.next_ms)), default=None)
+
+    def budgets(self) -> list[Budget]:
+        """Those of participants whose limit is for all engines together; none has a place yet."""
+        fleet = ((service, limit) for service, limit in self._limits.concurrency.items() if limit.fleet)
+        return [Budget(service, limit, self._calls_of(service).slots) for service, limit in fleet]
 
     def expect_slots(self, saga: Saga) -> None:
         """Refuse a saga at whose participants too many others wait: better now than once it has begun.
@@ -107,7 +122,7 @@ class Calls:
             if any(step.service == service and not step.is_local for step in saga.every_step()):
                 raise Overloaded(
                     f"{waiting} requests wait for a place at {service}, which is as many as the engine takes for one "
-                    "participant (queue_max); try again later, or allow it more calls at a time (concurrency)"
+                    "participant (queue_max); try again later, or allow it more calls (concurrency)"
                 )
 
     def crowded(self, limit: int) -> list[tuple[str, int]]:
@@ -149,13 +164,14 @@ class Calls:
         if ended:
             await asyncio.wait(ended, timeout=CLOSE_S)  # not for one that will not be ended
 
-    def _calls_of(self, step: Step) -> ServiceCalls:
-        calls = self._services.get(step.service)
+    def _calls_of(self, service: str) -> ServiceCalls:
+        calls = self._services.get(service)
         if calls is None:
-            limit = self._limits.concurrency.get(step.service, CONCURRENCY)
-            slots = partial(Slots, limit, self._clock, self._departed)
-            calls = ServiceCalls(self._clients.get(step.service), slots, self._tell, self._lease_left_s)
-            self._services[step.service] = calls
+            limit = self._limits.concurrency.get(service, ALONE)
+            at_once, per_s = (0, 0.0) if limit.fleet else (limit.at_once, limit.per_s)
+            slots = partial(Slots, at_once, self._clock, self._departed, per_s=per_s)
+            calls = ServiceCalls(self._clients.get(service), slots, self._tell, self._lease_left_s)
+            self._services[service] = calls
             if not self._is_open:
                 calls.slots.stop()
         return calls

@@ -18,6 +18,7 @@ from amends.engine.in_flight import AttemptId
 from amends.engine.store_clock import StoreClock
 from amends.engine.turn_io import ReadLastTime, TurnIO
 from amends.errors import LeaseLost, StoreConflict
+from amends.storage.budgets import BudgetGrant, BudgetShare
 from amends.storage.ports import Store
 from amends.storage.rows import NEVER, NOTHING_KNOWN, Lease
 from amends.storage.shards import ALL_SHARDS, SHARDS
@@ -114,9 +115,26 @@ class LeaveStore(NamedTuple):
         store.ownership.leave(self.engine)
 
 
-OwnershipIO = RenewLease | LookAround | ClaimShards | ReadDefinitionsIn | LeaveStore
+class SharePlaces(NamedTuple):
+    """Tell what an engine needs of some budgets, and get what it may have."""
+
+    engine: str
+    asks: Sequence[BudgetShare]
+
+    def on(self, store: Store) -> Sequence[BudgetGrant]:
+        """See `amends.storage.ports.Ownership.share_places`."""
+        return store.ownership.share_places(self.engine, self.asks)
+
+
+OwnershipIO = RenewLease | LookAround | ClaimShards | ReadDefinitionsIn | LeaveStore | SharePlaces
 Keeping = Generator[OwnershipIO | TurnIO, Any, Answer]
 """A step of a `ShardKeeper`, which is taken as a turn is (`amends.engine.turn_io.drive`)."""
+
+
+def share_places(asks: SharePlaces) -> Keeping[Sequence[BudgetGrant]]:
+    """Share out places of budgets; gives what the engine may have (`amends.engine.budgets`)."""
+    grants: Sequence[BudgetGrant] = yield asks
+    return grants
 
 
 class ShardKeeper:

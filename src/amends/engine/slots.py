@@ -19,13 +19,14 @@ from typing import Final
 from amends.core.messages import Kind
 from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
 from amends.engine.task import Task
+from amends.engine.token_bucket import TokenBucket
 from amends.engine.waking import ReturnUnsent, SendHeldBack
+from amends.storage.budgets import Places, reserved_of
 from amends.storage.ports import Clock
 
 LATE_MAX: Final = 256  # calls of one participant that are still listened to after their time
 ACTION: Final = Kind.DO.value
 LATE_SHARE: Final = 4  # where late calls take every slot: so many more, by the slots there are, are left for these
-RESERVED_SHARE: Final = 8  # of the slots one in so many is never an action's: one saga in eight seldom goes back
 
 
 class Line:
@@ -40,17 +41,33 @@ class Line:
         beyond: slots beyond the others that are theirs where late calls take all of these.
     """
 
-    def __init__(self, share: int, beyond: int) -> None:
+    share = beyond = 0
+
+    def __init__(self) -> None:
         self.ready: OrderedDict[AttemptId, Outgoing] = OrderedDict()
         self.held: OrderedDict[AttemptId, None] = OrderedDict()
         self.coming: dict[AttemptId, None] = {}
         self.calls: dict[AttemptId, None] = {}
-        self.share = share
-        self.beyond = beyond
+
+    @property
+    def next_up(self) -> int:
+        """How many requests are sent as soon as they may be."""
+        return len(self.ready) + len(self.coming)
+
+    @property
+    def wanted(self) -> int:
+        """For how many requests a slot is wanted, those that have one among them."""
+        return len(self.calls) + self.next_up + len(self.held)
 
 
 class Slots:
-    """The slots of one participant, and the requests that wait for one. It makes no call by itself."""
+    """The slots of one participant, and the requests that wait for one. It makes no call by itself.
+
+    Attributes:
+        amends: the compensations and probes.
+        actions: all other requests.
+        late: how many calls are over their time and have not come to an end.
+    """
 
     def __init__(
         self,
@@ -59,29 +76,29 @@ class Slots:
         departed: dict[AttemptId, int],
         start: Callable[[AttemptId, Outgoing], None],
         tell: Callable[[Task], None],
+        per_s: float | None = None,
     ) -> None:
         """All are free.
 
         Args:
-            limit: how many there are.
+            limit: how many there are; 0 where the engine has yet to get some of a budget.
             clock: the engine's.
             departed: when each attempt was really sent; see `amends.engine.in_flight.InFlight`.
             start: sends a request, now.
             tell: gets the tasks that are to be committed.
+            per_s: how many calls a second may begin; ``None`` for any number.
         """
-        self._limit = limit
         self._clock = clock
         self._departed = departed
         self._start = start
         self._tell = tell
-        self._amends, self._actions = self._lines = (
-            Line(limit, max(1, limit // LATE_SHARE)),
-            Line(max(1, limit - max(1, limit // RESERVED_SHARE)), 0),
-        )
+        self._bucket = TokenBucket(clock, per_s)
+        self.amends, self.actions = self._lines = Line(), Line()
         self._withdrawn: dict[AttemptId, None] = {}
         self._known: set[AttemptId] = set()
         self._is_open = True
         self.late = 0
+        self._divide(Places(limit - reserved_of(limit), reserved_of(limit)) if limit else Places())
 
     @property
     def taken(self) -> int:
@@ -96,6 +113,22 @@ class Slots:
     def is_blocked(self) -> bool:
         """Whether calls that are over their time, and do not end, take every slot, while requests wait for one."""
         return self.late >= LATE_MAX and self.taken + self.late >= self._limit + LATE_MAX and len(self) > 0
+
+    @property
+    def next_ms(self) -> int | None:
+        """When the rate lets a request go that waits, milliseconds since 1970 (UTC); ``None`` where none waits."""
+        return self._bucket.next_ms() if len(self) else None
+
+    def resize(self, places: Places, per_s: float | None) -> None:
+        """Have other slots from now on. Calls that have one keep it, also where there are fewer now.
+
+        Args:
+            places: how many for requests of any kind, and for compensations and probes alone.
+            per_s: how many calls a second may begin; ``None`` for any number.
+        """
+        self._divide(places)
+        self._bucket.set_rate(per_s)
+        self.fill()
 
     def send(self, outgoing: Outgoing) -> None:
         """Send a request as soon as there is a slot for it; those that wait for one are before it."""
@@ -154,15 +187,19 @@ class Slots:
 
     def fill(self) -> None:
         """Send what is ready and has a slot, and ask for those next in line."""
-        amends, actions = self._lines
-        if amends.ready or actions.ready:
+        if self.amends.ready or self.actions.ready:
             self._send_ready()
-        if amends.held or actions.held:
+        if self.amends.held or self.actions.held:
             self._slot_held()
+
+    def _divide(self, places: Places) -> None:
+        self._limit = self.amends.share = sum(places)
+        self.amends.beyond = max(1, self._limit // LATE_SHARE)
+        self.actions.share = places.common
 
     def _send_ready(self) -> None:
         for line in self._lines:
-            while line.ready and self._has_slot(line, self.taken, len(line.calls)):
+            while line.ready and self._has_slot(line, self.taken, len(line.calls)) and self._bucket.take():
                 attempt_id, outgoing = line.ready.popitem(last=False)
                 self._departed[attempt_id] = self._clock.now_ms()
                 line.calls[attempt_id] = None
@@ -176,9 +213,13 @@ class Slots:
                 self._tell(SendHeldBack(attempt_id))
 
     def _is_next(self, line: Line) -> bool:
-        """Whether there is a slot for the next one that waits in a line, and no other request comes before it."""
-        before = {each: len(each.calls) + len(each.ready) + len(each.coming) for each in self._lines}
-        return self._has_slot(line, sum(before.values()), before[line])
+        """Whether there is a slot for the next one that waits in a line, and no other request comes before it.
+
+        An action comes after whatever compensation or probe is to be sent, and these after none of the actions.
+        """
+        before = self.amends.next_up + (line.next_up if line is self.actions else 0)
+        has_slot = self._has_slot(line, self.taken + before, len(line.calls) + line.next_up)
+        return has_slot and before < self._bucket.left()
 
     def _has_slot(self, line: Line, taken: int, of_line: int) -> bool:
         """Whether there is one, where so many are taken, and so many of these by the line's own calls."""
@@ -186,4 +227,4 @@ class Slots:
         return is_free and (not self.late or taken + self.late < self._limit + LATE_MAX + line.beyond)
 
     def _line_of(self, attempt_id: AttemptId) -> Line:
-        return self._actions if attempt_id[2] == ACTION else self._amends
+        return self.actions if attempt_id[2] == ACTION else self.amends

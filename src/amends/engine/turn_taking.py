@@ -11,6 +11,7 @@ from typing import Final
 from amends.core.waiting import SECOND_MS
 from amends.engine.alarm import Alarm
 from amends.engine.batch import BatchResult
+from amends.engine.budgets import Budgets
 from amends.engine.calls import Calls
 from amends.engine.ends import Ends
 from amends.engine.hooks import HookCaller
@@ -22,6 +23,7 @@ from amends.engine.task import Unfinished
 from amends.engine.tasks import Read
 from amends.engine.turn_thread import TurnThread
 from amends.errors import StoreBusy, StoreConflict, StoreFull
+from amends.storage.rows import NEVER
 
 SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
 REST_LOOK_S: Final = 0.001  # between two looks at whether it rests: a test lets it rest a thousand times
@@ -34,6 +36,7 @@ class TurnTaking:
 
     Attributes:
         due_ms: when a saga is due next, milliseconds since 1970 (UTC); ``None`` for never.
+        budgets: what the engine has of limits for all engines together.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class TurnTaking:
         self._hooks = hooks
         self._is_ending = is_ending
         self.due_ms: int | None = None
+        self.budgets = Budgets(turns.lease.engine, calls.budgets(), is_shared=turns.lease.until_ms != NEVER)
         self._is_asleep = False
         self._told = ""  # of a store that takes nothing for now
         self._pause_s = FIRST_PAUSE_S
@@ -79,6 +83,7 @@ class TurnTaking:
             StoreError: the store failed, or there is no space for what must not be lost, and the engine is to end.
         """
         try:
+            await self._share_places()
             asked = sum(queued.task.size for queued in batch if queued.reply is not None)
             result = await self._turns.take([queued.task for queued in batch], asked)
         except (StoreFull, StoreBusy) as full:
@@ -108,6 +113,8 @@ class TurnTaking:
             if pause_ms <= 0:
                 await asyncio.sleep(0)  # callers who were answered just now ask before clients of other processes
                 return
+            self._calls.fill()
+            pause_ms = min(pause_ms, self._until(self._calls.next_ms))
             self._is_asleep = True
             with contextlib.suppress(TimeoutError):  # `wait_for` of Python 3.11 may lose a cancellation
                 async with asyncio.timeout(min(pause_ms / SECOND_MS, SLICE_S)):
@@ -121,7 +128,7 @@ class TurnTaking:
             hangs_after_s: a call that has not returned by then hangs. Seconds.
 
         Returns:
-            When a saga is due next, milliseconds since 1970 (UTC); ``None`` for never.
+            When a saga is due next, or a rate lets a request go; milliseconds since 1970 (UTC), ``None`` for never.
         """
         self._turns.upkeep.look_soon()
         self._queue.arrived.set()
@@ -130,7 +137,7 @@ class TurnTaking:
             if self._is_ending():
                 break
             await asyncio.sleep(REST_LOOK_S)
-        return self.due_ms
+        return min((at_ms for at_ms in (self.due_ms, self._calls.next_ms) if at_ms is not None), default=None)
 
     @property
     def _rests(self) -> bool:
@@ -138,9 +145,18 @@ class TurnTaking:
         return self._is_asleep and not self._queue.arrived.is_set()
 
     def _pause_ms(self) -> int:
-        """Until a saga is due, a step of keeping the shards, or a look for letters."""
-        pause_ms = self._turns.upkeep.pause_ms()
-        return pause_ms if self.due_ms is None else min(pause_ms, self.due_ms - self._turns.clock.now_ms())
+        """Until a saga is due, a step of keeping the shards or asking for places, or a look for letters."""
+        until_ask_ms = self.budgets.next_ms() - self._turns.machine.elapsed_ms()
+        return min(self._turns.upkeep.pause_ms(), until_ask_ms, self._until(self.due_ms))
+
+    def _until(self, at_ms: int | None) -> int:
+        return NEVER if at_ms is None else at_ms - self._turns.clock.now_ms()
+
+    async def _share_places(self) -> None:
+        """Ask for places of budgets, where it is time to."""
+        if asks := self.budgets.asks(self._turns.machine.elapsed_ms()):
+            with contextlib.suppress(StoreFull, StoreBusy, StoreConflict):  # it is asked again soon
+                self.budgets.take(await self._turns.share_places(asks))
 
     def _give_out(self, batch: Sequence[QueuedTask], result: BatchResult) -> None:
         """Send the requests of a turn, and answer its tasks."""

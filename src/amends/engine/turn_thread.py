@@ -17,7 +17,7 @@ from amends.engine.coordinator import Coordinator
 from amends.engine.left_alone import look_for_orphans
 from amends.engine.limits import Limits
 from amends.engine.logger import log
-from amends.engine.ownership import ShardKeeper
+from amends.engine.ownership import ShardKeeper, SharePlaces, share_places
 from amends.engine.reading import StoreReading
 from amends.engine.stalls import Watch
 from amends.engine.task import Task
@@ -25,7 +25,9 @@ from amends.engine.thread import TURN_THREAD, OneThread, settle
 from amends.engine.turn_io import drive
 from amends.engine.upkeep import SharedTime, Upkeep
 from amends.errors import StoreBusy, StoreFull
+from amends.storage.budgets import BudgetGrant
 from amends.storage.ports import REDUCED, Clock, EngineClock, Store, Wakeup
+from amends.storage.rows import Lease
 
 
 @contextlib.contextmanager
@@ -56,6 +58,8 @@ class TurnThread:
     Attributes:
         coordinator: takes them.
         clock: gives it the time: the machine's, or that of a store that several engines share.
+        machine: the machine's clock.
+        lease: with which the engine has entered the store.
         upkeep: keeps its shards, and looks for letters to them.
         reading: looks at what is stored, beside the turns.
         wakeup: of the engine by its clients, and of them by it.
@@ -63,6 +67,8 @@ class TurnThread:
 
     coordinator: Coordinator
     clock: Clock
+    machine: EngineClock
+    lease: Lease
     upkeep: Upkeep
     reading: StoreReading
     wakeup: Wakeup
@@ -120,9 +126,9 @@ class TurnThread:
         if (durability := self._store.durability()).startswith(REDUCED):
             log.warning("what is answered may be lost: durability is %s", durability)
         look_for_orphans(self._store, self._knows, may_leave=self._leaves_orphans)
-        machine = self._open_clock(self._store.head().at_ms)
+        self.machine = machine = self._open_clock(self._store.head().at_ms)
         entered_ms = machine.elapsed_ms()
-        lease = self._store.ownership.enter(self._name, self._lease_ms, self._knows)
+        self.lease = lease = self._store.ownership.enter(self._name, self._lease_ms, self._knows)
         now_ms = lease.until_ms - self._lease_ms if self._store.is_shared else machine.now_ms()
         self.coordinator = self._make(self._store, now_ms=now_ms)
         keeper = ShardKeeper(self.coordinator, lease, entered_ms, lease_ms=self._lease_ms, drain_ms=self._drain_ms)
@@ -143,6 +149,16 @@ class TurnThread:
         with self._watch:
             result: BatchResult = await self._thread.call(self._turn, tasks, asked)
         return result
+
+    async def share_places(self, asks: SharePlaces) -> Sequence[BudgetGrant]:
+        """Share out places of budgets.
+
+        Raises:
+            LeaseLost: another engine took over. This engine is not to be used any more.
+            StoreError: see `amends.storage.ports.Ownership.share_places`.
+        """
+        grants: Sequence[BudgetGrant] = await self._thread.call(drive, share_places(asks), self._store)
+        return grants
 
     async def look(self, tasks: Sequence[Task]) -> list[Any]:
         """Carry out tasks that only look; see `Coordinator.look`."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from typing import Final, NamedTuple, Protocol
 
 from amends.errors import RequestRefused
+from amends.storage.budgets import BudgetGrant, BudgetShare
 from amends.storage.rows import (
     FINAL,
     Block,
@@ -360,6 +361,24 @@ class Ownership(Protocol):
 
         Raises:
             LeaseLost: the engine has no lease.
+        """
+
+    def share_places(self, engine: str, asks: Sequence[BudgetShare]) -> Sequence[BudgetGrant]:
+        """Ask for places of some budgets; see `amends.storage.budgets.granted`.
+
+        What an engine has of a budget ends with its lease, and not when that runs out: until another engine ends it,
+        calls may be under way. Where only one engine can be, it gets all of them.
+
+        Args:
+            engine: whose they are to be.
+            asks: of each budget what it keeps of what it has, and counts on until this returns; and what it needs.
+
+        Returns:
+            For each what it may have.
+
+        Raises:
+            LeaseLost: the engine has no lease.
+            StoreConflict, StoreBusy, StoreFull: ask again. What was granted, if that came to pass, is given back then.
         """
 
 

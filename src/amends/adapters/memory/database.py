@@ -10,6 +10,7 @@ from typing import TypeVar
 from amends.adapters.clock import SystemClock
 from amends.adapters.memory.locks import LOCK_TIMEOUT_S, RowLocks
 from amends.errors import LeaseLost, StoreConflict
+from amends.storage.budgets import BudgetShare
 from amends.storage.ports import LETTERS_MAX, WORRIED_AFTER_MS
 from amends.storage.rows import Block, Changes, EntityRow, Head, KeyRow, Lease, Letter, SagaRow, ShapeRow, Unreadable
 
@@ -30,6 +31,7 @@ class MemoryDatabase:
         waiting: by definition, when each saga is due that is not final: there are few, however many there were.
         leases: by engine.
         owners: shard to engine; free ones are left out.
+        budgets: by service and engine, who has which places.
         letters: by id, in the order in which they were posted.
         woken: what wakes each of its clients (`False`), and of its engines (`True`).
     """
@@ -66,6 +68,7 @@ class MemoryDatabase:
         self.shapes: dict[tuple[str, str, int], ShapeRow] = {}
         self.leases: dict[str, Lease] = {}
         self.owners: dict[int, str] = {}
+        self.budgets: dict[str, dict[str, BudgetShare]] = {}
         self.letters: dict[str, Letter] = {}
         self.woken: dict[bool, dict[object, Callable[[], object]]] = {False: {}, True: {}}
         self.warning = ""
@@ -118,12 +121,18 @@ class MemoryDatabase:
         block = self._append(changes.block, dict.fromkeys((*new, *changes.block.subjects)))
         for fence in changes.fences:
             self._append(fence, fence.subjects)
-            del self.leases[fence.chain]
+            self.end_lease(fence.chain)
             self.owners |= {shard: block.chain for shard, owner in self.owners.items() if owner == fence.chain}
         for shard, to in changes.moved.items():
             self.owners[shard] = to
             if not to:
                 del self.owners[shard]
+
+    def end_lease(self, engine: str) -> None:
+        """Take a lease away, and what its engine has of budgets."""
+        self.leases.pop(engine, None)
+        for shares in self.budgets.values():
+            shares.pop(engine, None)
 
     def _append(self, block: Block, subjects: Iterable[str]) -> Block:
         stored = block._replace(subjects=())

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from amends.adapters.memory.database import MemoryDatabase
 from amends.errors import LeaseLost, StoreInUse
+from amends.storage.budgets import BudgetGrant, BudgetShare, granted
 from amends.storage.rows import Lease
 from amends.storage.shards import ALL_SHARDS, shard_of
 
@@ -49,7 +50,7 @@ class MemoryOwnership:
     def leave(self, engine: str) -> None:
         """End an own lease; the shards are free."""
         with self._database.changed:
-            self._database.leases.pop(engine, None)
+            self._database.end_lease(engine)
             for shard in [shard for shard, owner in self._database.owners.items() if owner == engine]:
                 del self._database.owners[shard]
 
@@ -83,6 +84,22 @@ class MemoryOwnership:
                 for shard in {*map(shard_of, self._database.waiting[definition])}.intersection(shards):
                     found.setdefault(shard, set()).add(definition)
         return found
+
+    def share_places(self, engine: str, asks: Sequence[BudgetShare]) -> Sequence[BudgetGrant]:
+        """Ask for places of some budgets.
+
+        Raises:
+            LeaseLost: the engine has no lease.
+        """
+        with self._database.changed:
+            self._expect(engine)
+            return [self._granted(each) for each in asks]
+
+    def _granted(self, asks: BudgetShare) -> BudgetGrant:
+        shares = self._database.budgets.setdefault(asks.service, {})
+        grant = granted(asks, [*shares.values()], self._database.now_ms())
+        shares[asks.engine] = grant.share
+        return grant
 
     def _prolonged(self, engine: str, lease_ms: int, knows: frozenset[str]) -> Lease:
         lease = self._database.leases[engine] = Lease(engine, self._database.now_ms() + lease_ms, knows)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from amends.adapters.postgres.connection import PostgresConnection
+from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.texts import number_array, opened, stored, text_array
-from amends.errors import LeaseLost, StoreInUse
+from amends.errors import LeaseLost, StoreBusy, StoreInUse
+from amends.storage.budgets import BudgetGrant, BudgetShare, granted
 from amends.storage.rows import Lease
+
+NAMES: Final = ("engine", "service")
+"""The fields of a share that are texts; all others are numbers."""
 
 
 class PostgresOwnership:
@@ -83,6 +87,35 @@ class PostgresOwnership:
             raise without_lease(engine)
         return sorted(shard for (shard,) in got.rows)
 
+    def share_places(self, engine: str, asks: Sequence[BudgetShare]) -> Sequence[BudgetGrant]:
+        """Ask for places of some budgets: one engine of a schema at a time. Where nothing changes, nothing is written.
+
+        Raises:
+            LeaseLost: the engine has no lease.
+        """
+        services = text_array([each.service for each in asks])
+        lease, budgets = ("has_lease", {"engine": stored(engine)}), ("budgets", {"services": services})
+        try:
+            answers = self._database.work(("hold_budgets", {}), lease, ("now_ms", {}), budgets)
+            _, has_lease, now_ms, rows = (answer.rows for answer in answers)
+            if not has_lease[0][0]:
+                raise without_lease(engine)
+            shares = [BudgetShare(opened(owner), opened(service), *rest) for owner, service, *rest in rows]
+            grants = [granted(each, _of(each.service, shares), now_ms[0][0]) for each in asks]
+            self._write({grant.share for grant in grants}.difference(shares))
+        finally:
+            self._database.abandon()
+        return grants
+
+    def _write(self, shares: Collection[BudgetShare]) -> None:
+        if not shares:
+            return
+        self._database.work(("put_budgets", _columns([*shares])))
+        try:
+            self._database.commit()
+        except CommitUnknown as error:
+            raise StoreBusy(f"whether places were given is not known: {error}") from error
+
     def _run(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
         return self._database.run((query, parameters))[0].rows
 
@@ -90,3 +123,13 @@ class PostgresOwnership:
 def without_lease(engine: str) -> LeaseLost:
     """The error of an engine that has no lease."""
     return LeaseLost(f"engine {engine!r} has no lease: another engine ended it, or it left, or never entered")
+
+
+def _of(service: str, shares: Sequence[BudgetShare]) -> list[BudgetShare]:
+    return [share for share in shares if share.service == service]
+
+
+def _columns(shares: Sequence[BudgetShare]) -> dict[str, str]:
+    """Shares as arrays, one for each field."""
+    fields = zip(BudgetShare._fields, zip(*shares, strict=True), strict=True)
+    return {name: text_array(column) if name in NAMES else number_array(column) for name, column in fields}

@@ -467,6 +467,24 @@ FROM unnest(%(shards)s::smallint[]) AS wanted (shard) CROSS JOIN leases
 WHERE leases.engine = %(engine)s::text ORDER BY wanted.shard
 ON CONFLICT DO NOTHING RETURNING shard;
 
+-- name: hold_budgets
+-- Let no other engine of this schema share out places before this is committed.
+SELECT pg_advisory_xact_lock(hashtextextended('amends budgets ' || current_schema(), 0));
+
+-- name: budgets
+-- What each engine has of some budgets, and needs.
+SELECT engine, service, at_once, per_s, common, reserved, wanted, urgent, since_ms FROM budgets
+WHERE service = ANY(%(services)s::text[]);
+
+-- name: put_budgets
+-- What one engine has of some budgets, and needs, from now on.
+INSERT INTO budgets AS there (engine, service, at_once, per_s, common, reserved, wanted, urgent, since_ms)
+SELECT * FROM unnest(%(engine)s::text[], %(service)s::text[], %(at_once)s::bigint[], %(per_s)s::double precision[],
+    %(common)s::bigint[], %(reserved)s::bigint[], %(wanted)s::bigint[], %(urgent)s::bigint[], %(since_ms)s::bigint[])
+ON CONFLICT (engine, service) DO UPDATE SET
+    at_once = excluded.at_once, per_s = excluded.per_s, common = excluded.common, reserved = excluded.reserved,
+    wanted = excluded.wanted, urgent = excluded.urgent, since_ms = excluded.since_ms;
+
 -- name: post_letters
 -- Letters, unless one of the same id is there.
 INSERT INTO letters (id, shard, body, posted_ms, checksum)

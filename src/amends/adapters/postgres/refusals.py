@@ -11,6 +11,7 @@ from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed, Sto
 
 REFUSALS: Final[tuple[tuple[type[psycopg.Error], type[StoreError], str], ...]] = (
     (errors.UniqueViolation, StoreConflict, "a row is there already"),
+    (errors.ForeignKeyViolation, StoreConflict, "a row that it is about is gone"),
     (errors.CardinalityViolation, StoreConflict, "a row is there twice"),
     (errors.SerializationFailure, StoreConflict, "another transaction was faster"),
     (errors.DeadlockDetected, StoreConflict, "two transactions waited for each other"),

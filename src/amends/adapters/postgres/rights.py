@@ -25,7 +25,7 @@ LOCKS: Final = "UPDATE (number)"
 """What it takes to lock a row, on a column that the server alone gives a value."""
 ENGINE: Final[Rights] = {
     "blocks": ADDS, "subjects": ADDS, "set_aside": ADDS, "sagas": CHANGES, "shapes": CHANGES, "in_force": CHANGES,
-    "counts": (*ADDS, "DELETE"), "letters": (*ADDS, LOCKS, "DELETE"),
+    "budgets": CHANGES, "counts": (*ADDS, "DELETE"), "letters": (*ADDS, LOCKS, "DELETE"),
     "knows": ADDS, "standings": ALL, "entities": ALL, "client_keys": ALL, "leases": ALL, "owners": ALL,
 }  # fmt: skip
 CLIENT: Final[Rights] = {table: ADDS if table == "letters" else () for table in ENGINE}

@@ -38,6 +38,6 @@ def optional_text_array(texts: Sequence[str | None]) -> str:
     return f"{{{','.join('NULL' if text is None else text_array([text])[1:-1] for text in texts)}}}"
 
 
-def number_array(numbers: Sequence[int | None]) -> str:
+def number_array(numbers: Sequence[float | None]) -> str:
     """An array of numbers, as a literal."""
     return f"{{{','.join('NULL' if number is None else str(number) for number in numbers)}}}"
