@@ -29,6 +29,7 @@ WRITTEN = {
     "external",
     "parallel",
     "open",
+    "Limit",
     "connect",
 }
 ANOTHER_VALUE = re.compile(

@@ -62,5 +62,5 @@ class OneOwner:
         return []
 
     def share_places(self, engine: str, asks: Sequence[BudgetShare]) -> Sequence[BudgetGrant]:  # noqa: ARG002 - as above
-        """All of them."""
+        """All places are this engine's."""
         return [granted(each, (), self.now_ms()) for each in asks]

@@ -41,9 +41,8 @@ class Line:
         beyond: slots beyond the others that are theirs where late calls take all of these.
     """
 
-    share = beyond = 0
-
     def __init__(self) -> None:
+        self.share = self.beyond = 0
         self.ready: OrderedDict[AttemptId, Outgoing] = OrderedDict()
         self.held: OrderedDict[AttemptId, None] = OrderedDict()
         self.coming: dict[AttemptId, None] = {}
@@ -215,7 +214,7 @@ class Slots:
     def _is_next(self, line: Line) -> bool:
         """Whether there is a slot for the next one that waits in a line, and no other request comes before it.
 
-        An action comes after whatever compensation or probe is to be sent, and these after none of the actions.
+        An action comes after each compensation and probe that is to be sent, and these after no action.
         """
         before = self.amends.next_up + (line.next_up if line is self.actions else 0)
         has_slot = self._has_slot(line, self.taken + before, len(line.calls) + line.next_up)

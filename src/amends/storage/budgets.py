@@ -2,7 +2,7 @@
 
 An engine has a share of the places for as long as it has its lease, and calls no more at a time than it has places.
 What it needs, it asks for now and then, never call by call. Before it asks, it does without what it is to give back,
-and says what it keeps: so what is written of it is never less than what it uses, whatever becomes of the answer. What
+and says what it keeps: so what is written of it is never less than what it uses, also where the answer is lost. What
 others may have is what is left of the limit once all shares are taken off, and what ends a lease ends the share.
 
 Where there are fewer places than engines that want one, they go round: an engine that has had one for a turn gives it
@@ -43,8 +43,8 @@ class BudgetShare(NamedTuple):
         service: the participant.
         at_once: how many places the participant has for all engines, as this one was told. >= 1.
         per_s: how many calls a second, as this engine was told; ``None`` for any number.
-        common: see `Places`; of an engine that asks, what it keeps at most.
-        reserved: the same.
+        common: places for calls of any kind; of an engine that asks, those that it keeps at most.
+        reserved: places for compensations and probes alone; of an engine that asks, those that it keeps at most.
         wanted: for how many actions it wants a place, those under way among them.
         urgent: the same of compensations and probes.
         since_ms: since when it has places, or had some last, by the store's time; 0 for never.
@@ -116,7 +116,7 @@ def _grown(has: int, goal: int, free: int) -> int:
 
 
 def _goal(own: BudgetShare, shares: Sequence[BudgetShare], limit: int, now_ms: int) -> Places:
-    """What an engine is to have in the end: of what nobody needs, each engine has as much as any other."""
+    """What an engine is to have in the end: of what is not needed, each engine has as much as any other."""
     order = sorted(shares, key=lambda share: _place_in_line(share, now_ms))
     urgent = split(limit, {share.engine: share.urgent for share in order})
     reserve = reserved_of(limit)
@@ -148,7 +148,7 @@ def _place_in_line(share: BudgetShare, now_ms: int) -> tuple[bool, int, str]:
 
 
 def split(number: int, wants: Mapping[str, int]) -> dict[str, int]:
-    """Share out a number, as evenly as it can be with nobody getting more than wanted; the first ones get the rest.
+    """Share out a number, as evenly as can be without giving any more than it wants; the first ones get the rest.
 
     Args:
         number: what there is, >= 0.
