@@ -28,7 +28,10 @@ from amends.errors import StoreUnusable
 from amends.storage.rows import COMPENSATED, COMPLETED, FORWARD, Lease
 from tests.corpus.in_postgres import KEPT, PATIENCE_S, STORES, restore, write
 
-FIRST = STORES / "schema-1.json"
+STORE_OF = {version: STORES / f"schema-{version}.json" for version in range(1, VERSION)}
+"""By version, a store that it wrote."""
+ADDED = ("sagas", "knows", "budgets")
+"""What the script of each version adds."""
 ENTER_1 = b"""
 INSERT INTO leases (engine, until_ms)
 SELECT %(engine)s::text, now_ms() + %(lease_ms)s::bigint
@@ -87,27 +90,28 @@ def killed_at(url: str, statement: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("before", range(VERSION))
 def test_a_migration_that_is_killed_at_any_statement_has_done_nothing(url: str, before: int) -> None:
     """The next one begins anew; an engine of the version before would find what it had."""
     if before:
-        restore(FIRST, url)
+        restore(STORE_OF[before], url)
     name, statement = address_of(url).schema, 0
     while killed_at(url, statement):
         statement += 1
         with connected(url) as driver:
             assert version_of(driver, name) == before
-            knows = driver.execute("SELECT to_regclass('knows')").fetchone()
-            assert knows == (None,)
+            (added,) = driver.execute("SELECT to_regclass(%s)", [ADDED[before]]).fetchone() or ("",)
+            assert added is None
     assert statement > sum(len(statements_of(script.encode())) for script in SCHEMAS[before:])
     with connected(url) as driver:
         assert version_of(driver, name) == VERSION
     PostgresStore(url).close()
 
 
-def test_a_store_of_version_1_goes_on(url: str) -> None:
+@pytest.mark.parametrize("version", STORE_OF)
+def test_a_store_of_an_earlier_version_goes_on(url: str, version: int) -> None:
     """What waits in it ends, its letters are acted on, and its audit holds."""
-    restore(FIRST, url)
+    restore(STORE_OF[version], url)
     with amends.open(url, sagas=[KEPT]) as engine, amends.connect(url, sagas=[KEPT]) as client:
         for name in ("ada", "dan"):
             handle = client.submit(KEPT, name, key=f"key of {name}")
@@ -166,7 +170,7 @@ def test_engines_of_version_1_serve_before_and_after(url: str, monkeypatch: pyte
     """One that ran goes on while another one migrates, and one is started after that; what they end is gone for all."""
     monkeypatch.setitem(QUERIES, "enter of version 1", ENTER_1)
     monkeypatch.setitem(QUERIES, "leases of version 1", LEASES_1)
-    restore(FIRST, url)
+    restore(STORE_OF[1], url)
     with monkeypatch.context() as before:
         before.setattr(migrations, "VERSION", 1)
         before.setattr("amends.adapters.postgres.opening.VERSION", 1)
