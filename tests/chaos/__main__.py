@@ -20,7 +20,7 @@ from tests.chaos.disks import CannotMount
 from tests.chaos.phases import LEASE_S, PHASES, Phase
 from tests.chaos.world import Seen, world
 from tests.postgres import NoServer, Server, postgres
-from tests.torture.broken import BrokenPromise, demand
+from tests.torture.broken import BrokenPromise
 
 TAKEN_OVER_WITHIN_S = LEASE_S + 1.0
 PERCENT = 99
@@ -48,6 +48,12 @@ class Result(NamedTuple):
         """How long takeovers took, the shortest one first."""
         return sorted(seconds for one in self.seen for seconds in one.taken_s)
 
+    @property
+    def is_late(self) -> bool:
+        """Whether takeovers took longer than they may."""
+        taken = self.taken_s
+        return len(taken) >= MEASURED_LEAST and _percentile(taken, PERCENT) > TAKEN_OVER_WITHIN_S
+
 
 def main() -> int:
     """Run the phases that are named, or all; 1 when a promise was broken."""
@@ -70,7 +76,10 @@ def main() -> int:
             return 1
     Console(width=max(console.width, WIDE)).print(_table(results))
     console.print("0 lost, 0 doubled, 0 stuck; money and stock exact; every chain verifies")
-    return 0
+    late = [one.phase.name for one in results if one.is_late]
+    if late:
+        console.print(f"MISSED: takeovers of {', '.join(late)} may take {TAKEN_OVER_WITHIN_S} s, 99 of 100 of them")
+    return 1 if late else 0
 
 
 def _run(phase: Phase, folder: Path, server: Server, seed: int, share: float, progress: Progress) -> Result:
@@ -93,11 +102,7 @@ def _run(phase: Phase, folder: Path, server: Server, seed: int, share: float, pr
                     seen.append(settle())
             except BrokenPromise as error:
                 raise BrokenPromise(f"{phase.name}, {place}: {error}") from error
-    result = Result(phase, faults, seen, time.monotonic() - began)
-    late_s = _percentile(result.taken_s, PERCENT)
-    is_soon = len(result.taken_s) < MEASURED_LEAST or late_s <= TAKEN_OVER_WITHIN_S
-    demand(is_soon, f"{phase.name}: takeovers took {late_s:.2f} s (p99), and may take {TAKEN_OVER_WITHIN_S} s")
-    return result
+    return Result(phase, faults, seen, time.monotonic() - began)
 
 
 @contextmanager
