@@ -67,8 +67,7 @@ def shop(file: Path) -> Iterator[BlockingEngine]:
 
 def stocked(transaction: Transaction) -> None:
     """Have customers with credit, and products: in a transaction of the engine."""
-    transaction.prefetch(("PAYMENT", f"C{number}") for number in range(CUSTOMERS))
-    transaction.prefetch(("INVENTORY", f"P{number}") for number in range(PRODUCTS))
+    _prefetch(transaction)
     for number in range(CUSTOMERS):
         transaction.execute(CREDIT_LIMIT_SET, f"C{number}", 10**12)
     for number in range(PRODUCTS):
@@ -77,9 +76,15 @@ def stocked(transaction: Transaction) -> None:
 
 def books(transaction: Transaction) -> tuple[int, int]:
     """What customers owe, and how many pieces were taken: in a transaction of the engine."""
+    _prefetch(transaction)
     accounts = [transaction.entities["PAYMENT"][f"C{number}"] for number in range(CUSTOMERS)]
     products = [transaction.entities["INVENTORY"][f"P{number}"] for number in range(PRODUCTS)]
     return sum(account.credit_used for account in accounts), sum(product.settled for product in products)
+
+
+def _prefetch(transaction: Transaction) -> None:
+    transaction.prefetch(("PAYMENT", f"C{number}") for number in range(CUSTOMERS))
+    transaction.prefetch(("INVENTORY", f"P{number}") for number in range(PRODUCTS))
 
 
 def booked(numbers: Sequence[int]) -> tuple[int, int]:
