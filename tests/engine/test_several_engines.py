@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -443,3 +447,23 @@ def test_engines_in_threads_of_their_own_wait_for_each_others_rows(*, is_crowded
     house.pass_ms(20_000)
     check(house)
     assert Counter(row.status for row in house.rows())[COMPLETED] == 10 * len(shows)
+
+
+def test_a_turn_that_is_decided_again_leaves_nothing_to_the_garbage_collector(house: House) -> None:
+    """All that it made is freed by reference counts: the collector, which is off meanwhile, would walk through it."""
+
+    def prepared(entities: Mapping[str, Any], saga_id: str, asked: list[Any]) -> Buy | Refused:
+        entities["SEATS"].get(asked[0])  # is not at hand: each turn reads anew what it needs
+        return Buy(*asked) if asked[1] else Refused("no seats are asked for")
+
+    house.saga = replace(house.saga, prepare=prepared)
+    one = house.host("one")
+    house.pass_ms(1_000)
+    gc.collect()
+    gc.disable()
+    try:
+        replies = one.begin(*([show, number % 2] for show in SHOWS for number in range(50)))  # type: ignore[arg-type]
+        assert sum(isinstance(reply, RequestRefused) for reply in replies) == 150
+        assert gc.collect() < 150
+    finally:
+        gc.enable()

@@ -200,7 +200,9 @@ class BatchRunner:
             error = answerable(raising)
             if self._committed.is_missing:  # the answer is none: the batch is decided again
                 work.overlay.take_back()
-                return error
+                return error.with_traceback(
+                    None
+                )  # its frames hold this turn, and it: no count of references frees them
             if isinstance(raising, CommitFull):
                 raise
             if task.is_whole:

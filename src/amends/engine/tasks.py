@@ -20,7 +20,7 @@ from amends.engine.entity_cache import entities_of
 from amends.engine.outside import refuse_unasked
 from amends.engine.task import Task, Unfinished
 from amends.engine.transaction import Transaction
-from amends.engine.turn_io import EntityName
+from amends.engine.turn_io import EntityName, NotAtHand
 from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import ParticipantError, RequestRefused
 from amends.exceptions import answerable
@@ -69,6 +69,9 @@ class StartSagas(Task):
                     if key is None
                     else _begun(work, self.codec, request, key, is_flat=is_flat)
                 )
+            except (NotAtHand, RequestRefused) as error:
+                work.overlay.take_back()
+                begun.append(error.with_traceback(None))  # whose frames hold all of this turn, and it holds them
             except BaseException as error:  # noqa: BLE001 - it is the answer to this request, and no matter of the others
                 work.overlay.take_back()
                 begun.append(answerable(error))
