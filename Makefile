@@ -6,6 +6,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	"$$python" -c $(new_enough) >/dev/null 2>&1 && { echo "$$python"; break; }; done)
 
 bin := .venv/bin
+patient := -o timeout=1900 -o faulthandler_timeout=2000 # seconds for one test that is one of an hour's
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of interpreters: each would compile all of it anew
 
@@ -30,8 +31,8 @@ bench: .venv/ready ## speed, as ratios within one run; the first time it install
 
 torture: .venv/ready ## kills, power cuts, attacks on the audit and 250 000 simulated schedules; an hour
 	@$(bin)/python -m tests.torture
-	@$(bin)/pytest -q -n auto -m torture -o faulthandler_timeout=2000
-	@AMENDS_ATTACKS=10000 $(bin)/pytest -q tests/auditing/test_attacks.py
+	@$(bin)/pytest -q -n auto -m torture $(patient)
+	@AMENDS_ATTACKS=10000 $(bin)/pytest -q -n auto tests/auditing/test_attacks.py $(patient)
 	@$(bin)/amends simulate shop --seeds 34000 --processes 2
 	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 50000 --processes 2
 	@$(bin)/amends simulate examples/trip.py:trip --seeds 50000 --processes 2
