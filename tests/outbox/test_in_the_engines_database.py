@@ -17,8 +17,8 @@ from amends.adapters.postgres import PostgresStore
 from amends.adapters.postgres import mailbox as mailboxes
 from amends.storage.shards import ALL_SHARDS
 from tests.client.sagas import SAGAS
-from tests.inbox.databases import ON_POSTGRES
-from tests.outbox.starting import RolledBack, counts, expect_completed, left, one, running
+from tests.inbox.databases import ON_POSTGRES, Database
+from tests.outbox.starting import RolledBack, connector, counts, expect_completed, left, one, running, wait_until
 from tests.outbox.test_every_database import by_psycopg, by_sqlalchemy
 from tests.postgres import schema as store_schema
 from tests.postgres import server
@@ -114,6 +114,20 @@ def test_a_client_does_not_wait_for_ever_for_a_key_of_a_transaction(url: str) ->
                 client.submit(*one("kept"), key="kept")
         expect_completed(client, ["kept"])
         assert counts(engine, KEYS) == {"kept": 1}
+
+
+def test_engines_of_one_postgresql_fetch_from_one_file(url: str, books: Database) -> None:
+    """Any of them may move a letter, or each: it is acted on once."""
+    keys = [f"order {number}" for number in range(40)]
+    outboxes = {"books": connector(books)}
+    with running(url, outboxes) as (engine, client), amends.open(url, sagas=SAGAS, outboxes=outboxes):
+        with books.connect() as db:
+            for key in keys:
+                with books.transaction(db):
+                    outbox.submit(db, *one(key), key=key)
+        expect_completed(client, keys)
+        wait_until(lambda: not left(books))
+        assert counts(engine, keys) == dict.fromkeys(keys, 1)
 
 
 def test_nothing_is_notified(url: str) -> None:
