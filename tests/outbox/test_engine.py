@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event
@@ -178,6 +180,31 @@ def test_an_engine_ends_while_an_outbox_hangs(depot: str, monkeypatch: pytest.Mo
             assert called.wait(PATIENCE_S)
     finally:
         let_go.set()
+
+
+def test_an_engine_that_ended_has_given_the_connection_back(books: Database, depot: str, tmp_path: Path) -> None:
+    """Before its end returns."""
+    given: list[Lent] = []
+
+    def connect() -> Lent:
+        given.append(sqlite3.connect(tmp_path / "books.sqlite", factory=Lent))
+        return given[-1]
+
+    with running(depot, {"books": connect}):
+        wait_until(lambda: bool(given))
+    assert [db.is_given_back for db in given] == [True]
+
+
+class Lent(sqlite3.Connection):
+    """Knows whether it was closed."""
+
+    is_given_back = False
+
+    def close(self) -> None:
+        """Close it, which takes a moment: who does not wait is there before."""
+        time.sleep(0.05)
+        super().close()
+        self.is_given_back = True
 
 
 def test_outboxes_of_asyncio_programs(books: Database, depot: str) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from amends import Overloaded, outbox
+from amends.adapters.memory.mailbox import MemoryMailbox
 from amends.adapters.memory.named import MemoryClientStore, named
 from amends.errors import UnusableInput
 from amends.outbox import relay as relays
 from amends.outbox.relay import OutboxRelay
 from amends.storage.ports import ALL
+from amends.storage.rows import Letter
 from amends.storage.shards import ALL_SHARDS
 from tests.inbox.databases import ON_SQLITE, Database
 from tests.outbox.starting import Killed, connector, left, mortal, one
@@ -98,6 +102,29 @@ def test_a_relay_that_is_killed_loses_and_doubles_nothing(
     with closing(relay_of(books, depot)) as relay:
         assert [relay.move(), relay.move()] == [2, 0]
     assert (posted(depot), left(books)) == (["a", "b"], [])
+
+
+def test_no_transaction_is_open_but_for_a_moment(schema: str, on_postgres: Database, depot: str) -> None:
+    """Neither while letters are posted nor between two looks: an idle transaction keeps a server from cleaning up."""
+    with psycopg.connect(schema) as db:
+        states = list[TransactionStatus]()
+
+        class Mailbox(MemoryMailbox):
+            """Looks at the connection when letters come."""
+
+            def post(self, letters: Sequence[Letter]) -> None:
+                """Take them."""
+                states.append(db.info.transaction_status)
+                super().post(letters)
+
+        store = store_of(depot)
+        store.mailbox = Mailbox(named(depot.removeprefix("memory:")))
+        relay = OutboxRelay("books", lambda: db, lambda: store)
+        write(on_postgres, "a")
+        for moved in (1, 0):
+            assert relay.move() == moved
+            states.append(db.info.transaction_status)
+        assert states == [TransactionStatus.IDLE] * 3
 
 
 def test_a_full_mailbox_leaves_letters_where_they_are(books: Database, depot: str) -> None:

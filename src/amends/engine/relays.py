@@ -65,7 +65,8 @@ class Relays:
     def end(self) -> None:
         """Move nothing more, after what is under way."""
         for task in self._tasks:
-            task.cancel()
+            if not task.cancelling():  # else it gives its relay back already
+                task.cancel()
 
     async def close(self) -> None:
         """The same, and wait for what is under way."""
