@@ -47,7 +47,6 @@ def _rows(database: PostgresConnection, reading: PostgresRecords, *, with_sagas:
     yield from reading.all_entities()
     yield from map(shape_of, database.read("shapes"))
     yield from reading.all_keys()
-    yield from reading.set_aside()
 
 
 def _letters(database: PostgresConnection) -> Iterator[str]:
