@@ -103,8 +103,7 @@ class PostgresStore(PostgresRecords):
             except CommitUnknown as error:
                 self._resolve(transaction, changes.block, error)
         except StoreConflict as conflict:
-            if not self._has_lease(changes.block.chain):
-                raise without_lease(changes.block.chain) from conflict
+            self._expect_chain(changes.block, conflict)
             raise
         finally:
             self.abandon()
@@ -198,12 +197,27 @@ class PostgresStore(PostgresRecords):
         except StoreFailed:
             return True
 
-    def _has_lease(self, engine: str) -> bool:
-        """Whether an engine has a lease; where that cannot be seen now, it is seen at the next turn."""
+    def _expect_chain(self, block: Block, conflict: StoreConflict) -> None:
+        """See that the engine may still commit; where that cannot be seen now, it is seen at the next turn.
+
+        Raises:
+            LeaseLost: another engine ended its lease.
+            StoreFailed: the database is of an earlier moment, as after a failover to a replica that was behind: this
+                engine's chain goes on from a block that is lost, and would never be written to again.
+        """
         try:
-            return bool(self._database.read("has_lease", engine=stored(engine))[0][0])
+            has_lease = self._database.read("has_lease", engine=stored(block.chain))[0][0]
+            number = self.head(block.chain).number
         except StoreError:
-            return True
+            return
+        if not has_lease:
+            raise without_lease(block.chain) from conflict
+        if number < block.number - 1:
+            why = (
+                f"the database has lost commits: chain {block.chain!r} ends with block {number}, not {block.number - 1}"
+            )
+            self._database.fail(why)
+            raise StoreFailed(why) from conflict
 
 
 def _storable(names: Collection[str]) -> list[str]:
