@@ -357,6 +357,27 @@ async def test_a_client_in_a_process_of_its_own(tmp_path: Path) -> None:
         assert await engine.entity("SEATS", "Hamlet") == 8
 
 
+def test_a_client_is_closed_once_its_event_loop_has_ended(tmp_path: Path) -> None:
+    """What it posted is there; while its loop runs, it is closed there and nowhere else."""
+
+    async def leave(client: amends.Client) -> amends.Client:
+        await client.submit(LOCAL, Buy("Hamlet", 1))
+        with pytest.raises(EngineMisused, match="another event loop"):
+            await asyncio.to_thread(asyncio.run, client.close())
+        return client
+
+    async def connected() -> amends.Client:
+        return await leave(await amends.connect(url_of(tmp_path), sagas=SAGAS).__aenter__())
+
+    async def closed(client: amends.Client) -> None:
+        await client.close()
+        with pytest.raises(EngineStopped, match="was closed"):
+            await client.list()
+
+    asyncio.run(closed(asyncio.run(connected())))
+    assert [file.name for file in tmp_path.iterdir()] == ["shop.db.mailbox"]
+
+
 FORKS = """
 import os, sys, amends
 from tests.client.sagas import LOCAL, SAGAS, PATIENCE_S

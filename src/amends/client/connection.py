@@ -66,15 +66,22 @@ class StoreConnection:
         """Give the store back, and tell callers that wait. In a forked child it does nothing: it is the parent's.
 
         Letters that are posted just now are waited for: some five seconds, where another process keeps the mailbox
-        locked.
+        locked. It may also be called once the client's own event loop has ended, and all that waited there.
+
+        Raises:
+            EngineMisused: the client's event loop runs, and is another one.
         """
         if self._closed is not None or not self._home.is_here:
             return
+        has_ended = self._loop is not asyncio.get_running_loop()
+        if has_ended and self._loop.is_running():
+            raise EngineMisused(OTHER_LOOP)
         self._closed = CLOSED
         try:
-            await self._watch.close(CLOSED)
+            if not has_ended:
+                await self._watch.close(CLOSED)
             self._store.wakeup.close()
-            await self._posting.close(CLOSED)
+            await self._posting.close(CLOSED, has_ended=has_ended)
             await self._reading.call(self._store.close)
         finally:
             self._reading.shutdown(wait=False)

@@ -79,17 +79,18 @@ class LetterPosting:
         self._expect_open()
         return await self._thread.call(look, *given)
 
-    async def close(self, reason: str) -> None:
+    async def close(self, reason: str, *, has_ended: bool = False) -> None:
         """Post nothing more, tell the callers whose letters wait, and give the mailbox back after what is under way.
 
         That is a commit at most: where another process keeps the mailbox locked, some five seconds.
 
         Args:
             reason: why.
+            has_ended: whether the event loop has in which it was used, and nothing is under way any more.
         """
         self._closed = reason
         try:
-            if self._task is not None:
+            if self._task is not None and not has_ended:
                 await asyncio.wait([self._task])
             await self._thread.call(self._mailbox.close)
         finally:

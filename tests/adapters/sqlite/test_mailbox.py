@@ -92,6 +92,20 @@ def test_another_file_in_its_place_is_refused(path: Path, content: bytes | None)
         mailbox.post([letter("a")])
 
 
+def test_what_is_posted_goes_into_the_mailbox_that_is_there(path: Path) -> None:
+    """Not into one that was deleted; and who closes that one leaves the log of the other alone."""
+    with closing(SqliteMailbox(path)) as stays:
+        with closing(SqliteMailbox(path)) as closes:
+            for number, mailbox in enumerate((stays, closes)):
+                mailbox.post([letter(f"gone {number}")])
+            for file in path.parent.glob("*.mailbox*"):
+                file.unlink()
+            stays.post([letter("a")])
+        stays.post([letter("b")])
+        with closing(SqliteMailbox(path)) as other:
+            assert other.letters(ALL_SHARDS, 9) == stays.letters(ALL_SHARDS, 9) == [letter("a"), letter("b")]
+
+
 def test_clients_of_earlier_versions_post_beside_others(path: Path) -> None:
     """They leave the numbers to SQLite, so that all of their letters come in one order; none is lost or read twice."""
     start = start_letter("start", "saga", "tickets/1/a", "[]", 7)

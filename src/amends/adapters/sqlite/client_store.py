@@ -10,7 +10,7 @@ from typing import Final
 from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.reading import MemoryReader
 from amends.adapters.sqlite.mailbox import SqliteMailbox
-from amends.adapters.sqlite.opening import EarlierStore, NoStoreYet, checked_path
+from amends.adapters.sqlite.opening import EarlierStore, FileId, NoStoreYet, checked_path, file_id
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.wakeup import WakeupClient
 
@@ -38,7 +38,7 @@ class SqliteClientStore:
         """
         self._file = checked_path(path)
         self._reader: SqliteReader | None = None
-        self._opened: tuple[int, int] | None = None
+        self._opened: FileId | None = None
         self.mailbox, self.wakeup = SqliteMailbox(self._file), WakeupClient(self._file)
 
     def records(self) -> SqliteReader | MemoryReader:
@@ -49,7 +49,7 @@ class SqliteClientStore:
         Raises:
             StoreUnusable: it is no store that this version can read; one line says why.
         """
-        there = self._there()
+        there = file_id(self._file)
         if self._reader is not None and (there != self._opened or self._reader.has_failed):
             self.close()
         if self._reader is None and there is not None:
@@ -72,11 +72,3 @@ class SqliteClientStore:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-
-    def _there(self) -> tuple[int, int] | None:
-        """Which file is there. It is not opened: to close it would drop the locks of an engine in this process."""
-        try:
-            found = self._file.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino

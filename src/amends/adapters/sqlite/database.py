@@ -14,7 +14,7 @@ from amends.adapters.sqlite.files import Files
 from amends.adapters.sqlite.queries import OF_MANY_ROWS, QUERIES, ROWS_AT_ONCE
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.errors import StoreError, StoreFailed
-from amends.storage.forks import forget_in_children, leak
+from amends.storage.forks import Use, forget_in_children, leak
 
 CLOSED: Final = "the store is closed"
 FORKED: Final = "the store belongs to the process that opened it, and this one was forked from it: open it here anew"
@@ -53,7 +53,8 @@ class Connection:
         self._connection = connection
         self._files = files
         self._failed = ""
-        forget_in_children(self)
+        self._use = Use()
+        forget_in_children(self, self._use)
 
     @property
     def has_failed(self) -> bool:
@@ -74,13 +75,14 @@ class Connection:
             UnicodeEncodeError: a value cannot be in any store.
             StoreBusy, StoreFailed: the query failed, or the storage failed before.
         """
-        self._refuse_if_failed()
-        try:
-            return self._connection.execute(QUERIES[name], values).fetchall()
-        except UnicodeDecodeError:
-            return list(self._row_by_row(name, values))
-        except apsw.Error as error:
-            raise self._refusal(error) from error
+        with self._use:
+            self._refuse_if_failed()
+            try:
+                return self._connection.execute(QUERIES[name], values).fetchall()
+            except UnicodeDecodeError:
+                return list(self._row_by_row(name, values))
+            except apsw.Error as error:
+                raise self._refusal(error) from error
 
     def found(self, name: str, wanted: list[Any]) -> Iterator[tuple[Any, ...]]:
         """What a query finds that takes a list of what is wanted.
@@ -125,19 +127,20 @@ class Connection:
             StoreBusy, StoreConflict, StoreFull, StoreTooBig: nothing is written.
             StoreFailed: whether it is written is not known.
         """
-        self._refuse_if_failed()
-        self._look_at_files(is_written=False)
-        try:
-            self._connection.execute(QUERIES["begin"])
-            yield
-            self._connection.execute(QUERIES["commit"])
-        except apsw.Error as error:
-            self._roll_back()
-            raise self._refusal(error) from error
-        except BaseException:
-            self._roll_back()
-            raise
-        self._look_at_files(is_written=True)
+        with self._use:
+            self._refuse_if_failed()
+            self._look_at_files(is_written=False)
+            try:
+                self._connection.execute(QUERIES["begin"])
+                yield
+                self._connection.execute(QUERIES["commit"])
+            except apsw.Error as error:
+                self._roll_back()
+                raise self._refusal(error) from error
+            except BaseException:
+                self._roll_back()
+                raise
+            self._look_at_files(is_written=True)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -146,34 +149,47 @@ class Connection:
         Raises:
             StoreBusy, StoreFailed: as `rows`.
         """
-        self._refuse_if_failed()
-        try:
-            self._connection.execute(QUERIES["begin_reading"])
-            yield
-        except apsw.Error as error:
-            raise self._refusal(error) from error
-        finally:
-            self._roll_back()  # nothing was written
+        with self._use:
+            self._refuse_if_failed()
+            try:
+                self._connection.execute(QUERIES["begin_reading"])
+                yield
+            except apsw.Error as error:
+                raise self._refusal(error) from error
+            finally:
+                self._roll_back()  # nothing was written
 
     def close(self) -> None:
         """Close the connection. A second call does nothing."""
         if self._failed == FORKED:
             return
-        files, self._files = self._files, None
-        if files is not None:
-            files.let_go()
-        if self._failed:  # what is on the disk is not known: the next start finds out
-            with suppress(apsw.Error):
-                self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        self._failed = self._failed or CLOSED
-        close(self._connection)
-        if files is not None:
-            files.close()
+        with self._use:
+            files, self._files = self._files, None
+            if files is not None:
+                files.let_go()
+            if self._failed:  # what is on the disk is not known: the next start finds out
+                self._leave_log()
+            self._failed = self._failed or CLOSED
+            close(self._connection)
+            if files is not None:
+                files.close()
 
     def forget(self) -> None:
-        """In a child: the connection is the parent's, which may be in the middle of a commit in memory they share."""
+        """In a child: the connection is the parent's, which may be in the middle of a commit in memory they share.
+
+        At rest it is closed here, and nothing else done. As long as one is open, SQLite takes the locks and the shared
+        memory of its file to be this process's own; what is opened here would then be without a lock, and write into a
+        log that others delete.
+        """
         self._failed = FORKED
+        if self._use.is_over:
+            self._leave_log()
+            close(self._connection)
         leak(self._connection, apsw)  # which closes every connection when it is finalized itself
+
+    def _leave_log(self) -> None:
+        with suppress(apsw.Error):
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
     def _look_at_files(self, *, is_written: bool) -> None:
         """Refuse to go on when they are not what they were.

@@ -20,7 +20,7 @@ from typing import Final
 import apsw
 
 from amends.adapters.sqlite.database import Connection
-from amends.adapters.sqlite.opening import checked_path, open_mailbox, sync
+from amends.adapters.sqlite.opening import FileId, checked_path, file_id, open_mailbox, sync
 from amends.adapters.sqlite.refusals import refusal_of
 from amends.adapters.sqlite.removal import LetterRemoval
 from amends.adapters.sqlite.rows import INPUTS, STARTS, Lane, letters_of
@@ -68,6 +68,7 @@ class SqliteMailbox:
         self._file = mailbox_of(checked_path(path))
         self._letters_max, self._busy_ms = letters_max, busy_ms
         self._database: Connection | None = None
+        self._known: FileId | None = None  # of the file that is open
         self._behind: dict[Lane, tuple[str, int, str]] = {}  # where to go on reading: behind letters to be removed
         self._removal = LetterRemoval(partial(open_mailbox, self._file, MAILBOX_ID, busy_ms))
 
@@ -99,7 +100,7 @@ class SqliteMailbox:
 
     def in_lane(self, lane: Lane, shards: Collection[int], limit: int) -> Sequence[Letter]:
         """The letters of one kind, in the order in which they were posted; see `letters`."""
-        if not self._file.exists():
+        if file_id(self._file) is None:
             return []
         database, wanted, found = self._opened(), json.dumps(sorted(shards)), dict[str, Letter]()
         whose, number, letter_id = self._behind.get(lane, BEFORE_ALL)
@@ -140,14 +141,21 @@ class SqliteMailbox:
     def close(self) -> None:
         """Give everything back. A second call does nothing."""
         self._removal.close()
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        self._leave()
 
     def _opened(self) -> Connection:
-        if self._database is None:
-            self._database = Connection(open_mailbox(self._file, MAILBOX_ID, self._busy_ms))
+        """The mailbox that is there now: another one may be in the place of that which was opened."""
+        there = file_id(self._file)
+        if self._database is None or there != self._known:
+            self._leave()
+            self._database, self._known = Connection(open_mailbox(self._file, MAILBOX_ID, self._busy_ms)), there
+            self._behind = {}
         return self._database
+
+    def _leave(self) -> None:
+        if self._database is not None:
+            self._database.close()  # SQLite leaves the log alone, where its file is another one by now
+            self._database = None
 
 
 class EngineMailbox:

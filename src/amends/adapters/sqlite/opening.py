@@ -40,6 +40,9 @@ class EarlierStore(StoreUnusable):
     """The file holds a store of an earlier version, or one that an engine brings up to date, or makes, just now."""
 
 
+FileId = tuple[int, int]
+"""Device and inode of a file: what its name does not tell."""
+
 PAGE_BYTES: Final = 8_192
 """Of a new file. Half as many pages as of SQLite's 4,096 bytes make a commit of a thousand sagas a tenth cheaper."""
 
@@ -62,6 +65,15 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         why = getattr(error, "strerror", None) or error
         raise StoreUnusable(f"{os.fspath(path)!r:.200} is no usable path: {why}") from error
     return file
+
+
+def file_id(file: Path) -> FileId | None:
+    """Which file is there; ``None`` for none. It is not opened: to close it would drop the locks of this process."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def check_writable(file: Path) -> None:
