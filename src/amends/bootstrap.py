@@ -237,14 +237,14 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         )
     limits = {name: _limit(name, given) for name, given in concurrency.items()}
     if type(queue_max) is not int or queue_max < 1:
-        raise UnusableInput(f"queue_max is {queue_max!r}; give a whole number from 1")
+        raise UnusableInput(f"queue_max is {shown(queue_max)}; give a whole number from 1")
     expect_value_bytes(value_bytes_max)
     _check_times(drain_s, store_wait_s, worried_after_s, clock)
     hooks = EventHooks(on_end, on_needs_operator, on_failing)
     _check_hooks(hooks)
     _check_upcasts(upcasts, sagas, commands)
     if orphans not in ORPHANS:
-        raise UnusableInput(f"orphans is {orphans!r:.100}; give 'refuse' or 'leave'")
+        raise UnusableInput(f"orphans is {shown(orphans)}; give 'refuse' or 'leave'")
     make_relays = _relays(url, outboxes)
 
     def make() -> Engine:
@@ -295,7 +295,7 @@ def _relays(url: str, outboxes: Any) -> Callable[[], Relays]:
         if not (isinstance(name, str) and name and name.isprintable()):
             raise UnusableInput(f"outboxes has {name!r:.100} for a name; give printable text")
         if not callable(connect):
-            raise UnusableInput(f"outboxes[{name!r}] is {connect!r:.100}; give a function that connects to a database")
+            raise UnusableInput(f"outboxes[{name!r}] is {shown(connect)}; give a function that connects to a database")
     if not by_name:
         return lambda: NO_RELAYS
     store = _at(LOCATIONS, url).for_clients()
@@ -304,30 +304,31 @@ def _relays(url: str, outboxes: Any) -> Callable[[], Relays]:
 
 def _check_times(drain_s: float, store_wait_s: float | None, worried_after_s: float, clock: object) -> None:
     if drain_s != 0 and not is_duration(drain_s):
-        raise UnusableInput(f"drain_s is {drain_s!r}; give seconds, or 0 to wait for no call")
+        raise UnusableInput(f"drain_s is {shown(drain_s)}; give seconds, or 0 to wait for no call")
     is_wait = store_wait_s in (None, 0) or (is_duration(store_wait_s) and store_wait_s <= STORE_WAIT_MAX_S)
     if not is_wait:
-        raise UnusableInput(f"store_wait_s is a number of seconds, 0 to {STORE_WAIT_MAX_S:g}, and not {store_wait_s!r}")
+        raise UnusableInput(f"store_wait_s is {shown(store_wait_s)}; give seconds, 0 to {STORE_WAIT_MAX_S:g}")
     if worried_after_s != 0 and not is_duration(worried_after_s):
-        raise UnusableInput(f"worried_after_s is {worried_after_s!r}; give seconds, or 0 to worry at the first failure")
+        said = shown(worried_after_s)
+        raise UnusableInput(f"worried_after_s is {said}; give seconds, or 0 to worry at the first failure")
     if not isinstance(clock, ManualClock | None):
-        raise UnusableInput(f"clock is {clock!r:.100}; give an amends.testing.ManualClock, or leave it out")
+        raise UnusableInput(f"clock is {shown(clock)}; give an amends.testing.ManualClock, or leave it out")
 
 
 def _check_hooks(hooks: EventHooks) -> None:
     for name, hook in hooks._asdict().items():
         if hook is not None and not callable(hook):
-            raise UnusableInput(f"{name} is {hook!r:.100}; give a function, or None")
+            raise UnusableInput(f"{name} is {shown(hook)}; give a function, or None")
 
 
 def _each(given: Any, kind: type[Given], what: str) -> tuple[Given, ...]:
     """The sagas, or the commands."""
     if isinstance(given, kind) or not isinstance(given, Iterable):
-        raise UnusableInput(f"{what} is {given!r:.100}; give a list of {kind.__name__}")
+        raise UnusableInput(f"{what} is {shown(given)}; give a list of {kind.__name__}")
     every = tuple(given)
     for one in every:
         if not isinstance(one, kind):
-            raise UnusableInput(f"{what} has {one!r:.100}, which is no {kind.__name__}")
+            raise UnusableInput(f"{what} has {shown(one)}, which is no {kind.__name__}")
     return every
 
 
@@ -337,7 +338,7 @@ def _by_service(given: Any, what: str) -> Mapping[str, Any]:
 
 def _mapping(given: Any, what: str, by: str) -> Mapping[str, Any]:
     if not isinstance(given, Mapping | None):
-        raise UnusableInput(f"{what} is {given!r:.100}; give a dict by {by}")
+        raise UnusableInput(f"{what} is {shown(given)}; give a dict by {by}")
     return given or {}
 
 
@@ -347,7 +348,7 @@ def _limit(service: str, given: Any) -> Limit:
         return given
     if type(given) is not int or given < 1:
         raise UnusableInput(
-            f"concurrency[{service!r}] is {given!r:.100}; give a whole number of calls at a time, or an amends.Limit"
+            f"concurrency[{service!r}] is {shown(given)}; give a whole number of calls at a time, or an amends.Limit"
         )
     return Limit(given)
 
@@ -360,7 +361,8 @@ def _check_upcasts(upcasts: Mapping[str, Any], sagas: Iterable[Saga], commands: 
             known = ", ".join(kept) or "none"
             raise UnusableInput(f"upcasts: {name!r} is no service whose entities are kept; those are: {known}")
         if not callable(upcast):
-            raise UnusableInput(f"upcasts[{name!r}] is {upcast!r}; give a function from what is stored to an entity")
+            said = shown(upcast)
+            raise UnusableInput(f"upcasts[{name!r}] is {said}; give a function from what is stored to an entity")
 
 
 def _clock(last_ms: int) -> SystemClock:
@@ -384,10 +386,12 @@ def located(name: str) -> LastingLocation:
 
 
 def _at(locations: Mapping[str, Callable[[str], Where]], url: str) -> Where:
+    if not isinstance(url, str):
+        raise StoreUnusable(f"{shown(url)} names no store; give {FORMS}")
     for scheme, at in locations.items():
-        if str(url).startswith(scheme):
+        if url.startswith(scheme):
             return at(url)
-    raise StoreUnusable(f"{shown(without_password(str(url)))} names no store; give {FORMS}")
+    raise StoreUnusable(f"{shown(without_password(url))} names no store; give {FORMS}")
 
 
 def _postgres(url: str) -> LastingLocation:

@@ -130,6 +130,17 @@ def test_told_twice_it_waits_no_longer(folder: Path) -> None:
             assert isinstance(slow.result(PATIENCE_S).state, Completed)
 
 
+def test_told_again_after_its_end_it_ends_with_0(folder: Path) -> None:
+    """The store is given back by then, and what is left is the interpreter's end, here one that takes for ever."""
+    with (folder / "app.py").open("a") as module:
+        module.write("import atexit, time\natexit.register(lambda: (Path('ends').write_text('.'), time.sleep(3600)))\n")
+    with working(folder) as worker:
+        worker.send_signal(signal.SIGTERM)
+        until_there(folder / "ends")
+        worker.send_signal(signal.SIGTERM)
+        assert ended(worker) == 0
+
+
 def test_a_second_worker_waits_for_the_first(folder: Path) -> None:
     """As long as it is told to; without `--wait` it says who has the store, and ends with 2."""
     with working(folder) as first:

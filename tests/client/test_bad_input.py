@@ -232,6 +232,25 @@ async def test_an_unknown_saga_is_told_and_a_long_reason_is_cut(tmp_path: Path, 
         assert len(verb.reason) < 21_000
 
 
+class MarkedText(str):
+    """Text as a web framework marks it for its templates."""
+
+    __slots__ = ()
+
+
+@in_loop
+async def test_text_of_a_class_of_its_own_is_text(tmp_path: Path, saga_id: str) -> None:
+    """By a client as by an engine: who says it, why, and why an answer is a no."""
+    ann, no = MarkedText("ann"), MarkedText("no")
+    async with amends.open(url_of(tmp_path), sagas=SAGAS), amends.connect(url_of(tmp_path), sagas=SAGAS) as client:
+        await client.answer(f"{saga_id}/APPROVED/do", Refused(no), by=ann)
+        assert (await client.result(saga_id, PATIENCE_S)).reason == "no"
+        other = await client.submit(ASKED, Buy("Hamlet", 1))
+        await client.cancel(await other.started(PATIENCE_S), by=ann, reason=no)
+        (verb,) = (await other.describe()).verbs
+        assert (verb.by, verb.reason) == ("ann", "no")
+
+
 WAITS: Mapping[str, Sequence[Any]] = {"started": (), "result": (), "describe": ()}
 CALLS: Mapping[str, Sequence[Any]] = {
     "submit": (LOCAL, Buy("Hamlet", 1)),
@@ -392,6 +411,20 @@ def test_what_no_client_can_be_connected_with_is_refused(named: Mapping[str, Any
     with pytest.raises(UnusableInput) as raised:
         amends.connect("memory:bad", **named)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["url", "sagas", "value_bytes_max"])
+@pytest.mark.parametrize("door", [amends.open, amends.connect])
+def test_what_cannot_be_shown_is_refused_all_the_same(door: Callable[..., Any], name: str) -> None:
+    """A list too deep for its repr is named by its type, and a long text is cut."""
+    deep: list[Any] = []
+    for _ in range(10_000):
+        deep = [deep]
+    for value in (deep, HUGE):
+        with pytest.raises((StoreUnusable, UnusableInput)) as raised:
+            door(**{"url": "memory:bad", "sagas": SAGAS, name: value})
+        assert "\n" not in str(raised.value)
+        assert len(str(raised.value)) < 600
 
 
 def test_a_definition_that_a_client_was_not_given_is_named() -> None:

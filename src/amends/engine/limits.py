@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from amends.errors import UnusableInput
 from amends.lines import SECOND_MS
+from amends.storage.codecs.values import shown
 from amends.storage.ports import WORRIED_AFTER_MS
 
 QUEUE_MAX: Final = 20_000  # requests of clients that may wait before `Overloaded`: what a second or two can do
@@ -100,4 +101,5 @@ def expect_value_bytes(value_bytes_max: object) -> None:
         UnusableInput: it is none.
     """
     if type(value_bytes_max) is not int or not 1 <= value_bytes_max <= VALUE_BYTES_MOST:
-        raise UnusableInput(f"value_bytes_max is {value_bytes_max!r}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")
+        said = shown(value_bytes_max)
+        raise UnusableInput(f"value_bytes_max is {said}; give a number of bytes, 1 to {VALUE_BYTES_MOST}")

@@ -292,7 +292,7 @@ def start_letter_of(source: Records | Mailbox, saga_id: str) -> Letter | None:
 
 
 def _letter(letter_id: str, asked: Asked, posted_ms: int) -> Letter:
-    return Letter(letter_id, shard_of(asked.saga_id), msgspec.json.encode(asked).decode(), posted_ms)
+    return Letter(letter_id, shard_of(asked.saga_id), _ENCODER.encode(asked).decode(), posted_ms)
 
 
 def _said(outcome: Outcome) -> SaidOutcome:
@@ -300,10 +300,11 @@ def _said(outcome: Outcome) -> SaidOutcome:
         case Done(answer):
             return SaidOutcome("done", msgspec.Raw(json_of(opened(answer)).encode()))
         case Refused(reason):
-            return SaidOutcome("refused", msgspec.Raw(msgspec.json.encode(reason)))
+            return SaidOutcome("refused", msgspec.Raw(_ENCODER.encode(reason)))
         case Unknown(error):
-            return SaidOutcome("unknown", msgspec.Raw(msgspec.json.encode(error)))
-    return SaidOutcome("later", msgspec.Raw(msgspec.json.encode(outcome.within_s)))
+            return SaidOutcome("unknown", msgspec.Raw(_ENCODER.encode(error)))
+    return SaidOutcome("later", msgspec.Raw(_ENCODER.encode(outcome.within_s)))
 
 
 _DECODER: Final = msgspec.json.Decoder(Asked)
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=str.__str__)  # of text of a class of its own, as frameworks mark it

@@ -114,7 +114,10 @@ def _orders(said: VerbGiven, options: Options) -> tuple[list[Order], list[OrderR
                 return [said.of(describe(store, options.saga_id, as_of))], []
             except RequestRefused as error:
                 raise UnusableInput(f"{options.db.shown}: {error}") from error
-        for found in found_sagas(store, search_of(options.where, options.limit, as_of.now_ms), as_of):
+        here = list(found_sagas(store, search_of(options.where, options.limit, as_of.now_ms), as_of))
+        if len(here) == options.limit:
+            sys.stderr.write(f"amends: only the newest {counted(len(here), 'saga')}; --limit N means N of them\n")
+        for found in here:
             name = found.name if isinstance(found, Unreadable) else found.saga_id
             try:
                 orders.append(said.of(describe(store, name, as_of)))

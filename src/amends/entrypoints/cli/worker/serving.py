@@ -32,7 +32,17 @@ def serve(name: str, wait_s: float | None) -> int:
     if wait_s is not None:
         opening.store_wait_s = wait_s
     logging.basicConfig(format=LOG_FORMAT)  # does nothing where the module has seen to it
-    return asyncio.run(_served(opening, name))
+    return asyncio.run(_ended(opening, name))
+
+
+async def _ended(opening: Opening, name: str) -> int:
+    """Run it; told to end again once the store is given back, the process ends at once, and as it would."""
+    code = await _served(opening, name)
+    for number in SIGNALS:
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, lambda *_: os._exit(code))
+    return code
 
 
 async def _served(opening: Opening, name: str) -> int:
