@@ -18,7 +18,6 @@ from amends.storage.ports import Store
 from amends.storage.rows import COMPENSATED, COMPLETED, EntityRow
 from amends.storage.shards import SHARDS
 from tests.adapters.postgres.transfers import REFUSED, TRANSFER
-from tests.postgres import schema
 
 ROOT = Path(__file__).parents[3]
 SAGAS = 200
@@ -59,10 +58,12 @@ def booked(store: Store, service: str) -> int:
     return sum(int(row.body or "0") for row in rows if isinstance(row, EntityRow))
 
 
-def test_one_of_two_engines_is_killed_and_the_other_one_goes_on() -> None:
-    """No saga is lost, no entry is doubled, every chain verifies."""
+def lose_one_of_two(url: str) -> None:
+    """Have two engines share what a client asks for, and kill one: the other one goes on.
+
+    No saga is lost, no entry is doubled, every chain verifies.
+    """
     with ExitStack() as ends:
-        url = ends.enter_context(schema())
         one, _ = ends.enter_context(engine(url)), ends.enter_context(engine(url))
         store = PostgresStore(url)
         ends.callback(store.close)
@@ -78,3 +79,8 @@ def test_one_of_two_engines_is_killed_and_the_other_one_goes_on() -> None:
         wait_until(lambda: len(store.ownership.leases()) == 1)  # also where all sagas had ended before the kill
         assert len(store.chains()) == 2
         assert [*verify(store).findings] == []
+
+
+def test_one_of_two_engines_is_killed_and_the_other_one_goes_on(url: str) -> None:
+    """On the server itself; by a pooler it is the same (`test_pooler.py`)."""
+    lose_one_of_two(url)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -14,7 +16,10 @@ from amends.adapters.postgres.silence import ImpatientConnection
 from amends.errors import StoreUnusable
 from amends.storage.location import without_password
 
-SCHEMA: Final = "amends"
+OURS: Final = {"schema": "amends", "direct": ""}
+"""Parameters of an address that are not the driver's, and what they are by default."""
+PORT: Final = "5432"  # PostgreSQL's own
+DIRECT: Final = re.compile(r"(?P<host>[^:,]+|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{1,5}))?")
 SCHEMA_NAME: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,39}")
 CONNECTION: Final[dict[str, Any]] = {
     "application_name": "amends",
@@ -34,14 +39,20 @@ class Address(NamedTuple):
         shown: its URL without a password, for people.
         schema: of the database.
         connection: what the driver connects with, a password among it: no one else is shown that.
+        direct: where that is a pooler, what replaces of it to reach the server itself; empty for nothing.
     """
 
     shown: str
     schema: str
     connection: dict[str, Any]
+    direct: Mapping[str, Any] = MappingProxyType({})
 
     def __repr__(self) -> str:
         return self.shown
+
+    def past_pooler(self) -> Address:
+        """The same database without the pooler before it, where the address says how; else the same."""
+        return self._replace(connection={**self.connection, **self.direct})
 
     def connect(self, silence_s: float = OF_READS.silence_s) -> psycopg.Connection[Any]:
         """A connection of which nothing is kept between two transactions, as a pooler may have it.
@@ -62,37 +73,43 @@ def address_of(url: str) -> Address:
 
     Args:
         url: ``postgresql://user:password@host:port/database?schema=shop``; parts may be left out, and what the driver
-            knows beside them (sslmode, several hosts) may be added, as libpq has it.
+            knows beside them (sslmode, several hosts) may be added, as libpq has it. Where that is a pooler,
+            ``direct=host:port`` is the server behind it, to which the connection for wake-ups goes.
 
     Raises:
         StoreUnusable: it is none; one line says what is wrong with it, and holds no password.
     """
     shown = without_password(url)
     try:
-        schema, connection = _parted(url)
+        connection, schema, direct = _parted(url)
     except (ValueError, psycopg.Error):
         raise StoreUnusable(f"{shown}: it is no address of a PostgreSQL: {_fault_of(shown)}") from None
     if not SCHEMA_NAME.fullmatch(schema):
         raise StoreUnusable(
             f"{shown}: schema={schema!r:.100} is no name for a schema: give 1 to 40 letters a to z, digits and _"
         )
-    return Address(shown, schema, {**CONNECTION, **connection, "client_encoding": "UTF8"})
+    server = DIRECT.fullmatch(direct)
+    if direct and not server:
+        raise StoreUnusable(f"{shown}: direct={direct!r:.100} is no server behind a pooler: give HOST or HOST:PORT")
+    past = {"host": server["host"].strip("[]"), "port": server["port"] or PORT, "hostaddr": None} if server else {}
+    return Address(shown, schema, {**CONNECTION, **connection, "client_encoding": "UTF8"}, past)
 
 
-def _parted(url: str) -> tuple[str, dict[str, Any]]:
-    """The schema, and what the driver connects with.
+def _parted(url: str) -> tuple[dict[str, Any], str, str]:
+    """What the driver connects with, the schema, and the server behind a pooler.
 
     Raises:
         ValueError, psycopg.Error: it is no URL.
     """
     parts = urlsplit(url)
     named = parse_qsl(parts.query, keep_blank_values=True)
-    rest = urlencode([(name, value) for name, value in named if name != "schema"])
+    rest = urlencode([(name, value) for name, value in named if name not in OURS])
     connection = conninfo_to_dict(parts._replace(query=rest).geturl())
     port = str(connection.get("port", ""))
     if not re.fullmatch(r"[0-9,]*", port) or "@" in parts.path:
         raise ValueError(f"its port is {port!r:.20}, and the name of its database {parts.path!r:.60}")
-    return dict(named).get("schema", SCHEMA), connection
+    ours = {**OURS, **dict(named)}
+    return connection, ours["schema"], ours["direct"]
 
 
 def _fault_of(shown: str) -> str:

@@ -527,6 +527,10 @@ DELETE FROM letters WHERE id IN (
 -- Which of some are there.
 SELECT id FROM letters WHERE id = ANY(%(ids)s::text[]);
 
+-- name: session_number
+-- The number of the session at the server; a pooler tells another one.
+SELECT pg_backend_pid();
+
 -- name: notify
 -- Wake those who listen on a channel.
 SELECT pg_notify(%(channel)s, '');

@@ -1,8 +1,9 @@
 """Wake-ups by NOTIFY, on a connection of their own: a transaction that notifies waits for every other that does.
 
 A thread connects, listens, and sends. Rings that come close together are one, so that the server is asked to notify a
-few times a second at most, also where many commits ring. It is a convenience: where there is no connection, or a
-pooler that gives each transaction another one, those who wait look by themselves.
+few times a second at most, also where many commits ring. It is a convenience: those who wait look by themselves where
+there is no connection. So they do behind a pooler, which gives each transaction another session, and so keeps no
+listener; it lets rings through. The address may name the server behind it, for this connection alone.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class PostgresWakeup:
             is_engine: whether it is an engine's end.
         """
         names = {True: f"amends_{address.schema}_engines", False: f"amends_{address.schema}_clients"}
-        self._address, self._own, self._others = address, names[is_engine], names[not is_engine]
+        self._address, self._own, self._others = address.past_pooler(), names[is_engine], names[not is_engine]
         self._rings: socket.socket | None = None
         self._is_connected = threading.Event()
         forget_in_children(self)
@@ -81,8 +82,9 @@ class PostgresWakeup:
     def _run(self, bell: socket.socket, wake: Callable[[], None]) -> None:
         with bell:
             while True:
-                with suppress(psycopg.Error), self._listening() as driver:
-                    self._is_connected.set()
+                with suppress(psycopg.Error), self._address.connect() as driver:
+                    if self._listens(driver):
+                        self._is_connected.set()
                     wake()  # what was posted before it listened
                     if self._is_over(bell, driver, wake):
                         return
@@ -90,10 +92,13 @@ class PostgresWakeup:
                 if self._rested(bell):
                     return
 
-    def _listening(self) -> psycopg.Connection[Any]:
-        driver = self._address.connect()
+    def _listens(self, driver: psycopg.Connection[Any]) -> bool:
+        """Begin to listen, unless the session is a pooler's: that has a number of its own, and not the server's."""
+        ((number,),) = driver.execute(QUERIES["session_number"]).fetchall()
+        if number != driver.info.backend_pid:
+            return False
         driver.execute(f'LISTEN "{self._own}"'.encode())
-        return driver
+        return True
 
     def _is_over(self, bell: socket.socket, driver: psycopg.Connection[Any], wake: Callable[[], None]) -> bool:
         """Listen and send until the other end of the bell is closed."""
