@@ -62,6 +62,19 @@ def schema() -> Iterator[str]:
         drop(conninfo, name)
 
 
+@contextmanager
+def database() -> Iterator[str]:
+    """Give the URL of a database for itself, with nothing in it, which is gone at the end."""
+    conninfo, name = server(), f"test_{os.getpid()}_{next(SCHEMAS)}"
+    with psycopg.connect(conninfo, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name}")
+    try:
+        yield url_of(conninfo).replace("/postgres?", f"/{name}?")
+    finally:
+        with psycopg.connect(conninfo, autocommit=True) as db:
+            db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def drop(conninfo: str, name: str) -> None:
     """Drop a schema, if it is there, and end the transactions that keep it."""
     with psycopg.connect(conninfo, autocommit=True) as db:

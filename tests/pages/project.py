@@ -35,12 +35,18 @@ def commands_of(page: str) -> list[str]:
     return [line.split(" # ")[0].strip() for line in lines if not line.startswith("#")]
 
 
-def run(folder: Path, *words: str) -> None:
-    """Run a module of Python in the folder, with warnings as errors, and expect that it ends well."""
+def run(folder: Path, *words: str, **environment: str) -> None:
+    """Run a module of Python in the folder, with warnings as errors, and expect that it ends well.
+
+    Args:
+        folder: where it is to run.
+        words: of the command.
+        environment: what it finds there beside the usual.
+    """
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-m", *words],
         cwd=folder,
-        env=surroundings(),
+        env=surroundings() | environment,
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
