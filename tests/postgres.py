@@ -63,9 +63,13 @@ def schema() -> Iterator[str]:
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """Give the URL of a database for itself, with nothing in it, which is gone at the end."""
-    conninfo, name = server(), f"test_{os.getpid()}_{next(SCHEMAS)}"
+def database(conninfo: str = "") -> Iterator[str]:
+    """Give the URL of a database for itself, with nothing in it, which is gone at the end.
+
+    Args:
+        conninfo: of the server; by default that of this process.
+    """
+    conninfo, name = conninfo or server(), f"test_{os.getpid()}_{next(SCHEMAS)}"
     with psycopg.connect(conninfo, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {name}")
     try:

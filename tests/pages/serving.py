@@ -53,12 +53,12 @@ class Site:
         self.worker = next(command for command in self.commands if command.startswith("amends worker"))
         self._port = free_port()
         self._environment = surroundings() | {"NO_COLOR": "1", "COLUMNS": "200"} | environment
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def start(self, command: str) -> None:
         """Start a command, in a group of processes of its own."""
         with (self.folder / "processes.log").open("ab") as log:
-            self._running[command] = subprocess.Popen(
+            process = subprocess.Popen(
                 self._words(command),
                 cwd=self.folder,
                 env=self._environment,
@@ -66,18 +66,21 @@ class Site:
                 stderr=log,
                 start_new_session=True,
             )
+        self._running.append((command, process))
 
     def kill(self, command: str) -> None:
-        """End a command as `kill -9` does."""
-        process = self._running.pop(command)
+        """End a command, the first one where there are several, as `kill -9` does."""
+        running = next(running for running in self._running if running[0] == command)
+        self._running.remove(running)
+        process = running[1]
         process.kill()
         process.wait(PATIENCE_S)
 
     def end(self) -> None:
         """End what runs as a supervisor does: what is told to end, and does not, is killed."""
-        for process in self._running.values():
+        for _, process in self._running:
             process.terminate()
-        for process in self._running.values():
+        for _, process in self._running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(ENDS_WITHIN_S)
             with contextlib.suppress(ProcessLookupError):
@@ -132,8 +135,14 @@ class Site:
 
 @contextmanager
 def served(page: str, folder: Path, **environment: str) -> Iterator[Site]:
-    """Run all that a page's shell block starts, and end it in any case; what it printed goes with what fails."""
-    site = Site(page, folder, environment)
+    """Copy a page, and run all that its shell block starts; see `running`."""
+    with running(Site(page, folder, environment)) as site:
+        yield site
+
+
+@contextmanager
+def running(site: Site) -> Iterator[Site]:
+    """Start all that the shell block starts, and end it in any case; what it printed goes with what fails."""
     try:
         for command in site.commands:
             site.start(command)

@@ -9,15 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
+import pytest
+
 import amends
 from tests.pages.project import text_of
-from tests.pages.serving import Answer, Site, served, until
+from tests.pages.serving import Answer, Site, running, served, until
+from tests.postgres import database, own_server
 
 ORDERS: Final = 30
+FEW: Final = 10
 CLIENTS: Final = 4
 TASKS: Final = 8
 HAMLET: Final = {"show": "Hamlet", "seats": 2}
-TYPED: Final = re.compile(r"^\$ (amends .*)$", re.MULTILINE)
+TYPED: Final = re.compile(r"^\$ (.*)$", re.MULTILINE)
 FOLDERS: Final = {"data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "control"}
 
 
@@ -26,7 +31,7 @@ def placed(site: Site, key: str, **wanted: Any) -> str:
     answers: list[Answer] = []
 
     def is_taken() -> bool:
-        answers.append(site.ask("POST", "/orders", HAMLET | wanted, **{"Idempotency-Key": key}))
+        answers.append(site.ask("POST", "/orders", wanted or HAMLET, **{"Idempotency-Key": key}))
         assert answers[-1].status in (0, 202, 429, 503), answers[-1]
         return answers[-1].status == 202
 
@@ -51,8 +56,8 @@ def test_an_engine_that_is_killed_under_load_and_an_order_that_is_stuck(tmp_path
     """Nothing is lost or doubled, and the order is found and mended from the command line, by the page's own words."""
     page = "with-fastapi.md"
     with served(page, tmp_path) as site, ThreadPoolExecutor(CLIENTS) as pool:
-        stuck = placed(site, "stuck", customer="closed")
-        asked = [pool.submit(placed, site, f"key {n % ORDERS}", customer="ada") for n in range(2 * ORDERS)]
+        stuck = placed(site, "stuck", customer="closed", **HAMLET)
+        asked = [pool.submit(placed, site, f"key {n % ORDERS}", customer="ada", **HAMLET) for n in range(2 * ORDERS)]
         until(lambda: sum(each.done() for each in asked) > ORDERS // 2, "a part of the orders is placed")
         site.kill(site.worker)
         site.start(site.worker)
@@ -68,6 +73,40 @@ def test_an_engine_that_is_killed_under_load_and_an_order_that_is_stuck(tmp_path
         until(lambda: status(site, stuck) == "compensated", "it is mended")
         assert stuck not in site.shell(listed)
         assert stored(site) == ORDERS + 1
+
+
+@pytest.mark.parametrize(
+    ("page", "accounts"),
+    [
+        ("with-fastapi-postgres.md", "account"),
+        pytest.param("with-django-postgres.md", "shop_account", marks=pytest.mark.torture),  # its own tests run always
+    ],
+)
+def test_an_engine_and_the_database_under_it_are_killed(page: str, accounts: str, tmp_path: Path) -> None:
+    """Rows and sagas are of one database: nothing is lost or doubled, money is exact, and what is stuck is mended."""
+    with own_server() as server, database(server.conninfo) as url, ThreadPoolExecutor(CLIENTS) as pool:
+        site = Site(page, tmp_path, {"AMENDS_DB": url})
+        *set_up, listed, shown, mended = TYPED.findall(text_of(page))
+        for command in set_up:
+            site.shell(command)
+        with running(site):
+            stuck = placed(site, "stuck", customer="closed", seats=1)
+            asked = [pool.submit(placed, site, f"key-{n % FEW}", customer="ada", seats=2) for n in range(2 * FEW)]
+            until(lambda: sum(each.done() for each in asked) > FEW // 2, "a part of the orders is placed")
+            site.kill(site.worker)
+            server.crash()
+            server.start()
+            orders = [each.result() for each in asked]
+            assert orders[:FEW] == orders[FEW:], "one key, one order"
+            until(lambda: all(status(site, order) == "completed" for order in {*orders}), "the orders are completed")
+            with psycopg.connect(url) as db:
+                left = db.execute(f"TABLE {accounts}".encode()).fetchall()
+            assert ("ada", 10_000 - FEW * 40) in left, "each is charged once"
+            until(lambda: status(site, stuck) == "needs operator", "one is stuck")
+            assert stuck in site.shell(listed)
+            for command in (shown, mended):
+                site.shell(command.replace("SAGA_ID", stuck), given="y\n")
+            until(lambda: status(site, stuck) == "compensated", "it is mended")
 
 
 def all_placed_once(site: Site, keys: Sequence[str]) -> None:
