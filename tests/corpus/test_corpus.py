@@ -21,6 +21,7 @@ from amends import Abandon, KeyReused, OperatorNeeded, Refused, RequestRefused, 
 from tests.acceptance.command import ROOT, environment
 from tests.acceptance.command import amends as command
 from tests.corpus.shop import COMMANDS, ERRAND, ORDER, ROLES, SAGAS, SERVICES, STOCKED, Order, Shelf, agreed, execute
+from tests.postgres import schema
 
 STORES = Path(__file__).parent / "stores"
 NAMES = sorted(path.name.removesuffix(".json") for path in STORES.glob("*.json"))
@@ -133,9 +134,9 @@ async def agreeing(name: str, what: str) -> Any:
     return agreed(what)
 
 
-def opened(store: Held) -> Any:
-    """An engine on the store whose participants say yes."""
-    return amends.open(store.url, sagas=SAGAS, commands=COMMANDS, clients=dict.fromkeys(SERVICES, agreeing))
+def opened(store: Held, url: str = "") -> Any:
+    """An engine on the store, or where that has moved, whose participants say yes."""
+    return amends.open(url or store.url, sagas=SAGAS, commands=COMMANDS, clients=dict.fromkeys(SERVICES, agreeing))
 
 
 def finish(engine: Any, ids: dict[str, str]) -> dict[str, Result]:
@@ -245,6 +246,27 @@ def test_every_saga_is_finished(migrated: Held) -> None:
         assert_entities_at_the_end(engine, migrated)
     assert listed(migrated.path) == {saga_id: ends[name] for name, saga_id in ids.items()}
     assert_verified(migrated)
+
+
+@pytest.mark.parametrize("held", ["schema-2-first", TODAY], indirect=True)
+def test_every_saga_is_finished_where_it_moved(held: Held) -> None:
+    """On a PostgreSQL, as it would have been in the file; its client key gives it, and the audit goes on."""
+    with schema() as url:
+        ran = command("move", held.path, url)
+        assert (ran.code, ran.err) == (0, "")
+        with opened(held, url) as engine:
+            results = finish(engine, held.ids())
+            ends = {name: type(result.state).__name__.lower() for name, result in results.items()}
+            assert ends == {name: ROLES[name].end for name in held.ids()}
+            assert not any(result.owed for result in results.values())
+            assert_entities_at_the_end(engine, held)
+            for name, saga_id in held.ids().items():
+                assert engine.submit(ROLES[name].saga, Order(name), key=name).saga_id == saga_id
+        archives = ["--archive", str(held.archive)] if held.archive.exists() else []
+        ran = command("audit", "verify", "--db", url, "--head", held.said["head"], *archives)
+        assert (ran.code, ran.err) == (0, ""), ran.out
+        ran = command("audit", "recompute", "tests.corpus.shop", "--db", url)
+        assert (ran.code, ran.err) == (0, ""), ran.out
 
 
 def assert_entities_at_the_end(engine: Any, store: Held) -> None:

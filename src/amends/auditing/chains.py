@@ -70,7 +70,8 @@ class Chains:
         """The blocks that were not met yet; each is to be given to `add` before the next one.
 
         Two engines write at the same time, and by clocks of their own. So a block comes when all that it changes stands
-        as it stood when it was committed; where no block does, something is wrong, and the earliest one comes.
+        as it stood when it was committed; where no block does, something is wrong, and the earliest one comes. The
+        chain without a name comes before all others: it is that of a file, which moved here before they began.
 
         Args:
             is_next: says so of a block.
@@ -80,8 +81,10 @@ class Chains:
         sources, is_fresh = dict[str, Iterator[Block]](), False
         while True:
             self._fill(waiting, sources, until)
-            names = sorted(waiting, key=lambda name: (waiting[name].block.at_ms, name))
-            following = (name for name in names if len(self._chains) == 1 or is_next(waiting[name].contents))
+            names = sorted(waiting, key=lambda name: (name != "", waiting[name].block.at_ms, name))
+            following = (
+                name for name in names if not name or len(self._chains) == 1 or is_next(waiting[name].contents)
+            )
             name = next(following, None)
             if name is None and not is_fresh:  # what it follows may have been committed since its chain was read
                 sources, is_fresh = self._sources(besides=waiting), True

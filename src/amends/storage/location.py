@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from amends.storage.moving import MoveSource, MoveTarget
 from amends.storage.ports import ClientStore, Reader, Store
 from amends.storage.rows import Head, Letter
 
@@ -202,6 +203,20 @@ class LastingLocation(StoreLocation, Protocol):
         Raises:
             StoreUnusable: it is not archived like that; or one of the two cannot be used, or is in use.
             StoreError: it ended before all were moved; what was moved is.
+        """
+
+    def move_source(self) -> MoveSource:
+        """What moves its shop to another database.
+
+        Raises:
+            StoreUnusable: no shop moves from there.
+        """
+
+    def move_target(self) -> MoveTarget:
+        """What a shop of another database moves into.
+
+        Raises:
+            StoreUnusable: none moves there.
         """
 
     def version(self) -> int:

@@ -13,6 +13,7 @@ from amends.adapters.postgres import rights, settings
 from amends.adapters.postgres.address import address_of
 from amends.adapters.postgres.client_store import PostgresClientStore
 from amends.adapters.postgres.migrations import VERSION, migrate, script, version_of
+from amends.adapters.postgres.moving import PostgresMoveTarget
 from amends.adapters.postgres.opening import in_force, looking, writing
 from amends.adapters.postgres.reader import PostgresReader
 from amends.adapters.postgres.store import PostgresStore
@@ -85,6 +86,18 @@ class PostgresLocation:
             StoreUnusable: always.
         """
         raise StoreUnusable(f"{self.shown}: no sagas leave a PostgreSQL: `amends archive` takes a store in a file")
+
+    def move_source(self) -> NoReturn:
+        """None.
+
+        Raises:
+            StoreUnusable: always.
+        """
+        raise StoreUnusable(f"{self.shown}: a shop moves from a file into a PostgreSQL: give the file as its source")
+
+    def move_target(self) -> PostgresMoveTarget:
+        """The schema."""
+        return PostgresMoveTarget(self._address)
 
     def version(self) -> int:
         """The version of the schema that is there; 0 where none is.

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, sql
 
 from amends.adapters.postgres import rights
 from amends.errors import StoreUnusable
@@ -32,6 +32,9 @@ SERVES: Final = 1
 """The oldest version whose engines and clients may use a schema of `VERSION`. A script that takes away or changes what
 these use raises it, one release after they stopped using it."""
 COMMENT: Final = b"SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"
+UNFINISHED: Final = re.compile(r"(.*), and the move of (\S+) into it is not finished")
+"""The comment of a schema into which a shop is moved: what it will be, and the head of the source's audit. No Amends of
+any version takes a schema with such a comment for a store."""
 ONE_AT_A_TIME: Final = b"SELECT pg_advisory_xact_lock(hashtextextended('amends ' || %s, 0))"
 
 
@@ -46,12 +49,18 @@ def version_of(driver: psycopg.Connection[Any], schema: str) -> int:
     """The version of a schema; 0 where it is not there. A later one than `VERSION` is given if it serves this one.
 
     Raises:
-        StoreUnusable: it is not ours, or of a later version of Amends that does not serve this one.
+        StoreUnusable: it is not ours, or of a later version of Amends that does not serve this one; or a shop is being
+            moved into it.
     """
-    found = driver.execute(COMMENT, [schema]).fetchone()
-    if found is None:
+    comment = comment_of(driver, schema)
+    if comment is None:
         return 0
-    written = WRITTEN.fullmatch(str(found[0] or ""))
+    if UNFINISHED.fullmatch(comment):
+        raise StoreUnusable(
+            f"a move into the schema {schema!r} is not finished: run `amends move` again with the same source, or "
+            "`amends move --cancel`"
+        )
+    written = WRITTEN.fullmatch(comment)
     if written is None:
         raise StoreUnusable(f"there is a schema {schema!r} that is none of Amends': give another name, ?schema=...")
     version, serves = int(written[1]), int(written[2] or written[1])
@@ -61,6 +70,18 @@ def version_of(driver: psycopg.Connection[Any], schema: str) -> int:
             f"knows up to {VERSION}"
         )
     return version
+
+
+def comment_of(driver: psycopg.Connection[Any], schema: str) -> str | None:
+    """The comment of a schema, which says what it is; ``None`` where it is not there."""
+    found = driver.execute(COMMENT, [schema]).fetchone()
+    return None if found is None else str(found[0] or "")
+
+
+def put_comment(driver: psycopg.Connection[Any], schema: str, comment: str) -> None:
+    """Say what a schema is."""
+    names = sql.Identifier(schema), sql.Literal(comment)
+    driver.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(*names))
 
 
 def script(schema: str, since: int) -> str:

@@ -534,3 +534,80 @@ SELECT pg_backend_pid();
 -- name: notify
 -- Wake those who listen on a channel.
 SELECT pg_notify(%(channel)s, '');
+
+-- name: is_taken
+-- What else is in the schema than a store in which nothing was ever done: an engine with a lease that has not run out, or
+-- anything.
+SELECT EXISTS (SELECT FROM leases WHERE until_ms > now_ms()),
+    EXISTS (SELECT FROM blocks) OR EXISTS (SELECT FROM sagas) OR EXISTS (SELECT FROM entities)
+    OR EXISTS (SELECT FROM client_keys) OR EXISTS (SELECT FROM letters);
+
+-- name: let_nobody_in
+-- No engine begins or renews a lease before the move is over, also one that has opened the store already: so it can
+-- commit nothing. It waits for those that are about to.
+ALTER TABLE leases ADD CONSTRAINT a_move_into_this_schema_is_not_finished CHECK (false) NOT VALID;
+
+-- name: forget_leases
+-- Of engines that are gone, and have left nothing.
+DELETE FROM leases;
+
+-- name: forget_owners
+-- Their shards.
+DELETE FROM owners;
+
+-- name: begin_move
+-- How much of each table is there, as long as the move lasts.
+CREATE TABLE moved (
+    name  text   NOT NULL PRIMARY KEY,
+    place text   NOT NULL, -- JSON: the key of the last row
+    rows  bigint NOT NULL
+);
+
+-- name: end_move
+-- All is there.
+DROP TABLE moved;
+
+-- name: let_engines_in
+-- From now on.
+ALTER TABLE leases DROP CONSTRAINT a_move_into_this_schema_is_not_finished;
+
+-- name: moved
+-- How much is there.
+SELECT name, place, rows FROM moved;
+
+-- name: go_on
+-- A page more of a table, if it follows what is there.
+INSERT INTO moved AS there (name, place, rows) SELECT %(name)s::text, %(place)s::text, %(rows)s::bigint
+WHERE %(before)s::text = '[]' OR EXISTS (SELECT FROM moved WHERE name = %(name)s::text)
+ON CONFLICT (name) DO UPDATE SET place = excluded.place, rows = there.rows + excluded.rows
+WHERE there.place = %(before)s::text;
+
+-- name: move_sagas
+-- Sagas in the order of their starts, each with the block of the unnamed chain in which it started.
+INSERT INTO sagas (id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum, chain, block)
+SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum, '', block
+FROM unnest(%(saga_id)s::text[], %(definition)s::text[], %(request)s::text[], %(status)s::text[], %(body)s::text[],
+    %(due_ms)s::bigint[], %(started_ms)s::bigint[], %(changed_ms)s::bigint[], %(version)s::bigint[],
+    %(checksum)s::bigint[], %(block)s::bigint[])
+    WITH ORDINALITY AS moved (id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum,
+        block, place)
+ORDER BY place;
+
+-- name: move_subjects
+-- Which blocks of the unnamed chain hold a record of whom.
+INSERT INTO subjects (subject, chain, number)
+SELECT subject, '', block FROM unnest(%(subject)s::text[], %(block)s::bigint[]) AS moved (subject, block);
+
+-- name: move_counts
+-- How many sagas there are, as if the unnamed chain had counted them before its first block.
+INSERT INTO counts (chain, number, definition, status, sagas)
+SELECT '', 0, definition, status, sagas
+FROM unnest(%(definition)s::text[], %(status)s::text[], %(sagas)s::bigint[]) AS moved (definition, status, sagas);
+
+-- name: move_blocks
+-- Blocks of the unnamed chain.
+INSERT INTO blocks (chain, number, at_ms, before, head, started, ended, checksum, records, beside)
+SELECT '', number, at_ms, decode(before, 'hex'), decode(head, 'hex'), started, ended, checksum, records, beside
+FROM unnest(%(number)s::bigint[], %(at_ms)s::bigint[], %(before)s::text[], %(head)s::text[], %(started)s::bigint[],
+    %(ended)s::bigint[], %(checksum)s::bigint[], %(records)s::text[], %(beside)s::text[])
+    AS moved (number, at_ms, before, head, started, ended, checksum, records, beside);

@@ -7,12 +7,14 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from amends.adapters.in_force import move_mark
 from amends.adapters.memory.database import MemoryDatabase
 from amends.adapters.memory.reading import MemoryReader
 from amends.adapters.sqlite.mailbox import SqliteMailbox
 from amends.adapters.sqlite.opening import EarlierStore, FileId, NoStoreYet, checked_path, file_id
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.wakeup import WakeupClient
+from amends.errors import StoreUnusable
 
 LOOKS: Final = 40  # with the pauses two seconds: an engine makes a store in a tenth of one
 LOOK_PAUSE_S: Final = 0.05  # between two looks at a store that an engine makes: some commits to a disk
@@ -47,7 +49,7 @@ class SqliteClientStore:
         A file that is in the place of another one, as after a restored backup, is opened anew.
 
         Raises:
-            StoreUnusable: it is no store that this version can read; one line says why.
+            StoreUnusable: it is no store that this version can read, or its shop has moved; one line says which.
         """
         there = file_id(self._file)
         if self._reader is not None and (there != self._opened or self._reader.has_failed):
@@ -57,7 +59,11 @@ class SqliteClientStore:
                 self._reader, self._opened = self._made(), there
             except NoStoreYet:
                 return NOTHING_STORED
-        return self._reader or NOTHING_STORED
+        if self._reader is None:
+            return NOTHING_STORED
+        if (mark := move_mark(self._reader.in_force())) and mark.is_over:
+            raise StoreUnusable(f"{self._file}: {mark.refusal}")
+        return self._reader
 
     def _made(self) -> SqliteReader:
         """A reader, once an engine that makes the store, or brings it up to date, has done so."""

@@ -106,6 +106,19 @@ class Connection:
             for one in wanted:
                 yield from self.found(name, [one])
 
+    def walk(self, name: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """The same rows as they are asked for: as the file stood at the first of them, until the last one is."""
+        self._refuse_if_failed()
+        return self._row_by_row(name, values)
+
+    def define(self, script: str) -> None:
+        """Change the schema, inside `transaction`.
+
+        Args:
+            script: no values are put into it.
+        """
+        self._connection.execute(script).fetchall()
+
     def write(self, name: str, rows: Collection[tuple[Any, ...]]) -> int:
         """Run a query for each row, inside `transaction`. Returns how many rows it wrote."""
         if not rows:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from amends.adapters.clock import SystemClock
 from amends.adapters.sqlite.archive import archived
@@ -13,6 +14,7 @@ from amends.adapters.sqlite.backup import backup
 from amends.adapters.sqlite.client_store import SqliteClientStore
 from amends.adapters.sqlite.lock import holder
 from amends.adapters.sqlite.migrations import VERSION
+from amends.adapters.sqlite.moving import SqliteMoveSource
 from amends.adapters.sqlite.opening import check_writable, checked_path, version_in
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
@@ -88,6 +90,18 @@ class SqliteLocation:
             for sagas, keys in archived(self.shown, into, before_ms):
                 store.commit(departure(sagas, keys, Path(into).name, store.head(), clock.now_ms()))
                 yield len(sagas)
+
+    def move_source(self) -> SqliteMoveSource:
+        """The file."""
+        return SqliteMoveSource(self.shown)
+
+    def move_target(self) -> NoReturn:
+        """None.
+
+        Raises:
+            StoreUnusable: always.
+        """
+        raise StoreUnusable(f"{self.shown}: a shop moves into a PostgreSQL: give postgresql://... as its target")
 
     def version(self) -> int:
         """The version of the schema that is there; 0 where no store is.

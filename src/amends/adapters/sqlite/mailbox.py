@@ -80,9 +80,7 @@ class SqliteMailbox:
             StoreUnusable: the file is no mailbox.
             StoreFull, StoreBusy, StoreFailed: it could not be written.
         """
-        if not self._file.exists():
-            _make(self._file)
-        database = self._opened()
+        database = self._made()
         with database.transaction():
             database.write("post_letter", [_values(letter) for letter in letters])
             if database.rows("span_of_letters")[0][0] > self._letters_max:
@@ -142,6 +140,11 @@ class SqliteMailbox:
         """Give everything back. A second call does nothing."""
         self._removal.close()
         self._leave()
+
+    def _made(self) -> Connection:
+        if not self._file.exists():
+            _make(self._file)
+        return self._opened()
 
     def _opened(self) -> Connection:
         """The mailbox that is there now: another one may be in the place of that which was opened."""

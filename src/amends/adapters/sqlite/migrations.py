@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import apsw
 
+from amends.adapters.in_force import move_mark
 from amends.adapters.sqlite.queries import QUERIES
 from amends.adapters.sqlite.rows import text_of
 from amends.adapters.sqlite.settings import pragma
@@ -28,6 +29,9 @@ def _loaded() -> list[str]:
 SCHEMAS: Final = _loaded()
 """What leads from each version to the next: the first from nothing to version 1."""
 VERSION: Final = len(SCHEMAS)
+
+MOVES: Final = ("trigger", "the_shop_moves_to_another_database")
+"""What a store has whose shop moves, or has moved (moved.sql): no engine of any version opens it."""
 
 OF_SQLITE: Final = re.compile(rb"sqlite_(stat\d|sequence)")
 """What ANALYZE leaves, and a counter that cannot be dropped any more once any table had one: they change no row."""
@@ -67,17 +71,26 @@ def migrate(connection: apsw.Connection) -> None:
             _apply(connection, number)
 
 
-def check_schema(connection: apsw.Connection, version: int) -> None:
+def check_schema(connection: apsw.Connection, version: int, *, is_moving: bool = False) -> None:
     """Compare all that is in the schema with what a version has: nothing is missing or changed, and nothing is added.
 
     A trigger is a program that would run inside our transactions; so would the constraints of a table.
 
+    Args:
+        connection: to the database.
+        version: of its schema.
+        is_moving: whether its shop may be about to move, or have moved.
+
     Raises:
-        StoreUnusable: it names what is not as it was made, and how it is removed.
+        StoreUnusable: it names what is not as it was made, and how it is removed; or where the shop is.
         apsw.Error: the schema cannot be read.
     """
     check_own(connection, version)
-    for what in additions(_made(connection), version):
+    made = _made(connection)
+    if not is_moving and MOVES in {(text_of(kind), text_of(name)) for kind, name, _ in made}:
+        mark = move_mark({text_of(name): text_of(value) for name, value in connection.execute(QUERIES["in_force"])})
+        raise StoreUnusable(mark.refusal if mark else f"it has the {' '.join(MOVES)}, and does not say where that is")
+    for what in additions(made, version):
         raise StoreUnusable(what)
 
 
@@ -103,7 +116,7 @@ def additions(made: Iterable[tuple[Any, ...]], version: int = VERSION) -> Iterat
     """
     for kind, name, _ in made:
         known = text_of(kind), text_of(name)
-        if known not in _expected(version) and not (kind == b"table" and OF_SQLITE.fullmatch(name)):
+        if known not in {*_expected(version), MOVES} and not (kind == b"table" and OF_SQLITE.fullmatch(name)):
             yield (
                 f"the {' '.join(known)} is none of Amends': remove it (DROP {known[0].upper()} {_quoted(known[1])}); "
                 "tables of your own belong in another file (ATTACH), views in your own connection (CREATE TEMP VIEW)"

@@ -101,13 +101,14 @@ def check_log(file: Path) -> None:
         )
 
 
-def open_writer(file: Path, vfs: str) -> apsw.Connection:
+def open_writer(file: Path, vfs: str, *, is_moving: bool = False) -> apsw.Connection:
     """A connection that writes, with the schema up to date and every setting in force.
 
     Args:
         file: as `checked_path` gives it.
         vfs: the SQLite VFS to use; the system's when empty. Another one has no shared memory, so the file is locked
             for everybody else.
+        is_moving: whether its shop may be about to move, or have moved: no engine opens such a file.
 
     Raises:
         StoreUnusable: the file is no store that this version can use, or a setting is not in force.
@@ -118,7 +119,7 @@ def open_writer(file: Path, vfs: str) -> apsw.Connection:
         put_in_force(connection, {"locking_mode": "exclusive" if vfs else "normal"})
         put_in_force(connection, {**WRITER, **BEFORE_THE_LOG})
         version = version_of(connection)  # before anything is written to what may not be ours
-        check_schema(connection, version)
+        check_schema(connection, version, is_moving=is_moving)
         connection.pragma("page_size", PAGE_BYTES)
         put_in_force(connection, {"journal_mode": "wal", **WRITER})
         if is_left:

@@ -291,3 +291,59 @@ ORDER BY number LIMIT ?2;
 -- name: remove_letter
 -- One that was acted on.
 DELETE FROM letters WHERE id = ?1;
+
+-- name: take_back_in_force
+-- What is not so any more.
+DELETE FROM in_force WHERE name = ?;
+
+-- name: move_shapes
+-- All of them behind one; from the first one on where none is named.
+SELECT kind, name, since_ms, shape, checksum FROM shapes
+WHERE ?1 IS NULL OR (kind, name, since_ms) > (?1, ?2, ?3) ORDER BY kind, name, since_ms;
+
+-- name: move_set_aside
+-- The same of rows that were found to be unreadable.
+SELECT number, kind, name, why, checksum FROM set_aside WHERE ?1 IS NULL OR number > ?1 ORDER BY number;
+
+-- name: move_counts
+-- The same of counts.
+SELECT definition, status, sagas FROM counts
+WHERE ?1 IS NULL OR (definition, status) > (?1, ?2) ORDER BY definition, status;
+
+-- name: move_entities
+-- The same of entities.
+SELECT service, id, body, version, checksum FROM entities
+WHERE ?1 IS NULL OR (service, id) > (?1, ?2) ORDER BY service, id;
+
+-- name: move_client_keys
+-- The same of client keys.
+SELECT row, key, request, answer, saga, checksum FROM client_keys WHERE ?1 IS NULL OR row > ?1 ORDER BY row;
+
+-- name: move_sagas
+-- The same of sagas. They are named by their ids: VACUUM may number their rows anew, and leaves them in their order.
+SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, version, checksum, block FROM sagas
+WHERE ?1 IS NULL OR rowid > (SELECT rowid FROM sagas WHERE id = ?1) ORDER BY rowid;
+
+-- name: move_subjects
+-- The same of subjects.
+SELECT subject, block FROM subjects WHERE ?1 IS NULL OR (subject, block) > (?1, ?2) ORDER BY subject, block;
+
+-- name: move_blocks
+-- The same of blocks.
+SELECT number, at_ms, before, head, started, ended, checksum, records, beside FROM blocks
+WHERE ?1 IS NULL OR number > ?1 ORDER BY number;
+
+-- name: move_letters
+-- The same of letters.
+SELECT number, id, shard, body, posted_ms, checksum FROM letters WHERE ?1 IS NULL OR number > ?1 ORDER BY number;
+
+-- name: rows_to_move
+-- How many rows there are of each table but the letters.
+SELECT 'shapes', count(*) FROM shapes
+UNION ALL SELECT 'set_aside', count(*) FROM set_aside
+UNION ALL SELECT 'counts', count(*) FROM counts
+UNION ALL SELECT 'entities', count(*) FROM entities
+UNION ALL SELECT 'client_keys', count(*) FROM client_keys
+UNION ALL SELECT 'sagas', count(*) FROM sagas
+UNION ALL SELECT 'subjects', count(*) FROM subjects
+UNION ALL SELECT 'blocks', count(*) FROM blocks;

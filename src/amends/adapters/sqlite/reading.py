@@ -8,7 +8,7 @@ from heapq import merge
 from itertools import islice
 from typing import Any, Final
 
-from amends.adapters.in_force import WARNING, worried_after_ms
+from amends.adapters.in_force import WARNING, move_mark, worried_after_ms
 from amends.adapters.sqlite.database import Connection, onward
 from amends.adapters.sqlite.rows import (
     NOT_FOUND,
@@ -216,8 +216,10 @@ class RecordReader:
         return self.in_force().get("durability", "unknown")
 
     def warning(self) -> str:
-        """What the engine that opened the store last said is wrong with it; empty for nothing."""
-        return self.in_force().get(WARNING, "")
+        """What the engine that opened the store last said is wrong with it, or that it has moved; empty for nothing."""
+        in_force = self.in_force()
+        mark = move_mark(in_force)
+        return mark.refusal if mark else in_force.get(WARNING, "")
 
     def worried_after_ms(self) -> int:
         """For how long a step has failed that counts as failing, as the engine said that opened the store last."""

@@ -50,6 +50,8 @@ def refusal_of(error: apsw.Error, system_errno: int = 0) -> StoreError:
     code = getattr(error, "extendedresult", None)
     if code == apsw.SQLITE_IOERR_WRITE and system_errno in NO_SPACE:
         return StoreFull(f"{WORDS[apsw.FullError]} ({os.strerror(system_errno)})")
+    if code == apsw.SQLITE_CONSTRAINT_TRIGGER:  # of a store whose shop moves: it may stay, if the move is ended
+        return StoreBusy(words_of(error))
     if isinstance(error, apsw.ConstraintError) and code in TAKEN:
         return StoreConflict(f"a row is there already: {error}")
     return REFUSALS.get(type(error), StoreFailed)(words_of(error))

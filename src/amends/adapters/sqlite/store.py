@@ -47,12 +47,13 @@ class SqliteStore(RecordReader):
 
     is_shared: Final = False
 
-    def __init__(self, path: str | os.PathLike[str], vfs: str = "") -> None:
+    def __init__(self, path: str | os.PathLike[str], vfs: str = "", *, is_moving: bool = False) -> None:
         """Open a store; make it, or bring it up to date, where that is needed.
 
         Args:
             path: of the file.
             vfs: the SQLite VFS to use, for tests that cut the power; the system's when empty.
+            is_moving: whether it is opened to move its shop to another database, and may be marked as one that does.
 
         Raises:
             StoreUnusable: another engine has it, or there is no store that this version can use; one line says why.
@@ -62,7 +63,7 @@ class SqliteStore(RecordReader):
         with ExitStack() as opened:
             self._lock = EngineLock(file)
             opened.callback(self._lock.release)
-            connection = open_writer(file, vfs)
+            connection = open_writer(file, vfs, is_moving=is_moving)
             opened.callback(close, connection)
             super().__init__(Connection(connection, None if vfs else _files_of(file)))
             opened.callback(self._database.close)

@@ -180,7 +180,35 @@ def archive(
     move(named(db), path_of(into), before)
 
 
-COMMANDS: Final = (sagas, show, status, check_deploy, backup, archive)
+def move(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The store, a file.", show_default=False)],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="postgresql://...", show_default=False)],
+    is_canceled: Annotated[
+        bool, typer.Option("--cancel", help="End a move before its end: the shop stays in the file.")
+    ] = False,
+) -> None:
+    """Move a shop from a file into a PostgreSQL: sagas in flight, entities, client keys, letters, the audit.
+
+    No engine may run on the file, and none can be started on it from then
+    on. Killed at any moment, it goes on when it is run again. Clients may
+    submit to the file while it lasts; at its end they have to connect to
+    the new address. The file stays as it is, for who looks at it.
+
+    [bold]Examples[/]
+      [cyan]amends move sqlite:///shop.db postgresql://shop@db/shop[/]
+      [cyan]amends move --cancel shop.db postgresql://shop@db/shop[/]
+
+    [bold]Exit codes[/]
+      0  the shop is there, and open for engines
+      1  it ended before its end: run it again
+      2  one of the two cannot be used; nothing has changed
+    """
+    from amends.entrypoints.cli.store.moves import cancel_move, move_shop
+
+    (cancel_move if is_canceled else move_shop)(place_of(source), place_of(target))
+
+
+COMMANDS: Final = (sagas, show, status, check_deploy, backup, archive, move)
 
 audit = typer.Typer(rich_markup_mode="rich")
 
