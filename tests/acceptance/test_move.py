@@ -71,8 +71,15 @@ def test_a_move_that_is_over_is_over(path: Path, url: str) -> None:
     assert amends("archive", "--before", "1d", "--to", path.with_name("old.db"), "--db", path).err.endswith(
         f"{moved}\n"
     )
-    assert moved in amends("retry", "any", "--by", "ada", "--yes", "--db", path).err
+    assert moved in amends("cancel", in_flight(path), "--by", "ada", "--yes", "--db", path).err
     assert f"warning         {moved}" in amends("status", "--db", path).out
+
+
+def in_flight(path: Path) -> str:
+    """Return the id of a saga that waits for an answer."""
+    listed = json.loads(amends("sagas", "--status", "forward", "--db", path, "--json").out)["sagas"]
+    saga_id: str = listed[0]["saga_id"]
+    return saga_id
 
 
 def test_a_move_is_taken_back(path: Path, url: str) -> None:

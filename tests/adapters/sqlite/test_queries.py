@@ -23,6 +23,7 @@ MOVES = [f"move_{table.name}" for table in (*TABLES, LAST_TABLES[0])]
 WALKS = {  # tables that a query reads from end to end, on purpose
     **dict.fromkeys(MOVES, "all of a store moves"),
     "rows_to_move": "the same",
+    "oldest_letter": "those that wait, of which there is a limit",
     "integrity_check": "it is the check's",
     "made": "a row for each table",
     "wrong_counts": "it is the check's",
@@ -84,3 +85,11 @@ def test_no_sql_is_put_together_of_values() -> None:
     """What stands in Python is a pragma with a name and a number of ours, and a transaction's begin and end."""
     for line in re.findall(r'execute\(\s*(f?".*?")', CODE, re.DOTALL):
         assert re.match(r'f?"(PRAGMA|BEGIN|COMMIT|ROLLBACK|SELECT|CREATE)', line), line
+
+
+def test_every_table_moves_or_is_made_anew(tmp_path: Path) -> None:
+    """With its shop to another database: what is new in a schema is given its place in `amends.storage.moving`."""
+    made_anew = {"client_key_rows", "client_key_slices", "in_force"}
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        tables = {name.decode() for kind, name, _ in connection(store).execute(QUERIES["made"]) if kind == b"table"}
+    assert tables == {table.name for table in (*TABLES, *LAST_TABLES)} - {"mailbox"} | made_anew
