@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -111,4 +112,5 @@ def everything(records: Records) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    moved(Path(sys.argv[1]), sys.argv[2], page_rows=20)
+    moved(Path(sys.argv[1]), sys.argv[2], page_rows=int(sys.argv[3]))
+    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\n")

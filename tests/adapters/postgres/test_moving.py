@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -26,11 +27,12 @@ from amends.errors import StoreBusy, StoreConflict, StoreFailed, StoreUnusable
 from amends.storage.ports import ALL
 from amends.storage.shards import ALL_SHARDS
 from tests.adapters.postgres.moves import canceled, everything, moved, start, write
-from tests.contract.rows import Writer, saga
+from tests.contract.rows import Writer, key, saga
 from tests.postgres import schema, server
 
 ROOT = Path(__file__).parents[3]
 BOUND_S = 60.0  # for a process that moves a small shop in a second
+MEMORY_KB = 100_000  # more than for a small shop: some pages of 4 MB at each end
 STEPS_MAX = 100  # to end a move: there are some 20 statements
 Steps = list[tuple[Any, str]]
 COMMITS: Steps = [
@@ -331,8 +333,8 @@ def test_a_process_that_is_killed_goes_on(written: Path, tmp_path: Path, url: st
 @contextmanager
 def process(path: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process of its own that moves a shop."""
-    words = [sys.executable, "-m", "tests.adapters.postgres.moves", str(path), url]
-    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL) as mover:
+    words = [sys.executable, "-m", "tests.adapters.postgres.moves", str(path), url, "20"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as mover:
         try:
             yield mover
         finally:
@@ -376,3 +378,32 @@ def test_two_copies_of_a_file_do_not_move_into_one_place_at_once(path: Path, url
         with pytest.raises(StoreConflict, match="another process moves the same shop"):
             moved(path, url)
     finish(path, url)
+
+
+@pytest.mark.torture
+def test_a_hundred_thousand_sagas_move_in_bounded_memory(
+    written: Path, tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However many there are, a page at a time; the rate is printed."""
+    path = copied(written, tmp_path / "shop")
+    with closing(SqliteStore(path)) as source:
+        put = Writer(source)
+        for page in range(100):
+            names = [f"{page}-{number}" for number in range(1000)]
+            put(*map(saga, names), *(key(name, name) for name in names), subjects=names)
+    with schema() as other:
+        few_kb, _ = measured(written / "shop.db", other)
+    many_kb, seconds = measured(path, url)
+    assert many_kb - few_kb < MEMORY_KB
+    assert shops(path, url) == 1
+    with capsys.disabled():
+        more = f"with {(many_kb - few_kb) // 1000} MB more than a small shop"
+        sys.stdout.write(f"\n100 000 sagas with their keys moved in {seconds:.1f} s, {more}\n")
+
+
+def measured(path: Path, url: str) -> tuple[int, float]:
+    """Move a shop in a process of its own; return its memory at most, in KB, and its seconds."""
+    begun = time.monotonic()
+    words = [sys.executable, "-m", "tests.adapters.postgres.moves", str(path), url, "2000"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600, check=True)
+    return int(done.stdout), time.monotonic() - begun
