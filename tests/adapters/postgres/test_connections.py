@@ -14,6 +14,7 @@ from amends.adapters.postgres import store as of_store
 from amends.adapters.postgres.settings import TURN_MS, Timeouts
 from amends.engine.limits import LEASE_MS
 from amends.errors import LeaseLost, StoreBusy, StoreConflict, StoreFailed
+from amends.storage.rows import Letter
 from tests.contract.engines import SharedEngine
 from tests.contract.rows import completed, entity, key, saga
 from tests.postgres import server
@@ -176,3 +177,10 @@ def test_counts_are_added_up_by_their_own_engine(one: SharedEngine, url: str) ->
         database.execute(f"SET search_path = {address_of(url).schema}".encode())
         ((rows,),) = database.execute("SELECT count(*) FROM counts").fetchall()
     assert rows < 2 * 256
+
+
+def test_a_statement_is_larger_than_what_the_system_takes_at_once(one: SharedEngine) -> None:
+    """All of it is sent, though nothing is answered before."""
+    large = Letter("large", 0, "x" * 8_000_000, 1)
+    one.store.mailbox.post([large])
+    assert one.store.mailbox.letters([0], 1) == [large]

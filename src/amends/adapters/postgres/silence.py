@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import OperationalError
+from psycopg.waiting import Ready, Wait
 
 Answer = TypeVar("Answer")
 
@@ -35,16 +36,21 @@ class ImpatientConnection(psycopg.Connection[Any]):
         return super().wait(self._within(gen), *given, **named)
 
     def _within(self, waiting: Generator[Any, Any, Answer]) -> Generator[Any, Any, Answer]:
-        """What waits, which the driver resumes some times a second, also when nothing has come."""
+        """What waits, which the driver resumes some times a second, also when nothing has come.
+
+        In a pipeline the driver waits for answers alone once it has handed over its last statement: of one that is
+        larger than what the system takes at once, the rest would never be sent.
+        """
         until = time.monotonic() + self.silence_s
         try:
             awaited = next(waiting)
             while True:
-                come = yield awaited
+                come = yield Wait.RW if self.pgconn.flush() else awaited
                 if not come and time.monotonic() > until:
                     self.close()
                     raise OperationalError(f"no answer for {self.silence_s:g} s")
-                awaited = waiting.send(come)
+                if come != Ready.W or awaited != Wait.R:  # else there is only more of it to send
+                    awaited = waiting.send(come)
         except StopIteration as ended:
             answer: Answer = ended.value
             return answer
