@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,6 +104,27 @@ def test_an_engine_in_a_program_waits_beside_what_else_runs(away: Server) -> Non
     asyncio.run(run())
 
 
+def test_who_stops_waiting_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a connect that takes long: it ends by itself, later."""
+    may_end, has_ended = threading.Event(), threading.Event()
+
+    def connect(*_: object) -> None:
+        may_end.wait(5)
+        has_ended.set()
+        raise StoreAway("away")
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1), amends.open("postgresql://nowhere/shop", sagas=[COUNT]):
+                pass
+        assert not has_ended.is_set()
+        may_end.set()
+
+    monkeypatch.setattr("amends.adapters.postgres.store.prepare", connect)
+    asyncio.run(give_up())
+    assert has_ended.wait(PATIENCE_S)
+
+
 def test_a_script_waits_as_well(
     away: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -143,7 +165,8 @@ def test_what_no_waiting_mends_is_told_at_once() -> None:
             ("password authentication failed", url.replace("postgres@", "known:wrong@")),
             ("no password supplied", url.replace("postgres@", "known@")),
         ):
-            with pytest.raises(StoreUnusable, match=said) as refusal, amends.open(changed, sagas=[COUNT]):
+            opening = amends.open(changed, sagas=[COUNT], store_wait_s=1)
+            with pytest.raises(StoreUnusable, match=said) as refusal, opening:
                 pass
             assert not isinstance(refusal.value, StoreAway)
             with (
