@@ -149,10 +149,10 @@ def test_what_is_refused_is_said(books: Database, depot: str, said: pytest.LogCa
             client.submit(*one("other"), key="used")
 
 
-def test_a_definition_that_the_engine_does_not_know_is_said(
+def test_a_definition_that_the_engine_does_not_know_waits_and_is_said(
     books: Database, depot: str, said: pytest.LogCaptureFixture
 ) -> None:
-    """And holds nothing up."""
+    """It holds nothing up, and its saga starts at the first engine that knows it."""
     write(books, "unknown")
     with books.connect() as db, books.transaction(db):
         outbox.submit(db, PREPARED, ["Hamlet", 1], key="known")
@@ -163,6 +163,9 @@ def test_a_definition_that_the_engine_does_not_know_is_said(
     ):
         expect_completed(client, ["known"])
         wait_until(lambda: bool(about(said, "counted/1/")))
+    with running(depot, {}) as (engine, client):
+        expect_completed(client, ["unknown"])
+        assert counts(engine, ["unknown"]) == {"unknown": 1}
 
 
 def test_an_engine_ends_while_an_outbox_hangs(depot: str, monkeypatch: pytest.MonkeyPatch) -> None:
