@@ -59,7 +59,7 @@ def _many(engine: BlockingEngine, numbers: range, products: int) -> None:
         except Overloaded:
             time.sleep(AGAIN_S)
         else:
-            assert not [one for one in handles if isinstance(one, Exception)], "an order was not started"
+            assert not (refused := [one for one in handles if isinstance(one, Exception)]), refused[:3]
             return
 
 

@@ -196,7 +196,8 @@ class Host:
     def begin(self, *asked: Buy) -> list[Any]:
         """Start sagas."""
         codec = self.coordinator.definitions.codec_of(self.house.saga)
-        return list(self.turn(StartSagas(codec, asked)).replies[0])
+        (reply,) = self.turn(StartSagas(codec, asked)).replies
+        return [reply] if isinstance(reply, Exception) else list(reply)
 
     def call(self) -> None:
         """Send what waits, while the lease holds, and hear the answers."""

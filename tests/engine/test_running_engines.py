@@ -19,7 +19,7 @@ from amends.engine.handle import Result
 from amends.engine.limits import LEASE_MS
 from amends.engine.task import Task
 from amends.engine.upkeep import LOOK_MS
-from amends.errors import StoreConflict, StoreFull
+from amends.errors import Overloaded, StoreConflict, StoreFull
 from amends.storage.blocks import Contents
 from amends.storage.letters import answer_letter, verb_letter
 from amends.storage.rows import COMPENSATED, COMPLETED, Changes
@@ -69,6 +69,22 @@ def test_each_saga_is_moved_by_the_owner_of_its_shard(names: tuple[str, ...]) ->
         await shop.close()
         assert shop.is_at_rest
         assert [*verify(shop.store).findings] == []
+
+    run(test())
+
+
+def test_an_engine_without_a_shard_starts_nothing_and_says_so() -> None:
+    """As what it is, an error that passes: one saga, or many."""
+
+    async def test() -> None:
+        shop = Shop()
+        (one,) = await shop.open("one")
+        one.engine._loop.coordinator.lose(ALL_SHARDS)
+        with pytest.raises(Overloaded, match="no shard of its store yet"):
+            await one.engine.submit(shop.saga, Buy("Hamlet", 1))
+        with pytest.raises(Overloaded, match="no shard of its store yet"):
+            await one.engine.submit_many(shop.saga, [Buy("Hamlet", 1), Buy("Lear", 1)])
+        await one.kill()
 
     run(test())
 

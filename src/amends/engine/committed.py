@@ -56,9 +56,17 @@ class SagaIds:
         number = self.number = self.number + 1
         return self._own() if self._shards.are_shared else f"{self._prefix}-{number}"
 
-    def _own(self) -> str:
-        if not self._shards.all:
+    def expect_shard(self) -> None:
+        """See that there can be a next one.
+
+        Raises:
+            Overloaded: the engine has no shard yet.
+        """
+        if self._shards.are_shared and not self._shards.all:
             raise Overloaded("this engine has no shard of its store yet; try again later")
+
+    def _own(self) -> str:
+        self.expect_shard()
         while not self._shards.has(saga_id := f"{self._prefix}-{self.number}"):
             self.number += 1
         return saga_id

@@ -16,6 +16,10 @@ from amends.errors import Overloaded, StoreError
 from amends.exceptions import raised
 
 BATCH_MAX: Final = 3000  # sagas, commands or inputs in a turn: some 75 ms; a hot entity is read and written once in it
+SHARED_BATCH_MAX: Final = 500
+"""The same where engines share a store: each waits for what the other's turn has locked, and of a machine that is busy
+an engine gets a tenth of a core; a turn that took as long as a lease would cost it its sagas. A turn of a thousand is
+no faster a saga (docs/speed.md)."""
 
 
 class QueuedTask(NamedTuple):
@@ -35,6 +39,7 @@ class TaskQueue:
 
     Attributes:
         arrived: set when a task arrives; its reader clears it.
+        is_shared: whether engines share the store.
     """
 
     def __init__(self, limit: int) -> None:
@@ -44,6 +49,7 @@ class TaskQueue:
             limit: how many sagas, commands or inputs of clients may wait, >= 1.
         """
         self.arrived = asyncio.Event()
+        self.is_shared = False
         self._limit = limit
         self._amends: deque[QueuedTask] = deque()
         self._others: deque[QueuedTask] = deque()
@@ -52,7 +58,11 @@ class TaskQueue:
     @property
     def part_max(self) -> int:
         """How large a task may be, so that it fits in a turn, and in the queue."""
-        return min(BATCH_MAX, self._limit)
+        return min(self._batch_max, self._limit)
+
+    @property
+    def _batch_max(self) -> int:
+        return SHARED_BATCH_MAX if self.is_shared else BATCH_MAX
 
     def __len__(self) -> int:
         """How many tasks wait."""
@@ -84,9 +94,9 @@ class TaskQueue:
     def take_batch(self) -> list[QueuedTask]:
         """Take the first tasks: as many as a turn carries out, and one in any case."""
         batch: list[QueuedTask] = []
-        size = 0
+        size, most = 0, self._batch_max
         for lane in (self._amends, self._others):
-            while lane and (not batch or size + lane[0].task.size <= BATCH_MAX):
+            while lane and (not batch or size + lane[0].task.size <= most):
                 batch.append(lane.popleft())
                 size += batch[-1].task.size
         self._size -= size

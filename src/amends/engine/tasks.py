@@ -58,7 +58,12 @@ class StartSagas(Task):
         return (name for request in asks for name in entities_of(self.codec, request))
 
     def carry_out(self, work: UnitOfWork) -> list[Any]:
-        """For each a `SagaInstance`, the id of the saga that its key started before, or what refused it."""
+        """For each a `SagaInstance`, the id of the saga that its key started before, or what refused it.
+
+        Raises:
+            Overloaded: the engine has no shard yet, and starts none of them.
+        """
+        work.committed.new_id.expect_shard()
         begun, is_flat = [*self.before], self.codec.saga.prepare is not None and are_flat(self.requests)
         expect_room = work.room.expect
         for done, (request, key) in enumerate(zip_longest(self.requests, self.keys)):

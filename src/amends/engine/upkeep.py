@@ -18,7 +18,7 @@ from amends.engine.in_flight import AttemptId
 from amends.engine.letters import ActOnLetter, LettersToActOn
 from amends.engine.logger import log
 from amends.engine.ownership import ShardKeeper
-from amends.engine.queue import BATCH_MAX
+from amends.engine.queue import BATCH_MAX, SHARED_BATCH_MAX
 from amends.engine.store_clock import StoreClock
 from amends.engine.turn_io import drive
 from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFull
@@ -76,7 +76,8 @@ class Upkeep:
         self._letters = LettersToActOn(coordinator.left_alone)
         self._dropped: list[AttemptId] = []
         self._look_ms = 0
-        self._starts = LETTERS_MAX
+        self._batch_max = SHARED_BATCH_MAX if store.is_shared else BATCH_MAX
+        self._starts = min(LETTERS_MAX, self._batch_max)
         self._asked = self._posted = 0
         self._pause_ms = LOOK_MS if store.is_shared else QUIET_LOOK_MS
         self._trouble = ""
@@ -122,7 +123,7 @@ class Upkeep:
         """
         beside, self._asked = asked or self._asked, asked
         share = min(max(LETTERS_LEAST, beside // LETTERS_SHARE), LETTERS_MAX) if beside else LETTERS_MAX
-        self._starts = share + min(self._posted, BATCH_MAX)
+        self._starts = min(share, self._batch_max) + min(self._posted, self._batch_max)
         elapsed_ms = self._machine.elapsed_ms()
         if self._keeper.next_ms <= elapsed_ms:
             with suppress(StoreFull, StoreBusy, StoreConflict):  # it is taken again soon
@@ -161,7 +162,9 @@ class Upkeep:
 
     def _read(self) -> Sequence[ActOnLetter]:
         try:
-            letters = self._letters.read(self._store.mailbox, self._coordinator.shards.all, BATCH_MAX, self._starts)
+            letters = self._letters.read(
+                self._store.mailbox, self._coordinator.shards.all, self._batch_max, self._starts
+            )
         except (StoreError, ValueError) as error:
             self._say(error)
             return NOTHING
