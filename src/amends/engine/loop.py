@@ -113,7 +113,6 @@ class EngineLoop:
         self._loop = asyncio.get_running_loop()
         await self._turns.open()
         self.coordinator, clock = self._turns.coordinator, self._turns.clock
-        self._queue.is_shared = self.coordinator.shards.are_shared
         self._alarm = Alarm(clock)
         self.calls = Calls(
             self._clients,

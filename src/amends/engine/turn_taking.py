@@ -64,6 +64,7 @@ class TurnTaking:
         """
         self._turns = turns
         self._queue = queue
+        queue.is_shared = turns.coordinator.shards.are_shared
         self._alarm = alarm
         self._calls = calls
         self._ends = ends
