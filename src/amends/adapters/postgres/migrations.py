@@ -41,6 +41,10 @@ ONE_AT_A_TIME: Final = b"SELECT pg_advisory_xact_lock(hashtextextended('amends '
 WRITTEN: Final = re.compile(rf"{MIGRATED_BY} (\d+)(?:, serves (\d+))?")
 
 
+UNHURRIED: Final = "SET LOCAL statement_timeout = 0;"
+"""A change of a large table takes as long as it takes; what it waits for is waited for as in any transaction."""
+
+
 class NoSchemaYet(StoreUnusable):
     """The schema is not there: no engine and no client has made it."""
 
@@ -93,7 +97,7 @@ def script(schema: str, since: int) -> str:
     """
     if since >= VERSION:
         return ""
-    begin = [f'SET LOCAL search_path = "{schema}";', *([] if since else [f'CREATE SCHEMA "{schema}";'])]
+    begin = [UNHURRIED, f'SET LOCAL search_path = "{schema}";', *([] if since else [f'CREATE SCHEMA "{schema}";'])]
     written = f"{MIGRATED_BY} {VERSION}, serves {SERVES}"
     return "\n".join([*begin, *SCHEMAS[since:], f"COMMENT ON SCHEMA \"{schema}\" IS '{written}';\n"])
 
