@@ -30,7 +30,7 @@ ENGINE: Final[Rights] = {
 }  # fmt: skip
 CLIENT: Final[Rights] = {table: ADDS if table == "letters" else () for table in ENGINE}
 READER: Final[Rights] = dict.fromkeys(ENGINE, ())
-CAME_WITH: Final[Mapping[str, int]] = {"knows": 2}
+CAME_WITH: Final[Mapping[str, int]] = {"knows": 2, "budgets": 3}
 """The version of the schema that a table came with, where that is not the first."""
 RECORDED: Final = ("blocks", "subjects")
 """The tables that a role for engines must not change."""
