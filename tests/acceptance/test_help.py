@@ -68,6 +68,7 @@ def test_every_option_is_in_the_guide(name: str) -> None:
         "engine": "ENGINE",
         "name": "NAME",
         "saga_id": "SAGA_ID",
+        "source": "SOURCE",
         "target": "FILE",
     }.get(name, name)
     assert f"`{argument}`" in GUIDE
