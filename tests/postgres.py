@@ -199,6 +199,14 @@ def own_by_server(folder: Path) -> None:
         shutil.chown(folder, *_user())
 
 
+def as_server() -> dict[str, Any]:
+    """Return how a process is started as the user who runs the server."""
+    if not AS_ROOT:
+        return {}
+    user, group = _user()
+    return {"user": user, "group": group, "extra_groups": []}
+
+
 @contextmanager
 def _folder(below: Path | None) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="amends-pg-", dir=below))  # short: a socket's path has about 100 characters
@@ -255,15 +263,11 @@ def _starts(programs: Path) -> bool:
 
 
 def _run(*command: object) -> None:
-    who: dict[str, Any] = {}
-    if AS_ROOT:
-        user, group = _user()
-        who = {"user": user, "group": group, "extra_groups": []}
     words = [str(word) for word in command]
     # Output goes to a file: the server that pg_ctl leaves running would keep a pipe open.
     with tempfile.TemporaryFile("w+") as output:
         try:
-            run = subprocess.run(words, stdout=output, stderr=output, cwd="/", timeout=60, check=False, **who)
+            run = subprocess.run(words, stdout=output, stderr=output, cwd="/", timeout=60, check=False, **as_server())
         except (OSError, subprocess.SubprocessError) as error:
             raise NoServer(f"{words[0]}: {error}") from error
         output.seek(0)

@@ -12,12 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from tests.postgres import AS_ROOT, own_by_server
+from tests.postgres import as_server, own_by_server
 
 BOUND_S = 30
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
@@ -47,14 +46,13 @@ def pooler(server: str, size: int = 5) -> Iterator[str]:
     """
     if PROGRAM is None:
         pytest.skip("no PgBouncer: the program is not there; `apt-get install pgbouncer` brings it")
-    who: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if AS_ROOT else {}
     with tempfile.TemporaryDirectory(prefix="amends-pool-", dir="/tmp") as name:
         folder = Path(name)
         own_by_server(folder)
         behind = server.split(maxsplit=1)[0].removeprefix("host=")
         (folder / "ini").write_text(SETTINGS.format(server=behind, folder=folder, port=PORT, size=size), "utf-8")
         (folder / "ini").chmod(0o644)
-        process = subprocess.Popen([PROGRAM, "-q", folder / "ini"], stderr=subprocess.DEVNULL, cwd="/", **who)
+        process = subprocess.Popen([PROGRAM, "-q", folder / "ini"], stderr=subprocess.DEVNULL, cwd="/", **as_server())
         try:
             yield _ready(f"host={folder} port={PORT} user=postgres dbname=postgres", process)
         finally:
