@@ -16,6 +16,7 @@ import pytest
 import amends
 from amends import Completed, StoreBusy, StoreUnusable
 from amends.adapters.postgres import address_of
+from amends.adapters.postgres.refusals import ends_session
 from amends.adapters.postgres.wakeup import PostgresWakeup
 from tests.adapters.postgres.pooler import BOUND_S, pooled, pooler
 from tests.adapters.postgres.test_away_at_start import COUNT
@@ -108,6 +109,16 @@ def test_a_server_that_is_away_behind_a_pooler_is_waited_for() -> None:
         starting.start()
         with amends.open(url, sagas=[COUNT]):
             starting.join()
+
+
+@pytest.mark.parametrize(
+    ("query", "ends"), [("SELECT 1/0", False), ("SELECT pg_terminate_backend(pg_backend_pid())", True)]
+)
+def test_an_error_that_ends_the_session_is_known_by_its_severity(query: str, ends: bool) -> None:
+    """Also where the connection is not closed yet: an engine would count it as one that cannot be mended."""
+    with pytest.raises(psycopg.Error) as raised, psycopg.connect(server()) as database:
+        database.execute(query.encode())
+    assert ends_session(raised.value) == ends
 
 
 def patient(ask: Callable[[], Any]) -> Any:

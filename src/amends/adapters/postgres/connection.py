@@ -17,7 +17,7 @@ import psycopg
 
 from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.queries import QUERIES
-from amends.adapters.postgres.refusals import refusal_of
+from amends.adapters.postgres.refusals import ends_session, refusal_of
 from amends.adapters.postgres.settings import Timeouts
 from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed
 from amends.storage.forks import forget_in_children, leak
@@ -166,8 +166,10 @@ class PostgresConnection:
             pipeline.sync()
             return [_answer(cursor) for cursor in cursors]
         except psycopg.Error as error:
-            is_lost = driver is None or driver.closed
-            if driver is not None:
+            is_lost = driver is None or driver.closed or ends_session(error)
+            if driver is None or is_lost:
+                self._drop()
+            else:
                 self._roll_back(driver)
             raise refusal_of(error, is_lost=is_lost) from error
         except UnicodeEncodeError:  # a name that no store can hold

@@ -49,6 +49,11 @@ def is_passing(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError) and not any(words in str(error) for words in NEVER)
 
 
+def ends_session(error: psycopg.Error) -> bool:
+    """Whether the connection is over with it, also where its end is not seen yet: a pooler says so, and closes then."""
+    return (error.diag.severity_nonlocalized or error.diag.severity) in {"FATAL", "PANIC"}
+
+
 def refusal_of(error: psycopg.Error, *, is_lost: bool) -> StoreError:
     """What an error is to a reader or writer of a store, before a commit was asked for.
 
