@@ -192,7 +192,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> list[Copy]:
     """Return a store in three ages, in the last of which a saga wrote to an entity that no command knows."""
     *older, last = written(tmp_path_factory.mktemp("history"))
     notes = Saga("notes", str, [local("NOTED", lambda _, text: text, entity=str, pivot=True)])
-    with amends.open(f"sqlite:///{last.path}", sagas=[notes]) as engine:
+    with amends.open(f"sqlite:///{last.path}", sagas=[notes], orphans="leave") as engine:
         engine.submit(notes, "a note")
     with closing(SqliteReader(last.path)) as store:
         return [*older, Copy(last.path, head_text(store.head()))]

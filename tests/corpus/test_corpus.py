@@ -205,7 +205,8 @@ def test_records_are_told_as_they_were_written(held: Held) -> None:
     with amends.open(held.url, sagas=[], orphans="leave"):
         pass
     exported = command("audit", "export", "--db", held.path).out.splitlines()
-    assert [[*json.loads(line).values()] for line in exported][: len(written)] == written
+    told = [[value for name, value in json.loads(line).items() if name != "chain"] for line in exported]
+    assert told[: len(written)] == written
 
 
 def test_entities_are_what_they_were(held: Held) -> None:
