@@ -118,6 +118,7 @@ def bad_calls(saga_id: str) -> Iterator[Call]:
     yield from (("answer", (key, Done()), {}) for key in NO_KEY_OF_A_REQUEST)
     yield from (("answer", (f"{saga_id}/APPROVED/do", outcome), {}) for outcome in NO_OUTCOME)
     yield from (("answer", (f"{saga_id}/APPROVED/do", Done()), {"by": by}) for by in NO_ACTOR)
+    yield from (("answer", (f"{saga_id}/APPROVED/do", Done()), {"reason": reason}) for reason in (b"paid", 7, None))
     yield from (("find", (key,), {}) for key in (None, *NO_KEY))
     for name, values in FILTERS.items():
         yield from (("list", (), {name: value}) for value in values if (name, value) != ("service", None))

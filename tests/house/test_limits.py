@@ -7,7 +7,7 @@ from statistics import median
 
 from tests.house.source import AMENDS, body_lines, class_lines, classes, code_lines, functions, modules
 
-CORE_LINES_MAX = 1502  # 94 of them for two kinds of steps, `wait_for` and `pause`; 28 for what a definition `starts`
+CORE_LINES_MAX = 1503  # 94 of them for two kinds of steps, `wait_for` and `pause`; 28 for what a definition `starts`
 FUNCTION_LINES_MEDIAN_MAX = 8
 FUNCTION_LINES_MAX = 60
 CLASS_LINES_MAX = 250

@@ -32,7 +32,7 @@ from amends.core.messages import (
     Unknown,
 )
 from amends.core.records import GroupEntered, SagaEnded, StepBecame
-from amends.core.state import Debt, Status
+from amends.core.state import Debt, Status, word_for
 from amends.engine.recording import Recording, said_text
 from amends.storage import former
 from amends.storage.blocks import FORM, Contents, head_after
@@ -123,6 +123,8 @@ def test_what_is_written_is_read_back(cause: object, changes: list[object]) -> N
         (Resolve("A", Done(), by="ann"), '["resolve","A","done","ann"]', None),
         (Answered("A", Kind.DO, Done(7), by="ann"), '["done","A","do",null,0.0,"ann"]', "7"),
         (Answered("A", Kind.DO, Later(5.5), 1, "ann"), '["later","A","do",1,5.5,"ann"]', None),
+        (Answered("A", Kind.DO, Done(7), 1, "ann", "seen"), '["done","A","do",1,0.0,"ann",true]', '[7,"seen"]'),
+        (Answered("A", Kind.DO, Done(), 1, "", "seen"), '["done","A","do",1,0.0,"",true]', '[null,"seen"]'),
     ],
 )
 def test_what_was_said_is_no_part_of_a_record(said: Input, cause: str, value: str | None) -> None:
@@ -148,6 +150,28 @@ def test_an_erased_value_leaves_the_chain_and_the_other_values_whole() -> None:
     assert [record.value for record in contents.records() if record] == [ERASED, '"two"']
     assert [cause_in_words(record) for record in contents.records() if record] == ["cancel: (erased)", "cancel: two"]
     assert (list(contents.faults()), head_after(erased.before, erased.records)) == ([], block.head)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "value", "words"),
+    [
+        (Done([1]), "[1]", "seen"),
+        (Done(), None, "seen"),
+        (Refused("no"), '"no"', "no (seen)"),
+    ],
+)
+def test_why_an_answer_was_brought_is_told_apart_from_it(
+    outcome: Done | Refused, value: str | None, words: str
+) -> None:
+    """Both lie beside as one value, and are erased together."""
+    recording, said = Recording(7), Answered("A", Kind.DO, outcome, None, "ann", "seen")
+    cause, text = said_text(said)
+    recording.write("s", 1, cause, "[]", text)
+    block, about = recording.block(Head()), f"A/do {word_for(outcome)} by ann: "
+    (record,) = filter(None, Contents(block).records())
+    assert (record.value, cause_in_words(record)) == (value, about + words)
+    (record,) = filter(None, Contents(block._replace(values=f'["{ERASED_SALT}",[null]]')).records())
+    assert (record.value, cause_in_words(record)) == (ERASED, about + "(erased)")
 
 
 OTHERS = "its records are about 2 values, beside them are others"

@@ -108,9 +108,11 @@ class BlockingClient(BlockingLooks, BlockingTells):
         """See `Client.result`."""
         return self.ask(lambda client: client.result(saga_id, timeout))
 
-    def answer(self, key: str, outcome: Outcome, *, by: str = "", timeout: float | None = ACTED_WITHIN_S) -> None:
+    def answer(
+        self, key: str, outcome: Outcome, *, by: str = "", reason: str = "", timeout: float | None = ACTED_WITHIN_S
+    ) -> None:
         """See `Client.answer`."""
-        self.ask(lambda client: client.answer(key, outcome, by=by, timeout=timeout))
+        self.ask(lambda client: client.answer(key, outcome, by=by, reason=reason, timeout=timeout))
 
     def tell(self, saga_id: str, verb: Verb, *, timeout: float | None = ACTED_WITHIN_S) -> None:
         """See `Client.tell`."""

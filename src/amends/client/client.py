@@ -153,6 +153,7 @@ class Client(Looks, Tells):
         outcome: Outcome,
         *,
         by: str = "",
+        reason: str = "",
         timeout: float | None = ACTED_WITHIN_S,  # noqa: ASYNC109 - as a Future has it
     ) -> None:
         """Bring the answer to a request that a participant took with `Later`, and wait until its saga has taken it.
@@ -161,6 +162,7 @@ class Client(Looks, Tells):
             key: `Call.key` of the request.
             outcome: what became of it.
             by: who brings it, for the record.
+            reason: why, for the record.
             timeout: how long to wait, in seconds; ``None`` for as long as it takes. Raise it where engines may be away
                 for longer; lower it where the caller is called again anyhow, as a webhook is.
 
@@ -171,7 +173,7 @@ class Client(Looks, Tells):
             Overloaded, StoreFull, StoreBusy: nothing was posted.
         """
         self._connection.expect_caller()
-        await self._tell(self._writer.answer(key, outcome, by, now_ms()), Patience(timeout))
+        await self._tell(self._writer.answer(key, outcome, by, reason, now_ms()), Patience(timeout))
 
     async def tell(
         self,

@@ -11,7 +11,7 @@ from amends.engine.arguments import take_key, take_name, take_outcome
 from amends.engine.client_keys import row_of_request, started_by
 from amends.engine.definitions import Definitions
 from amends.engine.intake import take_asked
-from amends.engine.outside import refuse_no_name, refuse_no_outcome, refuse_no_verb, request_of
+from amends.engine.outside import refuse_no_origin, refuse_no_outcome, refuse_no_verb, request_of
 from amends.errors import RequestRefused
 from amends.storage.codecs.digests import digest_of
 from amends.storage.codecs.values import opened, refuse_too_large, shown, text_of
@@ -84,13 +84,14 @@ class LetterWriter:
         letter = start_letter(letter_id, saga_id, codec.definition, text, now_ms, digest)
         return StartLetter(letter, saga_id, digest, key is not None)
 
-    def answer(self, key: object, outcome: Outcome, by: str, now_ms: int) -> Letter:
+    def answer(self, key: object, outcome: Outcome, by: str, reason: str, now_ms: int) -> Letter:
         """Bring the answer to a request.
 
         Args:
             key: `Call.key` of the request.
             outcome: what became of it.
             by: who brings it; empty where that is not known.
+            reason: why; empty where that is not said.
             now_ms: the clock.
 
         Raises:
@@ -98,8 +99,8 @@ class LetterWriter:
         """
         saga_id, step, kind = request_of(take_name(key))
         refuse_no_outcome(outcome)
-        refuse_no_name(by)
-        said = Answered(step, kind, self._outcome(outcome, step), by=by)
+        refuse_no_origin(by, reason)
+        said = Answered(step, kind, self._outcome(outcome, step), by=by, why=reason)
         return answer_letter(self._letter_id(), saga_id, said, now_ms)
 
     def verb(self, saga_id: object, verb: Verb, now_ms: int) -> Letter:

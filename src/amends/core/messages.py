@@ -179,6 +179,7 @@ class Answered:
         outcome: what it said. That one attempt is unknown says nothing of another, so it counts for its own alone.
         attempt: number of the attempt that was answered; ``None`` when the caller does not know.
         by: who brought the answer, for the record, where it came from outside and that is known.
+        why: what that person said of it, for the record.
     """
 
     step: str
@@ -186,6 +187,7 @@ class Answered:
     outcome: Outcome
     attempt: int | None = None
     by: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,9 +105,9 @@ class BlockingEngine(BlockingLooks, BlockingTells):
         """
         return self._thread.do(question(self._engine))
 
-    def answer(self, key: str, outcome: Outcome, *, by: str = "") -> None:
+    def answer(self, key: str, outcome: Outcome, *, by: str = "", reason: str = "") -> None:
         """See `Engine.answer`."""
-        self._thread.do(self._engine.answer(key, outcome, by=by))
+        self._thread.do(self._engine.answer(key, outcome, by=by, reason=reason))
 
     def tell(self, saga_id: str, verb: Verb) -> None:
         """See `Engine.tell`."""

@@ -17,7 +17,7 @@ from amends.engine.ends import end_of
 from amends.engine.handle import Handle, Result
 from amends.engine.looking import Look, Looks
 from amends.engine.loop import EngineLoop
-from amends.engine.outside import refuse_no_name, refuse_no_outcome, refuse_no_verb, request_of
+from amends.engine.outside import refuse_no_origin, refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.patience import Patience
 from amends.engine.starter import SagaStarter
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, Transact
@@ -117,13 +117,14 @@ class Engine(Looks, Tells):
         begun = await self.starter.start_many(saga, requests, keys)
         return [one if isinstance(one, AmendsError) else Handle(one, self) for one in begun]
 
-    async def answer(self, key: str, outcome: Outcome, *, by: str = "") -> None:
+    async def answer(self, key: str, outcome: Outcome, *, by: str = "", reason: str = "") -> None:
         """Bring the answer to a request that a participant took with `Later`; a duplicate or late one is recorded.
 
         Args:
             key: `Call.key` of the request.
             outcome: what became of it.
             by: who brings it, for the record.
+            reason: why, for the record.
 
         Raises:
             RequestRefused: the request was not sent yet (answer again later), no request has this key, or the outcome
@@ -131,8 +132,8 @@ class Engine(Looks, Tells):
         """
         saga_id, event, kind = request_of(take_name(key))
         refuse_no_outcome(outcome)
-        refuse_no_name(by)
-        await self._loop.call(Deliver(saga_id, Answered(event, kind, take_outcome(outcome, event), by=by)))
+        refuse_no_origin(by, reason)
+        await self._loop.call(Deliver(saga_id, Answered(event, kind, take_outcome(outcome, event), by=by, why=reason)))
 
     async def tell(self, saga_id: str, verb: Verb) -> None:
         """Hand a verb to a saga: a client's `Cancel`, an operator's `Retry`, `Resolve`, `Undo` or `Abandon`.

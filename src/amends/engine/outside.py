@@ -58,11 +58,10 @@ def refuse_no_verb(verb: object) -> None:
             f"{shown(verb)} is no verb: give Cancel(), Compensate(), Retry(step), Resolve(step, outcome), Undo(step) "
             "or Abandon()"
         )
-    _refuse_no_text(verb, "why")
     step = getattr(verb, "step", WHOLE)
     if type(step) is not str or not step or not step.isprintable():
         raise RequestRefused(f"{type(verb).__name__}: step is {shown(step)}; give the event of a step, a str itself")
-    refuse_no_name(verb.by)
+    refuse_no_origin(verb.by, verb.why)
     if isinstance(verb, Resolve):
         if type(verb.outcome) not in (Done, Refused):
             raise RequestRefused(f"Resolve: outcome is {shown(verb.outcome)}; give Done(answer) or Refused(reason)")
@@ -77,6 +76,17 @@ def refuse_no_name(by: object) -> None:
     """
     if not isinstance(by, str) or not by.isprintable() or len(by) > NAME_LENGTH_MAX:
         raise RequestRefused(f"by is {shown(by)}; give printable text, at most {NAME_LENGTH_MAX} characters")
+
+
+def refuse_no_origin(by: object, reason: object) -> None:
+    """Refuse what does not say who wants something, or why.
+
+    Raises:
+        RequestRefused: `by` is no name, or `reason` no text.
+    """
+    refuse_no_name(by)
+    if not isinstance(reason, str):
+        raise RequestRefused(f"the reason is {shown(reason)}; give text, a str itself")
 
 
 def _refuse_no_text(said: object, *names: str) -> None:

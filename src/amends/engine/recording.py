@@ -140,7 +140,7 @@ _CAUSES: Final[dict[Any, str]] = {}
 def said_text(said: Input) -> tuple[str, str | None]:
     """An input that a saga took, as it is recorded: what happened, and the value of that as JSON."""
     happened = said.outcome if isinstance(said, Answered) else said
-    if happened.__class__ not in WRITTEN_ONCE or getattr(said, "by", None):
+    if happened.__class__ not in WRITTEN_ONCE or getattr(said, "by", None) or getattr(said, "why", None):
         return cause_text(said), _value_of(said)
     key = said.step, said.kind, happened.__class__, said.attempt  # type: ignore[union-attr]  # both have these
     cause = _CAUSES.get(key)
@@ -157,11 +157,10 @@ def reason_text(reason: str) -> str | None:
 
 
 def _value_of(said: Input) -> str | None:
-    if isinstance(said, Answered):
-        return _of_outcome(said.outcome)
-    if isinstance(said, Resolve):
+    if isinstance(said, Answered | Resolve):
         outcome = _of_outcome(said.outcome)
-        return f"[{outcome or 'null'},{quoted(worded(said.why))}]" if outcome or said.why else None
+        is_pair = said.why or (isinstance(said, Resolve) and outcome)
+        return f"[{outcome or 'null'},{quoted(worded(said.why))}]" if is_pair else outcome
     if isinstance(said, Halt):
         return reason_text(said.error)
     return reason_text(said.why) if isinstance(said, Verb) else None

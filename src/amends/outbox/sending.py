@@ -129,18 +129,24 @@ def submit(
 
 @overload
 def answer(
-    connection: AsyncTransaction, key: str, outcome: Outcome, *, by: str = "", schema: str = ""
+    connection: AsyncTransaction, key: str, outcome: Outcome, *, by: str = "", reason: str = "", schema: str = ""
 ) -> Coroutine[Any, Any, None]: ...
 
 
 @overload
 def answer(
-    connection: SyncTransaction | HasCursor, key: str, outcome: Outcome, *, by: str = "", schema: str = ""
+    connection: SyncTransaction | HasCursor,
+    key: str,
+    outcome: Outcome,
+    *,
+    by: str = "",
+    reason: str = "",
+    schema: str = "",
 ) -> None: ...
 
 
 def answer(
-    connection: Any, key: str, outcome: Outcome, *, by: str = "", schema: str = ""
+    connection: Any, key: str, outcome: Outcome, *, by: str = "", reason: str = "", schema: str = ""
 ) -> Coroutine[Any, Any, None] | None:
     """Bring the answer to a request that a participant took with `Later`, in a transaction of one's own.
 
@@ -152,13 +158,14 @@ def answer(
         key: `Call.key` of the request.
         outcome: what became of it.
         by: who brings it, for the record.
+        reason: why, for the record.
         schema: as for `submit`.
 
     Raises:
         RequestRefused: no request can have the key, or the outcome is none, or cannot be stored; nothing was written.
         UnusableInput, Exception: as for `submit`.
     """
-    letter = _writer(NO_DEFINITIONS).answer(key, outcome, by, _now_ms())
+    letter = _writer(NO_DEFINITIONS).answer(key, outcome, by, reason, _now_ms())
     return _written(connection, letter, schema, None)
 
 

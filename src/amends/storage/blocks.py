@@ -19,7 +19,7 @@ import msgspec
 
 from amends.core.audit import chain
 from amends.storage import former
-from amends.storage.causes import cause_of, change_of
+from amends.storage.causes import cause_of, change_of, explained
 from amends.storage.digests import DIGITS, ERASED_SALT, digest, salts_of
 from amends.storage.records import ERASED, Record
 from amends.storage.rows import Block, EntityRow, KeyRow
@@ -177,7 +177,8 @@ class Contents:
             cause, changes = _transitions_of(self._head)[read.transition]
         at_ms = self._head.at_ms if self._head else self._block.at_ms
         value, place = self._value_at(read.place), NO_PLACE if read.place is None else read.place
-        return Record(read.subject, read.number, at_ms, _CAUSES.of(cause), _CHANGES.of(changes), value, place)
+        said, value = explained(_CAUSES.of(cause), value)
+        return Record(read.subject, read.number, at_ms, said, _CHANGES.of(changes), value, place)
 
     def _value_at(self, place: int | None) -> str | None:
         if place is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any, Final, Literal
 
@@ -32,6 +32,7 @@ from amends.core.messages import (
 from amends.core.records import GroupEntered, SagaEnded, StateChange, StepBecame
 from amends.core.state import Debt, Status, word_for
 from amends.storage.records import (
+    ERASED,
     AttemptsRetimed,
     Cause,
     ChainFenced,
@@ -72,6 +73,8 @@ OUTCOMES: Final[dict[str, Outcome]] = {
 LATER: Final = "later"
 RESOLVE: Final = "resolve"
 VALUES: Final = ("why", "error")
+SAID: Final = "(said)"
+"""Why an answer was brought, of a cause without its value: that it was said is known."""
 BY: Final = "by"  # the last field of what people say; left out where it is not known who did
 TAGS: Final = {kind: tag for tag, kind in TYPES.items()}
 NAMES: Final = {
@@ -103,12 +106,28 @@ def cause_of(parts: Any) -> Cause:
     if tag in OUTCOMES or tag == LATER:
         answer = _built(_Answer, rest)
         outcome = OUTCOMES.get(tag) or Later(answer.within_s)
-        return Answered(answer.step, answer.kind, outcome, answer.attempt, answer.by)
+        return Answered(answer.step, answer.kind, outcome, answer.attempt, answer.by, SAID * answer.is_explained)
     if tag == RESOLVE:
         said = _built(_Resolved, rest)
         return Resolve(said.step, Done() if said.outcome == "done" else Refused(), by=said.by)
     cause: Cause = _built(TYPES[tag], rest)
     return cause
+
+
+def explained(cause: Cause, value: str | None) -> tuple[Cause, str | None]:
+    """What happened, and its value: that of an explained answer is the answer's own, and why.
+
+    Args:
+        cause: as `cause_of` gives it.
+        value: as it is stored; `ERASED` where it was erased, and why with it.
+
+    Raises:
+        ValueError: the two do not fit.
+    """
+    if not isinstance(cause, Answered) or not cause.why or value is None or value == ERASED:
+        return cause, value
+    outcome, why = _EXPLAINED.decode(value)
+    return replace(cause, why=why), None if bytes(outcome) == b"null" else bytes(outcome).decode()
 
 
 def change_of(parts: Any) -> StateChange:
@@ -139,7 +158,8 @@ def _parts(cause: Any) -> list[Any]:
         outcome = cause.outcome
         tag = "taken back" if isinstance(outcome, Unknown) and outcome.taken_back else word_for(outcome)
         within_s = outcome.within_s if isinstance(outcome, Later) else 0.0
-        more = [within_s, cause.by] if cause.by else [within_s] if within_s else []
+        said = [within_s, cause.by, True] if cause.why else [within_s, cause.by] if cause.by else [within_s]
+        more = said if any(said) else []
         return [tag, cause.step, cause.kind.value, cause.attempt, *more]
     if isinstance(cause, Resolve):
         return [RESOLVE, cause.step, word_for(cause.outcome), *([cause.by] if cause.by else [])]
@@ -169,6 +189,7 @@ class _Answer:
     attempt: int | None
     within_s: float = 0.0
     by: str = ""
+    is_explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +197,9 @@ class _Resolved:
     step: str
     outcome: Literal["done", "refused"]
     by: str = ""
+
+
+_EXPLAINED: Final = msgspec.json.Decoder(tuple[msgspec.Raw, str])
 
 
 def _built(kind: type, parts: list[Any]) -> Any:

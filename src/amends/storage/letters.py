@@ -118,6 +118,7 @@ class AnswerAsked(msgspec.Struct, array_like=True, tag="answer", frozen=True, fo
         kind: what it was asked.
         outcome: what it said.
         by: who brings it; empty where that is not known.
+        why: what that person says of it.
     """
 
     saga_id: str
@@ -125,6 +126,7 @@ class AnswerAsked(msgspec.Struct, array_like=True, tag="answer", frozen=True, fo
     kind: Kind
     outcome: SaidOutcome
     by: str = ""
+    why: str = ""
 
     def said(self) -> Input:
         """The input of the saga.
@@ -132,7 +134,7 @@ class AnswerAsked(msgspec.Struct, array_like=True, tag="answer", frozen=True, fo
         Raises:
             ValueError: it holds no outcome.
         """
-        return Answered(self.step, self.kind, self.outcome.outcome(), by=self.by)
+        return Answered(self.step, self.kind, self.outcome.outcome(), by=self.by, why=self.why)
 
 
 class VerbAsked(msgspec.Struct, array_like=True, tag="verb", frozen=True, forbid_unknown_fields=True):
@@ -205,10 +207,11 @@ def answer_letter(letter_id: str, saga_id: str, said: Answered, posted_ms: int) 
     Args:
         letter_id: the same for the same answer, however often it is posted.
         saga_id: of the saga.
-        said: the answer, one that JSON can hold, with who brings it.
+        said: the answer, one that JSON can hold, with who brings it, and why.
         posted_ms: the clock.
     """
-    return _letter(letter_id, AnswerAsked(saga_id, said.step, said.kind, _said(said.outcome), said.by), posted_ms)
+    asked = AnswerAsked(saga_id, said.step, said.kind, _said(said.outcome), said.by, said.why)
+    return _letter(letter_id, asked, posted_ms)
 
 
 def verb_letter(letter_id: str, saga_id: str, verb: Verb, posted_ms: int) -> Letter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -105,8 +106,11 @@ def _about(cause: Cause) -> str:
 
 
 def value_in_words(record: Record) -> str:
-    """What the value adds to a cause: a request or a body as JSON, a reason as text; nothing of an answer."""
+    """What the value adds to a cause: a request or a body as JSON, a reason as text; nothing of an answer but why."""
     cause, value = record.cause, record.value
+    if isinstance(cause, Answered) and cause.why:
+        plain = value_in_words(record._replace(cause=replace(cause, why="")))
+        return AN_ERASED if value == ERASED else f"{plain} ({cause.why})" if plain else cause.why
     is_answer = isinstance(cause, Answered) and isinstance(cause.outcome, Done | Later)
     if (
         value is None

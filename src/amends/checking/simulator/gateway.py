@@ -85,7 +85,7 @@ class MailboxGateway:
             assert isinstance(said, Answered), "the time comes to an engine by itself"
             self._sightings.of_answer(saga_id, said)
             key = f"{saga_id}/{said.step}/{said.kind.value}"
-            self._ask(self._writer.answer(key, said.outcome, said.by, now_ms), acted_on, reply)
+            self._ask(self._writer.answer(key, said.outcome, said.by, said.why, now_ms), acted_on, reply)
         return True
 
     def _ask(self, letter: Letter, read: Callable[[KeyRow], str], reply: Reply) -> None:

@@ -55,7 +55,6 @@ Command = Callable[..., None]
 
 OF_A_STEP: Final = ("step",)
 OF_AN_OUTCOME: Final = (*OF_A_STEP, "done", "refused")
-REASON: Final = "reason"  # an answer has none: what it says is kept, and who brought it
 
 
 def _command(verb: str, takes: Sequence[str] = ()) -> Command:
@@ -74,8 +73,7 @@ def _command(verb: str, takes: Sequence[str] = ()) -> Command:
         raise typer.Exit(tell_sagas(VerbGiven(verb, by, reason, step, outcome), options))
 
     signature = inspect.signature(command, eval_str=True)
-    others = (*OF_AN_OUTCOME, REASON) if verb == "answer" else OF_AN_OUTCOME
-    options = [each for name, each in signature.parameters.items() if name in takes or name not in others]
+    options = [each for name, each in signature.parameters.items() if name in takes or name not in OF_AN_OUTCOME]
     command.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]  # Typer goes by it
     return command
 

@@ -104,7 +104,7 @@ class Order(NamedTuple):
         said, saga_id = self.said, self.saga.saga_id
         if said.verb == "answer":
             key = f"{saga_id}/{self.step}/{self.kind}"
-            await client.answer(key, said.outcome or Done(), by=said.by, timeout=timeout_s)
+            await client.answer(key, said.outcome or Done(), by=said.by, reason=said.reason, timeout=timeout_s)
             return
         verbs: dict[str, Callable[[], Verb]] = {
             "cancel": lambda: Cancel(said.reason, said.by),
