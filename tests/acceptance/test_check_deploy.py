@@ -15,6 +15,7 @@ from amends import DefinitionError
 from amends.bootstrap import located
 from amends.entrypoints.cli.definitions import load_opening
 from tests.acceptance.command import Ran, amends
+from tests.postgres import schema
 
 PATIENCE_S = 60.0
 CODE = """
@@ -53,12 +54,13 @@ class Shop:
     """A store with orders that wait for a person, and code for it.
 
     Attributes:
-        path: of the store.
+        db: the path of the store, or its URL.
         ids: of the orders.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path, self._folder = folder / "shop.db", folder
+    def __init__(self, folder: Path, url: str = "") -> None:
+        self.db, self._folder = url or str(folder / "shop.db"), folder
+        self._url = url or f"sqlite:///{self.db}"
         first = self.code()
         opening = load_opening(f"{first}:engine")
         module = sys.modules[f"definition_{first.stem}"]
@@ -71,17 +73,17 @@ class Shop:
     def code(self, **changed: object) -> Path:
         """Write the code as it was, or changed."""
         file = self._folder / f"code_{self._folder.name.replace('-', '_')}_{len([*self._folder.iterdir()])}.py"
-        file.write_text(CODE.format(url=f"sqlite:///{self.path}", **{**SAME, **changed}))
+        file.write_text(CODE.format(url=self._url, **{**SAME, **changed}))
         return file
 
     def post(self, module: ModuleType) -> None:
         """Have a client ask for a bill, which nobody starts."""
-        with package.connect(f"sqlite:///{self.path}", sagas=[module.bills]) as client:
+        with package.connect(self._url, sagas=[module.bills]) as client:
             client.submit(module.bills, module.Order("tea", 1), key="bill 1")
 
     def check(self, *words: str, **changed: object) -> Ran:
         """Check a deploy of changed code."""
-        return amends("check-deploy", f"{self.code(**changed)}:engine", "--db", self.path, *words, columns=200)
+        return amends("check-deploy", f"{self.code(**changed)}:engine", "--db", self.db, *words, columns=200)
 
 
 @pytest.fixture
@@ -151,6 +153,16 @@ def test_a_default_and_an_upcaster_are_safe(shop: Shop) -> None:
     assert shop.check(left="free", upcasts="{'PUT': lambda stored: Shelf(stored['lost'])}").code == 1
 
 
+def test_a_store_in_postgresql_is_judged_as_a_file_is(tmp_path: Path) -> None:
+    """By its address."""
+    with schema() as url:
+        shop = Shop(tmp_path, url)
+        assert shop.check().code == 0
+        ran = shop.check("--json", name="parcels", version=2)
+        orphaned = {("sagas", "orders"): ("is orphaned", 5), ("letters", "bills"): ("is orphaned", 1)}
+        assert (ran.code, verdicts(ran)) == (1, orphaned | {("entities", "PUT"): ("goes on", 1)})
+
+
 def test_it_reads_only_and_while_an_engine_runs(shop: Shop) -> None:
     """The store is what it was, to the last block."""
     file = shop.code()
@@ -159,7 +171,7 @@ def test_it_reads_only_and_while_an_engine_runs(shop: Shop) -> None:
     with (
         opening,
         package.connect(opening.url, sagas=[module.bills]) as client,
-        closing(located(str(shop.path)).records()) as store,
+        closing(located(shop.db).records()) as store,
     ):
         client.submit(module.bills, module.Order("tea", 1), key="bill 1").result(timeout=PATIENCE_S)
         before = store.head()
@@ -179,7 +191,7 @@ def test_it_reads_only_and_while_an_engine_runs(shop: Shop) -> None:
 )
 def test_bad_input_is_told_in_a_line(shop: Shop, words: list[str], says: str) -> None:
     """With exit code 2."""
-    db = [] if "--db" in words else ["--db", str(shop.path)]
+    db = [] if "--db" in words else ["--db", shop.db]
     ran = amends("check-deploy", *words, *db)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("amends: ")

@@ -133,6 +133,29 @@ def _fill(mailbox: Mailbox) -> None:
         mailbox.post([start("d")])
 
 
+@pytest.mark.parametrize("kind", FULL)
+def test_letters_of_one_definition_keep_out_no_others(kind: str, tmp_path: Path) -> None:
+    """A mailbox that is full of them takes some of each other one: no engine may know theirs."""
+    with ExitStack() as ends:
+        mailbox = FULL[kind](tmp_path, ends)
+        ends.callback(mailbox.close)
+        _fill_with_one(mailbox)
+
+
+def _fill_with_one(mailbox: Mailbox) -> None:
+    others = [start_letter(name, name, 'tr"ips/1/b', "[]", START_MS) for name in "xyz"]
+    mailbox.post([start("a"), start("b"), start("c")])
+    mailbox.post([others[0]])
+    with pytest.raises(Overloaded, match="takes 3 letters that start sagas, and there would be 5"):
+        mailbox.post([others[1]])
+    with pytest.raises(Overloaded, match="takes 3 letters that start sagas, and there would be 5"):
+        mailbox.post([start("d")])
+    mailbox.post([letter("k")])
+    with pytest.raises(Overloaded, match="takes 4 letters, and there would be 6"):
+        mailbox.post([letter("l")])
+    assert [each.letter_id for each in mailbox.letters(ALL_SHARDS, 9)] == ["k", "a", "b", "c", "x"]
+
+
 def test_the_commit_that_acts_on_a_letter_removes_it(shared: Shared) -> None:
     """Where the mailbox is part of the store: with all that the commit writes, or not at all."""
     one = shared.engine("one")

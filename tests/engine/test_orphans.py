@@ -76,6 +76,15 @@ def test_what_another_engine_knows_is_no_orphan(caplog: pytest.LogCaptureFixture
         assert both.result(saga_id, timeout=PATIENCE_S).answers == {}
 
 
+def test_a_start_that_is_left_is_named_once(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """In the log; what comes after it is acted on."""
+    with amends.open(url, sagas=[OTHER]), amends.connect(url, sagas=[OTHER, ASKED]) as client:
+        client.submit_many(ASKED, ["ada", "bob"])
+        for name in ("cid", "dan"):
+            client.submit(OTHER, name).result(timeout=PATIENCE_S)
+    assert caplog.text.count("sagas wait under asked/1/") == 1
+
+
 def test_what_is_to_be_done_with_orphans_is_one_of_two() -> None:
     """Else it is said at once."""
     with pytest.raises(UnusableInput, match="orphans is 'kill'; give 'refuse' or 'leave'"):

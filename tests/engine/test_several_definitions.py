@@ -120,6 +120,7 @@ def test_sagas_of_an_engine_that_died_go_to_one_that_knows_them(house: House) ->
     house.pass_ms(2 * LEASE_MS, of_hosts=[one, house.host("four", sagas=BOTH)])
     check(house, 40)
     assert movers(house, definition_of(NEW)) == {"two", "four"}
+    assert not one.coordinator.left_alone.shards
 
 
 def test_engines_that_know_nothing_of_each_other_take_turns(house: House) -> None:
@@ -135,9 +136,9 @@ def test_engines_that_know_nothing_of_each_other_take_turns(house: House) -> Non
     assert max(given(house).values()) <= 3 * len(ALL_SHARDS)
 
 
-def test_what_nobody_knows_waits_and_holds_up_nothing(house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_nobody_knows_waits_and_holds_up_nothing(house: House) -> None:
     """It is named once, and started by the first engine that knows it, though it came before."""
-    house.host("one", sagas=[OLD])
+    one = house.host("one", sagas=[OLD])
     house.pass_ms(LEASE_MS)
     new = post(house, NEW, 50)
     house.pass_ms(2 * LEASE_MS)
@@ -145,7 +146,7 @@ def test_what_nobody_knows_waits_and_holds_up_nothing(house: House, caplog: pyte
     house.pass_ms(LEASE_MS)
     assert {row.definition for row in house.rows()} == {definition_of(OLD)}
     assert [*house.database.letters] == new
-    assert caplog.text.count(f"sagas wait under {definition_of(NEW)}") == 1
+    assert [one.coordinator.left_alone.news() for _ in "12"] == [[definition_of(NEW)], []]
     house.host("two", sagas=[NEW])
     house.pass_ms(3 * STAYS * LEASE_MS)
     check(house, 100)
@@ -196,5 +197,6 @@ def test_an_engine_that_knows_less_gets_shards_in_which_it_can_do_all(house: Hou
     assert len(one.shards) == 32
     assert not busy & one.shards
     before = given(house)
+    assert not before["one"]
     house.pass_ms(3 * STAYS * LEASE_MS)
     assert given(house) == before

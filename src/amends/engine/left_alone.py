@@ -61,19 +61,25 @@ class LeftAlone:
         """
         self._known = known
         self._definitions: dict[int, set[str]] = {}
-        self._told: set[str] = set()
+        self._seen: dict[str, None] = {}
+        self._untold: list[str] = []
 
     def is_known(self, definition: str) -> bool:
         """Whether the engine was given a definition."""
         return definition in self._known
 
     def note(self, shard: int, definitions: Iterable[str]) -> None:
-        """Something waits in a shard under definitions that the engine does not know; each is logged once."""
+        """Something waits in a shard under definitions that the engine does not know."""
         for definition in definitions:
             self._definitions.setdefault(shard, set()).add(definition)
-            if definition not in self._told:
-                self._told.add(definition)
-                log.warning("sagas wait under %s, which is not known here: they are left", definition)
+            if definition not in self._seen:
+                self._seen[definition] = None
+                self._untold.append(definition)
+
+    def news(self) -> list[str]:
+        """The definitions that were noted for the first time since this was asked last."""
+        news, self._untold = self._untold, []
+        return news
 
     def of(self, shard: int) -> Collection[str]:
         """The definitions that something waits under in a shard."""

@@ -128,10 +128,13 @@ class Upkeep:
         if self._keeper.next_ms <= elapsed_ms:
             with suppress(StoreFull, StoreBusy, StoreConflict):  # it is taken again soon
                 self._dropped += drive(self._keeper.step(elapsed_ms), self._store)
-        if elapsed_ms < self._look_ms:
-            return NOTHING
-        self._look_ms = elapsed_ms + self._pause_ms  # before the look: what is posted during it may come with a wake-up
-        return self._read() if self.takes_letters else NOTHING
+        letters = NOTHING
+        if elapsed_ms >= self._look_ms:
+            self._look_ms = elapsed_ms + self._pause_ms  # before the look: what comes in it may come with a wake-up
+            letters = self._read() if self.takes_letters else NOTHING
+        for definition in self._coordinator.left_alone.news():
+            log.warning("sagas wait under %s, which is not known here: they are left", definition)
+        return letters
 
     def settled(self, letters: Sequence[ActOnLetter], result: BatchResult) -> BatchResult:
         """A turn is committed: remove the letters that it acted on, and look soon for those that it wrote.

@@ -6,7 +6,7 @@ Clients write them, and so do sagas that have completed, whose children are to s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -234,22 +234,31 @@ def is_start(letter: Letter) -> bool:
     return letter.body.startswith(STARTS)
 
 
-def expect_room(starts_max: int, starts: int, letters: int) -> None:
-    """Refuse letters that a mailbox does not take: a full one still takes answers and verbs, up to a reserve for them.
+def expect_room(
+    starts_max: int, starts: int, letters: int, posted: Iterable[Letter], count: Callable[[str], int]
+) -> None:
+    """Refuse letters that a mailbox does not take.
+
+    A full one still takes answers and verbs, up to a reserve for them; and starts of definitions of which it has few,
+    up to as many more: those that no engine knows yet keep out no others.
 
     Args:
         starts_max: so many letters that start sagas the mailbox takes, >= 1.
         starts: so many there would be.
         letters: so many there would be of all.
+        posted: those that come now.
+        count: gives how many there would be that hold a text: asked for definitions, as JSON, where it is full.
 
     Raises:
         Overloaded: there is no room for them.
     """
+    reserve = math.ceil(starts_max / RESERVE)
     if starts > starts_max:
-        raise Overloaded(f"the mailbox takes {starts_max} letters that start sagas, and there would be {starts}")
-    letters_max = starts_max + math.ceil(starts_max / RESERVE)
-    if letters > letters_max:
-        raise Overloaded(f"the mailbox takes {letters_max} letters, and there would be {letters}")
+        definitions = {asked.definition for asked in map(start_in, posted) if asked}
+        if starts > 2 * starts_max or any(count(json_of(name)) > reserve for name in definitions):
+            raise Overloaded(f"the mailbox takes {starts_max} letters that start sagas, and there would be {starts}")
+    if letters - max(0, starts - starts_max) > starts_max + reserve:
+        raise Overloaded(f"the mailbox takes {starts_max + reserve} letters, and there would be {letters}")
 
 
 def asked_in(letter: Letter) -> Asked:

@@ -392,8 +392,9 @@ class Mailbox(Protocol):
         """Write letters, all or none; on stable storage once it returns. A letter whose id is there stays as it is.
 
         Raises:
-            Overloaded: there would be more starts than the mailbox takes, or more letters than these and a reserve for
-                answers and verbs (`amends.storage.letters.expect_room`); those of commits may count.
+            Overloaded: there would be more starts than the mailbox takes, and not few of their definition; or more
+                letters than these and a reserve for answers and verbs (`amends.storage.letters.expect_room`). Those of
+                commits may count.
             StoreFull, StoreBusy, StoreFailed: as `Store.commit`.
         """
 

@@ -121,7 +121,7 @@ BUGS: Final = [
         "followed", "V29"),
     Bug("from a saga that was compensated follow others, too", "amends.storage.children:children_of",
         "isinstance(run.state, Completed)", "True", "followed", "V29"),
-    Bug("a letter is acted on twice", "letters:ActOnLetter.carry_out", "if known is not None:", "if False:",
+    Bug("a letter is acted on twice", "letters:ActOnLetter._acted_on", "if known is not None:", "if False:",
         "followed", "V29"),
     Bug("what follows gets an id of its own each time", "letters:_begun_child", "saga_id=asked.saga_id", "saga_id=''",
         "followed", "V29"),

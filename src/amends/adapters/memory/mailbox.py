@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from itertools import filterfalse, islice
 
 from amends.adapters.memory.database import MemoryDatabase
@@ -36,8 +37,9 @@ class MemoryMailbox:
             there = self._database.letters
             new = {letter.letter_id: letter for letter in reversed(letters) if letter.letter_id not in there}
             if len(there) + len(new) > self._database.letters_max:
-                starts = sum(map(is_start, [*there.values(), *new.values()]))
-                expect_room(self._database.letters_max, starts, len(there) + len(new))
+                bodies = [letter.body for letter in (*there.values(), *new.values()) if is_start(letter)]
+                number = partial(_holding, bodies)
+                expect_room(self._database.letters_max, len(bodies), len(there) + len(new), letters, number)
             there.update(reversed(new.items()))
 
     def letters(self, shards: Collection[int], limit: int, starts: int | None = None) -> Sequence[Letter]:
@@ -53,3 +55,7 @@ class MemoryMailbox:
 
     def close(self) -> None:
         """There is nothing to give back."""
+
+
+def _holding(bodies: Sequence[str], text: str) -> int:
+    return sum(text in body for body in bodies)

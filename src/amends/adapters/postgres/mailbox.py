@@ -9,7 +9,7 @@ from typing import Final
 
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.rows import columns_of, letter_of
-from amends.adapters.postgres.texts import number_array, opened, text_array
+from amends.adapters.postgres.texts import number_array, opened, stored, text_array
 from amends.errors import Overloaded, StoreBusy, StoreConflict, StoreFailed
 from amends.storage.letters import expect_room
 from amends.storage.ports import LETTERS_MAX
@@ -66,7 +66,7 @@ class PostgresMailbox:
             database.work(("post_letters", columns_of(letters)))
             self._room -= len(letters)
             if self._room < 0 or time.monotonic() > self._counted_s + COUNT_EVERY_S:
-                self._count(database)
+                self._count(database, letters)
             database.commit()
         except StoreConflict as ended:
             raise StoreBusy(f"no letter is posted: {ended}") from ended
@@ -116,11 +116,15 @@ class PostgresMailbox:
         letters = (letter for _, *values in found if (letter := letter_of(tuple(values))))
         return [*islice((letter for letter in letters if letter.letter_id not in self._removed), limit)]
 
-    def _count(self, database: PostgresConnection) -> None:
+    def _count(self, database: PostgresConnection, posted: Sequence[Letter]) -> None:
         starts, there = database.read("count_letters")[0]
         self._room, self._counted_s = self._letters_max - there, time.monotonic()
         try:
-            expect_room(self._letters_max, starts, there)
+            expect_room(self._letters_max, starts, there, posted, self._holding)
         except Overloaded:
             database.abandon()
             raise
+
+    def _holding(self, text: str) -> int:
+        number: int = self._database.read("count_starts_with", text=stored(text))[0][0]
+        return number

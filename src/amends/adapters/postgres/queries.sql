@@ -494,6 +494,10 @@ FROM unnest(%(letter_id)s::text[], %(shard)s::smallint[], %(body)s::text[], %(po
 ORDER BY place
 ON CONFLICT (id) DO NOTHING;
 
+-- name: count_starts_with
+-- How many start sagas and hold a text.
+SELECT count(*) FROM letters WHERE is_start AND strpos(body, %(text)s::text) > 0;
+
 -- name: count_letters
 -- How many start sagas, and how many there are.
 SELECT count(*) FILTER (WHERE is_start), count(*) FROM letters;

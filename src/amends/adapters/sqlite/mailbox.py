@@ -84,7 +84,12 @@ class SqliteMailbox:
         with database.transaction():
             database.write("post_letter", [_values(letter) for letter in letters])
             if database.rows("span_of_letters")[0][0] > self._letters_max:
-                expect_room(self._letters_max, *database.rows("count_letters")[0])
+                starts, there = database.rows("count_letters")[0]
+                expect_room(self._letters_max, starts, there, letters, self._holding)
+
+    def _holding(self, text: str) -> int:
+        number: int = self._opened().rows("count_starts_with", (text,))[0][0]
+        return number
 
     def letters(self, shards: Collection[int], limit: int, starts: int | None = None) -> Sequence[Letter]:
         """The letters to some shards, answers and verbs first; one that was damaged stays there.

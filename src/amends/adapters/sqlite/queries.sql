@@ -267,6 +267,10 @@ ON CONFLICT (id) DO NOTHING;
 SELECT coalesce((SELECT max(number) FROM letters WHERE number <= 0) - (SELECT min(number) FROM letters) + 1, 0)
 + coalesce((SELECT max(number) FROM letters) - (SELECT min(number) FROM letters WHERE number > 0) + 1, 0);
 
+-- name: count_starts_with
+-- How many start sagas and hold a text.
+SELECT count(*) FROM letters WHERE number > 0 AND instr(body, ?1);
+
 -- name: count_letters
 -- How many start sagas, and how many there are.
 SELECT count(*) FILTER (WHERE number > 0), count(*) FROM letters;
