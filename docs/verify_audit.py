@@ -149,14 +149,12 @@ def read(record, block, rows):
             name, version, rest = cause.removeprefix("started ").split("/", 2)
             definition, request = f"{name}/{version}/{rest.partition(' ')[0]}", rest.partition(" ")[2]
         tag = "archived" if cause.startswith("archived in ") else ""
-        if number == 0 and (cause in ("written", "upcast") or "".join(changes[:1]).startswith(f"{subject} ")):
-            rows["entity left", subject] = None
         return subject, number, at_ms, tag, (definition, request), [former(words) for words in changes if number]
     subject, number, cause, changes, place = [*record, None][:5]
     definition = cause[1] if cause[0] in ("started", "checkpoint") else ""
     request = values[place][2] if place is not None and place < len(values) and values[place][1] else None
     if cause[0] in ("executed", "written"):  # by a command or a transaction: older stores record no row of it
-        rows["entity left", subject] = None
+        rows.setdefault(("entity", subject), None)
     if cause[0] in ("entities", "keys") and number == 0:
         for at, (name, more) in enumerate(cause[-1], place):
             known = (more, *values[at]) if at < len(values) else (more, "", "", "")
@@ -208,23 +206,20 @@ def faults_of_counts(rows, sagas):
 def faults_of_stored(kind, stored, rows):
     """Compare rows of entities or client keys, each as name, version or saga, and text, with what was recorded."""
     told = {name[1]: row for name, row in rows.items() if name[0] == kind}
-    left = dict.fromkeys(name[1] for name in rows if name[0] == f"{kind} left")
     for name, more, text in stored:
-        left.pop(name, None)
         of_row = told.pop(name, None)
         if of_row is None:
             if rows["is whole"]:
                 yield f"{kind} {name}: it has a row, and no records"
         elif of_row[0] != more or (of_row[2] and digest(of_row[2], text) != of_row[1]):
             yield f"{kind} {name}: it is not what was recorded when it was stored"
-    yield from (f"{kind} {name}: it has records, and no row" for name in left | told)
+    yield from (f"{kind} {name}: it has records, and no row" for name in told)
 
 
 def faults_of_rows(rows, sagas):
     """Compare each saga's row with what its records tell."""
     for name, *row in rows:
-        saga = sagas.pop(name, None)
-        if saga is None:
+        if (saga := sagas.pop(name, None)) is None:
             yield f"saga {name}: it has a row, and no records"
         elif not agrees(saga, *row):
             yield f"saga {name}: its row does not say what its records tell"
