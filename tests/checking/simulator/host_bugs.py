@@ -44,6 +44,21 @@ BUGS: Final = [
         "            self.until_ms = elapsed_ms + 2 * self._lease_ms\n", "outside", "V26"),
     Bug("a taker believes that nothing was sent", "coordinator:Coordinator.take_over",
         "self.gain(shards, fence.at_ms)", "self.gain(shards, 0)", "together", "P2"),
+    # --- limits for all engines ---
+    Bug("a budget given twice", "amends.adapters.memory.ownership:MemoryOwnership._granted", "[*shares.values()]",
+        "[share for share in shares.values() if share.engine == asks.engine]", "crowd", "V30"),
+    Bug("places are free when the lease runs out, and calls go on",
+        "amends.adapters.memory.ownership:MemoryOwnership._granted", "[*shares.values()]",
+        "[share for share in shares.values() if share.engine == asks.engine\n"
+        "            or self._database.leases[share.engine].until_ms > self._database.now_ms()]", "crowd", "V30"),
+    Bug("an engine keeps its places beyond its lease", "amends.adapters.memory.database:MemoryDatabase.end_lease",
+        "shares.pop(engine, None)", "pass", "crowd", "V09"),
+    Bug("places are given back while calls use them", "budgets:Budget.asks",
+        "self._have(Places(max(common, running - reserved), reserved))", "self._have(self._may_use)", "crowd", "V30"),
+    Bug("what is to be granted is taken for granted", "budgets:Budget.take",
+        "Places(grant.share.common, grant.share.reserved)", "grant.goal", "crowd", "V30"),
+    Bug("actions take what is kept for compensations", "slots:Slots._divide",
+        "self.actions.share = places.common", "self.actions.share = sum(places)", "crowd", "V30"),
     # --- letters ---
     Bug("a letter taken twice", "letters:ActOnLetter._acted_on",
         "row = work.keys.remember(key, digest,", "row = type(work.keys)({}, work.unreadable).remember(key, digest,",

@@ -75,6 +75,7 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "an engine left, and its shards were free": ("shared",),
     "a send was left to the next owner": ("shared", "outside"),
     "an answer for the saga of another engine": ("shared", "outside"),
+    "an engine was to give places back": ("shared", "outside"),
     "a process away for long": (),
     "clock set back between two processes": (),
     "clock set forward between two processes": (),

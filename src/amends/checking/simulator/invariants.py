@@ -44,6 +44,7 @@ WORDS: Final = {
     "V27": "of a person's words one counts",
     "V28": "what an operator was told of a verb is true",
     "V29": "what follows from a saga starts once it has completed, and not otherwise",
+    "V30": "a participant is never called more often at a time than all engines together may",
     "V20": "the same seed gives the same bytes",
     "V22": "nothing grows without bounds",
     "P2": "a restart moves every saga whose request may be lost",

@@ -76,7 +76,7 @@ class EngineProcess:
         self.coordinator = Coordinator(self._store, given, now_ms=start_ms, prefix=name, salts=known_salts)
         self._letters = ProcessLetters(self._store, self.coordinator)
         self.shards = ProcessShards(self._store, self.coordinator, lease, clock, self._letters) if lease else None
-        self._calls = ProcessCalls(self, wire, sightings)
+        self._calls = ProcessCalls(self, wire, sightings, name if self.shards else "")
         known = self.coordinator.definitions.by_name
         self._rules = ProcessRules(world, sightings, self, name if self.shards else "", known)
         self._rules.took(self.coordinator.shards.all)
@@ -179,7 +179,7 @@ class EngineProcess:
         if not self._is_in_turn and not self.interruptions.still_ms:
             if self.world.chance.hit("leave", self.world.swarm.leave):
                 self._go_on(self._left(self.shards))
-            elif self.shards.wants_turn():
+            elif self.shards.wants_turn() or self._calls.budgets.next_ms() <= self.clock.now_ms():
                 self._is_in_turn = True
                 self._tending = self._tended(self.shards)
                 self._go_on(self._tending)
@@ -225,6 +225,7 @@ class EngineProcess:
         if self._tasks.drop_others(shards):
             self.world.saw("an answer for the saga of another engine")
         self._tasks.put_first(self._letters.tasks())
+        yield from self._calls.share_places(self._store, self.clock.now_ms())
         return has != had
 
     def _take(self) -> Iterator[Point]:

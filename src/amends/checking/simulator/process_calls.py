@@ -7,15 +7,19 @@ from functools import partial
 from typing import Protocol
 
 from amends.checking.simulator.environment import Environment, Process
+from amends.checking.simulator.process_places import ProcessPlaces
 from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.sightings import Sightings
-from amends.checking.simulator.storage import Point
+from amends.checking.simulator.storage import Point, ProcessStore
 from amends.checking.simulator.wire import Wire
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request, Unknown
 from amends.engine.batch import BatchResult
+from amends.engine.budgets import Budget, Budgets
 from amends.engine.calls import LEASE_OVER
 from amends.engine.in_flight import AttemptId, Outgoing
+from amends.engine.limits import Limit
+from amends.engine.ownership import share_places
 from amends.engine.slots import Slots
 from amends.storage.ports import Clock
 
@@ -33,15 +37,36 @@ class CallingProcess(Process, Clock, Protocol):
 
 
 class ProcessCalls:
-    """The slots of every participant, as one process has them."""
+    """The slots of every participant, as one process has them.
 
-    def __init__(self, process: CallingProcess, wire: Wire, sightings: Sightings) -> None:
+    Attributes:
+        budgets: what it has of the places that are for all engines together.
+    """
+
+    def __init__(self, process: CallingProcess, wire: Wire, sightings: Sightings, engine: str) -> None:
         self._process = process
         self._world = process.world
         self._wire = wire
         self._sightings = sightings
         self._slots: dict[str, Slots] = {}
         self._unsent: set[tuple[str, str]] = set()
+        self._places = ProcessPlaces(self._world, engine)
+        called = (step for step in self._world.setting.steps.values() if not step.is_local and step.action is not None)
+        steps = {step.service: step for step in called} if self._places.are_shared else {}
+        limit = Limit(self._world.swarm.places, fleet=True)
+        budgets = [Budget(service, limit, self._slots_of(step)) for service, step in steps.items()]
+        self.budgets = Budgets(engine, budgets, is_shared=True)
+
+    def share_places(self, store: ProcessStore, elapsed_ms: int) -> Iterator[Point]:
+        """Ask for places, if it is time to; the process may be stopped before it asks, and before it uses them."""
+        asks = self.budgets.asks(elapsed_ms)
+        if asks is None:
+            return
+        grants = yield from store.drive(share_places(asks))
+        yield "before a look at the shards"
+        self.budgets.take(grants)
+        if any(grant.goal.common < grant.share.common for grant in grants):
+            self._world.saw("an engine was to give places back")
 
     def take(self, turn: BatchResult) -> None:
         """Take in what a turn says about calls that came up before it, and about those that wait for a slot."""
@@ -56,8 +81,9 @@ class ProcessCalls:
     def drop(self, attempts: Iterable[AttemptId]) -> None:
         """Do not send some attempts, if they were not yet: another engine has their sagas."""
         for attempt_id in attempts:
-            for slots in self._slots.values():
+            for service, slots in self._slots.items():
                 slots.drop(attempt_id)
+                self._places.over(service, attempt_id)
                 slots.fill()
         if (shards := self._process.shards) is not None:  # of the others it does not know what is asked meanwhile
             self._unsent = {(saga_id, event) for saga_id, event in self._unsent if shards.has(saga_id)}
@@ -79,6 +105,7 @@ class ProcessCalls:
 
     def ended(self, service: str, attempt_id: AttemptId) -> None:
         """A call came back: another one may have its slot."""
+        self._places.over(service, attempt_id)
         self._slots[service].give_back(attempt_id)
 
     def _slots_of(self, step: Step) -> Slots:
@@ -87,7 +114,8 @@ class ProcessCalls:
             process = self._process
             tell = partial(process.ask, reply=None)
             departed = process.coordinator.departed
-            slots = Slots(self._world.swarm.places, process, departed, self._start, tell)
+            limit = 0 if self._places.are_shared else self._world.swarm.places
+            slots = Slots(limit, process, departed, self._start, tell)
             self._slots[step.service] = slots
         return slots
 
@@ -101,6 +129,7 @@ class ProcessCalls:
             return
         if self._slots_of(asking[0]).taken > 1:
             self._world.saw("calls of one participant together")
+        self._places.begun(asking[0].service, attempt_id)
         self._must_not_be_for_nothing(request)
         self._wire.call(self._process, *asking)
 

@@ -13,6 +13,7 @@ from amends.checking.simulator.chance import Chance
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 SWARM: Final = "swarm"
+ENOUGH_PLACES: Final = 64  # of a participant, by default: so many that no schedule has a call that waits for one
 OFF: Final = (0, 0)  # half of the schedules are without it
 
 
@@ -23,7 +24,7 @@ class Swarm(NamedTuple):
         sagas: how many clients at most ask for one.
         faults_ms: how long anything goes wrong.
         spread_ms: within which time the clients come.
-        places: how many calls of one participant at a time.
+        places: how many calls of one participant at a time; fewer than enough are for all engines together.
         crash_every: I/Os of a process before it crashes, about; 0 for never.
         away: a process that crashed stays away for long.
         clock: the machine's clock is wrong when a process starts.
@@ -56,7 +57,7 @@ class Swarm(NamedTuple):
     sagas: Annotated[int, 3, 4, 6, 8]
     faults_ms: Annotated[int, 30_000, 5_000, 5 * MINUTE_MS, 2 * HOUR_MS, 40 * HOUR_MS]
     spread_ms: Annotated[int, 1, 50, 2_000, 20_000]
-    places: Annotated[int, 64, 64, 2, 1]
+    places: Annotated[int, ENOUGH_PLACES, ENOUGH_PLACES, 2, 1]
     crash_every: Annotated[int, *OFF, 4, 15, 40]
     away: Annotated[int, *OFF, 200]
     clock: Annotated[int, *OFF, 500]

@@ -1,0 +1,48 @@
+"""The calls that one process has under way, counted together with those of all others: a participant bounds them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from amends.checking.simulator.environment import Environment
+from amends.checking.simulator.swarm import ENOUGH_PLACES
+from amends.core.messages import Kind
+from amends.engine.in_flight import AttemptId
+from amends.storage.budgets import reserved_of
+
+ACTION: Final = Kind.DO.value
+
+
+class ProcessPlaces:
+    """What a process uses of the places of each participant, where these are for all engines together."""
+
+    def __init__(self, world: Environment, engine: str) -> None:
+        """Use none.
+
+        Args:
+            world: around the process.
+            engine: with whose lease what it uses is counted; empty where it has a database for itself.
+        """
+        self._world = world
+        self._engine = engine
+        self.are_shared = bool(engine) and world.swarm.places < ENOUGH_PLACES
+
+    def begun(self, service: str, attempt_id: AttemptId) -> None:
+        """A call goes out: with it there may be no more than the participant takes."""
+        if not self.are_shared:
+            return
+        self._world.under_way[service, self._engine, attempt_id] = None
+        living = [
+            (engine, attempt)
+            for of, engine, attempt in self._world.under_way
+            if of == service and engine in self._world.database.leases
+        ]
+        actions, most = sum(attempt[2] == ACTION for _, attempt in living), self._world.swarm.places
+        if len(living) > most:
+            self._world.broke("V30", f"{service} has {len(living)} calls at once, and takes {most}: {living}")
+        elif actions > most - reserved_of(most):
+            self._world.broke("V30", f"{service} has {actions} actions at once, and takes {most} calls: {living}")
+
+    def over(self, service: str, attempt_id: AttemptId) -> None:
+        """A call has come back, or its saga does not wait for it any more."""
+        self._world.under_way.pop((service, self._engine, attempt_id), None)
