@@ -84,6 +84,7 @@ class TurnTaking:
             StoreError: the store failed, or there is no space for what must not be lost, and the engine is to end.
         """
         try:
+            self._calls.fill()
             await self._share_places()
             asked = sum(queued.task.size for queued in batch if queued.reply is not None)
             result = await self._turns.take([queued.task for queued in batch], asked)

@@ -96,8 +96,8 @@ class PostgresOwnership:
         services = text_array([each.service for each in asks])
         lease, budgets = ("has_lease", {"engine": stored(engine)}), ("budgets", {"services": services})
         try:
-            answers = self._database.work(("hold_budgets", {}), lease, ("now_ms", {}), budgets)
-            _, has_lease, now_ms, rows = (answer.rows for answer in answers)
+            answers = self._database.work(("wait_briefly", {}), ("hold_budgets", {}), lease, ("now_ms", {}), budgets)
+            has_lease, now_ms, rows = (answer.rows for answer in answers[2:])
             if not has_lease[0][0]:
                 raise without_lease(engine)
             shares = [BudgetShare(opened(owner), opened(service), *rest) for owner, service, *rest in rows]

@@ -467,6 +467,10 @@ FROM unnest(%(shards)s::smallint[]) AS wanted (shard) CROSS JOIN leases
 WHERE leases.engine = %(engine)s::text ORDER BY wanted.shard
 ON CONFLICT DO NOTHING RETURNING shard;
 
+-- name: wait_briefly
+-- Wait for a lock no longer than a turn can do without: what this transaction does can be done later.
+SELECT set_config('lock_timeout', '100ms', true);
+
 -- name: hold_budgets
 -- Let no other engine of this schema share out places before this is committed.
 SELECT pg_advisory_xact_lock(hashtextextended('amends budgets ' || current_schema(), 0));
