@@ -20,6 +20,7 @@ from amends.adapters.postgres import PostgresStore, address_of
 from amends.adapters.postgres.migrations import MIGRATED_BY, VERSION
 from amends.engine.blocking import BlockingEngine
 from amends.errors import AmendsError
+from amends.storage.budgets import BudgetShare
 from amends.storage.letters import start_letter
 from amends.storage.rows import Letter
 from tests.acceptance.command import EXAMPLES, Ran, amends
@@ -163,6 +164,20 @@ def test_engines_and_their_shards_are_shown(shop: Shop) -> None:
     assert document["free_shards"] == 0
     assert document["letters"] == {"starts": 0, "others": 0, "oldest_ms": None, "why": ""}
     assert f"head            {name}:" in out
+
+
+def test_places_of_a_limit_for_all_engines_are_shown(ran: str) -> None:
+    """Which engine has how many of how many; as a document, too."""
+    store = PostgresStore(ran)
+    store.ownership.enter("other", 600_000)
+    store.ownership.share_places("other", [BudgetShare("other", "CARD", 9), BudgetShare("other", "MAIL", 1)])
+    store.close()
+    out = amends("status", "--db", ran).out
+    assert re.search(
+        r"^engines +other: 0 shards, lease for .*, 9 of 9 places at CARD, 1 of 1 places at MAIL$", out, re.MULTILINE
+    )
+    (engine,) = json.loads(amends("status", "--json", "--db", ran).out)["engines"]
+    assert engine["places"] == {"CARD": {"has": 9, "of": 9}, "MAIL": {"has": 1, "of": 1}}
 
 
 def test_why_the_oldest_letter_waits(ran: str) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from amends.storage.budgets import BudgetShare
 from amends.storage.moving import MoveSource, MoveTarget
 from amends.storage.ports import ClientStore, Reader, Store
 from amends.storage.rows import Head, Letter
@@ -37,6 +38,7 @@ class EngineSeen(NamedTuple):
             where it does not.
         shards: that it has.
         knows: the definitions that it was given, as ``name/version/fingerprint``; ``None`` where that is not told.
+        places: what it has of the budgets of participants whose limit is for all engines together.
     """
 
     name: str
@@ -44,6 +46,7 @@ class EngineSeen(NamedTuple):
     left_ms: int | None
     shards: Sequence[int]
     knows: frozenset[str] | None = None
+    places: Sequence[BudgetShare] = ()
 
     @property
     def is_gone(self) -> bool:

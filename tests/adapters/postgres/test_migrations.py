@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -18,6 +18,7 @@ from amends.adapters.postgres import PostgresStore, address_of, migrations
 from amends.adapters.postgres.migrations import MIGRATED_BY, SCHEMAS, SERVES, VERSION, migrate, version_of
 from amends.adapters.postgres.ownership import PostgresOwnership
 from amends.adapters.postgres.queries import QUERIES
+from amends.adapters.postgres.reader import PostgresReader
 from amends.adapters.postgres.texts import opened, stored
 from amends.auditing.verify import verify
 from amends.engine.blocking import BlockingEngine
@@ -106,6 +107,17 @@ def test_a_migration_that_is_killed_at_any_statement_has_done_nothing(url: str, 
     with connected(url) as driver:
         assert version_of(driver, name) == VERSION
     PostgresStore(url).close()
+
+
+@pytest.mark.parametrize("version", STORE_OF)
+def test_who_works_at_a_store_of_an_earlier_version_is_seen(url: str, version: int) -> None:
+    """Without what came later: who only reads does not wait until an engine brings it up to date."""
+    restore(STORE_OF[version], url)
+    with connected(url) as driver:
+        driver.execute("INSERT INTO leases (engine, until_ms) VALUES ('one', now_ms() + 60000)")
+    with closing(PostgresReader(address_of(url))) as reader:
+        seen = {engine.name: (engine.knows, [*engine.places]) for engine in reader.engines()}
+    assert seen["one"] == (frozenset(), [])
 
 
 @pytest.mark.parametrize("version", STORE_OF)

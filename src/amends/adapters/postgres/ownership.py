@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
+from amends.adapters.postgres.rows import Values
 from amends.adapters.postgres.texts import number_array, opened, stored, text_array
 from amends.errors import LeaseLost, StoreBusy, StoreInUse
 from amends.storage.budgets import BudgetGrant, BudgetShare, granted
@@ -100,7 +101,7 @@ class PostgresOwnership:
             has_lease, now_ms, rows = (answer.rows for answer in answers[2:])
             if not has_lease[0][0]:
                 raise without_lease(engine)
-            shares = [BudgetShare(opened(owner), opened(service), *rest) for owner, service, *rest in rows]
+            shares = [*map(share_of, rows)]
             grants = [granted(each, _of(each.service, shares), now_ms[0][0]) for each in asks]
             self._write({grant.share for grant in grants}.difference(shares))
         finally:
@@ -123,6 +124,12 @@ class PostgresOwnership:
 def without_lease(engine: str) -> LeaseLost:
     """The error of an engine that has no lease."""
     return LeaseLost(f"engine {engine!r} has no lease: another engine ended it, or it left, or never entered")
+
+
+def share_of(values: Values) -> BudgetShare:
+    """A share, of the values of its row."""
+    owner, service, *rest = values
+    return BudgetShare(opened(owner), opened(service), *rest)
 
 
 def _of(service: str, shares: Sequence[BudgetShare]) -> list[BudgetShare]:

@@ -480,6 +480,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('amends budgets ' || current_schem
 SELECT engine, service, at_once, per_s, common, reserved, wanted, urgent, since_ms FROM budgets
 WHERE service = ANY(%(services)s::text[]);
 
+-- name: all_budgets
+-- What each engine has of each budget, and needs.
+SELECT engine, service, at_once, per_s, common, reserved, wanted, urgent, since_ms FROM budgets ORDER BY engine, service;
+
 -- name: put_budgets
 -- What one engine has of some budgets, and needs, from now on.
 INSERT INTO budgets AS there (engine, service, at_once, per_s, common, reserved, wanted, urgent, since_ms)

@@ -8,11 +8,13 @@ from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.check import problems
 from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.opening import look
+from amends.adapters.postgres.ownership import share_of
 from amends.adapters.postgres.reading import PostgresRecords
 from amends.adapters.postgres.rights import CAME_WITH
-from amends.adapters.postgres.rows import letter_of
+from amends.adapters.postgres.rows import Values, letter_of
 from amends.adapters.postgres.settings import OF_READS
 from amends.adapters.postgres.texts import opened
+from amends.storage.budgets import BudgetShare
 from amends.storage.location import EngineSeen, LettersSeen
 from amends.storage.ports import ALL
 from amends.storage.rows import Letter
@@ -28,7 +30,7 @@ class PostgresReader(PostgresRecords):
         Raises:
             StoreUnusable: there is no store that this version can read; one line says why.
         """
-        self._tells = look(address) >= CAME_WITH["knows"]
+        self._version = look(address)
         super().__init__(PostgresConnection(address, OF_READS))
 
     @property
@@ -39,12 +41,20 @@ class PostgresReader(PostgresRecords):
     def engines(self) -> Sequence[EngineSeen]:
         """The engines that have a lease, run out or not."""
         knows: dict[str, set[str]] = {}
-        for name, definition in self._database.read("all_known") if self._tells else ():
+        for name, definition in self._of_table("knows", "all_known"):
             knows.setdefault(opened(name), set()).add(opened(definition))
+        places: dict[str, list[BudgetShare]] = {}
+        for share in map(share_of, self._of_table("budgets", "all_budgets")):
+            places.setdefault(share.engine, []).append(share)
         return [
-            EngineSeen(opened(name), since_ms, left_ms, shards, frozenset(knows.get(opened(name), ())))
-            for name, since_ms, left_ms, shards in self._database.read("engines")
+            EngineSeen(name, since_ms, left_ms, shards, frozenset(knows.get(name, ())), places.get(name, ()))
+            for row, since_ms, left_ms, shards in self._database.read("engines")
+            for name in [opened(row)]
         ]
+
+    def _of_table(self, table: str, query: str) -> Sequence[Values]:
+        """What a query of a table gives; nothing where the schema is of a version that does not have it."""
+        return self._database.read(query) if self._version >= CAME_WITH[table] else ()
 
     def letters_waiting(self) -> LettersSeen:
         """The letters that no engine has acted on yet."""

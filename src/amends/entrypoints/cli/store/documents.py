@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
+from amends.storage.location import EngineSeen
 from amends.storage.rows import Head
 from amends.storage.words import cause_in_words, changes_in_words
 from amends.views.at_work import AtWork
@@ -81,13 +82,18 @@ def work_document(work: AtWork) -> dict[str, Any]:
     """Who works at a store, and what waits for them, as plain values."""
     letters, oldest = work.letters, work.letters.oldest if work.letters else None
     return {
-        "engines": [{**each._asdict(), "knows": each.knows and sorted(each.knows)} for each in work.engines],
+        "engines": [_engine(engine) for engine in work.engines],
         "free_shards": work.free, "left_alone": work.left,
         "letters": letters and {
             "starts": letters.starts, "others": letters.number - letters.starts,
             "oldest_ms": oldest.posted_ms if oldest else None, "why": work.why,
         },
     }  # fmt: skip
+
+
+def _engine(engine: EngineSeen) -> dict[str, Any]:
+    places = {share.service: {"has": share.places, "of": share.at_once} for share in engine.places}
+    return {**engine._asdict(), "knows": engine.knows and sorted(engine.knows), "places": places}
 
 
 def _audit(heads: Sequence[Head]) -> dict[str, Any]:

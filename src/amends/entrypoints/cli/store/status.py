@@ -98,7 +98,8 @@ def _engine(engine: EngineSeen) -> str:
         return engine.name
     lease = f"gone for {span(-engine.left_ms)}" if engine.is_gone else f"lease for {span(engine.left_ms)}"
     since = "" if engine.since_ms is None else f", since {moment(engine.since_ms)}"
-    return f"{engine.name}: {counted(len(engine.shards), 'shard')}, {lease}{since}"
+    places = (f", {share.places} of {share.at_once} places at {share.service}" for share in engine.places)
+    return f"{engine.name}: {counted(len(engine.shards), 'shard')}, {lease}{since}{''.join(places)}"
 
 
 def _failing(seen: Overview, out: Paper, now_ms: int) -> Iterator[Text]:
