@@ -83,6 +83,8 @@ class Calls:
         """Do about requests what is to be done after a turn."""
         for attempt_id in turn.dropped:
             self.drop(attempt_id)
+        for attempt_id in turn.moved:
+            any(calls.leave(attempt_id) for calls in self._services.values())
         for attempt_id in turn.recalled:
             for calls in self._services.values():
                 calls.slots.recall(attempt_id)
@@ -204,8 +206,13 @@ class ServiceCalls:
 
     def drop(self, attempt_id: AttemptId) -> bool:
         """Give the slot of an attempt free; one that waits for a slot is not sent. Whether it is one of these."""
-        if not self.slots.drop(attempt_id):
-            return False
+        return self.slots.drop(attempt_id) and self._heard_no_more(attempt_id)
+
+    def leave(self, attempt_id: AttemptId) -> bool:
+        """Hear an attempt no more whose saga another engine has. Whether it is one of these."""
+        return self.slots.leave(attempt_id) and self._heard_no_more(attempt_id)
+
+    def _heard_no_more(self, attempt_id: AttemptId) -> bool:
         call = self._calls.pop(attempt_id, None)
         if call is not None:
             self._late[call] = None
@@ -259,6 +266,7 @@ class ServiceCalls:
         else:
             self._late.pop(call, None)
             self._ended.pop(call, None)
+            self.slots.release(attempt_id)
             self._fill()
 
     async def _outcome(self, step: Step, request: Request, call: asyncio.Task[None]) -> Outcome:

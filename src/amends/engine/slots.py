@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 from amends.core.messages import Kind
+from amends.core.waiting import milliseconds
 from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
 from amends.engine.task import Task
 from amends.engine.token_bucket import TokenBucket
@@ -36,7 +37,7 @@ class Line:
         ready: that may be sent at any moment.
         held: that wait for a slot, and were not sent.
         coming: that were held, and for which there is a slot, once that is committed.
-        calls: that have a slot.
+        calls: that have a slot, each with when its time is over at the latest.
         share: how many slots they take at most.
         beyond: slots beyond the others that are theirs where late calls take all of these.
     """
@@ -46,7 +47,7 @@ class Line:
         self.ready: OrderedDict[AttemptId, Outgoing] = OrderedDict()
         self.held: OrderedDict[AttemptId, None] = OrderedDict()
         self.coming: dict[AttemptId, None] = {}
-        self.calls: dict[AttemptId, None] = {}
+        self.calls: dict[AttemptId, int] = {}
 
     @property
     def next_up(self) -> int:
@@ -94,6 +95,7 @@ class Slots:
         self._bucket = TokenBucket(clock, per_s)
         self.amends, self.actions = self._lines = Line(), Line()
         self._withdrawn: dict[AttemptId, None] = {}
+        self._left: dict[AttemptId, int] = {}  # calls of sagas that another engine has, each with when its time is over
         self._known: set[AttemptId] = set()
         self._is_open = True
         self.late = 0
@@ -115,8 +117,12 @@ class Slots:
 
     @property
     def next_ms(self) -> int | None:
-        """When the rate lets a request go that waits, milliseconds since 1970 (UTC); ``None`` where none waits."""
-        return self._bucket.next_ms() if len(self) else None
+        """When a request that waits may go, by the rate or as a call's time is over; ``None`` where none waits for it."""
+        if not len(self):
+            return None
+        return min(
+            (at_ms for at_ms in (self._bucket.next_ms(), *self._left.values()) if at_ms is not None), default=None
+        )
 
     def resize(self, places: Places, per_s: float | None) -> None:
         """Have other slots from now on. Calls that have one keep it, also where there are fewer now.
@@ -168,6 +174,23 @@ class Slots:
                 waiting.pop(attempt_id, None)
         return True
 
+    def leave(self, attempt_id: AttemptId) -> bool:
+        """Another engine has the saga of an attempt: if its call is under way, that keeps its slot while it is.
+
+        Until `release` says that it is over, or its time is. Gives whether it is one of these.
+        """
+        line, is_known = self._line_of(attempt_id), attempt_id in self._known
+        until_ms = line.calls.get(attempt_id) if is_known else None
+        self.drop(attempt_id)
+        if until_ms is not None:
+            line.calls[attempt_id] = self._left[attempt_id] = until_ms
+        return is_known
+
+    def release(self, attempt_id: AttemptId) -> None:
+        """A call is over whose saga another engine has: its slot is free."""
+        if self._left.pop(attempt_id, None) is not None:
+            self.give_back(attempt_id)
+
     def give_back(self, attempt_id: AttemptId) -> None:
         """A call is over: its slot is free."""
         self._line_of(attempt_id).calls.pop(attempt_id, None)
@@ -186,6 +209,9 @@ class Slots:
 
     def fill(self) -> None:
         """Send what is ready and has a slot, and ask for those next in line."""
+        for attempt_id in self._left and [each for each, at_ms in self._left.items() if at_ms <= self._clock.now_ms()]:
+            del self._left[attempt_id]
+            self._line_of(attempt_id).calls.pop(attempt_id, None)
         if self.amends.ready or self.actions.ready:
             self._send_ready()
         if self.amends.held or self.actions.held:
@@ -200,8 +226,8 @@ class Slots:
         for line in self._lines:
             while line.ready and self._has_slot(line, self.taken, len(line.calls)) and self._bucket.take():
                 attempt_id, outgoing = line.ready.popitem(last=False)
-                self._departed[attempt_id] = self._clock.now_ms()
-                line.calls[attempt_id] = None
+                now_ms = self._departed[attempt_id] = self._clock.now_ms()
+                line.calls[attempt_id] = now_ms + milliseconds(outgoing[0].timeout_s)
                 self._start(attempt_id, outgoing)
 
     def _slot_held(self) -> None:

@@ -74,7 +74,7 @@ class Upkeep:
         self._keeper = keeper
         self._machine = machine
         self._letters = LettersToActOn(coordinator.left_alone)
-        self._dropped: list[AttemptId] = []
+        self._moved: list[AttemptId] = []
         self._look_ms = 0
         self._batch_max = SHARED_BATCH_MAX if store.is_shared else BATCH_MAX
         self._starts = min(LETTERS_MAX, self._batch_max)
@@ -127,7 +127,7 @@ class Upkeep:
         elapsed_ms = self._machine.elapsed_ms()
         if self._keeper.next_ms <= elapsed_ms:
             with suppress(StoreFull, StoreBusy, StoreConflict):  # it is taken again soon
-                self._dropped += drive(self._keeper.step(elapsed_ms), self._store)
+                self._moved += drive(self._keeper.step(elapsed_ms), self._store)
         letters = NOTHING
         if elapsed_ms >= self._look_ms:
             self._look_ms = elapsed_ms + self._pause_ms  # before the look: what comes in it may come with a wake-up
@@ -153,9 +153,8 @@ class Upkeep:
         self._posted = max(0, self._posted - sum(is_start(task.letter) for task in letters)) + result.posts
         if result.posts:
             self.look_soon()
-        if self._dropped:
-            result = result._replace(dropped=[*self._dropped, *result.dropped])
-            self._dropped = []
+        if self._moved:
+            result, self._moved = result._replace(moved=self._moved), []
         return result
 
     def leave(self) -> None:

@@ -102,7 +102,8 @@ class Environment:
         gateway: how clients, operators and webhooks reach the engine.
         hooks: what the database tells, and asks.
         lives: how many processes there were.
-        under_way: the calls of participants whose places engines share: service, engine, attempt.
+        under_way: the calls of participants whose places engines share: service, engine and attempt to when its time is
+            over.
         seen: the rare things, and how often.
         trace: what happened, in words; ``None`` when no trace is wanted.
         broken: the first rule that was broken.
@@ -120,7 +121,7 @@ class Environment:
             self.swarm = self.swarm._replace(faults_ms=min(self.swarm.faults_ms, FAULTS_MS))
         self.is_healed = False
         self.lives = 0
-        self.under_way: dict[tuple[str, str, AttemptId], None] = {}
+        self.under_way: dict[tuple[str, str, AttemptId], int] = {}
         self.now_ms = EPOCH_MS
         self.seen: Counter[str] = Counter()
         self.trace: list[str] | None = [] if traced else None

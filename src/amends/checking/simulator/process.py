@@ -216,7 +216,7 @@ class EngineProcess:
     def _keep(self, shards: ProcessShards) -> Generator[Point, None, bool]:
         """Do what it is time for; gives whether other shards are its own now."""
         had, strange = {*shards.all}, {*self.coordinator.left_alone.shards}
-        self._calls.drop((yield from shards.keep()))
+        self._calls.leave((yield from shards.keep()))
         has = {*shards.all}
         if strange & (had - has):
             self.world.saw("a shard went to an engine that knows what waits in it")

@@ -79,14 +79,27 @@ class ProcessCalls:
             self._slots_of(step).hold(attempt_id)
 
     def drop(self, attempts: Iterable[AttemptId]) -> None:
-        """Do not send some attempts, if they were not yet: another engine has their sagas."""
+        """Do not send some attempts, if they were not yet: no saga waits for them."""
         for attempt_id in attempts:
             for service, slots in self._slots.items():
                 slots.drop(attempt_id)
                 self._places.over(service, attempt_id)
                 slots.fill()
+
+    def leave(self, attempts: Iterable[AttemptId]) -> None:
+        """Do not send some attempts, if they were not yet: another engine has their sagas."""
+        for attempt_id in attempts:
+            for slots in self._slots.values():
+                slots.leave(attempt_id)
+                slots.fill()
+                if (at_ms := slots.next_ms) is not None:
+                    self._world.in_background(max(1, at_ms - self._process.now_ms()), self._fill, slots)
         if (shards := self._process.shards) is not None:  # of the others it does not know what is asked meanwhile
             self._unsent = {(saga_id, event) for saga_id, event in self._unsent if shards.has(saga_id)}
+
+    def _fill(self, slots: Slots) -> None:
+        if self._process.is_up:
+            slots.fill()
 
     def send(self, turn: BatchResult) -> Iterator[Point]:
         """Send what a turn has to be sent, one by one."""
@@ -106,6 +119,7 @@ class ProcessCalls:
     def ended(self, service: str, attempt_id: AttemptId) -> None:
         """A call came back: another one may have its slot."""
         self._places.over(service, attempt_id)
+        self._slots[service].release(attempt_id)
         self._slots[service].give_back(attempt_id)
 
     def _slots_of(self, step: Step) -> Slots:
@@ -129,7 +143,7 @@ class ProcessCalls:
             return
         if self._slots_of(asking[0]).taken > 1:
             self._world.saw("calls of one participant together")
-        self._places.begun(asking[0].service, attempt_id)
+        self._places.begun(asking[0], attempt_id)
         self._must_not_be_for_nothing(request)
         self._wire.call(self._process, *asking)
 

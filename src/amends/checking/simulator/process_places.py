@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from amends.checking.simulator.environment import Environment
+from amends.checking.simulator.environment import SECOND_MS, Environment
 from amends.checking.simulator.swarm import ENOUGH_PLACES
+from amends.core.definition import Step
 from amends.core.messages import Kind
 from amends.engine.in_flight import AttemptId
 from amends.storage.budgets import reserved_of
 
 ACTION: Final = Kind.DO.value
+SURELY: Final = 0.99  # of the time of a call it lasts by any clock
 
 
 class ProcessPlaces:
@@ -27,15 +29,17 @@ class ProcessPlaces:
         self._engine = engine
         self.are_shared = bool(engine) and world.swarm.places < ENOUGH_PLACES
 
-    def begun(self, service: str, attempt_id: AttemptId) -> None:
+    def begun(self, step: Step, attempt_id: AttemptId) -> None:
         """A call goes out: with it there may be no more than the participant takes."""
         if not self.are_shared:
             return
-        self._world.under_way[service, self._engine, attempt_id] = None
+        service, now_ms = step.service, self._world.now_ms
+        until_ms = now_ms + int(step.timeout_s * SECOND_MS * SURELY)
+        self._world.under_way[service, self._engine, attempt_id] = until_ms
         living = [
             (engine, attempt)
-            for of, engine, attempt in self._world.under_way
-            if of == service and engine in self._world.database.leases
+            for (of, engine, attempt), over_ms in self._world.under_way.items()
+            if of == service and engine in self._world.database.leases and now_ms < over_ms
         ]
         actions, most = sum(attempt[2] == ACTION for _, attempt in living), self._world.swarm.places
         if len(living) > most:
@@ -44,5 +48,5 @@ class ProcessPlaces:
             self._world.broke("V30", f"{service} has {actions} actions at once, and takes {most} calls: {living}")
 
     def over(self, service: str, attempt_id: AttemptId) -> None:
-        """A call has come back, or its saga does not wait for it any more."""
+        """A call has come back, or no saga waits for it any more."""
         self._world.under_way.pop((service, self._engine, attempt_id), None)
