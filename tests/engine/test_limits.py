@@ -168,3 +168,22 @@ def test_slots_come_and_go() -> None:
     desk.places.give_back(attempt_id("y", Kind.UNDO))
     desk.places.give_back(attempt_id("d"))
     assert (desk.started[5:], len(desk.places)) == ([], 1)
+
+
+def test_a_call_whose_saga_another_engine_got_keeps_its_slot() -> None:
+    """While it is under way; at the latest until its time is over. What was not sent has none."""
+    desk = Desk(1)
+    desk.send("a", "b", "c", "d")
+    for saga_id in ("a", "c"):
+        assert desk.places.leave(attempt_id(saga_id))
+    assert not desk.places.leave(attempt_id("never"))
+    desk.places.fill()
+    assert (desk.started, desk.places.taken, desk.places.next_ms) == (["a"], 1, 7 + 10_000)
+    desk.places.release(attempt_id("a"))
+    assert desk.started == ["a", "b"]
+    desk.places.leave(attempt_id("b"))
+    desk.ms = 7 + 10_000
+    desk.places.fill()
+    assert desk.started == ["a", "b", "d"]
+    desk.places.release(attempt_id("b"))
+    assert desk.places.taken == 1

@@ -46,7 +46,6 @@ class BatchResult(NamedTuple):
             what is left of it is the first of its lane in the next turn.
         sends: requests that are now to be sent, in order.
         dropped: attempts whose answer no saga waits for any more.
-        moved: attempts of sagas that are another engine's now.
         recalled: attempts that are not to be sent any more, if they were not yet: `ReturnUnsent` says which were not.
         held: attempts that wait for a slot at their participants: `SendHeldBack` says when there is one.
         ended: sagas that became final, by id.
@@ -56,13 +55,13 @@ class BatchResult(NamedTuple):
         contradicted: answers that contradict what is known, for the log.
         letters: how many letters it acted on.
         posts: how many letters to owners of sagas it wrote.
+        moved: attempts of sagas that are another engine's now.
     """
 
     due_ms: int | None
     replies: Sequence[Any]
     sends: Sequence[Outgoing] = ()
     dropped: Sequence[AttemptId] = ()
-    moved: Sequence[AttemptId] = ()
     recalled: Sequence[AttemptId] = ()
     held: Sequence[tuple[Step, AttemptId]] = ()
     ended: Mapping[str, SagaInstance] = {}
@@ -72,6 +71,7 @@ class BatchResult(NamedTuple):
     contradicted: Sequence[Contradicted] = ()
     letters: int = 0
     posts: int = 0
+    moved: Sequence[AttemptId] = ()
 
 
 class _Spoilt(Exception):

@@ -117,12 +117,9 @@ class Slots:
 
     @property
     def next_ms(self) -> int | None:
-        """When a request that waits may go, by the rate or as a call's time is over; ``None`` where none waits for it."""
-        if not len(self):
-            return None
-        return min(
-            (at_ms for at_ms in (self._bucket.next_ms(), *self._left.values()) if at_ms is not None), default=None
-        )
+        """When the rate, or the end of a call's time, may let a request go that waits; ``None`` where none waits."""
+        times = (self._bucket.next_ms(), *self._left.values()) if len(self) else ()
+        return min((at_ms for at_ms in times if at_ms is not None), default=None)
 
     def resize(self, places: Places, per_s: float | None) -> None:
         """Have other slots from now on. Calls that have one keep it, also where there are fewer now.
