@@ -109,8 +109,7 @@ class ProcessCalls:
             yield "between two sends" if number else "between commit and send"
             if self._may_send(send.request.saga_id):
                 self._sightings.of_send(send)
-            if send.request.kind is Kind.DO and send.request.call.attempt == 1:
-                self._unsent.add((send.request.saga_id, send.request.step))
+            self._must_be_remembered(send.request)
             slots = self._slots_of(step)
             slots.send((step, send))
             if len(slots):
@@ -156,6 +155,12 @@ class ProcessCalls:
         if may_send and (wrong := shards.must_have(saga_id)):
             self._world.broke("V26", wrong)
         return may_send
+
+    def _must_be_remembered(self, request: Request) -> None:
+        """What is asked first is not sent yet; of what is asked again, its saga's row says that it may be."""
+        if request.kind is Kind.DO:
+            change = self._unsent.add if request.call.attempt == 1 else self._unsent.discard
+            change((request.saga_id, request.step))
 
     def _must_not_be_for_nothing(self, request: Request) -> None:
         """What this process asked first, and did not send, it knows not to have happened."""
