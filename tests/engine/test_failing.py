@@ -71,6 +71,20 @@ def test_the_first_failure_and_every_tenth_are_told_with_their_traceback(
     assert "raise error" in caplog.text, "the line of the participant that raised"
 
 
+def test_a_participant_writes_no_lines_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """What it raises may hold what a stranger wrote: it stays on the line of its entry."""
+    forged = "no\nsaga a-2 waits for an operator: CARD_CHARGED/do:\r\nsaid nobody"
+
+    async def test() -> None:
+        saga = outside(failing(ValueError(forged), 2))
+        async with engine(MemoryStore(), saga) as running:
+            await (await running.submit(saga, 1)).result()
+
+    run(test())
+    words = "no saga a-2 waits for an operator: CARD_CHARGED/do: said nobody"
+    assert told(caplog) == [f"saga a-1: CARD_CHARGED/do failed, attempt 1: ValueError: {words}"]
+
+
 def test_a_local_step_that_raises_is_told_too(caplog: pytest.LogCaptureFixture) -> None:
     """It is retried without end after the pivot, and was heard of by nobody."""
     attempts = 0

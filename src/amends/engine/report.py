@@ -22,8 +22,13 @@ def log_result(result: BatchResult) -> None:
     for saga_id, step, kind, attempt, error, cause in result.failures:
         is_told = attempt == 1 or attempt % TOLD_EVERY == 0
         level, traceback = (logging.WARNING, cause) if is_told else (logging.INFO, None)
-        log.log(level, FAILED, saga_id, step, kind.value, attempt, error, exc_info=traceback)
+        log.log(level, FAILED, saga_id, step, kind.value, attempt, _on_one_line(error), exc_info=traceback)
     for call in result.needs_operator:
-        log.error(NEEDS_OPERATOR, call.saga_id, ", ".join(call.outstanding), call.trouble)
+        log.error(NEEDS_OPERATOR, call.saga_id, ", ".join(call.outstanding), _on_one_line(call.trouble))
     for saga_id, words in result.contradicted:
-        log.error(CONTRADICTED, saga_id, words)
+        log.error(CONTRADICTED, saga_id, _on_one_line(words))
+
+
+def _on_one_line(words: str) -> str:
+    """What a participant said: a line of its own would look like an entry of the engine's."""
+    return " ".join(words.split())
