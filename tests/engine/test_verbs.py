@@ -196,7 +196,7 @@ def test_of_two_operators_at_once_one_wins_and_the_other_is_told(verb: str) -> N
             "by is 'ann\\n'; give printable text, at most 255",
         ),
         (lambda engine, saga_id: engine.cancel(saga_id, by="a" * 256), "give printable text, at most 255 characters"),
-        (lambda engine, saga_id: engine.cancel(saga_id, reason=7), "Cancel: why is 7; give text"),
+        (lambda engine, saga_id: engine.cancel(saga_id, reason=7), "the reason is 7; give text"),
         (
             lambda engine, saga_id: engine.resolve(saga_id, "CARD_CHARGED", Later(1)),
             "give Done(answer) or Refused(reason",
