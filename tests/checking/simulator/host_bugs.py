@@ -10,7 +10,7 @@ DATABASE: Final = "amends.adapters.memory.database:MemoryDatabase"
 KEEPER: Final = "ownership:ShardKeeper"
 FENCED: Final = (
     "        for fence in changes.fences:\n            self._append(fence, fence.subjects)\n"
-    "            del self.leases[fence.chain]\n"
+    "            self.end_lease(fence.chain)\n"
 )
 BUGS: Final = [
     # --- the chain is the fence ---
