@@ -240,6 +240,27 @@ def test_where_no_engine_runs_the_letter_waits_or_one_is_opened(url: str) -> Non
             assert isinstance(engine.result(saga_id, PATIENCE_S).state, Abandoned)
 
 
+# Archive -----------------------------------------------------------------------------------------------------
+
+
+def test_sagas_that_ended_are_moved_into_a_file(ran: str, tmp_path: Path) -> None:
+    """Both are verified as one, by the records and by what these lead to; what an archive cannot be is one line."""
+    into = str(tmp_path / "old.db")
+    archive = ("archive", "--before", "0s", "--db", ran, "--to")
+    (tmp_path / "mine.txt").write_text("mine")
+    for bad in (ran, str(tmp_path / "mine.txt"), str(tmp_path / "none" / "old.db")):
+        said = amends(*archive, bad)
+        assert (said.code, said.out, said.err.count("\n")) == (2, "", 1), bad
+    assert amends(*archive, into) == Ran(0, f"1 saga moved to {into}\n", "")
+    assert amends(*archive, into) == Ran(0, f"0 sagas moved to {into}\n", "")
+    assert "it was archived in old.db" in amends("show", "O001", "--db", ran).err
+    assert amends("show", "O001", "--db", into).code == 0
+    verified = amends("audit", "verify", "--db", ran, "--archive", into)
+    assert (verified.code, verified.out.splitlines()[0]) == (0, AS_IT_WAS)
+    assert amends("audit", "recompute", "--db", ran).code == 0
+    assert len(amends("audit", "head", "--db", ran).out.split()) == 2
+
+
 # What is not for a PostgreSQL ---------------------------------------------------------------------------------
 
 
@@ -247,7 +268,6 @@ def test_what_is_not_for_a_database_is_one_line(ran: str, tmp_path: Path) -> Non
     """2, and what to do instead; nothing is made."""
     for words, says in {
         ("backup", str(tmp_path / "copy.db")): "backed up by its own means: pg_dump --schema=",
-        ("archive", "--before", "1d", "--to", str(tmp_path / "old.db")): "no sagas leave a PostgreSQL",
         ("run", "--participants", "simulated", str(EXAMPLES[0])): "keep their books in a file",
     }.items():
         said = amends(*words, "--db", ran)

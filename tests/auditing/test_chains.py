@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -12,9 +12,13 @@ from amends.adapters.memory.ownership import MemoryOwnership
 from amends.auditing.chain import head_of, head_text, heads_of
 from amends.auditing.findings import Finding
 from amends.auditing.verify import verify
+from amends.core.records import SagaEnded
+from amends.engine.archiving import Departure
 from amends.engine.recording import Recording
-from amends.storage.records import Cause, ChainFenced, ChainTakenOver, EntityWritten
-from amends.storage.rows import NOTHING_MOVED, Block, Changes, EntityRow
+from amends.storage.causes import cause_text, changes_text
+from amends.storage.records import Cause, ChainFenced, ChainTakenOver, EntityWritten, SagaStarted
+from amends.storage.rows import COMPLETED, NOTHING_MOVED, Block, Changes, EntityRow, KeyRow, SagaRow
+from tests.contract.rows import key, saga
 
 NOW_MS = 1_700_000_000_000
 LEASE_MS = 1_000
@@ -49,6 +53,27 @@ class Database:
         block = recording.block(self.store.head(engine))
         self.store.commit(Changes([], [row], [], block, {}, (), (), (), (), (), fences or [], NOTHING_MOVED))
         return block
+
+    def end(self, engine: str, row: SagaRow, started_by: KeyRow) -> None:
+        """Let an engine start and end a saga under a client key, and write the next version of the counter with it."""
+        self.now_ms += 1
+        self.version += 1
+        counter = EntityRow("COUNTER", "C", str(self.version), self.version)
+        recording = self.recording(engine)
+        changes = changes_text([SagaEnded(COMPLETED)])
+        recording.write(row.saga_id, 1, cause_text(SagaStarted(row.definition)), changes, row.request)
+        recording.write_entities("COUNTER", [counter])
+        recording.write_keys([started_by])
+        block = recording.block(self.store.head(engine), 1, 1)
+        counts = {(row.definition, row.status): 1}
+        self.store.commit(Changes([row], [counter], [started_by], block, counts))
+
+    def keep(self, engine: str, row: KeyRow) -> None:
+        """Let an engine store what a client key stands for."""
+        self.now_ms += 1
+        recording = self.recording(engine)
+        recording.write_keys([row])
+        self.store.commit(Changes([], [], [row], recording.block(self.store.head(engine)), {}))
 
     def recording(self, engine: str) -> Recording:
         """Return the records of the engine's next commit, by its clock."""
@@ -189,3 +214,24 @@ def test_the_name_of_a_chain_is_part_of_a_kept_head() -> None:
     """It is read back as it was."""
     kept = head_of(f"Web-1:b:7:{'Ab' * 32}")
     assert (kept.chain, kept.number, kept.head) == ("Web-1:b", 7, b"\xab" * 32)
+
+
+class NoArchive:
+    """Where copies go of which nothing is asked."""
+
+    def take(self, sagas: Sequence[SagaRow], keys: Sequence[KeyRow]) -> None:
+        """Lose them."""
+
+
+@pytest.mark.parametrize("now_ms", [0, NOW_MS + 10_000])
+def test_what_left_for_an_archive_had_ended_and_its_key_is_free_after_it(now_ms: int) -> None:
+    """Whatever the clocks said: of who wrote before the saga ended, of the archive's, of who used the key anew."""
+    database = Database(a=0, ahead=5, later=10, archive=0)
+    ended_ms = NOW_MS + 2
+    database.count("ahead")
+    database.end("a", saga("S", due_ms=None, status=COMPLETED, started_ms=ended_ms, changed_ms=ended_ms), key("K", "S"))
+    departure = Departure("old.db", ended_ms + 1, lambda: now_ms, "archive")
+    assert departure.take(database.store, NoArchive(), ["S"], ["K"]) == 1
+    assert database.store.head("archive").at_ms == max(now_ms, ended_ms + 1)
+    database.keep("later", key("K", "T"))
+    assert database.found() == []

@@ -12,8 +12,8 @@ import apsw
 import pytest
 
 from amends import Command, Done, Refused
-from amends.adapters.sqlite.archive import archived
 from amends.adapters.sqlite.backup import backup
+from amends.adapters.sqlite.location import SqliteLocation
 from amends.adapters.sqlite.opening import PAGE_BYTES
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
@@ -109,13 +109,13 @@ def every_walk(path: Path) -> Iterator[Any]:
     yield on(path, lambda store: list(store.problems()))
     with suppress(AmendsError):
         yield backup(path, path.with_suffix(".copy"))
-    with suppress(AmendsError):
-        yield [len(page.sagas) for page in archived(path, path.with_suffix(".archive"), 2**60)]
     with suppress(AmendsError), closing(SqliteStore(path)) as store:
         life = Life(store, tickets(), prefix="b", now_ms=START_MS + 10**6)
         for _ in range(3):
             life.turn(after_ms=10**5)
         yield life.begin(*(Buy(f"S{number}", 1) for number in range(37)), keys=[f"1.S{number}" for number in range(37)])
+    with suppress(AmendsError):
+        yield [*SqliteLocation(f"sqlite:///{path}").archive(str(path.with_suffix(".archive")), 2**60)]
 
 
 def looked_through(path: Path, data: bytes) -> Any:

@@ -67,7 +67,9 @@ class RecordedRows:
                     self._key_of[saga_id] = key
 
     def follows(self, record: Record) -> bool:
-        """Whether each entity whose row was stored with a record stands as it stood before."""
+        """Whether each row that was stored with a record stands as it stood before, and a client key for nothing."""
+        if isinstance(record.cause, KeysStored):
+            return all(key not in self.keys for key, _ in record.cause.keys)
         if not isinstance(record.cause, EntitiesStored):
             return True
         service = record.cause.service

@@ -94,7 +94,7 @@ class Tale:
             )
 
     def is_next(self, contents: Contents) -> bool:
-        """Whether all sagas and entities that a block changes stand as they stood before it.
+        """Whether all that a block changes stands as it stood before it: of what leaves for an archive, that it ended.
 
         Args:
             contents: of a block that was not added yet.
@@ -108,6 +108,9 @@ class Tale:
                 before = numbers.get(record.subject, told.number if told else 0)
                 numbers[record.subject] = record.number
                 if record.number != before + 1:
+                    return False
+            elif isinstance(record.cause, SagaArchived):
+                if not (leaving := self.sagas.get(record.subject)) or not leaving.stand.end:
                     return False
             elif not self.rows.follows(record):
                 return False

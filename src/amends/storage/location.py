@@ -194,7 +194,7 @@ class LastingLocation(StoreLocation, Protocol):
     def archive(self, into: str, before_ms: int) -> Iterator[int]:
         """Move sagas that ended before a time, and the client keys that started them, into another file.
 
-        No engine may run on either. Killed at any moment, it goes on when it is called again.
+        No engine may run on a file meanwhile. Killed at any moment, it goes on when it is called again.
 
         Args:
             into: the path of the archive; it is made when it is not there.

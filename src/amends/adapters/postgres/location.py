@@ -7,16 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import NoReturn
 
 from amends.adapters.postgres import rights, settings
 from amends.adapters.postgres.address import address_of
+from amends.adapters.postgres.archive import CHAIN_LENGTH, DepartureStore
 from amends.adapters.postgres.client_store import PostgresClientStore
 from amends.adapters.postgres.migrations import VERSION, migrate, script, version_of
 from amends.adapters.postgres.moving import PostgresMoveTarget
 from amends.adapters.postgres.opening import in_force, looking, writing
 from amends.adapters.postgres.reader import PostgresReader
 from amends.adapters.postgres.store import PostgresStore
+from amends.adapters.sqlite.archive import archived
+from amends.engine.archiving import Departure
+from amends.engine.names import new_name
 from amends.errors import StoreUnusable
 from amends.storage.location import DatabaseRoles, Progress, StoreFact
 
@@ -79,13 +84,13 @@ class PostgresLocation:
             "base backup with its log (docs/postgres.md)"
         )
 
-    def archive(self, into: str, before_ms: int) -> Iterator[int]:  # noqa: ARG002
-        """None: sagas stay where they are.
-
-        Raises:
-            StoreUnusable: always.
-        """
-        raise StoreUnusable(f"{self.shown}: no sagas leave a PostgreSQL: `amends archive` takes a store in a file")
+    def archive(self, into: str, before_ms: int) -> Iterator[int]:
+        """See `amends.adapters.sqlite.archive.archived`; a page is a commit. Engines may run meanwhile."""
+        with closing(self.records()):
+            pass  # it is there: an archive is no reason to make a store
+        with closing(DepartureStore(self._address)) as store:
+            chain = new_name(CHAIN_LENGTH)
+            yield from archived(store, into, Departure(Path(into).name, before_ms, store.ownership.now_ms, chain))
 
     def move_source(self) -> NoReturn:
         """None.

@@ -333,6 +333,11 @@ WHERE o.position < %(before)s::bigint
     AND s.started_ms < %(started_before_ms)s::bigint
 ORDER BY o.position DESC LIMIT %(limit)s::bigint;
 
+-- name: ended_before
+-- A page of the sagas in the order of their starts: the place of each, and its id where it ended before a time.
+SELECT position, CASE WHEN due_ms IS NULL AND changed_ms < %(before_ms)s::bigint THEN id END FROM sagas
+WHERE position > %(after)s::bigint ORDER BY position LIMIT %(limit)s::bigint;
+
 -- name: position_of_saga
 -- Where a saga is in the order of their starts.
 SELECT position FROM sagas WHERE id = %(id)s;
@@ -406,6 +411,10 @@ WITH entered AS (
     SELECT entered.engine, given.definition FROM entered CROSS JOIN unnest(%(knows)s::text[]) AS given (definition)
 )
 SELECT until_ms FROM entered;
+
+-- name: begin_lease
+-- A lease of a chain that has no engine: it ends with the transaction, and no engine sees it.
+INSERT INTO leases (engine, until_ms) VALUES (%(engine)s, now_ms());
 
 -- name: renew
 -- Prolong a lease that no engine ended.

@@ -38,6 +38,7 @@ from amends.storage.shards import ALL_SHARDS
 
 MOST: Final = 2**63 - 1  # the largest bigint
 PAGE: Final = 200  # rows in one query of a listing: a millisecond or two
+NAMES_PAGE: Final = 5_000  # of names alone: some 20 ms
 BLOCKS_PAGE: Final = 4  # a block of a thousand sagas is some 400 KB
 DURABLE: Final = "full"
 NOT_FINAL: Final = text_array(WAITING)
@@ -96,6 +97,13 @@ class PostgresRecords:
             found = self._database.read("key_page", after=after, limit=PAGE)
             if not found:
                 return
+            after = found[-1][0]
+
+    def ended_before(self, before_ms: int) -> Iterator[str]:
+        """The ids of the sagas that ended before a time; see `amends.adapters.sqlite.archive.Archivable`."""
+        after = 0
+        while found := self._database.read("ended_before", after=after, before_ms=before_ms, limit=NAMES_PAGE):
+            yield from (opened(saga_id) for _, saga_id in found if saga_id is not None)
             after = found[-1][0]
 
     def shapes(self) -> Sequence[ShapeRow]:

@@ -29,6 +29,7 @@ ENGINE: Final[Rights] = {
     "knows": ADDS, "standings": ALL, "entities": ALL, "client_keys": ALL, "leases": ALL, "owners": ALL,
 }  # fmt: skip
 CLIENT: Final[Rights] = {table: ADDS if table == "letters" else () for table in ENGINE}
+ARCHIVING: Final[Rights] = {**ENGINE, "sagas": ALL}
 READER: Final[Rights] = dict.fromkeys(ENGINE, ())
 CAME_WITH: Final[Mapping[str, int]] = {"knows": 2, "budgets": 3}
 """The version of the schema that a table came with, where that is not the first."""
@@ -36,6 +37,7 @@ RECORDED: Final = ("blocks", "subjects")
 """The tables that a role for engines must not change."""
 
 GRANTING: Final = "`amends db init --print` with --engine-role or --client-role says how they are granted"
+OWNS: Final = "`amends archive` is for the role that owns the schema"
 NAMED_MAX: Final = 4  # rights in one line; a role that lacks more lacks all of a kind
 
 
@@ -94,14 +96,14 @@ def held_by(driver: psycopg.Connection[Any], schema: str, role: str = "") -> set
     return {*driver.execute(QUERIES["rights"], {"of_schema": schema, "role": role})}
 
 
-def expect(driver: psycopg.Connection[Any], schema: str, rights: Rights) -> None:
+def expect(driver: psycopg.Connection[Any], schema: str, rights: Rights, remedy: str = GRANTING) -> None:
     """See that the connection's role may do what it is to do.
 
     Raises:
         StoreUnusable: it may not; the rights are named.
     """
     if missing := lacking(held_by(driver, schema), rights):
-        raise StoreUnusable(f"role {_own(driver)!r} lacks {_some(missing)}; {GRANTING}")
+        raise StoreUnusable(f"role {_own(driver)!r} lacks {_some(missing)}; {remedy}")
 
 
 def facts(driver: psycopg.Connection[Any], schema: str, roles: DatabaseRoles) -> Iterator[StoreFact]:

@@ -1,107 +1,84 @@
-"""Sagas that ended long ago, moved into another file: a store like the first, that any process may read.
-
-Two files cannot be written at once. So sagas are copied first, and leave the first store only when the copy is on
-stable storage: a process that is killed between finds them in both, and goes on by doing the same again.
-"""
+"""Sagas that ended long ago, moved into a file: a store like the first, that any process may read."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import apsw
 
-from amends.adapters.sqlite.database import Connection, onward
-from amends.adapters.sqlite.opening import checked_path, open_reader
-from amends.adapters.sqlite.reading import RecordReader
-from amends.adapters.sqlite.rows import key_of, text_of
 from amends.adapters.sqlite.store import SqliteStore
-from amends.errors import StoreUnusable
-from amends.storage.rows import KeyRow, SagaRow
+from amends.engine.archiving import Departure
+from amends.storage.ports import Store
+from amends.storage.rows import KeyRow, Unreadable
 
 PAGE: Final = 500  # sagas: a commit of some milliseconds
-KEYS_PAGE: Final = 5_000  # keys that are read at a time: under 1 MB
 
 
-class Archived(NamedTuple):
-    """What is in the archive now, and is to leave the store: as `Changes.gone` and `Changes.gone_keys`.
+class Archivable(Store, Protocol):
+    """A store that sagas may leave."""
 
-    Attributes:
-        sagas: as they were read.
-        keys: the client keys that started them.
-    """
+    def ended_before(self, before_ms: int) -> Iterator[str]:
+        """The ids of the sagas that ended before a time, in the order of their starts, read as they are asked for.
 
-    sagas: list[SagaRow]
-    keys: list[KeyRow]
+        Args:
+            before_ms: milliseconds since 1970 (UTC).
+        """
+
+    def all_keys(self) -> Iterator[KeyRow | Unreadable]:
+        """Every client key, read as they are asked for."""
 
 
-def archived(
-    store: str | os.PathLike[str], into: str | os.PathLike[str], before_ms: int, page: int = PAGE
-) -> Iterator[Archived]:
-    """Copy sagas that ended before a time into an archive, a page at a time.
+class Leaving(NamedTuple):
+    """Sagas that are to leave together, and the client keys that started them."""
 
-    The caller commits that the rows of a page are gone, and a record of it, and only then asks for the next page. The
-    store is read beside its engine. What cannot be read stays where it is.
+    saga_ids: list[str]
+    keys: list[str]
+
+
+def archived(store: Archivable, into: str, departure: Departure, page: int = PAGE) -> Iterator[int]:
+    """Move sagas that ended before a time into an archive, a page at a time.
 
     Args:
-        store: the store's file.
-        into: the archive's; it is made when it is not there. No other process may write to it meanwhile.
-        before_ms: milliseconds since 1970 (UTC); some time ago.
+        store: that they leave.
+        into: the path of the archive; it is made when it is not there. No other process may write to it meanwhile.
+        departure: of which, and how.
         page: at most so many sagas at a time, >= 1.
 
     Returns:
-        Pages, each on stable storage in the archive when it is given.
+        How many left with each page, once it is gone.
 
     Raises:
-        StoreUnusable: one of the files cannot be used; one line says which, and why.
-        StoreConflict: the archive has another saga of the same id.
-        StoreBusy, StoreFull, StoreFailed: the page is not in the archive, or not known to be.
+        StoreUnusable: the archive cannot be used; one line says why.
+        StoreError: of one of the two; what has not left is to be moved again.
     """
-    here, there = checked_path(store), checked_path(into)
-    if here == there:
-        raise StoreUnusable(f"{here}: a store is no archive of itself")
-    with (
-        closing(Connection(open_reader(here))) as database,
-        closing(SqliteStore(there)) as archive,
-        closing(apsw.Connection("")) as keys,  # a file without a name, which is gone when it is closed
-    ):
-        _learn_keys(database, keys)
-        for sagas in _ended(database, before_ms, page):
-            found = Archived(sagas, _keys_of(database, keys, sagas))
-            archive.take(*found)
-            yield found
+    with closing(SqliteStore(into)) as archive:
+        for leaving in _leaving(store.ended_before(departure.before_ms), store.all_keys(), page):
+            yield departure.take(store, archive, *leaving)
 
 
-def _ended(database: Connection, before_ms: int, page: int) -> Iterator[list[SagaRow]]:
-    reading, after = RecordReader(database), 0
-    while True:
-        with database.snapshot():
-            found = database.rows("ended_before", (after, before_ms, page))
-            rows = reading.sagas([text_of(name) for _, name in found])
-        if not found:
-            return
-        if sagas := [row for row in rows.values() if isinstance(row, SagaRow)]:
-            yield sagas
-        after = onward(after, found[-1][0])
+def _leaving(sagas: Iterable[str], keys: Iterable[KeyRow | Unreadable], page: int) -> Iterator[Leaving]:
+    """Find out which client keys started which saga: a store has no index of that, as no other caller asks.
+
+    All sagas are noted before the first key is read: engines may start some meanwhile, each with its key in one commit.
+    """
+    with closing(apsw.Connection("")) as noted:  # a file without a name, which is gone when it is closed
+        noted.execute("CREATE TABLE sagas (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)").fetchall()
+        noted.execute("CREATE TABLE keys (number INTEGER, name TEXT)").fetchall()
+        with noted:
+            noted.executemany(
+                "INSERT OR IGNORE INTO sagas (id) VALUES (?)", ((saga_id,) for saga_id in sagas)
+            )  # in a damaged file twice
+            started = ((row.key, row.saga_id) for row in keys if isinstance(row, KeyRow))
+            noted.executemany("INSERT INTO keys SELECT number, ?1 FROM sagas WHERE id = ?2", started)
+        noted.execute("CREATE INDEX of_saga ON keys (number)").fetchall()
+        after = 0
+        while ids := _of("SELECT id FROM sagas WHERE number > ?1 ORDER BY number LIMIT ?2", noted, after, page):
+            last = after + len(ids)
+            yield Leaving(ids, _of("SELECT name FROM keys WHERE number > ?1 AND number <= ?2", noted, after, last))
+            after = last
 
 
-def _learn_keys(database: Connection, keys: apsw.Connection) -> None:
-    """Note which client keys started which saga: a store has no index of that, as no other caller asks."""
-    keys.execute("CREATE TABLE started (saga TEXT, row INTEGER, name TEXT)").fetchall()
-    after = 0
-    while found := database.rows("keys_of_sagas", (after, KEYS_PAGE)):
-        rows = [(text_of(saga), row, text_of(key)) for row, key, saga in found]
-        keys.executemany("INSERT INTO started VALUES (?, ?, ?)", rows)
-        after = onward(after, found[-1][0])
-    keys.execute("CREATE INDEX by_saga ON started (saga)").fetchall()
-
-
-def _keys_of(database: Connection, keys: apsw.Connection, sagas: list[SagaRow]) -> list[KeyRow]:
-    names = json.dumps([row.saga_id for row in sagas])
-    found = keys.execute("SELECT row, name FROM json_each(?) CROSS JOIN started ON saga = value", (names,))
-    started = {int(row): str(key) for row, key in found}
-    rows = (key_of(started[row], tuple(values)) for row, *values in database.found("keys_of_rows", list(started)))
-    return [row for row in rows if isinstance(row, KeyRow)]
+def _of(query: str, noted: apsw.Connection, *values: int) -> list[str]:
+    return [str(name) for (name,) in noted.execute(query, values)]

@@ -18,7 +18,7 @@ from amends.adapters.sqlite.moving import SqliteMoveSource
 from amends.adapters.sqlite.opening import check_writable, checked_path, version_in
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.adapters.sqlite.store import SqliteStore
-from amends.engine.archiving import departure
+from amends.engine.archiving import Departure
 from amends.errors import StoreUnusable
 from amends.storage.codecs.values import shown
 from amends.storage.location import SQLITE, DatabaseRoles, Progress, StoreFact
@@ -83,13 +83,13 @@ class SqliteLocation:
 
     def archive(self, into: str, before_ms: int) -> Iterator[int]:
         """See `amends.adapters.sqlite.archive.archived`; a page is a commit."""
+        if checked_path(self.shown) == checked_path(into):
+            raise StoreUnusable(f"{self.shown}: a store is no archive of itself")
         with closing(self.records()):
             pass  # it is there: an archive is no reason to make a store
         with closing(SqliteStore(self.shown)) as store:
             clock = SystemClock(store.head().at_ms)
-            for sagas, keys in archived(self.shown, into, before_ms):
-                store.commit(departure(sagas, keys, Path(into).name, store.head(), clock.now_ms()))
-                yield len(sagas)
+            yield from archived(store, into, Departure(Path(into).name, before_ms, clock.now_ms))
 
     def move_source(self) -> SqliteMoveSource:
         """The file."""

@@ -209,10 +209,6 @@ ORDER BY s.block LIMIT ?3;
 SELECT rowid, CAST(id AS BLOB) FROM sagas
 WHERE rowid > ?1 AND due_ms IS NULL AND changed_ms < ?2 ORDER BY rowid LIMIT ?3;
 
--- name: keys_of_sagas
--- A page of the client keys that started a saga, with which.
-SELECT row, CAST(key AS BLOB), CAST(saga AS BLOB) FROM client_keys WHERE row > ?1 AND saga <> '' ORDER BY row LIMIT ?2;
-
 -- name: integrity_check
 -- What SQLite finds wrong with the file, at most so many things.
 PRAGMA integrity_check(100);

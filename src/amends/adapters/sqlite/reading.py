@@ -105,6 +105,13 @@ class RecordReader:
                 yield key_of(names[row], tuple(values))
             after = onward(after, found[-1][0])
 
+    def ended_before(self, before_ms: int) -> Iterator[str]:
+        """The ids of the sagas that ended before a time; see `amends.adapters.sqlite.archive.Archivable`."""
+        after = 0
+        while found := self._database.rows("ended_before", (after, before_ms, PAGE)):
+            yield from (text_of(name) for _, name in found)
+            after = onward(after, found[-1][0])
+
     def shapes(self) -> Sequence[ShapeRow]:
         """As what requests and entities are stored.
 

@@ -96,18 +96,20 @@ class SqliteStore(RecordReader):
         """There is nothing that a turn has locked."""
 
     def take(self, sagas: Sequence[SagaRow], keys: Sequence[KeyRow]) -> None:
-        """Take over final sagas of another store and their client keys, as they are; what is there already stays.
+        """Take over final sagas of another store and their client keys; see `amends.engine.archiving.Archive.take`.
 
-        Raises:
-            StoreConflict: another saga of such an id is there. Nothing is written.
-            StoreBusy, StoreFull, StoreFailed: as `commit`.
+        One that went on after it was copied, as it had not left, takes the place of its copy.
         """
         there = self.sagas([row.saga_id for row in sagas])
-        if any(there.get(row.saga_id, row) != row for row in sagas):
+        new = [row for row in sagas if there.get(row.saga_id) != row]
+        copies = [(there[row.saga_id], row) for row in new if row.saga_id in there]
+        former = [copy for copy, row in copies if isinstance(copy, SagaRow) and _has_become(copy, row)]
+        if len(former) < len(copies):
             raise StoreConflict("another saga of the same id is there")
-        new = [row for row in sagas if row.saga_id not in there]
         counts = Counter((row.definition, row.status) for row in new)
+        counts.subtract((row.definition, row.status) for row in former)
         with self._database.transaction():
+            self._database.write("delete_saga", [(row.saga_id, row.version) for row in former])
             self._database.write("insert_saga", _checked(new, NO_BLOCK))
             self._client_keys.add(self._client_keys.missing(keys))
             self._database.write("add_count", [(*key, more) for key, more in counts.items()])
@@ -193,6 +195,11 @@ def _files_of(file: Path) -> Files:
         return Files(file)
     except OSError as error:
         raise StoreUnusable(f"{file}: {error.strerror}: {error.filename}") from error
+
+
+def _has_become(copy: SagaRow, row: SagaRow) -> bool:
+    """Whether both are of one saga, and the copy is the earlier one."""
+    return (copy.started_ms, copy.request) == (row.started_ms, row.request) and copy.version < row.version
 
 
 def _parted(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[Row]]:

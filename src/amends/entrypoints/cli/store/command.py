@@ -167,9 +167,10 @@ def archive(
     into: Annotated[str, typer.Option("--to", metavar="FILE", help="The archive; it is made when it is not there.")],
     db: Db = "",
 ) -> None:
-    """Move sagas that ended long ago into another file. No engine may run on the store meanwhile.
+    """Move sagas that ended long ago into another file.
 
-    Their records stay in the store's audit, which verifies the archive, too.
+    No engine may run on a file meanwhile; those of a PostgreSQL may. What was
+    recorded stays in the store's audit, which verifies the archive, too.
 
     [bold]Examples[/]
       [cyan]amends archive --before 90d --to old.db --db shop.db[/]
