@@ -73,7 +73,7 @@ def test_who_waited_in_vain_is_told(tmp_path: Path, store_wait_s: float, waited:
 def test_what_is_no_time_to_wait_is_refused(value: Any) -> None:
     """Before anything is opened, for any store."""
     for url in ("memory:", "sqlite:///store.db"):
-        with pytest.raises(amends.UnusableInput, match=r"store_wait_s is a number of seconds, 0 to 3600, and not "):
+        with pytest.raises(amends.UnusableInput, match=r"store_wait_s is .*; give seconds, 0 to 3600"):
             amends.open(url, sagas=[], store_wait_s=value)
 
 

@@ -58,6 +58,7 @@ class PostgresStore(PostgresRecords):
         self._beside = PostgresConnection(address, timeouts)
         self._held_entities: set[EntityName] = set()
         self._held_keys: set[str] = set()
+        self._committed: dict[str, int] = {}  # chain to the number of its last block, of those written here
         self.ownership, self.mailbox = PostgresOwnership(self._beside), PostgresMailbox(self._beside)
         self.wakeup = PostgresWakeup(address, is_engine=True)
 
@@ -102,6 +103,7 @@ class PostgresStore(PostgresRecords):
                 self._database.commit()
             except CommitUnknown as error:
                 self._resolve(transaction, changes.block, error)
+            self._committed[changes.block.chain] = changes.block.number
         except StoreConflict as conflict:
             self._expect_chain(changes.block, conflict)
             raise
@@ -212,10 +214,9 @@ class PostgresStore(PostgresRecords):
             return
         if not has_lease:
             raise without_lease(block.chain) from conflict
-        if number < block.number - 1:
-            why = (
-                f"the database has lost commits: chain {block.chain!r} ends with block {number}, not {block.number - 1}"
-            )
+        committed = self._committed.get(block.chain, 0)
+        if number < committed:
+            why = f"the database has lost commits: chain {block.chain!r} ends with block {number}, not {committed}"
             self._database.fail(why)
             raise StoreFailed(why) from conflict
 
