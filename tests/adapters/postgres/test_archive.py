@@ -162,17 +162,19 @@ def test_what_fails_in_between_is_told_and_done_again(ended: str, into: Path, mo
     is_whole(ended, into)
 
 
-def test_only_what_ended_before_leaves(ended: str, into: Path) -> None:
-    """Not what ended later; and not what has moved on since it was noted."""
-    with closing(PostgresReader(address_of(ended))) as store:
+def test_what_has_moved_on_since_it_was_noted_stays(ended: str, into: Path) -> None:
+    """With its key; the others of its page leave."""
+    with closing(PostgresReader(address_of(ended))) as store, closing(DepartureStore(address_of(ended))) as left:
         rows = [row for row in store.listing(SagaFilter(limit=1_000)) if isinstance(row, SagaRow)]
         before_ms = sorted(row.changed_ms for row in rows)[SAGAS // 2]
         stay = {row.saga_id for row in rows if row.changed_ms >= before_ms}
-        assert sum(archive_pages(ended, into, before_ms)) == SAGAS - len(stay)
-        assert ids_of(store) == stay
-    with closing(DepartureStore(address_of(ended))) as late, closing(SqliteStore(into)) as archive:
-        assert Departure(into.name, before_ms, int, "late").take(late, archive, sorted(stay), ["K1"]) == 0
-        assert not late.chains().count("late")
+        noted, departure = started_by(store), Departure(into.name, before_ms, left.ownership.now_ms, "archived")
+        with closing(SqliteStore(into)) as archive:
+            assert departure.take(left, archive, [*noted.values()], [*noted]) == SAGAS - len(stay) > 0
+            assert departure.take(left, archive, [*stay], [*noted]) == 0
+            assert started_by(archive) == {name: saga_id for name, saga_id in noted.items() if saga_id not in stay}
+        assert ids_of(store) == {*started_by(store).values()} == stay
+        assert sum(archive_pages(ended, into, before_ms)) == 0
     is_whole(ended, into)
 
 
