@@ -111,6 +111,7 @@ def _folder(named: Path | None) -> Iterator[Path]:
         yield named
         return
     with tempfile.TemporaryDirectory(prefix="amends-chaos-", ignore_cleanup_errors=True) as made:
+        Path(made).chmod(0o711)  # a server that root starts runs as another user, and has its disks below
         yield Path(made)
 
 

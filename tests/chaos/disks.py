@@ -92,13 +92,22 @@ def cut_power(server: Server) -> None:
         fcntl.ioctl(root, FS_IOC_SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
     finally:
         os.close(root)
-    with suppress(ProcessLookupError):  # it found out, and ended
-        os.kill(postmaster, signal.SIGKILL)
+    _end_all_of(postmaster)
     _unmount(place)
     _mounted("-o", "loop", image, place)
     for lock in (server.data / "postmaster.pid", server.folder / ".s.PGSQL.5432.lock"):
         lock.unlink(missing_ok=True)  # after a boot no process has the number in it
     server.start()
+
+
+def _end_all_of(postmaster: int) -> None:
+    """End a server with its sessions: one that waits for another's sync would never see that its server is gone."""
+    with suppress(ProcessLookupError, FileNotFoundError):  # it found out, and ended
+        os.kill(postmaster, signal.SIGSTOP)  # it starts no more of them
+        sessions = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for process in (postmaster, *map(int, sessions)):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
 
 def _unmount(place: Path) -> None:
