@@ -7,26 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.inbox.databases import ON_POSTGRES, ON_SQLITE, Database, empty_schema, psycopg_implicit, sqlite3_implicit
+from tests.inbox.conftest import database, schema
+from tests.inbox.databases import Database, psycopg_implicit, sqlite3_implicit
+
+__all__ = ["database", "schema"]
 
 NUMBERS = count(1)
-
-
-@pytest.fixture
-def schema() -> str:
-    """What to connect with to an empty schema."""
-    return empty_schema()
-
-
-@pytest.fixture(params=[*ON_SQLITE, *ON_POSTGRES])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    """Each way to each database, with the tables."""
-    if request.param in ON_SQLITE:
-        made = ON_SQLITE[request.param](tmp_path / "books.sqlite")
-    else:
-        made = ON_POSTGRES[request.param](request.getfixturevalue("schema"))
-    made.prepare()
-    return made
 
 
 @pytest.fixture
