@@ -202,9 +202,7 @@ class BatchRunner:
             error = answerable(raising)
             if self._committed.is_missing:  # the answer is none: the batch is decided again
                 work.overlay.take_back()
-                return error.with_traceback(
-                    None
-                )  # its frames hold this turn, and it: no count of references frees them
+                return error.with_traceback(None)  # its frames hold this turn, and it: no count would free them
             if isinstance(raising, CommitFull):
                 raise
             if task.is_whole:

@@ -22,6 +22,11 @@ an engine gets a tenth of a core; a turn that took as long as a lease would cost
 no faster a saga (docs/speed.md)."""
 
 
+def batch_max(*, is_shared: bool) -> int:
+    """How many sagas, commands or inputs a turn takes; fewer where engines share the store."""
+    return SHARED_BATCH_MAX if is_shared else BATCH_MAX
+
+
 class QueuedTask(NamedTuple):
     """A task in the queue.
 
@@ -62,7 +67,7 @@ class TaskQueue:
 
     @property
     def _batch_max(self) -> int:
-        return SHARED_BATCH_MAX if self.is_shared else BATCH_MAX
+        return batch_max(is_shared=self.is_shared)
 
     def __len__(self) -> int:
         """How many tasks wait."""

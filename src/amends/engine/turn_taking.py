@@ -64,7 +64,7 @@ class TurnTaking:
         """
         self._turns = turns
         self._queue = queue
-        queue.is_shared = turns.coordinator.shards.are_shared
+        queue.is_shared = is_shared = turns.coordinator.shards.are_shared
         self._alarm = alarm
         self._calls = calls
         self._ends = ends
@@ -72,7 +72,7 @@ class TurnTaking:
         self._hooks = hooks
         self._is_ending = is_ending
         self.due_ms: int | None = None
-        self.budgets = Budgets(turns.lease.engine, calls.budgets(), is_shared=turns.lease.until_ms != NEVER)
+        self.budgets = Budgets(turns.lease.engine, calls.budgets(), is_shared=is_shared)
         self._is_asleep = False
         self._told = ""  # of a store that takes nothing for now
         self._pause_s = FIRST_PAUSE_S

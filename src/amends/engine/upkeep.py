@@ -18,7 +18,7 @@ from amends.engine.in_flight import AttemptId
 from amends.engine.letters import ActOnLetter, LettersToActOn
 from amends.engine.logger import log
 from amends.engine.ownership import ShardKeeper
-from amends.engine.queue import BATCH_MAX, SHARED_BATCH_MAX
+from amends.engine.queue import batch_max
 from amends.engine.store_clock import StoreClock
 from amends.engine.turn_io import drive
 from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFull
@@ -76,7 +76,7 @@ class Upkeep:
         self._letters = LettersToActOn(coordinator.left_alone)
         self._moved: list[AttemptId] = []
         self._look_ms = 0
-        self._batch_max = SHARED_BATCH_MAX if store.is_shared else BATCH_MAX
+        self._batch_max = batch_max(is_shared=store.is_shared)
         self._starts = min(LETTERS_MAX, self._batch_max)
         self._asked = self._posted = 0
         self._pause_ms = LOOK_MS if store.is_shared else QUIET_LOOK_MS
