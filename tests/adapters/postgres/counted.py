@@ -90,7 +90,9 @@ def send(_: object, number: int, call: Call) -> Done | Refused:
 
 
 CHARGED = external("CHARGED", charge, undo=refund, undone="REFUNDED", service="BANK")
-CHARGING = Saga("charging", int, [CHARGED, external("SENT", send, pivot=True, service="CARRIER")])
+# asked again after a kill, it says the same
+SENT = external("SENT", send, pivot=True, remembers_refusals=True, service="CARRIER")
+CHARGING = Saga("charging", int, [CHARGED, SENT])
 
 
 async def main(url: str, socket: str, name: str) -> None:
