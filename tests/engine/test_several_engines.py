@@ -163,6 +163,34 @@ def test_a_shard_is_handed_over_when_no_call_of_it_runs(house: House, *, is_busy
     assert {name for name, *_ in house.card.calls} == ({"one", "two"} if is_busy else {"one"})
 
 
+def test_a_shard_is_not_handed_over_while_a_call_of_it_is_to_be_sent(house: House) -> None:
+    """Its sender has another thread, and may send it while the shard goes: its answer would be heard by nobody."""
+    one = house.host("one")
+    house.pass_ms(1_000)
+    one.holds_calls = True
+    runs = one.begin(*(Buy(show, 1) for show in SHOWS for _ in range(8)))
+    busy = {shard_of(run.saga_id) for run in runs}
+    house.host("two")
+    one.keep()
+    assert busy <= one.shards
+
+
+def test_a_shard_is_handed_over_while_a_participant_answers_later(house: House) -> None:
+    """No call of it runs: what it took is answered from outside, whoever has the saga then."""
+    one = house.host("one")
+    house.pass_ms(1_000)
+    one.holds_calls = True
+    runs = one.begin(*(Buy(show, 1) for show in SHOWS for _ in range(8)))
+    one.work()
+    for _, send in one.waiting:
+        request = send.request
+        one.turn(Deliver(request.saga_id, Answered(request.step, request.kind, Later(within_s=3_600), 1)))
+    house.host("two")
+    one.keep()
+    assert len(one.shards) == len(ALL_SHARDS) // 2
+    assert not {shard_of(run.saga_id) for run in runs} <= one.shards
+
+
 # Takeover ---------------------------------------------------------------------------------------------------------
 
 

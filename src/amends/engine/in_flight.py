@@ -75,6 +75,7 @@ class InFlight:
         """
         self._shards = shards
         self._attempts: dict[str, tuple[AttemptId, ...]] = {}  # in order, so that all that follows is (promise P17)
+        self._resting: set[AttemptId] = set()  # of these: they wait for a slot, or for an answer from outside
         self.departed: dict[AttemptId, int] = {}
 
     def run_out(self, run: SagaInstance, now_ms: int) -> RunOut:
@@ -150,7 +151,9 @@ class InFlight:
             before = self._attempts.pop(run.saga_id, NONE)
             if run.waiting or before:
                 after = tuple(self._after(run, before, requests, now_ms, traffic))
-                traffic.dropped.extend(attempt_id for attempt_id in before if attempt_id not in after)
+                dropped = [attempt_id for attempt_id in before if attempt_id not in after]
+                traffic.dropped.extend(dropped)
+                self._resting.difference_update(dropped)
                 if after:
                     self._attempts[run.saga_id] = after
         return traffic
@@ -158,11 +161,14 @@ class InFlight:
     def forget(self, shards: Collection[int]) -> list[AttemptId]:
         """Know no longer of the attempts of some shards, which another engine has now; gives those that were known."""
         gone = [saga_id for saga_id in self._attempts if shard_of(saga_id) in shards]
-        return [attempt_id for saga_id in gone for attempt_id in self._attempts.pop(saga_id)]
+        known = [attempt_id for saga_id in gone for attempt_id in self._attempts.pop(saga_id)]
+        self._resting.difference_update(known)
+        return known
 
     def busy(self) -> set[int]:
-        """The shards of which a call is under way."""
-        return {shard_of(attempt_id[0]) for attempt_id in [*self.departed]}  # a copy: their sender has another thread
+        """The shards of which a call is under way, or may begin at any moment: its sender has another thread."""
+        calls = (attempt_id for known in self._attempts.values() for attempt_id in known)
+        return {shard_of(attempt_id[0]) for attempt_id in calls if attempt_id not in self._resting}
 
     def _after(
         self,
@@ -191,7 +197,14 @@ class InFlight:
                 traffic.sends.append((step, send))
             else:
                 continue
+            self._note(attempt_id, is_resting=waiting.unsent or waiting.taken)
             yield attempt_id
+
+    def _note(self, attempt_id: AttemptId, *, is_resting: bool) -> None:
+        if is_resting:
+            self._resting.add(attempt_id)
+        else:
+            self._resting.discard(attempt_id)
 
 
 def _settling(step: Step, waiting: Waiting, since_ms: int) -> Waiting:
