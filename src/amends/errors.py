@@ -6,9 +6,13 @@
     ├── DefinitionError     the author of a saga: the definition cannot run as written
     ├── ParticipantError    the author of a participant: a function broke its own contract
     ├── UnusableInput       the caller: the input cannot be read at all
-    │   └── StoreUnusable   the caller: what is named is no store that this version can use
-    │       ├── StoreInUse  the caller, later: another engine has it
-    │       └── StoreAway   the caller, later: its database is not to be reached
+    │   ├── StoreUnusable   the caller: what is named is no store that this version can use
+    │   │   ├── StoreInUse  the caller, later: another engine has it
+    │   │   └── StoreAway   the caller, later: its database is not to be reached
+    │   ├── WireUnusable    the caller: what is named is no wire that this version can use
+    │   │   └── WireAway    the caller, later: its broker is not to be reached
+    │   └── MessageUnusable the caller: a message of a wire that nobody can act on; a host keeps it apart
+    │       └── MessageTooBig   the caller: it is larger than a wire takes
     ├── RequestRefused      the caller: no saga was started, and why
     │   └── KeyReused       the caller: the client key stands for another request
     ├── Overloaded          the caller, later: more is waiting than the engine takes
@@ -53,6 +57,22 @@ class StoreInUse(StoreUnusable):
 
 class StoreAway(StoreUnusable):
     """A store is not to be had now: its database is away or has no connection left, or its file is locked for long."""
+
+
+class WireUnusable(UnusableInput):
+    """No wire, or one that cannot be used: not ours, of a later version, with too few rights. One line says which."""
+
+
+class WireAway(WireUnusable):
+    """A wire is not to be had now: its broker is away, or refuses for the moment. What was posted may have arrived."""
+
+
+class MessageUnusable(UnusableInput):
+    """A message of a wire that nobody can act on. The message of the error says what is wrong with it, and where."""
+
+
+class MessageTooBig(MessageUnusable):
+    """A message is larger than a wire takes. Nothing of it was posted."""
 
 
 class RequestRefused(AmendsError, ValueError):

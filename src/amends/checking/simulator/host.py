@@ -10,7 +10,7 @@ from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.process import EngineProcess
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS
-from amends.checking.simulator.wire import Wire
+from amends.checking.simulator.wire import SimulatedWire
 from amends.core.definition import Saga
 
 AWAY_MS: Final = (1, 10, 200, 5_000)  # what a supervisor takes to start a process again
@@ -25,7 +25,7 @@ class Host:
         process: that runs on it now; it may have crashed.
     """
 
-    def __init__(self, world: Environment, wire: Wire, sightings: Sightings, *, is_first: bool) -> None:
+    def __init__(self, world: Environment, wire: SimulatedWire, sightings: Sightings, *, is_first: bool) -> None:
         self._knows_all = is_first  # so that no saga has to wait for ever
         self._world = world
         self._wire = wire

@@ -16,7 +16,7 @@ from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.invariants import broken
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.told import STUCK
-from amends.checking.simulator.wire import Wire
+from amends.checking.simulator.wire import SimulatedWire
 from amends.checking.world import Broken
 from amends.core.effects import Decline
 from amends.core.messages import Abandon, Cancel, Compensate, Kind, Resolve, Retry, Verb
@@ -32,7 +32,7 @@ MEDDLES_MS: Final = (1, 500, 10_000, 120_000)  # after a saga's commit, with a w
 class Operators:
     """The operators of a schedule: each saga that needs one is seen to by one, or by two at once."""
 
-    def __init__(self, world: Environment, wire: Wire, sightings: Sightings) -> None:
+    def __init__(self, world: Environment, wire: SimulatedWire, sightings: Sightings) -> None:
         self._world = world
         self._wire = wire
         self._sightings = sightings

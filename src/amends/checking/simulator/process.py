@@ -20,7 +20,7 @@ from amends.checking.simulator.process_tasks import ProcessTasks, Queued
 from amends.checking.simulator.setting import known_salts
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import DISK_FAILED, Point, ProcessKilled, ProcessStore
-from amends.checking.simulator.wire import Wire
+from amends.checking.simulator.wire import SimulatedWire
 from amends.core.definition import Saga
 from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
@@ -53,7 +53,7 @@ class EngineProcess:
     def __init__(
         self,
         world: Environment,
-        wire: Wire,
+        wire: SimulatedWire,
         sightings: Sightings,
         life: int,
         clock: HostClock,

@@ -11,7 +11,7 @@ from amends.checking.simulator.process_places import ProcessPlaces
 from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import Point, ProcessStore
-from amends.checking.simulator.wire import Wire
+from amends.checking.simulator.wire import SimulatedWire
 from amends.core.definition import Step
 from amends.core.messages import Answered, Kind, Request, Unknown
 from amends.engine.batch import BatchResult
@@ -43,7 +43,7 @@ class ProcessCalls:
         budgets: what it has of the places that are for all engines together.
     """
 
-    def __init__(self, process: CallingProcess, wire: Wire, sightings: Sightings, engine: str) -> None:
+    def __init__(self, process: CallingProcess, wire: SimulatedWire, sightings: Sightings, engine: str) -> None:
         self._process = process
         self._world = process.world
         self._wire = wire

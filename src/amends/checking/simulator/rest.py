@@ -11,7 +11,7 @@ from typing import Any
 from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.following import following
 from amends.checking.simulator.invariants import broken
-from amends.checking.simulator.wire import Wire
+from amends.checking.simulator.wire import SimulatedWire
 from amends.checking.world import Broken
 from amends.core.definition import Step
 from amends.core.messages import Call, Kind, Refused
@@ -22,7 +22,7 @@ from amends.storage.rows import ABANDONED, COMPENSATED, COMPLETED, FINAL, WAITS_
 from amends.storage.standing import owed_in
 
 
-def first_broken_at_rest(world: Environment, wire: Wire) -> Broken | None:
+def first_broken_at_rest(world: Environment, wire: SimulatedWire) -> Broken | None:
     """The first rule that a world at rest breaks."""
     effects = partial(_effects, wire)
     rules = (
@@ -90,7 +90,7 @@ def _follow(world: Environment) -> Iterator[Broken]:
             yield broken("V29", f"{saga_id} was started as if it followed from {parent}")
 
 
-def _effects(wire: Wire, world: Environment) -> Iterator[Broken]:
+def _effects(wire: SimulatedWire, world: Environment) -> Iterator[Broken]:
     """What stands of each step, by the participants' books; of local ones, by what was committed."""
     for row in world.view.rows.values():
         here = _standing(world, row.saga_id)

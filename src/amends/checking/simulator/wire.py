@@ -38,7 +38,7 @@ BROKEN, LOST, SLOW, LATE, DOUBLED = range(1, 6)
 LOST_ANSWER, FAILED_ANSWER, REPEATED = range(1, 4)
 
 
-class Wire:
+class SimulatedWire:
     """The way to every participant outside.
 
     Attributes:

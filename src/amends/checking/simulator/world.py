@@ -26,7 +26,7 @@ from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import FAILED_AFTER, FULL, Hooks
 from amends.checking.simulator.swarm import healed
 from amends.checking.simulator.view import ShardOwners
-from amends.checking.simulator.wire import Wire
+from amends.checking.simulator.wire import SimulatedWire
 from amends.core.definition import Step
 from amends.core.messages import Kind
 from amends.storage.blocks import Contents
@@ -56,7 +56,7 @@ class SimulatedWorld(Environment):
         self._quiet_ms = self.now_ms
         self.sightings = Sightings(self)
         self._open_store()
-        self.wire = Wire(self, self.sightings)
+        self.wire = SimulatedWire(self, self.sightings)
         self.gateway = (MailboxGateway if setting.hosts > 1 else DirectGateway)(self, self.sightings)
         self.operators = Operators(self, self.wire, self.sightings)
         self.people = People(self)
