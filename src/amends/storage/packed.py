@@ -74,8 +74,8 @@ class PackedAnswer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         attempt: which attempt.
         says: which outcome it is.
         value: the answer of what is done; the reason of a refusal, the error of what is unknown; for how many seconds
-            to wait for what comes later.
-        taken_back: of what is unknown, whether it is certain that this attempt left nothing.
+            to wait for what comes later. Of no attempt it can be certain that it left nothing: another copy of its
+            message may come yet.
     """
 
     saga_id: str
@@ -84,7 +84,6 @@ class PackedAnswer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     attempt: int
     says: Literal["done", "refused", "unknown", "later"]
     value: msgspec.Raw = NULL
-    taken_back: bool = False
 
     def outcome(self) -> Outcome:
         """What it says.
@@ -98,7 +97,7 @@ class PackedAnswer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
             case "refused":
                 return Refused(msgspec.json.decode(self.value, type=str))
             case "unknown":
-                return Unknown(msgspec.json.decode(self.value, type=str), self.taken_back)
+                return Unknown(msgspec.json.decode(self.value, type=str))
         return Later(msgspec.json.decode(self.value, type=float))
 
 
