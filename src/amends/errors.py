@@ -11,7 +11,7 @@
     │   │   └── StoreAway   the caller, later: its database is not to be reached
     │   ├── WireUnusable    the caller: what is named is no wire that this version can use
     │   │   └── WireAway    the caller, later: its broker is not to be reached
-    │   └── MessageUnusable the caller: a message of a wire that nobody can act on; a host keeps it apart
+    │   └── MessageUnusable the caller: a message of a wire that no host can act on; it is kept apart
     │       └── MessageTooBig   the caller: it is larger than a wire takes
     ├── RequestRefused      the caller: no saga was started, and why
     │   └── KeyReused       the caller: the client key stands for another request
@@ -68,7 +68,7 @@ class WireAway(WireUnusable):
 
 
 class MessageUnusable(UnusableInput):
-    """A message of a wire that nobody can act on. The message of the error says what is wrong with it, and where."""
+    """A message of a wire that none of its takers can act on. The error says what is wrong with it, and where."""
 
 
 class MessageTooBig(MessageUnusable):

@@ -31,7 +31,7 @@ class Delivery(NamedTuple):
 
 
 class Parked(NamedTuple):
-    """A message that nobody could act on, kept for a person to look at.
+    """A message that no taker could act on, kept for a person to look at.
 
     Attributes:
         body: as it was posted.
@@ -64,8 +64,8 @@ class Wire(Protocol):
     async def take(self, channel: str, most: int) -> Sequence[Delivery]:
         """Wait until there are messages, and take some, in about the order in which they were posted.
 
-        What was taken comes to no other taker for a while, and comes again where it is not acknowledged: to whoever
-        takes. A wait that is cancelled loses nothing.
+        What was taken comes to no other taker for a while, and comes again where it is not acknowledged: to any
+        taker. A wait that is cancelled loses nothing.
 
         Args:
             channel: its name.
@@ -86,7 +86,7 @@ class Wire(Protocol):
         """
 
     async def park(self, channel: str, delivery: Delivery, reason: str) -> None:
-        """Keep a message apart that nobody can act on, and let it come no more. It blocks nothing behind it.
+        """Keep a message apart that no taker can act on, and let it come no more. It blocks nothing behind it.
 
         Raises:
             WireAway: it may come again, and is parked then.
