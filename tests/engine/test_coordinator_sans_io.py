@@ -21,7 +21,7 @@ from amends.engine.tasks import Deliver, ExecuteCommand, Read, StartSagas, Trans
 from amends.engine.turn_io import CommitChanges, ReadDue, ReadEntities, ReadHead, ReadSagasAndKeys, Turn, TurnIO, drive
 from amends.errors import StoreConflict, StoreFailed
 from amends.storage.rows import Changes, EntityRow
-from amends.storage.shards import SHARDS
+from amends.storage.shards import SHARDS, shard_of
 from tests.engine.world import START_MS, Buy, Life, tickets
 
 HAMLET, LEAR = ("SEATS", "Hamlet"), ("SEATS", "Lear")
@@ -342,8 +342,8 @@ def store() -> Meddled:
     return Meddled(MemoryDatabase(lambda: START_MS, lock_timeout_s=0))
 
 
-def test_on_a_shared_store_each_turn_reads_everything_anew(store: Meddled) -> None:
-    """Nothing that an earlier turn read or wrote is trusted."""
+def test_on_a_shared_store_each_turn_reads_entities_anew(store: Meddled) -> None:
+    """Other engines write them. Its own sagas are at hand: nobody else moves them."""
     life = SharedLife(store, tickets())
     driven(life, starting(life, Buy("Hamlet", 2)))
     store.sell("Hamlet", 5)
@@ -351,8 +351,18 @@ def test_on_a_shared_store_each_turn_reads_everything_anew(store: Meddled) -> No
     assert second.read() == [[HAMLET, TICKET]]
     assert store.entity(*HAMLET) == EntityRow(*HAMLET, "1", 3)
     answered = driven(life, Deliver("a-1", Answered("CARD_CHARGED", Kind.DO, Done(), 1)))
-    assert ReadSagasAndKeys(["a-1"], []) in answered.wanted
+    assert answered.kinds() == ["ReadEntities", "CommitChanges"]
     assert answered.read() == [[HAMLET, TICKET]]
+
+
+def test_what_is_known_of_sagas_is_gone_with_their_shards(store: Meddled) -> None:
+    """Another engine moves them meanwhile; they are read when their shard is back."""
+    life = SharedLife(store, tickets())
+    (run,) = driven(life, starting(life, Buy("Hamlet", 2))).result.replies[0]
+    life.coordinator.lose([shard_of(run.saga_id)])
+    life.coordinator.gain([shard_of(run.saga_id)], START_MS + 1)
+    answered = driven(life, Deliver(run.saga_id, Answered("CARD_CHARGED", Kind.DO, Done(), 1)))
+    assert ReadSagasAndKeys([run.saga_id], []) in answered.wanted
 
 
 def test_a_conflict_is_decided_again_on_what_is_read_anew(store: Meddled) -> None:

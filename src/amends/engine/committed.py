@@ -140,12 +140,14 @@ class CommittedState:
         self._foresees = True
 
     def begin(self) -> None:
-        """A turn begins: what was read for the last one alone is read anew, and all of it where the store is shared."""
+        """A turn begins: what was read for the last one alone is read anew, and all entities where engines share them.
+
+        A saga of an own shard is moved by this engine alone, until the shard is handed over or its chain is ended.
+        """
         self.entities.begin()
         self.sagas.begin()
         if self.shards.are_shared:
             self.entities.clear()
-            self.sagas.clear()
 
     def read(
         self, saga_ids: Iterable[str], keys: Iterable[str]

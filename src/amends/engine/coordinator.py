@@ -141,6 +141,7 @@ class Coordinator:
         gone = [*shards]
         self.shards.lose(gone)
         self.left_alone.forget(gone)
+        self._committed.sagas.clear()
         return self._committed.in_flight.forget(gone)
 
     def busy(self) -> Collection[int]:
