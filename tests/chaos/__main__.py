@@ -127,13 +127,17 @@ def _percentile(values: list[float], percent: int) -> float:
 def _table(results: list[Result]) -> Table:
     table = Table("what was done", "times", "sagas", "answers", "takeovers", "p50", "p99", "longest", "minutes")
     for one in results:
-        taken = one.taken_s
-        times = [f"{_percentile(taken, percent):.2f} s" if taken else "" for percent in (50, PERCENT, 100)]
-        table.add_row(
-            one.phase.what, str(one.faults), str(sum(seen.sagas for seen in one.seen)),
-            str(sum(seen.answers for seen in one.seen)), str(len(taken)), *times, f"{one.seconds / 60:.1f}",
-        )  # fmt: skip
+        table.add_row(one.phase.what, *_columns([one]))
+    table.add_section()
+    table.add_row("all of it", *_columns(results))
     return table
+
+
+def _columns(results: list[Result]) -> list[str]:
+    seen, taken = [each for one in results for each in one.seen], sorted(s for one in results for s in one.taken_s)
+    times = [f"{_percentile(taken, percent):.2f} s" if taken else "" for percent in (50, PERCENT, 100)]
+    counts = sum(one.faults for one in results), sum(each.sagas for each in seen), sum(each.answers for each in seen)
+    return [*map(str, counts), str(len(taken)), *times, f"{sum(one.seconds for one in results) / 60:.1f}"]
 
 
 def _parser() -> argparse.ArgumentParser:

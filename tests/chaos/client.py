@@ -7,7 +7,7 @@ import itertools
 import logging
 import random
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from multiprocessing.connection import Connection
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -39,6 +39,7 @@ class ClientLife(NamedTuple):
         name: of the client: its successor has the same one.
         number: of the life, from 1.
         seed: of what it asks.
+        kinds: of what, and how much of each.
         asked: so many wishes it uttered in its lives before.
         pending: the numbers of those that were not answered.
         rests: whether it asks for nothing new.
@@ -49,6 +50,7 @@ class ClientLife(NamedTuple):
     name: str
     number: int
     seed: int
+    kinds: Mapping[str, int]
     asked: int
     pending: list[int]
     rests: bool
@@ -112,7 +114,7 @@ class ClientProcess:
             await asyncio.sleep(self._chance.random() * PAUSE_S)
 
     async def _ask(self, number: int) -> None:
-        wish = wished(self._life.seed, self._life.name, number)
+        wish = wished(self._life.seed, self._life.name, number, self._life.kinds)
         saga = SAGAS[wish.kind]
         handles = await _retried(lambda: self._client.submit_many(saga, wish.requests, keys=wish.keys))
         for key, handle in zip(wish.keys, handles, strict=True):

@@ -21,9 +21,10 @@ from amends.engine.limits import Limits
 from amends.engine.loop import EngineLoop
 from amends.shop.payments import PAYMENT
 from amends.shop.shipping import SHIPPING
+from tests.chaos.desk import PLACES
 from tests.chaos.processes import Line, until_closed
 from tests.chaos.services import RemoteServices
-from tests.chaos.wishes import PRINTER, SAGAS
+from tests.chaos.wishes import DESK, PRINTER, SAGAS
 from tests.torture.shop import CARRIER, COMMANDS
 
 LEASE_MS: Final = 1_000
@@ -50,8 +51,8 @@ def engine_of(url: str, services: str, name: str) -> Engine:
     timeouts = Timeouts(*[LEASE_MS // 3] * len(Timeouts._fields))
     loop = EngineLoop(
         partial(PostgresStore, url, timeouts), SystemClock, name, sagas=SAGAS.values(), commands=COMMANDS,
-        clients=dict.fromkeys((PAYMENT, SHIPPING, CARRIER, PRINTER), remote),
-        limits=Limits(drain_s=DRAIN_S, lease_ms=LEASE_MS),
+        clients=dict.fromkeys((PAYMENT, SHIPPING, CARRIER, PRINTER, DESK), remote),
+        limits=Limits({DESK: PLACES}, drain_s=DRAIN_S, lease_ms=LEASE_MS),
     )  # fmt: skip
     return Engine(loop)
 

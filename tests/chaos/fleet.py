@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from multiprocessing.connection import wait
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -51,7 +52,7 @@ class Fleet:
         has_server: whether there is a server at all times: else a process may end before it has begun.
     """
 
-    def __init__(self, folder: Path, url: str, services: str, seed: int) -> None:
+    def __init__(self, folder: Path, url: str, services: str, seed: int, kinds: Mapping[str, int]) -> None:
         """Have none yet.
 
         Args:
@@ -59,6 +60,7 @@ class Fleet:
             url: of the store.
             services: the socket of the services.
             seed: of what clients ask.
+            kinds: of what, and how much of each.
         """
         self.journal = Journal(seed)
         self.engines: dict[int, ChaosProcess] = {}
@@ -68,6 +70,7 @@ class Fleet:
         self.has_server = True
         self._records: dict[str, ClientRecord] = {}
         self._url, self._services, self._log = url, services, folder / "stderr.txt"
+        self._kinds = kinds
         self._said: dict[ChaosProcess, list[Line]] = {}
         self._expected = set[ChaosProcess]()  # that may end: they were killed, or asked to
         self._rests = False
@@ -83,7 +86,7 @@ class Fleet:
         record = self._records.setdefault(name, ClientRecord(name))
         record.lives += 1
         life = ClientLife(
-            self._url, self._services, name, record.lives, self.journal.seed,
+            self._url, self._services, name, record.lives, self.journal.seed, self._kinds,
             record.asked, [*record.pending], self._rests,
         )  # fmt: skip
         self.clients[name] = process = ChaosProcess(name, run_client, life, self._log)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
@@ -13,6 +13,7 @@ from tests.chaos.disks import cut_power, fill, image_disk, small_disk
 from tests.chaos.engine import BEHIND_COMMIT, LEASE_MS, TERMINATE
 from tests.chaos.processes import ChaosProcess
 from tests.chaos.proxy import DOWN, FOR_GOOD_S, UP
+from tests.chaos.wishes import AT_THE_DESK, KINDS
 from tests.chaos.world import Shop
 from tests.postgres import Server
 from tests.torture.broken import BrokenPromise, demand
@@ -45,6 +46,7 @@ class Phase(NamedTuple):
         least: how many belong to a part of a run, however small.
         engines: how many of them share the work.
         clients: how many ask.
+        kinds: for what, and how much of each.
         is_proxied: whether there is a proxy before the server.
         has_server: whether there is a server at all times.
     """
@@ -57,6 +59,7 @@ class Phase(NamedTuple):
     least: int = 2
     engines: int = 3
     clients: int = 2
+    kinds: Mapping[str, int] = KINDS
     is_proxied: bool = False
     has_server: bool = True
     disk: Callable[[Path], AbstractContextManager[Server]] | None = None
@@ -99,6 +102,11 @@ def stop_one(shop: Shop, chance: random.Random, number: int) -> None:
     shop.tend(LEASE_S * (1.4 + chance.random()))
     process.signal(SIGCONT)
     shop.tend(chance.random())
+
+
+def kill_or_stop(shop: Shop, chance: random.Random, number: int) -> None:
+    """Kill one, and every fourth time let one stand still."""
+    (stop_one if number % 4 == 3 else kill_one)(shop, chance, number)
 
 
 def end_session(shop: Shop, chance: random.Random, number: int) -> None:
@@ -170,6 +178,7 @@ PHASES: Final = (
     Phase("server", "crash of the server", crash_server, 50, 25, has_server=False),
     Phase("session", "pg_terminate_backend at each statement of a turn", end_session, 5 * len(AT), 5 * len(AT)),
     Phase("stop", "SIGSTOP for longer than the lease", stop_one, 100, 50),
+    Phase("places", "both, while sagas wait for places", kill_or_stop, 100, 50, least=4, kinds=AT_THE_DESK),
     Phase(
         "proxy", "delays, cuts, silence, cuts in a COMMIT", disturb, 200, 50, least=5, is_proxied=True, has_server=False
     ),

@@ -18,6 +18,7 @@ from amends import Call, Done
 from amends.core.messages import Outcome
 from amends.shop.outside import Books, Providers
 from amends.shop.purchase import Purchase
+from tests.chaos.desk import Desk, MostAtOnce, Visit
 from tests.chaos.processes import until_closed
 from tests.chaos.wishes import Label
 from tests.torture.carrier import TOLD, Carrier
@@ -52,16 +53,20 @@ class Written(NamedTuple):
         inbox: their first answers.
         parcels: saga to what happened to its parcel.
         printed: saga to how many labels it got.
+        visits: saga to what the desk did for it.
+        most: calls that the desk had at once.
     """
 
     entities: dict[str, Any]
     inbox: dict[str, Any]
     parcels: dict[str, list[str]]
     printed: Counter[str]
+    visits: dict[str, set[str]]
+    most: MostAtOnce
 
 
 class Services:
-    """PAYMENT, SHIPPING, CARRIER and PRINTER."""
+    """PAYMENT, SHIPPING, CARRIER, PRINTER and DESK."""
 
     def __init__(self, seed: int) -> None:
         self._books = Books()
@@ -71,6 +76,7 @@ class Services:
         self._carrier = Carrier(None)
         self._offered: dict[str, float] = {}
         self._printed = Counter[str]()
+        self._desk = Desk()
 
     async def ask(self, purchase: Purchase, asked: Asked) -> Outcome:
         """Do or undo a part of an order."""
@@ -94,6 +100,10 @@ class Services:
         await asyncio.sleep(PRINTING_S)
         return Done()
 
+    async def serve_visit(self, visit: Visit, asked: Asked) -> Outcome:
+        """Do or undo a part of a visit."""
+        return await self._desk.serve(visit, _call(asked))
+
     async def untold(self) -> list[tuple[str, Outcome]]:
         """The carrier's answers that somebody has to bring: each is given to one who asks, for a while."""
         now = time.monotonic()
@@ -109,7 +119,8 @@ class Services:
     async def written(self) -> Written:
         """What is in the books."""
         entities = {service: dict(owned) for service, owned in self._books.entities.items()}
-        return Written(entities, dict(self._books.inbox), self._carrier.book_of, self._printed)
+        inbox, desk = dict(self._books.inbox), self._desk
+        return Written(entities, inbox, self._carrier.book_of, self._printed, desk.book_of, desk.most)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a request."""
@@ -176,6 +187,10 @@ class RemoteServices:
     async def print_label(self, label: Label, call: Call) -> Any:
         """See `Services.print_label`."""
         return await self.call("print_label", label, _asked(call))
+
+    async def serve_visit(self, visit: Visit, call: Call) -> Any:
+        """See `Services.serve_visit`."""
+        return await self.call("serve_visit", visit, _asked(call))
 
     async def call(self, name: str, *given: object) -> Any:
         """Call a method of theirs."""

@@ -11,7 +11,8 @@ import pytest
 from tests.house.source import ROOT
 from tests.postgres import server
 
-PHASES = ("kill", "all", "server", "session", "stop", "proxy", "deploy")  # the others need a machine that mounts
+# the others need a machine that mounts
+PHASES = ("kill", "all", "server", "session", "stop", "places", "proxy", "deploy")
 
 
 @pytest.mark.timeout(280)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -58,6 +58,10 @@ class Wanted(Protocol):
     @property
     def clients(self) -> int:
         """How many there are."""
+
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """What these ask for, and how much of each."""
 
     @property
     def is_proxied(self) -> bool:
@@ -135,7 +139,7 @@ def world(folder: Path, server: Server, seed: int, wanted: Wanted) -> Iterator[t
             life = ProxyLife(f"{server.folder}/.s.PGSQL.5432")
             proxy = _started(ends, ChaosProcess("proxy", run_proxy, life, folder / "stderr.txt"))
             theirs = f"postgresql://postgres@127.0.0.1:{_heard(proxy, 'port')[1]}/postgres?schema={schema}"
-        fleet = Fleet(folder, theirs, socket, seed)
+        fleet = Fleet(folder, theirs, socket, seed, wanted.kinds)
         fleet.has_server = wanted.has_server
         ends.callback(fleet.end)
         watch = TakeoverWatch(server.conninfo, schema)

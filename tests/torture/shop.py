@@ -98,7 +98,7 @@ PARCEL: Final = Saga(
         local("PIECES_HELD", hold, service=SHELF, entity=shelf_of, undo=free, undone="PIECES_FREED"),
         external(
             "CARRIER_BOOKED", book, service=CARRIER, undo=cancel, undone="CARRIER_CANCELED", timeout_s=1, limit_s=10,
-            backoff=Backoff(0.05, 0.5),
+            remembers_refusals=True, backoff=Backoff(0.05, 0.5),
         ),
         local("PIECES_LEFT", leave, service=SHELF, entity=shelf_of, pivot=True),
     ],
