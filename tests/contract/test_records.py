@@ -159,6 +159,14 @@ def test_the_audit_is_read_in_order(records: Records, write: Writer) -> None:
     assert records.head() == Head(10, blocks[-1].head, blocks[-1].at_ms)
 
 
+def test_a_block_is_about_those_of_whom_it_holds_a_record(records: Records, write: Writer) -> None:
+    """A saga whose first row came with a block is no reason: the records tell, also of names that look alike."""
+    write(saga("S1"), saga('S"2'), saga("S"), subjects=['S"2', "S1 and more"])
+    write(completed(saga("S1")), subjects=["S1"])
+    numbers = {name: [block.number for block in records.blocks_about(name)] for name in ("S", "S1", 'S"2')}
+    assert numbers == {"S": [], "S1": [2], 'S"2': [1]}
+
+
 def test_the_audit_is_read_beside_commits(records: Records, write: Writer) -> None:
     """Whoever reads on sees what came meanwhile."""
     write(subjects=["S"])

@@ -208,6 +208,11 @@ def lines_of(block: Block) -> list[str]:
     return lines if form_of(block.records) == former.FORM else lines[1:]
 
 
+def tells_of(block: Block, subject: str) -> bool:
+    """Whether a block holds a record of a subject; one that is not what was written may have held one."""
+    return not block.head or f"[{quoted(subject)}," in block.records
+
+
 def head_after(before: bytes, records: str) -> bytes:
     """The head of a block of any form, of the head before and its lines."""
     return former.chain(before, records) if form_of(records) == former.FORM else chain(before, records)

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Final
 
 from amends.adapters.memory.database import MemoryDatabase
+from amends.storage.blocks import tells_of
 from amends.storage.ports import SagaFilter, nothing_after
 from amends.storage.rows import Block, EntityRow, Head, KeyRow, Letter, SagaRow, ShapeRow, Unreadable
 from amends.storage.shards import ALL_SHARDS, shard_of
@@ -92,7 +93,8 @@ class MemoryReader:
 
     def blocks_about(self, subject: str) -> Iterator[Block]:
         """The blocks that hold a record of a subject, in the order of their times."""
-        return iter(sorted(self.database.about.get(subject, ()), key=_AT_MS))
+        found = sorted(self.database.about.get(subject, ()), key=_AT_MS)
+        return (block for block in found if tells_of(block, subject))
 
     def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
         """The letters to some shards, those of clients among them, in the order in which they were posted."""

@@ -20,6 +20,7 @@ from amends.adapters.postgres.rows import (
 )
 from amends.adapters.postgres.texts import number_array, opened, stored, text_array
 from amends.errors import StoreFailed
+from amends.storage.blocks import tells_of
 from amends.storage.ports import SagaFilter, nothing_after
 from amends.storage.rows import (
     COMPLETED,
@@ -186,7 +187,7 @@ class PostgresRecords:
         """The blocks of every chain that hold a record of a subject, in the order of their times."""
         after: dict[str, Any] = {"at_ms": -1, "chain": "", "number": 0}
         while found := self._named("blocks_about", subject=stored(subject), limit=BLOCKS_PAGE, **after):
-            yield from map(block_of, found)
+            yield from (block for block in map(block_of, found) if tells_of(block, subject))
             after = dict(zip(("chain", "number", "at_ms"), found[-1], strict=False))
 
     def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:

@@ -23,6 +23,7 @@ from amends.adapters.sqlite.rows import (
     unreadable_of,
 )
 from amends.errors import StoreFailed
+from amends.storage.blocks import tells_of
 from amends.storage.ports import SagaFilter, nothing_after
 from amends.storage.rows import (
     COMPLETED,
@@ -210,9 +211,7 @@ class RecordReader:
 
     def blocks_about(self, subject: str) -> Iterator[Block]:
         """The blocks that hold a record of a subject, in order."""
-        start = f"[{json.dumps(subject)},"  # of a record, as amends.core.audit writes it
-        found = self._blocks("blocks_about", (subject,), 0)
-        return (block for block in found if not block.head or start in block.records)
+        return (block for block in self._blocks("blocks_about", (subject,), 0) if tells_of(block, subject))
 
     def letters(self, shards: Collection[int], limit: int) -> Sequence[Letter]:
         """The letters to some shards that commits wrote, in the order of these; one that was damaged stays there."""
