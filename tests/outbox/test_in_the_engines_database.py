@@ -15,6 +15,7 @@ import amends
 from amends import StoreBusy, outbox
 from amends.adapters.postgres import PostgresStore
 from amends.adapters.postgres import mailbox as mailboxes
+from amends.storage import whole_looks
 from amends.storage.shards import ALL_SHARDS
 from tests.client.sagas import SAGAS
 from tests.inbox.databases import ON_POSTGRES, Database
@@ -22,6 +23,7 @@ from tests.outbox.starting import RolledBack, connector, counts, expect_complete
 from tests.outbox.test_every_database import by_psycopg, by_sqlalchemy
 from tests.postgres import schema as store_schema
 from tests.postgres import server
+from tests.storage.looks import look_always
 
 KEYS = ["back", "kept", "late", "early"]
 
@@ -87,14 +89,14 @@ def test_a_transaction_that_is_committed_late_is_not_skipped(url: str, monkeypat
         assert seen() == ["early"]
         late.commit()
         assert seen() == ["early"]
-        monkeypatch.setattr(mailboxes, "LOOK_EVERY_S", -1.0)
+        look_always(monkeypatch)
         assert seen() == ["late", "early"]
 
 
 def test_an_engine_finds_what_is_committed_late(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within five seconds, which are shortened here."""
     monkeypatch.setattr(mailboxes, "STRAGGLERS", 0)
-    monkeypatch.setattr(mailboxes, "LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(whole_looks, "EVERY_S", 0.1)
     with running(url, {}) as (engine, client), psycopg.connect(server()) as late:
         outbox.submit(late, *one("late"), key="late", schema=name_of(url))
         with psycopg.connect(server()) as early:

@@ -23,6 +23,7 @@ from amends.storage.rows import Letter
 from amends.storage.shards import ALL_SHARDS
 from tests.inbox.databases import ON_SQLITE, Database
 from tests.outbox.starting import Killed, connector, left, mortal, one
+from tests.storage.looks import look_always
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_a_transaction_that_is_committed_late_is_not_skipped(
             write(on_postgres, "early")
             assert (relay.move(), posted(depot)) == (1, ["early"])
         assert relay.move() == 0
-        monkeypatch.setattr(relay, "_look_s", 0.0)
+        look_always(monkeypatch)
         assert (relay.move(), posted(depot)) == (1, ["early", "late"])
 
 

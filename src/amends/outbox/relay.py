@@ -12,13 +12,11 @@ from amends.engine.logger import log
 from amends.outbox.rows import OutboxRow, number_at, read, refuse, remove
 from amends.storage.ports import ClientStore
 from amends.storage.rows import Letter
+from amends.storage.whole_looks import WholeLooks
 
 BATCH: Final = 200  # letters in memory at once, which may be large: some commits of a batch are not felt
-LOOK_EVERY_S: Final = 5.0
-"""Between two looks from the beginning on. While a transaction of another program is open for long, PostgreSQL walks
-over the rows that were removed since; the other looks begin some seconds ago."""
 STRAGGLERS_NS: Final = 10 * 10**9
-"""How long ago: a transaction that took longer is found by the next look from the beginning on."""
+"""How long ago looks begin: a transaction that took longer is found by the next look from the first row on."""
 
 
 class OutboxRelay:
@@ -41,8 +39,8 @@ class OutboxRelay:
         self._open_store = open_store
         self._connection: Any = None
         self._store: ClientStore | None = None
-        self._is_behind = True
-        self._look_s = 0.0
+        self._looks = WholeLooks()
+        self._behind: str | None = None  # where the next look goes on, as the one before did not come to the end
 
     def move(self) -> int:
         """Move some letters that are committed; see `amends.engine.relays.Relay`."""
@@ -56,6 +54,7 @@ class OutboxRelay:
         """Give everything back."""
         connection, self._connection = self._connection, None
         store, self._store = self._store, None
+        self._looks, self._behind = WholeLooks(), None
         ends = [connection.close] if connection is not None else []
         ends += [store.mailbox.close, store.close] if store is not None else []
         for end in ends:
@@ -81,13 +80,15 @@ class OutboxRelay:
 
     def _read(self) -> list[OutboxRow]:
         """The next letters; no transaction of the user's database is open while they are posted."""
-        since = "" if self._is_behind or time.monotonic() > self._look_s else number_at(time.time_ns() - STRAGGLERS_NS)
-        if not since:
-            self._look_s = time.monotonic() + LOOK_EVERY_S
+        is_whole = self._looks.begin() and self._behind is None
+        since = "" if is_whole else self._behind or number_at(time.time_ns() - STRAGGLERS_NS)
         database = database_of(self._connection)
         with database.transaction():
             rows = [*read(database, since, BATCH)]
-        self._is_behind = not since and len(rows) == BATCH
+        if is_whole:
+            self._looks.end()
+        goes_on = len(rows) == BATCH and (is_whole or self._behind is not None)
+        self._behind = rows[-1].number if goes_on else None
         return rows
 
     def _post(self, letters: list[Letter]) -> None:

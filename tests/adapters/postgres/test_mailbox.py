@@ -12,6 +12,7 @@ from amends.errors import StoreBusy
 from amends.storage.rows import Letter, checksum
 from amends.storage.shards import ALL_SHARDS
 from tests.postgres import server
+from tests.storage.looks import look_always
 
 WRITTEN = (
     "INSERT INTO letters (number, id, shard, body, posted_ms, checksum) OVERRIDING SYSTEM VALUE "
@@ -55,6 +56,29 @@ def test_a_letter_whose_transaction_took_long_is_found(url: str, behind: int, mo
         write(database, url, number - behind)
         is_straggler = behind <= of_mailbox.STRAGGLERS
         assert found() == [f"L{number - behind}"] * is_straggler + [f"L{number}"]
-        monkeypatch.setattr(of_mailbox, "LOOK_EVERY_S", -1.0)
+        look_always(monkeypatch)
         assert found() == [f"L{number - behind}", f"L{number}"]
     store.close()
+
+
+@pytest.mark.parametrize("found", [(None, 1_000), (None, None)])
+def test_a_look_that_finds_nothing_forgets_nothing(found: tuple[int | None, ...]) -> None:
+    """The next one begins where those before it did, and walks over no more of what was removed."""
+    first = of_mailbox.FirstNumber()
+    assert first.since() == 0
+    first.seen(of_mailbox.STRAGGLERS + 700)
+    for number in found:
+        assert first.since() == 700
+        first.seen(number)
+    assert first.since() == 700
+
+
+def test_a_look_from_the_first_number_on_finds_an_earlier_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From then on looks begin before that one; one that finds nothing leaves that as it is."""
+    first = of_mailbox.FirstNumber()
+    for seen in (of_mailbox.STRAGGLERS + 700, of_mailbox.STRAGGLERS + 300, None):
+        with monkeypatch.context() as patched:
+            look_always(patched)
+            assert first.since() == 0
+            first.seen(seen)
+    assert first.since() == 300

@@ -14,15 +14,34 @@ from amends.errors import Overloaded, StoreBusy, StoreConflict, StoreFailed
 from amends.storage.letters import expect_room
 from amends.storage.ports import LETTERS_MAX
 from amends.storage.rows import Letter
+from amends.storage.whole_looks import WholeLooks
 
 COUNT_EVERY_S: Final = 1.0
 """Between two counts of the letters that are there, of one client that posts: other clients post meanwhile."""
-LOOK_EVERY_S: Final = 5.0
-"""Between two looks from the first number on. While a transaction of another program is open for long, the letters that
-were removed since are walked over each time; the other looks begin where the first letter was found."""
 STRAGGLERS: Final = 10_000
-"""Numbers before that one, where a letter may come up whose transaction took longer than those after it: as many as are
-posted in some seconds. One that took longer still is found by the next look from the first number on."""
+"""Numbers before the first letter, where one may come up whose transaction took longer than those after it: as many as
+are posted in some seconds. One that took longer still is found by the next look from the first number on."""
+
+
+class FirstNumber:
+    """From which number on letters are looked at: close to the first that was there; at times from the very first."""
+
+    def __init__(self) -> None:
+        """Begin with the very first."""
+        self._looks, self._is_whole, self._since = WholeLooks(), True, 0
+
+    def since(self) -> int:
+        """Where the look begins that comes now."""
+        self._is_whole = self._looks.begin()
+        return 0 if self._is_whole else self._since
+
+    def seen(self, first: int | None) -> None:
+        """Note the number of the first letter that the look found; ``None`` where there was none."""
+        if self._is_whole:
+            self._looks.end()
+        if first is not None:
+            since = max(0, first - STRAGGLERS)
+            self._since = since if self._is_whole else max(self._since, since)
 
 
 class PostgresMailbox:
@@ -47,8 +66,8 @@ class PostgresMailbox:
         self._is_prepared = False
         self._letters_max = letters_max
         self._room, self._counted_s = 0, 0.0  # how many more it takes of any kind, as counted then
-        self._since = {False: 0, True: 0}  # from which number on it looks for answers and verbs, and for starts
-        self._looked_s = {False: 0.0, True: 0.0}  # when it last looked from the first number on
+        self._first = {False: FirstNumber(), True: FirstNumber()}  # of answers and verbs, and of starts
+        self._first_counted = FirstNumber()
         self._removed: dict[str, None] = {}  # that another transaction had locked: they are gone soon, or removed again
 
     def post(self, letters: Sequence[Letter]) -> None:
@@ -107,17 +126,16 @@ class PostgresMailbox:
         return self._database
 
     def _of_kind(self, shards: Collection[int], limit: int, *, is_start: bool) -> Sequence[Letter]:
-        if time.monotonic() > self._looked_s[is_start] + LOOK_EVERY_S:
-            self._since[is_start], self._looked_s[is_start] = 0, time.monotonic()
+        first = self._first[is_start]
         wanted = {"shards": number_array(sorted(shards)), "limit": limit + len(self._removed), "is_start": is_start}
-        found = self._opened().read("letters_of_kind", since=self._since[is_start], **wanted)
-        if found:
-            self._since[is_start] = max(self._since[is_start], found[0][0] - STRAGGLERS)
+        found = self._opened().read("letters_of_kind", since=first.since(), **wanted)
+        first.seen(found[0][0] if found else None)
         letters = (letter for _, *values in found if (letter := letter_of(tuple(values))))
         return [*islice((letter for letter in letters if letter.letter_id not in self._removed), limit)]
 
     def _count(self, database: PostgresConnection, posted: Sequence[Letter]) -> None:
-        starts, there = database.read("count_letters")[0]
+        starts, there, first = database.read("count_letters", since=self._first_counted.since())[0]
+        self._first_counted.seen(first)
         self._room, self._counted_s = self._letters_max - there, time.monotonic()
         try:
             expect_room(self._letters_max, starts, there, posted, self._holding)

@@ -516,8 +516,8 @@ ON CONFLICT (id) DO NOTHING;
 SELECT count(*) FROM letters WHERE is_start AND strpos(body, %(text)s::text) > 0;
 
 -- name: count_letters
--- How many start sagas, and how many there are.
-SELECT count(*) FILTER (WHERE is_start), count(*) FROM letters;
+-- How many start sagas, and how many there are, from a number on; and the first number.
+SELECT count(*) FILTER (WHERE is_start), count(*), min(number) FROM letters WHERE number >= %(since)s::bigint;
 
 -- name: oldest_letter
 -- The one that was posted first.

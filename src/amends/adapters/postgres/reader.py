@@ -58,7 +58,7 @@ class PostgresReader(PostgresRecords):
 
     def letters_waiting(self) -> LettersSeen:
         """The letters that no engine has acted on yet."""
-        starts, number = self._database.read("count_letters")[0]
+        starts, number, _ = self._database.read("count_letters", since=0)[0]
         found = self._database.read("oldest_letter")
         return LettersSeen(starts, number, letter_of(found[0]) if found else None)
 
