@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from amends.storage import whole_looks
@@ -14,7 +16,7 @@ Seconds = list[float]
 def now_s(monkeypatch: pytest.MonkeyPatch) -> Seconds:
     """The clock of the looks."""
     clock = [100.0]
-    monkeypatch.setattr(whole_looks.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(whole_looks, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     return clock
 
 
