@@ -9,9 +9,14 @@ from psycopg import errors
 
 from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull, StoreTooBig
 
+UNFINISHED: Final = (
+    "a move of a shop into this schema is not finished: run `amends move` again with the same source, or "
+    "`amends move --cancel`"
+)
 REFUSALS: Final[tuple[tuple[type[psycopg.Error], type[StoreError], str], ...]] = (
     (errors.UniqueViolation, StoreConflict, "a row is there already"),
     (errors.ForeignKeyViolation, StoreConflict, "a row that it is about is gone"),
+    (errors.CheckViolation, StoreFailed, UNFINISHED),  # of leases, which no table but that has
     (errors.CardinalityViolation, StoreConflict, "a row is there twice"),
     (errors.SerializationFailure, StoreConflict, "another transaction was faster"),
     (errors.DeadlockDetected, StoreConflict, "two transactions waited for each other"),
