@@ -164,6 +164,19 @@ def test_settings_and_rights_are_checked(url: str) -> None:
         assert "server is read-only: " in read_only.out
 
 
+def test_what_others_added_to_our_tables_is_named(url: str) -> None:
+    """Triggers and rules, each with its table: they run inside our transactions. Tables of others are left alone."""
+    assert amends("db", "init", "--db", url).code == 0
+    execute(url, "CREATE TABLE theirs (); CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'")
+    watch = "CREATE TRIGGER watching AFTER INSERT ON {} EXECUTE FUNCTION watch()"
+    execute(url, watch.format("theirs"))
+    assert amends("db", "check", "--db", url).code == 0
+    execute(url, f"{watch.format('blocks')}; CREATE RULE kept AS ON DELETE TO letters DO INSTEAD NOTHING")
+    checked = amends("db", "check", "--db", url)
+    assert checked.code == 1
+    assert "watching on blocks, kept on letters: it runs inside transactions of Amends" in checked.out
+
+
 def test_a_role_is_told_what_it_may_do(url: str) -> None:
     """An owner may change what is recorded, which is said; a client's role is no fault."""
     with roles("engine", "client", "other") as (engine, client, other):

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
-from amends.adapters.postgres import rights, settings
+from amends.adapters.postgres import additions, rights, settings
 from amends.adapters.postgres.address import address_of
 from amends.adapters.postgres.archive import CHAIN_LENGTH, DepartureStore
 from amends.adapters.postgres.client_store import PostgresClientStore
@@ -138,7 +138,7 @@ class PostgresLocation:
                 driver.execute(grant.encode())
 
     def check(self, roles: DatabaseRoles) -> Iterator[StoreFact]:
-        """The server's settings, the schema's version, and what the roles may do.
+        """The server's settings, the schema's version, what others added to it, and what the roles may do.
 
         Raises:
             StoreUnusable: the server is away, or a role is not there.
@@ -148,6 +148,7 @@ class PostgresLocation:
             schema = self._schema(version_of(driver, self._address.schema))
             yield schema
             if not schema.fault:
+                yield additions.fact(driver, self._address.schema)
                 yield from rights.facts(driver, self._address.schema, roles)
 
     def _schema(self, version: int) -> StoreFact:

@@ -60,6 +60,18 @@ WHERE n.nspname = %(of_schema)s AND t.relname IN ('blocks', 'letters') AND given
     AND given.grantee NOT IN (0, t.relowner)
 GROUP BY given.grantee ORDER BY 1;
 
+-- name: additions
+-- Triggers and rules on some tables of a schema, and on their partitions. Those of the server itself are left out.
+SELECT added.name, there.relname::text
+FROM (
+        SELECT tgname::text, tgrelid FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0
+        UNION ALL SELECT rulename::text, ev_class FROM pg_rewrite
+    ) AS added (name, relation)
+    JOIN pg_class AS there ON there.oid = added.relation
+    JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(there.oid)::oid, there.oid)
+WHERE root.relnamespace = to_regnamespace(quote_ident(%(of_schema)s)) AND root.relname = ANY(%(tables)s::text[])
+ORDER BY there.relname, added.name;
+
 -- name: own_role
 -- The role of this connection.
 SELECT current_user::text;
