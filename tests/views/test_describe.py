@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from amends import Abandon, Cancel, Done, Later, Refused, RequestRefused, Resolve, Retry, Saga, Unknown, external
+from amends import Abandon, Cancel, Done, Later, Refused, RequestRefused, Resolve, Retry, Saga, Undo, Unknown, external
 from amends.adapters.memory import MemoryStore
 from amends.adapters.sqlite.store import SqliteStore
-from amends.core.messages import Answered
+from amends.core.messages import Answered, Kind
 from amends.engine.in_flight import Outgoing
 from amends.engine.tasks import Deliver
 from amends.storage.codecs.sagas import definition_of
@@ -33,6 +33,7 @@ SALE = Saga(
     ],
 )
 KNOWN = {definition_of(SALE): SALE}
+ALL = Search()
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -140,6 +141,62 @@ def test_an_answer_from_outside_is_told_with_its_key(life: Life) -> None:
     assert not list(pending(life.store, Search(service="STOCK"), AsOf(life.now_ms)))
     life.answer(asking, Done())
     assert not list(pending(life.store, Search(), AsOf(life.now_ms)))
+
+
+def owing(life: Life, number: int) -> str:
+    """Have a saga of which a charge is owed that came after it had been refused, and return its id."""
+    saga_id = f"a-{number}"
+    (asking,) = life.begin(number).sends
+    life.answer(asking, Refused("no money"))
+    life.turn(Deliver(saga_id, Answered("CARD_CHARGED", Kind.DO, Done("r-1"))))
+    assert seen(life, saga_id=saga_id).owed == ("CARD_CHARGED",)
+    return saga_id
+
+
+def test_an_undo_of_what_is_owed_is_pending_once_its_participant_took_it(life: Life) -> None:
+    """Under the key that it was asked by, until it is answered; it is no more once it is asked anew, or refused."""
+    saga_id, other = owing(life, 1), owing(life, 2)
+
+    def answers(search: Search = ALL, definitions: Mapping[str, Saga] = KNOWN) -> list[tuple[str, str, int, int]]:
+        found = pending(life.store, search, AsOf(life.now_ms), definitions)
+        return [(each.key, each.service, each.since_ms, each.until_ms) for each in found]
+
+    (undoing,) = life.turn(Deliver(saga_id, Undo("CARD_CHARGED"))).sends
+    since_ms = life.now_ms
+    assert answers() == []
+    life.now_ms += 60_000
+    life.answer(undoing, Later(3600))
+    told = (undoing[1].request.call.key, "CARD", since_ms, life.now_ms + 3_600_000)
+    assert answers() == answers(Search(service="CARD", step="CARD_CHARGED")) == [told]
+    assert answers(Search(service="STOCK")) == answers(Search(step="STOCK_TAKEN")) == []
+    assert answers(definitions=NO_DEFINITIONS) == [(told[0], "", *told[2:])]
+
+    (second,) = life.turn(Deliver(other, Undo("CARD_CHARGED"))).sends
+    life.answer(second, Later(3600))
+    assert [key for key, *_ in answers()] == [f"{other}/CARD_CHARGED/undo", told[0]]
+    life.answer(second, Refused("the account is closed"))
+    assert answers() == [told]
+    (again,) = life.turn(Deliver(saga_id, Undo("CARD_CHARGED"))).sends
+    assert answers() == []
+    life.answer(again, Later(60))
+    assert len(answers()) == 1
+    life.turn(Deliver(saga_id, Answered("CARD_CHARGED", Kind.UNDO, Done())))
+    assert (answers(), seen(life).owed) == ([], ())
+
+
+def test_a_late_undo_is_pending_under_a_key_of_its_own_where_the_plain_one_was_used(life: Life) -> None:
+    """The saga had asked for it itself, not knowing whether there was anything to undo."""
+    (asking,) = life.begin(1).sends
+    life.turn(Deliver("a-1", Cancel("the customer called", "ann")))
+    undoing = life.answer(asking, Unknown("no route")).sends
+    while not undoing:
+        undoing = life.turn(after_ms=500).sends
+    life.answer(undoing[0], Done())
+    life.turn(Deliver("a-1", Answered("CARD_CHARGED", Kind.DO, Done("r-1"))))
+    (late,) = life.turn(Deliver("a-1", Undo("CARD_CHARGED"))).sends
+    life.answer(late, Later(3600))
+    (answer,) = pending(life.store, Search(), AsOf(life.now_ms), KNOWN)
+    assert answer.key == late[1].request.call.key == "a-1/CARD_CHARGED/undo-late"
 
 
 def test_all_of_it_is_plain_json(life: Life) -> None:

@@ -102,8 +102,8 @@ class Looks(ABC):
         Raises:
             RequestRefused: as for `list`.
         """
-        search = search_of(wanted)
-        return await self._look(lambda records, as_of: tuple(pending(records, search, as_of)))
+        search, sagas = search_of(wanted), self._sagas()
+        return await self._look(lambda records, as_of: tuple(pending(records, search, as_of, sagas)))
 
     @abstractmethod
     def _look(self, look: Look[Answer]) -> Awaitable[Answer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,7 @@ from amends.errors import RequestRefused
 from amends.storage.ports import ALL, Records, SagaFilter, nothing_after
 from amends.storage.rows import STATUSES, WAITING, SagaRow, Unreadable
 from amends.views.sagas import AsOf, Question, SagaView, view_of
-from amends.views.trouble import owed
+from amends.views.trouble import owed, owed_at_end
 
 STATUS_WORDS: Final = {**{status.replace(" ", "-"): (status,) for status in STATUSES}, "waiting": WAITING}
 """What a saga's status is asked for by; several together mean any of them."""
@@ -107,8 +107,13 @@ def page(records: Records, search: Search, as_of: AsOf) -> Page:
 
 def sagas(records: Records, search: Search, as_of: AsOf) -> Iterator[SagaView | Unreadable]:
     """The sagas that are looked for, newest first. Rows that cannot be read are among them, with their reason."""
-    seen = _owed(records, search, as_of) if search.is_owed else _listed(records, search, as_of)
+    seen = _after(records, search, owed(records, as_of)) if search.is_owed else _listed(records, search, as_of)
     return islice((view for view in seen if search.has(view)), search.limit)
+
+
+def ended_and_owed(records: Records, search: Search, as_of: AsOf) -> Iterator[SagaView]:
+    """Those that have ended, and of which something is owed, newest first."""
+    return (view for view in _after(records, search, owed_at_end(records, as_of)) if search.has(view))
 
 
 def found_by(records: Records, as_of: AsOf, key: str) -> SagaView | None:
@@ -146,8 +151,7 @@ def _listed(records: Records, search: Search, as_of: AsOf) -> Iterator[SagaView 
     return (view_of(row, as_of) for row in rows)
 
 
-def _owed(records: Records, search: Search, as_of: AsOf) -> Iterator[SagaView]:
-    found = owed(records, as_of)
+def _after(records: Records, search: Search, found: Sequence[SagaView]) -> Iterator[SagaView]:
     if not search.after:
         return iter(found)
     last = records.saga(search.after)

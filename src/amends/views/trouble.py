@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
 from amends.storage.ports import Records, SagaFilter
-from amends.storage.rows import NEEDS_OPERATOR, WAITING, WAITS_FOR_OPERATOR, Unreadable
+from amends.storage.rows import NEEDS_OPERATOR, WAITING, WAITS_FOR_OPERATOR, SagaRow, Unreadable
 from amends.views.sagas import AsOf, SagaView, view_of
 
 LOOKED_AT_MAX: Final = 20_000  # sagas that are read for it: a second or two
@@ -78,12 +78,22 @@ def failing(records: Records, as_of: AsOf) -> list[Failing]:
 
 def owed(records: Records, as_of: AsOf) -> Sequence[SagaView]:
     """The sagas of which something is owed, also of those that ended long ago, the one that started last first."""
+    return _owed_of([*_waits_for_operator(records), *records.listing(SagaFilter(WAITING, limit=LOOKED_AT_MAX))], as_of)
+
+
+def owed_at_end(records: Records, as_of: AsOf) -> Sequence[SagaView]:
+    """Those of them that have ended."""
+    return [view for view in _owed_of(_waits_for_operator(records), as_of) if view.has_ended]
+
+
+def _waits_for_operator(records: Records) -> Iterator[SagaRow | Unreadable]:
+    """The sagas that only an operator moves, those that have ended among them."""
     definitions = {definition for definition, _ in records.counts()}
-    ended = records.due(definitions, WAITS_FOR_OPERATOR, LOOKED_AT_MAX, (WAITS_FOR_OPERATOR - 1, ""))
-    rows = [
-        *(records.saga(saga_id) for _, saga_id in ended),
-        *records.listing(SagaFilter(WAITING, limit=LOOKED_AT_MAX)),
-    ]
-    views = (view_of(row, as_of) for row in rows if row is not None)
+    found = records.due(definitions, WAITS_FOR_OPERATOR, LOOKED_AT_MAX, (WAITS_FOR_OPERATOR - 1, ""))
+    return filter(None, (records.saga(saga_id) for _, saga_id in found))
+
+
+def _owed_of(rows: Iterable[SagaRow | Unreadable], as_of: AsOf) -> Sequence[SagaView]:
+    views = (view_of(row, as_of) for row in rows)
     found = {view.saga_id: view for view in views if isinstance(view, SagaView) and view.owed}
     return sorted(found.values(), key=lambda view: (view.started_ms, view.saga_id), reverse=True)
