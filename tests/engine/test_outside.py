@@ -256,6 +256,26 @@ def test_a_late_undo_that_is_not_answered_is_told_and_may_be_asked_again() -> No
     run(test())
 
 
+def test_a_late_undo_that_is_answered_later_is_told_and_pending() -> None:
+    """At once, and not as if nobody had answered; the answer settles it."""
+
+    def refund(client: Any, body: int, call: Any) -> Later:
+        return Later(3600)
+
+    paying = external("PAID", lambda *_: Refused("no money"), undo=refund, undone="REFUNDED", timeout_s=40)
+    saga = Saga("later", int, [paying, external("SHIPPED", nothing, pivot=True)])
+    with BlockingEngine(engine(MemoryStore(), saga)) as running:
+        handle = running.submit(saga, 1)
+        handle.result()
+        running.answer(f"{handle.saga_id}/PAID/do", Done())
+        with pytest.raises(RequestRefused, match="PAID is not undone yet: PAID took it and answers later"):
+            running.tell(handle.saga_id, Undo("PAID"))
+        (waits,) = running.pending()
+        assert (waits.key, waits.service) == (f"{handle.saga_id}/PAID/undo", "PAID")
+        running.answer(waits.key, Done())
+        assert (running.pending(), running.result(handle.saga_id, 0).owed) == ((), ())
+
+
 def test_scripts_settle_what_is_owed_too() -> None:
     """By hand: the engine takes an operator's word."""
     saga = Saga("pivot", int, [external("SHIPPED", ship, pivot=True)])

@@ -10,7 +10,7 @@ from typing import Any, Final, Self, TypeVar
 
 from amends.core.definition import Command, Saga
 from amends.core.effects import Decline
-from amends.core.messages import Answered, Done, Kind, Outcome, Refused, Resolve, Undo, Verb
+from amends.core.messages import Answered, Done, Kind, Later, Outcome, Refused, Resolve, Undo, Verb
 from amends.core.step import SagaInstance, in_words
 from amends.engine.arguments import take_id, take_key, take_keys, take_list, take_name, take_outcome
 from amends.engine.ends import end_of
@@ -175,6 +175,9 @@ class Engine(Looks, Tells):
             raise RequestRefused(f"{what}, as far as is known: no answer within {timeout_s} s; tell it again") from None
         finally:
             self._loop.calls.drop((run.saga_id, event, Kind.UNDO_LATE.value, 1))
+        if isinstance(outcome, Later):
+            service = run.saga.step(event).service
+            raise RequestRefused(f"{what} yet: {service} took it and answers later, under the key that pending() lists")
         if not isinstance(outcome, Done):
             raise RequestRefused(f"{what}: {in_words(Answered(event, Kind.UNDO_LATE, outcome))}")
 

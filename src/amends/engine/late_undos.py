@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amends.core.messages import Answered, Kind, Later, Outcome
+from amends.core.messages import Answered, Kind, Outcome
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
 from amends.engine.waiters import Waiters
@@ -16,6 +16,6 @@ class LateUndos(Waiters[tuple[str, str], Outcome]):
         if not self:
             return
         match task:
-            case Deliver(saga_id, Answered(event, Kind.UNDO_LATE, outcome)) if not isinstance(outcome, Later):
+            case Deliver(saga_id, Answered(event, Kind.UNDO_LATE, outcome)):
                 for undone in self.waiting((saga_id, event)):
                     undone.set_result(outcome)
