@@ -11,6 +11,7 @@ import pytest
 
 from amends.adapters.postgres import PostgresStore, address_of
 from amends.adapters.postgres import store as of_store
+from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.settings import TURN_MS, Timeouts
 from amends.engine.limits import LEASE_MS
 from amends.errors import LeaseLost, StoreBusy, StoreConflict, StoreFailed
@@ -154,18 +155,22 @@ def test_a_turn_that_stands_still_is_ended_by_the_server(url: str) -> None:
     store.close()
 
 
-def test_the_settings_of_a_turn_hold_for_it_alone(one: SharedEngine, url: str) -> None:
+def test_the_settings_of_a_turn_hold_for_it_alone(one: SharedEngine, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a pooler may give each transaction another session; its time-outs are a third of a lease."""
     names = ("search_path", "synchronous_commit", "lock_timeout", "statement_timeout")
+    shown = ", ".join(f"current_setting('{name}')" for name in names)
+    query = f"SELECT {shown}, (SELECT count(*) FROM pg_prepared_statements)"  # noqa: S608 - our own names
+    monkeypatch.setitem(QUERIES, "shown", query.encode())
+
+    def show() -> Any:
+        ((row,), _) = connection_of(one)._piped(("shown", {}))[0]
+        return row
+
     one.store.sagas(["S1"])
-    driver = connection_of(one)._driver
-    inside = [driver.execute(f"SHOW {name}").fetchone()[0] for name in names]
-    assert inside == [f'"{address_of(url).schema}"', "on", "1500ms", "1500ms"]
+    assert show() == (f'"{address_of(url).schema}"', "on", "1500ms", "1500ms", 0)
     assert LEASE_MS // 3 == TURN_MS == 1500
     one.store.abandon()
-    outside = [driver.execute(f"SHOW {name}").fetchone()[0] for name in names]
-    assert outside == ['"$user", public', "on", "0", "0"]
-    assert driver.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()[0] == 0
+    assert show() == ('"$user", public', "on", "0", "0", 0)
 
 
 def test_counts_are_added_up_by_their_own_engine(one: SharedEngine, url: str) -> None:

@@ -359,7 +359,7 @@ def test_a_connection_that_is_lost_ends_it_with_a_line(path: Path, url: str) -> 
 
         def cut(target: PostgresMoveTarget) -> Any:
             there = reached(target)
-            db.execute(end, [target._database._connected().info.backend_pid])
+            db.execute(end, [target._database._driver.info.backend_pid])  # type: ignore[union-attr]  # it is connected
             return {name: each._replace(place=(), rows=0) for name, each in there.items()}
 
         patch.setattr(PostgresMoveTarget, "reached", cut)

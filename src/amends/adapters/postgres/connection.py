@@ -2,21 +2,17 @@
 
 Nothing is expected of its session but in the course of a transaction, so that it may be a pooler's: each transaction
 begins with its settings, no statement is prepared, and what belongs together goes in one round trip.
-
-The connection stays in the driver's pipeline mode. To leave it, the driver sends one more message behind the one after
-which the server begins to count how long a transaction is idle, and the server then counts no more: a turn that stands
-still would keep its locks.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
-from typing import Any, Final, NamedTuple
+from contextlib import suppress
+from typing import Any, Final
 
 import psycopg
 
 from amends.adapters.postgres.address import Address
-from amends.adapters.postgres.queries import QUERIES
+from amends.adapters.postgres.pipeline import Answer, Statement, StatementPipeline, Values
 from amends.adapters.postgres.refusals import ends_session, refusal_of
 from amends.adapters.postgres.settings import Timeouts
 from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed
@@ -24,21 +20,6 @@ from amends.storage.forks import forget_in_children, leak
 
 CLOSED: Final = "the store is closed"
 FORKED: Final = "the store belongs to the process that opened it, and this one was forked from it: open it here anew"
-Values = tuple[Any, ...]
-Statement = tuple[str, dict[str, Any]]
-"""A query's name, and its parameters."""
-
-
-class Answer(NamedTuple):
-    """What a statement came to.
-
-    Attributes:
-        rows: that it gave.
-        number: of rows that it gave, or wrote.
-    """
-
-    rows: list[Values]
-    number: int
 
 
 class PostgresConnection:
@@ -59,8 +40,7 @@ class PostgresConnection:
         self._settings: Statement = ("settings", timeouts.parameters(address.schema))
         self._silence_s = timeouts.silence_s
         self._driver: psycopg.Connection[Values] | None = None
-        self._pipeline: psycopg.Pipeline | None = None
-        self._leaving = ExitStack()  # the pipeline
+        self._pipeline: StatementPipeline | None = None
         self._failed = ""
         self.is_in_turn = False
         forget_in_children(self)
@@ -150,7 +130,7 @@ class PostgresConnection:
     def forget(self) -> None:
         """In a child: the connection is the parent's."""
         if self._driver is not None:
-            leak(self._driver, self._pipeline, self._leaving)
+            leak(self._driver, self._pipeline)
         self._failed, self._driver, self.is_in_turn = FORKED, None, False
 
     # The driver -----------------------------------------------------------------------------------------------
@@ -158,62 +138,41 @@ class PostgresConnection:
     def _piped(self, *statements: Statement) -> list[Answer]:
         if self._failed:
             raise StoreFailed(self._failed)
-        driver = None
         try:
-            driver = self._connected()
-            pipeline = self._piping(driver)
-            cursors = [driver.cursor(binary=True).execute(QUERIES[name], parameters) for name, parameters in statements]
-            pipeline.sync()
-            return [_answer(cursor) for cursor in cursors]
+            return self._connected().run(*statements)
         except psycopg.Error as error:
-            is_lost = driver is None or driver.closed or ends_session(error)
-            if driver is None or is_lost:
+            is_lost = self._driver is None or self._driver.closed or ends_session(error)
+            if is_lost:
                 self._drop()
             else:
-                self._roll_back(driver)
+                self._roll_back()
             raise refusal_of(error, is_lost=is_lost) from error
         except UnicodeEncodeError:  # a name that no store can hold
-            self._roll_back(self._connected())
+            self._roll_back()
             raise
         except BaseException:  # an interrupt: how far it came is not known
             self._drop()
             raise
 
-    def _connected(self) -> psycopg.Connection[Values]:
-        if self._driver is None:
+    def _connected(self) -> StatementPipeline:
+        if self._driver is None or self._pipeline is None:
             self._driver = self._address.connect(self._silence_s)
-        return self._driver
-
-    def _piping(self, driver: psycopg.Connection[Values]) -> psycopg.Pipeline:
-        if self._pipeline is None:
-            self._pipeline = self._leaving.enter_context(driver.pipeline())
+            self._pipeline = StatementPipeline(self._driver)
         return self._pipeline
 
-    def _leave_pipeline(self) -> None:
-        """Take what is left of its answers."""
-        self._pipeline = None
-        with suppress(psycopg.Error):
-            self._leaving.close()
-
-    def _roll_back(self, driver: psycopg.Connection[Values]) -> None:
+    def _roll_back(self) -> None:
         """Leave no transaction open, and no connection that is lost."""
-        self._leave_pipeline()
-        with suppress(psycopg.Error):
-            driver.execute(QUERIES["rollback"])
-        if driver.closed:
+        try:
+            self._connected().run(("rollback", {}))
+        except psycopg.Error:
             self._drop()
 
     def _drop(self) -> None:
-        driver, self._driver = self._driver, None
+        driver, self._driver, self._pipeline = self._driver, None, None
         if driver is not None:
-            self._leave_pipeline()
             with suppress(psycopg.Error):
                 driver.close()
 
 
 class CommitUnknown(Exception):
     """The answer to a commit was lost."""
-
-
-def _answer(cursor: psycopg.Cursor[Values]) -> Answer:
-    return Answer(cursor.fetchall() if cursor.description else [], cursor.rowcount)

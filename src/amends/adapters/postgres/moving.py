@@ -15,9 +15,10 @@ import psycopg
 from psycopg import sql
 
 from amends.adapters.postgres.address import Address
-from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection, Statement
+from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.migrations import ONE_AT_A_TIME, UNFINISHED, comment_of, migrate, put_comment, version_of
 from amends.adapters.postgres.opening import writing
+from amends.adapters.postgres.pipeline import Statement
 from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.settings import OF_READS
 from amends.adapters.postgres.texts import number_array, optional_text_array, text_array
