@@ -99,8 +99,10 @@ def _rows(url: str) -> dict[str, Any]:
         found = database.execute(COMMENT, [address.schema]).fetchone()
         assert found is not None
         columns = database.execute(
-            "SELECT table_name, column_name FROM information_schema.columns "
-            "WHERE table_schema = %s AND is_generated = 'NEVER' ORDER BY table_name, ordinal_position",
+            "SELECT table_name, column_name FROM information_schema.columns JOIN pg_class AS c "
+            "ON c.oid = format('%%I.%%I', table_schema, table_name)::regclass AND NOT c.relispartition "
+            "WHERE table_schema = %s AND is_generated = 'NEVER' AND table_name <> 'heads' "  # a trigger writes it
+            "ORDER BY table_name, ordinal_position",
             [address.schema],
         ).fetchall()
         tables: dict[str, list[str]] = {}

@@ -162,11 +162,14 @@ class LastingLocation(StoreLocation, Protocol):
     def newest(self) -> int:
         """See above."""
 
-    def records(self) -> StoreReader:
+    def records(self, audit_files: Sequence[str] = ()) -> StoreReader:
         """Open it to look at it, also while engines run on it.
 
+        Args:
+            audit_files: the paths of those that months of its audit left for, which are read with the rest of it.
+
         Raises:
-            StoreUnusable: there is no store that this version can read; one line says why.
+            StoreUnusable: there is no store that this version can read, or a file is none of these; one line says why.
         """
 
     def has_engine(self) -> bool:
@@ -205,6 +208,23 @@ class LastingLocation(StoreLocation, Protocol):
 
         Raises:
             StoreUnusable: it is not archived like that; or one of the two cannot be used, or is in use.
+            StoreError: it ended before all were moved; what was moved is.
+        """
+
+    def archive_audit(self, into: str, before_ms: int) -> Iterator[int]:
+        """Move whole months of the audit into a file: those that ended before any saga started that is still there.
+
+        Engines may run meanwhile. Killed at any moment, it goes on when it is called again.
+
+        Args:
+            into: the path of the file; it is made when it is not there.
+            before_ms: months that ended before it, milliseconds since 1970 (UTC).
+
+        Returns:
+            How many blocks each month had, once it is gone.
+
+        Raises:
+            StoreUnusable: no audit leaves from there; or one of the two cannot be used.
             StoreError: it ended before all were moved; what was moved is.
         """
 

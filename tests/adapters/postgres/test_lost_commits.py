@@ -13,7 +13,10 @@ from tests.adapters.postgres.transfers import TRANSFER
 from tests.postgres import server
 
 PATIENCE_S = 60
-LOSE = "DELETE FROM blocks WHERE number = (SELECT max(number) FROM blocks)"
+LOSE = """
+WITH lost AS (DELETE FROM heads WHERE number = (SELECT max(number) FROM heads) RETURNING chain, number)
+DELETE FROM blocks USING lost WHERE blocks.chain = lost.chain AND blocks.number = lost.number
+"""
 
 
 def test_an_engine_whose_commits_are_lost_stops(url: str) -> None:

@@ -17,7 +17,7 @@ from amends.adapters.clock import SystemClock
 from amends.adapters.postgres import PostgresStore, address_of, migrations
 from amends.adapters.postgres.migrations import MIGRATED_BY, SCHEMAS, SERVES, VERSION, migrate, version_of
 from amends.adapters.postgres.ownership import PostgresOwnership
-from amends.adapters.postgres.queries import QUERIES
+from amends.adapters.postgres.queries import BEFORE_HEADS
 from amends.adapters.postgres.reader import PostgresReader
 from amends.adapters.postgres.texts import opened, stored
 from amends.auditing.verify import verify
@@ -31,14 +31,21 @@ from tests.corpus.in_postgres import KEPT, PATIENCE_S, STORES, restore, write
 
 STORE_OF = {version: STORES / f"schema-{version}.json" for version in range(1, VERSION)}
 """By version, a store that it wrote."""
-ADDED = ("sagas", "knows", "budgets")
+ADDED = ("sagas", "knows", "budgets", "heads")
 """What the script of each version adds."""
 ENTER_1 = b"""
 INSERT INTO leases (engine, until_ms)
 SELECT %(engine)s::text, now_ms() + %(lease_ms)s::bigint
 WHERE %(engine)s::text <> '' AND NOT EXISTS (SELECT FROM blocks WHERE chain = %(engine)s::text)
 ON CONFLICT DO NOTHING RETURNING until_ms"""
-LEASES_1 = b"SELECT engine, until_ms FROM leases ORDER BY engine"
+OF_VERSION_1 = {
+    **BEFORE_HEADS,
+    "enter": ENTER_1,
+    "leases": b"SELECT engine, until_ms FROM leases ORDER BY engine",
+    "insert_subjects": b"INSERT INTO subjects (subject, chain, number) "
+    b"SELECT unnest(%(subjects)s::text[]), %(chain)s::text, %(number)s::bigint",
+}
+"""The queries of version 1, which differ from those of today; its blocks were what heads are."""
 
 
 class Killed(Exception):
@@ -66,9 +73,10 @@ class Mortal:
 
 
 def statements_of(script: bytes) -> list[bytes]:
-    """Return the statements of a script, each without the comments before it."""
+    """Return the statements of a script, each without the comments before it; what is between ``$$`` is of one."""
     text = re.sub(r"--[^\n]*", "", script.decode())
-    return [part.strip().encode() for part in re.split(r";\n", text + "\n") if part.strip()]
+    parts = re.findall(r"(?:\$\$.*?\$\$|.)+?(?:;\n|$)", text + "\n", re.DOTALL)
+    return [part.strip().rstrip(";").encode() for part in parts if part.strip()]
 
 
 @contextmanager
@@ -152,12 +160,12 @@ class OwnershipOfVersion1(PostgresOwnership):
 
     def enter(self, engine: str, lease_ms: int, knows: Any = ()) -> Lease:
         """Begin a lease."""
-        found = self._database.run(("enter of version 1", {"engine": stored(engine), "lease_ms": lease_ms}))[0].rows
+        found = self._database.run(("enter", {"engine": stored(engine), "lease_ms": lease_ms}))[0].rows
         return Lease(engine, found[0][0])
 
     def leases(self) -> list[Lease]:
         """Return the leases of all engines."""
-        found = self._database.read("leases of version 1")
+        found = self._database.read("leases")
         return [Lease(opened(engine), until_ms) for engine, until_ms in found]
 
 
@@ -166,6 +174,8 @@ class StoreOfVersion1(PostgresStore):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
+        for connection in (self._database, self._beside):
+            connection._queries = OF_VERSION_1
         self.ownership = OwnershipOfVersion1(self._beside)
 
 
@@ -180,8 +190,6 @@ def engine_of_version_1(url: str, name: str) -> BlockingEngine:
 
 def test_engines_of_version_1_serve_before_and_after(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that ran goes on while another one migrates, and one is started after that; what they end is gone for all."""
-    monkeypatch.setitem(QUERIES, "enter of version 1", ENTER_1)
-    monkeypatch.setitem(QUERIES, "leases of version 1", LEASES_1)
     restore(STORE_OF[1], url)
     with monkeypatch.context() as before:
         before.setattr(migrations, "VERSION", 1)
@@ -205,6 +213,9 @@ def test_engines_of_version_1_serve_before_and_after(url: str, monkeypatch: pyte
         old.close()
     with connected(url) as driver:
         assert driver.execute("SELECT count(*) FROM knows").fetchone() == (0,)
+    with closing(PostgresReader(address_of(url))) as store:
+        assert "old" in store.chains()
+        assert [*verify(store, problems=store.problems()).findings] == []
 
 
 @pytest.mark.parametrize(

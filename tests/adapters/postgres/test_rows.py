@@ -58,7 +58,7 @@ def test_a_saga_an_entity_and_a_key_that_were_damaged_are_told(one: SharedEngine
 
 def test_a_block_a_shape_and_a_letter_that_were_damaged_are_told(one: SharedEngine, url: str) -> None:
     """Nothing is decided on the first two; a letter stays where it is."""
-    change(url, b"UPDATE blocks SET at_ms = at_ms + 1")
+    change(url, b"UPDATE heads SET checksum = checksum + 1024")
     change(url, b"UPDATE shapes SET since_ms = since_ms + 1")
     change(url, b"UPDATE letters SET body = '[]' WHERE id = 'L1'")
     (block,) = one.store.blocks(0, "one")

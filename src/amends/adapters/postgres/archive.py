@@ -7,8 +7,8 @@ from typing import Final
 
 from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.commits import TableWrite
-from amends.adapters.postgres.opening import looking
-from amends.adapters.postgres.rights import ARCHIVING, OWNS, expect
+from amends.adapters.postgres.opening import prepare
+from amends.adapters.postgres.rights import ARCHIVING, OWNS
 from amends.adapters.postgres.settings import OF_READS
 from amends.adapters.postgres.store import PostgresStore
 from amends.errors import StoreConflict
@@ -30,8 +30,7 @@ class DepartureStore(PostgresStore):
         Raises:
             StoreUnusable: as `PostgresStore`; or the role may not remove sagas.
         """
-        with looking(address) as driver:
-            expect(driver, address.schema, ARCHIVING, OWNS)
+        prepare(address, ARCHIVING, OWNS)
         super().__init__(address, OF_READS)  # the archive's disk may be slow, and what is locked ended long ago
 
     def _write(self, writes: Sequence[TableWrite]) -> str:

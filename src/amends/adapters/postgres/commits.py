@@ -113,7 +113,7 @@ def _rest(changes: Changes) -> Iterator[TableWrite]:
     place = {"chain": stored(block.chain), "number": block.number}
     for chain in (block, *changes.fences):
         if chain.subjects:
-            about = {"chain": stored(chain.chain), "number": chain.number}
+            about = {"chain": stored(chain.chain), "number": chain.number, "at_ms": chain.at_ms}
             yield TableWrite("insert_subjects", {"subjects": text_array([*chain.subjects]), **about})
     if changes.counts:
         definitions, statuses = zip(*changes.counts, strict=True)

@@ -6,6 +6,7 @@ begins with its settings, no statement is prepared, and what belongs together go
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import psycopg
 
 from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.pipeline import Answer, Statement, StatementPipeline, Values
+from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.refusals import ends_session, refusal_of
 from amends.adapters.postgres.settings import Timeouts
 from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed
@@ -29,14 +31,16 @@ class PostgresConnection:
         is_in_turn: whether a transaction is open: it holds the locks of a turn.
     """
 
-    def __init__(self, address: Address, timeouts: Timeouts) -> None:
+    def __init__(self, address: Address, timeouts: Timeouts, queries: Mapping[str, bytes] = QUERIES) -> None:
         """Connect when it is first used.
 
         Args:
             address: of the database.
             timeouts: of each transaction.
+            queries: by name; others than those of a schema of today for who reads one of before.
         """
         self._address = address
+        self._queries = queries
         self._settings: Statement = ("settings", timeouts.parameters(address.schema))
         self._silence_s = timeouts.silence_s
         self._driver: psycopg.Connection[Values] | None = None
@@ -157,7 +161,7 @@ class PostgresConnection:
     def _connected(self) -> StatementPipeline:
         if self._driver is None or self._pipeline is None:
             self._driver = self._address.connect(self._silence_s)
-            self._pipeline = StatementPipeline(self._driver)
+            self._pipeline = StatementPipeline(self._driver, self._queries)
         return self._pipeline
 
     def _roll_back(self) -> None:

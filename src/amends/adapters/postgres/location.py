@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
+from psycopg import errors
+
 from amends.adapters.postgres import additions, rights, settings
 from amends.adapters.postgres.address import address_of
 from amends.adapters.postgres.archive import CHAIN_LENGTH, DepartureStore
 from amends.adapters.postgres.client_store import PostgresClientStore
+from amends.adapters.postgres.connection import PostgresConnection
 from amends.adapters.postgres.migrations import VERSION, migrate, script, version_of
 from amends.adapters.postgres.moving import PostgresMoveTarget
-from amends.adapters.postgres.opening import in_force, looking, writing
+from amends.adapters.postgres.opening import in_force, looking, prepare, writing
+from amends.adapters.postgres.partitions import months_left
+from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.reader import PostgresReader
+from amends.adapters.postgres.rights import ARCHIVING, OWNS
+from amends.adapters.postgres.settings import OF_READS
 from amends.adapters.postgres.store import PostgresStore
 from amends.adapters.sqlite.archive import archived
+from amends.adapters.sqlite.audit_file import AuditFile
 from amends.engine.archiving import Departure
 from amends.engine.names import new_name
 from amends.errors import StoreUnusable
+from amends.lines import moment
 from amends.storage.location import DatabaseRoles, Progress, StoreFact
 
 
@@ -56,13 +65,16 @@ class PostgresLocation:
         """What opens it for clients."""
         return partial(PostgresClientStore, self._address)
 
-    def records(self) -> PostgresReader:
+    def records(self, audit_files: Sequence[str] = ()) -> PostgresReader:
         """Open it to look at it.
 
+        Args:
+            audit_files: that months of its audit left for.
+
         Raises:
-            StoreUnusable: there is no store that this version can read, or the server is away.
+            StoreUnusable: there is no store that this version can read, or no such file; or the server is away.
         """
-        return PostgresReader(self._address)
+        return PostgresReader(self._address, audit_files)
 
     def has_engine(self) -> bool:
         """Whether an engine has a lease that has not run out.
@@ -91,6 +103,23 @@ class PostgresLocation:
         with closing(DepartureStore(self._address)) as store:
             chain = new_name(CHAIN_LENGTH)
             yield from archived(store, into, Departure(Path(into).name, before_ms, store.ownership.now_ms, chain))
+
+    def archive_audit(self, into: str, before_ms: int) -> Iterator[int]:
+        """See `amends.adapters.postgres.partitions.months_left`. Engines may run meanwhile.
+
+        Raises:
+            StoreUnusable: there is no store, or the role does not own it; or the file cannot be used.
+        """
+        with closing(self.records()):
+            pass  # it is there
+        prepare(self._address, ARCHIVING, OWNS)
+        with looking(self._address) as driver:
+            rights.expect_owner(driver, self._address.schema)
+        return self._months_left(into, before_ms)
+
+    def _months_left(self, into: str, before_ms: int) -> Iterator[int]:
+        with closing(AuditFile(into, is_new=True)) as file, closing(PostgresConnection(self._address, OF_READS)) as own:
+            yield from months_left(own, file, before_ms)
 
     def move_source(self) -> NoReturn:
         """None.
@@ -150,6 +179,8 @@ class PostgresLocation:
             if not schema.fault:
                 yield additions.fact(driver, self._address.schema)
                 yield from rights.facts(driver, self._address.schema, roles)
+                with suppress(errors.InsufficientPrivilege):  # as is told of its rights
+                    yield _partitions(*driver.execute(QUERIES["until_when"]).fetchall()[0])
 
     def _schema(self, version: int) -> StoreFact:
         name = self._address.schema
@@ -157,3 +188,9 @@ class PostgresLocation:
             return StoreFact("schema", f"no {name}", "`amends db init`, or the first engine, makes it")
         old = f"this Amends has version {VERSION}: `amends db migrate`, or an engine that opens it, brings it there"
         return StoreFact("schema", f"{name}, version {version}", old if version < VERSION else "")
+
+
+def _partitions(until_ms: int, now_ms: int, has_rest: bool) -> StoreFact:
+    """Until when the audit has partitions."""
+    late = "blocks are kept beside them, and do not leave with a month: an engine that runs makes them within an hour"
+    return StoreFact("partitions", f"until {moment(until_ms)}", late if has_rest or until_ms <= now_ms else "")

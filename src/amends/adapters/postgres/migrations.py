@@ -97,7 +97,8 @@ def script(schema: str, since: int) -> str:
     """
     if since >= VERSION:
         return ""
-    begin = [UNHURRIED, f'SET LOCAL search_path = "{schema}";', *([] if since else [f'CREATE SCHEMA "{schema}";'])]
+    path = f'SET LOCAL search_path = "{schema}", pg_temp;'
+    begin = [UNHURRIED, path, *([] if since else [f'CREATE SCHEMA "{schema}";'])]
     written = f"{MIGRATED_BY} {VERSION}, serves {SERVES}"
     return "\n".join([*begin, *SCHEMAS[since:], f"COMMENT ON SCHEMA \"{schema}\" IS '{written}';\n"])
 
@@ -118,9 +119,10 @@ def migrate(driver: psycopg.Connection[Any], schema: str) -> None:
     driver.execute(ONE_AT_A_TIME, [schema])
     version = version_of(driver, schema)
     if version < VERSION:
+        given = rights.given(driver, schema)  # before a table of theirs is made anew
         try:
             driver.execute(script(schema, version).encode())
-            for roles in rights.given(driver, schema):
+            for roles in given:
                 driver.execute("\n".join(rights.grants(schema, roles)).encode())
         except errors.InsufficientPrivilege as error:
             task = "make" if not version else f"bring to version {VERSION}"

@@ -12,17 +12,18 @@ from amends.adapters.postgres.address import Address
 from amends.adapters.postgres.migrations import SERVES, VERSION, NoSchemaYet, migrate, version_of
 from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.refusals import is_passing, line_of
-from amends.adapters.postgres.rights import ENGINE, READER, Rights, as_of, expect
+from amends.adapters.postgres.rights import ENGINE, GRANTING, READER, Rights, as_of, expect
 from amends.adapters.postgres.settings import OF_READS, faults
 from amends.errors import StoreAway, StoreUnusable
 
 
-def prepare(address: Address, rights: Rights = ENGINE) -> None:
+def prepare(address: Address, rights: Rights = ENGINE, remedy: str = GRANTING) -> None:
     """See that a store can be there, and make it, or bring it up to date, where that is needed.
 
     Args:
         address: of the database.
         rights: that the role has to have in the schema.
+        remedy: what to do where it has not.
 
     Raises:
         StoreAway: no connection can be had now.
@@ -32,7 +33,7 @@ def prepare(address: Address, rights: Rights = ENGINE) -> None:
     with writing(address) as driver:
         if version_of(driver, address.schema) < VERSION:
             migrate(driver, address.schema)
-        expect(driver, address.schema, rights)
+        expect(driver, address.schema, rights, remedy)
 
 
 def look(address: Address) -> int:

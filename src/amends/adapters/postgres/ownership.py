@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
+from amends.adapters.postgres.partitions import keep_partitions
 from amends.adapters.postgres.rows import Values
 from amends.adapters.postgres.texts import number_array, opened, stored, text_array
+from amends.core.waiting import HOUR_MS
 from amends.errors import LeaseLost, StoreBusy, StoreInUse
 from amends.storage.budgets import BudgetGrant, BudgetShare, granted
 from amends.storage.rows import Lease
@@ -26,6 +28,7 @@ class PostgresOwnership:
             database: a connection beside that of the turns, so that a lease is renewed while one waits.
         """
         self._database = database
+        self._look_ms = 0  # by the lease's end, when it is looked next whether partitions are to be made
 
     def now_ms(self) -> int:
         """The time of the server."""
@@ -41,6 +44,7 @@ class PostgresOwnership:
         found = self._run("enter", engine=stored(engine), lease_ms=lease_ms, knows=text_array(sorted({*knows})))
         if not found:
             raise StoreInUse(f"{engine!r} is no name for another engine of this store: give one that is new")
+        self._keep_partitions(found[0][0])
         return Lease(engine, found[0][0], frozenset(knows))
 
     def renew(self, engine: str, lease_ms: int) -> Lease:
@@ -52,6 +56,7 @@ class PostgresOwnership:
         found = self._run("renew", engine=stored(engine), lease_ms=lease_ms)
         if not found:
             raise without_lease(engine)
+        self._keep_partitions(found[0][0])
         return Lease(engine, found[0][0])
 
     def leave(self, engine: str) -> None:
@@ -107,6 +112,12 @@ class PostgresOwnership:
         finally:
             self._database.abandon()
         return grants
+
+    def _keep_partitions(self, until_ms: int) -> None:
+        """Once an hour, by the end of the lease."""
+        if until_ms >= self._look_ms:
+            self._look_ms = until_ms + HOUR_MS
+            keep_partitions(self._database)
 
     def _write(self, shares: Collection[BudgetShare]) -> None:
         if not shares:

@@ -7,7 +7,7 @@ count how long a transaction is idle, and the server then counts no more: a turn
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -18,8 +18,6 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Wait
-
-from amends.adapters.postgres.queries import QUERIES
 
 Values = tuple[Any, ...]
 Statement = tuple[str, dict[str, Any]]
@@ -50,13 +48,14 @@ class Answer(NamedTuple):
 class StatementPipeline:
     """The pipeline of a connection."""
 
-    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+    def __init__(self, driver: psycopg.Connection[Any], queries: Mapping[str, bytes]) -> None:
         """Begin it.
 
         Args:
             driver: the connection, which is used for nothing else from now on.
+            queries: by name.
         """
-        self._driver = driver
+        self._driver, self._queries = driver, queries
         self._loaded = Transformer(driver)
         driver.pgconn.enter_pipeline_mode()
 
@@ -67,7 +66,8 @@ class StatementPipeline:
             psycopg.Error: what the server said of the one that failed; or the connection is lost.
             UnicodeEncodeError: a text that no database can hold; nothing is carried out.
         """
-        connection, sent = self._driver.pgconn, [_as_sent(*statement) for statement in statements]
+        connection = self._driver.pgconn
+        sent = [_as_sent(self._queries[name], parameters) for name, parameters in statements]
         for statement in sent:
             connection.send_query_params(*statement, Format.BINARY)
         connection.pipeline_sync()
@@ -85,14 +85,14 @@ class StatementPipeline:
 
 
 @cache
-def _numbered(query: str) -> tuple[bytes, Sequence[str]]:
+def _numbered(query: bytes) -> tuple[bytes, Sequence[str]]:
     """A query with numbers for its parameters, and their names in the order of these."""
-    names = [*dict.fromkeys(PARAMETER.findall(QUERIES[query]))]
-    text = PARAMETER.sub(lambda found: b"$%d" % (names.index(found[1]) + 1), QUERIES[query])
+    names = [*dict.fromkeys(PARAMETER.findall(query))]
+    text = PARAMETER.sub(lambda found: b"$%d" % (names.index(found[1]) + 1), query)
     return text, [name.decode() for name in names]
 
 
-def _as_sent(query: str, parameters: dict[str, Any]) -> SentStatement:
+def _as_sent(query: bytes, parameters: dict[str, Any]) -> SentStatement:
     text, names = _numbered(query)
     values, types, formats = zip(*[_value(parameters[name]) for name in names], strict=True) if names else NOTHING
     return text, values, types, formats

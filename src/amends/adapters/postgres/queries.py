@@ -16,3 +16,5 @@ def _loaded() -> dict[str, bytes]:
 
 QUERIES: Final = _loaded()
 """Name to query; what each is for stands above it in `queries.sql`."""
+BEFORE_HEADS: Final = {name: re.sub(rb"\bheads\b", b"blocks", query) for name, query in QUERIES.items()}
+"""The same for who reads a schema of before version 4: its blocks have all that is in a head."""

@@ -44,7 +44,7 @@ SELECT t.relname::text, p.privilege
 FROM pg_class AS t JOIN pg_namespace AS n ON n.oid = t.relnamespace
     CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) AS p (privilege)
     CROSS JOIN (SELECT coalesce(nullif(%(role)s, '')::name, current_user)) AS asked (whose)
-WHERE n.nspname = %(of_schema)s AND t.relkind IN ('r', 'p')
+WHERE n.nspname = %(of_schema)s AND t.relkind IN ('r', 'p') AND NOT t.relispartition
     AND CASE WHEN p.privilege IN ('DELETE', 'TRUNCATE') THEN has_table_privilege(whose, t.oid, p.privilege)
         ELSE has_any_column_privilege(whose, t.oid, p.privilege) END
 UNION ALL
@@ -61,7 +61,7 @@ WHERE n.nspname = %(of_schema)s AND t.relname IN ('blocks', 'letters') AND given
 GROUP BY given.grantee ORDER BY 1;
 
 -- name: additions
--- Triggers and rules on some tables of a schema, and on their partitions. Those of the server itself are left out.
+-- Triggers and rules on some tables of a schema, and on their partitions. Those of the server itself are left out, and ours.
 SELECT added.name, there.relname::text
 FROM (
         SELECT tgname::text, tgrelid FROM pg_trigger WHERE NOT tgisinternal AND tgparentid = 0
@@ -70,7 +70,13 @@ FROM (
     JOIN pg_class AS there ON there.oid = added.relation
     JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(there.oid)::oid, there.oid)
 WHERE root.relnamespace = to_regnamespace(quote_ident(%(of_schema)s)) AND root.relname = ANY(%(tables)s::text[])
+    AND (added.name, root.relname::text) <> ('keep_head', 'blocks')
 ORDER BY there.relname, added.name;
+
+-- name: owns_audit
+-- Whether the role of this connection is the owner of the audit, or in it.
+SELECT pg_has_role(t.relowner, 'USAGE') FROM pg_class AS t JOIN pg_namespace AS n ON n.oid = t.relnamespace
+WHERE n.nspname = %(of_schema)s AND t.relname = 'blocks';
 
 -- name: own_role
 -- The role of this connection.
@@ -154,7 +160,7 @@ INSERT INTO blocks (chain, number, at_ms, before, head, started, ended, checksum
 SELECT %(chain)s::text, %(number)s::bigint, %(at_ms)s::bigint, %(before)s::bytea, %(head)s::bytea, %(started)s::bigint,
     %(ended)s::bigint, %(checksum)s::bigint, %(records)s::text, %(beside)s::text
 WHERE EXISTS (SELECT FROM leases WHERE engine = %(chain)s::text)
-    AND coalesce((SELECT head FROM blocks WHERE chain = %(chain)s::text AND number = %(number)s::bigint - 1),
+    AND coalesce((SELECT head FROM heads WHERE chain = %(chain)s::text AND number = %(number)s::bigint - 1),
         CASE WHEN %(number)s::bigint = 1 THEN %(genesis)s::bytea END) = %(before)s::bytea
 RETURNING pg_current_xact_id()::text;
 
@@ -162,9 +168,15 @@ RETURNING pg_current_xact_id()::text;
 -- What became of a transaction; NULL where it is not known any more.
 SELECT pg_xact_status(%(transaction)s::xid8);
 
+-- name: missing_block
+-- A head whose block is not there, and whether that has left with its partition: it is of a time before all of these.
+SELECT h.at_ms < (SELECT min(since_ms) FROM partitions()) FROM heads AS h
+WHERE h.chain = %(chain)s AND h.number = %(number)s
+    AND NOT EXISTS (SELECT FROM blocks AS b WHERE b.at_ms = h.at_ms AND b.chain = h.chain AND b.number = h.number);
+
 -- name: head_of_block
 -- The head of one block.
-SELECT head FROM blocks WHERE chain = %(chain)s AND number = %(number)s;
+SELECT head FROM heads WHERE chain = %(chain)s AND number = %(number)s;
 
 -- name: end_lease
 -- End the lease of another engine, if it ran out.
@@ -252,8 +264,9 @@ WHERE there.request IS NULL;
 
 -- name: keep_first_blocks
 -- That the blocks in which sagas started hold records of them, for when their rows are gone.
-INSERT INTO subjects (subject, chain, number)
-SELECT id, chain, block FROM sagas WHERE id = ANY(%(ids)s::text[]) ON CONFLICT DO NOTHING;
+INSERT INTO subjects (subject, chain, number, at_ms)
+SELECT s.id, h.chain, h.number, h.at_ms FROM sagas AS s JOIN heads AS h ON h.chain = s.chain AND h.number = s.block
+WHERE s.id = ANY(%(ids)s::text[]) ON CONFLICT DO NOTHING;
 
 -- name: delete_sagas
 -- Sagas leave for an archive, of those that are as they were archived.
@@ -267,7 +280,8 @@ WHERE k.key = gone.key AND k.checksum = gone.checksum;
 
 -- name: insert_subjects
 -- That a block holds records of some subjects.
-INSERT INTO subjects (subject, chain, number) SELECT unnest(%(subjects)s::text[]), %(chain)s::text, %(number)s::bigint;
+INSERT INTO subjects (subject, chain, number, at_ms)
+SELECT unnest(%(subjects)s::text[]), %(chain)s::text, %(number)s::bigint, %(at_ms)s::bigint;
 
 -- name: insert_counts
 -- How many sagas more, or fewer, there are since a block.
@@ -350,6 +364,36 @@ ORDER BY o.position DESC LIMIT %(limit)s::bigint;
 SELECT position, CASE WHEN due_ms IS NULL AND changed_ms < %(before_ms)s::bigint THEN id END FROM sagas
 WHERE position > %(after)s::bigint ORDER BY position LIMIT %(limit)s::bigint;
 
+-- name: started_first
+-- Of a page of the sagas in the order of their starts, the place of the last, and when the first of them started.
+SELECT max(position), min(started_ms) FROM (
+    SELECT position, started_ms FROM sagas WHERE position > %(after)s::bigint ORDER BY position LIMIT %(limit)s::bigint
+) AS page;
+
+-- name: keep_partitions
+-- Have partitions of the audit for this month and the next.
+SELECT keep_partitions();
+
+-- name: partitions
+-- The partitions of the audit: when each begins and ends, in their order.
+SELECT since_ms, until_ms FROM partitions() ORDER BY until_ms;
+
+-- name: until_when
+-- Until when there are partitions, the time, and whether there is a block that none was made for.
+SELECT made.until_ms, now_ms(), EXISTS (SELECT FROM blocks WHERE at_ms >= made.until_ms)
+FROM (SELECT max(until_ms) FROM partitions()) AS made (until_ms);
+
+-- name: leaving_blocks
+-- Some blocks of a partition, after one of them.
+SELECT chain, number, at_ms, before, head, started, ended, checksum, records, beside FROM blocks
+WHERE at_ms >= %(since_ms)s::bigint AND at_ms < %(until_ms)s::bigint
+    AND (chain, number) > (%(chain)s::text COLLATE "C", %(number)s::bigint)
+ORDER BY chain, number LIMIT %(limit)s::bigint;
+
+-- name: drop_partition
+-- Drop the partition that ends at a time, if it has so many blocks.
+SELECT drop_partition(%(until_ms)s::bigint, %(copied)s::bigint);
+
 -- name: position_of_saga
 -- Where a saga is in the order of their starts.
 SELECT position FROM sagas WHERE id = %(id)s;
@@ -373,30 +417,32 @@ SELECT kind, name, why, checksum FROM set_aside ORDER BY number;
 -- name: chains
 -- The names of the chains, each found by a look into the index behind the one before.
 WITH RECURSIVE found (chain) AS (
-    SELECT min(chain) FROM blocks
-    UNION ALL SELECT (SELECT min(chain) FROM blocks WHERE chain > found.chain) FROM found WHERE found.chain IS NOT NULL
+    SELECT min(chain) FROM heads
+    UNION ALL SELECT (SELECT min(chain) FROM heads WHERE chain > found.chain) FROM found WHERE found.chain IS NOT NULL
 )
 SELECT chain FROM found WHERE chain IS NOT NULL ORDER BY chain;
 
 -- name: head
 -- The last block of a chain, without its records.
-SELECT chain, number, at_ms, before, head, started, ended, checksum FROM blocks
+SELECT chain, number, at_ms, before, head, started, ended, checksum FROM heads
 WHERE chain = %(chain)s ORDER BY number DESC LIMIT 1;
 
 -- name: blocks
--- Some blocks of a chain after a number.
-SELECT chain, number, at_ms, before, head, started, ended, checksum, records, beside FROM blocks
-WHERE chain = %(chain)s AND number > %(after)s::bigint ORDER BY number LIMIT %(limit)s::bigint;
+-- Some blocks of a chain after a number, each found by its head, which has its time, and so in which partition it is.
+SELECT h.chain, h.number, h.at_ms, h.before, h.head, h.started, h.ended, h.checksum, b.records, b.beside
+FROM heads AS h JOIN blocks AS b ON b.at_ms = h.at_ms AND b.chain = h.chain AND b.number = h.number
+WHERE h.chain = %(chain)s AND h.number > %(after)s::bigint ORDER BY h.number LIMIT %(limit)s::bigint;
 
 -- name: blocks_about
 -- Some blocks of any chain that hold a record of a subject, after one of them.
-SELECT b.chain, b.number, b.at_ms, b.before, b.head, b.started, b.ended, b.checksum, b.records, b.beside
+SELECT h.chain, h.number, h.at_ms, h.before, h.head, h.started, h.ended, h.checksum, b.records, b.beside
 FROM (
     SELECT chain, block AS number FROM sagas WHERE id = %(subject)s
     UNION SELECT chain, number FROM subjects WHERE subject = %(subject)s
-) AS found JOIN blocks AS b ON b.chain = found.chain AND b.number = found.number
-WHERE (b.at_ms, b.chain, b.number) > (%(at_ms)s::bigint, %(chain)s::text COLLATE "C", %(number)s::bigint)
-ORDER BY b.at_ms, b.chain, b.number LIMIT %(limit)s::bigint;
+) AS found JOIN heads AS h ON h.chain = found.chain AND h.number = found.number
+    JOIN blocks AS b ON b.at_ms = h.at_ms AND b.chain = h.chain AND b.number = h.number
+WHERE (h.at_ms, h.chain, h.number) > (%(at_ms)s::bigint, %(chain)s::text COLLATE "C", %(number)s::bigint)
+ORDER BY h.at_ms, h.chain, h.number LIMIT %(limit)s::bigint;
 
 -- name: unfound
 -- Subjects of blocks that the blocks are not found by.
@@ -416,7 +462,7 @@ SELECT now_ms();
 WITH entered AS (
     INSERT INTO leases (engine, until_ms)
     SELECT %(engine)s::text, now_ms() + %(lease_ms)s::bigint
-    WHERE %(engine)s::text <> '' AND NOT EXISTS (SELECT FROM blocks WHERE chain = %(engine)s::text)
+    WHERE %(engine)s::text <> '' AND NOT EXISTS (SELECT FROM heads WHERE chain = %(engine)s::text)
     ON CONFLICT DO NOTHING RETURNING engine, until_ms
 ), told AS (
     INSERT INTO knows (engine, definition)
@@ -464,7 +510,7 @@ ORDER BY there.shard, found.definition;
 
 -- name: engines
 -- The engines, since when each commits, for how long its lease lasts, and its shards.
-SELECT engine, (SELECT at_ms FROM blocks WHERE chain = engine ORDER BY number LIMIT 1), until_ms - now_ms(),
+SELECT engine, (SELECT at_ms FROM heads WHERE chain = engine ORDER BY number LIMIT 1), until_ms - now_ms(),
     ARRAY(SELECT shard FROM owners WHERE owners.engine = leases.engine ORDER BY shard)
 FROM leases ORDER BY engine;
 
@@ -627,9 +673,9 @@ FROM unnest(%(saga_id)s::text[], %(definition)s::text[], %(request)s::text[], %(
 ORDER BY place;
 
 -- name: move_subjects
--- Which blocks of the unnamed chain hold a record of whom.
-INSERT INTO subjects (subject, chain, number)
-SELECT subject, '', block FROM unnest(%(subject)s::text[], %(block)s::bigint[]) AS moved (subject, block);
+-- Which blocks of the unnamed chain hold a record of whom: in the first partition, as those blocks are.
+INSERT INTO subjects (subject, chain, number, at_ms)
+SELECT subject, '', block, 0 FROM unnest(%(subject)s::text[], %(block)s::bigint[]) AS moved (subject, block);
 
 -- name: move_counts
 -- How many sagas there are, as if the unnamed chain had counted them before its first block.

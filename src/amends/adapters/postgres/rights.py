@@ -24,16 +24,17 @@ ALL: Final = (*CHANGES, "DELETE")
 LOCKS: Final = "UPDATE (number)"
 """What it takes to lock a row, on a column that the server alone gives a value."""
 ENGINE: Final[Rights] = {
-    "blocks": ADDS, "subjects": ADDS, "set_aside": ADDS, "sagas": CHANGES, "shapes": CHANGES, "in_force": CHANGES,
-    "budgets": CHANGES, "counts": (*ADDS, "DELETE"), "letters": (*ADDS, LOCKS, "DELETE"),
-    "knows": ADDS, "standings": ALL, "entities": ALL, "client_keys": ALL, "leases": ALL, "owners": ALL,
+    "blocks": ADDS, "heads": ADDS, "subjects": ADDS, "set_aside": ADDS, "knows": ADDS, "sagas": CHANGES,
+    "shapes": CHANGES, "in_force": CHANGES, "budgets": CHANGES, "counts": (*ADDS, "DELETE"),
+    "letters": (*ADDS, LOCKS, "DELETE"),
+    "standings": ALL, "entities": ALL, "client_keys": ALL, "leases": ALL, "owners": ALL,
 }  # fmt: skip
 CLIENT: Final[Rights] = {table: ADDS if table == "letters" else () for table in ENGINE}
 ARCHIVING: Final[Rights] = {**ENGINE, "sagas": ALL}
 READER: Final[Rights] = dict.fromkeys(ENGINE, ())
-CAME_WITH: Final[Mapping[str, int]] = {"knows": 2, "budgets": 3}
+CAME_WITH: Final[Mapping[str, int]] = {"knows": 2, "budgets": 3, "heads": 4}
 """The version of the schema that a table came with, where that is not the first."""
-RECORDED: Final = ("blocks", "subjects")
+RECORDED: Final = ("blocks", "heads", "subjects")
 """The tables that a role for engines must not change."""
 
 GRANTING: Final = "`amends db init --print` with --engine-role or --client-role says how they are granted"
@@ -104,6 +105,16 @@ def expect(driver: psycopg.Connection[Any], schema: str, rights: Rights, remedy:
     """
     if missing := lacking(held_by(driver, schema), rights):
         raise StoreUnusable(f"role {_own(driver)!r} lacks {_some(missing)}; {remedy}")
+
+
+def expect_owner(driver: psycopg.Connection[Any], schema: str) -> None:
+    """See that the connection's role owns the audit, and so may drop months of it.
+
+    Raises:
+        StoreUnusable: it does not.
+    """
+    if not driver.execute(QUERIES["owns_audit"], {"of_schema": schema}).fetchall()[0][0]:
+        raise StoreUnusable(f"role {_own(driver)!r} does not own the audit; {OWNS}")
 
 
 def facts(driver: psycopg.Connection[Any], schema: str, roles: DatabaseRoles) -> Iterator[StoreFact]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -61,12 +61,14 @@ class SqliteLocation:
         """What opens it for clients."""
         return partial(SqliteClientStore, self.shown)
 
-    def records(self) -> SqliteReader:
+    def records(self, audit_files: Sequence[str] = ()) -> SqliteReader:
         """Open it to look at it.
 
         Raises:
-            StoreUnusable: there is no such file, or it cannot be used.
+            StoreUnusable: there is no such file, or it cannot be used; or a file of its audit is given.
         """
+        if audit_files:
+            raise StoreUnusable(f"{self.shown}: a store in a file keeps its audit: leave --audit-file out")
         return SqliteReader(self.shown)
 
     def has_engine(self) -> bool:
@@ -90,6 +92,14 @@ class SqliteLocation:
         with closing(SqliteStore(self.shown)) as store:
             clock = SystemClock(store.head().at_ms)
             yield from archived(store, into, Departure(Path(into).name, before_ms, clock.now_ms))
+
+    def archive_audit(self, into: str, before_ms: int) -> NoReturn:  # noqa: ARG002 - as said
+        """None.
+
+        Raises:
+            StoreUnusable: always.
+        """
+        raise StoreUnusable(f"{self.shown}: a store in a file keeps its audit: leave --audit-to out")
 
     def move_source(self) -> SqliteMoveSource:
         """The file."""

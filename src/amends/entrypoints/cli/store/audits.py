@@ -43,8 +43,15 @@ COLUMNS: Final = ("block", "subject", "number", "at", "cause", "changes", "chain
 Encode = Callable[[Block, list[Record]], bytes]
 
 
-def verify_store(db: LastingLocation, head: str, archives: Sequence[LastingLocation], *, as_json: bool) -> int:
-    """Verify a store, with the archives that its sagas left for, and show what is wrong with it.
+def verify_store(
+    db: LastingLocation,
+    head: str,
+    archives: Sequence[LastingLocation],
+    audit_files: Sequence[str],
+    *,
+    as_json: bool,
+) -> int:
+    """Verify a store, with what its sagas and its audit left for, and show what is wrong with it.
 
     Returns:
         The exit code: 1 when anything is.
@@ -55,7 +62,8 @@ def verify_store(db: LastingLocation, head: str, archives: Sequence[LastingLocat
     kept = heads_of(head) if head else []
     with ExitStack() as stack:
         # What the storage does to one reader does not keep the other from looking.
-        store, other, *more = [stack.enter_context(closing(each.records())) for each in (db, db, *archives)]
+        store = stack.enter_context(closing(db.records(audit_files)))
+        other, *more = [stack.enter_context(closing(each.records())) for each in (db, *archives)]
         report = stack.enter_context(status_line(partial(_line_of, db.shown)))
         problems = other.problems(with_sagas=False)
         verdict = verify(store, kept, archives=more, problems=problems, report=report)
@@ -67,7 +75,7 @@ def verify_store(db: LastingLocation, head: str, archives: Sequence[LastingLocat
     return BROKEN if len(verdict.findings) else HELD
 
 
-def recompute_store(db: LastingLocation, modules: Sequence[str], *, as_json: bool) -> int:
+def recompute_store(db: LastingLocation, modules: Sequence[str], audit_files: Sequence[str], *, as_json: bool) -> int:
     """Compute a store again, and show what is not as its records lead to.
 
     Returns:
@@ -80,7 +88,7 @@ def recompute_store(db: LastingLocation, modules: Sequence[str], *, as_json: boo
     for of_module, more in map(load_module, modules):
         sagas += [saga for saga in of_module if saga not in sagas]
         commands += [command for command in more if command not in commands]
-    with closing(db.records()) as store, status_line(partial(_export_line, db.shown)) as report:
+    with closing(db.records(audit_files)) as store, status_line(partial(_export_line, db.shown)) as report:
         found = recompute(store, sagas, commands, report=report)
     if as_json:
         findings = [finding._asdict() for finding in found.findings]
@@ -105,7 +113,7 @@ def print_head(db: LastingLocation) -> None:
     sys.stdout.write(f"{heads_text(heads)}\n")
 
 
-def export_records(db: LastingLocation, form: str, output: str) -> int:
+def export_records(db: LastingLocation, form: str, output: str, audit_files: Sequence[str]) -> int:
     """Write every record.
 
     Returns:
@@ -116,7 +124,7 @@ def export_records(db: LastingLocation, form: str, output: str) -> int:
     """
     encode = _as_csv if form == "csv" else _as_lines
     progress = status_line(partial(_export_line, db.shown))
-    with closing(db.records()) as store, _opened(output) as file, progress as report:
+    with closing(db.records(audit_files)) as store, _opened(output) as file, progress as report:
         write_all(file, _csv([COLUMNS]) if form == "csv" else b"")
         blocks = chain.from_iterable(store.blocks(chain=name) for name in store.chains())
         return _export(blocks, encode, file, report)

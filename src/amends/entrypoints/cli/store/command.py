@@ -11,6 +11,10 @@ from amends.entrypoints.cli.databases import Db, named, path_of, place_of
 
 USAGE: Final = 2
 AsJson = Annotated[bool, typer.Option("--json", help="Print a document for programs.")]
+AuditFiles = Annotated[
+    list[str] | None,
+    typer.Option("--audit-file", metavar="FILE", help="That months of the audit left for.", show_default=False),
+]
 
 
 class SagaStatus(StrEnum):
@@ -165,20 +169,26 @@ def backup(
 def archive(
     before: Annotated[str, typer.Option("--before", metavar="WHEN", help="Ended before: 2026-01-31, or an age: 90d.")],
     into: Annotated[str, typer.Option("--to", metavar="FILE", help="The archive; it is made when it is not there.")],
+    audit_to: Annotated[
+        str, typer.Option("--audit-to", metavar="FILE", help="Where months of the audit go.", show_default=False)
+    ] = "",
     db: Db = "",
 ) -> None:
     """Move sagas that ended long ago into another file.
 
     No engine may run on a file meanwhile; those of a PostgreSQL may. What was
-    recorded stays in the store's audit, which verifies the archive, too.
+    recorded stays in the store's audit, which verifies the archive, too. With
+    --audit-to, whole months of a PostgreSQL's audit leave, once their sagas
+    have left.
 
     [bold]Examples[/]
       [cyan]amends archive --before 90d --to old.db --db shop.db[/]
+      [cyan]amends archive --before 90d --to old.db --audit-to old.audit --db postgresql://db/shop[/]
       [cyan]amends audit verify --db shop.db --archive old.db[/]
     """
     from amends.entrypoints.cli.store.copies import move
 
-    move(named(db), path_of(into), before)
+    move(named(db), path_of(into), before, path_of(audit_to))
 
 
 def move(
@@ -238,6 +248,7 @@ def verify(
         list[str] | None,
         typer.Option("--archive", metavar="FILE", help="Its archive; may be given several times.", show_default=False),
     ] = None,
+    audit_files: AuditFiles = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify every block, record and row of a store, from the first to the last.
@@ -256,7 +267,8 @@ def verify(
     """
     from amends.entrypoints.cli.store.audits import verify_store
 
-    raise typer.Exit(verify_store(named(db), head, [*map(place_of, archives or ())], as_json=as_json))
+    left_for = [*map(place_of, archives or ())]
+    raise typer.Exit(verify_store(named(db), head, left_for, audit_files or (), as_json=as_json))
 
 
 @audit.command()
@@ -266,6 +278,7 @@ def recompute(
         typer.Argument(metavar="MODULE", help="Modules with the definitions and commands; else those of orders."),
     ] = None,
     db: Db = "",
+    audit_files: AuditFiles = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute a store again from its records and definitions, and compare.
@@ -286,7 +299,7 @@ def recompute(
     from amends.entrypoints.cli.definitions import SHOP
     from amends.entrypoints.cli.store.audits import recompute_store
 
-    raise typer.Exit(recompute_store(named(db), modules or [SHOP], as_json=as_json))
+    raise typer.Exit(recompute_store(named(db), modules or [SHOP], audit_files or (), as_json=as_json))
 
 
 @audit.command()
@@ -310,6 +323,7 @@ def export(
     output: Annotated[
         str, typer.Option("--output", metavar="FILE", help="Where to; else standard output.", show_default=False)
     ] = "",
+    audit_files: AuditFiles = None,
 ) -> None:
     """Write every record of the audit.
 
@@ -324,4 +338,4 @@ def export(
     """
     from amends.entrypoints.cli.store.audits import export_records
 
-    raise typer.Exit(export_records(named(db), form, output))
+    raise typer.Exit(export_records(named(db), form, output, audit_files or ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import partial
 
 from amends.auditing.chain import head_text
@@ -25,20 +26,34 @@ def back_up(db: LastingLocation, target: str) -> None:
     sys.stdout.write(f"{head_text(head)}\n")
 
 
-def move(db: LastingLocation, into: str, before: str) -> None:
-    """Move sagas that ended before a moment into an archive, and say how many.
+def move(db: LastingLocation, into: str, before: str, audit_to: str) -> None:
+    """Move sagas that ended before a moment into an archive, then months of the audit into a file; say how many.
+
+    Args:
+        db: the store.
+        into: the archive.
+        before: the moment, as a person writes it.
+        audit_to: the file; empty where the audit stays.
 
     Raises:
         UnusableInput: one of the files cannot be used, or the moment is none.
         StoreError: it ended before all were moved.
     """
+    before_ms = moment_of(before, now())
+    months = db.archive_audit(audit_to, before_ms) if audit_to else ()
+    _move(db, "saga", db.archive(into, before_ms), into)
+    if audit_to:
+        _move(db, "block", months, audit_to)
+
+
+def _move(db: LastingLocation, what: str, numbers: Iterable[int], into: str) -> None:
     moved = 0
-    with status_line(partial(_moved, db)) as report:
-        for sagas in db.archive(into, moment_of(before, now())):
-            moved += sagas
+    with status_line(partial(_moved, db, what)) as report:
+        for number in numbers:
+            moved += number
             if report:
                 report(moved)
-    sys.stdout.write(f"{counted(moved, 'saga')} moved to {into}\n")
+    sys.stdout.write(f"{counted(moved, what)} moved to {into}\n")
 
 
 def _pages(db: LastingLocation, reached: tuple[int, ...]) -> str:
@@ -46,5 +61,5 @@ def _pages(db: LastingLocation, reached: tuple[int, ...]) -> str:
     return f"{db.shown}: {grouped(copied)} of {counted(of_pages, 'page')}"
 
 
-def _moved(db: LastingLocation, moved: int) -> str:
-    return f"{db.shown}: {counted(moved, 'saga')}"
+def _moved(db: LastingLocation, what: str, moved: int) -> str:
+    return f"{db.shown}: {counted(moved, what)}"
