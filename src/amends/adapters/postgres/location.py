@@ -178,9 +178,9 @@ class PostgresLocation:
             yield schema
             if not schema.fault:
                 yield additions.fact(driver, self._address.schema)
+                with suppress(errors.InsufficientPrivilege, errors.UndefinedFunction), driver.transaction():
+                    yield _partitions(*driver.execute(QUERIES["until_when"]).fetchall()[0])  # else its rights tell why
                 yield from rights.facts(driver, self._address.schema, roles)
-                with suppress(errors.InsufficientPrivilege):  # as is told of its rights
-                    yield _partitions(*driver.execute(QUERIES["until_when"]).fetchall()[0])
 
     def _schema(self, version: int) -> StoreFact:
         name = self._address.schema
