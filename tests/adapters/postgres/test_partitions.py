@@ -196,7 +196,7 @@ def test_a_commit_that_is_under_way_is_waited_for_in_short_tries(
 def test_what_no_partition_was_made_for_is_in_the_net_until_one_is(url: str) -> None:
     """No commit fails for it; `amends db check` says so."""
     PostgresStore(url).close()
-    assert [fact.fault for fact in PostgresLocation(url).check(DatabaseRoles())] == [""] * 9
+    assert not [fact for fact in PostgresLocation(url).check(DatabaseRoles()) if fact.fault]
     with connected(url) as driver:
         driver.execute("ALTER FUNCTION keep_partitions RENAME TO out_of_reach")
     work_in(url, -4)

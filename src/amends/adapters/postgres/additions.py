@@ -16,7 +16,7 @@ WRONG: Final = "it runs inside transactions of Amends, and may change or refuse 
 
 
 def fact(driver: psycopg.Connection[Any], schema: str) -> StoreFact:
-    """Which there are on the tables of a schema; none is ours, and none is to be there.
+    """Which there are on the tables of a schema; but for ours, none is to be there.
 
     Args:
         driver: in a transaction.
