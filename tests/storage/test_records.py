@@ -47,6 +47,7 @@ from amends.storage.records import (
     EntityWritten,
     KeyRefused,
     KeyRemembered,
+    KeysArchived,
     KeysStored,
     RetimeReason,
     RowSetAside,
@@ -89,6 +90,7 @@ causes = st.one_of(
     st.sampled_from([TypeAssumed(), SagaTakenOver(), Checkpoint(is_whole=False), Checkpoint(is_whole=True)]),
     st.builds(EntitiesStored, names, st.lists(st.tuples(names, st.integers(1, 9)), max_size=2).map(tuple)),
     st.builds(KeysStored, st.lists(st.tuples(names, names), max_size=2).map(tuple)),
+    st.builds(KeysArchived, st.lists(names, max_size=2).map(tuple)),
 )
 became = st.one_of(
     st.builds(StepBecame, names, st.sampled_from([*Status, *Debt])),

@@ -17,6 +17,7 @@ import msgspec
 from amends.auditing.children import RecordedChildren
 from amends.auditing.findings import Finding, Findings
 from amends.auditing.order import in_order
+from amends.auditing.replayed_keys import KeyCause, ReplayedKeys
 from amends.core.definition import Command, Saga
 from amends.core.effects import Effect, Write
 from amends.core.messages import Answered, Done, Input, Refused, Resolve, TimedOut, Unknown
@@ -44,9 +45,6 @@ from amends.storage.records import (
     EntitiesStored,
     EntityWritten,
     FormerWords,
-    KeyRefused,
-    KeyRemembered,
-    KeysStored,
     Record,
     RetimeReason,
     SagaArchived,
@@ -207,9 +205,7 @@ class Replay:
         self.lost: dict[str, None] = {}
         self.archived: dict[str, None] = {}
         self.children = RecordedChildren()
-        self._refused: dict[str, str] = {}
-        self._remembered: dict[str, str] = {}
-        self.keys: dict[str, tuple[str, str]] = {}
+        self.keys = ReplayedKeys()
         self._takes_over = False
         self._told: set[tuple[str, str]] = set()
 
@@ -258,15 +254,8 @@ class Replay:
             self._take_over(record)
         elif isinstance(cause, Checkpoint):
             self._takes_over = not cause.is_whole
-        elif isinstance(cause, KeyRefused):
-            self._refused[cause.key] = record.value or '""'
-        elif isinstance(cause, KeyRemembered):
-            self._remembered[cause.key] = record.value or "null"
-        elif isinstance(cause, KeysStored) and not self._takes_over:  # what those of before stand for is not told
-            for key, saga_id in cause.keys:
-                reason = self._refused.pop(key, "null")
-                told = f'{{"saga":{json_of(saga_id)}}}' if saga_id else f'{{"refused":{reason}}}'
-                self.keys[key] = saga_id, self._remembered.pop(key, told)
+        elif isinstance(cause, KeyCause):
+            self.keys.take(record, cause, takes_over=self._takes_over)
         elif isinstance(cause, SagaArchived):
             self.archived[record.subject] = None
 

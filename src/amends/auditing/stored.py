@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from amends.storage.blocks import Contents, entity_text, key_text
 from amends.storage.digests import digest
-from amends.storage.records import EntitiesStored, KeysStored, Record
+from amends.storage.records import EntitiesStored, KeysArchived, KeysStored, Record
 from amends.storage.rows import EntityRow, KeyRow, Unreadable
 
 NO_ROW: Final = "it has records, and no row"
@@ -65,11 +65,19 @@ class RecordedRows:
                 self.keys[key] = RecordedRow(1, *contents.salted(place), saga_id)
                 if saga_id:
                     self._key_of[saga_id] = key
+        elif isinstance(record.cause, KeysArchived):
+            for key in record.cause.keys:
+                self.keys.pop(key, None)
 
     def follows(self, record: Record) -> bool:
-        """Whether each row that was stored with a record stands as it stood before, and a client key for nothing."""
+        """Whether each row that was stored with a record stands as it stood before, and a client key for nothing.
+
+        One that left stands for no saga.
+        """
         if isinstance(record.cause, KeysStored):
             return all(key not in self.keys for key, _ in record.cause.keys)
+        if isinstance(record.cause, KeysArchived):
+            return all(key in self.keys and not self.keys[key].saga_id for key in record.cause.keys)
         if not isinstance(record.cause, EntitiesStored):
             return True
         service = record.cause.service

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TypeGuard
 from amends.core.messages import worded
 from amends.engine.recording import Recording
 from amends.storage.ports import Store
-from amends.storage.records import SagaArchived
+from amends.storage.records import KeysArchived, SagaArchived
 from amends.storage.rows import Changes, Head, KeyRow, SagaRow, Unreadable
 
 
@@ -69,6 +69,26 @@ class Departure(NamedTuple):
         archive.take(sagas, gone_keys)
         store.commit(self._changes(sagas, gone_keys, store.head(self.chain)))
         return len(sagas)
+
+    def let_keys_go(self, store: Store, keys: Sequence[str]) -> None:
+        """Remove client keys in one turn, with a record of them: those that started no saga.
+
+        Args:
+            store: that they leave.
+            keys: of which a file has the records by now.
+
+        Raises:
+            StoreError: they are there, or not known not to be.
+        """
+        found = store.keys(keys).values()
+        gone = sorted(row for row in found if isinstance(row, KeyRow) and not row.saga_id)
+        if not gone:
+            store.abandon()
+            return
+        head = store.head(self.chain)
+        recording = Recording(max(self.now_ms(), head.at_ms))
+        recording.add("", 0, KeysArchived(tuple(row.key for row in gone)))
+        store.commit(Changes([], [], [], recording.block(head), {}, gone_keys=gone))
 
     def _is_over(self, row: SagaRow | Unreadable | None) -> TypeGuard[SagaRow]:
         return isinstance(row, SagaRow) and row.due_ms is None and row.changed_ms < self.before_ms

@@ -75,7 +75,7 @@ class BatchKeys:
         return row_of_request(row, key, digest, earlier).answer
 
     def remember(self, key: str, digest: str, answer: Any, saga_id: str = "") -> KeyRow:
-        """Keep what is answered under a client key, for as long as its saga is kept; without one, for good."""
+        """Keep what is answered under a client key, for as long as its saga is kept; without one, as its record is."""
         row = self.new[key] = KeyRow(key, digest, text_of(answer), saga_id)
         return row
 

@@ -104,7 +104,7 @@ class Transaction:
         return default if text is None else msgspec.json.decode(text)
 
     def remember(self, key: str, request: str, answer: Any) -> None:
-        """Keep an answer under a client key for good.
+        """Keep an answer under a client key: for good, but where its month of the audit leaves (docs/postgres.md).
 
         Args:
             key: as for `recall`.

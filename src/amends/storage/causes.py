@@ -46,6 +46,7 @@ from amends.storage.records import (
     EntityWritten,
     KeyRefused,
     KeyRemembered,
+    KeysArchived,
     KeysStored,
     RowSetAside,
     SagaArchived,
@@ -61,7 +62,8 @@ TYPES: Final[dict[str, type]] = {
     "compensate": Compensate, "retry": Retry, "abandon": Abandon, "undo": Undo, "retimed": AttemptsRetimed,
     "executed": CommandExecuted, "written": EntityWritten, "key refused": KeyRefused, "key kept": KeyRemembered,
     "set aside": RowSetAside, "archived": SagaArchived, "shaped": TypeAssumed, "entities": EntitiesStored,
-    "read": EntitiesRead, "keys": KeysStored, "taken": SagaTakenOver, "checkpoint": Checkpoint,
+    "read": EntitiesRead, "keys": KeysStored, "keys archived": KeysArchived,
+    "taken": SagaTakenOver, "checkpoint": Checkpoint,
     "fenced": ChainFenced, "took over": ChainTakenOver, "handed over": ShardsHandedOver,
     "starts": ChildPosted, "follows": ChildStarted,
 }  # fmt: skip

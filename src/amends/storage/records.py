@@ -184,6 +184,13 @@ class KeysStored:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysArchived:
+    """Client keys that had started no saga left with the month of the audit in which they were stored."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SagaTakenOver:
     """A saga as it stood when a store of an earlier version was taken over. The value is its row, as a JSON list."""
 
@@ -263,6 +270,7 @@ Cause = (
     | EntitiesStored
     | EntitiesRead
     | KeysStored
+    | KeysArchived
     | SagaTakenOver
     | Checkpoint
     | ChainFenced

@@ -26,6 +26,7 @@ from amends.storage.records import (
     FormerWords,
     KeyRefused,
     KeyRemembered,
+    KeysArchived,
     KeysStored,
     Record,
     RowSetAside,
@@ -52,6 +53,7 @@ WORDS: Final[dict[type, str]] = {
     EntitiesStored: "entities stored",
     EntitiesRead: "entities read",
     KeysStored: "client keys stored",
+    KeysArchived: "client keys archived",
     SagaTakenOver: "taken over from an earlier version",
     Checkpoint: "checkpoint",
 }
@@ -83,6 +85,8 @@ def changes_in_words(record: Record) -> list[str]:
         return [f"{record.cause.service}/{name} version {version}" for name, version in record.cause.entities]
     if isinstance(record.cause, KeysStored):
         return [f"{key}: {saga_id}" if saga_id else key for key, saga_id in record.cause.keys]
+    if isinstance(record.cause, KeysArchived):
+        return [*record.cause.keys]
     words = [change_in_words(change) for change in record.changes]
     if isinstance(record.cause, EntityWritten | TypeAssumed) and record.value is not None and not words:
         value = record.value or AN_ERASED

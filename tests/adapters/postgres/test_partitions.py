@@ -17,8 +17,10 @@ from amends.adapters.postgres.reader import PostgresReader
 from amends.adapters.sqlite.reader import SqliteReader
 from amends.auditing.recompute import recompute
 from amends.auditing.verify import verify
+from amends.engine.blocking import BlockingEngine
 from amends.errors import StoreBusy, StoreConflict, StoreUnusable
 from amends.storage.location import DatabaseRoles
+from amends.storage.rows import KeyRow
 from tests.acceptance.command import amends as command
 from tests.adapters.postgres.months import connected, let_it_be, make_long_ago, partitions, rows_of
 from tests.adapters.postgres.roles import roles, url_as
@@ -231,6 +233,39 @@ def test_an_engine_makes_months_and_drops_none(url: str, audit: Path) -> None:
         assert not audit.exists()
         facts = [*PostgresLocation(url).check(DatabaseRoles(client=client))]
         assert [fact.fault for fact in facts] == [""] * len(facts)
+
+
+def test_client_keys_that_started_nothing_leave_with_their_month(
+    url: str, into: Path, audit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pages, killed in between or not; those of a later month stay, and one that left may be used anew."""
+    monkeypatch.setattr(leaving_months, "KEYS_PAGE", 2)
+    make_long_ago(url, 4)
+    for months in (4, 3, 0):
+        let_it_be(url, months)
+        with amends.open(url, sagas=[TRANSFER]) as engine:
+            for number in range(5):
+                remember(engine, f"kept {months} {number}")
+            engine.submit(TRANSFER, 1, key=f"started {months}").result(PATIENCE_S)
+    archive(url, into)
+    with pytest.MonkeyPatch.context() as killed:
+        killed.setattr(leaving_months, "_drop", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            left(url, audit)
+    assert left(url, audit)
+    with closing(PostgresReader(address_of(url))) as store:
+        assert {row.key for row in store.all_keys() if isinstance(row, KeyRow)} == {f"kept 0 {n}" for n in range(5)}
+    assert is_whole(url, into, audit)
+    with amends.open(url, sagas=[TRANSFER]) as engine:
+        remember(engine, "kept 4 1")
+        assert engine.transact(lambda of: of.recall("kept 0 1", "asked"), ["kept 0 1"]) == "answer"
+    assert is_whole(url, into, audit)
+
+
+def remember(engine: BlockingEngine, key: str) -> None:
+    """Keep an answer under a client key that is new."""
+    assert engine.transact(lambda of: of.recall(key, "asked", "new"), [key]) == "new"
+    engine.transact(lambda of: of.remember(key, "asked", "answer"), [key])
 
 
 def test_the_commands_say_how_much_left_and_read_it(long_ago: str, into: Path, audit: Path) -> None:

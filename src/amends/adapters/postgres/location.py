@@ -118,8 +118,13 @@ class PostgresLocation:
         return self._months_left(into, before_ms)
 
     def _months_left(self, into: str, before_ms: int) -> Iterator[int]:
-        with closing(AuditFile(into, is_new=True)) as file, closing(PostgresConnection(self._address, OF_READS)) as own:
-            yield from months_left(own, file, before_ms)
+        with (
+            closing(AuditFile(into, is_new=True)) as file,
+            closing(PostgresConnection(self._address, OF_READS)) as own,
+            closing(DepartureStore(self._address)) as store,
+        ):
+            departure = Departure(Path(into).name, before_ms, store.ownership.now_ms, new_name(CHAIN_LENGTH))
+            yield from months_left(own, file, before_ms, partial(departure.let_keys_go, store))
 
     def move_source(self) -> NoReturn:
         """None.

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
 from amends.adapters.postgres.connection import PostgresConnection
-from amends.adapters.postgres.rows import Values
+from amends.adapters.postgres.rows import Values, block_of
 from amends.adapters.sqlite.audit_file import AuditFile
 from amends.core.waiting import HOUR_MS
 from amends.errors import StoreBusy, StoreConflict, StoreError
+from amends.storage.blocks import Contents
+from amends.storage.records import KeysStored
 
-DAY_MS: Final = 24 * HOUR_MS
+KEPT_MS: Final = 30 * 24 * HOUR_MS
+"""A month stays so long once it ended: as long as client keys stand for answers at least (P14 of docs/promises.md)."""
+KEYS_PAGE: Final = 500  # client keys in a commit: some milliseconds
+STORED_KEYS: Final = '["keys",'
+"""How a record of client keys that were stored begins (docs/audit.md): most blocks have none of keys without a saga."""
 PAGE: Final = 16  # blocks in one query: a block of a thousand sagas is some 400 KB
 SAGAS_PAGE: Final = 5_000  # some 20 ms
 DROP_TRIES: Final = 100
@@ -27,15 +33,19 @@ def keep_partitions(database: PostgresConnection) -> None:
         database.run(("wait_briefly", {}), ("keep_partitions", {}))
 
 
-def months_left(database: PostgresConnection, into: AuditFile, before_ms: int) -> Iterator[int]:
-    """Move the months that ended before a time, a day ago, and before the first of the sagas started that are there.
+def months_left(
+    database: PostgresConnection, into: AuditFile, before_ms: int, let_keys_go: Callable[[Sequence[str]], None]
+) -> Iterator[int]:
+    """Move the months that ended before a time, 30 days ago, and before the first of the sagas started that are there.
 
-    Killed at any moment, it goes on when it is called again: a month that was copied and not dropped is copied again.
+    Client keys of such a month that started no saga go with it. Killed at any moment, it goes on when it is called
+    again: a month that was copied and not dropped is copied again.
 
     Args:
         database: a connection of the role that owns the schema. Engines may run.
         into: the file.
         before_ms: milliseconds since 1970 (UTC).
+        let_keys_go: removes client keys that started no saga.
 
     Returns:
         How many blocks each month had, once it is gone.
@@ -45,10 +55,13 @@ def months_left(database: PostgresConnection, into: AuditFile, before_ms: int) -
         StoreError: of the database. What left is in the file.
     """
     keep_partitions(database)
-    until_ms = _started_first(database, min(before_ms, database.read("now_ms")[0][0] - DAY_MS))
+    until_ms = _started_first(database, min(before_ms, database.read("now_ms")[0][0] - KEPT_MS))
     for since_ms, ends_ms in database.read("partitions"):
         if ends_ms <= until_ms:
-            copied = into.take(_blocks(database, since_ms, ends_ms))
+            keys = list[str]()
+            copied = into.take(_noting_keys(_blocks(database, since_ms, ends_ms), keys))
+            for first in range(0, len(keys), KEYS_PAGE):
+                let_keys_go(keys[first : first + KEYS_PAGE])
             _drop(database, ends_ms, copied)
             yield copied
 
@@ -71,6 +84,16 @@ def _blocks(database: PostgresConnection, since_ms: int, until_ms: int) -> Itera
     ):
         yield from page
         chain, number, *_ = page[-1]
+
+
+def _noting_keys(blocks: Iterator[Values], keys: list[str]) -> Iterator[Values]:
+    """The same blocks; the client keys that were stored with them, and started no saga, are added to a list."""
+    for values in blocks:
+        block = block_of(values)
+        for record in Contents(block).about("") if STORED_KEYS in block.records else ():
+            if isinstance(record.cause, KeysStored):
+                keys += (key for key, saga_id in record.cause.keys if not saga_id)
+        yield values
 
 
 def _drop(database: PostgresConnection, ends_ms: int, copied: int) -> None:
