@@ -48,10 +48,10 @@ def make_long_ago(url: str, months: int) -> None:
         driver.execute(EARLIER.replace("{{", "{").replace("}}", "}").encode())
 
 
-def let_it_be(url: str, months_ago: int) -> None:
+def let_it_be(url: str, months_ago: float) -> None:
     """Set the clock of a store to so many months ago; no engine may run."""
     with connected(url) as driver:
-        driver.execute(CLOCK.format(NOW, months_ago * MONTH).encode())
+        driver.execute(CLOCK.format(NOW, int(months_ago * MONTH)).encode())
 
 
 def partitions(url: str) -> list[str]:

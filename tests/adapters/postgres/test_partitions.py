@@ -28,6 +28,7 @@ from tests.adapters.postgres.transfers import TRANSFER
 
 PATIENCE_S = 60.0
 LATER_MS = 2**60  # all months that ended, ended before
+RECENT = 0.6  # months ago: less than 30 days
 LATE = """
 INSERT INTO blocks (number, at_ms, started, ended, checksum, chain, before, head, records, beside)
 SELECT 1, min(at_ms), 0, 0, 0, 'late', '', '', '', '' FROM blocks
@@ -238,15 +239,16 @@ def test_an_engine_makes_months_and_drops_none(url: str, audit: Path) -> None:
 def test_client_keys_that_started_nothing_leave_with_their_month(
     url: str, into: Path, audit: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In pages, killed in between or not; those of a later month stay, and one that left may be used anew."""
+    """In pages, killed in between or not; one of the last 30 days stays, and one that left may be used anew."""
     monkeypatch.setattr(leaving_months, "KEYS_PAGE", 2)
     make_long_ago(url, 4)
-    for months in (4, 3, 0):
+    for months in (4, 3, RECENT):
         let_it_be(url, months)
         with amends.open(url, sagas=[TRANSFER]) as engine:
             for number in range(5):
                 remember(engine, f"kept {months} {number}")
             engine.submit(TRANSFER, 1, key=f"started {months}").result(PATIENCE_S)
+    let_it_be(url, 0)
     archive(url, into)
     with pytest.MonkeyPatch.context() as killed:
         killed.setattr(leaving_months, "_drop", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -254,11 +256,14 @@ def test_client_keys_that_started_nothing_leave_with_their_month(
             left(url, audit)
     assert left(url, audit)
     with closing(PostgresReader(address_of(url))) as store:
-        assert {row.key for row in store.all_keys() if isinstance(row, KeyRow)} == {f"kept 0 {n}" for n in range(5)}
+        assert {row.key for row in store.all_keys() if isinstance(row, KeyRow)} == {
+            f"kept {RECENT} {number}" for number in range(5)
+        }
     assert is_whole(url, into, audit)
     with amends.open(url, sagas=[TRANSFER]) as engine:
         remember(engine, "kept 4 1")
-        assert engine.transact(lambda of: of.recall("kept 0 1", "asked"), ["kept 0 1"]) == "answer"
+        key = f"kept {RECENT} 1"
+        assert engine.transact(lambda of: of.recall(key, "asked"), [key]) == "answer"
     assert is_whole(url, into, audit)
 
 
