@@ -86,7 +86,8 @@ def restore(file: Path, url: str) -> None:
 
 def _insert(database: psycopg.Connection[Any], table: str, row: dict[str, Any]) -> None:
     statement = sql.SQL(
-        "INSERT INTO {0} ({1}) OVERRIDING SYSTEM VALUE SELECT {1} FROM json_populate_record(NULL::{0}, %s)"
+        "INSERT INTO {0} ({1}) OVERRIDING SYSTEM VALUE SELECT {1} FROM json_populate_record(NULL::{0}, %s) "
+        "ON CONFLICT DO NOTHING"
     )
     columns = sql.SQL(", ").join(map(sql.Identifier, row))
     database.execute(statement.format(sql.Identifier(table), columns), [json.dumps(row)])

@@ -267,6 +267,20 @@ class LastingLocation(StoreLocation, Protocol):
             StoreUnusable: it cannot be; one line says why.
         """
 
+    def finishing_script(self) -> str:
+        """The SQL for `finish`, for a person to run.
+
+        Raises:
+            StoreUnusable: there is no such SQL.
+        """
+
+    def finish(self) -> None:
+        """Take away what programs of before alone need, which can use the store no longer.
+
+        Raises:
+            StoreUnusable: it cannot be; one line says why.
+        """
+
     def check(self, roles: DatabaseRoles) -> Iterator[StoreFact]:
         """What the promises depend on: settings, the schema's version, and rights.
 

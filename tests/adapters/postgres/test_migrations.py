@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -15,7 +15,18 @@ import amends
 from amends import Completed, Done
 from amends.adapters.clock import SystemClock
 from amends.adapters.postgres import PostgresStore, address_of, migrations
-from amends.adapters.postgres.migrations import MIGRATED_BY, SCHEMAS, SERVES, VERSION, migrate, version_of
+from amends.adapters.postgres.migrations import (
+    FINISHES,
+    MIGRATED_BY,
+    SCHEMAS,
+    SERVES,
+    SERVES_FINISHED,
+    VERSION,
+    finish,
+    migrate,
+    served_by,
+    version_of,
+)
 from amends.adapters.postgres.ownership import PostgresOwnership
 from amends.adapters.postgres.queries import BEFORE_HEADS
 from amends.adapters.postgres.reader import PostgresReader
@@ -26,12 +37,13 @@ from amends.engine.engine import Engine
 from amends.engine.limits import Limits
 from amends.engine.loop import EngineLoop
 from amends.errors import StoreUnusable
+from amends.storage.ports import ALL
 from amends.storage.rows import COMPENSATED, COMPLETED, FORWARD, Lease
 from tests.corpus.in_postgres import KEPT, PATIENCE_S, STORES, restore, write
 
 STORE_OF = {version: STORES / f"schema-{version}.json" for version in range(1, VERSION)}
 """By version, a store that it wrote."""
-ADDED = ("sagas", "knows", "budgets", "heads")
+ADDED = ("sagas", "knows", "budgets", "heads", "entity_names")
 """What the script of each version adds."""
 ENTER_1 = b"""
 INSERT INTO leases (engine, until_ms)
@@ -44,6 +56,19 @@ OF_VERSION_1 = {
     "leases": b"SELECT engine, until_ms FROM leases ORDER BY engine",
     "insert_subjects": b"INSERT INTO subjects (subject, chain, number) "
     b"SELECT unnest(%(subjects)s::text[]), %(chain)s::text, %(number)s::bigint",
+    "entities": b"SELECT e.service, e.id, e.body, e.version, e.checksum FROM entities AS e "
+    b"JOIN unnest(%(services)s::text[], %(ids)s::text[]) AS wanted (service, id) "
+    b"ON e.service = wanted.service AND e.id = wanted.id ORDER BY e.service, e.id FOR UPDATE OF e",
+    "hold_entities": b"INSERT INTO entities (service, id, version, checksum) SELECT service, id, 0, 0 "
+    b"FROM unnest(%(services)s::text[], %(ids)s::text[]) AS wanted (service, id) ORDER BY service, id "
+    b"ON CONFLICT DO NOTHING RETURNING service, id",
+    "let_go_entities": b"DELETE FROM entities AS e "
+    b"USING unnest(%(services)s::text[], %(ids)s::text[]) AS held (service, id) "
+    b"WHERE e.service = held.service AND e.id = held.id AND e.version = 0",
+    "insert_entities": b"INSERT INTO entities AS there (service, id, body, version, checksum) "
+    b"SELECT * FROM unnest(%(service)s::text[], %(entity_id)s::text[], %(body)s::text[], %(version)s::bigint[], "
+    b"%(checksum)s::bigint[]) ON CONFLICT (service, id) DO UPDATE SET body = excluded.body, "
+    b"version = excluded.version, checksum = excluded.checksum WHERE there.version = 0",
 }
 """The queries of version 1, which differ from those of today; its blocks were what heads are."""
 
@@ -88,12 +113,12 @@ def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
         yield driver
 
 
-def killed_at(url: str, statement: int) -> bool:
+def killed_at(url: str, statement: int, change: Callable[..., None] = migrate) -> bool:
     """Return whether a migration was killed at a statement; there are no more where it was not."""
     with connected(url) as driver:
         try:
             with driver.transaction():
-                migrate(Mortal(driver, statement), address_of(url).schema)  # type: ignore[arg-type]
+                change(Mortal(driver, statement), address_of(url).schema)
         except (Killed, psycopg.OperationalError):
             return True
     return False
@@ -188,6 +213,50 @@ def engine_of_version_1(url: str, name: str) -> BlockingEngine:
     return BlockingEngine(Engine(loop))
 
 
+def test_finishing_that_is_killed_at_any_statement_has_done_nothing(url: str) -> None:
+    """It serves programs of before until all is done, and then no longer."""
+    restore(STORE_OF[1], url)
+    name, statement = address_of(url).schema, 0
+    with connected(url) as driver, driver.transaction():
+        with pytest.raises(
+            StoreUnusable, match=f"has version 1, and nothing to finish: .* brings it to {VERSION} first"
+        ):
+            finish(driver, name)
+        migrate(driver, name)
+    while killed_at(url, statement, finish):
+        statement += 1
+        with connected(url) as driver:
+            assert served_by(driver, name) == SERVES
+            assert keys_of_entities(driver) == {"entities_pkey", "entity_versions"}
+    assert statement > len(statements_of("".join(FINISHES.values()).encode()))
+    with connected(url) as driver:
+        assert served_by(driver, name) == SERVES_FINISHED
+        assert keys_of_entities(driver) == {"entity_versions"}
+    assert not killed_at(url, ALL, finish), "a second time it does nothing"
+    with amends.open(url, sagas=[KEPT]) as engine:
+        assert [engine.submit(KEPT, name).result(timeout=PATIENCE_S).reason for name in ("eve", "eve")] == [
+            "not him"
+        ] * 2
+
+
+def test_a_new_schema_is_finished(url: str) -> None:
+    """No program of before has ever used it."""
+    PostgresStore(url).close()
+    with connected(url) as driver:
+        assert served_by(driver, address_of(url).schema) == SERVES_FINISHED
+        assert keys_of_entities(driver) == {"entity_versions"}
+
+
+def keys_of_entities(driver: psycopg.Connection[Any]) -> set[str]:
+    """Return the indexes of the table of entities."""
+    return {
+        name
+        for (name,) in driver.execute(
+            "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'entities'::regclass"
+        )
+    }
+
+
 def test_engines_of_version_1_serve_before_and_after(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that ran goes on while another one migrates, and one is started after that; what they end is gone for all."""
     restore(STORE_OF[1], url)
@@ -200,7 +269,7 @@ def test_engines_of_version_1_serve_before_and_after(url: str, monkeypatch: pyte
     with connected(url) as driver:
         assert version_of(driver, address_of(url).schema) == 1
     try:
-        with amends.open(url, sagas=[KEPT]):
+        with amends.open(url, sagas=[KEPT]) as new:
             with monkeypatch.context() as before:
                 before.setattr(migrations, "VERSION", 1)
                 before.setattr("amends.adapters.postgres.opening.VERSION", 1)
@@ -208,7 +277,13 @@ def test_engines_of_version_1_serve_before_and_after(url: str, monkeypatch: pyte
             with amends.connect(url, sagas=[KEPT]) as client:
                 handles = [client.submit(KEPT, "eve", key=f"after {number}") for number in range(40)]
                 assert {handle.result(timeout=PATIENCE_S).reason for handle in handles} == {"not him"}
+                names = [f"guest {number % 7}" for number in range(70)]  # each made by one, and changed by others
+                guests = [client.submit(KEPT, name, key=f"{name}, {number}") for number, name in enumerate(names)]
+                for guest in guests:
+                    client.answer(f"{guest.started(timeout=PATIENCE_S)}/APPROVED/do", Done())
+                assert {type(guest.result(timeout=PATIENCE_S).state) for guest in guests} == {Completed}
             later.close()
+            assert [new.entity(service, name) for name in names[:7] for service in ("NOTED", "FILED")] == [10] * 14
     finally:
         old.close()
     with connected(url) as driver:

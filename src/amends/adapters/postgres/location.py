@@ -17,7 +17,17 @@ from amends.adapters.postgres.address import address_of
 from amends.adapters.postgres.archive import CHAIN_LENGTH, DepartureStore
 from amends.adapters.postgres.client_store import PostgresClientStore
 from amends.adapters.postgres.connection import PostgresConnection
-from amends.adapters.postgres.migrations import VERSION, migrate, script, version_of
+from amends.adapters.postgres.migrations import (
+    SERVES,
+    SERVES_FINISHED,
+    VERSION,
+    finish,
+    finishing_script,
+    migrate,
+    script,
+    served_by,
+    version_of,
+)
 from amends.adapters.postgres.moving import PostgresMoveTarget
 from amends.adapters.postgres.opening import in_force, looking, prepare, writing
 from amends.adapters.postgres.partitions import months_left
@@ -153,11 +163,15 @@ class PostgresLocation:
         Raises:
             StoreUnusable: a role is no name for one; or the server is away, which is asked who has rights there.
         """
-        schema, given = self._address.schema, [roles]
+        schema, given, serves = self._address.schema, [roles], SERVES
         if since:
             with looking(self._address) as driver:
                 given = [*rights.given(driver, schema), roles]
-        statements = [script(schema, since), *chain.from_iterable(rights.grants(schema, each) for each in given)]
+                serves = served_by(driver, schema)
+        statements = [
+            script(schema, since, serves),
+            *chain.from_iterable(rights.grants(schema, each) for each in given),
+        ]
         return "\n".join(["BEGIN;", *filter(None, statements), "COMMIT;\n"])
 
     def migrate(self, roles: DatabaseRoles) -> None:
@@ -171,6 +185,25 @@ class PostgresLocation:
             for grant in rights.grants(self._address.schema, roles):
                 driver.execute(grant.encode())
 
+    def finishing_script(self) -> str:
+        """The SQL for `finish`, as one transaction.
+
+        Raises:
+            StoreUnusable: the server is away, or the schema has not the version of this Amends.
+        """
+        with looking(self._address) as driver:
+            statements = finishing_script(driver, self._address.schema)
+        return f"BEGIN;\n{statements}\nCOMMIT;\n"
+
+    def finish(self) -> None:
+        """Take away what programs of before alone need, which can use the schema no longer.
+
+        Raises:
+            StoreUnusable: this role may not; or the schema has not the version of this Amends.
+        """
+        with writing(self._address) as driver:
+            finish(driver, self._address.schema)
+
     def check(self, roles: DatabaseRoles) -> Iterator[StoreFact]:
         """The server's settings, the schema's version, what others added to it, and what the roles may do.
 
@@ -179,7 +212,8 @@ class PostgresLocation:
         """
         with looking(self._address) as driver:
             yield from settings.facts(in_force(driver))
-            schema = self._schema(version_of(driver, self._address.schema))
+            version = version_of(driver, self._address.schema)
+            schema = self._schema(version, served_by(driver, self._address.schema) if version else SERVES)
             yield schema
             if not schema.fault:
                 yield additions.fact(driver, self._address.schema)
@@ -187,12 +221,16 @@ class PostgresLocation:
                     yield _partitions(*driver.execute(QUERIES["until_when"]).fetchall()[0])  # else its rights tell why
                 yield from rights.facts(driver, self._address.schema, roles)
 
-    def _schema(self, version: int) -> StoreFact:
+    def _schema(self, version: int, serves: int) -> StoreFact:
         name = self._address.schema
         if not version:
             return StoreFact("schema", f"no {name}", "`amends db init`, or the first engine, makes it")
         old = f"this Amends has version {VERSION}: `amends db migrate`, or an engine that opens it, brings it there"
-        return StoreFact("schema", f"{name}, version {version}", old if version < VERSION else "")
+        if version < VERSION:
+            return StoreFact("schema", f"{name}, version {version}", old)
+        last = f"`amends db migrate --finish` once no program of a version before {SERVES_FINISHED} runs"
+        beside = f", serves {serves}: {last}" if serves < SERVES_FINISHED else ""
+        return StoreFact("schema", f"{name}, version {version}{beside}")
 
 
 def _partitions(until_ms: int, now_ms: int, has_rest: bool) -> StoreFact:

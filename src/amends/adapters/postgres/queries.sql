@@ -70,7 +70,7 @@ FROM (
     JOIN pg_class AS there ON there.oid = added.relation
     JOIN pg_class AS root ON root.oid = coalesce(pg_partition_root(there.oid)::oid, there.oid)
 WHERE root.relnamespace = to_regnamespace(quote_ident(%(of_schema)s)) AND root.relname = ANY(%(tables)s::text[])
-    AND (added.name, root.relname::text) <> ('keep_head', 'blocks')
+    AND (added.name, root.relname::text) NOT IN (('keep_head', 'blocks'), ('keep_entity_name', 'entities'))
 ORDER BY there.relname, added.name;
 
 -- name: owns_audit
@@ -93,29 +93,29 @@ SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, ve
 WHERE id = ANY(%(ids)s::text[]);
 
 -- name: entities
--- Some entities, locked.
-SELECT e.service, e.id, e.body, e.version, e.checksum
-FROM entities AS e
-    JOIN unnest(%(services)s::text[], %(ids)s::text[]) AS wanted (service, id)
-        ON e.service = wanted.service AND e.id = wanted.id
-ORDER BY e.service, e.id FOR UPDATE OF e;
+-- Some entities, locked: of each the newest version, which is found first.
+SELECT newest.* FROM (
+    SELECT service, id FROM unnest(%(services)s::text[], %(ids)s::text[]) AS given (service, id) ORDER BY service, id
+) AS wanted CROSS JOIN LATERAL (
+    SELECT e.service, e.id, e.body, e.version, e.checksum FROM entities AS e
+    WHERE e.service = wanted.service AND e.id = wanted.id ORDER BY e.version DESC LIMIT 1 FOR UPDATE
+) AS newest;
 
 -- name: hold_entities
--- Rows for entities that do not exist, so that they can be locked. Gives those that it made.
-INSERT INTO entities (service, id, version, checksum)
-SELECT service, id, 0, 0 FROM unnest(%(services)s::text[], %(ids)s::text[]) AS wanted (service, id)
-ORDER BY service, id
+-- Names for entities that do not exist, so that they are locked. Gives those that it made.
+INSERT INTO entity_names (service, id)
+SELECT service, id FROM unnest(%(services)s::text[], %(ids)s::text[]) AS wanted (service, id) ORDER BY service, id
 ON CONFLICT DO NOTHING RETURNING service, id;
 
 -- name: let_go_entities
--- Take away those rows of which nothing came.
-DELETE FROM entities AS e USING unnest(%(services)s::text[], %(ids)s::text[]) AS held (service, id)
-WHERE e.service = held.service AND e.id = held.id AND e.version = 0;
+-- Take away those names of which nothing came.
+DELETE FROM entity_names AS n USING unnest(%(services)s::text[], %(ids)s::text[]) AS held (service, id)
+WHERE n.service = held.service AND n.id = held.id;
 
 -- name: see_entity
 -- One entity, as it is.
 SELECT service, id, body, version, checksum FROM entities
-WHERE service = %(service)s AND id = %(id)s AND version > 0;
+WHERE service = %(service)s AND id = %(id)s AND version > 0 ORDER BY version DESC LIMIT 1;
 
 -- name: entity_page
 -- A page of the entities of a service, from an id on.
@@ -240,12 +240,19 @@ ON CONFLICT (id) DO UPDATE SET
 DELETE FROM standings WHERE id = ANY(%(ids)s::text[]);
 
 -- name: insert_entities
--- Their first rows. Leaves those that exist.
-INSERT INTO entities AS there (service, id, body, version, checksum)
-SELECT * FROM unnest(%(service)s::text[], %(entity_id)s::text[], %(body)s::text[], %(version)s::bigint[], %(checksum)s::bigint[])
-ON CONFLICT (service, id) DO UPDATE SET
-    body = excluded.body, version = excluded.version, checksum = excluded.checksum
-WHERE there.version = 0;
+-- Their first rows, under names that this transaction has made, or makes now. Leaves those that exist.
+WITH new AS (
+    SELECT new.*, n.id IS NOT NULL AS is_held
+    FROM unnest(%(service)s::text[], %(entity_id)s::text[], %(body)s::text[], %(version)s::bigint[], %(checksum)s::bigint[])
+            AS new (service, id, body, version, checksum)
+        LEFT JOIN entity_names AS n
+            ON n.service = new.service AND n.id = new.id AND n.xmin = pg_current_xact_id()::xid
+), made AS (
+    INSERT INTO entity_names (service, id) SELECT service, id FROM new WHERE NOT is_held
+    ON CONFLICT DO NOTHING RETURNING service, id
+)
+INSERT INTO entities (service, id, body, version, checksum)
+SELECT service, id, body, version, checksum FROM new WHERE is_held OR (service, id) IN (SELECT service, id FROM made);
 
 -- name: update_entities
 -- Their next rows, of those that are as it was decided on.

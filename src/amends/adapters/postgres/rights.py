@@ -26,13 +26,13 @@ LOCKS: Final = "UPDATE (number)"
 ENGINE: Final[Rights] = {
     "blocks": ADDS, "heads": ADDS, "subjects": ADDS, "set_aside": ADDS, "knows": ADDS, "sagas": CHANGES,
     "shapes": CHANGES, "in_force": CHANGES, "budgets": CHANGES, "counts": (*ADDS, "DELETE"),
-    "letters": (*ADDS, LOCKS, "DELETE"),
+    "letters": (*ADDS, LOCKS, "DELETE"), "entity_names": (*ADDS, "DELETE"),
     "standings": ALL, "entities": ALL, "client_keys": ALL, "leases": ALL, "owners": ALL,
 }  # fmt: skip
 CLIENT: Final[Rights] = {table: ADDS if table == "letters" else () for table in ENGINE}
 ARCHIVING: Final[Rights] = {**ENGINE, "sagas": ALL}
 READER: Final[Rights] = dict.fromkeys(ENGINE, ())
-CAME_WITH: Final[Mapping[str, int]] = {"knows": 2, "budgets": 3, "heads": 4}
+CAME_WITH: Final[Mapping[str, int]] = {"knows": 2, "budgets": 3, "heads": 4, "entity_names": 5}
 """The version of the schema that a table came with, where that is not the first."""
 RECORDED: Final = ("blocks", "heads", "subjects")
 """The tables that a role for engines must not change."""

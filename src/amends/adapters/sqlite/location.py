@@ -139,6 +139,22 @@ class SqliteLocation:
         self._expect_none(roles)
         SqliteStore(self.shown).close()
 
+    def finishing_script(self) -> str:
+        """None.
+
+        Raises:
+            StoreUnusable: always.
+        """
+        raise StoreUnusable(f"{self.shown}: a file has no SQL for a person to run: leave --print out")
+
+    def finish(self) -> None:
+        """None: a file has one program at a time, and nothing is kept for one of before.
+
+        Raises:
+            StoreUnusable: always.
+        """
+        raise StoreUnusable(f"{self.shown}: a file has nothing to finish: leave --finish out")
+
     def check(self, roles: DatabaseRoles) -> Iterator[StoreFact]:
         """The schema's version, what a commit survives, and whether this process may write it.
 

@@ -24,6 +24,12 @@ ClientRole = Annotated[
         help="Clients and commands do: it reads, and posts letters.",
     ),
 ]  # fmt: skip
+Finish = Annotated[
+    bool,
+    typer.Option(
+        "--finish", help="Once no program of before runs: take away what these alone need. They can use it no longer."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a document for programs.")]
 
 db = typer.Typer(rich_markup_mode="rich")
@@ -64,7 +70,13 @@ def init(db: Db = "", only_print: Print = False, engine_role: EngineRole = "", c
 
 
 @db.command()
-def migrate(db: Db = "", only_print: Print = False, engine_role: EngineRole = "", client_role: ClientRole = "") -> None:
+def migrate(
+    db: Db = "",
+    only_print: Print = False,
+    engine_role: EngineRole = "",
+    client_role: ClientRole = "",
+    finish: Finish = False,
+) -> None:
     """Bring a store to the version of this Amends, and give the roles their rights.
 
     An engine that opens it does so as well, where its role may.
@@ -72,14 +84,18 @@ def migrate(db: Db = "", only_print: Print = False, engine_role: EngineRole = ""
     [bold]Examples[/]
       [cyan]amends db migrate --db postgresql://owner@db/shop --engine-role shop_engine[/]
       [cyan]amends db migrate --print --db postgresql://owner@db/shop > shop.sql[/]
+      [cyan]amends db migrate --finish --db postgresql://owner@db/shop[/]
 
     [bold]Exit codes[/]
       0  it has the version
       2  it is not there, of a later Amends, or cannot be changed; nothing is
     """
-    from amends.entrypoints.cli.schema.versions import bring_up_to_date
+    from amends.entrypoints.cli.schema import versions
 
-    bring_up_to_date(named(db), engine_role, client_role, only_print=only_print)
+    if finish:
+        versions.finish(named(db), only_print=only_print)
+    else:
+        versions.bring_up_to_date(named(db), engine_role, client_role, only_print=only_print)
 
 
 @db.command()

@@ -42,6 +42,19 @@ def bring_up_to_date(db: LastingLocation, engine_role: str, client_role: str, *,
     _say_migrated(db, before)
 
 
+def finish(db: LastingLocation, *, only_print: bool) -> None:
+    """Take away what programs of before alone need, or print how.
+
+    Raises:
+        UnusableInput: the store has not the version of this Amends, or cannot be changed.
+    """
+    if only_print:
+        sys.stdout.write(db.finishing_script())
+        return
+    db.finish()
+    sys.stdout.write(f"{db.shown}: finished, with version {db.newest}\n")
+
+
 def _say_migrated(db: LastingLocation, before: int) -> None:
     what = f"brought from version {before} to {db.newest}" if before < db.newest else f"it has version {before}"
     sys.stdout.write(f"{db.shown}: {what}\n")
