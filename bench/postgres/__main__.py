@@ -13,6 +13,7 @@ from bench.peers.__main__ import file_system
 from bench.postgres.figures import history_figure, order_figures
 from bench.postgres.held import held_figures
 from bench.postgres.server import Measured, measured
+from bench.postgres.wire import wire_figures
 from tests.postgres import NoServer
 
 MINUTES: Final = 2.0
@@ -22,7 +23,7 @@ def main() -> int:
     """Print each figure as it is taken; 1 when one misses what it must reach."""
     parser = argparse.ArgumentParser(prog="python -m bench.postgres", description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--part", choices=["orders", "held", "history"], action="append", help="one of them; default: all"
+        "--part", choices=["orders", "held", "history", "wire"], action="append", help="one of them; default: all"
     )
     parser.add_argument(
         "--minutes", type=float, default=MINUTES, help=f"a transaction is held for so long (default {MINUTES:g})"
@@ -32,6 +33,7 @@ def main() -> int:
         "orders": order_figures,
         "held": lambda server: held_figures(server, given.minutes),
         "history": history_figure,
+        "wire": wire_figures,
     }
     DATA.mkdir(exist_ok=True)
     reached = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
 from amends.adapters.memory.location import MemoryLocation
@@ -25,11 +25,14 @@ from amends.engine.manual_clock import ManualClock
 from amends.engine.names import new_name
 from amends.engine.relays import NO_RELAYS, Relays
 from amends.engine.store_wait import StoreWait
-from amends.errors import EngineStopped, StoreUnusable, UnusableInput
+from amends.errors import EngineStopped, StoreUnusable, UnusableInput, WireUnusable
 from amends.outbox.relay import OutboxRelay
 from amends.storage.codecs.values import shown
-from amends.storage.location import MEMORY, SQLITE, LastingLocation, StoreLocation, without_password
+from amends.storage.location import MEMORY, SQLITE, LastingLocation, SchemaPlace, StoreLocation, without_password
 from amends.views.trouble import Failing, Stuck
+
+if TYPE_CHECKING:
+    from amends.adapters.postgres.wire_location import PostgresWireLocation
 
 FORMS: Final = "sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME"
 STORE_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
@@ -385,6 +388,20 @@ def located(name: str) -> LastingLocation:
     return _at(LASTING, name if name.startswith((*LOCATIONS,)) else f"{SQLITE}{name}")
 
 
+def wire_located(url: str) -> SchemaPlace:
+    """Where a wire is whose schema is made, brought up to date or looked at.
+
+    Raises:
+        WireUnusable: no such wire is called so, it has no schema, or its driver is not installed.
+    """
+    for scheme in POSTGRES:
+        if url.startswith(scheme):
+            return _postgres_wire(url)
+    raise WireUnusable(
+        f"{shown(without_password(url))} names no wire with a schema; give postgresql://user@host/database"
+    )
+
+
 def _at(locations: Mapping[str, Callable[[str], Where]], url: str) -> Where:
     if not isinstance(url, str):
         raise StoreUnusable(f"{shown(url)} names no store; give {FORMS}")
@@ -405,8 +422,20 @@ def _postgres(url: str) -> LastingLocation:
     return PostgresLocation(url)
 
 
+def _postgres_wire(url: str) -> PostgresWireLocation:
+    """A schema of a PostgreSQL that carries messages, whose driver is an extra."""
+    try:
+        from amends.adapters.postgres.wire_location import PostgresWireLocation  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise WireUnusable(
+            f"a wire in PostgreSQL needs its driver, psycopg 3: install amends[postgres] ({error})"
+        ) from error
+    return PostgresWireLocation(url)
+
+
+POSTGRES: Final = ("postgresql://", "postgres://")
 LASTING: Final[Mapping[str, Callable[[str], LastingLocation]]] = {
-    SQLITE: SqliteLocation, "postgresql://": _postgres, "postgres://": _postgres,
+    SQLITE: SqliteLocation, **dict.fromkeys(POSTGRES, _postgres),
 }  # fmt: skip
 LOCATIONS: Final[Mapping[str, Callable[[str], StoreLocation]]] = {MEMORY: MemoryLocation, **LASTING}
 """How a URL begins to what can be done there: another database is an adapter, and a line here."""

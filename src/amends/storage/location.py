@@ -141,18 +141,13 @@ class StoreLocation(Protocol):
         """
 
 
-class LastingLocation(StoreLocation, Protocol):
-    """One that outlives the processes which use it, and that others look at.
+class SchemaPlace(Protocol):
+    """Where a schema of ours is, or is to be: a store's, or a wire's.
 
     Attributes:
-        url: as `amends.open` takes it. It may hold a password.
-        shown: the same for people: the path of a file, or the URL without its password.
+        shown: its URL without a password, or the path of a file, for people.
         newest: the version of the schema that this Amends makes.
     """
-
-    @property
-    def url(self) -> str:
-        """See above."""
 
     @property
     def shown(self) -> str:
@@ -160,6 +155,53 @@ class LastingLocation(StoreLocation, Protocol):
 
     @property
     def newest(self) -> int:
+        """See above."""
+
+    def version(self) -> int:
+        """The version of the schema that is there; 0 where none is.
+
+        Raises:
+            StoreUnusable, WireUnusable: what is there is none of ours, or cannot be looked at.
+        """
+
+    def script(self, since: int, roles: DatabaseRoles) -> str:
+        """The SQL that brings the schema up to date, for a person to run.
+
+        Args:
+            since: the version that is there; 0 for none.
+            roles: that get their rights in it.
+
+        Raises:
+            StoreUnusable, WireUnusable: there is no such SQL; or a role is no name for one.
+        """
+
+    def migrate(self, roles: DatabaseRoles) -> None:
+        """Make the schema, or bring it up to date; where it is, only the rights of the roles are given.
+
+        Raises:
+            StoreUnusable, WireUnusable: it cannot be; one line says why.
+        """
+
+    def check(self, roles: DatabaseRoles) -> Iterator[StoreFact]:
+        """What the promises depend on: settings, the schema's version, and rights.
+
+        Args:
+            roles: whose rights are looked at; where none is named, those of who looks.
+
+        Raises:
+            StoreUnusable, WireUnusable: it cannot be looked at.
+        """
+
+
+class LastingLocation(SchemaPlace, StoreLocation, Protocol):
+    """One that outlives the processes which use it, and that others look at.
+
+    Attributes:
+        url: as `amends.open` takes it. It may hold a password.
+    """
+
+    @property
+    def url(self) -> str:
         """See above."""
 
     def records(self, audit_files: Sequence[str] = ()) -> StoreReader:
@@ -242,31 +284,6 @@ class LastingLocation(StoreLocation, Protocol):
             StoreUnusable: none moves there.
         """
 
-    def version(self) -> int:
-        """The version of the schema that is there; 0 where no store is.
-
-        Raises:
-            StoreUnusable: what is there is none of ours, or cannot be looked at.
-        """
-
-    def script(self, since: int, roles: DatabaseRoles) -> str:
-        """The SQL that brings the schema up to date, for a person to run.
-
-        Args:
-            since: the version that is there; 0 for none.
-            roles: that get their rights in it.
-
-        Raises:
-            StoreUnusable: there is no such SQL; or a role is no name for one.
-        """
-
-    def migrate(self, roles: DatabaseRoles) -> None:
-        """Make the store, or bring it up to date; where it is, only the rights of the roles are given.
-
-        Raises:
-            StoreUnusable: it cannot be; one line says why.
-        """
-
     def finishing_script(self) -> str:
         """The SQL for `finish`, for a person to run.
 
@@ -279,14 +296,4 @@ class LastingLocation(StoreLocation, Protocol):
 
         Raises:
             StoreUnusable: it cannot be; one line says why.
-        """
-
-    def check(self, roles: DatabaseRoles) -> Iterator[StoreFact]:
-        """What the promises depend on: settings, the schema's version, and rights.
-
-        Args:
-            roles: whose rights are looked at; where none is named, those of who looks.
-
-        Raises:
-            StoreUnusable: it cannot be looked at.
         """

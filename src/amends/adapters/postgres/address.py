@@ -16,8 +16,10 @@ from amends.adapters.postgres.silence import ImpatientConnection
 from amends.errors import StoreUnusable
 from amends.storage.location import without_password
 
-OURS: Final = {"schema": "amends", "direct": ""}
-"""Parameters of an address that are not the driver's, and what they are by default."""
+SCHEMA: Final = "amends"
+"""Of a store whose address names none."""
+OURS: Final = ("schema", "direct")
+"""Parameters of an address that are not the driver's."""
 PORT: Final = "5432"  # PostgreSQL's own
 DIRECT: Final = re.compile(r"(?P<host>[^:,]+|\[[0-9a-f:]+\])(?::(?P<port>[0-9]{1,5}))?")
 SCHEMA_NAME: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,39}")
@@ -68,22 +70,24 @@ class Address(NamedTuple):
         return driver
 
 
-def address_of(url: str) -> Address:
+def address_of(url: str, schema: str = SCHEMA) -> Address:
     """The address that a URL means.
 
     Args:
         url: ``postgresql://user:password@host:port/database?schema=shop``; parts may be left out, and what the driver
             knows beside them (sslmode, several hosts) may be added, as libpq has it. Where that is a pooler,
             ``direct=host:port`` is the server behind it, to which the connection for wake-ups goes.
+        schema: where the URL names none.
 
     Raises:
         StoreUnusable: it is none; one line says what is wrong with it, and holds no password.
     """
     shown = without_password(url)
     try:
-        connection, schema, direct = _parted(url)
+        connection, named, direct = _parted(url)
     except (ValueError, psycopg.Error):
         raise StoreUnusable(f"{shown}: it is no address of a PostgreSQL: {_fault_of(shown)}") from None
+    schema = schema if named is None else named
     if not SCHEMA_NAME.fullmatch(schema):
         raise StoreUnusable(
             f"{shown}: schema={schema!r:.100} is no name for a schema: give 1 to 40 letters a to z, digits and _"
@@ -95,8 +99,8 @@ def address_of(url: str) -> Address:
     return Address(shown, schema, {**CONNECTION, **connection, "client_encoding": "UTF8"}, past)
 
 
-def _parted(url: str) -> tuple[dict[str, Any], str, str]:
-    """What the driver connects with, the schema, and the server behind a pooler.
+def _parted(url: str) -> tuple[dict[str, Any], str | None, str]:
+    """What the driver connects with, the schema if one is named, and the server behind a pooler.
 
     Raises:
         ValueError, psycopg.Error: it is no URL.
@@ -108,8 +112,8 @@ def _parted(url: str) -> tuple[dict[str, Any], str, str]:
     port = str(connection.get("port", ""))
     if not re.fullmatch(r"[0-9,]*", port) or "@" in parts.path:
         raise ValueError(f"its port is {port!r:.20}, and the name of its database {parts.path!r:.60}")
-    ours = {**OURS, **dict(named)}
-    return connection, ours["schema"], ours["direct"]
+    ours = dict(named)
+    return connection, ours.get("schema"), ours.get("direct", "")
 
 
 def _fault_of(shown: str) -> str:

@@ -7,8 +7,10 @@ count how long a transaction is idle, and the server then counts no more: a turn
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -29,7 +31,7 @@ SentStatement = tuple[bytes, Sequence[bytes | None], Sequence[int], Sequence[For
 
 PARAMETER: Final = re.compile(rb"%\((\w+)\)s")
 FROM_ITS_PLACE: Final = 0  # the number of a type that the server tells by where the parameter stands
-BOOL, BYTEA, BIGINT = 16, 17, 20  # the numbers of types in PostgreSQL (pg_type.dat)
+BOOL, BYTEA, BIGINT, BYTEA_ARRAY = 16, 17, 20, 1001  # the numbers of types in PostgreSQL (pg_type.dat)
 NOTHING: Final = ((), (), ())
 
 
@@ -98,14 +100,22 @@ def _as_sent(query: bytes, parameters: dict[str, Any]) -> SentStatement:
     return text, values, types, formats
 
 
-def _value(value: str | int | bytes | None) -> SentValue:
+def _value(value: str | int | bytes | list[bytes] | None) -> SentValue:
     if isinstance(value, str):
         return value.encode(), FROM_ITS_PLACE, Format.TEXT
     if isinstance(value, bool):
         return b"t" if value else b"f", BOOL, Format.TEXT
     if isinstance(value, int):
         return b"%d" % value, BIGINT, Format.TEXT
+    if isinstance(value, list):
+        return _byte_arrays(value), BYTEA_ARRAY, Format.BINARY
     return value, BYTEA if value is not None else FROM_ITS_PLACE, Format.BINARY
+
+
+def _byte_arrays(values: Sequence[bytes]) -> bytes:
+    """An array of byte arrays, of one dimension, none of them NULL, the first of them number 1."""
+    head = struct.pack("!iiiii", 1, 0, BYTEA, len(values), 1)
+    return b"".join([head, *chain.from_iterable((struct.pack("!i", len(value)), value) for value in values)])
 
 
 def _results(connection: PGconn, statements: int) -> PQGen[list[PGresult]]:

@@ -54,10 +54,19 @@ def grants(schema: str, roles: DatabaseRoles) -> Iterator[str]:
     """
     for role, rights in ((roles.engine, ENGINE), (roles.client, CLIENT)):
         if role:
-            to = f"TO {_quoted(role)}"
-            yield f'GRANT USAGE ON SCHEMA "{schema}" {to};'
-            for table, privileges in rights.items():
-                yield f'GRANT {", ".join(("SELECT", *privileges))} ON "{schema}".{table} {to};'
+            yield from grants_to(role, schema, rights)
+
+
+def grants_to(role: str, schema: str, rights: Rights) -> Iterator[str]:
+    """The statements that give a role some rights.
+
+    Raises:
+        StoreUnusable: it is no name for a role.
+    """
+    to = f"TO {_quoted(role)}"
+    yield f'GRANT USAGE ON SCHEMA "{schema}" {to};'
+    for table, privileges in rights.items():
+        yield f'GRANT {", ".join(("SELECT", *privileges))} ON "{schema}".{table} {to};'
 
 
 def given(driver: psycopg.Connection[Any], schema: str) -> list[DatabaseRoles]:
@@ -104,7 +113,7 @@ def expect(driver: psycopg.Connection[Any], schema: str, rights: Rights, remedy:
         StoreUnusable: it may not; the rights are named.
     """
     if missing := lacking(held_by(driver, schema), rights):
-        raise StoreUnusable(f"role {_own(driver)!r} lacks {_some(missing)}; {remedy}")
+        raise StoreUnusable(f"role {own_role(driver)!r} lacks {_some(missing)}; {remedy}")
 
 
 def expect_owner(driver: psycopg.Connection[Any], schema: str) -> None:
@@ -114,7 +123,7 @@ def expect_owner(driver: psycopg.Connection[Any], schema: str) -> None:
         StoreUnusable: it does not.
     """
     if not driver.execute(QUERIES["owns_audit"], {"of_schema": schema}).fetchall()[0][0]:
-        raise StoreUnusable(f"role {_own(driver)!r} does not own the audit; {OWNS}")
+        raise StoreUnusable(f"role {own_role(driver)!r} does not own the audit; {OWNS}")
 
 
 def facts(driver: psycopg.Connection[Any], schema: str, roles: DatabaseRoles) -> Iterator[StoreFact]:
@@ -125,14 +134,15 @@ def facts(driver: psycopg.Connection[Any], schema: str, roles: DatabaseRoles) ->
     """
     for name, role, rights in (("engine's", roles.engine, ENGINE), ("client's", roles.client, CLIENT)):
         if role:
-            yield _fact_of(f"{name} role", role, held_by(driver, schema, role), rights)
+            yield fact_of(f"{name} role", role, held_by(driver, schema, role), rights)
     if roles == DatabaseRoles():
-        yield _own_fact(_own(driver), held_by(driver, schema))
+        yield _own_fact(own_role(driver), held_by(driver, schema))
 
 
-def _fact_of(name: str, role: str, held: Collection[Right], rights: Rights) -> StoreFact:
+def fact_of(name: str, role: str, held: Collection[Right], rights: Rights, remedy: str = GRANTING) -> StoreFact:
+    """Whether what a role may do is what it is to do."""
     missing, more = lacking(held, rights), beyond(held, rights)
-    faults = [f"it lacks {_some(missing)}; {GRANTING}"] if missing else []
+    faults = [f"it lacks {_some(missing)}; {remedy}"] if missing else []
     faults += [f"it may do more than it needs: {_some(more)}"] if more else []
     return StoreFact(name, role, "; ".join(faults))
 
@@ -146,7 +156,8 @@ def _own_fact(role: str, held: Collection[Right]) -> StoreFact:
     return StoreFact("role", f"{role}: a client's", f"it lacks {_some(missing)}; {GRANTING}" if missing else "")
 
 
-def _own(driver: psycopg.Connection[Any]) -> str:
+def own_role(driver: psycopg.Connection[Any]) -> str:
+    """The role of a connection."""
     role: str = driver.execute(QUERIES["own_role"]).fetchall()[0][0]
     return role
 

@@ -10,7 +10,7 @@ import typer
 from amends.errors import UnusableInput
 
 if TYPE_CHECKING:
-    from amends.storage.location import LastingLocation
+    from amends.storage.location import LastingLocation, SchemaPlace
 
 VARIABLE: Final = "AMENDS_DB"
 ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/|:?memory:$", re.IGNORECASE)  # of more letters than a drive has
@@ -23,6 +23,14 @@ Db = Annotated[
     ),
 ]  # fmt: skip
 """The option, for a parameter that is ``""`` by default."""
+WireUrl = Annotated[
+    str,
+    typer.Option(
+        "--wire", metavar="URL", show_default=False,
+        help="A wire between services in place of a store: postgresql://...",
+    ),
+]  # fmt: skip
+"""The option for a wire, in place of that for a store."""
 
 
 def named(db: str) -> LastingLocation:
@@ -34,6 +42,17 @@ def named(db: str) -> LastingLocation:
     if not db:
         raise UnusableInput(f"no store is named: give --db STORE, or set {VARIABLE}")
     return place_of(db)
+
+
+def schema_named(db: str, wire: str) -> SchemaPlace:
+    """Where the schema is that a command was given: of a wire, if one is named, else of a store.
+
+    Raises:
+        UnusableInput: it was given none.
+    """
+    from amends.bootstrap import wire_located
+
+    return wire_located(wire) if wire else named(db)
 
 
 def place_of(name: str) -> LastingLocation:

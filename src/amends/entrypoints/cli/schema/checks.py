@@ -10,7 +10,7 @@ from rich.text import Text
 from amends.entrypoints.cli.store.documents import write_document
 from amends.entrypoints.drawing.paper import STYLES, Paper, paper
 from amends.entrypoints.drawing.words import one_line
-from amends.storage.location import DatabaseRoles, LastingLocation, StoreFact
+from amends.storage.location import DatabaseRoles, SchemaPlace, StoreFact
 
 SOUND: Final = 0
 WRONG: Final = 1
@@ -18,7 +18,7 @@ LABEL: Final = 20  # columns of the longest one, "synchronous_commit", and two
 TEXT_MAX: Final = 500  # characters of what is wrong; --json has all of it
 
 
-def check_place(db: LastingLocation, engine_role: str, client_role: str, *, as_json: bool) -> int:
+def check_place(db: SchemaPlace, engine_role: str, client_role: str, *, as_json: bool) -> int:
     """Look at what a store stands on, and say what is wrong about it.
 
     Returns:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from amends.entrypoints.cli.databases import Db, named
+from amends.entrypoints.cli.databases import Db, WireUrl, named, schema_named
 
 USAGE: Final = 2
 Print = Annotated[bool, typer.Option("--print", help="Print the SQL, for a person to run, and do nothing.")]
@@ -14,7 +14,7 @@ EngineRole = Annotated[
     str,
     typer.Option(
         "--engine-role", metavar="ROLE", show_default=False,
-        help="Engines log in as this role: it adds to the audit, and cannot change it.",
+        help="Engines log in as this role, and hosts: it adds to what is recorded, and cannot change it.",
     ),
 ]  # fmt: skip
 ClientRole = Annotated[
@@ -37,7 +37,7 @@ db = typer.Typer(rich_markup_mode="rich")
 
 @db.callback(invoke_without_command=True)
 def of_db(context: typer.Context) -> None:
-    """Make a store, bring it up to date, and check what it stands on.
+    """Make a store or a wire, bring it up to date, and check what it stands on.
 
     [bold]Examples[/]
       [cyan]amends db init --print --engine-role shop_engine --client-role shop_web[/]
@@ -50,15 +50,20 @@ def of_db(context: typer.Context) -> None:
 
 
 @db.command()
-def init(db: Db = "", only_print: Print = False, engine_role: EngineRole = "", client_role: ClientRole = "") -> None:
+def init(
+    db: Db = "", wire: WireUrl = "", only_print: Print = False, engine_role: EngineRole = "",
+    client_role: ClientRole = "",
+) -> None:  # fmt: skip
     """Make a store: the schema of a PostgreSQL with the rights of its roles, or a file.
 
     An engine makes it as well, where its role may. Where the store is
     there, only the rights are given. The roles have to be there already.
+    A wire is made in the same way; engines and hosts have one kind of role.
 
     [bold]Examples[/]
       [cyan]amends db init --db postgresql://owner@db/shop --engine-role shop_engine[/]
       [cyan]amends db init --print --db postgresql://db/shop > shop.sql[/]
+      [cyan]amends db init --wire postgresql://owner@db/shop --engine-role payment[/]
 
     [bold]Exit codes[/]
       0  it is there
@@ -66,7 +71,7 @@ def init(db: Db = "", only_print: Print = False, engine_role: EngineRole = "", c
     """
     from amends.entrypoints.cli.schema.versions import initialise
 
-    initialise(named(db), engine_role, client_role, only_print=only_print)
+    initialise(schema_named(db, wire), engine_role, client_role, only_print=only_print)
 
 
 @db.command()
@@ -99,8 +104,11 @@ def migrate(
 
 
 @db.command()
-def check(db: Db = "", engine_role: EngineRole = "", client_role: ClientRole = "", as_json: AsJson = False) -> None:
-    """Say whether a store can keep its promises: settings, version, rights.
+def check(
+    db: Db = "", wire: WireUrl = "", engine_role: EngineRole = "", client_role: ClientRole = "",
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Say whether a store or a wire can be relied on: settings, version, rights.
 
     Rights are those of the role that looks, or of the roles that are named.
 
@@ -115,4 +123,4 @@ def check(db: Db = "", engine_role: EngineRole = "", client_role: ClientRole = "
     """
     from amends.entrypoints.cli.schema.checks import check_place
 
-    raise typer.Exit(check_place(named(db), engine_role, client_role, as_json=as_json))
+    raise typer.Exit(check_place(schema_named(db, wire), engine_role, client_role, as_json=as_json))

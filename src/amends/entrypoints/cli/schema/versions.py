@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from amends.errors import UnusableInput
-from amends.storage.location import DatabaseRoles, LastingLocation
+from amends.storage.location import DatabaseRoles, LastingLocation, SchemaPlace
 
 
-def initialise(db: LastingLocation, engine_role: str, client_role: str, *, only_print: bool) -> None:
+def initialise(db: SchemaPlace, engine_role: str, client_role: str, *, only_print: bool) -> None:
     """Make a store that is not there, or print how; no server is asked for that.
 
     Raises:
@@ -26,7 +26,7 @@ def initialise(db: LastingLocation, engine_role: str, client_role: str, *, only_
         _say_migrated(db, before)
 
 
-def bring_up_to_date(db: LastingLocation, engine_role: str, client_role: str, *, only_print: bool) -> None:
+def bring_up_to_date(db: SchemaPlace, engine_role: str, client_role: str, *, only_print: bool) -> None:
     """Bring a store that is there to the version of this Amends, or print how.
 
     Raises:
@@ -55,6 +55,6 @@ def finish(db: LastingLocation, *, only_print: bool) -> None:
     sys.stdout.write(f"{db.shown}: finished, with version {db.newest}\n")
 
 
-def _say_migrated(db: LastingLocation, before: int) -> None:
+def _say_migrated(db: SchemaPlace, before: int) -> None:
     what = f"brought from version {before} to {db.newest}" if before < db.newest else f"it has version {before}"
     sys.stdout.write(f"{db.shown}: {what}\n")

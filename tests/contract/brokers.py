@@ -1,0 +1,26 @@
+"""Brokers of each kind that a wire can go by, each of them empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from amends.adapters.postgres.address import address_of
+from amends.adapters.postgres.wire import PostgresWire
+from amends.storage.wire import Wire
+from tests.postgres import schema
+
+AGAIN_S = 0.2  # after which a broker that does not hear of a taker's end gives what it took to others
+
+Broker = Callable[[], Wire]
+"""Gives another end of its wire."""
+
+
+@contextmanager
+def _in_postgres() -> Iterator[Broker]:
+    with schema() as url:
+        address = address_of(url)
+        yield lambda: PostgresWire(address, again_s=AGAIN_S)
+
+
+BROKERS: dict[str, Callable[[], AbstractContextManager[Broker]]] = {"postgres": _in_postgres}
