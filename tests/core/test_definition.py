@@ -100,6 +100,10 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: saga(step("A"), prepare="place"), "prepare is 'place'; give a function"),
     (lambda: saga(step("A"), upcast="today"), "upcast is 'today'; give a function from a stored request"),
     (lambda: saga(step("A"), upcast=lambda: 1), "give a function from a stored request, a dict by names"),
+    (
+        lambda: saga(step("A"), reads=[("S", "x")]),
+        "reads is [('S', 'x')]; give a function from what is asked to entities",
+    ),
     (saga, "saga 'test': it has no step; give it at least one"),
     (lambda: Saga("s", Any, step("A")), "give a list of local(...), external(...), wait_for(...), pause(...)"),  # type: ignore[arg-type]
     (lambda: Saga("s", Any, "AB"), "steps is 'AB'; give a list of local(...)"),  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -353,6 +354,51 @@ def test_on_a_shared_store_each_turn_reads_entities_anew(store: Meddled) -> None
     answered = driven(life, Deliver("a-1", Answered("CARD_CHARGED", Kind.DO, Done(), 1)))
     assert answered.kinds() == ["ReadEntities", "CommitChanges"]
     assert answered.read() == [[HAMLET, TICKET]]
+
+
+PRICES = Transact(lambda work: work.entities["PRICES"].update(ann=0, Hamlet=3))
+READ = [("PRICES", "Hamlet"), ("PRICES", "ann")]
+
+
+def priced(reads: Callable[[tuple[str, str]], Any] | None, calls: list[str]) -> Saga:
+    """Return a saga whose `prepare` looks up who asks, and then for what."""
+
+    def prepare(entities: Any, saga_id: str, asked: tuple[str, str]) -> Buy:
+        calls.append(saga_id)
+        return Buy("Hamlet", sum(entities["PRICES"].get(name, 1) for name in asked))
+
+    return replace(tickets(), prepare=prepare, reads=reads)
+
+
+def test_what_prepare_reads_is_at_hand_where_the_definition_says_it(store: Meddled) -> None:
+    """So it is called once, and not once more for each look that depends on the one before."""
+    calls = list[str]()
+    life = SharedLife(store, priced(lambda asked: [("PRICES", name) for name in asked], calls))
+    driven(life, PRICES)
+    turn = driven(life, starting(life, ("ann", "Hamlet")))
+    assert turn.read() == [READ, [HAMLET, TICKET]]
+    assert len(calls) == 2  # once more for what its steps are about
+    ((run,),) = turn.result.replies
+    assert run.request == Buy("Hamlet", 3)
+
+
+WRONG: list[Callable[[tuple[str, str]], Any] | None] = [
+    None,
+    lambda asked: 1 / 0,
+    lambda asked: asked,
+    lambda asked: [(asked, asked), ("PRICES", asked), ([], "ann"), ("a/b", "ann"), ("PRICES", "\ud800")],
+]
+
+
+@pytest.mark.parametrize("reads", WRONG)
+def test_what_prepare_is_said_to_read_may_be_wrong(store: Meddled, reads: Callable[[Any], Any] | None) -> None:
+    """It is read when it is met."""
+    life = SharedLife(store, priced(reads, []))
+    driven(life, PRICES)
+    turn = driven(life, starting(life, ("ann", "Hamlet")))
+    assert turn.read() == [READ[1:], READ[:1], [HAMLET, TICKET]]
+    ((run,),) = turn.result.replies
+    assert run.request == Buy("Hamlet", 3)
 
 
 def test_what_is_known_of_sagas_is_gone_with_their_shards(store: Meddled) -> None:

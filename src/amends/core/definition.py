@@ -25,6 +25,7 @@ DURATION_MAX: Final = 1e9  # 30 years in seconds; beyond it a time is a slip of 
 REQUEST: Final = 1  # (request), and with a call one more
 WITHOUT_CALL: Final = 2  # (entity, request)
 PREPARE: Final = 3  # (entities, saga_id, asked)
+OF_ONE: Final = {"upcast": "a stored request, a dict by names, to one of today", "reads": "what is asked to entities"}
 WITH_CALL: Final = 3  # (entity, request, call), (client, request, call)
 DAY_S: Final = 86_400.0
 
@@ -383,6 +384,10 @@ class Saga(Generic[Body, Asked_contra]):
         starts: the sagas that one which has completed starts. Give it what is to follow for certain, and does not
             decide whether this one succeeds: an invoice, a letter of thanks. A definition starts those that were made
             before it alone, so that no saga can go on starting others for ever.
+        reads: pure, from what `prepare` gets to the entities that it looks up, each as (service, id). Give it where
+            engines share a store: these are then read together, before anything is decided. Else `prepare` is called
+            once more for each look that depends on the one before, and each of them waits for the store. What it does
+            not name is read when it is met.
         groups: the steps again, each group a tuple; a step alone is a group of one.
         fingerprint: 16 hex digits over everything that decides how a stored saga goes on.
 
@@ -398,6 +403,7 @@ class Saga(Generic[Body, Asked_contra]):
     prepare: Callable[[Mapping[str, Mapping[str, Any]], str, Asked_contra], Body | Refused] | None = None
     upcast: Callable[[Any], Body] | None = None
     starts: Sequence[Child[Body]] = ()
+    reads: Callable[[Asked_contra], Iterable[tuple[str, str]]] | None = None
     groups: tuple[tuple[Step, ...], ...] = field(init=False, repr=False)
     pivot: int = field(init=False, repr=False)
     fingerprint: str = field(init=False, repr=False)
@@ -410,8 +416,7 @@ class Saga(Generic[Body, Asked_contra]):
         object.__setattr__(self, "groups", tuple(_members(entry) for entry in self.steps))
         object.__setattr__(self, "starts", _listed(self.starts))
         _refuse_first(self.name, _faults_of_saga(self))
-        pivots = [number for number, group in enumerate(self.groups) if group[0].pivot]
-        object.__setattr__(self, "pivot", pivots[0] if pivots else len(self.groups))
+        object.__setattr__(self, "pivot", [*(bool(group[0].pivot) for group in self.groups), True].index(True))
         for number, group in enumerate(self.groups):
             for step in group:
                 faults = _faults_of_step(step, number > self.pivot)
@@ -487,16 +492,16 @@ def _faults_of_saga(saga: Any) -> Iterator[str]:
         yield f"deadline_s is {saga.deadline_s!r}; give seconds above 0, or leave it out"
     if saga.prepare is not None and not is_plain(saga.prepare, PREPARE):
         yield f"prepare is {saga.prepare!r}; give a function (entities, saga_id, asked) -> request, not async"
-    if saga.upcast is not None and not accepts(saga.upcast, 1):
-        yield f"upcast is {saga.upcast!r}; give a function from a stored request, a dict by names, to one of today"
+    for name, wanted in OF_ONE.items():
+        if (given := getattr(saga, name)) is not None and not is_plain(given, 1):
+            yield f"{name} is {given!r}; give a function from {wanted}"
     if not saga.groups:
         yield "it has no step; give it at least one"
     yield from _faults_of_groups(saga.groups)
     yield from _faults_of_starts(saga)
     names = [text for step in saga.every_step() for text in (step.event, step.undone) if text]
-    for text in names:
-        if names.count(text) > 1:
-            yield f"step {text!r}: two events have this name; name each differently"
+    for text in (text for text in names if names.count(text) > 1):
+        yield f"step {text!r}: two events have this name; name each differently"
 
 
 def _faults_of_starts(saga: Any) -> Iterator[str]:

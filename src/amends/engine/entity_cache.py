@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from amends.core.definition import is_name
 from amends.engine.turn_io import EntityName, NotAtHand
 from amends.errors import AmendsError
 from amends.exceptions import is_interrupt
@@ -158,8 +159,20 @@ class EntityCache:
 
 def entities_of(codec: SagaCodec, request: Any) -> Sequence[EntityName]:
     """The entities that the steps of a saga are about, as far as its request says so."""
+    return _named(lambda: ((service, id_of(opened(request))) for service, id_of in codec.asks))
+
+
+def entities_for(codec: SagaCodec, asked: Any) -> Sequence[EntityName]:
+    """The entities that the start of a saga is about, as far as what is asked says so."""
+    if codec.saga.prepare is None:
+        return entities_of(codec, asked)
+    reads = codec.saga.reads
+    return _named(lambda: ((service, name) for service, name in reads(asked) if is_name(service))) if reads else ()
+
+
+def _named(names: Callable[[], Iterable[EntityName]]) -> Sequence[EntityName]:
     try:
-        return [(service, id_of(opened(request))) for service, id_of in codec.asks]
+        return [*names()]
     except BaseException as error:
         if is_interrupt(error):
             raise

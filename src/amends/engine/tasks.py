@@ -16,7 +16,7 @@ from amends.core.effects import Decline
 from amends.core.messages import Answered, Done, Input, Kind, Refused, worded
 from amends.core.step import SagaInstance
 from amends.engine.client_keys import REFUSED, SAGA, started_by
-from amends.engine.entity_cache import entities_of
+from amends.engine.entity_cache import entities_for
 from amends.engine.outside import refuse_unasked
 from amends.engine.task import Task, Unfinished
 from amends.engine.transaction import Transaction
@@ -53,9 +53,8 @@ class StartSagas(Task):
 
     @property
     def entities(self) -> Iterable[EntityName]:  # type: ignore[override]  # it is read, and never written
-        """Those that the requests name; what `Saga.prepare` makes of a request is known when it is called."""
-        asks = () if self.codec.saga.prepare else self.requests
-        return (name for request in asks for name in entities_of(self.codec, request))
+        """Those that the requests name."""
+        return (name for request in self.requests for name in entities_for(self.codec, request))
 
     def carry_out(self, work: UnitOfWork) -> list[Any]:
         """For each a `SagaInstance`, the id of the saga that its key started before, or what refused it.

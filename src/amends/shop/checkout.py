@@ -61,6 +61,7 @@ CHECKOUT: Final = Saga(
         local("ORDER_COMPLETED", complete, entity=ORDER_OF),
     ],
     prepare=place,
+    reads=lambda asked: ((PAYMENT, asked[1]), (INVENTORY, asked[2])),
 )
 
 TABLE: Final = tuple(CHECKOUT.every_step())[: CHECKOUT.pivot + 1]
