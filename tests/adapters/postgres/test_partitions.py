@@ -119,6 +119,17 @@ def test_months_whose_sagas_have_left_leave_whole(long_ago: str, into: Path, aud
         assert [*store.problems()] == []
 
 
+def test_engines_run_meanwhile(long_ago: str, into: Path, audit: Path) -> None:
+    """Their sagas of today keep no month of before."""
+    archive(long_ago, into)
+    with amends.open(long_ago, sagas=[TRANSFER]) as engine:
+        handles = [engine.submit(TRANSFER, account) for account in range(20)]
+        assert left(long_ago, audit)
+        handles += [engine.submit(TRANSFER, account) for account in range(20)]
+        assert all(handle.result(PATIENCE_S) for handle in handles)
+    assert is_whole(long_ago, into, audit)
+
+
 def test_a_saga_that_is_still_there_keeps_the_months_since_it_began(url: str, into: Path, audit: Path) -> None:
     """Its whole story is here, as is what came beside it."""
     make_long_ago(url, 4)
