@@ -73,6 +73,11 @@ class OneChain:
         head: Head = self._records.head(ENGINE)
         return head._replace(chain="")
 
+    def block_numbers(self, before_ms: int | None = None) -> dict[str, int]:
+        """Return the number of its last block."""
+        found: dict[str, int] = self._records.block_numbers(before_ms)
+        return dict(zip([""], found.values(), strict=False))
+
     def blocks(self, after: int = 0) -> Iterator[Block]:
         """Return its blocks."""
         return (block._replace(chain="") for block in self._records.blocks(after, ENGINE))

@@ -48,6 +48,15 @@ def test_of_an_empty_store_nothing_is_read(records: Records) -> None:
     assert records.head() == Head(0, GENESIS, 0)
 
 
+def test_where_each_chain_was_before_a_time_is_known(records: Records, write: Writer) -> None:
+    """Without those that had no block then."""
+    assert records.block_numbers() == records.block_numbers(START_MS + 9) == {}
+    blocks = [write(saga(name)).block for name in ("S1", "S2", "S3")]
+    assert records.block_numbers() == {"": 3}
+    assert [records.block_numbers(block.at_ms) for block in blocks] == [{}, {"": 1}, {"": 2}]
+    assert records.block_numbers(blocks[-1].at_ms + 1) == {"": 3}
+
+
 def test_what_is_committed_is_read_at_once(records: Records, write: Writer) -> None:
     """By whoever reads next."""
     write(saga("S1"), entity("E1"))

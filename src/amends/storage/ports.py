@@ -145,6 +145,16 @@ class Records(Protocol):
     def chains(self) -> Sequence[str]:
         """The names of the audit's chains that have a block, in their order; of a store with one owner ``""``."""
 
+    def block_numbers(self, before_ms: int | None = None) -> Mapping[str, int]:
+        """Each chain of the audit to the number of its last block, all of them at one moment.
+
+        So they are a whole: of each record up to there, those before it of its saga are up to there, in any chain.
+
+        Args:
+            before_ms: of the blocks before this time alone, milliseconds since 1970 (UTC); ``None`` for all. A chain
+                without one is left out.
+        """
+
     def head(self, chain: str = "") -> Head:
         """The head of a chain of the audit: number, hash and time of its last block."""
 

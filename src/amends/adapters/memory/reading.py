@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
@@ -82,6 +83,15 @@ class MemoryReader:
     def chains(self) -> Sequence[str]:
         """The names of the audit's chains."""
         return sorted(self.database.chains)
+
+    def block_numbers(self, before_ms: int | None = None) -> Mapping[str, int]:
+        """Each chain to the number of its last block, or of the last one before a time."""
+        with self.database.changed:
+            ends = {
+                chain: len(blocks) if before_ms is None else bisect_left(blocks, before_ms, key=_AT_MS)
+                for chain, blocks in self.database.chains.items()
+            }
+        return {chain: number for chain, number in ends.items() if number}
 
     def head(self, chain: str = "") -> Head:
         """The head of a chain of the audit."""

@@ -429,6 +429,16 @@ WITH RECURSIVE found (chain) AS (
 )
 SELECT chain FROM found WHERE chain IS NOT NULL ORDER BY chain;
 
+-- name: block_numbers
+-- Each chain, and the number of its last block before a time; a chain is found as for `chains`.
+WITH RECURSIVE found (chain) AS (
+    SELECT min(chain) FROM heads
+    UNION ALL SELECT (SELECT min(chain) FROM heads WHERE chain > found.chain) FROM found WHERE found.chain IS NOT NULL
+)
+SELECT found.chain, last.number FROM found CROSS JOIN LATERAL (
+    SELECT number FROM heads WHERE chain = found.chain AND at_ms < %(before_ms)s::bigint ORDER BY number DESC LIMIT 1
+) AS last;
+
 -- name: head
 -- The last block of a chain, without its records.
 SELECT chain, number, at_ms, before, head, started, ended, checksum FROM heads

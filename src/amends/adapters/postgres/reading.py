@@ -165,6 +165,11 @@ class PostgresRecords:
         """The names of the audit's chains that have a block: one for each engine that ever committed."""
         return [opened(chain) for (chain,) in self._database.read("chains")]
 
+    def block_numbers(self, before_ms: int | None = None) -> Mapping[str, int]:
+        """Each chain to the number of its last block, or of the last one before a time: as one statement sees them."""
+        found = self._named("block_numbers", before_ms=MOST if before_ms is None else before_ms)
+        return {opened(chain): number for chain, number in found}
+
     def head(self, chain: str = "") -> Head:
         """Where a chain of the audit ends.
 

@@ -188,6 +188,10 @@ SELECT CAST(kind AS BLOB), CAST(name AS BLOB), CAST(why AS BLOB), checksum + 0 F
 SELECT number, at_ms + 0, CAST(before AS BLOB), CAST(head AS BLOB), started + 0, ended + 0, checksum + 0
 FROM blocks ORDER BY number DESC LIMIT 1;
 
+-- name: block_number
+-- The number of the last block before a time.
+SELECT number FROM blocks WHERE at_ms < ?1 ORDER BY number DESC LIMIT 1;
+
 -- name: blocks
 -- Some blocks after a number.
 SELECT number, at_ms + 0, CAST(before AS BLOB), CAST(head AS BLOB), started + 0, ended + 0, checksum + 0,

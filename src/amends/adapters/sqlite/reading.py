@@ -191,6 +191,11 @@ class RecordReader:
         """The only chain, which has no name, once it has a block."""
         return [""] if self._database.rows("head") else []
 
+    def block_numbers(self, before_ms: int | None = None) -> Mapping[str, int]:
+        """The only chain to the number of its last block, or of the last one before a time."""
+        found = self._database.rows("block_number", (BEYOND_ALL_ROWS if before_ms is None else before_ms,))
+        return {"": found[0][0]} if found else {}
+
     def head(self, chain: str = "") -> Head:
         """Where the audit ends.
 

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from amends.entrypoints.cli.check import command as cli_simulate
+from amends.entrypoints.cli.events import command as cli_events
 from amends.entrypoints.cli.schema import command as cli_schema
 from amends.entrypoints.cli.store import command as cli_store
 from amends.entrypoints.cli.verbs import command as cli_verbs
@@ -311,7 +312,7 @@ def graph(
     draw(load(definition), output)
 
 
-for command in (cli_simulate.simulate, cli_worker.worker, *cli_store.COMMANDS):
+for command in (cli_simulate.simulate, cli_worker.worker, *cli_store.COMMANDS, *cli_events.COMMANDS):
     app.command()(command)
 for name, (command, words) in cli_verbs.COMMANDS.items():
     app.command(name, help=words)(command)

@@ -1,0 +1,57 @@
+"""The commands that tell of events; see `amends.entrypoints.cli.app`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from amends.entrypoints.cli.databases import Db, named
+from amends.entrypoints.cli.store.command import AuditFiles
+
+Source = Annotated[
+    str,
+    typer.Option("--source", metavar="URI", show_default=False, help="The source of the events; by default /amends."),
+]
+
+
+def tail(
+    db: Db = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since",
+            metavar="WHEN",
+            show_default=False,
+            help="From then on: 15m, 2h, 2026-01-31; by default 10m, or the start of the saga.",
+        ),
+    ] = "",
+    saga_id: Annotated[
+        str, typer.Option("--saga", metavar="SAGA_ID", help="Of this saga alone.", show_default=False)
+    ] = "",
+    follows: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print CloudEvents, one a line.")] = False,
+    source: Source = "",
+    audit_files: AuditFiles = None,
+) -> None:
+    """Show what happens to sagas, as it happens: each record, of each saga in its order.
+
+    It only reads, also while engines run, of which there may be many.
+
+    [bold]Examples[/]
+      [cyan]amends tail --db shop.db[/]
+      [cyan]amends tail --follow --db postgresql://shop@db/shop[/]
+      [cyan]amends tail --saga 3f8q2k1z-17 --json[/]
+
+    [bold]Exit codes[/]
+      0  all of it is shown, or Ctrl-C ended it
+      1  a part of the audit cannot be read
+      2  no store
+    """
+    from amends.entrypoints.cli.events.tail import TailOptions, show_events
+
+    wanted = TailOptions(since=since, saga_id=saga_id, follows=follows, as_json=as_json, source=source)
+    raise typer.Exit(show_events(named(db), wanted, audit_files or ()))
+
+
+COMMANDS: Final = (tail,)
