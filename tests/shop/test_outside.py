@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -309,6 +310,21 @@ def test_who_waits_longer_hears_of_it() -> None:
     error, waited_ms = at_once(wait(Fate.LOST))
     assert str(error) == f"{PAY}: the answer is lost"
     assert waited_ms >= SETTLES_MS
+
+
+@pytest.mark.parametrize(("left_s", "used"), [(60, 300), (-60, 0)])
+@pytest.mark.parametrize("fate", [None, Fate.LATE])
+def test_nothing_takes_effect_once_it_has_settled(fate: Fate | None, left_s: float, used: int) -> None:
+    """However slow the machine is, or the way to the service was: the saga has been told that nothing was done."""
+
+    async def pay() -> int:
+        outside = opened(temper=EVEN if fate is None else ONLY[fate])
+        with suppress(ConnectionError):
+            await outside.ask(ORDER, Call(PAY, 1, deadline=time.time() + left_s))
+        credit_used: int = outside.books.entities[PAYMENT]["C001"].credit_used
+        return credit_used
+
+    assert at_once(pay()) == used
 
 
 def test_a_late_action_meets_the_tombstone() -> None:

@@ -6,7 +6,6 @@ probes: nobody would ever be killed at a probe. Here a request settles within a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -24,13 +23,7 @@ TEMPER: Final = Temper(lost=10, late=10, down=20, latency_ms=range(FASTER, 6 * F
 class QuickTimers(Timers):
     """Time that passes faster; rounded down, so that whoever settles within a time is not late by a millisecond."""
 
-    async def sleep(self, ms: int) -> None:
-        """Wait."""
-        await super().sleep(ms // FASTER)
-
-    def call_later(self, ms: int, act: Callable[[], object]) -> None:
-        """Do something after a time."""
-        super().call_later(ms // FASTER, act)
+    faster = FASTER
 
 
 def _quick(step: Step) -> Step:

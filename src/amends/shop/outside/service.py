@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from amends.core.inbox import receive
 from amends.core.messages import Call, Done, Kind, Refused, Request
 from amends.core.walk import execute, key_of, parts_of
 from amends.shop.checkout import CHECKOUT
 from amends.shop.outside.books import Books
-from amends.shop.outside.temper import EVEN, SETTLES_MS, Fate, Temper
+from amends.shop.outside.temper import EVEN, SETTLES_MS, TIMEOUT_MS, Fate, Temper
 from amends.shop.outside.timers import Timers
 from amends.shop.payments import CREDIT_LIMIT_SET
 from amends.shop.purchase import Purchase
@@ -85,15 +87,31 @@ class Providers:
         fate, wait_ms = self._temper.passage(self._seed, kind, call)
         self.seen[fate] += 1
         if fate is Fate.LATE:
-            self._timers.call_later(wait_ms, serve)  # also when the caller has hung up by then
+            self._timers.call_later(wait_ms, partial(self._serve_late, serve, call))
         await self._timers.sleep(wait_ms)
         if fate is Fate.DOWN:
             raise ConnectionError(f"{call.key}: nobody can be reached")
+        self._expect_unsettled(call)
         answer = serve()  # of a late one: the second time, which gives the first answer again
         if fate is Fate.LOST:
             await self._timers.sleep(SETTLES_MS)
             raise ConnectionError(f"{call.key}: the answer is lost")
         return answer
+
+    def _serve_late(self, serve: Callable[[], Done | Refused], call: Call) -> None:
+        """Act also when the caller has hung up by then."""
+        with suppress(ConnectionError):
+            self._expect_unsettled(call)
+            serve()
+
+    def _expect_unsettled(self, call: Call) -> None:
+        """Nothing takes effect `SETTLES_MS` after it was sent, however slow the machine is, or the way to here was.
+
+        Raises:
+            ConnectionError: it is too late. The deadline of an attempt is `TIMEOUT_MS` after it was sent, or earlier.
+        """
+        if self._timers.is_past(call, SETTLES_MS - TIMEOUT_MS):
+            raise ConnectionError(f"{call.key}: it came too late, and nothing was done")
 
     def _serve(self, request: Request) -> Done | Refused:
         """The inbox rule, on our books: entity, inbox and answer in one transaction."""
