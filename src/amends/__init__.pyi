@@ -64,6 +64,8 @@ from amends.errors import StoreInUse as StoreInUse
 from amends.errors import StoreTooBig as StoreTooBig
 from amends.errors import StoreUnusable as StoreUnusable
 from amends.errors import UnusableInput as UnusableInput
+from amends.errors import WireAway as WireAway
+from amends.errors import WireUnusable as WireUnusable
 from amends.scenario import Scenario as Scenario
 from amends.views.pending import PendingAnswer as PendingAnswer
 from amends.views.sagas import SagaView as SagaView

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
 from amends.adapters.memory.location import MemoryLocation
+from amends.adapters.memory.wire import memory_wire
 from amends.adapters.sqlite.location import SqliteLocation
 from amends.client.blocking import BlockingClient
 from amends.client.client import Client
@@ -24,17 +25,20 @@ from amends.engine.loop import EngineLoop
 from amends.engine.manual_clock import ManualClock
 from amends.engine.names import new_name
 from amends.engine.relays import NO_RELAYS, Relays
+from amends.engine.spread import Spread, taken_parts
 from amends.engine.store_wait import StoreWait
 from amends.errors import EngineStopped, StoreUnusable, UnusableInput, WireUnusable
 from amends.outbox.relay import OutboxRelay
 from amends.storage.codecs.values import shown
 from amends.storage.location import MEMORY, SQLITE, LastingLocation, SchemaPlace, StoreLocation, without_password
+from amends.storage.wire import Wire
 from amends.views.trouble import Failing, Stuck
 
 if TYPE_CHECKING:
     from amends.adapters.postgres.wire_location import PostgresWireLocation
 
 FORMS: Final = "sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME"
+WIRE_FORMS: Final = "postgresql://user@host/database, memory:NAME"
 STORE_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
@@ -161,6 +165,9 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     on_needs_operator: Callable[[Stuck], Any] | None = None,
     on_failing: Callable[[Failing], Any] | None = None,
     outboxes: Mapping[str, Callable[[], Any]] | None = None,
+    wire: str | Callable[[], Wire] | None = None,
+    elsewhere: Iterable[str] = (),
+    hosts: Iterable[str] = (),
 ) -> Opening:
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
 
@@ -216,9 +223,19 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             which the engine fetches (docs/business-row.md). It is called in a thread of its own, and gives a connection
             of the kinds that `amends.outbox.submit` takes, none that is async. Give one for each such database; letters
             that are written with ``schema=`` need none.
+        wire: what carries requests to services in processes of their own, and their answers (docs/spread.md):
+            ``postgresql://user@host/database`` for a schema of a PostgreSQL, ``amends_wire`` by default, or
+            ``memory:NAME`` within this process; or a function that makes a `Wire`. By default there is none, and all is
+            here. Give it with `elsewhere` or `hosts`.
+        elsewhere: the services that are asked over the wire; none by default. Give those whose entities, or clients,
+            are in processes of their own: the definitions stay as they are.
+        hosts: the services for which this engine answers what comes over the wire, beside its own sagas; none by
+            default. Give those whose entities are in this store, or whose clients are in this process. Any number of
+            engines may host one service, on one store.
 
     Raises:
         UnusableInput: one of these is not what it has to be.
+        WireUnusable: the wire's URL names none.
         StoreUnusable: the URL is none of these. Opening the store may raise it too, with one line that says why; and
             `StoreInUse` when another engine has it, `StoreAway` when a database is away.
     """
@@ -227,7 +244,8 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     has_clients = clients is not None
     clients, concurrency = _by_service(clients, "clients"), _by_service(concurrency, "concurrency")
     upcasts = _by_service(upcasts, "upcasts")
-    steps = (step for saga in sagas for step in saga.every_step())
+    parts = taken_parts(sagas, commands, elsewhere, hosts, has_wire=wire is not None)
+    steps = (step for saga in sagas for step in saga.every_step() if step.service not in parts.elsewhere)
     services = sorted({step.service for step in steps if not step.is_local and step.action is not None})
     for name in (*clients, *concurrency):
         if name not in services:
@@ -248,7 +266,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     _check_upcasts(upcasts, sagas, commands)
     if orphans not in ORPHANS:
         raise UnusableInput(f"orphans is {shown(orphans)}; give 'refuse' or 'leave'")
-    make_relays = _relays(url, outboxes)
+    make_relays, make_wire = _relays(url, outboxes), _wire(wire)
 
     def make() -> Engine:
         prefix = new_name(ID_LENGTH)
@@ -257,6 +275,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
             sagas=sagas, commands=commands, clients=clients,
             limits=Limits(limits, queue_max, drain_s, value_bytes_max, worried_after_s), upcasts=upcasts,
             hooks=hooks, leaves_orphans=orphans == LEAVE, relays=make_relays(),
+            spread=Spread(make_wire, *parts),
         )  # fmt: skip
         if clock:
             clock.move(loop)
@@ -289,6 +308,18 @@ def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALU
     store, definitions = _at(LOCATIONS, url).for_clients(), Definitions(_each(sagas, Saga, "sagas"), ())
     expect_value_bytes(value_bytes_max)
     return Connecting(lambda: Client(store, definitions, new_name(CLIENT_ID_LENGTH), value_bytes_max))
+
+
+def _wire(wire: Any) -> Callable[[], Wire] | None:
+    """What makes an engine's end of a wire."""
+    if wire is None or (callable(wire) and not isinstance(wire, str)):
+        return wire
+    if isinstance(wire, str):
+        for scheme, at in WIRES.items():
+            if wire.startswith(scheme):
+                return at(wire)
+    said = shown(without_password(wire) if isinstance(wire, str) else wire)
+    raise WireUnusable(f"{said} names no wire; give {WIRE_FORMS}, or a function that makes a Wire")
 
 
 def _relays(url: str, outboxes: Any) -> Callable[[], Relays]:
@@ -434,6 +465,10 @@ def _postgres_wire(url: str) -> PostgresWireLocation:
 
 
 POSTGRES: Final = ("postgresql://", "postgres://")
+WIRES: Final[Mapping[str, Callable[[str], Callable[[], Wire]]]] = {
+    MEMORY: memory_wire, **dict.fromkeys(POSTGRES, lambda url: _postgres_wire(url).wire),
+}  # fmt: skip
+"""How the URL of a wire begins to what makes an engine's end of it: another broker is an adapter, and a line here."""
 LASTING: Final[Mapping[str, Callable[[str], LastingLocation]]] = {
     SQLITE: SqliteLocation, **dict.fromkeys(POSTGRES, _postgres),
 }  # fmt: skip

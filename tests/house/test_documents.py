@@ -18,6 +18,7 @@ GUIDES = (
     "misbehaviour.md",
     "operators.md",
     "simulating.md",
+    "spread.md",
     "versions.md",
 )  # whose blocks are one program, in their order
 

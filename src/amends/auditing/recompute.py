@@ -7,7 +7,7 @@ was computed anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from amends.auditing.children import RecordedChildren
 from amends.auditing.findings import Finding, Findings
 from amends.auditing.order import in_order
 from amends.auditing.replayed_keys import KeyCause, ReplayedKeys
+from amends.auditing.served import ServedRequests
 from amends.core.definition import Command, Saga
 from amends.core.effects import Effect, Write
 from amends.core.messages import Answered, Done, Input, Refused, Resolve, TimedOut, Unknown
@@ -36,6 +37,7 @@ from amends.storage.codecs.hints import answer_codec, body_codec
 from amends.storage.codecs.sagas import EntityCodecs, SagaCodec, body_of, definition_of, status_of
 from amends.storage.codecs.values import json_of, opened_all
 from amends.storage.digests import digest
+from amends.storage.placing import placed
 from amends.storage.ports import ALL, Records, SagaFilter
 from amends.storage.records import (
     ERASED,
@@ -46,6 +48,7 @@ from amends.storage.records import (
     EntityWritten,
     FormerWords,
     Record,
+    RequestServed,
     RetimeReason,
     SagaArchived,
     SagaStarted,
@@ -82,6 +85,7 @@ def recompute(
     sagas: Iterable[Saga],
     commands: Iterable[Command] = (),
     *,
+    elsewhere: Collection[str] = (),
     report: Callable[[int], None] | None = None,
 ) -> Recomputation:
     """Compute everything that is stored again, from the records and the definitions, and compare.
@@ -92,6 +96,7 @@ def recompute(
         records: the store.
         sagas: every definition that it has sagas of.
         commands: every command that was carried out.
+        elsewhere: the services that were asked over a wire: what they answered is taken as it was recorded.
         report: called now and then with the number of blocks that were read.
 
     Raises:
@@ -99,7 +104,7 @@ def recompute(
             opened the store since an earlier one wrote to it.
         StoreError: the store could not be read.
     """
-    replay = Replay(sagas, commands, Findings())
+    replay = Replay((placed(saga, elsewhere) for saga in sagas), commands, Findings())
     blocks, is_known = 0, True
     for block, contents in in_order(records):
         is_known = is_known and contents.form != former.FORM
@@ -208,6 +213,7 @@ class Replay:
         self.keys = ReplayedKeys()
         self._takes_over = False
         self._told: set[tuple[str, str]] = set()
+        self._served = ServedRequests(self._codecs, self.entities, findings)
 
     # Record by record ----------------------------------------------------------------------------------------
 
@@ -240,6 +246,8 @@ class Replay:
             self._hear(record)
         elif isinstance(cause, CommandExecuted):
             self._execute(record, cause)
+        elif isinstance(cause, RequestServed):
+            self.keys.remembered |= self._served.take(record, cause)
         else:
             self._take_row(record, contents, number)
 

@@ -9,12 +9,16 @@ KeyCause = KeyRefused | KeyRemembered | KeysStored | KeysArchived
 
 
 class ReplayedKeys(dict[str, tuple[str, str]]):
-    """Client keys: the saga that each started, and what it stands for."""
+    """Client keys: the saga that each started, and what it stands for.
+
+    Attributes:
+        remembered: the answers that were told under keys which were not stored yet, by key.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._refused: dict[str, str] = {}
-        self._remembered: dict[str, str] = {}
+        self.remembered: dict[str, str] = {}
 
     def take(self, record: Record, cause: KeyCause, *, takes_over: bool) -> None:
         """Take in what keys stand for, or that they left.
@@ -27,7 +31,7 @@ class ReplayedKeys(dict[str, tuple[str, str]]):
         if isinstance(cause, KeyRefused):
             self._refused[cause.key] = record.value or '""'
         elif isinstance(cause, KeyRemembered):
-            self._remembered[cause.key] = record.value or "null"
+            self.remembered[cause.key] = record.value or "null"
         elif isinstance(cause, KeysArchived):
             for key in cause.keys:
                 self.pop(key, None)
@@ -35,4 +39,4 @@ class ReplayedKeys(dict[str, tuple[str, str]]):
             for key, saga_id in cause.keys:
                 reason = self._refused.pop(key, "null")
                 told = f'{{"saga":{json_of(saga_id)}}}' if saga_id else f'{{"refused":{reason}}}'
-                self[key] = saga_id, self._remembered.pop(key, told)
+                self[key] = saga_id, self.remembered.pop(key, told)

@@ -27,6 +27,7 @@ from amends.engine.budgets import Budget
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.limits import ALONE, Limits
 from amends.engine.logger import log
+from amends.engine.posting import Posting
 from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
@@ -40,7 +41,7 @@ from amends.storage.ports import Clock
 DRAIN_LOOK_S: Final = 0.02  # how often the end of an engine looks whether all calls are over: what no person notices
 CLOSE_S: Final = 5.0  # how long the end waits for calls that were cancelled: half of what one may take by default
 STRETCH_S: Final = 1.0  # a call that keeps the loop for longer is named in the log: meanwhile nothing else is heard
-LEASE_OVER: Final = "it was not asked: the engine could not renew its lease in time, and another one may have the saga"
+LEASE_OVER: Final = "it was not asked: the time in which its answer counts here was over, and another engine may ask it"
 BLOCKED: Final = (
     "saga %s: %s/%s kept the event loop for itself for %.1f s (time %d of this step), and nothing else went on: "
     "await what it waits for, or make it a plain function, which gets a thread"
@@ -58,6 +59,7 @@ class Calls:
         departed: dict[AttemptId, int],
         tell: Callable[[Task], None],
         lease_left_s: Callable[[], float],
+        posting: Posting | None = None,
     ) -> None:
         """Nothing is called yet.
 
@@ -68,6 +70,7 @@ class Calls:
             departed: when each attempt was really sent; see `amends.engine.in_flight.InFlight`.
             tell: gets the tasks that are to be committed: answers, and which requests found a slot, or none.
             lease_left_s: for how many seconds answers count here; nothing is called where that is not above 0.
+            posting: asks the participants that are elsewhere, where there are any.
         """
         self._clients = clients
         self._limits = limits
@@ -75,29 +78,42 @@ class Calls:
         self._departed = departed
         self._tell = tell
         self._lease_left_s = lease_left_s
+        self._posting = posting
         self._services: dict[str, ServiceCalls] = {}
         self._is_open = True
         self._hurries = asyncio.Event()
 
     def take(self, turn: BatchResult) -> None:
         """Do about requests what is to be done after a turn."""
+        if self._posting:
+            turn = self._posting.take(turn)
         for attempt_id in turn.dropped:
             self.drop(attempt_id)
         for attempt_id in turn.moved:
-            any(calls.leave(attempt_id) for calls in self._services.values())
+            if not self._dropped_elsewhere(attempt_id):
+                any(calls.leave(attempt_id) for calls in self._services.values())
         for attempt_id in turn.recalled:
             for calls in self._services.values():
                 calls.slots.recall(attempt_id)
         for step, attempt_id in turn.held:
             self._calls_of(step.service).slots.hold(attempt_id)
         for step, send in turn.sends:
-            self._calls_of(step.service).slots.send((step, send))
+            self.send(step, send)
+
+    def send(self, step: Step, send: Send) -> None:
+        """Call a participant as soon as there is a slot for it."""
+        self._calls_of(step.service).slots.send((step, send))
 
     def drop(self, attempt_id: AttemptId) -> None:
         """Give the slot of an attempt free for which no saga waits any more."""
+        if self._dropped_elsewhere(attempt_id):
+            return
         for calls in self._services.values():
             if calls.drop(attempt_id):
                 return
+
+    def _dropped_elsewhere(self, attempt_id: AttemptId) -> bool:
+        return self._posting is not None and self._posting.drop(attempt_id)
 
     def fill(self) -> None:
         """Send what the rate of its participant let nothing go of before."""
@@ -120,6 +136,8 @@ class Calls:
         Raises:
             Overloaded: so many wait at one of them.
         """
+        if self._posting:
+            self._posting.expect_room(saga, self._limits.queue_max)
         for service, waiting in self.crowded(self._limits.queue_max):
             if any(step.service == service and not step.is_local for step in saga.every_step()):
                 raise Overloaded(
@@ -138,7 +156,8 @@ class Calls:
     @property
     def are_under_way(self) -> bool:
         """Whether a call is, that is within its time."""
-        return any(calls.slots.taken for calls in self._services.values())
+        is_elsewhere = self._posting is not None and self._posting.are_under_way
+        return is_elsewhere or any(calls.slots.taken for calls in self._services.values())
 
     def hurry(self) -> None:
         """Let `drain` wait no longer."""
@@ -151,6 +170,8 @@ class Calls:
             seconds: for how long.
         """
         self._is_open = False
+        if self._posting:
+            self._posting.stop()
         for calls in self._services.values():
             calls.slots.stop()
         with contextlib.suppress(TimeoutError):
@@ -273,7 +294,7 @@ class ServiceCalls:
         """The outcome of a call; an exception is `Unknown`, never a refusal (docs/promises.md, P5)."""
         function = step.function(request.kind)
         assert function is not None, "a request is for a function that its step has"
-        left_s = self._lease_left_s()
+        left_s = min(self._lease_left_s(), request.call.deadline - time.time())  # one from elsewhere has a deadline
         if left_s <= 0:
             return Unknown(LEASE_OVER, taken_back=True)
         given = self._client, request.body, with_deadline(request.call, min(left_s, step.timeout_s))

@@ -41,12 +41,13 @@ class Coordinator:
         left_alone: what waits in these under definitions that it does not know.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `amends.open` is given
         self,
         store: Store,
         sagas: Iterable[Saga],
         commands: Iterable[Command] = (),
         *,
+        elsewhere: Collection[str] = (),
         now_ms: int,
         prefix: str,
         upcasts: Mapping[str, Upcast] = NO_UPCASTS,
@@ -59,6 +60,7 @@ class Coordinator:
             store: no other process writes to it, but where it is shared, and divides its sagas by shards.
             sagas: the definitions, each version that may be under way.
             commands: those whose entities have types that no step tells.
+            elsewhere: the services that are asked over a wire.
             now_ms: the clock; what was to be sent by then may have been sent by a process before this one.
             prefix: goes into the ids of this process's sagas; no process before may have had it. Where the store is
                 shared, the engine has entered under this name, which is that of its chain.
@@ -74,7 +76,7 @@ class Coordinator:
         head = store.head(prefix if store.is_shared else "")
         since_ms = max(now_ms, head.at_ms)
         self.shards = OwnedShards(since_ms, is_shared=store.is_shared)
-        self.definitions = Definitions(sagas, commands)
+        self.definitions = Definitions(sagas, commands, elsewhere)
         self.definitions.expect_children()
         self.left_alone = LeftAlone(self.definitions.by_name)
         versions = Versions(store, self.definitions.entities, upcasts)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from amends.core.definition import Command, Saga
+from amends.core.definition import Command, Saga, Step
 from amends.errors import DefinitionError
 from amends.storage.codecs.sagas import EntityCodecs, SagaCodec, definition_of
 from amends.storage.codecs.values import shown
+from amends.storage.placing import placed
 
 
 class Definitions:
@@ -18,19 +19,25 @@ class Definitions:
         by_name: ``name/version/fingerprint``, as rows have it, to the definition's codec.
         entities: how entities are stored.
         have_children: whether sagas of one of them start others.
+        elsewhere: the services that are asked over a wire.
+        asked_elsewhere: the steps of these, each with its definition as rows have it.
     """
 
-    def __init__(self, sagas: Iterable[Saga], commands: Iterable[Command]) -> None:
+    def __init__(self, sagas: Iterable[Saga], commands: Iterable[Command], elsewhere: Collection[str] = ()) -> None:
         """Learn them.
 
         Args:
             sagas: each version that may be under way.
             commands: those whose entities have types that no step tells.
+            elsewhere: the services that are asked over a wire.
 
         Raises:
             DefinitionError: two have the same name and version, or one cannot be stored.
         """
         self.entities = EntityCodecs()
+        self.elsewhere = elsewhere
+        self.asked_elsewhere: dict[Step, str] = {}
+        self._given = sagas = tuple(sagas)  # found by identity
         self._codecs: dict[int, SagaCodec] = {}
         named: dict[tuple[str, int, str], Saga] = {}
         for saga in sagas:
@@ -38,8 +45,10 @@ class Definitions:
                 raise DefinitionError(
                     f"saga {saga.name!r}: version {saga.version} is given twice; count its versions up"
                 )
-            self.entities.learn_saga(saga)
-            self._codecs[id(saga)] = SagaCodec(saga)
+            codec = self._codecs[id(saga)] = SagaCodec(placed(saga, elsewhere))
+            self.entities.learn_saga(codec.saga)
+            steps = (step for step in codec.saga.every_step() if step.service in elsewhere)
+            self.asked_elsewhere.update((step, codec.definition) for step in steps)
         for command in commands:
             self.entities.learn_command(command)
         self.entities.check()

@@ -7,7 +7,8 @@ from typing import Any
 
 from amends.core.definition import Step
 from amends.core.effects import Effect
-from amends.core.messages import Answered, Halt, Input, Kind, Outcome, Refused, Request, Unknown
+from amends.core.inbox import Inbox, receive
+from amends.core.messages import Answered, Done, Halt, Input, Kind, Outcome, Refused, Request, Unknown, worded
 from amends.core.participant import apply_step, put_entity
 from amends.core.step import SagaInstance, step
 from amends.engine.effects import BatchEffects, FailedAttempt
@@ -109,6 +110,35 @@ class LocalParticipants:
             if is_new and send.at_ms <= self._now_ms and codec.saga.step(request.step).is_local:
                 yield request
 
+    def receive(self, inbox: Inbox, local: Step, request: Request) -> tuple[str, Done | Refused]:
+        """Answer a request of a saga that is elsewhere, once; see `amends.core.inbox.receive`.
+
+        Args:
+            inbox: what was answered to this step of the saga before, but for this.
+            local: the step.
+            request: `Kind.DO` or `Kind.UNDO`.
+
+        Returns:
+            The id of the entity that it is about, and the answer.
+
+        Raises:
+            NotAtHand: something has to be read first.
+            Exception: what the participant raised, or why what it left cannot be stored; nothing has changed then.
+        """
+        touched: list[Touched] = []
+        try:
+            assert local.entity is not None, "a local step has an entity"
+            touched = self._overlay.touch([self._overlay.place(local.service, local.entity)], request.body)
+            owned, entity_id, _ = touched[0]
+            _, after, outcome = receive(inbox, owned.get(entity_id), request, local)
+            return entity_id, self._kept(local, request.kind, touched[0], after, outcome)
+        except EntityDamaged as error:
+            self._unreadable.add(error.row)
+            raise
+        except BaseException:
+            self._overlay.restore(touched)
+            raise
+
     def _answer(self, local: Step, request: Request) -> Input:
         touched: list[Touched] = []
         try:
@@ -132,9 +162,14 @@ class LocalParticipants:
         owned, entity_id, _ = touched
         request = opened_request(request)
         after, outcome = apply_step(local, request.kind, owned.get(entity_id), request.body, request.call)
+        return self._kept(local, request.kind, touched, after, outcome)
+
+    def _kept(self, local: Step, kind: Kind, touched: Touched, after: Any, outcome: Done | Refused) -> Done | Refused:
+        """What a participant answered, as it is kept, once what it left of its entity is."""
+        owned, entity_id, _ = touched
         if isinstance(outcome, Refused):
-            return storable(outcome, local.event)
-        codec = answer_codec(local, request.kind)
+            return Refused(worded(outcome.reason))
+        codec = answer_codec(local, kind)
         try:
             put_entity(owned, entity_id, after)
             settle(owned, entity_id)
@@ -145,4 +180,5 @@ class LocalParticipants:
             raise ParticipantError(f"{local.event}: {error}") from error
         done = storable(outcome, local.event, codec)
         refuse_large_answer(done, local.event, self._value_bytes_max)
+        assert isinstance(done, Done), "what is done stays done"
         return done

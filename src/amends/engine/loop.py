@@ -24,6 +24,7 @@ from amends.engine.limits import Limits
 from amends.engine.logger import log
 from amends.engine.queue import QueuedTask, TaskQueue
 from amends.engine.relays import NO_RELAYS, Relays
+from amends.engine.spread import ALL_HERE, Spread
 from amends.engine.task import Task
 from amends.engine.turn_taking import TurnTaking
 from amends.engine.turn_thread import TurnThread
@@ -66,6 +67,7 @@ class EngineLoop:
         hooks: EventHooks = NO_HOOKS,
         leaves_orphans: bool = True,
         relays: Relays = NO_RELAYS,
+        spread: Spread = ALL_HERE,
     ) -> None:
         """Open nothing yet.
 
@@ -81,23 +83,20 @@ class EngineLoop:
             hooks: what the program wants to hear of its sagas.
             leaves_orphans: whether it opens where sagas wait whose definitions no engine knows.
             relays: of the outboxes from which letters come.
+            spread: what is asked elsewhere, and hosted for others.
         """
         sagas = tuple(sagas)
         make = partial(
-            Coordinator,
-            sagas=sagas,
-            commands=tuple(commands),
-            prefix=prefix,
-            upcasts=upcasts,
-            value_bytes_max=limits.value_bytes_max,
-        )
+            Coordinator, sagas=sagas, commands=tuple(commands), elsewhere=spread.elsewhere, prefix=prefix,
+            upcasts=upcasts, value_bytes_max=limits.value_bytes_max,
+        )  # fmt: skip
         self.ends = Ends()
         self.late_undos = LateUndos()
         self.stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
         knows = [*map(definition_of, sagas)]
         self._turns = TurnThread(store, clock, make, limits, name=prefix, knows=knows, leaves_orphans=leaves_orphans)
         self._queue = TaskQueue(limits.queue_max)
-        self._hooks, self._relays = HookCaller(hooks), relays
+        self._hooks, self._relays, self._spread, self._name = HookCaller(hooks), relays, spread, prefix
         self._clients = clients
         self._limits = limits
         self._home = Home()
@@ -114,14 +113,10 @@ class EngineLoop:
         await self._turns.open()
         self.coordinator, clock = self._turns.coordinator, self._turns.clock
         self._alarm = Alarm(clock)
-        self.calls = Calls(
-            self._clients,
-            self._limits,
-            clock,
-            self.coordinator.departed,
-            self.must_be_done,
-            self._turns.upkeep.lease_left_s,
-        )
+        tell, lease_left_s = self.must_be_done, self._turns.upkeep.lease_left_s
+        posting = self._spread.connect(self._name, self.coordinator, clock, tell, lease_left_s)
+        departed = self.coordinator.departed
+        self.calls = Calls(self._clients, self._limits, clock, departed, tell, lease_left_s, posting)
         waiters = self.calls, self.ends, self.late_undos, self._hooks
         self._taking = TurnTaking(self._turns, self._queue, self._alarm, *waiters, lambda: self.stopped is not None)
         self.stopped = None
@@ -129,6 +124,7 @@ class EngineLoop:
             self._turns.upkeep.look_often()
         self._hooks.open(self.look)
         self._relays.open(self.wake)
+        self._spread.open(self.coordinator, self.calls, partial(self.call, waits=True), self.part_max)
         self._task = asyncio.create_task(self._run(), name="amends-engine")
 
     async def close(self, drain_s: float | None) -> None:
@@ -154,6 +150,7 @@ class EngineLoop:
 
     async def _close(self, task: asyncio.Task[None], drain_s: float) -> None:
         try:
+            await self._spread.drain()
             await self.calls.drain(drain_s)
             self._is_drained = True
             self._queue.arrived.set()
@@ -162,6 +159,7 @@ class EngineLoop:
             await self.calls.close()
             await self._hooks.close(drain_s)
             await self._relays.close()
+            await self._spread.close()
         except BaseException:  # the event loop itself ends
             self._is_drained = True
             self._turns.close_and_wait()
@@ -243,7 +241,8 @@ class EngineLoop:
 
     def must_be_done(self, task: Task) -> None:
         """Queue a task for which no client waits, and which must not be lost, such as an answer."""
-        self._queue.put(QueuedTask(task, None))
+        if not self._spread.takes(task):
+            self._queue.put(QueuedTask(task, None))
 
     def wake(self) -> None:
         """Take a turn now, and look for letters before it: a convenience, as they are looked for now and then."""

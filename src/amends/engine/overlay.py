@@ -54,15 +54,17 @@ class Overlay:
         sheets: the same, with what is known beside it.
         views: the same, as others than sagas meet them.
         fresh: ids that no entity is taken to have yet, without a look at the store.
+        elsewhere: the services whose entities are not kept here.
         places: what `places_of` gave before.
         pending: what was written by `write` since the last `keep`, to be taken back.
     """
 
-    def __init__(self, shelf: EntityCache) -> None:
+    def __init__(self, shelf: EntityCache, elsewhere: Collection[str] = ()) -> None:
         """Hold nothing yet.
 
         Args:
             shelf: the entities as the last commit left them.
+            elsewhere: the services whose entities are not kept here.
         """
         self._shelf = shelf
         self.pending: list[Touched] = []
@@ -73,6 +75,7 @@ class Overlay:
         self.values = Values(shelf)
         self.sheets = EntitiesByService(self.values)
         self.fresh: set[str] = set()
+        self.elsewhere = elsewhere
         self.views = EntityMaps(self)
 
     def end(self) -> None:
@@ -291,6 +294,8 @@ class EntityMaps(Mapping[str, "EntityMap"]):
         if service.__class__ is not str or (owned := self._owned.get(service)) is None:
             if not is_name(service):
                 raise ParticipantError(f"{shown(service)} is no service; its name is {A_NAME}")
+            if service in self._overlay.elsewhere:
+                raise ParticipantError(f"the entities of {service} are elsewhere: read and change them there")
             owned = self._owned[service] = EntityMap(self._overlay, service)
         return owned
 

@@ -54,6 +54,7 @@ class UnitOfWork:
         unreadable: rows that it sets aside.
         room: how much it may decide.
         writes: those of commands and transactions to entities.
+        participants: those whose entities are kept here.
         value_bytes_max: of one request, answer, entity or command's body, as JSON.
     """
 
@@ -80,7 +81,7 @@ class UnitOfWork:
         """
         self.committed = committed
         self.now_ms = now_ms
-        self.overlay = Overlay(committed.entities)
+        self.overlay = Overlay(committed.entities, committed.definitions.elsewhere)
         self.entities = self.overlay.views
         self.sagas: dict[str, LoadedSaga] = {}
         self.effects = BatchEffects()
@@ -92,15 +93,8 @@ class UnitOfWork:
         self.room = Room(self.recording, letters_max)
         self.value_bytes_max = committed.value_bytes_max
         self.writes = EntityWrites(self.overlay, committed.entity_codecs, self.recording, self.value_bytes_max)
-        self._participants = LocalParticipants(
-            self.overlay,
-            committed.entity_codecs,
-            self.effects,
-            self.unreadable,
-            now_ms,
-            self.value_bytes_max,
-            is_careful=is_careful,
-        )
+        parts = self.overlay, committed.entity_codecs, self.effects, self.unreadable
+        self.participants = LocalParticipants(*parts, now_ms, self.value_bytes_max, is_careful=is_careful)
         self._trusts_fresh = trusts_fresh
         self._looked_at: dict[str, LoadedSaga] = {}
 
@@ -193,7 +187,7 @@ class UnitOfWork:
         if self._trusts_fresh:
             self.overlay.fresh.add(saga_id)
         take = partial(start, codec.saga, saga_id, request, self.now_ms)
-        run, effects = self._participants.step(codec, request, (), take)
+        run, effects = self.participants.step(codec, request, (), take)
         self.started += 1
         self._note(run, codec, effects, text)
         self.sagas[saga_id] = new_row(LoadedSaga, (codec, run, text, self.now_ms, 0, ""))
@@ -212,7 +206,7 @@ class UnitOfWork:
             before = self.committed.in_flight.as_sent(before, self.now_ms)
         codec, _, request, started_ms, version, status = loaded
         given = (answer_in(said), *before.answers.values()) if codec.asks else ()
-        run, effects = self._participants.step(codec, before.request, given, partial(step, before, said, self.now_ms))
+        run, effects = self.participants.step(codec, before.request, given, partial(step, before, said, self.now_ms))
         if isinstance(effects[0], Decline):
             return effects[0]
         if isinstance(said, Answered) and isinstance(said.outcome, Unknown):
@@ -225,7 +219,7 @@ class UnitOfWork:
         """Call the participants that the engine keeps and whose time has come."""
         if not loaded.codec.asks:
             return loaded
-        run, effects = self._participants.call_each(loaded.codec, loaded.run)
+        run, effects = self.participants.call_each(loaded.codec, loaded.run)
         if effects:
             self._note(run, loaded.codec, effects)
             self._put(loaded._replace(run=run), is_new_end=underway(run.state) is None)

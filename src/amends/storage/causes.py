@@ -48,6 +48,7 @@ from amends.storage.records import (
     KeyRemembered,
     KeysArchived,
     KeysStored,
+    RequestServed,
     RowSetAside,
     SagaArchived,
     SagaStarted,
@@ -65,7 +66,7 @@ TYPES: Final[dict[str, type]] = {
     "read": EntitiesRead, "keys": KeysStored, "keys archived": KeysArchived,
     "taken": SagaTakenOver, "checkpoint": Checkpoint,
     "fenced": ChainFenced, "took over": ChainTakenOver, "handed over": ShardsHandedOver,
-    "starts": ChildPosted, "follows": ChildStarted,
+    "starts": ChildPosted, "follows": ChildStarted, "served": RequestServed,
 }  # fmt: skip
 """Tag to what it is of; its fields follow, but for those that are values."""
 OUTCOMES: Final[dict[str, Outcome]] = {

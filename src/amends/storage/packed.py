@@ -11,13 +11,15 @@ from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from amends.core.messages import Done, Kind, Later, Outcome, Refused, Unknown
+from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request, Unknown
 from amends.errors import MessageTooBig, MessageUnusable
+from amends.storage.codecs.values import json_of, opened
 from amends.storage.wire import MESSAGE_BYTES_MAX
 
 VERSION: Final = 1
 """Of the format. A host of another version of Amends reads the same one, or parks the message."""
 NULL: Final = msgspec.Raw(b"null")
+Says = Literal["done", "refused", "unknown", "later"]
 
 
 class PackedRequest(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -82,7 +84,7 @@ class PackedAnswer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     step: str
     kind: Kind
     attempt: int
-    says: Literal["done", "refused", "unknown", "later"]
+    says: Says
     value: msgspec.Raw = NULL
 
     def outcome(self) -> Outcome:
@@ -134,6 +136,42 @@ class Unpacked(NamedTuple, Generic[Message]):
 _ENCODER: Final = msgspec.json.Encoder()
 _REQUESTS: Final = msgspec.json.Decoder(PackedRequests)
 _ANSWERS: Final = msgspec.json.Decoder(PackedAnswers)
+
+
+def packed_request(request: Request, deadline_ms: int) -> PackedRequest:
+    """A request as it goes over a wire.
+
+    Args:
+        request: what is asked.
+        deadline_ms: until when the answer counts; see `PackedRequest`.
+    """
+    saga_id, step, kind, body, call = request.saga_id, request.step, request.kind, request.body, request.call
+    answers = {event: _raw(answer) for event, answer in call.answers.items()}
+    answer = NULL if call.answer is None else _raw(call.answer)
+    return PackedRequest(
+        saga_id, step, kind, call.attempt, call.key, deadline_ms, _raw(body), answers, answer, call.reason
+    )
+
+
+def packed_answer(request: PackedRequest | PackedAnswer, outcome: Outcome) -> PackedAnswer:
+    """What a participant says to a request, or in place of another answer, as it goes over a wire."""
+    says, value = _said(outcome)
+    return PackedAnswer(request.saga_id, request.step, request.kind, request.attempt, says, value)
+
+
+def _said(outcome: Outcome) -> tuple[Says, msgspec.Raw]:
+    match outcome:
+        case Done(answer):
+            return "done", NULL if answer is None else _raw(opened(answer))
+        case Refused(reason):
+            return "refused", _raw(reason)
+        case Unknown(error):
+            return "unknown", _raw(error)
+    return "later", _raw(outcome.within_s)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(json_of(value).encode())
 
 
 def unpack_requests(body: bytes) -> Unpacked[PackedRequests]:

@@ -84,6 +84,23 @@ class CommandExecuted:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestServed:
+    """A participant answered a request of a saga that is elsewhere. The value is saga, request, answers and reason.
+
+    Attributes:
+        service: the participant.
+        definition: of the saga, as ``name/version/fingerprint``.
+        step: which step was asked, by event.
+        kind: ``do`` or ``undo``.
+    """
+
+    service: str
+    definition: str
+    step: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class EntityWritten:
     """An entity was written by no saga and no command. The value is the entity.
 
@@ -261,6 +278,7 @@ Cause = (
     | Input
     | AttemptsRetimed
     | CommandExecuted
+    | RequestServed
     | EntityWritten
     | KeyRefused
     | KeyRemembered

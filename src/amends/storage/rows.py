@@ -86,7 +86,8 @@ class KeyRow(NamedTuple):
         key: as the client gave it.
         request: a digest of what was asked under it, so that another request is told apart.
         answer: what was answered, JSON.
-        saga_id: the saga that it started, with which it is archived; empty when it started none.
+        saga_id: the saga that it started, with which it is archived; or the one elsewhere to whose request a host
+            answered; empty where there is neither.
     """
 
     key: str

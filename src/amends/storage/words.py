@@ -29,6 +29,7 @@ from amends.storage.records import (
     KeysArchived,
     KeysStored,
     Record,
+    RequestServed,
     RowSetAside,
     SagaArchived,
     SagaStarted,
@@ -43,6 +44,7 @@ WORDS: Final[dict[type, str]] = {
     ChildPosted: "starts {0.definition} as {0.child}",
     ChildStarted: "follows from {0.parent}",
     CommandExecuted: "{0.command}",
+    RequestServed: "{0.step}/{0.kind.value} answered for",
     EntityWritten: "{0.by}",
     FormerWords: "{0.words}",
     KeyRemembered: "an answer under client key {0.key}",
@@ -57,12 +59,14 @@ WORDS: Final[dict[type, str]] = {
     SagaTakenOver: "taken over from an earlier version",
     Checkpoint: "checkpoint",
 }
+WITH_JSON: Final = SagaStarted | CommandExecuted | RequestServed
+"""Those whose value is shown as it is."""
 RESOLVED: Final = 2  # an outcome's answer or reason, and why
 
 
 def cause_in_words(record: Record) -> str:
     """What happened, on one line: ``CARD_CHARGED/do refused: no money``."""
-    about, parts = _about(record.cause), " " if isinstance(record.cause, SagaStarted | CommandExecuted) else ": "
+    about, parts = _about(record.cause), " " if isinstance(record.cause, WITH_JSON) else ": "
     more = value_in_words(record)
     return f"{about}{parts}{more}" if more else about
 
@@ -124,7 +128,7 @@ def value_in_words(record: Record) -> str:
         return ""
     if value == ERASED:
         return AN_ERASED
-    if isinstance(cause, SagaStarted | CommandExecuted):
+    if isinstance(cause, WITH_JSON):
         return value
     try:
         said = msgspec.json.decode(value)

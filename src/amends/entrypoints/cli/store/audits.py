@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import chain
@@ -75,7 +75,14 @@ def verify_store(
     return BROKEN if len(verdict.findings) else HELD
 
 
-def recompute_store(db: LastingLocation, modules: Sequence[str], audit_files: Sequence[str], *, as_json: bool) -> int:
+def recompute_store(
+    db: LastingLocation,
+    modules: Sequence[str],
+    audit_files: Sequence[str],
+    elsewhere: Collection[str] = (),
+    *,
+    as_json: bool,
+) -> int:
     """Compute a store again, and show what is not as its records lead to.
 
     Returns:
@@ -89,7 +96,7 @@ def recompute_store(db: LastingLocation, modules: Sequence[str], audit_files: Se
         sagas += [saga for saga in of_module if saga not in sagas]
         commands += [command for command in more if command not in commands]
     with closing(db.records(audit_files)) as store, status_line(partial(_export_line, db.shown)) as report:
-        found = recompute(store, sagas, commands, report=report)
+        found = recompute(store, sagas, commands, elsewhere=elsewhere, report=report)
     if as_json:
         findings = [finding._asdict() for finding in found.findings]
         write_document(found._asdict() | {"findings": findings, "findings_beyond": found.findings.beyond})
@@ -102,6 +109,7 @@ def recompute_store(db: LastingLocation, modules: Sequence[str], audit_files: Se
         _verdict_line(out, verdict if len(found.findings) else "all is what the records lead to", found.findings),
         Text(),
         Text.assemble(("   computed     ", FAINT), ", ".join(what)),
+        *(Text(f"   not covered  what {name} answered, which is elsewhere", FAINT) for name in elsewhere),
     )
     return BROKEN if len(found.findings) else HELD
 

@@ -279,6 +279,10 @@ def recompute(
     ] = None,
     db: Db = "",
     audit_files: AuditFiles = None,
+    elsewhere: Annotated[
+        list[str] | None,
+        typer.Option("--elsewhere", metavar="SERVICE", help="Asked over a wire: its answers are taken as recorded."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute a store again from its records and definitions, and compare.
@@ -290,6 +294,7 @@ def recompute(
     [bold]Examples[/]
       [cyan]amends audit recompute --db shop.db[/]
       [cyan]amends audit recompute trips.sagas trips.commands --db trips.db[/]
+      [cyan]amends audit recompute --db orders.db --elsewhere PAYMENT[/]
 
     [bold]Exit codes[/]
       0  all is as the records lead to
@@ -299,7 +304,8 @@ def recompute(
     from amends.entrypoints.cli.definitions import SHOP
     from amends.entrypoints.cli.store.audits import recompute_store
 
-    raise typer.Exit(recompute_store(named(db), modules or [SHOP], audit_files or (), as_json=as_json))
+    given = modules or [SHOP], audit_files or (), elsewhere or ()
+    raise typer.Exit(recompute_store(named(db), *given, as_json=as_json))
 
 
 @audit.command()

@@ -1,0 +1,318 @@
+"""An engine that hosts services: what it does with requests that come twice, late, backwards, or make no sense."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+import amends
+from amends import Call, Done, Saga, external, local
+from amends.adapters.memory.wire import MemoryWire, memory_wire
+from amends.core.messages import Kind
+from amends.errors import WireAway
+from amends.storage.codecs.sagas import definition_of
+from amends.storage.packed import PackedAnswer, PackedRequest, pack_requests, unpack_answers
+from amends.storage.wire import Delivery
+from tests.contract.spread import run
+from tests.engine.test_elsewhere import HOSTS, SET, TICKETS, host, named, paid, parked
+
+REPLY_TO: Final = ">tester"
+DEFINITION: Final = definition_of(TICKETS)
+
+
+def ask(step: str = "SEATS_HELD", kind: Kind = Kind.DO, saga_id: str = "s1", **more: Any) -> PackedRequest:
+    """Return a request for two seats, which has a minute."""
+    key = f"{saga_id}/{step}/{kind.value}"
+    answers = {"SEATS_HELD": msgspec.Raw(b"[1,[0,1]]")} if step == "CARD_CHARGED" else {}
+    values = {"attempt": 1, "deadline_ms": round(1000 * time.time()) + 60_000, "body": msgspec.Raw(b"2")} | more
+    return PackedRequest(saga_id, step, kind, key=key, answers=answers, **values)  # type: ignore[arg-type]
+
+
+class Asker:
+    """A coordinator that says what it likes."""
+
+    def __init__(self, url: str) -> None:
+        self.wire = memory_wire(url)()
+
+    async def post(self, *requests: PackedRequest, to: str = "SEATS", saga: str = DEFINITION) -> None:
+        """Send a message."""
+        await self.wire.post(to, pack_requests(REPLY_TO, saga, requests))
+
+    async def hear(self, count: int = 1) -> list[PackedAnswer]:
+        """Wait for so many answers."""
+        answers: list[PackedAnswer] = []
+        while len(answers) < count:
+            deliveries = await self.wire.take(REPLY_TO, 100)
+            answers += [each for one in deliveries for each in unpack_answers(one.body).message.answers]
+        return answers
+
+    async def ask(self, *requests: PackedRequest, to: str = "SEATS", saga: str = DEFINITION) -> list[tuple[str, Any]]:
+        """Send a message, and wait for its answers: in each what it says, and the value."""
+        await self.post(*requests, to=to, saga=saga)
+        return [(each.says, msgspec.json.decode(each.value)) for each in await self.hear(len(requests))]
+
+
+HELD: Final = ("done", [1, [0, 1]])
+
+
+def test_what_comes_twice_is_done_once() -> None:
+    """In one message, in another one, and after the undo: the first answer is given again."""
+
+    async def test() -> None:
+        wire = named()
+        asker = Asker(wire)
+        async with host(wire) as there:
+            await there.carry_out(SET, "hall", 5)
+            assert await asker.ask(ask(), ask()) == [HELD, HELD]
+            assert await asker.ask(ask(attempt=2)) == [HELD]
+            assert await there.entity("SEATS", "hall") == 3
+            undo = ask(kind=Kind.UNDO)
+            assert await asker.ask(undo, undo, ask()) == [("done", None), ("done", None), HELD]
+            assert await there.entity("SEATS", "hall") == 5
+            assert await asker.ask(ask(kind=Kind.UNDO_LATE)) == [("done", None)]
+            assert await there.entity("SEATS", "hall") == 5
+
+    run(test())
+
+
+def test_an_undo_that_overtakes_its_action_leaves_a_tombstone() -> None:
+    """The action is refused when it comes, and stays so."""
+
+    async def test() -> None:
+        wire = named()
+        asker = Asker(wire)
+        async with host(wire) as there:
+            await there.carry_out(SET, "hall", 5)
+            assert await asker.ask(ask(kind=Kind.UNDO)) == [("done", None)]
+            assert await asker.ask(ask()) == [("refused", "undone before it came")]
+            assert await there.entity("SEATS", "hall") == 5
+
+    run(test())
+
+
+def test_a_refusal_is_remembered() -> None:
+    """Also where it could be done by now."""
+
+    async def test() -> None:
+        wire = named()
+        asker = Asker(wire)
+        async with host(wire) as there:
+            await there.carry_out(SET, "hall", 1)
+            assert await asker.ask(ask()) == [("refused", "1 left")]
+            await there.carry_out(SET, "hall", 5)
+            assert await asker.ask(ask(attempt=2)) == [("refused", "1 left")]
+            assert await asker.ask(ask(kind=Kind.UNDO)) == [("done", None)]
+            assert await there.entity("SEATS", "hall") == 5
+
+    run(test())
+
+
+def test_a_host_remembers_what_it_answered_over_a_restart(tmp_path: Any) -> None:
+    """In the commit that changed the entity."""
+
+    async def test() -> None:
+        wire, url = named(), f"sqlite:///{tmp_path}/seats.db"
+        asker, clients = Asker(wire), {"CARD": paid}
+        for attempt in (1, 2):
+            async with amends.open(url, sagas=[TICKETS], wire=wire, hosts=HOSTS, clients=clients) as there:
+                if attempt == 1:
+                    await there.carry_out(SET, "hall", 5)
+                assert await asker.ask(ask(attempt=attempt)) == [HELD]
+                assert await there.entity("SEATS", "hall") == 3
+
+    run(test())
+
+
+def test_a_request_that_is_late_is_not_acted_on() -> None:
+    """That is no word of another copy of it: what was done before is still told."""
+
+    async def test() -> None:
+        wire, calls = named(), list[Call]()
+        asker = Asker(wire)
+
+        def card(_: int, call: Call) -> Done[str]:
+            calls.append(call)
+            return Done("paid")
+
+        async with host(wire, card) as there:
+            await there.carry_out(SET, "hall", 5)
+            late = ask(deadline_ms=1000)
+            ((says, why),) = await asker.ask(late)
+            assert (says, why[:24]) == ("unknown", "it came after its time: ")
+            assert await there.entity("SEATS", "hall") == 5
+            assert await asker.ask(ask()) == [HELD]
+            assert await asker.ask(late) == [HELD]
+            ((says, why),) = await asker.ask(ask("CARD_CHARGED", deadline_ms=1000), to="CARD")
+            assert (says, why[:24], calls) == ("unknown", "it came after its time: ", [])
+
+    run(test())
+
+
+def test_a_call_is_told_its_deadline_and_not_made_twice_at_once() -> None:
+    """The second copy finds the first one under way."""
+
+    async def test() -> None:
+        wire, calls, gate = named(), list[Call](), asyncio.Event()
+
+        async def charge(_: Any, __: int, call: Call) -> Done[str]:
+            calls.append(call)
+            await gate.wait()
+            return Done("paid")
+
+        step = external("CARD_CHARGED", charge, pivot=True)
+        saga = Saga("charges", int, [step])
+        asker, request = Asker(wire), ask("CARD_CHARGED")
+        async with amends.open(named(), sagas=[saga], wire=wire, hosts=["CARD"]):
+            for _ in range(2):
+                await asker.post(request, to="CARD", saga=definition_of(saga))
+            while not calls:
+                await asyncio.sleep(0.005)
+            gate.set()
+            assert [msgspec.json.decode(each.value) for each in await asker.hear()] == ["paid"]
+            assert len(calls) == 1
+            assert (calls[0].key, calls[0].attempt) == ("s1/CARD_CHARGED/do", 1)
+            assert calls[0].deadline <= time.time() + step.timeout_s  # it has a minute by itself
+
+    run(test())
+
+
+POISON: Final = [
+    (ask(), "no/1/0", "the definition no/1/0 is not known here"),
+    (ask("SEATS_SOLD"), DEFINITION, "has no step 'SEATS_SOLD'"),
+    (ask("CARD_CHARGED"), DEFINITION, "is CARD's, and this is a host of SEATS"),
+    (ask(kind=Kind.PROBE), DEFINITION, "has no probe"),
+    (ask(saga_id="a/b"), DEFINITION, "'a/b' is no id of a saga"),
+    (ask(saga_id=""), DEFINITION, "'' is no id of a saga"),
+    (ask(body=msgspec.Raw(b'"two"')), DEFINITION, "cannot be read: Expected `int`, got `str`"),
+]
+
+
+@pytest.mark.parametrize(("request_", "saga", "reason"), POISON, ids=range(len(POISON)))
+def test_what_cannot_be_acted_on_is_parked_and_said(request_: PackedRequest, saga: str, reason: str) -> None:
+    """To its saga, as unknown; what comes behind it is answered."""
+
+    async def test() -> None:
+        wire = named()
+        asker = Asker(wire)
+        async with host(wire) as there:
+            await there.carry_out(SET, "hall", 5)
+            ((says, why),) = await asker.ask(request_, saga=saga)
+            assert says == "unknown"
+            assert reason in why
+            (kept,) = await parked(asker.wire, "SEATS")
+            assert reason in kept
+            assert await asker.ask(ask(saga_id="s2")) == [HELD]
+
+    run(test())
+
+
+def test_what_is_good_beside_poison_is_answered() -> None:
+    """In one message; what is no message at all is parked alone."""
+
+    async def test() -> None:
+        wire = named()
+        asker = Asker(wire)
+        async with host(wire) as there:
+            await there.carry_out(SET, "hall", 5)
+            (message,) = pack_requests(REPLY_TO, DEFINITION, [ask(), ask("SEATS_SOLD"), ask(saga_id="s2")])
+            await asker.wire.post("SEATS", [b"no JSON", message.replace(b'"attempt":1', b'"attempt":"1"', 1)])
+            said = {(each.saga_id, each.step, each.says) for each in await asker.hear(2)}
+            assert said == {("s1", "SEATS_SOLD", "unknown"), ("s2", "SEATS_HELD", "done")}
+            while len(reasons := await parked(asker.wire, "SEATS")) < 2:
+                await asyncio.sleep(0.005)
+            assert "no message of version 1 with requests" in reasons[0]
+            assert "requests[0]: Expected `int`, got `str` - at `$.attempt`" in reasons[1]
+
+    run(test())
+
+
+def test_one_request_that_raises_takes_nothing_from_the_others() -> None:
+    """Of a batch it alone has changed nothing."""
+
+    def hold(free: int | None, asked: int) -> int:
+        if asked == 13:
+            raise RuntimeError("unlucky")
+        return (free or 0) + asked
+
+    async def test() -> None:
+        wire = named()
+        step = local("SEATS_HELD", hold, entity=lambda _: "hall", undo=hold, undone="SEATS_FREED")
+        saga = Saga("unlucky", int, [step])
+        asker = Asker(wire)
+        async with amends.open(named(), sagas=[saga], wire=wire, hosts=["SEATS"]) as there:
+            asked = [ask(saga_id=f"s{number}", body=msgspec.Raw(str(number).encode())) for number in (1, 13, 2)]
+            said = await asker.ask(*asked, saga=definition_of(saga))
+            assert said == [("done", None), ("unknown", "RuntimeError: unlucky"), ("done", None)]
+            assert await there.entity("SEATS", "hall") == 3
+
+    run(test())
+
+
+class AwayWire(MemoryWire):
+    """A wire whose broker is away for the first asks, of every kind."""
+
+    left = 3
+
+    def _is_away(self) -> None:
+        if self.left:
+            self.left -= 1
+            raise WireAway("no broker")
+
+    async def post(self, channel: str, messages: Sequence[bytes]) -> None:
+        """Be away, or send."""
+        self._is_away()
+        await super().post(channel, messages)
+
+    async def take(self, channel: str, most: int) -> Sequence[Delivery]:
+        """Be away, or take."""
+        if self.left == 3:
+            self._is_away()
+        return await super().take(channel, most)
+
+
+def test_a_wire_that_is_away_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """It is said once, and once that it is there again; an answer that could not be posted is not acknowledged."""
+
+    async def test() -> None:
+        wire = named()
+        asker, broker = Asker(wire), memory_wire(wire)()._broker
+        make = lambda: AwayWire(broker)  # noqa: E731 - it is a line
+        async with amends.open(named(), sagas=[TICKETS], wire=make, hosts=["SEATS"], clients={"CARD": paid}) as there:
+            await there.carry_out(SET, "hall", 5)
+            await asker.post(ask())
+            while await there.entity("SEATS", "hall") == 5:
+                await asyncio.sleep(0.005)
+        async with host(wire):  # what was not acknowledged comes to it
+            assert [each.says for each in await asker.hear()] == ["unknown"]  # it has no hall
+
+    run(test())
+    said = [record.message for record in caplog.records if "the wire is" in record.message]
+    assert said[0] == "the wire is away, and what goes over it waits or is asked again: WireAway: no broker"
+    assert said[1] == "the wire is there again"
+
+
+def test_a_host_that_closes_answers_what_it_took() -> None:
+    """The calls under way, too, as long as `drain_s`; what it did not take is there for the next one."""
+
+    async def test() -> None:
+        wire = named()
+        asker = Asker(wire)
+        opening = host(wire, drain_s=30)
+        there = await opening.__aenter__()
+        await there.carry_out(SET, "hall", 500)
+        await asker.post(*[ask(saga_id=f"s{number}") for number in range(50)])
+        while await there.entity("SEATS", "hall") == 500:
+            await asyncio.sleep(0.001)
+        await there.close()
+        assert {each.says for each in await asker.hear(50)} == {"done"}
+        await asker.post(ask(saga_id="next"))
+        async with host(wire) as later:
+            await later.carry_out(SET, "hall", 5)
+            assert len(await asker.hear()) == 1
+
+    run(test())
