@@ -256,6 +256,7 @@ class LastingLocation(SchemaPlace, StoreLocation, Protocol):
     def archive_audit(self, into: str, before_ms: int) -> Iterator[int]:
         """Move whole months of the audit into a file: those that ended before any saga started that is still there.
 
+        They are at least 30 days old, and client keys that they stored and that started no saga leave with them.
         Engines may run meanwhile. Killed at any moment, it goes on when it is called again.
 
         Args:

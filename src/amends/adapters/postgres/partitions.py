@@ -89,8 +89,8 @@ def _blocks(database: PostgresConnection, since_ms: int, until_ms: int) -> Itera
 def _noting_keys(blocks: Iterator[Values], keys: list[str]) -> Iterator[Values]:
     """The same blocks; the client keys that were stored with them, and started no saga, are added to a list."""
     for values in blocks:
-        block = block_of(values)
-        for record in Contents(block).about("") if STORED_KEYS in block.records else ():
+        *_, records, _ = values
+        for record in Contents(block_of(values)).about("") if STORED_KEYS in records else ():
             if isinstance(record.cause, KeysStored):
                 keys += (key for key, saga_id in record.cause.keys if not saga_id)
         yield values
