@@ -35,6 +35,7 @@ from amends.storage.wire import Wire
 from amends.views.trouble import Failing, Stuck
 
 if TYPE_CHECKING:
+    from amends.adapters.postgres.event_table import PostgresEventPlace
     from amends.adapters.postgres.wire_location import PostgresWireLocation
 
 FORMS: Final = "sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME"
@@ -431,6 +432,26 @@ def wire_located(url: str) -> SchemaPlace:
     raise WireUnusable(
         f"{shown(without_password(url))} names no wire with a schema; give postgresql://user@host/database"
     )
+
+
+def events_located(url: str) -> PostgresEventPlace:
+    """Where events go that keeps how far they were read.
+
+    Raises:
+        StoreUnusable: no such place is called so, or its driver is not installed.
+    """
+    if not url.startswith(POSTGRES):
+        raise StoreUnusable(
+            f"{shown(without_password(url))} takes no events: give postgresql://user@host/database, or send them from "
+            "`amends tail --follow --json`"
+        )
+    try:
+        from amends.adapters.postgres.event_table import PostgresEventPlace  # noqa: PLC0415 - the driver may be missing
+    except ImportError as error:
+        raise StoreUnusable(
+            f"events in PostgreSQL need its driver, psycopg 3: install amends[postgres] ({error})"
+        ) from error
+    return PostgresEventPlace(url)
 
 
 def _at(locations: Mapping[str, Callable[[str], Where]], url: str) -> Where:

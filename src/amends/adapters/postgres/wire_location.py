@@ -10,16 +10,7 @@ import psycopg
 from amends.adapters.postgres.address import address_of
 from amends.adapters.postgres.rights import fact_of, grants_to, held_by, lacking, own_role
 from amends.adapters.postgres.wire import PostgresWire
-from amends.adapters.postgres.wire_schema import (
-    ENDS,
-    GRANTING,
-    WIRE_VERSION,
-    make_wire,
-    of_wire,
-    server_facts,
-    wire_script,
-    wire_version,
-)
+from amends.adapters.postgres.wire_schema import ENDS, GRANTING, WIRE, of_wire, server_facts
 from amends.errors import StoreUnusable, WireUnusable
 from amends.storage.location import DatabaseRoles, StoreFact
 
@@ -35,7 +26,7 @@ class PostgresWireLocation:
         newest: the version of the schema that this Amends makes.
     """
 
-    newest = WIRE_VERSION
+    newest = WIRE.version
 
     def __init__(self, url: str) -> None:
         """Name it.
@@ -60,7 +51,7 @@ class PostgresWireLocation:
             WireUnusable: it is no wire, or of a later version; or the server is away.
         """
         with of_wire(self._address) as driver:
-            return wire_version(driver, self._address.schema)
+            return WIRE.version_in(driver, self._address.schema)
 
     def script(self, since: int, roles: DatabaseRoles) -> str:
         """The SQL that makes it, as one transaction; a role that may make schemas runs it.
@@ -68,7 +59,7 @@ class PostgresWireLocation:
         Raises:
             WireUnusable: the role is no name for one, or is one for clients.
         """
-        made = [] if since else [wire_script(self._address.schema)]
+        made = [] if since else [WIRE.statements(self._address.schema)]
         return "\n".join(["BEGIN;", *made, *self._grants(roles), "COMMIT;\n"])
 
     def migrate(self, roles: DatabaseRoles) -> None:
@@ -79,7 +70,7 @@ class PostgresWireLocation:
         """
         grants = self._grants(roles)
         with of_wire(self._address) as driver:
-            make_wire(driver, self._address.schema)
+            WIRE.make(driver, self._address.schema)
             for grant in grants:
                 driver.execute(grant.encode())
 
@@ -93,7 +84,7 @@ class PostgresWireLocation:
         with of_wire(self._address) as driver:
             yield from server_facts(driver)
             schema = self._address.schema
-            if not (version := wire_version(driver, schema)):
+            if not (version := WIRE.version_in(driver, schema)):
                 yield StoreFact("schema", f"no {schema}", "`amends db init --wire`, or who comes first, makes it")
                 return
             yield StoreFact("schema", f"{schema}, version {version}")

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from typing import Any, Final
 
 import psycopg
-from psycopg import errors
 
 from amends.adapters.postgres.address import Address
-from amends.adapters.postgres.migrations import ONE_AT_A_TIME, comment_of
 from amends.adapters.postgres.opening import in_force, looking
 from amends.adapters.postgres.rights import ADDS, Rights, expect
 from amends.adapters.postgres.settings import facts
+from amends.adapters.postgres.side_schema import SideSchema
 from amends.errors import StoreAway, StoreUnusable, WireAway, WireUnusable
 from amends.storage.location import StoreFact
 
-WIRE_VERSION: Final = 1
-MADE_BY: Final = "Amends wire"
-"""Begins the comment of a schema that is a wire, before its version."""
-MADE: Final = files(__package__).joinpath("wire_schema.sql").read_text("utf-8")
+WIRE: Final = SideSchema("wire", "Amends wire", 1, "wire_schema.sql", "amends db init --wire")
 ENDS: Final[Rights] = {
     "messages": ADDS, "claims": ADDS, "acknowledgements": ADDS, "parked": ADDS, "rotations": (),
 }  # fmt: skip
@@ -42,8 +37,8 @@ def prepare_wire(address: Address) -> None:
         for fact in server_facts(driver):
             if fact.fault:
                 raise StoreUnusable(fact.fault)
-        if not wire_version(driver, address.schema):
-            make_wire(driver, address.schema)
+        if not WIRE.version_in(driver, address.schema):
+            WIRE.make(driver, address.schema)
         expect(driver, address.schema, ENDS, GRANTING)
 
 
@@ -66,48 +61,3 @@ def of_wire(address: Address) -> Iterator[psycopg.Connection[Any]]:
 def server_facts(driver: psycopg.Connection[Any]) -> Iterator[StoreFact]:
     """What a wire needs of its server, each with what is wrong about it."""
     return (fact for fact in facts(in_force(driver)) if fact.name in MATTERS)
-
-
-def wire_version(driver: psycopg.Connection[Any], schema: str) -> int:
-    """The version of a wire's schema; 0 where it is not there.
-
-    Raises:
-        StoreUnusable: it is no wire, or of a later version.
-    """
-    comment = comment_of(driver, schema)
-    if comment in (None, f"{MADE_BY} {WIRE_VERSION}"):
-        return WIRE_VERSION if comment else 0
-    if str(comment).startswith(MADE_BY):
-        raise StoreUnusable(
-            f"the schema {schema!r} is of {comment}, and this Amends knows version {WIRE_VERSION} alone"
-        )
-    raise StoreUnusable(f"there is a schema {schema!r} that is no wire: give another name, ?schema=...")
-
-
-def wire_script(schema: str) -> str:
-    """The statements that make a wire, in a transaction."""
-    begin = [f'SET LOCAL search_path = "{schema}", pg_temp;', f'CREATE SCHEMA "{schema}";']
-    return "\n".join([*begin, MADE, f"COMMENT ON SCHEMA \"{schema}\" IS '{MADE_BY} {WIRE_VERSION}';\n"])
-
-
-def make_wire(driver: psycopg.Connection[Any], schema: str) -> None:
-    """Make a wire, unless it is there; other processes that want the same wait.
-
-    Args:
-        driver: in a transaction.
-        schema: its name.
-
-    Raises:
-        StoreUnusable: what is there is no wire, or of a later version; or the role may not make one.
-        psycopg.Error: it cannot be made.
-    """
-    driver.execute(ONE_AT_A_TIME, [schema])
-    if wire_version(driver, schema):
-        return
-    try:
-        driver.execute(wire_script(schema).encode())
-    except errors.InsufficientPrivilege as error:
-        raise StoreUnusable(
-            f"this role may not make the schema {schema!r}: a role that may runs `amends db init --wire`, or the SQL "
-            "that `amends db init --wire --print` prints"
-        ) from error

@@ -32,6 +32,15 @@ WireUrl = Annotated[
 ]  # fmt: skip
 """The option for a wire, in place of that for a store."""
 
+EventsUrl = Annotated[
+    str,
+    typer.Option(
+        "--events", metavar="URL", show_default=False,
+        help="A table of events in place of a store: postgresql://...",
+    ),
+]  # fmt: skip
+"""The option for where `amends publish` goes, in place of that for a store."""
+
 
 def named(db: str) -> LastingLocation:
     """Where the store is that a command was given.
@@ -44,14 +53,16 @@ def named(db: str) -> LastingLocation:
     return place_of(db)
 
 
-def schema_named(db: str, wire: str) -> SchemaPlace:
-    """Where the schema is that a command was given: of a wire, if one is named, else of a store.
+def schema_named(db: str, wire: str, events: str) -> SchemaPlace:
+    """Where the schema is that a command was given: of a wire or of events, if one is named, else of a store.
 
     Raises:
         UnusableInput: it was given none.
     """
-    from amends.bootstrap import wire_located
+    from amends.bootstrap import events_located, wire_located
 
+    if events:
+        return events_located(events)
     return wire_located(wire) if wire else named(db)
 
 

@@ -54,4 +54,38 @@ def tail(
     raise typer.Exit(show_events(named(db), wanted, audit_files or ()))
 
 
-COMMANDS: Final = (tail,)
+def publish(
+    into: Annotated[str, typer.Option("--to", metavar="URL", help="Where to: postgresql://...", show_default=False)],
+    db: Db = "",
+    follows: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what happens, until Ctrl-C or SIGTERM.")
+    ] = False,
+    source: Source = "",
+    without_values: Annotated[
+        bool, typer.Option("--without-values", help="Leave out requests, answers and reasons.")
+    ] = False,
+    audit_files: AuditFiles = None,
+) -> None:
+    """Publish what happens to sagas as CloudEvents into a table, each once and of each saga in its order.
+
+    How far it is lies there, too, and is written with the events: kill it
+    whenever you like, and run it again. Several may run at once.
+
+    [bold]Examples[/]
+      [cyan]amends publish --db shop.db --to postgresql://publisher@db/shop[/]
+      [cyan]amends publish --follow --source /shop --to postgresql://publisher@db/events?schema=shop[/]
+
+    [bold]Exit codes[/]
+      0  all of it is published, or Ctrl-C ended it
+      1  it had to stop; what is published stays
+      2  the store or the table cannot be used
+    """
+    from amends.entrypoints.cli.events.publish import publish_events
+    from amends.events.cloud_events import SOURCE
+    from amends.events.publishing import Publication
+
+    wanted = Publication(source or SOURCE, is_live=follows, with_values=not without_values)
+    publish_events(named(db), into, wanted, audit_files or ())
+
+
+COMMANDS: Final = (tail, publish)

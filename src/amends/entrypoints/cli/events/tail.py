@@ -63,7 +63,7 @@ def show_events(db: LastingLocation, wanted: TailOptions, audit_files: Sequence[
     try:
         with closing(db.records(audit_files)) as store:
             log = EventLog(store, _cursor(db, store, wanted))
-            for batch in followed(log, is_live=wanted.follows, busy=_say):
+            for batch in followed(log, is_live=wanted.follows, busy=say_busy):
                 for block in batch:
                     code = max(code, _show(out, block, wanted))
                 sys.stdout.flush()
@@ -108,5 +108,6 @@ def _damage(head: Head) -> Text:
     return Text(f"{name} cannot be read; `amends audit verify` says why", STYLES["refused"])
 
 
-def _say(why: str) -> None:
+def say_busy(why: str) -> None:
+    """Say on standard error what is waited for."""
     sys.stderr.write(f"amends: {why}; it is looked at again\n")

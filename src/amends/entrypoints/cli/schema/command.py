@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from amends.entrypoints.cli.databases import Db, WireUrl, named, schema_named
+from amends.entrypoints.cli.databases import Db, EventsUrl, WireUrl, named, schema_named
 
 USAGE: Final = 2
 Print = Annotated[bool, typer.Option("--print", help="Print the SQL, for a person to run, and do nothing.")]
@@ -51,7 +51,7 @@ def of_db(context: typer.Context) -> None:
 
 @db.command()
 def init(
-    db: Db = "", wire: WireUrl = "", only_print: Print = False, engine_role: EngineRole = "",
+    db: Db = "", wire: WireUrl = "", events: EventsUrl = "", only_print: Print = False, engine_role: EngineRole = "",
     client_role: ClientRole = "",
 ) -> None:  # fmt: skip
     """Make a store: the schema of a PostgreSQL with the rights of its roles, or a file.
@@ -59,11 +59,13 @@ def init(
     An engine makes it as well, where its role may. Where the store is
     there, only the rights are given. The roles have to be there already.
     A wire is made in the same way; engines and hosts have one kind of role.
+    So is a table of events: its engine role publishes, its client role reads.
 
     [bold]Examples[/]
       [cyan]amends db init --db postgresql://owner@db/shop --engine-role shop_engine[/]
       [cyan]amends db init --print --db postgresql://db/shop > shop.sql[/]
       [cyan]amends db init --wire postgresql://owner@db/shop --engine-role payment[/]
+      [cyan]amends db init --events postgresql://owner@db/shop --engine-role publisher[/]
 
     [bold]Exit codes[/]
       0  it is there
@@ -71,7 +73,7 @@ def init(
     """
     from amends.entrypoints.cli.schema.versions import initialise
 
-    initialise(schema_named(db, wire), engine_role, client_role, only_print=only_print)
+    initialise(schema_named(db, wire, events), engine_role, client_role, only_print=only_print)
 
 
 @db.command()
@@ -105,7 +107,7 @@ def migrate(
 
 @db.command()
 def check(
-    db: Db = "", wire: WireUrl = "", engine_role: EngineRole = "", client_role: ClientRole = "",
+    db: Db = "", wire: WireUrl = "", events: EventsUrl = "", engine_role: EngineRole = "", client_role: ClientRole = "",
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Say whether a store or a wire can be relied on: settings, version, rights.
@@ -123,4 +125,4 @@ def check(
     """
     from amends.entrypoints.cli.schema.checks import check_place
 
-    raise typer.Exit(check_place(schema_named(db, wire), engine_role, client_role, as_json=as_json))
+    raise typer.Exit(check_place(schema_named(db, wire, events), engine_role, client_role, as_json=as_json))
