@@ -312,7 +312,7 @@ def graph(
     draw(load(definition), output)
 
 
-for command in (cli_simulate.simulate, cli_worker.worker, *cli_store.COMMANDS, *cli_events.COMMANDS):
+for command in (cli_simulate.simulate, cli_worker.worker, cli_worker.host, *cli_store.COMMANDS, *cli_events.COMMANDS):
     app.command()(command)
 for name, (command, words) in cli_verbs.COMMANDS.items():
     app.command(name, help=words)(command)

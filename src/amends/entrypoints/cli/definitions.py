@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -102,6 +102,22 @@ def load_opening(engine: str) -> Opening:
         return found
     what = f"is no engine: {type(found).__name__}" if name in vars(module) else "does not exist"
     raise UnusableInput(f"{home}: {name!r} {what}; write there: {name} = amends.open('sqlite:///shop.db', sagas=[...])")
+
+
+def load_clients(clients: str) -> Mapping[str, object]:
+    """Load the clients of services.
+
+    Args:
+        clients: the name of a dict, by service.
+
+    Raises:
+        UnusableInput: there is no such thing, or its module raised.
+    """
+    home, name = parted(clients)
+    found = _named(_module(home), home, name)
+    if not isinstance(found, Mapping):
+        raise UnusableInput(f"{home}: {name!r} is no dict of clients by service")
+    return found
 
 
 def load_scenarios(definition: str) -> dict[str, Scenario]:

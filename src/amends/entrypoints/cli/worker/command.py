@@ -1,4 +1,4 @@
-"""The command ``amends worker``; `amends.entrypoints.cli.app` brings it in."""
+"""The commands ``amends worker`` and ``amends host``; `amends.entrypoints.cli.app` brings them in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from typing import Annotated, Final
 import typer
 
 WAIT_MAX_S: Final = 3600.0  # as `store_wait_s` of `amends.open`
+
+
+Wait = Annotated[
+    float | None,
+    typer.Option(
+        "--wait", min=0, max=WAIT_MAX_S, metavar="SECONDS",
+        help="Wait so long for a store that another engine has, or that is away; by default its store_wait_s.",
+    ),
+]  # fmt: skip
 
 
 def worker(
@@ -18,14 +27,8 @@ def worker(
             show_default=False,
         ),
     ],
-    wait: Annotated[
-        float | None,
-        typer.Option(
-            "--wait", min=0, max=WAIT_MAX_S, metavar="SECONDS",
-            help="Wait so long for a store that another engine has, or that is away; by default its store_wait_s.",
-        ),
-    ] = None,
-) -> None:  # fmt: skip
+    wait: Wait = None,
+) -> None:
     """Run an engine until SIGTERM or Ctrl-C: clients of other processes submit to it.
 
     The module is imported from where the command runs, and says which engine
@@ -43,6 +46,47 @@ def worker(
       1  it stopped by itself: its storage failed, or another engine took over
       2  there is no such engine, or its store is in use or cannot be used
     """
+    from amends.entrypoints.cli.definitions import load_opening
     from amends.entrypoints.cli.worker.serving import serve
 
-    raise typer.Exit(serve(engine, wait))
+    raise typer.Exit(serve(load_opening(engine), engine, wait))
+
+
+def host(
+    code: Annotated[
+        str,
+        typer.Argument(
+            metavar="CODE",
+            help="A module with the definitions and commands, or module:name of one.",
+            show_default=False,
+        ),
+    ],
+    service: Annotated[list[str], typer.Option("--service", metavar="SERVICE", help="To answer for; or several.")],
+    db: Annotated[str, typer.Option("--db", metavar="STORE", help="Where its entities are: a file, or a URL.")],
+    wire: Annotated[str, typer.Option("--wire", metavar="URL", help="What its requests come by.")],
+    clients: Annotated[
+        str, typer.Option("--clients", metavar="MODULE:NAME", help="A dict of its clients, by service.")
+    ] = "",
+    wait: Wait = None,
+) -> None:
+    """Answer for a service until SIGTERM or Ctrl-C: sagas of other processes ask it over a wire.
+
+    It is an engine with a store of its own, in which are the entities of the
+    service, what was answered, and a chain of the audit. Any number of hosts
+    answer for a service on one PostgreSQL. Told to end, it takes nothing new,
+    and answers what it took; told once more, it waits no longer.
+
+    [bold]Examples[/]
+      [cyan]amends host app.sagas --service PAYMENT --db payment.db --wire postgresql://wire@db/wire[/]
+      [cyan]amends host app.sagas --service CARD --db card.db --wire ... --clients app.bank:clients[/]
+
+    [bold]Exit codes[/]
+      0  it was told to end, and has
+      1  it stopped by itself: its storage failed, or another engine took over
+      2  there is no such code or service, or its store or wire cannot be used
+    """
+    from amends.entrypoints.cli.worker.hosting import opening_of
+    from amends.entrypoints.cli.worker.serving import serve
+
+    opening = opening_of(code, service, db, wire, clients)
+    raise typer.Exit(serve(opening, f"the host of {', '.join(service)}", wait))

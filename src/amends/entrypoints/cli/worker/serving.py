@@ -12,23 +12,22 @@ from typing import Final
 
 from amends.bootstrap import Opening
 from amends.engine.engine import Engine
-from amends.entrypoints.cli.definitions import load_opening
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def serve(name: str, wait_s: float | None) -> int:
+def serve(opening: Opening, name: str, wait_s: float | None) -> int:
     """Run an engine until the process is told to end. Returns 0 then, 1 where the engine stopped by itself.
 
     Args:
-        name: of what `amends.open` gave, ``module:name`` or ``path.py:name``.
+        opening: the engine.
+        name: what to call it in the line that says that it runs.
         wait_s: how long to wait for an engine before it; ``None`` for as long as it was opened with.
 
     Raises:
-        UnusableInput: there is no such engine, or its store cannot be used.
+        UnusableInput: its store cannot be used.
     """
-    opening = load_opening(name)
     if wait_s is not None:
         opening.store_wait_s = wait_s
     logging.basicConfig(format=LOG_FORMAT)  # does nothing where the module has seen to it

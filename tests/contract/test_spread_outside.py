@@ -1,0 +1,144 @@
+"""Functions of the world outside, hosted behind a wire that keeps no promise: groups, probes, cancels."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+import amends
+from amends import Backoff, Call, Cancel, Command, Done, Refused, RequestRefused, Saga, external, local, parallel
+from amends.core.state import Compensated, Completed
+from amends.storage.wire import Wire
+from tests.contract.brokers import BROKERS, Broker
+from tests.contract.hostile import HostileWire
+from tests.contract.spread import run
+
+SEATS: Final = 1000
+
+
+class Bank:
+    """A card company that honours keys, and fails before and after it has done something.
+
+    Attributes:
+        charged: the keys that it took money under, and did not give it back.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self.charged: set[str] = set()
+        self._chance = chance
+
+    def _fails(self) -> None:
+        if self._chance.random() < 0.2:
+            raise ConnectionError("the line is bad, says chance")
+
+    def charge(self, key: str) -> str:
+        """Take money, once for each key."""
+        self._fails()
+        self.charged.add(key)
+        self._fails()
+        return key
+
+    def refund(self, receipt: str) -> None:
+        """Give it back."""
+        self._fails()
+        self.charged.discard(receipt)
+        self._fails()
+
+
+def hold(free: int, _: int) -> int:
+    """SEATS_HELD."""
+    return free - 1
+
+
+def let_go(free: int, _: int) -> int:
+    """SEATS_FREED."""
+    return free + 1
+
+
+async def charge(bank: Bank, _: int, call: Call) -> Done[str]:
+    """CARD_CHARGED."""
+    return Done(bank.charge(call.key))
+
+
+def refund(bank: Bank, _: int, call: Call) -> None:
+    """CARD_REFUNDED."""
+    bank.refund(call.answer)
+
+
+def find_charge(bank: Bank, _: int, call: Call) -> Done[str] | Refused:
+    """Look whether the card was charged."""
+    return Done(call.key) if call.key in bank.charged else Refused("no such charge")
+
+
+def issue(_: object, asked: int, call: Call) -> Done[None] | Refused:
+    """TICKET_ISSUED: every third is refused, whoever is asked, however often."""
+    assert call.answers["CARD_CHARGED"] == f"{call.key.partition('/')[0]}/CARD_CHARGED/do"
+    return Done() if asked % 3 else Refused("no paper")
+
+
+QUICK: Final[dict[str, Any]] = {"timeout_s": 0.2, "backoff": Backoff(0.01, 0.1)}
+TICKETS: Final = Saga(
+    "tickets",
+    int,
+    [
+        parallel(
+            replace(local("SEATS_HELD", hold, entity=lambda _: "hall", undo=let_go, undone="SEATS_FREED"), **QUICK),
+            external(
+                "CARD_CHARGED", charge, undo=refund, undone="CARD_REFUNDED",
+                probe=find_charge, settles_within_s=0.2, **QUICK,
+            ),
+        ),
+        external("TICKET_ISSUED", issue, pivot=True, remembers_refusals=True, **QUICK),
+    ],
+)  # fmt: skip
+BUILT: Final = Command("SEATS_BUILT", "SEATS", lambda _, seats: seats)
+
+
+@pytest.fixture(params=BROKERS)
+def make(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Return what makes ends of one wire, of each kind."""
+    with BROKERS[request.param]() as make:
+        yield make
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_money_and_seats_are_exact(make: Broker, seed: int) -> None:
+    """Also where some sagas are cancelled: each has a seat and its money, or neither."""
+
+    async def test() -> None:
+        chance = random.Random(seed)
+        bank = Bank(chance)
+
+        def wire() -> Wire:
+            return HostileWire(make(), chance)
+
+        parts: dict[str, Any] = {"sagas": [TICKETS], "wire": wire, "drain_s": 0}
+        others: dict[str, Any] = {
+            "elsewhere": ["SEATS"],
+            "hosts": ["CARD", "TICKET"],
+            "clients": {"CARD": bank, "TICKET": None},
+        }
+        async with (
+            amends.open("memory:", **parts, hosts=["SEATS"], elsewhere=["CARD", "TICKET"]) as seats,
+            amends.open("memory:", **parts, **others),
+            amends.open("memory:", **parts, elsewhere=["SEATS", "CARD", "TICKET"]) as engine,
+        ):
+            await seats.carry_out(BUILT, "hall", SEATS)
+            handles = [await engine.submit(TICKETS, number) for number in range(30)]
+            for handle in handles[::5]:
+                with suppress(RequestRefused):  # it is too late, or the saga goes back already
+                    await engine.tell(handle.saga_id, Cancel("no more"))
+            ends = {handle.saga_id: (await handle.result()).state for handle in handles}
+            assert {*map(type, ends.values())} <= {Completed, Compensated}
+            sold = {saga_id for saga_id, state in ends.items() if isinstance(state, Completed)}
+            assert bank.charged == {f"{saga_id}/CARD_CHARGED/do" for saga_id in sold}
+            assert await seats.entity("SEATS", "hall") == SEATS - len(sold)
+            assert not [handle.saga_id for handle in handles[::3] if handle.saga_id in sold]
+            assert len(sold) > 10
+
+    run(test())
