@@ -82,7 +82,7 @@ class HostedCalls:
         self._drop(attempt_id)
         self._said[hosted.step.service, reply_to].append(packed_answer(hosted.packed, outcome))
         if self._posting is None or self._posting.done():
-            self._posting = self._wiring.run(self._post())
+            self._posting = self._wiring.run(self._post)
 
     async def _post(self) -> None:
         while self._said:

@@ -10,6 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from amends.core.messages import Unknown
@@ -18,11 +19,11 @@ from amends.engine.logger import log
 from amends.engine.serving import HostedRequest, ServeRequests, hosted_request
 from amends.engine.task import Task
 from amends.engine.wiring import Wiring
-from amends.errors import AmendsError, MessageUnusable
+from amends.errors import AmendsError, MessageUnusable, UnusableInput
 from amends.exceptions import raised
 from amends.storage.codecs.sagas import SagaCodec
 from amends.storage.packed import PackedAnswer, packed_answer, unpack_requests
-from amends.storage.wire import Delivery
+from amends.storage.wire import Delivery, expect_reply_channel
 
 MESSAGES_AT_ONCE: Final = 32  # taken together: 16 MB at most, and with small requests far more than a turn decides
 TAKES_AT_ONCE: Final = 4  # of a service that are under way: while one commits, the next ones are read and queued
@@ -80,12 +81,16 @@ class Hosting:
 
     def open(self) -> None:
         """Begin to hear."""
-        self._takers = [self._wiring.run(self._host(service)) for service in self._services]
+        self._takers = [self._wiring.run(partial(self._host, service)) for service in self._services]
+
+    def end(self) -> None:
+        """Take nothing more."""
+        for taker in self._takers:
+            taker.cancel()
 
     async def drain(self) -> None:
         """Take nothing more, and wait until what was taken is answered."""
-        for taker in self._takers:
-            taker.cancel()
+        self.end()
         if self._serving:
             await asyncio.wait(self._serving)
 
@@ -94,7 +99,7 @@ class Hosting:
 
         async def act(deliveries: Sequence[Delivery]) -> None:
             await places.acquire()
-            serving = self._wiring.run(self._serve(service, deliveries))
+            serving = self._wiring.run(partial(self._serve, service, deliveries))
             self._serving.add(serving)
             serving.add_done_callback(self._serving.discard)
             serving.add_done_callback(lambda _: places.release())
@@ -124,7 +129,8 @@ class Hosting:
     def _read(self, service: str, delivery: Delivery) -> HeardMessage:
         try:
             message, faults = unpack_requests(delivery.body)
-        except MessageUnusable as error:
+            expect_reply_channel(message.reply_to)
+        except UnusableInput as error:
             return HeardMessage(delivery, faults=[str(error)])
         heard = HeardMessage(delivery, message.reply_to, faults=[*faults])
         for request in message.requests:

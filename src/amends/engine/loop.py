@@ -284,6 +284,7 @@ class EngineLoop:
         """No call is answered any more."""
         self.stopped = reason
         self._relays.end()
+        self._spread.end()
         for queued in self._queue.take_all():
             self._queue.answer(queued, queued.task.stopped(EngineStopped(str(reason))))
         self.ends.refuse(reason)

@@ -148,6 +148,11 @@ class Spread:
         """Take in what became of a call, where that is for a coordinator elsewhere; whether it is."""
         return self._calls is not None and self._calls.take(task)
 
+    def end(self) -> None:
+        """Take no request of others any more: no turn is taken that could answer them."""
+        if self._hosting:
+            self._hosting.end()
+
     async def drain(self) -> None:
         """Take no request of others any more, and answer those that were taken."""
         if self._hosting:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from amends.engine.logger import log
-from amends.errors import WireAway
 from amends.exceptions import raised
 from amends.storage.wire import Delivery, Wire, channel_to
 
@@ -33,25 +32,25 @@ class Wiring:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_away = False
 
-    def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def run(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Let something run beside the turns until it is over, or this is closed."""
         task = asyncio.create_task(self._guarded(work), name="amends-wire")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
-        except Exception:  # noqa: BLE001 - an adapter's own; the turns go on, and sagas wait for their time
-            log.exception("what the engine does on its wire has ended, and does not go on before the next start")
+            await work()
+        except Exception:  # noqa: BLE001 - the turns go on, and sagas wait for their time
+            log.exception("something that the engine did on its wire has ended: what it was about is asked again")
 
     async def take(self, channel: str, most: int, act: Callable[[Sequence[Delivery]], Awaitable[None]]) -> None:
         """Wait for messages of a channel, and act on them; where the wire is away, a pause."""
         try:
             deliveries = await self._wire.take(channel, most)
-        except WireAway as away:
-            self._say(away)
+        except Exception as error:  # noqa: BLE001 - an adapter's own: what waits is asked again
+            self._say(error)
             await asyncio.sleep(PAUSE_S)
         else:
             self._say(None)
@@ -82,13 +81,13 @@ class Wiring:
     async def _tried(self, asked: Awaitable[None]) -> bool:
         try:
             await asked
-        except WireAway as away:
-            self._say(away)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._say(error)
             return False
         self._say(None)
         return True
 
-    def _say(self, away: WireAway | None) -> None:
+    def _say(self, away: Exception | None) -> None:
         """Say once that the wire is away, and once that it is there again."""
         if (away is not None) == self._is_away:
             return

@@ -122,6 +122,17 @@ def expect_channel(channel: str) -> None:
         )
 
 
+def expect_reply_channel(channel: str) -> None:
+    """See that a name can be one of a channel for answers.
+
+    Raises:
+        UnusableInput: it cannot.
+    """
+    expect_channel(channel)
+    if not channel.startswith(ANSWERS_TO):
+        raise UnusableInput(f"answers go to no channel of a service, as {channel!r:.120} is: its name begins with '>'")
+
+
 def expect_size(messages: Sequence[bytes]) -> None:
     """See that a wire takes messages.
 
