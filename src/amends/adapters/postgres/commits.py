@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from amends.adapters.postgres.rows import block_parameters, checksum_array, columns_of
@@ -15,6 +15,8 @@ ADDED_UP: Final = 256
 engine then takes a few hundred rows at most, and a commit adds some and changes none."""
 
 Row = TypeVar("Row", SagaRow, EntityRow)
+EntityName = tuple[str, str]
+"""A service, and an id."""
 
 
 class TableWrite(NamedTuple):
@@ -33,9 +35,20 @@ class TableWrite(NamedTuple):
     refusal: str = ""
 
 
-def writes_of(changes: Changes) -> list[TableWrite]:
-    """What a commit writes, in the order in which it is written: its block first, which is the fence."""
-    return [*_chains(changes), *_sagas(changes), *_entities(changes.entities), *_keys(changes), *_rest(changes)]
+def writes_of(changes: Changes, held: Collection[EntityName]) -> list[TableWrite]:
+    """What a commit writes, in the order in which it is written: its block first, which is the fence.
+
+    Args:
+        changes: all of it.
+        held: entities that do not exist, and whose names the transaction has made already.
+    """
+    return [*_chains(changes), *_sagas(changes), *_entities(changes.entities, held), *_keys(changes), *_rest(changes)]
+
+
+def names_of(entities: Collection[EntityName]) -> dict[str, str]:
+    """The names of entities, as a query takes them."""
+    services, ids = zip(*entities, strict=True)
+    return {"services": text_array(services), "ids": text_array(ids)}
 
 
 def _chains(changes: Changes) -> Iterator[TableWrite]:
@@ -90,9 +103,11 @@ def _sagas(changes: Changes) -> Iterator[TableWrite]:
         yield TableWrite("delete_sagas", gone, number, "a saga is not what was archived")
 
 
-def _entities(rows: Sequence[EntityRow]) -> Iterator[TableWrite]:
+def _entities(rows: Sequence[EntityRow], held: Collection[EntityName]) -> Iterator[TableWrite]:
     new, changed = _parted(rows)
     refusal = "an entity is not the one that its change was decided on"
+    if names := {(row.service, row.entity_id) for row in new}.difference(held):
+        yield TableWrite("hold_entities", names_of(sorted(names)), len(names), refusal)
     if new:
         yield TableWrite("insert_entities", columns_of(new), len(new), refusal)
     if changed:

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from amends.adapters.postgres.address import Address
+from amends.adapters.postgres.commits import names_of
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.migrations import ONE_AT_A_TIME, UNFINISHED, comment_of, migrate, put_comment, version_of
 from amends.adapters.postgres.opening import writing
@@ -158,7 +159,7 @@ def _progress(page: TablePage) -> Statement:
 
 
 def _statements(table: str, columns: Columns) -> list[Statement]:
-    """What writes a page: one statement, and one more for where sagas stand."""
+    """What writes a page: one statement, and one more for where sagas stand, or for the names of entities."""
     if table == "blocks":
         columns = {**columns, "checksum": _sums_of_blocks(columns)}
     parameters = {name: _array(name, column) for name, column in columns.items()}
@@ -166,6 +167,8 @@ def _statements(table: str, columns: Columns) -> list[Statement]:
     if table == "sagas" and (stands := _standing(columns)):
         shards = number_array([*map(shard_of, stands)])
         statements.append(("put_standings", {"ids": text_array(stands), "shards": shards}))
+    if table == "entities":
+        statements.append(("hold_entities", names_of([*zip(columns["service"], columns["entity_id"], strict=True)])))
     return statements
 
 

@@ -240,19 +240,9 @@ ON CONFLICT (id) DO UPDATE SET
 DELETE FROM standings WHERE id = ANY(%(ids)s::text[]);
 
 -- name: insert_entities
--- Their first rows, under names that this transaction has made, or makes now. Leaves those that exist.
-WITH new AS (
-    SELECT new.*, n.id IS NOT NULL AS is_held
-    FROM unnest(%(service)s::text[], %(entity_id)s::text[], %(body)s::text[], %(version)s::bigint[], %(checksum)s::bigint[])
-            AS new (service, id, body, version, checksum)
-        LEFT JOIN entity_names AS n
-            ON n.service = new.service AND n.id = new.id AND n.xmin = pg_current_xact_id()::xid
-), made AS (
-    INSERT INTO entity_names (service, id) SELECT service, id FROM new WHERE NOT is_held
-    ON CONFLICT DO NOTHING RETURNING service, id
-)
+-- Their first rows, under names that this transaction has made (`hold_entities`).
 INSERT INTO entities (service, id, body, version, checksum)
-SELECT service, id, body, version, checksum FROM new WHERE is_held OR (service, id) IN (SELECT service, id FROM made);
+SELECT * FROM unnest(%(service)s::text[], %(entity_id)s::text[], %(body)s::text[], %(version)s::bigint[], %(checksum)s::bigint[]);
 
 -- name: update_entities
 -- Their next rows, of those that are as it was decided on.

@@ -8,7 +8,7 @@ from typing import Final
 
 from amends.adapters.in_force import WARNING, WORRIED_AFTER
 from amends.adapters.postgres.address import Address, address_of
-from amends.adapters.postgres.commits import TableWrite, writes_of
+from amends.adapters.postgres.commits import EntityName, TableWrite, names_of, writes_of
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.mailbox import PostgresMailbox
 from amends.adapters.postgres.opening import prepare
@@ -25,8 +25,6 @@ from amends.storage.rows import Block, Changes, EntityRow, KeyRow, SagaRow, Unre
 RESOLVED_IN_S: Final = 60.0
 """For how long a commit is asked for whose answer was lost: a restart, or a failover, takes less."""
 RESOLVE_PAUSE_S: Final = 0.1  # between two tries to ask
-
-EntityName = tuple[str, str]
 
 
 class PostgresStore(PostgresRecords):
@@ -86,19 +84,19 @@ class PostgresStore(PostgresRecords):
     def entity_rows(self, names: Collection[EntityName]) -> dict[EntityName, EntityRow | Unreadable]:
         """These entities, locked; those that do not exist are left out, and locked as well."""
         wanted = [name for name in names if _is_storable("".join(name))]
-        found = self._locked("entities", **_named(wanted)) if wanted else []
+        found = self._locked("entities", **names_of(wanted)) if wanted else []
         missing = sorted({*wanted}.difference(map(_entity_name, found)))
         if missing:
-            made = {*map(_entity_name, self._locked("hold_entities", **_named(missing)))}
+            made = {*map(_entity_name, self._locked("hold_entities", **names_of(missing)))}
             self._held_entities |= made
             if len(made) < len(missing):
-                found += self._locked("entities", **_named(sorted({*missing} - made)))
+                found += self._locked("entities", **names_of(sorted({*missing} - made)))
         return {_entity_name(values): entity_of(values) for values in found if values[3]}
 
     def commit(self, changes: Changes) -> None:
         """Write all of it, or nothing, and end the turn; see `amends.storage.ports.Store.commit`."""
         try:
-            transaction = self._write([*writes_of(changes), *self._let_go(changes)])
+            transaction = self._write([*writes_of(changes, self._held_entities), *self._let_go(changes)])
             try:
                 self._database.commit()
             except CommitUnknown as error:
@@ -149,7 +147,7 @@ class PostgresStore(PostgresRecords):
         entities = self._held_entities.difference((row.service, row.entity_id) for row in changes.entities)
         keys = self._held_keys.difference(row.key for row in changes.keys)
         if entities:
-            yield TableWrite("let_go_entities", _named(sorted(entities)))
+            yield TableWrite("let_go_entities", names_of(sorted(entities)))
         if keys:
             yield TableWrite("let_go_keys", {"keys": text_array(sorted(keys))})
 
@@ -232,11 +230,6 @@ def _is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _named(names: Collection[EntityName]) -> dict[str, str]:
-    services, ids = zip(*names, strict=True)
-    return {"services": text_array(services), "ids": text_array(ids)}
 
 
 def _entity_name(values: Values) -> EntityName:
