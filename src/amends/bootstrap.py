@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from amends.adapters.postgres.wire_location import PostgresWireLocation
 
 FORMS: Final = "sqlite:///path/to/file.db, postgresql://user@host/database, or memory:NAME"
-WIRE_FORMS: Final = "postgresql://user@host/database, memory:NAME"
+WIRE_FORMS: Final = "postgresql://user@host/database, nats://user@host, memory:NAME"
 STORE_WAIT_MAX_S: Final = 3600.0  # an hour: a process that ends takes less, and a longer wait is a mistake of units
 ID_LENGTH: Final = 8  # 40 bits for each start: two of 10 000 starts share one with a chance of 1 in 20 000
 
@@ -485,9 +486,20 @@ def _postgres_wire(url: str) -> PostgresWireLocation:
     return PostgresWireLocation(url)
 
 
+def _nats_wire(url: str) -> Callable[[], Wire]:
+    """A stream of a NATS server, whose client is an extra."""
+    try:
+        from amends.adapters.nats import NatsWire, nats_address  # noqa: PLC0415 - the client may be missing
+    except ImportError as error:
+        raise WireUnusable(f"a wire in NATS needs its client, nats-py: install amends[nats] ({error})") from error
+    return partial(NatsWire, nats_address(url))
+
+
 POSTGRES: Final = ("postgresql://", "postgres://")
+NATS: Final = ("nats://", "tls://")
 WIRES: Final[Mapping[str, Callable[[str], Callable[[], Wire]]]] = {
     MEMORY: memory_wire, **dict.fromkeys(POSTGRES, lambda url: _postgres_wire(url).wire),
+    **dict.fromkeys(NATS, _nats_wire),
 }  # fmt: skip
 """How the URL of a wire begins to what makes an engine's end of it: another broker is an adapter, and a line here."""
 LASTING: Final[Mapping[str, Callable[[str], LastingLocation]]] = {

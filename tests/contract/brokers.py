@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 
 from amends.adapters.memory.wire import memory_wire
+from amends.adapters.nats import NatsWire, nats_address
 from amends.adapters.postgres.address import address_of
 from amends.adapters.postgres.wire import PostgresWire
 from amends.storage.wire import Wire
+from tests.nats import nats_server
 from tests.postgres import schema
 
 AGAIN_S = 0.2  # after which a broker that does not hear of a taker's end gives what it took to others
@@ -32,4 +34,13 @@ def _in_memory() -> Iterator[Broker]:
     yield memory_wire(f"memory:test-{next(NUMBERS)}")
 
 
-BROKERS: dict[str, Callable[[], AbstractContextManager[Broker]]] = {"memory": _in_memory, "postgres": _in_postgres}
+@contextmanager
+def _in_nats() -> Iterator[Broker]:
+    with nats_server() as server:
+        address = nats_address(server.url)
+        yield lambda: NatsWire(address, again_s=AGAIN_S)
+
+
+BROKERS: dict[str, Callable[[], AbstractContextManager[Broker]]] = {
+    "memory": _in_memory, "postgres": _in_postgres, "nats": _in_nats,
+}  # fmt: skip

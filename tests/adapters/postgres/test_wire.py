@@ -182,6 +182,22 @@ def test_a_taker_is_woken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run(url, said, 2)
 
 
+def test_a_wait_ends_with_its_wire(url: str) -> None:
+    """It was not cancelled, and is told so."""
+
+    async def said(on: Wired) -> None:
+        (one,) = on.wires
+        waiting = asyncio.create_task(one.take(CHANNEL, 1))
+        await one.parked(CHANNEL)
+        await one.close()
+        with pytest.raises(WireAway, match="the wire is closed"):
+            await waiting
+        with pytest.raises(WireAway, match="the wire is closed"):
+            await one.post(CHANNEL, [b"x"])
+
+    run(url, said)
+
+
 def test_a_claim_is_looked_at_once_more_and_never_again(url: str) -> None:
     """Also where nothing waits: how far one has looked is kept."""
 

@@ -1,0 +1,110 @@
+"""The streams and consumers of a wire: made where they are not, and looked at before they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final
+
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    ConsumerInfo,
+    DiscardPolicy,
+    PersistMode,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import NotFoundError, ServiceUnavailableError
+
+from amends.adapters.nats.address import NatsAddress, token_of
+from amends.errors import WireUnusable
+from amends.storage.wire import MESSAGE_BYTES_MAX
+
+OLDEST: Final = (2, 12, 3)
+"""Of the server: the first that keeps a stream through the loss of one of its replicas (nats-server#7545)."""
+KEPT_S: Final = 3_600.0
+"""An hour, for which a message is there: who waits for longer has asked anew."""
+BYTES_MAX: Final = 4 * 1024**3
+"""Of all messages of that hour; then the server refuses more, and drops none that is unread."""
+PARKED_MAX: Final = 1_000  # of each channel, the latest: more than a person reads
+PARKED_BYTES_MAX: Final = 1024**3  # of all of them: 2 000 of the largest
+PENDING_MAX: Final = 10_000  # messages of a channel that are taken and not acknowledged: a host takes some hundred
+IDLE_S: Final = 24 * 3_600.0
+"""A day, after which a consumer that has no taker is gone: coordinators come and go."""
+
+
+async def expect_server(client: Client, streams: JetStreamContext) -> None:
+    """See that a server can carry a wire.
+
+    Raises:
+        WireUnusable: it is too old, has no JetStream, or takes no message of our size.
+    """
+    version = client.connected_server_version
+    if (version.major, version.minor, version.patch) < OLDEST:
+        raise WireUnusable(f"the server has version {version}: at least {'.'.join(map(str, OLDEST))} is needed")
+    if client.max_payload < MESSAGE_BYTES_MAX:
+        raise WireUnusable(f"the server's max_payload is {client.max_payload}: at least {MESSAGE_BYTES_MAX} is needed")
+    try:
+        await streams.account_info()
+    except ServiceUnavailableError as error:
+        raise WireUnusable("the server has no JetStream: `jetstream {store_dir: ...}` in its settings") from error
+
+
+async def make_streams(streams: JetStreamContext, address: NatsAddress) -> None:
+    """Make both streams, where they are not, and see that they are as they have to be.
+
+    Raises:
+        WireUnusable: one is not; the setting is named.
+    """
+    for wanted in _configs(address):
+        try:
+            found = (await streams.stream_info(str(wanted.name))).config
+        except NotFoundError:
+            found = (await streams.add_stream(wanted)).config
+        for setting in _faults(found, wanted):
+            raise WireUnusable(f"{setting}; remove the stream, or name another one, ?stream=...")
+
+
+async def make_consumer(streams: JetStreamContext, address: NatsAddress, channel: str, again_s: float) -> ConsumerInfo:
+    """Make the consumer of a channel, where it is not."""
+    token = token_of(channel)
+    return await streams.add_consumer(
+        address.stream,
+        ConsumerConfig(
+            durable_name=token, filter_subject=f"{address.stream}.{token}", ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=again_s, max_deliver=-1, max_ack_pending=PENDING_MAX, inactive_threshold=IDLE_S,
+        ),
+    )  # fmt: skip
+
+
+def _configs(address: NatsAddress) -> Iterator[StreamConfig]:
+    yield StreamConfig(
+        name=address.stream, subjects=[f"{address.stream}.*"], retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE, discard=DiscardPolicy.NEW, max_age=KEPT_S, max_bytes=BYTES_MAX,
+    )  # fmt: skip
+    yield StreamConfig(
+        name=address.parked, subjects=[f"{address.parked}.*"], retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE, discard=DiscardPolicy.OLD, max_msgs_per_subject=PARKED_MAX,
+        max_bytes=PARKED_BYTES_MAX,
+    )  # fmt: skip
+
+
+def _faults(found: StreamConfig, wanted: StreamConfig) -> Iterator[str]:
+    """What of a stream would lose messages that were taken, in words."""
+    for setting in ("subjects", "retention", "storage", "discard"):
+        is_so, has_to_be = (_word(getattr(config, setting)) for config in (found, wanted))
+        if is_so != has_to_be:
+            yield f"stream {found.name!r} has {setting} {is_so}, and needs {has_to_be}"
+    if found.no_ack:
+        yield f"stream {found.name!r} has no_ack, and has to say what it has taken"
+    if found.persist_mode == PersistMode.ASYNC:
+        yield f"stream {found.name!r} has persist_mode async, by which it says so before it has"
+
+
+def _word(value: object) -> str:
+    """A setting as a server's tools show it."""
+    return str(value.value if isinstance(value, Enum) else value)

