@@ -10,20 +10,15 @@ from amends.storage.wire import Delivery, Parked, Wire
 
 
 class HostileWire:
-    """A wire that loses, doubles, delays and reorders messages, forgets acknowledgements, and is away now and then.
-
-    Attributes:
-        is_hostile: whether it is; a test that waits for the end of all sagas may let it rest.
-    """
+    """A wire that loses, doubles, delays and reorders messages, forgets acknowledgements, and is away now and then."""
 
     def __init__(self, inner: Wire, chance: random.Random) -> None:
         self._inner = inner
         self._chance = chance
         self._held: list[tuple[str, bytes]] = []
-        self.is_hostile = True
 
     def _happens(self, share: float) -> bool:
-        return self.is_hostile and self._chance.random() < share
+        return self._chance.random() < share
 
     async def post(self, channel: str, messages: Sequence[bytes]) -> None:
         """Send some of the messages now, some once more, some later, and some never."""

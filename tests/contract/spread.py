@@ -49,26 +49,20 @@ class SpreadShop:
     Attributes:
         hosts: by service.
         coordinator: of all orders.
-        wires: every end that was made.
     """
 
     hosts: dict[str, Engine]
     coordinator: Engine
 
-    def __init__(self, make: Broker, urls: dict[str, str], seed: int | None = None) -> None:
+    def __init__(self, make: Broker, urls: dict[str, str], seed: int) -> None:
         self._make = make
         self._urls = urls
         self._chance = random.Random(seed)
-        self._is_hostile = seed is not None
         self._ends = AsyncExitStack()
-        self.wires: list[HostileWire] = []
         self.hosts = {}
 
     def _wire(self) -> Wire:
-        wire = HostileWire(self._make(), self._chance)
-        wire.is_hostile = self._is_hostile
-        self.wires.append(wire)
-        return wire
+        return HostileWire(self._make(), self._chance)
 
     async def __aenter__(self) -> Self:
         for service in SERVICES:

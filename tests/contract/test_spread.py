@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -20,36 +20,40 @@ from tests.contract.brokers import BROKERS, Broker
 from tests.contract.spread import SAGAS, SERVICES, SpreadShop, run
 from tests.postgres import schema
 
-
-@pytest.fixture(params=BROKERS)
-def make(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """Return what makes ends of one wire, of each kind."""
-    with BROKERS[request.param]() as make:
-        yield make
+PLACES: Final = [*((name, "memory") for name in BROKERS if name != "postgres"), ("memory", "sqlite"), ("postgres",) * 2]
+"""By which broker a shop is spread, and over which stores: each adapter, and not each pair, which takes minutes."""
 
 
-KINDS: Final = ("memory", "sqlite", "postgres")
+class Place(NamedTuple):
+    """Where a shop is to be spread.
+
+    Attributes:
+        broker: makes ends of its wire.
+        urls: a store for each service, and for the coordinator.
+    """
+
+    broker: Broker
+    urls: dict[str, str]
 
 
-@pytest.fixture(params=KINDS)
-def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Return a store for each service and the coordinator, of each kind."""
-    names = (*SERVICES, "coordinator")
-    if request.param == "sqlite":
-        yield {name: f"sqlite:///{tmp_path}/{name}.db" for name in names}
-    elif request.param == "memory":
-        yield {name: f"memory:{tmp_path}/{name}" for name in names}
-    else:
-        with schema() as one, schema() as two:
-            yield {name: f"memory:{tmp_path}/{name}" for name in names} | {"PAYMENT": one, "coordinator": two}
+@pytest.fixture(params=PLACES, ids="-".join)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Return where a shop can be spread, with nothing there yet."""
+    broker, store = request.param
+    urls = {name: f"memory:{tmp_path}/{name}" for name in (*SERVICES, "coordinator")}
+    with BROKERS[broker]() as make, ExitStack() as schemas:
+        if store == "sqlite":
+            urls = {name: f"sqlite:///{tmp_path}/{name}.db" for name in urls}
+        elif store == "postgres":
+            urls |= {name: schemas.enter_context(schema()) for name in ("PAYMENT", "coordinator")}
+        yield Place(make, urls)
 
 
-@pytest.mark.parametrize("seed", [None, 1, 2])
-def test_a_spread_shop_is_exact(make: Broker, urls: dict[str, str], seed: int | None) -> None:
+def test_a_spread_shop_is_exact(place: Place) -> None:
     """Every order ends as in one process, and money and stock are exact, whatever becomes of messages."""
 
     async def test() -> None:
-        async with SpreadShop(make, urls, seed) as shop:
+        async with SpreadShop(*place, seed=1) as shop:
             orders = [await shop.order(f"O{number}", SAGAS[number % 5]) for number in range(40)]
             states = await shop.ends(orders)
             assert [type(state) for state in states] == [Compensated if n % 5 else Completed for n in range(40)]
@@ -62,7 +66,7 @@ def test_a_spread_shop_is_exact(make: Broker, urls: dict[str, str], seed: int | 
                 assert await shop.hosts["SHIPPING"].entity("SHIPPING", f"O{number}") == shipment
 
     run(test())
-    for name, url in urls.items():
+    for name, url in place.urls.items():
         if not url.startswith("memory:"):
             expect_sound(url, SERVICES if name == "coordinator" else ())
 
@@ -74,11 +78,11 @@ def expect_sound(url: str, elsewhere: tuple[str, ...]) -> None:
         assert not [*recompute(records, SAGAS, [CREDIT_LIMIT_SET, STOCK_SET], elsewhere=elsewhere).findings]
 
 
-def test_a_coordinator_that_stops_is_taken_over(make: Broker, urls: dict[str, str]) -> None:
+def test_a_coordinator_that_stops_is_taken_over(place: Place) -> None:
     """Wherever it was: the next one on its store asks again, and hears what its hosts answered before."""
 
     async def test() -> None:
-        async with SpreadShop(make, urls, seed=3) as shop:
+        async with SpreadShop(*place, seed=3) as shop:
             orders = []
             for number in range(10):
                 orders += [await shop.order(f"O{number}-{again}", SAGAS[number % 5]) for again in range(2)]
@@ -91,11 +95,11 @@ def test_a_coordinator_that_stops_is_taken_over(make: Broker, urls: dict[str, st
     run(test())
 
 
-def test_a_host_that_stops_after_its_commit_answers_again(make: Broker, urls: dict[str, str]) -> None:
+def test_a_host_that_stops_after_its_commit_answers_again(place: Place) -> None:
     """The next one on its store finds in its inbox what was answered, and changes nothing twice."""
 
     async def test() -> None:
-        async with SpreadShop(make, urls, seed=4) as shop:
+        async with SpreadShop(*place, seed=4) as shop:
             orders = [await shop.order(f"O{number}", SAGAS[number % 5]) for number in range(20)]
             for service in (*SERVICES, *SERVICES):
                 await shop.hosts[service].close(0)
