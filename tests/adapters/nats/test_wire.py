@@ -301,6 +301,22 @@ def test_a_stream_that_loses_what_it_took_is_refused(server: NatsServer, wrong: 
     asyncio.run(within())
 
 
+def test_a_server_without_room_for_a_stream_is_told(server: NatsServer) -> None:
+    """It keeps free what a stream may take; a second wire finds nothing left."""
+
+    async def within() -> None:
+        wire = NatsWire(nats_address(f"{server.url}?stream=second"))
+        async with ends(server, 1) as (one,):
+            await one.post(CHANNEL, [b"x"])
+            with pytest.raises(
+                WireUnusable, match="the server has no 4294967296 bytes for 'second': see max_file_store"
+            ):
+                await wire.post(CHANNEL, [b"x"])
+        await wire.close()
+
+    asyncio.run(within())
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -18,7 +18,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import NotFoundError, ServiceUnavailableError
+from nats.js.errors import NotFoundError, ServerError, ServiceUnavailableError
 
 from amends.adapters.nats.address import NatsAddress, token_of
 from amends.errors import WireUnusable
@@ -33,6 +33,7 @@ BYTES_MAX: Final = 4 * 1024**3
 PARKED_MAX: Final = 1_000  # of each channel, the latest: more than a person reads
 PARKED_BYTES_MAX: Final = 1024**3  # of all of them: 2 000 of the largest
 PENDING_MAX: Final = 10_000  # messages of a channel that are taken and not acknowledged: a host takes some hundred
+NO_ROOM: Final = 10_047  # JSStorageResourcesExceededErr of the server
 IDLE_S: Final = 24 * 3_600.0
 """A day, after which a consumer that has no taker is gone: coordinators come and go."""
 
@@ -64,9 +65,20 @@ async def make_streams(streams: JetStreamContext, address: NatsAddress) -> None:
         try:
             found = (await streams.stream_info(str(wanted.name))).config
         except NotFoundError:
-            found = (await streams.add_stream(wanted)).config
+            found = await _made(streams, wanted)
         for setting in _faults(found, wanted):
             raise WireUnusable(f"{setting}; remove the stream, or name another one, ?stream=...")
+
+
+async def _made(streams: JetStreamContext, wanted: StreamConfig) -> StreamConfig:
+    try:
+        return (await streams.add_stream(wanted)).config
+    except ServerError as error:
+        if error.err_code != NO_ROOM:
+            raise
+        raise WireUnusable(
+            f"the server has no {wanted.max_bytes} bytes for {wanted.name!r}: see max_file_store"
+        ) from error
 
 
 async def make_consumer(streams: JetStreamContext, address: NatsAddress, channel: str, again_s: float) -> ConsumerInfo:
