@@ -72,9 +72,10 @@ def main() -> int:
             console.print(f"no PostgreSQL can be had here, so nothing was done: {reason}")
             return 1
         except BrokenPromise as error:
+            _show(console, results)
             console.print(f"BROKEN, seed {given.seed}: {error}", markup=False, soft_wrap=True)
             return 1
-    Console(width=max(console.width, WIDE)).print(_table(results))
+    _show(console, results)
     console.print("0 lost, 0 doubled, 0 stuck; money and stock exact; every chain verifies")
     late = [one.phase.name for one in results if one.is_late]
     if late:
@@ -122,6 +123,10 @@ def _progress(console: Console) -> Progress:
 
 def _percentile(values: list[float], percent: int) -> float:
     return values[min(len(values) - 1, len(values) * percent // 100)] if values else 0.0
+
+
+def _show(console: Console, results: list[Result]) -> None:
+    Console(width=max(console.width, WIDE)).print(_table(results))
 
 
 def _table(results: list[Result]) -> Table:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from amends import Cancel, Refused
+from amends.adapters.memory.ownership import MemoryOwnership
 from amends.auditing.recompute import recompute
 from amends.auditing.verify import verify
 from amends.core.messages import Answered, Done, Kind, Later
@@ -270,6 +271,29 @@ def test_a_taker_is_taken_over_in_turn(house: House) -> None:
     house.pass_ms(20_000)
     assert house.store.chains() == ["one", "three", "two"]
     check(house)
+
+
+def test_a_taker_leaves_what_the_dead_one_handed_over_at_last(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the taker looked around: else two engines had the same shards, and moved the same sagas."""
+    dead, other, taker = house.host("one"), house.host("two"), house.host("three")
+    for host in (dead, other, taker):
+        house.now_ms += LEASE_MS // 4
+        host.keep()
+    given = dict.fromkeys(sorted(dead.shards)[:9], other.name)
+    house.now_ms += LEASE_MS // 2
+    now_ms = MemoryOwnership.now_ms
+
+    def seen_late(ownership: MemoryOwnership) -> int:
+        if dead.shards.issuperset(given):
+            drive(dead.coordinator.hand_over(given, house.now_ms), dead.store)
+        return now_ms(ownership)
+
+    monkeypatch.setattr(MemoryOwnership, "now_ms", seen_late)
+    taker.keep()
+    other.keep()
+    assert house.ownership.leases()[0].engine != dead.name
+    for host in (other, taker):
+        assert host.shards == {shard for shard, name in house.ownership.owners().items() if name == host.name}
 
 
 def test_what_a_taken_saga_waits_for_is_looked_at_in_its_time(house: House) -> None:

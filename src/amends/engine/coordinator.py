@@ -24,12 +24,13 @@ from amends.engine.limits import VALUE_BYTES_MAX
 from amends.engine.owned_shards import OwnedShards
 from amends.engine.recording import Salts
 from amends.engine.task import Task, Unfinished
-from amends.engine.turn_io import ReadHead, Turn
+from amends.engine.turn_io import Turn
 from amends.engine.upcasting import NO_UPCASTS, Upcast
 from amends.engine.versions import Versions
 from amends.engine.waking import Wake
 from amends.storage.ports import Store
 from amends.storage.records import ChainTakenOver, ShardsHandedOver
+from amends.storage.rows import Head
 
 
 class Coordinator:
@@ -150,21 +151,20 @@ class Coordinator:
         """The shards of which a call is under way."""
         return self._committed.in_flight.busy()
 
-    def take_over(self, dead: str, shards: Sequence[int], now_ms: int) -> Turn[None]:
+    def take_over(self, last: Head, shards: Sequence[int], now_ms: int) -> Turn[None]:
         """End the chain of an engine whose lease ran out, and take its shards: in one commit.
 
         Args:
-            dead: its name.
-            shards: those that it has.
+            last: where its chain ends.
+            shards: those that it had then, or got since.
             now_ms: the clock.
 
         Raises:
-            StoreConflict: its lease goes on, or another engine was faster.
+            StoreConflict: its lease goes on, it has committed since, or another engine was faster.
             LeaseLost: this engine's own chain is ended.
         """
-        last = yield ReadHead(dead)
         fence = fence_of(last, self._committed.head.chain, self._now_ms(max(now_ms, last.at_ms)), self._committed.salts)
-        taken = ChainTakenOver(dead, fence.number, fence.head.hex(), (*shards,))
+        taken = ChainTakenOver(last.chain, fence.number, fence.head.hex(), (*shards,))
         yield from self._committed.write(taken, at_ms=fence.at_ms, fences=[fence])
         self.gain(shards, fence.at_ms)
 

@@ -16,11 +16,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 from amends.engine.coordinator import Coordinator
 from amends.engine.in_flight import AttemptId
 from amends.engine.store_clock import StoreClock
-from amends.engine.turn_io import ReadLastTime, TurnIO
+from amends.engine.turn_io import ReadHead, ReadLastTime, TurnIO
 from amends.errors import LeaseLost, StoreConflict
 from amends.storage.budgets import BudgetGrant, BudgetShare
 from amends.storage.ports import Store
-from amends.storage.rows import NEVER, NOTHING_KNOWN, Lease
+from amends.storage.rows import NEVER, NOTHING_KNOWN, Head, Lease
 from amends.storage.shards import ALL_SHARDS, SHARDS
 
 RENEWALS: Final = 3  # in one lease: one may fail, and the next one still comes in time
@@ -218,7 +218,7 @@ class ShardKeeper:
             self.until_ms = elapsed_ms + self._lease_ms
             seen = yield LookAround()
             for dead in self._dead(seen, elapsed_ms):
-                seen = yield from self._take_over(dead, seen, now_ms)
+                seen = yield from self._take_over(dead, now_ms)
             yield from self._claim(seen, now_ms)
             yield from self._look_into(elapsed_ms)
             dropped = yield from self._hand_over(seen, elapsed_ms, now_ms)
@@ -234,10 +234,15 @@ class ShardKeeper:
             return []
         return [lease.engine for lease in seen.leases if lease.until_ms <= seen.now_ms]
 
-    def _take_over(self, dead: str, seen: ShardsSeen, now_ms: int) -> Keeping[ShardsSeen]:
-        """End the chain of an engine whose lease ran out, and take its shards; another engine may have been faster."""
+    def _take_over(self, dead: str, now_ms: int) -> Keeping[ShardsSeen]:
+        """End the chain of an engine whose lease ran out, and take its shards; another engine may have been faster.
+
+        Its shards are looked at after the end of its chain: what it hands over then is a block more, and a conflict.
+        """
         with suppress(StoreConflict):
-            yield from self._coordinator.take_over(dead, seen.shards_of(dead), now_ms)
+            last: Head = yield ReadHead(dead)
+            seen: ShardsSeen = yield LookAround()
+            yield from self._coordinator.take_over(last, seen.shards_of(dead), now_ms)
         looked: ShardsSeen = yield LookAround()
         return looked
 

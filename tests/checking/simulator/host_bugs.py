@@ -34,7 +34,7 @@ BUGS: Final = [
     Bug("a shard that was given away is still moved", "coordinator:Coordinator.lose",
         "        self.shards.lose(gone)\n", "", "shop", "V23"),
     Bug("a shard stays at an engine that does not know what waits in it", f"{KEEPER}._to_move",
-        "wanted = self._better_off(seen, elapsed_ms)", "wanted = dict()", "followed", "V09"),
+        "wanted = self._better_off(seen, elapsed_ms)", "wanted = dict()", "followed", "V25"),
     Bug("it is not looked what waits in a shard that comes", f"{KEEPER}._look_into",
         "self._coordinator.left_alone.note(shard, definitions)", "pass", "followed", "V09"),
     Bug("a send after the lease", f"{KEEPER}.may_send", "elapsed_ms < self.until_ms and not self.is_fenced", "True",
