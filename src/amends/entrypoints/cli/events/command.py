@@ -88,4 +88,20 @@ def publish(
     publish_events(named(db), into, wanted, audit_files or ())
 
 
-COMMANDS: Final = (tail, publish)
+def asyncapi(
+    code: Annotated[
+        str, typer.Argument(metavar="MODULE", help="A module or path.py with the definitions.", show_default=False)
+    ],
+) -> None:
+    """Print an AsyncAPI document: what services are asked, what they answer, what others are told.
+
+    [bold]Examples[/]
+      [cyan]amends asyncapi travel.sagas > travel.json[/]
+    """
+    from amends.entrypoints.cli.definitions import load_module
+    from amends.entrypoints.cli.events.describing import print_asyncapi
+
+    print_asyncapi(load_module(code)[0], code)
+
+
+COMMANDS: Final = (tail, publish, asyncapi)
