@@ -225,3 +225,28 @@ def test_a_store_that_is_an_older_copy_is_told(shared: Shared) -> None:
     with pytest.raises(StoreFailed, match="the chain 'one' has another block 2, and block 2 was read"):
         given(events.blocks())
     assert given(EventLog(one.store, {"one": Head(2, b"", 0, "one")}).blocks()) == [("A", 3)]
+
+
+def test_what_comes_while_it_is_read_waits_for_the_next_look() -> None:
+    """A chain is read up to where it ended in the look at all: behind that, what it follows may not be seen."""
+    with SHARED["memory"]() as shared:
+        one, two = shared.engine("one"), shared.engine("two")
+        commit(one, Told("A", 1), at_ms=START_MS + 500)
+        store = one.store
+        assert isinstance(store, MemoryStore)
+        events = EventLog(_Early(store), {})
+        commit(one, Told("A", 2), at_ms=START_MS + 600)
+        commit(two, Told("A", 3), at_ms=START_MS + 10)
+        assert given(events.blocks()) == [("A", 1)]
+        assert given(EventLog(store, events.cursor).blocks()) == [("A", 2), ("A", 3)]
+
+
+class _Early(MemoryStore):
+    """One that was looked at when it had a block."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store.database)
+
+    def block_numbers(self, before_ms: int | None = None) -> dict[str, int]:
+        """Return where it ended then."""
+        return {"one": 1}
