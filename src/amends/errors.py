@@ -20,6 +20,7 @@
     │   ├── StoreFull       the loop, later: there is no space; nothing was written
     │   ├── StoreBusy       the loop, later: another program holds the file; nothing was written
     │   ├── StoreConflict   the loop: another process wrote first; nothing was written
+    │   │   └── LockTimeout the loop: another process kept rows locked for too long; nothing was written
     │   ├── LeaseLost       the operator: another engine took over the sagas of this one; nothing was written
     │   ├── StoreTooBig     the loop: more at once than the storage takes; nothing was written
     │   └── StoreFailed     the operator: the storage failed; what was written is seen at the next start
@@ -108,6 +109,10 @@ class StoreBusy(StoreError):
 
 class StoreConflict(StoreError):
     """Another process wrote first: what was to be written had been decided on something older. Nothing was written."""
+
+
+class LockTimeout(StoreConflict):
+    """Another process kept locked what the turn needed, for as long as a turn may wait. Nothing was written."""
 
 
 class LeaseLost(StoreError):

@@ -20,7 +20,7 @@ from amends.engine.batch import BatchResult
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, StartSagas, Transact
 from amends.engine.turn_io import CommitChanges, ReadDue, ReadEntities, ReadHead, ReadSagasAndKeys, Turn, TurnIO, drive
-from amends.errors import StoreConflict, StoreFailed
+from amends.errors import LockTimeout, StoreConflict, StoreFailed
 from amends.storage.rows import Changes, EntityRow
 from amends.storage.shards import SHARDS, shard_of
 from tests.engine.world import START_MS, Buy, Life, tickets
@@ -470,6 +470,24 @@ def test_conflicts_without_end_halve_the_batch_and_never_stop_the_engine(store: 
     store.meddle = lambda _: None
     replies = driven(life, tasks[2], tasks[3]).result.replies
     assert all(isinstance(run, SagaInstance) for (run,) in replies)
+
+
+@pytest.mark.parametrize(("conflict", "attempts"), [(LockTimeout, 1), (StoreConflict, batch.CONFLICTS_MAX)])
+def test_a_batch_that_waited_in_vain_is_halved_at_once(
+    store: Meddled, conflict: type[StoreConflict], attempts: int
+) -> None:
+    """Each wait takes a third of the lease, and it is renewed between turns alone."""
+    life, failed = SharedLife(store, tickets()), list[int]()
+
+    def while_many(changes: Changes) -> None:
+        if len(changes.sagas) == 4:
+            failed.append(len(changes.sagas))
+            raise conflict("another engine has locked a row")
+
+    store.meddle = while_many
+    result = driven(life, *(starting(life, Buy(show, 1)) for show in ("Hamlet", "Macbeth", "Lear", "Othello"))).result
+    assert len(failed) == attempts
+    assert [isinstance(reply, Unfinished) for reply in result.replies] == [False, False, True, True]
 
 
 def test_what_raised_before_a_conflict_may_not_raise_after_it(store: Meddled) -> None:

@@ -26,7 +26,7 @@ from amends.engine.turn_io import CommitChanges, NotAtHand, ReadHead, Turn
 from amends.engine.unit_of_work import UnitOfWork
 from amends.engine.versions import Versions
 from amends.engine.waking import Wake
-from amends.errors import RequestRefused, StoreConflict, StoreError, StoreFailed, StoreTooBig
+from amends.errors import LockTimeout, RequestRefused, StoreConflict, StoreError, StoreFailed, StoreTooBig
 from amends.exceptions import answerable, raised
 from amends.storage.codecs.values import opened_request
 from amends.storage.rows import Unreadable
@@ -107,13 +107,20 @@ class BatchRunner:
                 spoilt[reason.place] = reason.error
                 if len(spoilt) > SPOILT_MAX:
                     return (yield from self._apart(tasks, now_ms, reason.error))
+            except LockTimeout as timeout:  # each takes a third of a lease, which is renewed between turns
+                yield from self._forget(spoilt)
+                return (yield from self._contended(tasks, now_ms, timeout))
             except StoreConflict as conflict:
                 conflicts += 1
-                spoilt.clear()  # what raised may have been told what is no longer so
-                yield from self._committed.reread()
-                self._due.reread()
+                yield from self._forget(spoilt)
                 if conflicts == CONFLICTS_MAX:
                     return (yield from self._contended(tasks, now_ms, conflict))
+
+    def _forget(self, spoilt: dict[int, Exception]) -> Turn[None]:
+        """Forget what a batch was decided on: also what raised, which may have been told what is no longer so."""
+        spoilt.clear()
+        yield from self._committed.reread()
+        self._due.reread()
 
     def look(self, tasks: Sequence[Task], now_ms: int) -> Turn[list[Any]]:
         """Carry out tasks that only look, while nothing can be written."""

@@ -7,7 +7,7 @@ from typing import Final
 import psycopg
 from psycopg import errors
 
-from amends.errors import StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull, StoreTooBig
+from amends.errors import LockTimeout, StoreBusy, StoreConflict, StoreError, StoreFailed, StoreFull, StoreTooBig
 
 UNFINISHED: Final = (
     "a move of a shop into this schema is not finished: run `amends move` again with the same source, or "
@@ -20,8 +20,8 @@ REFUSALS: Final[tuple[tuple[type[psycopg.Error], type[StoreError], str], ...]] =
     (errors.CardinalityViolation, StoreConflict, "a row is there twice"),
     (errors.SerializationFailure, StoreConflict, "another transaction was faster"),
     (errors.DeadlockDetected, StoreConflict, "two transactions waited for each other"),
-    (errors.LockNotAvailable, StoreConflict, "another engine has locked a row"),
-    (errors.QueryCanceled, StoreConflict, "the server ended a statement that took too long"),
+    (errors.LockNotAvailable, LockTimeout, "another engine has locked a row"),
+    (errors.QueryCanceled, LockTimeout, "the server ended a statement that took too long"),
     (errors.IdleInTransactionSessionTimeout, StoreConflict, "the server ended a turn that did nothing for too long"),
     (errors.DiskFull, StoreFull, "there is no space left"),
     (errors.OutOfMemory, StoreTooBig, "it is more than the server's memory takes"),
