@@ -50,6 +50,9 @@ from amends.errors import EngineMisused as EngineMisused
 from amends.errors import EngineStopped as EngineStopped
 from amends.errors import KeyReused as KeyReused
 from amends.errors import LeaseLost as LeaseLost
+from amends.errors import LockTimeout as LockTimeout
+from amends.errors import MessageTooBig as MessageTooBig
+from amends.errors import MessageUnusable as MessageUnusable
 from amends.errors import OperatorNeeded as OperatorNeeded
 from amends.errors import Overloaded as Overloaded
 from amends.errors import ParticipantError as ParticipantError

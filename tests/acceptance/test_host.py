@@ -41,14 +41,14 @@ set_seats = Command("SEATS_SET", "SEATS", lambda before, seats: seats)
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a module that has a definition, where commands run."""
-    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "hosted.py").write_text(APP)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize(
     ("code", "services", "more"),
-    [("app", ["SEATS"], []), ("app:tickets", ["CARD", "SEATS"], ["--clients", "app:clients"])],
+    [("hosted", ["SEATS"], []), ("hosted:tickets", ["CARD", "SEATS"], ["--clients", "hosted:clients"])],
 )
 def test_a_host_answers_until_it_is_told_to_end(folder: Path, code: str, services: list[str], more: list[str]) -> None:
     """Its module is found where it was started, its store is made, and it ends with 0."""
@@ -71,18 +71,21 @@ def test_a_host_answers_until_it_is_told_to_end(folder: Path, code: str, service
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["app", "--service", "SEATS", "--db", "x.db", "--wire", "redis://x"], "names no wire"),
+        (["hosted", "--service", "SEATS", "--db", "x.db", "--wire", "redis://x"], "names no wire"),
         (
-            ["app", "--service", "SEAT", "--db", "x.db", "--wire", "memory:w"],
+            ["hosted", "--service", "SEAT", "--db", "x.db", "--wire", "memory:w"],
             "no saga asks 'SEAT'; the services are CARD",
         ),
         (["nothing", "--service", "SEATS", "--db", "x.db", "--wire", "memory:w"], "cannot be loaded"),
-        (["app:none", "--service", "SEATS", "--db", "x.db", "--wire", "memory:w"], "'none' does not exist"),
-        (["app", "--service", "CARD", "--db", "x.db", "--wire", "memory:w", "--clients", "app:tickets"], "is no dict"),
-        (["app", "--service", "CARD", "--db", "x.db", "--wire", "memory:w", "--clients", "app"], "path.py:name"),
-        (["app", "--db", "x.db", "--wire", "memory:w"], "Missing option '--service'"),
-        (["app", "--service", "SEATS", "--wire", "memory:w"], "Missing option '--db'"),
-        (["app", "--service", "SEATS", "--db", "x.db"], "Missing option '--wire'"),
+        (["hosted:none", "--service", "SEATS", "--db", "x.db", "--wire", "memory:w"], "'none' does not exist"),
+        (
+            ["hosted", "--service", "CARD", "--db", "x.db", "--wire", "memory:w", "--clients", "hosted:tickets"],
+            "is no dict",
+        ),
+        (["hosted", "--service", "CARD", "--db", "x.db", "--wire", "memory:w", "--clients", "hosted"], "path.py:name"),
+        (["hosted", "--db", "x.db", "--wire", "memory:w"], "Missing option '--service'"),
+        (["hosted", "--service", "SEATS", "--wire", "memory:w"], "Missing option '--db'"),
+        (["hosted", "--service", "SEATS", "--db", "x.db"], "Missing option '--wire'"),
     ],
 )
 def test_what_cannot_be_hosted_is_refused(folder: Path, words: list[str], error: str) -> None:
@@ -120,7 +123,9 @@ tickets = Saga("tickets", int, [
 @contextmanager
 def hosting(folder: Path, service: str, wire: str) -> Iterator[subprocess.Popen[bytes]]:
     """Have a host run, on its own file."""
-    command = command_line("host", "app", "--service", service, "--db", f"{service}.db", "--wire", wire, "--wait", "60")
+    command = command_line(
+        "host", "hosted", "--service", service, "--db", f"{service}.db", "--wire", wire, "--wait", "60"
+    )
     host = subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE)
     try:
         assert host.stdout is not None
@@ -148,8 +153,8 @@ async def sold(folder: Path, wire: str, definition: Saga) -> int:
 
 def test_hosts_in_processes_and_databases_of_their_own_are_exact(folder: Path) -> None:
     """Over a wire in PostgreSQL, with a kill -9 in between: what was sold is what is gone, and no more."""
-    (folder / "app.py").write_text(SPREAD)
-    app: dict[str, Any] = {"__name__": "app"}
+    (folder / "hosted.py").write_text(SPREAD)
+    app: dict[str, Any] = {"__name__": "hosted"}
     exec(SPREAD, app)  # noqa: S102 - our own text
     definition, parts = app["tickets"], {"CREDIT": ("ada", 250), "SEATS": ("Hamlet", 30)}
     for service, (name, amount) in parts.items():

@@ -25,6 +25,7 @@ WALKS = {  # tables that a query reads from end to end, on purpose
     "rows_to_move": "the same",
     "oldest_letter": "those that wait, of which there is a limit",
     "integrity_check": "it is the check's",
+    "block_number": "from the newest block back to a time, once for a command",
     "made": "a row for each table",
     "wrong_counts": "it is the check's",
     "count_letters": "an index of those that wait, of which there is a limit",

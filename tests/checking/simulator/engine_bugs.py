@@ -94,10 +94,10 @@ BUGS: Final = [
         "elif False:", "together", "V07"),
     Bug("what has found a place is sent although its saga turned back", "in_flight:InFlight._after",
         "if attempt_id in requests and not is_futile:", "if attempt_id in requests:", "mended", "V07"),
-    Bug("late answers are dropped", "unit_of_work:UnitOfWork.hear", "        run, effects = self._participants.step(",
+    Bug("late answers are dropped", "unit_of_work:UnitOfWork.hear", "        run, effects = self.participants.step(",
         "        if isinstance(said, Answered) and said.attempt and not any(\n"
         "            each.attempt == said.attempt for each in loaded.run.waiting\n        ):\n"
-        "            return loaded.run\n        run, effects = self._participants.step(", "outside", "P5"),
+        "            return loaded.run\n        run, effects = self.participants.step(", "outside", "P5"),
     Bug("three attempts are enough", "waking:Wake.carry_out", LOST,
         "timers = [each for each in run_out.overdue if getattr(each, 'attempt', 0) < 4]\n"
         "        for said in (*run_out.lost, *timers):", "outside", "P16"),

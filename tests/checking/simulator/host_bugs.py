@@ -65,7 +65,7 @@ BUGS: Final = [
         "shop", "V25"),
     Bug("an operator who comes second is told that it is done", "letters:_heard",
         "        raise RequestRefused(run.reason)\n", "        return work.found(task.saga_id).run\n",
-        "together", "V07"),
+        "together", "V28"),
     Bug("a letter lost", "amends.adapters.memory.reading:MemoryReader.letters",
         "return list(islice((letter for letter in self.database.letters.values() if letter.shard in shards), limit))",
         "found = [letter for letter in self.database.letters.values() if letter.shard in shards][:limit]\n"
