@@ -19,7 +19,6 @@ from amends.core.messages import (
     Done,
     Input,
     Kind,
-    Later,
     Outcome,
     Refused,
     Resolve,
@@ -30,6 +29,7 @@ from amends.core.messages import (
 )
 from amends.errors import Overloaded
 from amends.storage.codecs.values import json_of, opened
+from amends.storage.outcomes import OutcomeWord, outcome_in
 from amends.storage.ports import ALL, Mailbox, Records
 from amends.storage.rows import Letter
 from amends.storage.shards import shard_of
@@ -55,7 +55,7 @@ class SaidOutcome(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_f
         value: the answer of one that is done; the reason, the error, or how long to wait in seconds.
     """
 
-    word: Literal["done", "refused", "unknown", "later"]
+    word: OutcomeWord
     value: msgspec.Raw = NOTHING
 
     def outcome(self) -> Outcome:
@@ -64,14 +64,7 @@ class SaidOutcome(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_f
         Raises:
             ValueError: it is none.
         """
-        match self.word:
-            case "done":
-                return Done(msgspec.json.decode(self.value))
-            case "refused":
-                return Refused(msgspec.json.decode(self.value, type=str))
-            case "unknown":
-                return Unknown(msgspec.json.decode(self.value, type=str))
-        return Later(msgspec.json.decode(self.value, type=float))
+        return outcome_in(self.word, self.value)
 
 
 class StartAsked(msgspec.Struct, array_like=True, tag="start", frozen=True, forbid_unknown_fields=True):

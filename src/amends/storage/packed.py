@@ -11,15 +11,15 @@ from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from amends.core.messages import Done, Kind, Later, Outcome, Refused, Request, Unknown
+from amends.core.messages import Done, Kind, Outcome, Refused, Request, Unknown
 from amends.errors import MessageTooBig, MessageUnusable
 from amends.storage.codecs.values import json_of, opened
+from amends.storage.outcomes import OutcomeWord, outcome_in
 from amends.storage.wire import MESSAGE_BYTES_MAX
 
 VERSION: Final = 1
 """Of the format. A host of another version of Amends reads the same one, or parks the message."""
 NULL: Final = msgspec.Raw(b"null")
-Says = Literal["done", "refused", "unknown", "later"]
 
 
 class PackedRequest(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -84,7 +84,7 @@ class PackedAnswer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     step: str
     kind: Kind
     attempt: int
-    says: Says
+    says: OutcomeWord
     value: msgspec.Raw = NULL
 
     def outcome(self) -> Outcome:
@@ -93,14 +93,7 @@ class PackedAnswer(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         Raises:
             msgspec.ValidationError: its value is none that this outcome can have.
         """
-        match self.says:
-            case "done":
-                return Done(msgspec.json.decode(self.value))
-            case "refused":
-                return Refused(msgspec.json.decode(self.value, type=str))
-            case "unknown":
-                return Unknown(msgspec.json.decode(self.value, type=str))
-        return Later(msgspec.json.decode(self.value, type=float))
+        return outcome_in(self.says, self.value)
 
 
 class PackedAnswers(msgspec.Struct, frozen=True, gc=False):
@@ -159,7 +152,7 @@ def packed_answer(request: PackedRequest | PackedAnswer, outcome: Outcome) -> Pa
     return PackedAnswer(request.saga_id, request.step, request.kind, request.attempt, says, value)
 
 
-def _said(outcome: Outcome) -> tuple[Says, msgspec.Raw]:
+def _said(outcome: Outcome) -> tuple[OutcomeWord, msgspec.Raw]:
     match outcome:
         case Done(answer):
             return "done", NULL if answer is None else _raw(opened(answer))

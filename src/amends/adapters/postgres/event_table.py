@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
-
-import psycopg
+from typing import Final
 
 from amends.adapters.postgres.address import Address, address_of
 from amends.adapters.postgres.connection import CommitUnknown, PostgresConnection
 from amends.adapters.postgres.opening import looking, writing
 from amends.adapters.postgres.queries import OF_EVENTS
-from amends.adapters.postgres.rights import ADDS, Rights, expect, fact_of, grants_to, held_by, lacking, own_role
+from amends.adapters.postgres.rights import ADDS, Rights, expect, grants_to, role_fact
 from amends.adapters.postgres.settings import OF_READS
 from amends.adapters.postgres.side_schema import SideSchema
 from amends.adapters.postgres.texts import number_array, opened, stored, text_array
@@ -143,8 +141,7 @@ class PostgresEventPlace:
         Raises:
             StoreUnusable: the role is no name for one.
         """
-        made = [] if since else [EVENTS.statements(self._address.schema)]
-        return "\n".join(["BEGIN;", *made, *self._grants(roles), "COMMIT;\n"])
+        return EVENTS.transaction(self._address.schema, since, self._grants(roles))
 
     def migrate(self, roles: DatabaseRoles) -> None:
         """Make it, where it is not there, and give the roles their rights: all of it, or nothing.
@@ -170,16 +167,7 @@ class PostgresEventPlace:
                 yield StoreFact("schema", f"no {schema}", "`amends db init --events`, or a publisher, makes it")
                 return
             yield StoreFact("schema", f"{schema}, version {version}")
-            yield self._role(driver, roles.engine)
-
-    def _role(self, driver: psycopg.Connection[Any], named: str) -> StoreFact:
-        """What a role may do; of the connection's own, which may own the schema, whether that is enough."""
-        role = named or own_role(driver)
-        held = held_by(driver, self._address.schema, role)
-        if named:
-            return fact_of("role", role, held, PUBLISHER, GRANTING)
-        missing = ", ".join(lacking(held, PUBLISHER))
-        return StoreFact("role", role, f"it lacks {missing}; {GRANTING}" if missing else "")
+            yield role_fact(driver, schema, roles.engine, PUBLISHER, GRANTING)
 
     def _grants(self, roles: DatabaseRoles) -> list[str]:
         """The statements that give a publisher its rights, and who reads.

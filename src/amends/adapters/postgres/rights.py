@@ -147,6 +147,24 @@ def fact_of(name: str, role: str, held: Collection[Right], rights: Rights, remed
     return StoreFact(name, role, "; ".join(faults))
 
 
+def role_fact(driver: psycopg.Connection[Any], schema: str, named: str, rights: Rights, granting: str) -> StoreFact:
+    """What a role may do; of the connection's own, which may own the schema, whether that is enough.
+
+    Args:
+        driver: in a transaction.
+        schema: its name.
+        named: the role; empty for the connection's own.
+        rights: that it needs.
+        granting: says how they are granted.
+    """
+    role = named or own_role(driver)
+    held = held_by(driver, schema, role)
+    if named:
+        return fact_of("role", role, held, rights, granting)
+    missing = ", ".join(lacking(held, rights))
+    return StoreFact("role", role, f"it lacks {missing}; {granting}" if missing else "")
+
+
 def _own_fact(role: str, held: Collection[Right]) -> StoreFact:
     if not lacking(held, ENGINE):
         may_change = [right for right in beyond(held, ENGINE) if right.split()[-1] in RECORDED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -49,6 +50,11 @@ class SideSchema(NamedTuple):
         begin = f'SET LOCAL search_path = "{schema}", pg_temp;\nCREATE SCHEMA "{schema}";'
         made = files(__package__).joinpath(self.script).read_text("utf-8")
         return f"{begin}\n{made}\nCOMMENT ON SCHEMA \"{schema}\" IS '{self.made_by} {self.version}';\n"
+
+    def transaction(self, schema: str, since: int, grants: Sequence[str]) -> str:
+        """What makes it and gives rights in it, as one transaction; the rights alone where a version is there."""
+        made = [] if since else [self.statements(schema)]
+        return "\n".join(["BEGIN;", *made, *grants, "COMMIT;\n"])
 
     def make(self, driver: psycopg.Connection[Any], schema: str) -> None:
         """Make it, unless it is there; other processes that want the same wait.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
-
-import psycopg
+from typing import Final
 
 from amends.adapters.postgres.address import address_of
-from amends.adapters.postgres.rights import fact_of, grants_to, held_by, lacking, own_role
+from amends.adapters.postgres.rights import grants_to, role_fact
 from amends.adapters.postgres.wire import PostgresWire
 from amends.adapters.postgres.wire_schema import ENDS, GRANTING, WIRE, of_wire, server_facts
 from amends.errors import StoreUnusable, WireUnusable
@@ -59,8 +57,7 @@ class PostgresWireLocation:
         Raises:
             WireUnusable: the role is no name for one, or is one for clients.
         """
-        made = [] if since else [WIRE.statements(self._address.schema)]
-        return "\n".join(["BEGIN;", *made, *self._grants(roles), "COMMIT;\n"])
+        return WIRE.transaction(self._address.schema, since, self._grants(roles))
 
     def migrate(self, roles: DatabaseRoles) -> None:
         """Make it, where it is not there, and give the role its rights: all of it, or nothing.
@@ -88,16 +85,7 @@ class PostgresWireLocation:
                 yield StoreFact("schema", f"no {schema}", "`amends db init --wire`, or who comes first, makes it")
                 return
             yield StoreFact("schema", f"{schema}, version {version}")
-            yield self._role(driver, roles.engine)
-
-    def _role(self, driver: psycopg.Connection[Any], named: str) -> StoreFact:
-        """What a role may do; of the connection's own, which may own the schema, whether that is enough."""
-        role = named or own_role(driver)
-        held = held_by(driver, self._address.schema, role)
-        if named:
-            return fact_of("role", role, held, ENDS, GRANTING)
-        missing = ", ".join(lacking(held, ENDS))
-        return StoreFact("role", role, f"it lacks {missing}; {GRANTING}" if missing else "")
+            yield role_fact(driver, schema, roles.engine, ENDS, GRANTING)
 
     def _grants(self, roles: DatabaseRoles) -> list[str]:
         """The statements that give a role its rights.
