@@ -24,7 +24,7 @@ from amends.engine.loop import EngineLoop
 CALL_S = 0.02  # of the service, so that there is always one that waits for a place
 REFUSED = 5  # one in so many is refused behind it, and undone
 LIMIT = Limit(at_once=4, fleet=True)
-LEASE_MS = 1_500
+LEASE_MS = 3_000  # a busy machine keeps it
 
 
 class CountingService:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -12,7 +13,10 @@ from pathlib import Path
 import amends
 from amends import Compensated, Completed
 from amends.adapters.postgres import PostgresStore
+from amends.adapters.postgres.address import address_of
+from amends.adapters.postgres.reader import PostgresReader
 from amends.storage.budgets import BudgetShare, reserved_of
+from amends.storage.shards import SHARDS
 from tests.adapters.postgres.counted import CHARGING, LEASE_MS, LIMIT, REFUSED, CountingService
 from tests.adapters.postgres.test_two_engines import ROOT
 
@@ -49,6 +53,9 @@ def test_never_more_calls_than_the_limit_of_all_engines(url: str) -> None:
     async def test(socket: Path) -> None:
         service = CountingService()
         async with service.listening(socket), engine(url, socket, "one") as one, engine(url, socket, "two"):
+            with closing(PostgresStore(url)) as store:
+                shares = [SHARDS // 2, SHARDS // 2]
+                await until(lambda: sorted(Counter(store.ownership.owners().values()).values()) == shares)
             async with amends.connect(url, sagas=[CHARGING]) as client:
                 handles = [await client.submit(CHARGING, number) for number in range(SAGAS)]
                 await until(lambda: min(service.calls["one"], service.calls["two"]) >= SAGAS // 10)
@@ -59,7 +66,9 @@ def test_never_more_calls_than_the_limit_of_all_engines(url: str) -> None:
             assert service.most <= LIMIT.at_once
             assert service.most_actions <= LIMIT.at_once - reserved_of(LIMIT.at_once)
             with closing(PostgresStore(url)) as store:
-                await until(lambda: [(lease.engine) for lease in store.ownership.leases()] == ["two"])
+                with closing(PostgresReader(address_of(url))) as reader:
+                    await until(lambda: [lease.engine for lease in store.ownership.leases()] == ["two"])
+                    await until(lambda: [share.places for share in reader.engines()[0].places] == [LIMIT.at_once])
                 store.ownership.enter("three", LEASE_MS)
                 (grant,) = store.ownership.share_places("three", [BudgetShare("three", "BANK", LIMIT.at_once)])
                 assert grant.share.places == 0
