@@ -21,7 +21,7 @@ SETTINGS = """
 host: "127.0.0.1"
 port: {port}
 ports_file_dir: "{folder}"
-jetstream {{ store_dir: "{folder}/data", sync_interval: always, max_file_store: 8GB }}
+jetstream {{ store_dir: "{folder}/data", sync_interval: always, max_file_store: 9GB }}
 """
 
 

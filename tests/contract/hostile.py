@@ -56,6 +56,12 @@ class HostileWire:
         """Give what was parked."""
         return await self._inner.parked(channel)
 
+    async def ping(self) -> None:
+        """Say that it is there, but for now and then."""
+        if self._happens(0.05):
+            raise WireAway("the broker is away, says chance")
+        await self._inner.ping()
+
     async def close(self) -> None:
         """Close it."""
         await self._inner.close()

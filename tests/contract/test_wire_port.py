@@ -203,6 +203,19 @@ def test_what_cannot_be_posted_is_refused(
     run(broker, 1, said)
 
 
+def test_a_broker_that_is_there_answers_a_ping(broker: Broker) -> None:
+    """Before anything else, and beside a take; no message comes of it."""
+
+    async def said(one: Wire, two: Wire) -> None:
+        await one.ping()
+        taking = asyncio.create_task(two.take(CHANNEL, 1))
+        await two.ping()
+        await one.post(CHANNEL, [b"a"])
+        assert bodies(await taking) == [b"a"]
+
+    run(broker, 2, said)
+
+
 def test_an_end_may_be_closed_twice(broker: Broker) -> None:
     """Also one that was never used."""
 

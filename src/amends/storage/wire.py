@@ -95,6 +95,13 @@ class Wire(Protocol):
     async def parked(self, channel: str) -> Sequence[Parked]:
         """The messages of a channel that were parked, the oldest first; an adapter may keep the latest alone."""
 
+    async def ping(self) -> None:
+        """See that the broker carries messages now, without sending one.
+
+        Raises:
+            WireAway: it does not.
+        """
+
     async def close(self) -> None:
         """Give everything back. What was taken and not acknowledged comes again. A second call does nothing."""
 

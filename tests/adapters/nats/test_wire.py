@@ -265,7 +265,7 @@ def test_every_call_says_that_the_server_is_away(server: NatsServer) -> None:
             for wire in (one, two, three):
                 for call in (
                     wire.post(CHANNEL, [b"c"]), wire.take(CHANNEL, 1), wire.park(CHANNEL, delivery, "why"),
-                    wire.parked(CHANNEL),
+                    wire.parked(CHANNEL), wire.ping(),
                 ):  # fmt: skip
                     with pytest.raises(WireAway, match="the server is away"):
                         await call
@@ -309,7 +309,7 @@ def test_a_server_without_room_for_a_stream_is_told(server: NatsServer) -> None:
         async with ends(server, 1) as (one,):
             await one.post(CHANNEL, [b"x"])
             with pytest.raises(
-                WireUnusable, match="the server has no 4294967296 bytes for 'second': see max_file_store"
+                WireUnusable, match="the server has no 1073741824 bytes for 'second_parked': see max_file_store"
             ):
                 await wire.post(CHANNEL, [b"x"])
         await wire.close()

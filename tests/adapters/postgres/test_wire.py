@@ -396,6 +396,7 @@ def test_a_server_that_is_killed_and_comes_back() -> None:
             lambda: one.acknowledge(CHANNEL, [delivery]),
             lambda: one.park(CHANNEL, delivery, "why"),
             lambda: one.parked(CHANNEL),
+            one.ping,
             lambda: waiting,
         ):
             with pytest.raises(WireAway, match="the database is away"):

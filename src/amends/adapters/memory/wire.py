@@ -104,6 +104,9 @@ class MemoryWire:
         with self._broker.lock:
             return [*self._broker.channel(channel).parked]
 
+    async def ping(self) -> None:
+        """See that the broker is there: it is this process."""
+
     async def close(self) -> None:
         """Let what was taken and not acknowledged come again. A second call does nothing."""
         taken, self._taken = self._taken, {}

@@ -146,6 +146,16 @@ class NatsWire:
                 found.append(_parked(each))
         return found
 
+    async def ping(self) -> None:
+        """See that the server has the stream, which is made anew where it is not there.
+
+        Raises:
+            WireAway: it does not answer.
+            WireUnusable: there is no wire that this one can use.
+        """
+        async with self._connected() as (_, streams):
+            await make_streams(streams, self._address)
+
     async def close(self) -> None:
         """Give everything back. A second call does nothing."""
         self._is_closed = True

@@ -124,6 +124,15 @@ class PostgresWire:
         found = await self._run(("parked_messages", {"channel": channel, "most": PARKED_MAX}))
         return [Parked(body, opened(reason), at_ms) for body, reason, at_ms in found]
 
+    async def ping(self) -> None:
+        """See that the schema is there, and can be read.
+
+        Raises:
+            WireAway: it cannot.
+            WireUnusable: there is no wire that this one can use.
+        """
+        await self._run(("ping_wire", {}))
+
     async def close(self) -> None:
         """Give everything back. A second call does nothing."""
         if not self._is_closed:

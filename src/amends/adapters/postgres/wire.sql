@@ -35,6 +35,10 @@ SELECT body, reason, at_us / 1000 FROM (
     SELECT body, reason, at_us FROM parked WHERE channel = %(channel)s ORDER BY position DESC LIMIT %(most)s::bigint
 ) AS latest ORDER BY at_us;
 
+-- name: ping_wire
+-- Look at a table of the schema: it is gone where somebody has dropped it.
+SELECT FROM messages LIMIT 0;
+
 -- name: sweep_messages
 -- Give up what is done with.
 SELECT sweep();
