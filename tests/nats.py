@@ -20,8 +20,9 @@ WITH_US = '"$@" & read _; kill -9 $!; wait'  # once the pipe is closed, as it is
 SETTINGS = """
 host: "127.0.0.1"
 port: {port}
+http: "127.0.0.1:{monitor}"
 ports_file_dir: "{folder}"
-jetstream {{ store_dir: "{folder}/data", sync_interval: always, max_file_store: 9GB }}
+jetstream {{ store_dir: "{folder}/data", {sync}max_file_store: 9GB }}
 """
 
 
@@ -31,16 +32,18 @@ class NatsServer:
     Attributes:
         folder: of its settings and data.
         port: on loopback, the same after each start.
+        monitor: the port at which it says how it is set, likewise.
+        syncs: whether it does so always, from its next start on.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, 0
+        self.folder, self.port, self.monitor, self.syncs = folder, 0, 0, True
         self.start()
 
     @property
     def url(self) -> str:
-        """Return its address."""
-        return f"nats://127.0.0.1:{self.port}"
+        """Return its address as that of a wire."""
+        return f"nats://127.0.0.1:{self.port}?monitor=http://127.0.0.1:{self.monitor}"
 
     @property
     def data(self) -> Path:
@@ -50,7 +53,9 @@ class NatsServer:
     def start(self) -> None:
         """Start it; it takes connections then."""
         assert PROGRAM
-        (self.folder / "conf").write_text(SETTINGS.format(port=self.port or -1, folder=self.folder), "utf-8")
+        ports = {"port": self.port or -1, "monitor": self.monitor or -1}
+        sync = "sync_interval: always, " * self.syncs
+        (self.folder / "conf").write_text(SETTINGS.format(folder=self.folder, sync=sync, **ports), "utf-8")
         command: list[str | Path] = [
             "sh",
             "-c",
@@ -62,14 +67,16 @@ class NatsServer:
             "-l",
             self.folder / "log",
         ]
-        for ports in self.folder.glob("*.ports"):
-            ports.unlink()
+        for file in self.folder.glob("*.ports"):
+            file.unlink()
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         until = time.monotonic() + BOUND_S
         while not (told := [file.read_text("utf-8") for file in self.folder.glob("*.ports")]) or not told[0]:
             assert time.monotonic() < until, (self.folder / "log").read_text("utf-8")
             time.sleep(0.02)
-        self.port = int(json.loads(told[0])["nats"][0].rpartition(":")[2])
+        self.port, self.monitor = (
+            int(json.loads(told[0])[which][0].rpartition(":")[2]) for which in ("nats", "monitoring")
+        )
 
     def kill(self) -> None:
         """End it at once."""

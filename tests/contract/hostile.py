@@ -62,6 +62,10 @@ class HostileWire:
             raise WireAway("the broker is away, says chance")
         await self._inner.ping()
 
+    async def durability(self) -> str:
+        """Say what it is."""
+        return await self._inner.durability()
+
     async def close(self) -> None:
         """Close it."""
         await self._inner.close()

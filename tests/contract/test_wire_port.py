@@ -224,3 +224,14 @@ def test_an_end_may_be_closed_twice(broker: Broker) -> None:
         await one.close()
 
     run(broker, 1, said)
+
+
+def test_it_says_what_a_message_survives(broker: Broker) -> None:
+    """In a few words, of which the first is one of three."""
+
+    async def said(one: Wire) -> None:
+        found = await one.durability()
+        assert found.startswith(("full", "none: "))
+        assert "\n" not in found
+
+    run(broker, 1, said)

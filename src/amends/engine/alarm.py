@@ -1,8 +1,11 @@
-"""A participant whose calls do not end, and take every place: said in the log, and to people who look at the store."""
+"""What is wrong while an engine runs: calls that do not end and take every place at a participant, or its wire.
+
+It is said in the log, and to people who look at the store.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from amends.engine.logger import log
@@ -19,8 +22,14 @@ FREE: Final = "there are places at %s again"
 class Alarm:
     """Says which participants are blocked: when it begins, rarely while it lasts, and when it is over."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, trouble: Callable[[], str] = str) -> None:
+        """Say nothing yet.
+
+        Args:
+            clock: the engine's.
+            trouble: what is wrong with its wire, in words, which is in the log already; empty for nothing.
+        """
+        self._clock, self._trouble, self._told = clock, trouble, ""
         self._again: dict[str, tuple[int, int]] = {}  # service to when to say it again, and how long after that
 
     def sound(self, blocked: Mapping[str, int]) -> str | None:
@@ -32,9 +41,8 @@ class Alarm:
         Returns:
             What to tell people who look at the store from now on, empty for nothing; ``None`` when nothing changed.
         """
-        before = set(self._again)
         now_ms = self._clock.now_ms()
-        for service in before - blocked.keys():
+        for service in self._again.keys() - blocked.keys():
             del self._again[service]
             log.warning(FREE, service)
         for service, waiting in blocked.items():
@@ -42,6 +50,13 @@ class Alarm:
             if now_ms >= at_ms:
                 self._again[service] = now_ms + pause_ms, 2 * pause_ms
                 log.error(BLOCKED, service, waiting)
-        if before == set(self._again):
-            return None
-        return f"calls that do not end take every place at {', '.join(sorted(self._again))}" if self._again else ""
+        calls = f"calls that do not end take every place at {', '.join(sorted(self._again))}" if self._again else ""
+        return self._tell("; ".join(filter(None, (calls, self._trouble()))))
+
+    def end(self) -> str | None:
+        """What to tell people once the engine runs no more: nothing, where they were told something."""
+        return self._tell("")
+
+    def _tell(self, warning: str) -> str | None:
+        before, self._told = self._told, warning
+        return None if warning == before else warning

@@ -82,6 +82,11 @@ class BlockingEngine(BlockingLooks, BlockingTells):
             atexit.unregister(self.close)
             self._thread.end()
 
+    @property
+    def wire_durability(self) -> str:
+        """See `Engine.wire_durability`."""
+        return self._engine.wire_durability
+
     def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> BlockingHandle:
         """See `Engine.submit`."""
         return BlockingHandle(self._thread.do(self._engine.starter.start(saga, request, key)), self)

@@ -47,6 +47,7 @@ class Engine(Looks, Tells):
 
         Raises:
             StoreUnusable: the store cannot be used; one line says why.
+            WireUnusable: the wire cannot; where it is only away, it is waited for by what goes over it.
             DefinitionError: the definitions cannot be stored side by side, or what is stored would be read as something
                 else; nothing is changed then.
         """
@@ -73,6 +74,14 @@ class Engine(Looks, Tells):
             EngineMisused: the engine's event loop runs, and is another one.
         """
         await self._loop.close(drain_s)
+
+    @property
+    def wire_durability(self) -> str:
+        """What a message on the wire survives, as its broker said last: ``full``, or ``reduced: `` and why.
+
+        Empty where there is no wire, or nothing is known yet.
+        """
+        return self._loop.spread.durability
 
     async def stopped(self) -> str:
         """Wait until nothing is taken any more: the engine was closed, or stopped by itself. Gives why, in words."""

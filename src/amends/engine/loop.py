@@ -48,6 +48,7 @@ class EngineLoop:
         late_undos: the operators that wait until what is owed is undone.
         calls: those of participants outside.
         coordinator: decides and commits; only the loop's own thread may call it.
+        spread: what is asked elsewhere, and hosted for others.
     """
 
     calls: Calls
@@ -96,7 +97,7 @@ class EngineLoop:
         knows = [*map(definition_of, sagas)]
         self._turns = TurnThread(store, clock, make, limits, name=prefix, knows=knows, leaves_orphans=leaves_orphans)
         self._queue = TaskQueue(limits.queue_max)
-        self._hooks, self._relays, self._spread, self._name = HookCaller(hooks), relays, spread, prefix
+        self._hooks, self._relays, self.spread, self._name = HookCaller(hooks), relays, spread, prefix
         self._clients = clients
         self._limits = limits
         self._home = Home()
@@ -110,13 +111,13 @@ class EngineLoop:
         """Take over the store, and begin to take turns; see `Engine.__aenter__`."""
         self._home = Home()
         self._loop = asyncio.get_running_loop()
-        await self._turns.open()
+        async with self.spread.reached(self._name):
+            await self._turns.open()
         self.coordinator, clock = self._turns.coordinator, self._turns.clock
-        self._alarm = Alarm(clock)
+        self._alarm = Alarm(clock, self.spread.trouble)
         tell, lease_left_s = self.must_be_done, self._turns.upkeep.lease_left_s
-        posting = self._spread.connect(self._name, self.coordinator, clock, tell, lease_left_s)
-        departed = self.coordinator.departed
-        self.calls = Calls(self._clients, self._limits, clock, departed, tell, lease_left_s, posting)
+        posting = self.spread.connect(self.coordinator, clock, tell, lease_left_s)
+        self.calls = Calls(self._clients, self._limits, clock, self.coordinator.departed, tell, lease_left_s, posting)
         waiters = self.calls, self.ends, self.late_undos, self._hooks
         self._taking = TurnTaking(self._turns, self._queue, self._alarm, *waiters, lambda: self.stopped is not None)
         self.stopped = None
@@ -124,7 +125,7 @@ class EngineLoop:
             self._turns.upkeep.look_often()
         self._hooks.open(self.look)
         self._relays.open(self.wake)
-        self._spread.open(self.coordinator, self.calls, partial(self.call, waits=True), self.part_max)
+        self.spread.open(self.coordinator, self.calls, partial(self.call, waits=True), self.part_max)
         self._task = asyncio.create_task(self._run(), name="amends-engine")
 
     async def close(self, drain_s: float | None) -> None:
@@ -150,16 +151,16 @@ class EngineLoop:
 
     async def _close(self, task: asyncio.Task[None], drain_s: float) -> None:
         try:
-            await self._spread.drain()
+            await self.spread.drain()
             await self.calls.drain(drain_s)
             self._is_drained = True
             self._queue.arrived.set()
             await asyncio.wait([task])
-            await self._turns.warn(self._alarm.sound({}))
+            await self._turns.warn(self._alarm.end())
             await self.calls.close()
             await self._hooks.close(drain_s)
             await self._relays.close()
-            await self._spread.close()
+            await self.spread.close()
         except BaseException:  # the event loop itself ends
             self._is_drained = True
             self._turns.close_and_wait()
@@ -241,7 +242,7 @@ class EngineLoop:
 
     def must_be_done(self, task: Task) -> None:
         """Queue a task for which no client waits, and which must not be lost, such as an answer."""
-        if not self._spread.takes(task):
+        if not self.spread.takes(task):
             self._queue.put(QueuedTask(task, None))
 
     def wake(self) -> None:
@@ -284,7 +285,7 @@ class EngineLoop:
         """No call is answered any more."""
         self.stopped = reason
         self._relays.end()
-        self._spread.end()
+        self.spread.end()
         for queued in self._queue.take_all():
             self._queue.answer(queued, queued.task.stopped(EngineStopped(str(reason))))
         self.ends.refuse(reason)

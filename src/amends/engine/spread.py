@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from amends.core.definition import Command, Saga
@@ -103,9 +104,37 @@ class Spread:
         self._calls: HostedCalls | None = None
         self._posting: Posting | None = None
 
+    @asynccontextmanager
+    async def reached(self, name: str) -> AsyncIterator[None]:
+        """See that the wire can be used, where there is one; it is given back where what is done inside fails.
+
+        Args:
+            name: the engine's.
+
+        Raises:
+            WireUnusable: it cannot.
+        """
+        if self._wire is not None:
+            self._wiring = Wiring(self._wire(), name)
+        try:
+            if self._wiring is not None:
+                await self._wiring.reach()
+            yield
+        except BaseException:
+            await self.close()
+            raise
+
+    @property
+    def durability(self) -> str:
+        """What a message on the wire survives, as its broker said last; empty where that is not known."""
+        return self._wiring.durability if self._wiring else ""
+
+    def trouble(self) -> str:
+        """What is wrong with the wire now, in words; empty for nothing."""
+        return self._wiring.trouble if self._wiring else ""
+
     def connect(
         self,
-        name: str,
         coordinator: Coordinator,
         clock: Clock,
         tell: Callable[[Task], None],
@@ -114,15 +143,13 @@ class Spread:
         """What asks elsewhere; ``None`` where all is in one process.
 
         Args:
-            name: the engine's.
             coordinator: knows the definitions, and which sagas it moves.
             clock: the engine's.
             tell: gets the tasks that are to be committed.
             lease_left_s: for how many seconds answers count here.
         """
-        if self._wire is None:
+        if self._wiring is None:
             return None
-        self._wiring = Wiring(self._wire(), name)
         steps, has = coordinator.definitions.asked_elsewhere, coordinator.shards.has
         self._posting = Posting(self._wiring, steps, clock, coordinator.departed, tell, lease_left_s, has)
         return self._posting
@@ -138,6 +165,7 @@ class Spread:
         """
         if self._wiring is None or self._posting is None:
             return
+        self._wiring.open()
         self._posting.open()
         self._calls = HostedCalls(self._wiring, calls.send, calls.drop)
         codecs = coordinator.definitions.by_name

@@ -7,10 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from amends.engine.logger import log
+from amends.errors import WireAway, WireUnusable
 from amends.exceptions import raised
+from amends.storage.ports import REDUCED
 from amends.storage.wire import Delivery, Wire, channel_to
 
 PAUSE_S: Final = 0.5  # before a wire that is away is tried again: a broker that starts anew takes some seconds
+LOOK_EVERY_S: Final = 60.0  # at the settings of the broker, which somebody may have changed
+LOOK_S: Final = 10.0  # within which a broker says how it is set, or counts as away: twice what one that is slow takes
 
 
 class Wiring:
@@ -18,6 +22,8 @@ class Wiring:
 
     Attributes:
         reply_to: the channel of the answers to this engine.
+        durability: what a message survives, as the broker said last; empty before it has.
+        trouble: what is wrong with the wire now, in words; empty for nothing.
     """
 
     def __init__(self, wire: Wire, engine: str) -> None:
@@ -30,7 +36,25 @@ class Wiring:
         self.reply_to = channel_to(engine)
         self._wire = wire
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_away = False
+        self.durability = self.trouble = ""
+        self._away: type[Exception] | None = None
+
+    async def reach(self) -> None:
+        """See that the wire can be used. One that is away is waited for by what goes over it.
+
+        Raises:
+            WireUnusable: it cannot, and why.
+        """
+        try:
+            await self._look()
+        except WireUnusable as error:
+            if not isinstance(error, WireAway):
+                raise
+            self._say(error)
+
+    def open(self) -> None:
+        """Look at the wire again, now and then."""
+        self.run(self._watch)
 
     def run(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Let something run beside the turns until it is over, or this is closed."""
@@ -78,6 +102,23 @@ class Wiring:
             await asyncio.wait(running)
         await self._tried(self._wire.close())
 
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self._tried(self._look())
+
+    async def _look(self) -> None:
+        """Read what the broker survives, and say where that is less than it should."""
+        try:
+            async with asyncio.timeout(LOOK_S):
+                found = await self._wire.durability()
+        except TimeoutError as error:
+            raise WireAway(f"the wire does not say how it is set within {LOOK_S:g} s") from error
+        if found.startswith(REDUCED) and found != self.durability:
+            log.warning("what goes over the wire may be lost, and is asked again: durability is %s", found)
+        self.durability = found
+        self._say(None)
+
     async def _tried(self, asked: Awaitable[None]) -> bool:
         try:
             await asked
@@ -88,10 +129,12 @@ class Wiring:
         return True
 
     def _say(self, away: Exception | None) -> None:
-        """Say once that the wire is away, and once that it is there again."""
-        if (away is not None) == self._is_away:
+        """Say once that the wire is away, or cannot be used any more, and once that it is there again."""
+        reduced = f"the wire's durability is {self.durability}" if self.durability.startswith(REDUCED) else ""
+        self.trouble = reduced if away is None else f"the wire is away: {raised(away)}"
+        before, self._away = self._away, None if away is None else type(away)
+        if before is self._away:
             return
-        self._is_away = away is not None
         if away is not None:
             log.warning("the wire is away, and what goes over it waits or is asked again: %s", raised(away))
         else:

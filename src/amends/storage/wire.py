@@ -102,6 +102,16 @@ class Wire(Protocol):
             WireAway: it does not.
         """
 
+    async def durability(self) -> str:
+        """What a message survives that was posted, in a few words: ``full``, or ``reduced: `` or ``none: `` and why.
+
+        It is looked at anew each time, as the settings of the broker say.
+
+        Raises:
+            WireAway: that is not known now.
+            WireUnusable: there is no wire that this one can use, and which setting is to blame.
+        """
+
     async def close(self) -> None:
         """Give everything back. What was taken and not acknowledged comes again. A second call does nothing."""
 

@@ -305,7 +305,7 @@ def test_a_server_without_room_for_a_stream_is_told(server: NatsServer) -> None:
     """It keeps free what a stream may take; a second wire finds nothing left."""
 
     async def within() -> None:
-        wire = NatsWire(nats_address(f"{server.url}?stream=second"))
+        wire = NatsWire(nats_address(f"{server.url}&stream=second"))
         async with ends(server, 1) as (one,):
             await one.post(CHANNEL, [b"x"])
             with pytest.raises(

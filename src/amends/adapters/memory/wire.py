@@ -16,6 +16,7 @@ from amends.errors import WireUnusable
 from amends.storage.location import MEMORY
 from amends.storage.wire import Delivery, Parked, expect_channel, expect_size
 
+DURABILITY: Final = "none: within a process"
 KEPT_MAX: Final = 10_000
 """Messages that a channel holds, and as many that are parked: with more, the oldest are lost, which costs time only."""
 
@@ -106,6 +107,10 @@ class MemoryWire:
 
     async def ping(self) -> None:
         """See that the broker is there: it is this process."""
+
+    async def durability(self) -> str:
+        """None: nothing outlives the process."""
+        return DURABILITY
 
     async def close(self) -> None:
         """Let what was taken and not acknowledged come again. A second call does nothing."""

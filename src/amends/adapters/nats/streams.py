@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Final
 
@@ -17,6 +18,7 @@ from nats.js.api import (
     RetentionPolicy,
     StorageType,
     StreamConfig,
+    StreamInfo,
 )
 from nats.js.errors import NotFoundError, ServerError, ServiceUnavailableError
 
@@ -33,12 +35,13 @@ BYTES_MAX: Final = 4 * 1024**3
 PARKED_MAX: Final = 1_000  # of each channel, the latest: more than a person reads
 PARKED_BYTES_MAX: Final = 1024**3  # of all of them: 2 000 of the largest
 PENDING_MAX: Final = 10_000  # messages of a channel that are taken and not acknowledged: a host takes some hundred
+REMOVE: Final = "remove the stream, or name another one, ?stream=..."
 NO_ROOM: Final = 10_047  # JSStorageResourcesExceededErr of the server
 IDLE_S: Final = 24 * 3_600.0
 """A day, after which a consumer that has no taker is gone: coordinators come and go."""
 
 
-async def expect_server(client: Client, streams: JetStreamContext) -> None:
+async def expect_server(client: Client, streams: JetStreamContext, address: NatsAddress) -> None:
     """See that a server can carry a wire.
 
     Raises:
@@ -46,39 +49,66 @@ async def expect_server(client: Client, streams: JetStreamContext) -> None:
     """
     version = client.connected_server_version
     if (version.major, version.minor, version.patch) < OLDEST:
-        raise WireUnusable(f"the server has version {version}: at least {'.'.join(map(str, OLDEST))} is needed")
+        raise WireUnusable(
+            f"{address}: the server has version {version}: at least {'.'.join(map(str, OLDEST))} is needed"
+        )
     if client.max_payload < MESSAGE_BYTES_MAX:
-        raise WireUnusable(f"the server's max_payload is {client.max_payload}: at least {MESSAGE_BYTES_MAX} is needed")
+        raise WireUnusable(
+            f"{address}: the server's max_payload is {client.max_payload}: at least {MESSAGE_BYTES_MAX} is needed"
+        )
     try:
         await streams.account_info()
     except ServiceUnavailableError as error:
-        raise WireUnusable("the server has no JetStream: `jetstream {store_dir: ...}` in its settings") from error
+        raise WireUnusable(
+            f"{address}: the server has no JetStream: `jetstream {{store_dir: ...}}` in its settings"
+        ) from error
 
 
-async def make_streams(streams: JetStreamContext, address: NatsAddress) -> None:
+async def make_streams(streams: JetStreamContext, address: NatsAddress) -> Sequence[StreamInfo]:
     """Make both streams, where they are not, and see that they are as they have to be.
 
     Raises:
         WireUnusable: one is not; the setting is named.
     """
-    for wanted in _configs(address):
-        try:
-            found = (await streams.stream_info(str(wanted.name))).config
-        except NotFoundError:
-            found = await _made(streams, wanted)
-        for setting in _faults(found, wanted):
-            raise WireUnusable(f"{setting}; remove the stream, or name another one, ?stream=...")
+    infos = [await _made(streams, address, wanted) for wanted in _configs(address)]
+    for info, wanted in zip(infos, _configs(address), strict=True):
+        for setting in _differences(info.config, wanted, ("subjects", "retention")):
+            raise WireUnusable(f"{address}: {setting}; {REMOVE}")
+    expect_no_loss(address, [*losses_of(infos, address)])
+    return infos
 
 
-async def _made(streams: JetStreamContext, wanted: StreamConfig) -> StreamConfig:
+async def _made(streams: JetStreamContext, address: NatsAddress, wanted: StreamConfig) -> StreamInfo:
     try:
-        return (await streams.add_stream(wanted)).config
+        return await streams.stream_info(str(wanted.name))
+    except NotFoundError:
+        pass
+    try:
+        await streams.add_stream(wanted)
+        return await streams.stream_info(str(wanted.name))  # which says what server has it
     except ServerError as error:
         if error.err_code != NO_ROOM:
             raise
         raise WireUnusable(
-            f"the server has no {wanted.max_bytes} bytes for {wanted.name!r}: see max_file_store"
+            f"{address}: the server has no {wanted.max_bytes} bytes for {wanted.name!r}: see max_file_store"
         ) from error
+
+
+def losses_of(infos: Sequence[StreamInfo], address: NatsAddress) -> Iterator[str]:
+    """What of the streams would lose messages that were taken, in words."""
+    for info, wanted in zip(infos, _configs(address), strict=True):
+        for loss in _losses(info.config, wanted):
+            yield f"{loss}; {REMOVE}"
+
+
+def expect_no_loss(address: NatsAddress, losses: Sequence[str]) -> None:
+    """See that nothing is lost that an address does not allow for.
+
+    Raises:
+        WireUnusable: something is, and why.
+    """
+    if losses and not address.may_lose:
+        raise WireUnusable(f"{address}: {losses[0]}; or, to run all the same, give the address ?durability=reduced")
 
 
 async def make_consumer(streams: JetStreamContext, address: NatsAddress, channel: str, again_s: float) -> ConsumerInfo:
@@ -97,20 +127,28 @@ def _configs(address: NatsAddress) -> Iterator[StreamConfig]:
     yield StreamConfig(
         name=address.stream, subjects=[f"{address.stream}.*"], retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE, discard=DiscardPolicy.NEW, max_age=KEPT_S, max_bytes=BYTES_MAX,
+        num_replicas=address.replicas,
     )  # fmt: skip
     yield StreamConfig(
         name=address.parked, subjects=[f"{address.parked}.*"], retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE, discard=DiscardPolicy.OLD, max_msgs_per_subject=PARKED_MAX,
-        max_bytes=PARKED_BYTES_MAX,
+        max_bytes=PARKED_BYTES_MAX, num_replicas=address.replicas,
     )  # fmt: skip
 
 
-def _faults(found: StreamConfig, wanted: StreamConfig) -> Iterator[str]:
-    """What of a stream would lose messages that were taken, in words."""
-    for setting in ("subjects", "retention", "storage", "discard"):
+def _differences(found: StreamConfig, wanted: StreamConfig, settings: Sequence[str]) -> Iterator[str]:
+    """What of a stream is set in another way than it has to be, in words."""
+    for setting in settings:
         is_so, has_to_be = (_word(getattr(config, setting)) for config in (found, wanted))
         if is_so != has_to_be:
             yield f"stream {found.name!r} has {setting} {is_so}, and needs {has_to_be}"
+
+
+def _losses(found: StreamConfig, wanted: StreamConfig) -> Iterator[str]:
+    """What of a stream would lose messages that were taken, in words."""
+    yield from _differences(found, wanted, ("storage", "discard", "num_replicas", "max_msgs_per_subject"))
+    if 0 < (found.max_age or 0) < (wanted.max_age or math.inf):
+        yield f"stream {found.name!r} has max_age {found.max_age:g} s, and needs {wanted.max_age or 0:g} s, or more"
     if found.no_ack:
         yield f"stream {found.name!r} has no_ack, and has to say what it has taken"
     if found.persist_mode == PersistMode.ASYNC:

@@ -21,6 +21,7 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import NoStreamResponseError, NotFoundError
 
 from amends.adapters.nats.address import NatsAddress, token_of
+from amends.adapters.nats.durability import Durability
 from amends.adapters.nats.pulls import ConsumerGone, pull
 from amends.adapters.nats.streams import PARKED_MAX, expect_server, make_consumer, make_streams
 from amends.errors import WireAway, WireUnusable
@@ -74,6 +75,8 @@ class NatsWire:
             int
         )  # pulls in a row that gave nothing though something waits
         self._untaken: defaultdict[str, list[Delivery]] = defaultdict(list)  # of takes that were cancelled
+        self._settings = Durability(address)
+        self._durability = ""  # empty where it is to be read anew
         self._is_closed = False
 
     async def post(self, channel: str, messages: Sequence[bytes]) -> None:
@@ -156,6 +159,17 @@ class NatsWire:
         async with self._connected() as (_, streams):
             await make_streams(streams, self._address)
 
+    async def durability(self) -> str:
+        """What the settings of the server and the streams say.
+
+        Raises:
+            WireAway: that is not known now.
+            WireUnusable: there is no wire that this one can use.
+        """
+        self._durability = ""
+        async with self._connected():
+            return self._durability
+
     async def close(self) -> None:
         """Give everything back. A second call does nothing."""
         self._is_closed = True
@@ -222,8 +236,9 @@ class NatsWire:
         try:
             async with self._connecting:
                 server = self._server or await self._connect()
-            if not server.client.is_connected:
-                raise WireAway(f"{self._address}: the server is away")
+                if not server.client.is_connected:
+                    raise WireAway(f"{self._address}: the server is away")
+                self._durability = self._durability or await self._expected(server)
             yield server
         except (NatsError, OSError, TimeoutError, asyncio.CancelledError) as error:
             if self._is_closed:  # by which the client ends what waits for an answer
@@ -240,11 +255,15 @@ class NatsWire:
         async def hear(error: Exception) -> None:
             said[:] = [error]
 
+        async def forget() -> None:
+            self._durability = ""
+            self._settings.forget()
+
         try:
             async with asyncio.timeout(ANSWER_S):
                 await client.connect(
                     self._address.server, name="amends", connect_timeout=2, reconnect_time_wait=0,
-                    max_reconnect_attempts=1, error_cb=hear,
+                    max_reconnect_attempts=1, error_cb=hear, reconnected_cb=forget,
                 )  # fmt: skip
         except (NatsError, OSError, TimeoutError) as error:
             await client.close()
@@ -253,17 +272,17 @@ class NatsWire:
                 raise WireUnusable(f"{self._address}: the server refuses: {_line(why)}") from error
             raise WireAway(f"{self._address}: the server is away: {_line(why)}") from error
         client.options |= {"reconnect_time_wait": RECONNECT_S, "max_reconnect_attempts": -1}  # from now on
-        server = Connected(client, client.jetstream(timeout=ANSWER_S))
-        try:
-            await expect_server(*server)
-            await make_streams(server.streams, self._address)
-        except BaseException as error:
-            await client.close()
-            if isinstance(error, WireUnusable):
-                raise WireUnusable(f"{self._address}: {error}") from None
-            raise
-        self._server = server
-        return server
+        self._server = Connected(client, client.jetstream(timeout=ANSWER_S))
+        return self._server
+
+    async def _expected(self, server: Connected) -> str:
+        """What messages survive at a server that can carry a wire.
+
+        Raises:
+            WireUnusable: it cannot, or not as it is set; which setting is told.
+        """
+        await expect_server(*server, self._address)
+        return await self._settings.read(server.streams)
 
 
 def _parked(found: RawStreamMsg) -> Parked:

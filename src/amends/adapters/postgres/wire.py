@@ -38,6 +38,7 @@ NAME_DIGITS: Final = 12
 """Of the name that is rung for a channel: 60 bytes it has with the longest schema, and PostgreSQL takes 63. Channels
 of one name would wake each other for nothing."""
 WITH_SYNC: Final[Statement] = ("with_sync", {})
+DURABILITY: Final = "full, but for what was posted in the last second before a crash of its server"
 CLOSED: Final = "the wire is closed"
 SECOND_US: Final = 1_000_000
 
@@ -132,6 +133,16 @@ class PostgresWire:
             WireUnusable: there is no wire that this one can use.
         """
         await self._run(("ping_wire", {}))
+
+    async def durability(self) -> str:
+        """All but the last moment: its commits do not wait for the disk (docs/adr/0036-postgresql-as-a-wire.md).
+
+        Raises:
+            WireAway: the database is not to be had now.
+            WireUnusable: there is no wire that this one can use.
+        """
+        await self.ping()
+        return DURABILITY
 
     async def close(self) -> None:
         """Give everything back. A second call does nothing."""

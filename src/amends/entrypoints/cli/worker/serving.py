@@ -12,6 +12,7 @@ from typing import Final
 
 from amends.bootstrap import Opening
 from amends.engine.engine import Engine
+from amends.storage.ports import REDUCED
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -53,7 +54,9 @@ async def _served(opening: Opening, name: str) -> int:
         await asyncio.wait([entering])
         return 0
     engine = await entering
-    sys.stdout.write(f"amends: {name} runs on {opening.url}, process {os.getpid()}\n")
+    durability = engine.wire_durability
+    reduced = f", durability {durability}" if durability.startswith(REDUCED) else ""
+    sys.stdout.write(f"amends: {name} runs on {opening.url}{reduced}, process {os.getpid()}\n")
     sys.stdout.flush()
     stopping = asyncio.create_task(engine.stopped())
     await told.or_done(stopping)
