@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of interpreters: each would compile all of it anew
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ci bench torture chaos check-full single-file docs lint format types layers changelog wheel bare lock clean
+.PHONY: help demo demo-spread test ci bench torture chaos check-full single-file docs lint format types layers changelog wheel bare lock clean
 .NOTPARALLEL: # `ci` runs its parts in order and ends with the tests
 
 help: ## list the targets
@@ -19,6 +19,9 @@ help: ## list the targets
 
 demo: .venv/ready ## a tour of a minute: orders that ship, orders that roll back
 	@$(bin)/amends demo
+
+demo-spread: .venv/ready ## the shop in eight processes, of which two are killed while orders run; a minute
+	@$(bin)/amends demo --spread postgresql
 
 test: .venv/ready ## all tests, with 100 % branch coverage of core and shop
 	@$(bin)/pytest $(PYTEST_ARGS) -n auto --dist worksteal --cov

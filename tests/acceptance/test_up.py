@@ -26,6 +26,7 @@ from amends.storefront.apart import SAGAS, SERVICES
 from tests.acceptance.command import EXAMPLES, amends, command_line, environment
 from tests.acceptance.test_bad_input import refused
 from tests.acceptance.test_worker import PATIENCE_S
+from tests.nats import expect_nats
 from tests.postgres import server
 from tests.shop.batches import places, random_batch, text_of
 from tests.shop.naive import NaiveSession
@@ -128,6 +129,7 @@ def test_eight_processes_say_what_one_says() -> None:
 @pytest.mark.parametrize("wire", ["postgresql", "nats"])
 def test_reports_stay_the_same_while_processes_are_killed(wire: str) -> None:
     """Any of the six, again and again, while orders run."""
+    expect_nats()
     with looked_at("--wire", wire) as look, ThreadPoolExecutor(1) as pool:
         naive, rng = begun(look.url), random.Random(f"killed {wire}")
         for name in rng.choices(PROCESSES, k=12):
@@ -148,6 +150,19 @@ def test_a_process_that_does_not_start_ends_all(tmp_path: Path) -> None:
     finally:
         end_all(both, PATIENCE_S)
     assert not any(process.runs for process in both)
+
+
+def test_a_nats_server_of_the_shops_own_is_a_wire(tmp_path: Path) -> None:
+    """Its settings are those that a wire asks for; started again, it has another port, and the same messages."""
+    expect_nats()
+    own = nats.LocalNats(tmp_path)
+    for _ in range(2):
+        own.start()
+        try:
+            with amends_package.open("memory:", sagas=SAGAS, wire=own.url, elsewhere=SERVICES):
+                pass
+        finally:
+            own.stop()
 
 
 def test_what_cannot_be_looked_at_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from amends.entrypoints.cli.store import command as cli_store
 from amends.entrypoints.cli.up import command as cli_up
 from amends.entrypoints.cli.verbs import command as cli_verbs
 from amends.entrypoints.cli.worker import command as cli_worker
+from amends.entrypoints.spread import WireKind
 from amends.errors import AmendsError, UnusableInput
 
 DONE: Final = 0
@@ -220,18 +221,37 @@ def run(
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    spread: Annotated[
+        WireKind | None, typer.Option("--spread", help="Show the shop spread over processes, with this wire.")
+    ] = None,
+) -> None:
     """Take a tour: a rollback that doesn't, found and mended; orders that ship, roll back, and survive a kill -9.
 
     Everything that it shows really runs, here and now. It needs no file and leaves none.
 
+    With --spread, 3 000 orders run through eight processes as amends up
+    starts them; a coordinator and a service are killed meanwhile, and
+    started again; then money, stock and audits are looked at.
+
     [bold]Examples[/]
       [cyan]amends demo[/]
       [cyan]amends demo | less -R[/]
-    """
-    from amends.entrypoints.demo.tour import show_demo
+      [cyan]amends demo --spread postgresql[/]
 
-    show_demo()
+    [bold]Exit codes[/]
+      0  all of it held
+      1  with --spread: something did not hold, or did not come to its end
+      2  with --spread: a server is not to be had
+    """
+    if spread is None:
+        from amends.entrypoints.demo.tour import show_demo
+
+        show_demo()
+    else:
+        from amends.entrypoints.demo.spread import show_spread
+
+        show_spread(spread)
 
 
 @app.command()

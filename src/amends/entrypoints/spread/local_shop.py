@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -96,3 +100,21 @@ class LocalShop:
         role = ROLES[name]
         wire = self._nats.url if self._nats is not None else self._postgres.url(role, WIRE)
         return Place(self._postgres.url(role, DATABASES[name]), wire)
+
+
+@contextmanager
+def folder_of(data: Path | None) -> Iterator[Path]:
+    """Give a folder for the shop.
+
+    Args:
+        data: the one that is to be used; ``None`` for a new one that is gone at the end.
+    """
+    if data is not None:
+        yield data
+        return
+    folder = Path(tempfile.mkdtemp(prefix="amends-up-"))
+    folder.chmod(0o755)  # the server's user passes through it to a folder of its own
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

