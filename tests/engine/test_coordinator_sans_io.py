@@ -17,6 +17,7 @@ from amends.core.messages import Answered, Kind
 from amends.core.step import SagaInstance
 from amends.engine import batch
 from amends.engine.batch import BatchResult
+from amends.engine.batch_width import WIDENS_BY
 from amends.engine.task import Task, Unfinished
 from amends.engine.tasks import Deliver, ExecuteCommand, Read, StartSagas, Transact
 from amends.engine.turn_io import CommitChanges, ReadDue, ReadEntities, ReadHead, ReadSagasAndKeys, Turn, TurnIO, drive
@@ -472,22 +473,47 @@ def test_conflicts_without_end_halve_the_batch_and_never_stop_the_engine(store: 
     assert all(isinstance(run, SagaInstance) for (run,) in replies)
 
 
-@pytest.mark.parametrize(("conflict", "attempts"), [(LockTimeout, 1), (StoreConflict, batch.CONFLICTS_MAX)])
-def test_a_batch_that_waited_in_vain_is_halved_at_once(
-    store: Meddled, conflict: type[StoreConflict], attempts: int
-) -> None:
-    """Each wait takes a third of the lease, and it is renewed between turns alone."""
-    life, failed = SharedLife(store, tickets()), list[int]()
+def test_a_batch_that_waited_in_vain_is_left_to_the_next_turn_which_takes_half_of_it(store: Meddled) -> None:
+    """Each wait takes a third of the lease, and it is renewed between turns alone. Later turns take more again."""
+    life, sizes = SharedLife(store, tickets()), list[int]()
 
     def while_many(changes: Changes) -> None:
-        if len(changes.sagas) == 4:
-            failed.append(len(changes.sagas))
-            raise conflict("another engine has locked a row")
+        sizes.append(len(changes.sagas))
+        if len(changes.sagas) > 1:
+            raise LockTimeout("another engine has locked a row")
+
+    def left(*shows: str) -> list[bool]:
+        replies = driven(life, *(starting(life, Buy(show, 1)) for show in shows)).result.replies
+        return [isinstance(reply, Unfinished) for reply in replies]
 
     store.meddle = while_many
-    result = driven(life, *(starting(life, Buy(show, 1)) for show in ("Hamlet", "Macbeth", "Lear", "Othello"))).result
-    assert len(failed) == attempts
-    assert [isinstance(reply, Unfinished) for reply in result.replies] == [False, False, True, True]
+    assert left("Hamlet", "Macbeth", "Lear", "Othello") == [True, True, True, True]
+    assert left("Hamlet", "Macbeth", "Lear", "Othello") == [True, True, True, True]
+    assert left("Hamlet", "Macbeth", "Lear", "Othello") == [False, True, True, True]
+    store.meddle = lambda changes: sizes.append(len(changes.sagas))
+    assert not any(left(*["Hamlet"] * (1 + WIDENS_BY)))
+    assert sizes == [4, 2, 1, 1 + WIDENS_BY]
+
+
+def test_a_task_of_many_parts_is_carried_out_in_parts_after_a_wait_in_vain(store: Meddled) -> None:
+    """And each part is answered once, in order."""
+    life, sizes = SharedLife(store, tickets()), list[int]()
+
+    def while_many(changes: Changes) -> None:
+        sizes.append(len(changes.sagas))
+        if len(changes.sagas) > 2:
+            raise LockTimeout("another engine has locked a row")
+
+    store.meddle = while_many
+    shows = ["Hamlet", "Macbeth", "Lear", "Othello"]
+    task: Task = starting(life, *(Buy(show, 1) for show in shows))
+    for _ in range(2):
+        (rest,) = driven(life, task).result.replies
+        assert isinstance(rest, Unfinished)
+        task = rest.task
+    (runs,) = driven(life, task).result.replies
+    assert [run.request.show for run in runs] == shows
+    assert sizes == [4, 2, 2]
 
 
 def test_what_raised_before_a_conflict_may_not_raise_after_it(store: Meddled) -> None:

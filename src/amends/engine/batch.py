@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from amends.core.definition import Step
 from amends.core.effects import CallOperator, Contradicted, Send
 from amends.core.step import SagaInstance
+from amends.engine.batch_width import BatchWidth
 from amends.engine.commits import commit_of
 from amends.engine.committed import BatchCommit, CommittedState
 from amends.engine.due import DueSagas
@@ -95,26 +96,34 @@ class BatchRunner:
         self._committed = committed
         self._versions = versions
         self._due = due
+        self._width = BatchWidth()
 
     def run(self, tasks: Sequence[Task], now_ms: int) -> Turn[BatchResult]:
         """Carry out a batch, as much of it as can be committed at once."""
+        size = sum(task.size for task in tasks)
+        if size > self._width.most:
+            return (yield from self._first_parts(tasks, now_ms, self._width.most))
         spoilt: dict[int, Exception] = {}
         conflicts = 0
         while True:
             try:
-                return (yield from self._taken(tasks, now_ms, spoilt, trusts_fresh=not conflicts))
+                result = yield from self._taken(tasks, now_ms, spoilt, trusts_fresh=not conflicts)
             except _Spoilt as reason:
                 spoilt[reason.place] = reason.error
                 if len(spoilt) > SPOILT_MAX:
                     return (yield from self._apart(tasks, now_ms, reason.error))
-            except LockTimeout as timeout:  # each takes a third of a lease, which is renewed between turns
+            except LockTimeout:  # each takes a third of a lease, which is renewed between turns
+                self._width.narrow(size)
                 yield from self._forget(spoilt)
-                return (yield from self._contended(tasks, now_ms, timeout))
+                return _left(tasks)
             except StoreConflict as conflict:
                 conflicts += 1
                 yield from self._forget(spoilt)
                 if conflicts == CONFLICTS_MAX:
                     return (yield from self._contended(tasks, now_ms, conflict))
+            else:
+                self._width.widen()
+                return result
 
     def _forget(self, spoilt: dict[int, Exception]) -> Turn[None]:
         """Forget what a batch was decided on: also what raised, which may have been told what is no longer so."""
@@ -260,7 +269,7 @@ class BatchRunner:
             raise StoreFailed("another process writes to this store") from conflict
         if sum(task.size for task in tasks) > 1:
             return (yield from self._apart(tasks, now_ms, conflict))
-        return BatchResult(None, [task.joined(()) for task in tasks])
+        return _left(tasks)
 
     def _apart(
         self, tasks: Sequence[Task], now_ms: int, error: Exception, decided: int = 0, *, is_careful: bool = False
@@ -279,8 +288,13 @@ class BatchRunner:
         parts = [part for task in tasks for part in task.parts()]
         if len(parts) == 1:
             return (yield from self._alone(tasks[0], now_ms, error, is_careful=is_careful))
-        first = parts[: decided if 0 < decided < len(parts) else len(parts) // 2]
-        result = yield from self.run(first, now_ms)
+        first = decided if 0 < decided < len(parts) else len(parts) // 2
+        return (yield from self._first_parts(tasks, now_ms, first))
+
+    def _first_parts(self, tasks: Sequence[Task], now_ms: int, number: int) -> Turn[BatchResult]:
+        """Carry out so many parts, and leave the rest to the turns that follow."""
+        parts = islice((part for task in tasks for part in task.parts()), number)
+        result = yield from self.run([*parts], now_ms)
         answers = iter([reply for reply in result.replies if not isinstance(reply, Unfinished)])
         return result._replace(replies=[task.joined([*islice(answers, task.size)]) for task in tasks])
 
@@ -299,6 +313,11 @@ class BatchRunner:
             if not work.is_empty():
                 self._take_over((yield from self._written(work)))
         return self._result(work, [task.joined([refused])])
+
+
+def _left(tasks: Sequence[Task]) -> BatchResult:
+    """All of it is left to the turns that follow."""
+    return BatchResult(None, [task.joined(()) for task in tasks])
 
 
 def _owned(send: Send) -> Send:
