@@ -13,6 +13,7 @@ from bench.postgres.raw import raw_alone, raw_rate
 from bench.postgres.server import Measured
 
 ORDERS: Final = 30_000
+FLEET_ORDERS: Final = 60_000  # of several engines: each has some fifteen turns, of which the first and last are alone
 ROUNDS: Final = 3
 ALONE: Final = 500
 PART: Final = 100_000
@@ -28,10 +29,13 @@ def order_figures(server: Measured) -> Iterator[Figure]:
     """What needs no history. What an order writes is noted beside the first one."""
     seen = list[Ran]()
 
-    def rate(number: int, products: int = 1000) -> float:
+    def rate(number: int, products: int = 1000, orders: int = ORDERS) -> float:
         with engines(server, number, products=products) as fleet:
-            seen.append(fleet.run(ORDERS))
+            seen.append(fleet.run(orders))
         return seen[-1].rate
+
+    def fleet(number: int) -> float:
+        return rate(number, orders=FLEET_ORDERS)
 
     def raw() -> float:
         return raw_rate(server, ORDERS)
@@ -41,8 +45,8 @@ def order_figures(server: Measured) -> Iterator[Figure]:
     yield _figure("two engines / bare rows by UNNEST", TWO_NEEDED, in_turn(lambda: rate(2), raw, ROUNDS))
     spread = in_turn(lambda: rate(2, 1), lambda: rate(2), ROUNDS)
     yield _figure("two engines, all for one product / for a thousand", HOT_NEEDED, spread)
-    yield _figure("four engines / two", FOUR_NEEDED, in_turn(lambda: rate(4), lambda: rate(2), ROUNDS))
-    yield _figure("eight engines / two", EIGHT_NEEDED, in_turn(lambda: rate(8), lambda: rate(2), ROUNDS))
+    yield _figure("four engines / two", FOUR_NEEDED, in_turn(lambda: fleet(4), lambda: fleet(2), ROUNDS))
+    yield _figure("eight engines / two", EIGHT_NEEDED, in_turn(lambda: fleet(8), lambda: fleet(2), ROUNDS))
     yield _latency(server)
 
 

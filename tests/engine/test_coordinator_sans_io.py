@@ -473,6 +473,13 @@ def test_conflicts_without_end_halve_the_batch_and_never_stop_the_engine(store: 
     assert all(isinstance(run, SagaInstance) for (run,) in replies)
 
 
+def test_after_a_turn_of_nothing_all_entities_of_a_batch_are_read_at_once(store: Meddled) -> None:
+    """They are locked where engines share a store: two that read some first and others later would wait in a circle."""
+    life = SharedLife(store, priced(lambda asked: [("PRICES", name) for name in asked], []))
+    driven(life)
+    assert driven(life, starting(life, ("ann", "Hamlet"))).read() == [READ, [HAMLET, TICKET]]
+
+
 def test_a_batch_that_waited_in_vain_is_left_to_the_next_turn_which_takes_half_of_it(store: Meddled) -> None:
     """Each wait takes a third of the lease, and it is renewed between turns alone. Later turns take more again."""
     life, sizes = SharedLife(store, tickets()), list[int]()

@@ -164,11 +164,13 @@ class CommittedState:
     def foresee(self, saga_ids: Iterable[str], names: Iterable[EntityName]) -> Turn[None]:
         """Read the entities that a batch names, and those that the requests of its sagas name.
 
-        Where the last batch found all of its entities at hand, it is not looked: what is not is read when it is met.
+        Where the last batch found all of its entities at hand, it is not looked: what is not is read when it is met. In
+        a shared store it is always looked: what is read later is locked later, and two engines that do so in different
+        orders wait for each other until the server ends one of them.
         """
         if self._foresees:
             self.entities.expect(chain(names, *map(self.sagas.entities_of, saga_ids)))
-            self._foresees = yield from self.read_missing()
+            self._foresees = (yield from self.read_missing()) or self.shards.are_shared
 
     @property
     def is_missing(self) -> bool:
