@@ -31,7 +31,7 @@ from amends.engine.store_wait import StoreWait
 from amends.errors import EngineStopped, StoreUnusable, UnusableInput, WireUnusable
 from amends.outbox.relay import OutboxRelay
 from amends.storage.codecs.values import shown
-from amends.storage.location import MEMORY, SQLITE, LastingLocation, SchemaPlace, StoreLocation, without_password
+from amends.storage.location import MEMORY, SQLITE, LastingLocation, StoreLocation, without_password
 from amends.storage.wire import Wire
 from amends.views.trouble import Failing, Stuck
 
@@ -421,7 +421,7 @@ def located(name: str) -> LastingLocation:
     return _at(LASTING, name if name.startswith((*LOCATIONS,)) else f"{SQLITE}{name}")
 
 
-def wire_located(url: str) -> SchemaPlace:
+def wire_located(url: str) -> PostgresWireLocation:
     """Where a wire is whose schema is made, brought up to date or looked at.
 
     Raises:
@@ -433,6 +433,20 @@ def wire_located(url: str) -> SchemaPlace:
     raise WireUnusable(
         f"{shown(without_password(url))} names no wire with a schema; give postgresql://user@host/database"
     )
+
+
+def wire_found(url: str) -> Wire:
+    """An end of a wire that is there, for who looks at it: none is made.
+
+    Raises:
+        WireUnusable: no such wire is called so, or none is there, or its driver is not installed.
+    """
+    if url.startswith(NATS):
+        return _nats_wire(url, is_made=False)()
+    place = wire_located(url)
+    if not place.version():
+        raise WireUnusable(f"{place.shown}: there is no wire: `amends db init --wire` makes it, or who comes first")
+    return place.wire()
 
 
 def events_located(url: str) -> PostgresEventPlace:
@@ -486,13 +500,13 @@ def _postgres_wire(url: str) -> PostgresWireLocation:
     return PostgresWireLocation(url)
 
 
-def _nats_wire(url: str) -> Callable[[], Wire]:
+def _nats_wire(url: str, *, is_made: bool = True) -> Callable[[], Wire]:
     """A stream of a NATS server, whose client is an extra."""
     try:
         from amends.adapters.nats import NatsWire, nats_address  # noqa: PLC0415 - the client may be missing
     except ImportError as error:
         raise WireUnusable(f"a wire in NATS needs its client, nats-py: install amends[nats] ({error})") from error
-    return partial(NatsWire, nats_address(url))
+    return partial(NatsWire, nats_address(url)._replace(is_made=is_made))
 
 
 POSTGRES: Final = ("postgresql://", "postgres://")

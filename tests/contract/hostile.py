@@ -52,9 +52,13 @@ class HostileWire:
         """Park it."""
         await self._inner.park(channel, delivery, reason)
 
-    async def parked(self, channel: str) -> Sequence[Parked]:
+    async def parked(self, channel: str = "") -> Sequence[Parked]:
         """Give what was parked."""
         return await self._inner.parked(channel)
+
+    async def drop(self, parked: Parked) -> None:
+        """Drop it."""
+        await self._inner.drop(parked)
 
     async def ping(self) -> None:
         """Say that it is there, but for now and then."""

@@ -182,6 +182,26 @@ def test_a_message_that_nobody_can_act_on_is_kept_apart(broker: Broker) -> None:
     run(broker, 2, said)
 
 
+def test_parked_messages_are_found_on_all_channels_and_dropped(broker: Broker) -> None:
+    """One that is dropped already is no error."""
+
+    async def said(one: Wire, two: Wire) -> None:
+        channels = [CHANNEL, ">ä.1", "ö" * 90, CHANNEL]
+        for channel in channels:
+            await one.post(channel, [channel.encode()])
+            (delivery,) = await two.take(channel, 1)
+            await two.park(channel, delivery, f"of {channel}")
+        found = await one.parked()
+        assert [(each.channel, each.body) for each in found] == [(name, name.encode()) for name in channels]
+        for _ in range(2):
+            await one.drop(found[0])
+        await one.drop(found[1])
+        assert [*await two.parked()] == [*found[2:]]
+        assert [*await two.parked(CHANNEL)] == [found[3]]
+
+    run(broker, 2, said)
+
+
 @pytest.mark.parametrize(
     ("channel", "messages", "error"),
     [

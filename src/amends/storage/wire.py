@@ -34,11 +34,15 @@ class Parked(NamedTuple):
     """A message that no taker could act on, kept for a person to look at.
 
     Attributes:
+        channel: on which it came.
+        number: of the message, by which it is told among those of its channel, >= 1.
         body: as it was posted.
         reason: what is wrong with it.
         at_ms: when it was parked, milliseconds since 1970 (UTC).
     """
 
+    channel: str
+    number: int
     body: bytes
     reason: str
     at_ms: int
@@ -92,8 +96,20 @@ class Wire(Protocol):
             WireAway: it may come again, and is parked then.
         """
 
-    async def parked(self, channel: str) -> Sequence[Parked]:
-        """The messages of a channel that were parked, the oldest first; an adapter may keep the latest alone."""
+    async def parked(self, channel: str = "") -> Sequence[Parked]:
+        """The messages of a channel that were parked, the oldest first; an adapter may give the latest alone.
+
+        Args:
+            channel: its name; empty for all channels.
+        """
+
+    async def drop(self, parked: Parked) -> None:
+        """Keep a message no longer that was parked. To have it taken again, post it before.
+
+        Raises:
+            WireAway: whether it is gone is not known.
+            WireUnusable: this role may not.
+        """
 
     async def ping(self) -> None:
         """See that the broker carries messages now, without sending one.

@@ -18,15 +18,14 @@ from amends.storage.wire import Delivery, Parked, expect_channel, expect_size
 
 DURABILITY: Final = "none: within a process"
 KEPT_MAX: Final = 10_000
-"""Messages that a channel holds, and as many that are parked: with more, the oldest are lost, which costs time only."""
+"""Messages that a channel holds, and that are parked at all: with more, the oldest are lost, which costs time only."""
 
 
 class _Channel:
-    """The messages of one channel, and whom to wake when there are more."""
+    """The messages of one channel that wait, and whom to wake when there are more."""
 
     def __init__(self) -> None:
         self.waiting: deque[bytes] = deque(maxlen=KEPT_MAX)
-        self.parked: deque[Parked] = deque(maxlen=KEPT_MAX)
         self.woken: dict[object, Callable[[], object]] = {}
 
     def put(self, messages: Iterable[bytes]) -> None:
@@ -41,6 +40,8 @@ class MemoryBroker:
 
     def __init__(self) -> None:
         self.lock: Final = Lock()
+        self.parked: deque[Parked] = deque(maxlen=KEPT_MAX)
+        self.numbers = count(1)  # of those that are parked
         self._channels: dict[str, _Channel] = {}
 
     def channel(self, name: str) -> _Channel:
@@ -97,13 +98,19 @@ class MemoryWire:
     async def park(self, channel: str, delivery: Delivery, reason: str) -> None:
         """Keep a message apart that no taker can act on, and let it come no more."""
         with self._broker.lock:
-            self._broker.channel(channel).parked.append(Parked(delivery.body, reason, round(time() * SECOND_MS)))
+            number, now_ms = next(self._broker.numbers), round(time() * SECOND_MS)
+            self._broker.parked.append(Parked(channel, number, delivery.body, reason, now_ms))
         await self.acknowledge(channel, [delivery])
 
-    async def parked(self, channel: str) -> Sequence[Parked]:
-        """The messages of a channel that were parked, the oldest first."""
+    async def parked(self, channel: str = "") -> Sequence[Parked]:
+        """The messages of a channel that were parked, or of all, the oldest first."""
         with self._broker.lock:
-            return [*self._broker.channel(channel).parked]
+            return [each for each in self._broker.parked if channel in ("", each.channel)]
+
+    async def drop(self, parked: Parked) -> None:
+        """Keep a parked message no longer."""
+        with self._broker.lock, suppress(ValueError):
+            self._broker.parked.remove(parked)
 
     async def ping(self) -> None:
         """See that the broker is there: it is this process."""

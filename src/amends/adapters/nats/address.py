@@ -32,6 +32,7 @@ class NatsAddress(NamedTuple):
         monitors: the URLs at which its servers say how they are set.
         replicas: on how many servers the stream is.
         may_lose: whether it is used also where settings are not those that it needs.
+        is_made: whether it is made where it is not there.
     """
 
     shown: str
@@ -40,6 +41,7 @@ class NatsAddress(NamedTuple):
     monitors: Sequence[str]
     replicas: int
     may_lose: bool
+    is_made: bool = True
 
     def __repr__(self) -> str:
         return self.shown

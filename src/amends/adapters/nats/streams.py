@@ -82,7 +82,8 @@ async def _made(streams: JetStreamContext, address: NatsAddress, wanted: StreamC
     try:
         return await streams.stream_info(str(wanted.name))
     except NotFoundError:
-        pass
+        if not address.is_made:
+            raise WireUnusable(f"{address}: there is no stream {wanted.name!r}: who comes first makes it") from None
     try:
         await streams.add_stream(wanted)
         return await streams.stream_info(str(wanted.name))  # which says what server has it

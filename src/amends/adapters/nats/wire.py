@@ -18,7 +18,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
-from nats.js.errors import NoStreamResponseError, NotFoundError
+from nats.js.errors import NoStreamResponseError, NotFoundError, ServerError
 
 from amends.adapters.nats.address import NatsAddress, token_of
 from amends.adapters.nats.durability import Durability
@@ -38,7 +38,9 @@ SILENT_PULLS_MAX: Final = 2
 CLOSED: Final = "the wire is closed"
 REFUSED: Final = re.compile("authorization|authentication|user", re.IGNORECASE)
 """Words of a server that no waiting makes it take back."""
+NO_MESSAGE: Final = 10_057  # JSStreamMsgDeleteFailedF of the server
 REASON: Final = "Amends-Reason"
+CHANNEL: Final = "Amends-Channel"
 ACKNOWLEDGED: Final = b"+ACK"
 OVER: Final = b"+TERM"
 
@@ -127,27 +129,44 @@ class NatsWire:
         Raises:
             WireAway: it may come again.
         """
-        await self._publish(self._address.parked, channel, delivery.body, {REASON: json.dumps(reason)})
+        headers = {REASON: json.dumps(reason), CHANNEL: json.dumps(channel)}
+        await self._publish(self._address.parked, channel, delivery.body, headers)
         async with self._connected() as (client, _):
             await client.publish(delivery.token, OVER)
 
-    async def parked(self, channel: str) -> Sequence[Parked]:
-        """The latest of the messages that are kept apart, the oldest first.
+    async def parked(self, channel: str = "") -> Sequence[Parked]:
+        """The latest of the messages that are kept apart, of a channel or of all, the oldest first.
 
         Raises:
             WireAway: they cannot be read now.
         """
         found: list[Parked] = []
-        subject, number = f"{self._address.parked}.{token_of(channel)}", 1
+        stream = self._address.parked
         async with self._connected() as (_, streams):
+            last = (await streams.stream_info(stream)).state.last_seq
+            subject = f"{stream}.{token_of(channel) if channel else '*'}"
+            number = 1 if channel else max(1, last - PARKED_MAX + 1)
             while len(found) < PARKED_MAX:
                 try:
-                    each = await streams.get_msg(self._address.parked, number, subject, next=True)
+                    each = await streams.get_msg(stream, number, subject, next=True)
                 except NotFoundError:
                     break
                 number = (each.seq or number) + 1
                 found.append(_parked(each))
         return found
+
+    async def drop(self, parked: Parked) -> None:
+        """Keep a parked message no longer.
+
+        Raises:
+            WireAway: whether it is gone is not known.
+        """
+        async with self._connected() as (_, streams):
+            try:
+                await streams.delete_msg(self._address.parked, parked.number)
+            except ServerError as error:
+                if error.err_code != NO_MESSAGE:  # else it is gone already
+                    raise
 
     async def ping(self) -> None:
         """See that the server has the stream, which is made anew where it is not there.
@@ -286,8 +305,16 @@ class NatsWire:
 
 
 def _parked(found: RawStreamMsg) -> Parked:
-    at_ms = round(found.time.timestamp() * SECOND_MS) if found.time else 0
-    return Parked(found.data or b"", json.loads((found.headers or {}).get(REASON, '""')), at_ms)
+    at_ms, headers = round(found.time.timestamp() * SECOND_MS) if found.time else 0, found.headers or {}
+    return Parked(_text(headers, CHANNEL), found.seq or 0, found.data or b"", _text(headers, REASON), at_ms)
+
+
+def _text(headers: dict[str, str], name: str) -> str:
+    """What a header says in JSON; of a message that another program has put there, it may be anything."""
+    try:
+        return str(json.loads(headers.get(name, '""')))
+    except ValueError:
+        return headers[name]
 
 
 def _line(error: BaseException) -> str:

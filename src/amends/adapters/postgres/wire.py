@@ -116,14 +116,23 @@ class PostgresWire:
         parked = {"channel": channel, "position": delivery.token, "body": delivery.body, "reason": _storable(reason)}
         await self._run(WITH_SYNC, ("park_message", parked))
 
-    async def parked(self, channel: str) -> Sequence[Parked]:
-        """The latest of the messages that are kept apart, the oldest first.
+    async def parked(self, channel: str = "") -> Sequence[Parked]:
+        """The latest of the messages that are kept apart, of a channel or of all, the oldest first.
 
         Raises:
             WireAway: they cannot be read now.
         """
         found = await self._run(("parked_messages", {"channel": channel, "most": PARKED_MAX}))
-        return [Parked(body, opened(reason), at_ms) for body, reason, at_ms in found]
+        return [Parked(name, position, body, opened(reason), at_ms) for name, position, body, reason, at_ms in found]
+
+    async def drop(self, parked: Parked) -> None:
+        """Keep a parked message no longer.
+
+        Raises:
+            WireAway: whether it is gone is not known.
+            WireUnusable: this role is not the owner's.
+        """
+        await self._run(WITH_SYNC, ("drop_parked", {"channel": parked.channel, "position": parked.number}))
 
     async def ping(self) -> None:
         """See that the schema is there, and can be read.

@@ -30,10 +30,14 @@ SELECT acknowledge(%(channel)s, %(positions)s::bigint[]);
 SELECT park(%(channel)s, %(position)s::bigint, %(body)s, %(reason)s);
 
 -- name: parked_messages
--- The latest of those that are kept apart, the oldest first.
-SELECT body, reason, at_us / 1000 FROM (
-    SELECT body, reason, at_us FROM parked WHERE channel = %(channel)s ORDER BY position DESC LIMIT %(most)s::bigint
+-- The latest of those that are kept apart, of a channel or of all, the oldest first.
+SELECT channel, position, body, reason, at_us / 1000 FROM (
+    SELECT * FROM parked WHERE %(channel)s = '' OR channel = %(channel)s ORDER BY at_us DESC LIMIT %(most)s::bigint
 ) AS latest ORDER BY at_us;
+
+-- name: drop_parked
+-- Keep one no longer, which the owner of the schema may.
+DELETE FROM parked WHERE channel = %(channel)s AND position = %(position)s::bigint;
 
 -- name: ping_wire
 -- Look at a table of the schema: it is gone where somebody has dropped it.

@@ -18,6 +18,7 @@ from amends.entrypoints.cli.schema import command as cli_schema
 from amends.entrypoints.cli.store import command as cli_store
 from amends.entrypoints.cli.up import command as cli_up
 from amends.entrypoints.cli.verbs import command as cli_verbs
+from amends.entrypoints.cli.wire import command as cli_wire
 from amends.entrypoints.cli.worker import command as cli_worker
 from amends.entrypoints.spread import WireKind
 from amends.errors import AmendsError, UnusableInput
@@ -349,6 +350,7 @@ for name, (command, words) in cli_verbs.COMMANDS.items():
     app.command(name, help=words)(command)
 app.add_typer(cli_store.audit, name="audit")
 app.add_typer(cli_schema.db, name="db")
+app.add_typer(cli_wire.wire, name="wire")
 
 
 def main() -> None:

@@ -104,17 +104,24 @@ def show(
     raise typer.Exit(show_saga(named(db), saga_id, now(), as_json=as_json))
 
 
-def status(db: Db = "", as_json: AsJson = False) -> None:
+def status(
+    db: Db = "",
+    wire: Annotated[
+        str, typer.Option("--wire", metavar="URL", help="And the wire to services elsewhere.", show_default=False)
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
     """Say how a store does: how many sagas, how fast, who waits, what is damaged.
 
     [bold]Examples[/]
       [cyan]amends status --db shop.db[/]
+      [cyan]amends status --db shop.db --wire nats://broker[/]
       [cyan]watch amends status[/]
     """
     from amends.entrypoints.cli.store.sagas import now
     from amends.entrypoints.cli.store.status import show_status
 
-    show_status(named(db), now(), as_json=as_json)
+    show_status(named(db), wire, now(), as_json=as_json)
 
 
 def check_deploy(

@@ -13,6 +13,7 @@ from amends.auditing.chain import head_text
 from amends.entrypoints.cli.store.documents import overview_document, work_document, write_document
 from amends.entrypoints.cli.store.sagas import status_text
 from amends.entrypoints.cli.store.variants import explained
+from amends.entrypoints.cli.wire.parked import WireSeen, wire_document, wire_seen
 from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import Rows, table
 from amends.entrypoints.drawing.words import one_line
@@ -30,19 +31,20 @@ LABEL: Final = 16  # columns of the longest one, "oldest waiting", and two
 EXACT: Final = 10  # below it a rate has a decimal
 
 
-def show_status(db: LastingLocation, now_ms: int, *, as_json: bool) -> None:
-    """Show how a store does.
+def show_status(db: LastingLocation, wire: str, now_ms: int, *, as_json: bool) -> None:
+    """Show how a store does, and the wire of a URL, if one is given.
 
     Raises:
         UnusableInput: the store cannot be used.
     """
     with closing(db.records()) as store:
         seen, work = overview(store, AsOf.of(store, now_ms)), at_work(store)
+    by_wire = wire_seen(wire) if wire else None
     if as_json:
-        write_document(overview_document(seen) | work_document(work))
+        write_document(overview_document(seen) | work_document(work) | wire_document(by_wire))
     else:
         out = paper()
-        out.write(*status_lines(out, seen, now_ms), *work_lines(out, work, now_ms))
+        out.write(*status_lines(out, seen, now_ms), *work_lines(out, work, now_ms), *wire_lines(by_wire, now_ms))
 
 
 def status_lines(out: Paper, seen: Overview, now_ms: int) -> Iterator[Text]:
@@ -91,6 +93,18 @@ def work_lines(out: Paper, work: AtWork, now_ms: int) -> Iterator[Text]:
     if work.letters and work.letters.oldest:
         posted_ms = work.letters.oldest.posted_ms
         yield _fact("oldest letter", one_line(f"since {span(now_ms - posted_ms)}: {work.why}", TEXT_MAX))
+
+
+def wire_lines(seen: WireSeen | None, now_ms: int) -> Iterator[Text]:
+    """The lines of a wire, if there is one."""
+    if seen is None:
+        return
+    yield _fact("wire", Text(one_line(seen.durability, TEXT_MAX), STYLES["refused"] * seen.is_in_trouble))
+    if seen.parked:
+        oldest = span(now_ms - seen.parked[0].at_ms)
+        yield _fact(
+            "parked", Text(f"{counted(len(seen.parked), 'message')}, the oldest for {oldest}", STYLES["refused"])
+        )
 
 
 def _engine(engine: EngineSeen) -> str:
