@@ -42,6 +42,7 @@ from amends.engine.blocking import BlockingEngine as BlockingEngine
 from amends.engine.engine import Engine as Engine
 from amends.engine.handle import Handle as Handle
 from amends.engine.handle import Result as Result
+from amends.engine.health import Health as Health
 from amends.engine.limits import Limit as Limit
 from amends.engine.transaction import Transaction as Transaction
 from amends.errors import AmendsError as AmendsError

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from amends.adapters.clock import SystemClock, doubt_of
@@ -19,6 +21,7 @@ from amends.engine.blocking import BlockingEngine
 from amends.engine.definitions import Definitions
 from amends.engine.engine import Engine
 from amends.engine.handle import Result
+from amends.engine.health import waiting_for
 from amends.engine.hooks import EventHooks
 from amends.engine.limits import DRAIN_S, QUEUE_MAX, VALUE_BYTES_MAX, WORRIED_AFTER_S, Limit, Limits, expect_value_bytes
 from amends.engine.logger import log
@@ -29,6 +32,8 @@ from amends.engine.relays import NO_RELAYS, Relays
 from amends.engine.spread import Spread, taken_parts
 from amends.engine.store_wait import StoreWait
 from amends.errors import EngineStopped, StoreUnusable, UnusableInput, WireUnusable
+from amends.health.places import HealthPlace, taken_places
+from amends.health.teller import HealthTeller
 from amends.outbox.relay import OutboxRelay
 from amends.storage.codecs.values import shown
 from amends.storage.location import MEMORY, SQLITE, LastingLocation, StoreLocation, without_password
@@ -74,15 +79,24 @@ class Opening:
         url: of its store.
         store_wait_s: how long it waits for the store, in seconds, >= 0; infinite for as long as it takes.
         given: the definitions, commands and upcasters that it is opened with.
+        health: where it tells how it does.
     """
 
-    def __init__(self, make: Callable[[], Engine], url: str, store_wait_s: float, given: DeployedCode) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Engine],
+        url: str,
+        store_wait_s: float,
+        given: DeployedCode,
+        health: Sequence[HealthPlace] = (),
+    ) -> None:
         self._make = make
         self.url = url
         self.store_wait_s = store_wait_s
         self.given = given
-        self._engines: list[Engine] = []  # that are open; `with` ends what the same `with` began
-        self._blocking: list[BlockingEngine] = []
+        self.health = health
+        self._engines: list[tuple[Engine, ExitStack]] = []  # that are open; `with` ends what the same `with` began
+        self._blocking: list[tuple[BlockingEngine, ExitStack]] = []
 
     def __getattr__(self, name: str) -> Any:
         raise EngineStopped(f"the engine is not open, so that it has no {name!r}: use `async with` or `with`")
@@ -90,30 +104,48 @@ class Opening:
     async def __aenter__(self) -> Engine:
         """Open the engine, as `Engine.__aenter__` does."""
         attempt = StoreWait(self.url, self.store_wait_s)
-        while True:
-            with attempt:
-                self._engines.append(await self._make().__aenter__())
-                return self._engines[-1]
-            await asyncio.sleep(attempt.pause_s)
+        with ExitStack() as ends:
+            teller = ends.enter_context(HealthTeller(self.health))
+            while True:
+                with attempt:
+                    engine = await self._make().__aenter__()
+                    teller.watch(engine, asyncio.get_running_loop())
+                    self._engines.append((engine, ends.pop_all()))
+                    return engine
+                teller.tell(waiting_for(attempt.reason))
+                await asyncio.sleep(attempt.pause_s)
 
     async def __aexit__(self, *_: object) -> None:
         """Close the engine, as `Engine.__aexit__` does."""
         if self._engines:
-            await self._engines.pop().close()
+            engine, ends = self._engines.pop()
+            with ends:
+                await engine.close()
 
     def __enter__(self) -> BlockingEngine:
         """Open the engine, as `BlockingEngine.__enter__` does."""
         attempt = StoreWait(self.url, self.store_wait_s)
-        while True:
-            with attempt:
-                self._blocking.append(BlockingEngine(self._make()).__enter__())
-                return self._blocking[-1]
-            time.sleep(attempt.pause_s)
+        with ExitStack() as ends:
+            teller = ends.enter_context(HealthTeller(self.health))
+            while True:
+                with attempt:
+                    engine = BlockingEngine(self._make()).__enter__()
+                    teller.watch(*engine.ask(_with_its_loop))
+                    self._blocking.append((engine, ends.pop_all()))
+                    return engine
+                teller.tell(waiting_for(attempt.reason))
+                time.sleep(attempt.pause_s)
 
     def __exit__(self, *_: object) -> None:
         """Close the engine, as `BlockingEngine.__exit__` does."""
         if self._blocking:
-            self._blocking.pop().close()
+            engine, ends = self._blocking.pop()
+            with ends:
+                engine.close()
+
+
+async def _with_its_loop(engine: Engine) -> tuple[Engine, asyncio.AbstractEventLoop]:
+    return engine, asyncio.get_running_loop()
 
 
 class Connecting:
@@ -170,6 +202,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     wire: str | Callable[[], Wire] | None = None,
     elsewhere: Iterable[str] = (),
     hosts: Iterable[str] = (),
+    health: str | int | PathLike[str] | Iterable[str | int | PathLike[str]] | None = None,
 ) -> Opening:
     """Open an engine, to be used as ``async with amends.open(...) as engine``, or with a plain ``with``.
 
@@ -234,6 +267,9 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         hosts: the services for which this engine answers what comes over the wire, beside its own sagas; none by
             default. Give those whose entities are in this store, or whose clients are in this process. Any number of
             engines may host one service, on one store.
+        health: where it tells how it does (docs/spread.md): a port, or the path of a file, or several of these; nowhere
+            by default. Give one where a supervisor starts processes anew, or a load balancer sends them work. ``8080``
+            is one of this machine alone, ``"0.0.0.0:8080"`` one that others reach, too.
 
     Raises:
         UnusableInput: one of these is not what it has to be.
@@ -268,7 +304,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
     _check_upcasts(upcasts, sagas, commands)
     if orphans not in ORPHANS:
         raise UnusableInput(f"orphans is {shown(orphans)}; give 'refuse' or 'leave'")
-    make_relays, make_wire = _relays(url, outboxes), _wire(wire)
+    make_relays, make_wire, places = _relays(url, outboxes), _wire(wire), taken_places(health)
 
     def make() -> Engine:
         prefix = new_name(ID_LENGTH)
@@ -284,7 +320,7 @@ def open(  # noqa: A001 - it opens, as `amends.open`
         return Engine(loop)
 
     wait_s = location.wait_s if store_wait_s is None else store_wait_s
-    return Opening(make, without_password(url), wait_s, DeployedCode(sagas, commands, upcasts))
+    return Opening(make, without_password(url), wait_s, DeployedCode(sagas, commands, upcasts), places)
 
 
 def connect(url: str, *, sagas: Iterable[Saga] = (), value_bytes_max: int = VALUE_BYTES_MAX) -> Connecting:

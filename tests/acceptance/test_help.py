@@ -67,6 +67,7 @@ def test_every_option_is_in_the_guide(name: str) -> None:
         "definition": "DEFINITION",
         "engine": "ENGINE",
         "name": "NAME",
+        "place": "PORT",
         "saga_id": "SAGA_ID",
         "source": "SOURCE",
         "target": "FILE",

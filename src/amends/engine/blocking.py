@@ -11,6 +11,7 @@ from amends.core.messages import Outcome, Refused, Verb
 from amends.core.step import SagaInstance
 from amends.engine.engine import Engine
 from amends.engine.handle import Result, StartedSaga
+from amends.engine.health import Health
 from amends.engine.looking import BlockingLooks
 from amends.engine.loop import CLOSED
 from amends.engine.loop_thread import LoopThread
@@ -86,6 +87,10 @@ class BlockingEngine(BlockingLooks, BlockingTells):
     def wire_durability(self) -> str:
         """See `Engine.wire_durability`."""
         return self._engine.wire_durability
+
+    def health(self) -> Health:
+        """See `Engine.health`."""
+        return self._thread.do(self._engine.health())
 
     def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> BlockingHandle:
         """See `Engine.submit`."""

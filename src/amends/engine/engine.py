@@ -15,8 +15,9 @@ from amends.core.step import SagaInstance, in_words
 from amends.engine.arguments import take_id, take_key, take_keys, take_list, take_name, take_outcome
 from amends.engine.ends import end_of
 from amends.engine.handle import Handle, Result
+from amends.engine.health import Health
 from amends.engine.looking import Look, Looks
-from amends.engine.loop import EngineLoop
+from amends.engine.loop import CLOSED, EngineLoop
 from amends.engine.outside import refuse_no_origin, refuse_no_outcome, refuse_no_verb, request_of
 from amends.engine.patience import Patience
 from amends.engine.starter import SagaStarter
@@ -86,6 +87,15 @@ class Engine(Looks, Tells):
     async def stopped(self) -> str:
         """Wait until nothing is taken any more: the engine was closed, or stopped by itself. Gives why, in words."""
         return await self._loop.end()
+
+    async def health(self) -> Health:
+        """How it does, for a page of yours: whether it has its lease, and its store and its wire answer.
+
+        It answers within some seconds, also where nothing else does. For a file or a port, see ``health=`` of
+        `amends.open`.
+        """
+        reason = self._loop.stopped
+        return await self._loop.health.look() if reason is None else _halted(str(reason))
 
     async def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> Handle:
         """Start a saga. Once this returns, its start is on stable storage.
@@ -261,7 +271,7 @@ class Engine(Looks, Tells):
         saga_id, patience = take_name(saga_id), Patience(timeout)
         with self._loop.ends.waiter(saga_id) as waiter:
             try:
-                run = await patience.look(self._standing(saga_id))
+                run = await patience.look(_standing(self._loop, saga_id))
                 ended = end_of(run)
                 return await patience.end_with(waiter) if ended is None else ended
             except OperatorNeeded:
@@ -269,20 +279,25 @@ class Engine(Looks, Tells):
             except TimeoutError as error:
                 raise TimeoutError(f"saga {saga_id} has not ended within {timeout} s; it goes on") from error
 
-    async def _standing(self, saga_id: str) -> SagaInstance:
-        """How a saga stands; one that follows from another is waited for while its letter is acted on."""
-        look, is_over = Read(lambda work: work.standing(saga_id)), False
-        while True:
-            try:
-                run: SagaInstance = await self._loop.call(look, waits=True)
-            except RequestRefused:
-                if is_over:
-                    raise
-                is_over = not await self._loop.look(partial(_is_to_start, saga_id))  # then it may have started since
-                await asyncio.sleep(0 if is_over else START_LOOK_S)
-            else:
-                return run
+
+async def _standing(loop: EngineLoop, saga_id: str) -> SagaInstance:
+    """How a saga stands; one that follows from another is waited for while its letter is acted on."""
+    look, is_over = Read(lambda work: work.standing(saga_id)), False
+    while True:
+        try:
+            run: SagaInstance = await loop.call(look, waits=True)
+        except RequestRefused:
+            if is_over:
+                raise
+            is_over = not await loop.look(partial(_is_to_start, saga_id))  # then it may have started since
+            await asyncio.sleep(0 if is_over else START_LOOK_S)
+        else:
+            return run
 
 
 def _is_to_start(saga_id: str, records: Records, _: AsOf) -> bool:
     return letter_to_start(records, saga_id) is not None
+
+
+def _halted(reason: str) -> Health:
+    return Health("ending" if reason == CLOSED else "stopped", reasons=(reason,))

@@ -17,6 +17,7 @@ from amends.engine.alarm import Alarm
 from amends.engine.calls import Calls
 from amends.engine.coordinator import Coordinator
 from amends.engine.ends import Ends
+from amends.engine.health import EngineHealth
 from amends.engine.home import OTHER_LOOP, Home
 from amends.engine.hooks import NO_HOOKS, EventHooks, HookCaller
 from amends.engine.late_undos import LateUndos
@@ -47,6 +48,7 @@ class EngineLoop:
         ends: the clients that wait for the end of a saga.
         late_undos: the operators that wait until what is owed is undone.
         calls: those of participants outside.
+        health: looks how it does.
         coordinator: decides and commits; only the loop's own thread may call it.
         spread: what is asked elsewhere, and hosted for others.
     """
@@ -98,8 +100,7 @@ class EngineLoop:
         self._turns = TurnThread(store, clock, make, limits, name=prefix, knows=knows, leaves_orphans=leaves_orphans)
         self._queue = TaskQueue(limits.queue_max)
         self._hooks, self._relays, self.spread, self._name = HookCaller(hooks), relays, spread, prefix
-        self._clients = clients
-        self._limits = limits
+        self._clients, self._limits = clients, limits
         self._home = Home()
         self._is_drained = False
         self._closing: asyncio.Task[None] | None = None
@@ -114,7 +115,7 @@ class EngineLoop:
         async with self.spread.reached(self._name):
             await self._turns.open()
         self.coordinator, clock = self._turns.coordinator, self._turns.clock
-        self._alarm = Alarm(clock, self.spread.trouble)
+        self._alarm, self.health = Alarm(clock, self.spread.trouble), EngineHealth(self._turns, self.spread)
         tell, lease_left_s = self.must_be_done, self._turns.upkeep.lease_left_s
         posting = self.spread.connect(self.coordinator, clock, tell, lease_left_s)
         self.calls = Calls(self._clients, self._limits, clock, self.coordinator.departed, tell, lease_left_s, posting)

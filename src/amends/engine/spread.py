@@ -172,6 +172,20 @@ class Spread:
         self._hosting = Hosting(self._wiring, self._hosts, codecs, call, self._calls, part_max)
         self._hosting.open()
 
+    @property
+    def has_wire(self) -> bool:
+        """Whether anything goes over a wire."""
+        return self._wire is not None
+
+    async def ping(self) -> None:
+        """See that the wire is there, where there is one.
+
+        Raises:
+            Exception: an adapter's own, which says why it is not.
+        """
+        if self._wiring:
+            await self._wiring.ping()
+
     def takes(self, task: Task) -> bool:
         """Take in what became of a call, where that is for a coordinator elsewhere; whether it is."""
         return self._calls is not None and self._calls.take(task)

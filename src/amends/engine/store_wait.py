@@ -21,9 +21,11 @@ class StoreWait:
 
     Attributes:
         pause_s: how long to pause before the next try, in seconds.
+        reason: why the last one failed.
     """
 
     pause_s = 0.0
+    reason = ""
 
     def __init__(self, url: str, wait_s: float) -> None:
         """Begin to wait.
@@ -61,6 +63,7 @@ class StoreWait:
         return kind(f"{self._url}: {getattr(error, 'strerror', None) or error}")
 
     def _wait(self, error: StoreInUse | StoreAway) -> None:
+        self.reason = str(error)
         left_s = self._until_s - time.monotonic()
         if left_s <= 0:
             raise type(error)(f"{error}; waited {self._wait_s:g} s for it") if self._wait_s else error

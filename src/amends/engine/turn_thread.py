@@ -62,6 +62,7 @@ class TurnThread:
         lease: with which the engine has entered the store.
         upkeep: keeps its shards, and looks for letters to them.
         reading: looks at what is stored, beside the turns.
+        trouble: why the last turn could not be committed; empty where it was.
         wakeup: of the engine by its clients, and of them by it.
     """
 
@@ -72,6 +73,7 @@ class TurnThread:
     upkeep: Upkeep
     reading: StoreReading
     wakeup: Wakeup
+    trouble = ""
 
     def __init__(
         self,
@@ -147,7 +149,12 @@ class TurnThread:
     async def take(self, tasks: Sequence[Task], asked: int) -> BatchResult:
         """Take a turn; see `Coordinator.turn`, and `Upkeep.keep` for how many of the tasks callers asked for."""
         with self._watch:
-            result: BatchResult = await self._thread.call(self._turn, tasks, asked)
+            try:
+                result: BatchResult = await self._thread.call(self._turn, tasks, asked)
+            except (StoreFull, StoreBusy) as error:
+                self.trouble = str(error)
+                raise
+        self.trouble = ""
         return result
 
     async def share_places(self, asks: SharePlaces) -> Sequence[BudgetGrant]:

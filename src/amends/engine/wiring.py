@@ -93,6 +93,19 @@ class Wiring:
         log.error("a message on %s is parked: %s", channel, reason)
         await self._tried(self._wire.park(channel, delivery, reason))
 
+    async def ping(self) -> None:
+        """See that the wire is there, and say it where that is news.
+
+        Raises:
+            Exception: an adapter's own, which says why it is not.
+        """
+        try:
+            await self._wire.ping()
+        except Exception as error:
+            self._say(error)
+            raise
+        self._say(None)
+
     async def close(self) -> None:
         """End what runs, and give the wire back."""
         running = [*self._tasks]

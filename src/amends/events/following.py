@@ -22,7 +22,7 @@ def followed(
     Args:
         log: of a store.
         is_live: whether it goes on for ever, with what is committed meanwhile; then a store that is away is waited for.
-        busy: told why the store cannot be read now, for as long as that lasts at each look.
+        busy: told at each look why the store cannot be read now; nothing, where it was read.
 
     Raises:
         StoreError: it cannot be read.
@@ -34,6 +34,8 @@ def followed(
             if not is_live:
                 raise
             busy(str(error))
+        else:
+            busy("")
         if not is_live:
             return
         time.sleep(LOOK_EVERY_S)

@@ -66,7 +66,7 @@ def published(
         records: the store.
         sink: where events go.
         wanted: of what.
-        busy: told why the store, or the sink, is away.
+        busy: told why the store, or the sink, is away; nothing, where both went on.
 
     Returns:
         After each commit, how many events it added.

@@ -343,7 +343,7 @@ def graph(
     draw(load(definition), output)
 
 
-OWN = cli_simulate.simulate, cli_worker.worker, cli_worker.host, cli_up.up
+OWN = cli_simulate.simulate, *cli_worker.COMMANDS, cli_up.up
 for command in (*OWN, *cli_store.COMMANDS, *cli_events.COMMANDS):
     app.command()(command)
 for name, (command, words) in cli_verbs.COMMANDS.items():

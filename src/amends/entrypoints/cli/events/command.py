@@ -8,6 +8,7 @@ import typer
 
 from amends.entrypoints.cli.databases import Db, named
 from amends.entrypoints.cli.store.command import AuditFiles
+from amends.entrypoints.cli.worker.command import HealthOption
 
 Source = Annotated[
     str,
@@ -65,6 +66,7 @@ def publish(
         bool, typer.Option("--without-values", help="Leave out requests, answers and reasons.")
     ] = False,
     audit_files: AuditFiles = None,
+    health: HealthOption = None,
 ) -> None:
     """Publish what happens to sagas as CloudEvents into a table, each once and of each saga in its order.
 
@@ -85,7 +87,7 @@ def publish(
     from amends.events.publishing import Publication
 
     wanted = Publication(source or SOURCE, is_live=follows, with_values=not without_values)
-    publish_events(named(db), into, wanted, audit_files or ())
+    publish_events(named(db), into, wanted, audit_files or (), health or ())
 
 
 def asyncapi(

@@ -109,5 +109,6 @@ def _damage(head: Head) -> Text:
 
 
 def say_busy(why: str) -> None:
-    """Say on standard error what is waited for."""
-    sys.stderr.write(f"amends: {why}; it is looked at again\n")
+    """Say on standard error what is waited for, where anything is."""
+    if why:
+        sys.stderr.write(f"amends: {why}; it is looked at again\n")

@@ -17,6 +17,14 @@ Wait = Annotated[
     ),
 ]  # fmt: skip
 
+HealthOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--health", metavar="PORT|FILE", show_default=False,
+        help="Tell how it does there: a port of this machine, or a file; or both, given twice.",
+    ),
+]  # fmt: skip
+
 
 def worker(
     engine: Annotated[
@@ -28,6 +36,7 @@ def worker(
         ),
     ],
     wait: Wait = None,
+    health: HealthOption = None,
 ) -> None:
     """Run an engine until SIGTERM or Ctrl-C: clients of other processes submit to it.
 
@@ -49,7 +58,7 @@ def worker(
     from amends.entrypoints.cli.definitions import load_opening
     from amends.entrypoints.cli.worker.serving import serve
 
-    raise typer.Exit(serve(load_opening(engine), engine, wait))
+    raise typer.Exit(serve(load_opening(engine), engine, wait, health))
 
 
 def host(
@@ -68,6 +77,7 @@ def host(
         str, typer.Option("--clients", metavar="MODULE:NAME", help="A dict of its clients, by service.")
     ] = "",
     wait: Wait = None,
+    health: HealthOption = None,
 ) -> None:
     """Answer for a service until SIGTERM or Ctrl-C: sagas of other processes ask it over a wire.
 
@@ -89,4 +99,33 @@ def host(
     from amends.entrypoints.cli.worker.serving import serve
 
     opening = opening_of(code, service, db, wire, clients)
-    raise typer.Exit(serve(opening, f"the host of {', '.join(service)}", wait))
+    raise typer.Exit(serve(opening, f"the host of {', '.join(service)}", wait, health))
+
+
+def health(
+    place: Annotated[
+        str, typer.Argument(metavar="PORT|FILE", help="Where the process tells how it does.", show_default=False)
+    ],
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask whether it is to be started anew, not whether it can be given work.")
+    ] = False,
+) -> None:
+    """Say how a process does that was started with --health, or with health= of amends.open.
+
+    For a container's health check, and for people. It looks at no store.
+
+    [bold]Examples[/]
+      [cyan]amends health 8080[/]
+      [cyan]amends health /run/shop/payment.json --live[/]
+
+    [bold]Exit codes[/]
+      0  it is ready; with --live, it works or will by itself
+      1  it is not, or nothing is told there
+      2  this names no port and no file
+    """
+    from amends.entrypoints.cli.worker.health import show_health
+
+    raise typer.Exit(show_health(place, is_live_enough=live))
+
+
+COMMANDS: Final = (worker, host, health)

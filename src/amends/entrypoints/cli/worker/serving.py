@@ -8,29 +8,34 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from amends.bootstrap import Opening
 from amends.engine.engine import Engine
+from amends.health.places import taken_places
 from amends.storage.ports import REDUCED
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def serve(opening: Opening, name: str, wait_s: float | None) -> int:
+def serve(opening: Opening, name: str, wait_s: float | None, health: Sequence[str] | None = None) -> int:
     """Run an engine until the process is told to end. Returns 0 then, 1 where the engine stopped by itself.
 
     Args:
         opening: the engine.
         name: what to call it in the line that says that it runs.
         wait_s: how long to wait for an engine before it; ``None`` for as long as it was opened with.
+        health: where it tells how it does; ``None`` for where it was opened with.
 
     Raises:
         UnusableInput: its store cannot be used.
     """
     if wait_s is not None:
         opening.store_wait_s = wait_s
+    if health:
+        opening.health = taken_places(health)
     logging.basicConfig(format=LOG_FORMAT)  # does nothing where the module has seen to it
     return asyncio.run(_ended(opening, name))
 
@@ -38,6 +43,7 @@ def serve(opening: Opening, name: str, wait_s: float | None) -> int:
 async def _ended(opening: Opening, name: str) -> int:
     """Run it; told to end again once the store is given back, the process ends at once, and as it would."""
     code = await _served(opening, name)
+    await opening.__aexit__()
     for number in SIGNALS:
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().remove_signal_handler(number)
