@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 import threading
 import time
@@ -32,6 +33,7 @@ from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
 from amends.engine.thread import NoThread, begin, called
+from amends.engine.tracing import Traces, spanned
 from amends.errors import Overloaded
 from amends.exceptions import is_interrupt, raised
 from amends.storage.codecs.hints import answer_codec
@@ -49,7 +51,11 @@ BLOCKED: Final = (
 
 
 class Calls:
-    """All calls under way."""
+    """All calls under way.
+
+    Attributes:
+        traces: in which they are.
+    """
 
     def __init__(
         self,
@@ -79,6 +85,7 @@ class Calls:
         self._tell = tell
         self._lease_left_s = lease_left_s
         self._posting = posting
+        self.traces = Traces()
         self._services: dict[str, ServiceCalls] = {}
         self._is_open = True
         self._hurries = asyncio.Event()
@@ -86,7 +93,7 @@ class Calls:
     def take(self, turn: BatchResult) -> None:
         """Do about requests what is to be done after a turn."""
         if self._posting:
-            turn = self._posting.take(turn)
+            turn = self._posting.take(turn, self.traces)
         for attempt_id in turn.dropped:
             self.drop(attempt_id)
         for attempt_id in turn.moved:
@@ -99,6 +106,7 @@ class Calls:
             self._calls_of(step.service).slots.hold(attempt_id)
         for step, send in turn.sends:
             self.send(step, send)
+        self.traces.end(turn.ended)
 
     def send(self, step: Step, send: Send) -> None:
         """Call a participant as soon as there is a slot for it."""
@@ -193,7 +201,7 @@ class Calls:
             limit = self._limits.concurrency.get(service, ALONE)
             at_once, per_s = (0, 0.0) if limit.fleet else (limit.at_once, limit.per_s)
             slots = partial(Slots, at_once, self._clock, self._departed, per_s=per_s)
-            calls = ServiceCalls(self._clients.get(service), slots, self._tell, self._lease_left_s)
+            calls = ServiceCalls(self._clients.get(service), slots, self._tell, self._lease_left_s, self.traces)
             self._services[service] = calls
             if not self._is_open:
                 calls.slots.stop()
@@ -213,7 +221,9 @@ class ServiceCalls:
         slots: Callable[[Callable[[AttemptId, Outgoing], None], Callable[[Task], None]], Slots],
         tell: Callable[[Task], None],
         lease_left_s: Callable[[], float],
+        traces: Traces,
     ) -> None:
+        self._traces = traces
         self.slots = slots(self._start, tell)
         self._client = client
         self._tell = tell
@@ -269,7 +279,9 @@ class ServiceCalls:
         request, call = send.request, asyncio.current_task()
         assert call is not None, "it runs"
         try:
-            outcome = await self._outcome(step, request, call)
+            with spanned(self._traces.of(attempt_id), step.service, request) as tell:
+                outcome = await self._outcome(step, request, call)
+                tell(outcome)
         except BaseException:
             if is_current(call):
                 self._over(attempt_id, call)
@@ -396,7 +408,7 @@ def in_thread(
     Raises:
         NoThread: it was not called.
     """
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
     future: asyncio.Future[tuple[BaseException | None, Any]] = loop.create_future()
 
     def tell(error: BaseException | None, answer: Any) -> None:
@@ -406,7 +418,7 @@ def in_thread(
             future.set_result((error, answer))
 
     def call() -> None:
-        error, answer = called(function, *given)
+        error, answer = context.run(called, function, *given)
         with contextlib.suppress(RuntimeError):  # the loop is closed, and no answer is waited for
             loop.call_soon_threadsafe(tell, error, answer)
 

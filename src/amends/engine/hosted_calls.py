@@ -16,6 +16,7 @@ from amends.engine.in_flight import AttemptId, attempt_id_of
 from amends.engine.serving import TOO_LATE, HostedRequest
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
+from amends.engine.tracing import Traces
 from amends.engine.waking import ReturnUnsent
 from amends.engine.wiring import Wiring
 from amends.errors import MessageTooBig
@@ -30,17 +31,21 @@ Address = tuple[str, str]
 class HostedCalls:
     """The calls for coordinators elsewhere that are under way, beside those for sagas of this engine."""
 
-    def __init__(self, wiring: Wiring, send: Callable[[Step, Send], None], drop: Callable[[AttemptId], None]) -> None:
+    def __init__(
+        self, wiring: Wiring, send: Callable[[Step, Send], None], drop: Callable[[AttemptId], None], traces: Traces
+    ) -> None:
         """Call nothing yet.
 
         Args:
             wiring: the engine's end of the wire.
             send: has a request sent as soon as its participant has a place for it.
             drop: gives the place of an attempt free.
+            traces: in which calls are.
         """
         self._wiring = wiring
         self._send = send
         self._drop = drop
+        self._traces = traces
         self._asked: dict[AttemptId, tuple[HostedRequest, str]] = {}
         self._said: dict[Address, list[PackedAnswer]] = defaultdict(list)
         self._posting: asyncio.Task[None] | None = None
@@ -56,6 +61,7 @@ class HostedCalls:
         if left_s <= 0:
             self._answer(attempt_id, Unknown(TOO_LATE.format(-left_s)))
             return
+        self._traces.ask(attempt_id, hosted.position)
         self._send(hosted.step, send)
         asyncio.get_running_loop().call_later(left_s, self._is_over, attempt_id)
 
@@ -75,10 +81,12 @@ class HostedCalls:
     def _is_over(self, attempt_id: AttemptId) -> None:
         """The answer to an attempt no longer counts: its place is free, though its call may be under way."""
         if self._asked.pop(attempt_id, None):
+            self._traces.answer(attempt_id)
             self._drop(attempt_id)
 
     def _answer(self, attempt_id: AttemptId, outcome: Outcome) -> None:
         hosted, reply_to = self._asked.pop(attempt_id)
+        self._traces.answer(attempt_id)
         self._drop(attempt_id)
         self._said[hosted.step.service, reply_to].append(packed_answer(hosted.packed, outcome))
         if self._posting is None or self._posting.done():

@@ -27,6 +27,7 @@ from amends.engine.queue import QueuedTask, TaskQueue
 from amends.engine.relays import NO_RELAYS, Relays
 from amends.engine.spread import ALL_HERE, Spread
 from amends.engine.task import Task
+from amends.engine.tracing import current_position
 from amends.engine.turn_taking import TurnTaking
 from amends.engine.turn_thread import TurnThread
 from amends.engine.upcasting import NO_UPCASTS, Upcast
@@ -205,7 +206,7 @@ class EngineLoop:
         if not waits:
             self._queue.refuse_if_full(task)
         reply = self._loop.create_future()
-        self._queue.put(QueuedTask(task, reply))
+        self._queue.put(QueuedTask(task, reply, current_position()))
         answer = await reply
         if isinstance(answer, Exception):
             raise answer

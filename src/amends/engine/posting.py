@@ -21,6 +21,7 @@ from amends.engine.batch import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
 from amends.engine.task import Task
 from amends.engine.tasks import Deliver
+from amends.engine.tracing import Traces
 from amends.engine.waking import ReturnUnsent, SendHeldBack
 from amends.engine.wiring import Wiring
 from amends.errors import MessageTooBig, MessageUnusable, Overloaded
@@ -79,8 +80,13 @@ class Posting:
             self._wiring.run(self._post)
             self._wiring.run(self._hear)
 
-    def take(self, turn: BatchResult) -> BatchResult:
-        """Post what a turn asks elsewhere; gives what is left to be done after it."""
+    def take(self, turn: BatchResult, traces: Traces) -> BatchResult:
+        """Post what a turn asks elsewhere; gives what is left to be done after it.
+
+        Args:
+            turn: with its requests.
+            traces: in which these are.
+        """
         if not self._asked:
             return turn
         for step, attempt_id in turn.held:
@@ -89,7 +95,7 @@ class Posting:
         here: list[Outgoing] = []
         for step, send in turn.sends:
             if definition := self._asked.get(step):
-                self._send((step.service, definition), step, send)
+                self._send((step.service, definition), step, send, traces)
             else:
                 here.append((step, send))
         return turn._replace(sends=here, held=[held for held in turn.held if held[0] not in self._asked])
@@ -125,7 +131,7 @@ class Posting:
         """Whether a request is, that is within its time."""
         return bool(self._under_way)
 
-    def _send(self, route: Route, step: Step, send: Send) -> None:
+    def _send(self, route: Route, step: Step, send: Send, traces: Traces) -> None:
         attempt_id, left_s = attempt_id_of(send), self._lease_left_s()
         if not self._is_open:
             self._tell(ReturnUnsent(attempt_id))
@@ -136,7 +142,8 @@ class Posting:
             self._of_service[step.service] += 1
         if left_s > 0:
             until_s = time.time() + min(left_s, step.timeout_s)
-            self._outgoing[route].append(packed_request(send.request, round(until_s * SECOND_MS)))
+            position = traces.of(attempt_id)
+            self._outgoing[route].append(packed_request(send.request, round(until_s * SECOND_MS), *position))
             self._more.set()
 
     # The loops ------------------------------------------------------------------------------------------------

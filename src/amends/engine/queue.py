@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from amends.engine.logger import log
 from amends.engine.task import Task
+from amends.engine.tracing import UNTRACED, TracePosition
 from amends.errors import Overloaded, StoreError
 from amends.exceptions import raised
 
@@ -33,10 +34,12 @@ class QueuedTask(NamedTuple):
     Attributes:
         task: what is to be done.
         reply: gets the answer; ``None`` where no client waits for one: then the task must not be lost.
+        position: where the client is in a trace.
     """
 
     task: Task
     reply: asyncio.Future[Any] | None
+    position: TracePosition = UNTRACED
 
 
 class TaskQueue:

@@ -17,6 +17,7 @@ from amends.core.messages import Call, Kind, Outcome, Request, Unknown
 from amends.core.waiting import SECOND_MS
 from amends.core.walk import key_of
 from amends.engine.task import Task, Unfinished
+from amends.engine.tracing import TracePosition, spanned
 from amends.engine.turn_io import EntityName, NotAtHand
 from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import MessageUnusable
@@ -52,6 +53,11 @@ class HostedRequest(NamedTuple):
     def is_late(self) -> bool:
         """Whether the answer to this attempt no longer counts."""
         return self.request.call.deadline <= time.time()
+
+    @property
+    def position(self) -> TracePosition:
+        """Where it is in a trace."""
+        return TracePosition(self.packed.traceparent, self.packed.tracestate)
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -183,7 +189,9 @@ def _served(work: UnitOfWork, hosted: HostedRequest) -> Outcome:
         return inbox[key]
     if hosted.is_late:
         return Unknown(TOO_LATE.format(time.time() - request.call.deadline))
-    entity_id, answer = work.participants.receive(inbox, step, replace(opened_request(request), kind=kind))
+    with spanned(hosted.position, step.service, request) as tell:
+        entity_id, answer = work.participants.receive(inbox, step, replace(opened_request(request), kind=kind))
+        tell(answer)
     work.keys.remember(key, ASKED, kept_answer(answer), hosted.packed.saga_id)  # so it stays as long as that may ask
     packed = hosted.packed
     cause = RequestServed(step.service, hosted.codec.definition, step.event, kind)

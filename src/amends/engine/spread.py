@@ -167,7 +167,7 @@ class Spread:
             return
         self._wiring.open()
         self._posting.open()
-        self._calls = HostedCalls(self._wiring, calls.send, calls.drop)
+        self._calls = HostedCalls(self._wiring, calls.send, calls.drop, calls.traces)
         codecs = coordinator.definitions.by_name
         self._hosting = Hosting(self._wiring, self._hosts, codecs, call, self._calls, part_max)
         self._hosting.open()

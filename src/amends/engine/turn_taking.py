@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
+from amends.core.step import SagaInstance
 from amends.core.waiting import SECOND_MS
 from amends.engine.alarm import Alarm
 from amends.engine.batch import BatchResult
@@ -162,6 +163,9 @@ class TurnTaking:
 
     def _give_out(self, batch: Sequence[QueuedTask], result: BatchResult) -> None:
         """Send the requests of a turn, and answer its tasks."""
+        for queued, answer in zip(batch, result.replies, strict=True):
+            if queued.position.parent:
+                self._calls.traces.begin(_started_in(answer), queued.position)
         self._calls.take(result)
         log_result(result)
         self._ends.tell(result)
@@ -204,3 +208,9 @@ class TurnTaking:
             log.error("%s; what participants answered is kept, and tried again", full)
         await asyncio.sleep(min(self._pause_s, SPACE_PAUSE_S))
         self._pause_s = min(2 * self._pause_s, SPACE_PAUSE_S)
+
+
+def _started_in(answer: Any) -> list[str]:
+    """The ids of the sagas that a task has started, by its answer."""
+    begun = getattr(answer.task, "before", ()) if isinstance(answer, Unfinished) else answer
+    return [each.saga_id for each in begun if isinstance(each, SagaInstance)] if isinstance(begun, list) else []

@@ -36,6 +36,8 @@ class PackedRequest(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         answers: what the steps of earlier groups answered, by event name.
         answer: for an undo, what its action answered, or what the probe found.
         reason: on the way back, why the saga turned back.
+        traceparent: where it is in a trace, as W3C Trace Context writes it; empty for none. Nothing depends on it.
+        tracestate: belongs to that.
     """
 
     saga_id: str
@@ -48,6 +50,8 @@ class PackedRequest(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     answers: dict[str, msgspec.Raw] = {}
     answer: msgspec.Raw = NULL
     reason: str = ""
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 class PackedRequests(msgspec.Struct, frozen=True, gc=False):
@@ -131,19 +135,22 @@ _REQUESTS: Final = msgspec.json.Decoder(PackedRequests)
 _ANSWERS: Final = msgspec.json.Decoder(PackedAnswers)
 
 
-def packed_request(request: Request, deadline_ms: int) -> PackedRequest:
+def packed_request(request: Request, deadline_ms: int, traceparent: str = "", tracestate: str = "") -> PackedRequest:
     """A request as it goes over a wire.
 
     Args:
         request: what is asked.
         deadline_ms: until when the answer counts; see `PackedRequest`.
+        traceparent: where it is in a trace.
+        tracestate: belongs to that.
     """
     saga_id, step, kind, body, call = request.saga_id, request.step, request.kind, request.body, request.call
     answers = {event: _raw(answer) for event, answer in call.answers.items()}
     answer = NULL if call.answer is None else _raw(call.answer)
     return PackedRequest(
-        saga_id, step, kind, call.attempt, call.key, deadline_ms, _raw(body), answers, answer, call.reason
-    )
+        saga_id, step, kind, call.attempt, call.key, deadline_ms, _raw(body), answers, answer, call.reason,
+        traceparent, tracestate,
+    )  # fmt: skip
 
 
 def packed_answer(request: PackedRequest | PackedAnswer, outcome: Outcome) -> PackedAnswer:
