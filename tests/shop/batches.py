@@ -108,6 +108,22 @@ def store_door(folder: Path, opened: ExitStack) -> Door:
     return Door(lambda operations: session(limits=True).process(operations), session)
 
 
+def spread_door(opened: ExitStack) -> Door:
+    """Return the door of sessions whose four services are apart.
+
+    Args:
+        opened: closes them.
+    """
+    storefront: Any = importlib.import_module("amends.storefront")  # it needs packages that the other doors do not
+    services: Any = importlib.import_module("tests.storefront.apart")
+
+    def session(*, limits: bool = False) -> Any:
+        url = opened.enter_context(services.apart())
+        return opened.enter_context(storefront.open_spread(url, limits=limits)).session
+
+    return Door(lambda operations: session(limits=True).process(operations), session)
+
+
 def places(remarks: Iterable[Any]) -> list[tuple[int, str]]:
     """Return where the remarks stand and on which operation, which is what two readings must agree on."""
     return sorted((remark.index, remark.operation) for remark in remarks)

@@ -84,12 +84,15 @@ def door(request: pytest.FixtureRequest) -> Door:
     return batches.single_file_door(request.getfixturevalue("single_file_path"))
 
 
-@pytest.fixture(params=["package", "single-file", "store"])
+@pytest.fixture(params=["package", "single-file", "store", pytest.param("spread", marks=pytest.mark.torture)])
 def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Door]:
-    """Return the same for what is about sessions, and also a session whose ledger is a store in a file."""
+    """Return the same for what is about sessions, and also those on a store in a file and on services apart."""
     if request.param == "store":
         with ExitStack() as opened:
             yield batches.store_door(tmp_path, opened)
+    elif request.param == "spread":
+        with ExitStack() as opened:
+            yield batches.spread_door(opened)
     elif request.param == "package":
         yield batches.package_door()
     else:

@@ -25,6 +25,7 @@ from amends.errors import EngineStopped, OperatorNeeded, RequestRefused
 from amends.shop import Session
 from amends.shop.checkout import CHECKOUT, SERVICES
 from amends.shop.inventory import INVENTORY, STOCK_SET
+from amends.shop.operations import ARGUMENTS, QUERY_CUSTOMER
 from amends.shop.orders import NUMBERING, NUMBERS_TAKEN, ORDER, number_of, order_id_of
 from amends.shop.payments import CREDIT_LIMIT_SET, PAYMENT
 from amends.shop.purchase import Purchase
@@ -50,6 +51,7 @@ from amends.storefront.apart import (
 from amends.storefront.ledger import ById
 from amends.views.sagas import SagaView
 
+ID: Final = ARGUMENTS[QUERY_CUSTOMER][0]
 PATIENCE_S: Final = 60.0  # for one answer; a host or a coordinator that is started anew takes a sixth of it
 ENDS: Final = {COMPLETED: Completed(), COMPENSATED: Compensated()}
 SERVICE_OF: Final = {event: step.service for step in CHECKOUT.every_step() for event in (step.event, step.undone)}
@@ -150,12 +152,13 @@ class SpreadLedger:
         return None if view is None else row_seen(view)
 
     def seen(self, names: Iterable[tuple[str, str]]) -> Entities:
-        """Look at entities, all at once.
+        """Look at entities, all at once; at none that has an id which no operation gives.
 
         Args:
             names: of each, its service and its id.
         """
-        asked = [(name, self._client.submit(SEEN_BY[name[0]][0], name[1])) for name in names]
+        given = [name for name in names if name[0] == ORDER or ID.accepts(name[1])]
+        asked = [(name, self._client.submit(SEEN_BY[name[0]][0], name[1])) for name in given]
         found: Entities = {service: {} for service in SERVICES}
         for (service, entity_id), handle in asked:
             entity = self._end(handle).answers.get(SEEN_BY[service][1])

@@ -1,0 +1,31 @@
+"""The shop's services apart, each an engine of its own in memory, within this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import count
+
+import amends
+from amends import Saga
+from amends.storefront.apart import SAGAS, SERVICES
+
+NUMBERS = count()
+"""Databases in memory last as long as the process: each shop has some of its own."""
+
+
+@contextmanager
+def apart(sagas: Mapping[str, Sequence[Saga]] | None = None) -> Iterator[str]:
+    """Open a host for each service, and a coordinator; give the URL of that one's store.
+
+    Args:
+        sagas: of hosts that have others than the shop's, by service.
+    """
+    name = f"memory:apart-{next(NUMBERS)}"
+    with ExitStack() as engines:
+        for service in SERVICES:
+            given, others = (sagas or {}).get(service, SAGAS), [other for other in SERVICES if other != service]
+            opening = amends.open(f"{name}-{service}", sagas=given, wire=name, hosts=[service], elsewhere=others)
+            engines.enter_context(opening)
+        engines.enter_context(amends.open(f"{name}-sagas", sagas=SAGAS, wire=name, elsewhere=SERVICES))
+        yield f"{name}-sagas"
