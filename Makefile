@@ -42,7 +42,7 @@ torture: .venv/ready ## kills, power cuts, attacks on the audit and 250 000 simu
 	@$(bin)/amends simulate examples/trip.py:trip --seeds 25000 --hosts 3 --processes 2
 	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 25000 --hosts 3 --processes 2
 
-chaos: .venv/ready ## engines, clients, server and network of one PostgreSQL broken on purpose; an hour and a half at most
+chaos: .venv/ready ## engines on one PostgreSQL, and services apart, broken on purpose; an hour and a half at most
 	@$(bin)/python -m tests.chaos
 
 check-full: .venv/ready ## explore two orders with two faults, and 200 drawn definitions, in every order: some minutes

@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from itertools import count
@@ -140,6 +141,14 @@ class Server:
             self._run("pg_ctl", "-w", "-m", "immediate", "stop")
             self._runs = False
 
+    def kill(self) -> None:
+        """End all its processes at once, as a kernel would, and what would keep the next one from starting."""
+        with suppress(FileNotFoundError):  # it has ended
+            _kill_all_of(int((self.data / "postmaster.pid").read_text().split()[0]))
+        for lock in (self.data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock"):
+            lock.unlink(missing_ok=True)
+        self._runs = False
+
     def ask_for_passwords_of(self, role: str) -> None:
         """Have a role show its password from now on."""
         rules = self.data / "pg_hba.conf"
@@ -159,6 +168,16 @@ class Server:
 
     def _run(self, program: str, *words: object) -> None:
         _run(self._programs / program, "-D", self.data, *words)
+
+
+def _kill_all_of(postmaster: int) -> None:
+    """End a server with its sessions: one that waits for another's sync would never see that its server is gone."""
+    with suppress(ProcessLookupError, FileNotFoundError):  # it found out, and ended
+        os.kill(postmaster, signal.SIGSTOP)  # it starts no more of them
+        sessions = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for process in (postmaster, *map(int, sessions)):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
 
 @contextmanager

@@ -18,11 +18,15 @@ from rich.table import Table
 
 from tests.chaos.disks import CannotMount
 from tests.chaos.phases import LEASE_S, PHASES, Phase
-from tests.chaos.world import Seen, world
+from tests.chaos.spread_phases import SPREAD_PHASES
+from tests.chaos.world import Seen
 from tests.postgres import NoServer, Server, postgres
 from tests.torture.broken import BrokenPromise
 
 TAKEN_OVER_WITHIN_S = LEASE_S + 1.0
+PARTS = {"shared": PHASES, "spread": SPREAD_PHASES}
+"""By the name of a part of a run, its phases."""
+ALL = [phase for part in PARTS.values() for phase in part]
 PERCENT = 99
 WIDE = 130  # columns, of the table at the end
 MEASURED_LEAST = 50  # of fewer takeovers one that a busy machine held up is a percent, or more
@@ -58,7 +62,7 @@ class Result(NamedTuple):
 def main() -> int:
     """Run the phases that are named, or all; 1 when a promise was broken."""
     given = _parser().parse_args()
-    wanted = [phase for phase in PHASES if phase.name in (given.phases or [phase.name])]
+    wanted = [phase for phase in PARTS.get(given.part, ALL) if phase.name in (given.phases or [phase.name])]
     console, results = Console(), list[Result]()
     with _folder(given.folder) as folder:
         try:
@@ -66,8 +70,8 @@ def main() -> int:
                 for phase in wanted:
                     try:
                         results.append(_run(phase, folder, server, given.seed, given.share, progress))
-                    except CannotMount as reason:
-                        console.print(f"{phase.name}: NOT DONE, as this machine does not let us mount: {reason}")
+                    except (CannotMount, NoServer) as reason:
+                        console.print(f"{phase.name}: NOT DONE, as this machine has not what it needs: {reason}")
         except NoServer as reason:
             console.print(f"no PostgreSQL can be had here, so nothing was done: {reason}")
             return 1
@@ -96,7 +100,7 @@ def _run(phase: Phase, folder: Path, server: Server, seed: int, share: float, pr
         for first in range(0, faults, phase.a_world):
             place = folder / f"{phase.name}-{first}"
             try:
-                with world(place, own, seed + first, phase) as (shop, settle):
+                with phase.world(place, own, seed + first, phase) as (shop, settle):
                     for number in range(first, min(first + phase.a_world, faults)):
                         phase.fault(shop, chance, number)
                         progress.advance(bar)
@@ -147,7 +151,8 @@ def _columns(results: list[Result]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
-    parser.add_argument("phases", nargs="*", choices=[[], *(phase.name for phase in PHASES)], help="all by default")
+    parser.add_argument("phases", nargs="*", choices=[[], *(phase.name for phase in ALL)], help="all by default")
+    parser.add_argument("--part", choices=[*PARTS], help="the phases of one kind of shop alone")
     parser.add_argument("--share", type=float, default=1.0, help="of all faults of a run, 0 to 1")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
     parser.add_argument("--folder", type=Path, help="where files are, and are left when something is broken")

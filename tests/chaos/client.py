@@ -7,7 +7,7 @@ import itertools
 import logging
 import random
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from multiprocessing.connection import Connection
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -35,7 +35,7 @@ class ClientLife(NamedTuple):
 
     Attributes:
         url: of the store.
-        services: the socket of the services.
+        services: the socket of the services; empty for none.
         name: of the client: its successor has the same one.
         number: of the life, from 1.
         seed: of what it asks.
@@ -77,16 +77,20 @@ class ClientProcess:
 
     async def live(self) -> None:
         """Live until the parent wants no more."""
-        async with amends.connect(self._life.url, sagas=[*SAGAS.values()]) as self._client:
+        sagas = [SAGAS[kind] for kind in self._life.kinds]
+        async with amends.connect(self._life.url, sagas=sagas) as self._client:
             self._say("connected")
             closed = asyncio.create_task(until_closed(self._link, self._hear))
-            serving = asyncio.create_task(self._serve())
-            bringing = asyncio.create_task(self._bring())
-            done, _ = await asyncio.wait([closed, serving, bringing], return_when=asyncio.FIRST_COMPLETED)
-            while closed not in done:
+            running = {closed, *map(asyncio.create_task, self._work())}
+            while not closed.done():
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
-                done, _ = await asyncio.wait([closed, bringing], return_when=asyncio.FIRST_COMPLETED)
+
+    def _work(self) -> Iterator[Coroutine[Any, Any, None]]:
+        yield self._serve()
+        if self._life.services:
+            yield self._bring()
 
     def _hear(self, line: Line) -> None:
         assert line == ["rest"], line

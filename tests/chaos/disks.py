@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import struct
 import subprocess
 import time
@@ -86,28 +85,16 @@ def cut_power(server: Server) -> None:
     """Cut the power of a server's image, and bring both up again."""
     place = server.data.parent
     image = place.with_name("image")
-    postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
     root = os.open(place, os.O_RDONLY)
     try:
         fcntl.ioctl(root, FS_IOC_SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
     finally:
         os.close(root)
-    _end_all_of(postmaster)
+    server.kill()
     _unmount(place)
     _mounted("-o", "loop", image, place)
-    for lock in (server.data / "postmaster.pid", server.folder / ".s.PGSQL.5432.lock"):
-        lock.unlink(missing_ok=True)  # after a boot no process has the number in it
+    (server.data / "postmaster.pid").unlink(missing_ok=True)  # after a boot no process has the number in it
     server.start()
-
-
-def _end_all_of(postmaster: int) -> None:
-    """End a server with its sessions: one that waits for another's sync would never see that its server is gone."""
-    with suppress(ProcessLookupError, FileNotFoundError):  # it found out, and ended
-        os.kill(postmaster, signal.SIGSTOP)  # it starts no more of them
-        sessions = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-        for process in (postmaster, *map(int, sessions)):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
 
 
 def _unmount(place: Path) -> None:

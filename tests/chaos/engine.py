@@ -7,6 +7,7 @@ import logging
 import secrets
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Final, NamedTuple
@@ -24,7 +25,7 @@ from amends.shop.shipping import SHIPPING
 from tests.chaos.desk import PLACES
 from tests.chaos.processes import Line, until_closed
 from tests.chaos.services import RemoteServices
-from tests.chaos.wishes import DESK, PRINTER, SAGAS
+from tests.chaos.wishes import DESK, KINDS, PRINTER, SAGAS
 from tests.torture.shop import CARRIER, COMMANDS
 
 LEASE_MS: Final = 1_000
@@ -50,7 +51,8 @@ def engine_of(url: str, services: str, name: str) -> Engine:
     remote = RemoteServices(services)
     timeouts = Timeouts(*[LEASE_MS // 3] * len(Timeouts._fields))
     loop = EngineLoop(
-        partial(PostgresStore, url, timeouts), SystemClock, name, sagas=SAGAS.values(), commands=COMMANDS,
+        partial(PostgresStore, url, timeouts), SystemClock, name,
+        sagas=[SAGAS[kind] for kind in KINDS], commands=COMMANDS,
         clients=dict.fromkeys((PAYMENT, SHIPPING, CARRIER, PRINTER, DESK), remote),
         limits=Limits({DESK: PLACES}, drain_s=DRAIN_S, lease_ms=LEASE_MS),
     )  # fmt: skip
@@ -59,15 +61,25 @@ def engine_of(url: str, services: str, name: str) -> Engine:
 
 def run(link: Connection, life: EngineLife) -> None:
     """Be the process."""
+    live(link, partial(engine_of, life.url, life.services))
+
+
+def live(link: Connection, opened: Callable[[str], Engine]) -> None:
+    """Run an engine until it is asked to end, or stops.
+
+    Args:
+        link: to be told by, and to say how it goes.
+        opened: gives an engine of a name.
+    """
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(process)d %(message)s")
-    asyncio.run(_live(link, life))
+    asyncio.run(_live(link, opened))
 
 
-async def _live(link: Connection, life: EngineLife) -> None:
+async def _live(link: Connection, opened: Callable[[str], Engine]) -> None:
     name, stop = secrets.token_hex(5), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     severed = Severed(link)
-    async with engine_of(life.url, life.services, name) as engine:
+    async with opened(name) as engine:
         link.send(["runs", name])
         ends = [asyncio.create_task(end) for end in (stop.wait(), engine.stopped(), until_closed(link, severed.hear))]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

@@ -8,17 +8,22 @@ from collections.abc import Mapping
 from multiprocessing.connection import wait
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
-from typing import Final
+from typing import Any, Final
 
 from tests.chaos.client import ClientLife
-from tests.chaos.engine import DRAIN_S, EngineLife
-from tests.chaos.lives import run_client, run_engine
-from tests.chaos.processes import ChaosProcess, Line
+from tests.chaos.engine import DRAIN_S
+from tests.chaos.lives import run_client
+from tests.chaos.processes import ChaosProcess, Line, Main
 from tests.torture.broken import BrokenPromise, demand
 from tests.torture.journal import Journal
 
 CLOSES_WITHIN_S: Final = 10.0 + DRAIN_S  # docs/promises.md: so long may an engine take to end when it is asked to
 LOOK_S: Final = 0.05
+TAKEN_OVER: Final = "its sagas go on there"
+"""In what an engine says that lost its lease: the one reason for which it may end by itself."""
+
+Role = tuple[Main, Any]
+"""What an engine's process does, and how its life goes."""
 
 
 class ClientRecord:
@@ -52,33 +57,42 @@ class Fleet:
         has_server: whether there is a server at all times: else a process may end before it has begun.
     """
 
-    def __init__(self, folder: Path, url: str, services: str, seed: int, kinds: Mapping[str, int]) -> None:
+    def __init__(
+        self, folder: Path, roles: Mapping[str, Role], url: str, services: str, seed: int, kinds: Mapping[str, int]
+    ) -> None:
         """Have none yet.
 
         Args:
             folder: for what they complain of.
-            url: of the store.
-            services: the socket of the services.
+            roles: slot to what an engine does there.
+            url: of the store, for clients.
+            services: the socket of the services; empty for none.
             seed: of what clients ask.
             kinds: of what, and how much of each.
         """
         self.journal = Journal(seed)
-        self.engines: dict[int, ChaosProcess] = {}
+        self.engines: dict[str, ChaosProcess] = {}
         self.clients: dict[str, ChaosProcess] = {}
         self.names: dict[ChaosProcess, str] = {}
         self.counted = Counter[str]()
         self.has_server = True
         self._records: dict[str, ClientRecord] = {}
-        self._url, self._services, self._log = url, services, folder / "stderr.txt"
+        self._roles, self._url, self._services, self._log = roles, url, services, folder / "stderr.txt"
         self._kinds = kinds
         self._said: dict[ChaosProcess, list[Line]] = {}
         self._expected = set[ChaosProcess]()  # that may end: they were killed, or asked to
         self._rests = False
 
-    def start_engine(self, slot: int) -> ChaosProcess:
+    def start(self, clients: int) -> None:
+        """Start an engine in each slot, and so many clients."""
+        for slot in self._roles:
+            self.start_engine(slot)
+        for number in range(clients):
+            self.start_client(f"client {number}")
+
+    def start_engine(self, slot: str) -> ChaosProcess:
         """Start an engine in a slot."""
-        life = EngineLife(self._url, self._services)
-        self.engines[slot] = process = ChaosProcess(f"engine {slot}", run_engine, life, self._log)
+        self.engines[slot] = process = ChaosProcess(slot, *self._roles[slot], self._log)
         return process
 
     def start_client(self, name: str) -> ChaosProcess:
@@ -163,10 +177,11 @@ class Fleet:
 
     def _ended(self, process: ChaosProcess) -> None:
         self._hear(process)
-        self.counted["stopped"] += bool(self.said(process, "stopped"))
-        is_fine = (
-            process in self._expected or self.said(process, "stopped") or not (self.has_server or self._began(process))
-        )
+        reasons = [reason for _, _, reason in self.said(process, "stopped")]
+        for reason in reasons:
+            demand(TAKEN_OVER in reason, f"{process.name} stopped: {reason}; see {self._log}")
+        self.counted["stopped"] += len(reasons)
+        is_fine = process in self._expected or reasons or not (self.has_server or self._began(process))
         demand(is_fine, f"{process.name} ended by itself: exit code {process.exit_code}; see {self._log}")
         self._expected.discard(process)
         self._said.pop(process, None)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tests.chaos.disks import cut_power, fill, image_disk, small_disk
 from tests.chaos.engine import BEHIND_COMMIT, LEASE_MS, TERMINATE
 from tests.chaos.processes import ChaosProcess
 from tests.chaos.proxy import DOWN, FOR_GOOD_S, UP
 from tests.chaos.wishes import AT_THE_DESK, KINDS
-from tests.chaos.world import Shop
+from tests.chaos.world import Seen, Shop, world
 from tests.postgres import Server
 from tests.torture.broken import BrokenPromise, demand
 
@@ -30,7 +30,10 @@ COMES_WITHIN_S: Final = (
 )
 TRIES: Final = 10
 
-Fault = Callable[[Shop, random.Random, int], None]
+Fault = Callable[[Any, random.Random, int], None]
+"""Does something to a `Shop`, or to one of its kinds."""
+World = Callable[[Path, Server, int, Any], AbstractContextManager[tuple[Any, Callable[[], Seen]]]]
+"""Makes a shop for a phase; see `world`."""
 
 
 class Phase(NamedTuple):
@@ -42,6 +45,7 @@ class Phase(NamedTuple):
         fault: does one of them, and waits for a moment.
         faults: how many belong to a whole run.
         a_world: how many of them in one world.
+        world: makes the shop.
         disk: has a server on a file system of its own; ``None`` for one that all other phases share.
         least: how many belong to a part of a run, however small.
         engines: how many of them share the work.
@@ -62,6 +66,7 @@ class Phase(NamedTuple):
     kinds: Mapping[str, int] = KINDS
     is_proxied: bool = False
     has_server: bool = True
+    world: World = world
     disk: Callable[[Path], AbstractContextManager[Server]] | None = None
 
 

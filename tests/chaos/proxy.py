@@ -1,4 +1,4 @@
-"""A process between the engines and their server: it delays, cuts, swallows one direction, and cuts in a COMMIT."""
+"""A process between those who ask and a server: it delays, cuts, swallows one direction, and cuts in a COMMIT."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ProxyLife(NamedTuple):
     """How the process goes.
 
     Attributes:
-        server: the server's socket in the file system.
+        server: the server's socket in the file system, or ``host:port``.
     """
 
     server: str
@@ -47,7 +47,7 @@ class Proxy:
         """Let all pass.
 
         Args:
-            server: the server's socket in the file system.
+            server: the server's socket in the file system, or ``host:port``.
             say: told what is going wrong now.
         """
         self._server = server
@@ -77,7 +77,7 @@ class Proxy:
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take a connection, and make one of its own to the server."""
         try:
-            there = await asyncio.open_unix_connection(self._server)
+            there = await self._reach()
         except OSError:
             writer.transport.abort()
             return
@@ -87,6 +87,12 @@ class Proxy:
             await passage.carry()
         finally:
             self._connections.discard(passage)
+
+    async def _reach(self) -> Streams:
+        if self._server.startswith("/"):
+            return await asyncio.open_unix_connection(self._server)
+        host, _, port = self._server.rpartition(":")
+        return await asyncio.open_connection(host, int(port))
 
     async def delay(self) -> None:
         """Keep a piece back for as long as pieces are kept back now."""

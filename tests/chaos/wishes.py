@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from amends import Backoff, Call, Done, Refused, Saga, external
 from amends.shop.checkout import CHECKOUT
 from tests.chaos.desk import Visit
+from tests.chaos.orders import APART, order_of
 from tests.torture.quick import CHECKOUT_QUICK
 from tests.torture.shop import CUSTOMERS, PARCEL, PRODUCTS, SHELVES, UNLUCKY, Parcel
 
@@ -77,7 +78,7 @@ VISIT: Final = Saga(
     ],
 )
 
-SAGAS: Final = {"home": CHECKOUT, "outside": CHECKOUT_QUICK, "parcel": PARCEL, "label": LABEL, "visit": VISIT}
+SAGAS: Final = {"home": CHECKOUT, "outside": CHECKOUT_QUICK, "parcel": PARCEL, "label": LABEL, "visit": VISIT, **APART}
 
 
 class Wish(NamedTuple):
@@ -106,6 +107,8 @@ def wished(seed: int, client: str, number: int, kinds: Mapping[str, int]) -> Wis
 def _request(chance: random.Random, kind: str, key: str) -> Any:
     if kind == "parcel":
         return Parcel(chance.choice([*SHELVES]), chance.randrange(1, UNLUCKY + 1))
+    if kind in APART:
+        return order_of(chance, key)
     if kind == "label":
         return Label(key)
     if kind == "visit":

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -16,9 +17,9 @@ from amends.adapters.postgres.reader import PostgresReader
 from amends.errors import StoreError, StoreUnusable
 from amends.storage.rows import FINAL
 from tests.chaos.checks import check
-from tests.chaos.engine import engine_of
+from tests.chaos.engine import EngineLife, engine_of
 from tests.chaos.fleet import Fleet
-from tests.chaos.lives import run_proxy, run_services
+from tests.chaos.lives import run_engine, run_proxy, run_services
 from tests.chaos.processes import ChaosProcess, Line
 from tests.chaos.proxy import ProxyLife
 from tests.chaos.services import ServicesLife, written
@@ -29,7 +30,7 @@ from tests.torture.shop import opening
 
 REST_S: Final = 120.0  # within which everything comes to rest: some seconds on a machine at rest
 READY_S: Final = 30.0
-SCHEMAS: Final = count(1)
+SCHEMAS: Final = count(1)  # of all worlds of a run
 
 
 class Seen(NamedTuple):
@@ -128,37 +129,36 @@ def world(folder: Path, server: Server, seed: int, wanted: Wanted) -> Iterator[t
     schema, socket = f"chaos_{next(SCHEMAS)}", str(folder / "services")
     url = url_of(server.conninfo, schema)
     with ExitStack() as ends:
-        services = _started(
+        services = started(
             ends, ChaosProcess("services", run_services, ServicesLife(socket, seed), folder / "stderr.txt")
         )
-        _heard(services, "serves")
+        heard(services, "serves")
         ends.callback(drop, server.conninfo, schema)
         asyncio.run(_opened(url, socket))
         proxy, theirs = None, url
         if wanted.is_proxied:
             life = ProxyLife(f"{server.folder}/.s.PGSQL.5432")
-            proxy = _started(ends, ChaosProcess("proxy", run_proxy, life, folder / "stderr.txt"))
-            theirs = f"postgresql://postgres@127.0.0.1:{_heard(proxy, 'port')[1]}/postgres?schema={schema}"
-        fleet = Fleet(folder, theirs, socket, seed, wanted.kinds)
+            proxy = started(ends, ChaosProcess("proxy", run_proxy, life, folder / "stderr.txt"))
+            theirs = f"postgresql://postgres@127.0.0.1:{heard(proxy, 'port')[1]}/postgres?schema={schema}"
+        roles = {f"engine {number}": (run_engine, EngineLife(theirs, socket)) for number in range(wanted.engines)}
+        fleet = Fleet(folder, roles, theirs, socket, seed, wanted.kinds)
         fleet.has_server = wanted.has_server
         ends.callback(fleet.end)
         watch = TakeoverWatch(server.conninfo, schema)
         ends.callback(watch.close)
-        for slot in range(wanted.engines):
-            fleet.start_engine(slot)
-        for number in range(wanted.clients):
-            fleet.start_client(f"client {number}")
+        fleet.start(wanted.clients)
         shop = Shop(server, fleet, watch, proxy)
         shop.await_ready()
-        yield shop, lambda: _settled(shop, url, socket)
+        yield shop, lambda: settled(shop, url, partial(_checked, shop, url, socket))
 
 
-def _started(ends: ExitStack, process: ChaosProcess) -> ChaosProcess:
+def started(ends: ExitStack, process: ChaosProcess) -> ChaosProcess:
+    """Have a process end with others."""
     ends.callback(process.end)
     return process
 
 
-def _heard(process: ChaosProcess, word: str) -> Line:
+def heard(process: ChaosProcess, word: str) -> Line:
     """Wait until a process says what it has to say first."""
     demand(process.link.poll(READY_S), f"{process.name} does not come up")
     (line,) = process.hear()
@@ -179,8 +179,13 @@ async def _opened(url: str, services: str) -> None:
                     await asyncio.sleep(0.05)
 
 
-def _settled(shop: Shop, url: str, services: str) -> Seen:
+def settled(shop: Shop, url: str, check_rest: Callable[[], int]) -> Seen:
     """Let it come to rest, and check it.
+
+    Args:
+        shop: where nothing new is to be asked.
+        url: of the store of its sagas.
+        check_rest: what has to hold then; how many sagas there are.
 
     Raises:
         BrokenPromise: something does not hold.
@@ -193,9 +198,12 @@ def _settled(shop: Shop, url: str, services: str) -> Seen:
         fleet.retire(process)
     fleet.end()
     shop.watch.close()
+    return Seen(check_rest(), len(fleet.journal.answers), shop.watch.taken_s, fleet.counted["stopped"])
+
+
+def _checked(shop: Shop, url: str, services: str) -> int:
     with closing(PostgresReader(address_of(url))) as records:
-        sagas = check(records, written(services), fleet.journal, prints_once=shop.prints_once)
-    return Seen(sagas, len(fleet.journal.answers), shop.watch.taken_s, fleet.counted["stopped"])
+        return check(records, written(services), shop.fleet.journal, prints_once=shop.prints_once)
 
 
 def _has_ended(url: str) -> bool:

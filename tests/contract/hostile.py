@@ -12,27 +12,38 @@ from amends.storage.wire import Delivery, Parked, Wire
 class HostileWire:
     """A wire that loses, doubles, delays and reorders messages, forgets acknowledgements, and is away now and then."""
 
-    def __init__(self, inner: Wire, chance: random.Random) -> None:
+    def __init__(self, inner: Wire, chance: random.Random, *, copies: int = 2) -> None:
+        """Be before a wire.
+
+        Args:
+            inner: what carries what is left.
+            chance: of what is done.
+            copies: so often a message comes at most.
+        """
         self._inner = inner
         self._chance = chance
+        self._copies = copies
         self._held: list[tuple[str, bytes]] = []
 
     def _happens(self, share: float) -> bool:
         return self._chance.random() < share
 
+    def _number(self) -> int:
+        return self._chance.randint(2, self._copies) if self._happens(0.3) else 1
+
     async def post(self, channel: str, messages: Sequence[bytes]) -> None:
         """Send some of the messages now, some once more, some later, and some never."""
         if self._happens(0.05):
             raise WireAway("the broker is away, says chance")
-        due = [(channel, message) for message in messages for _ in range(2 if self._happens(0.3) else 1)]
+        due = [(channel, message) for message in messages for _ in range(self._number())]
         kept = [each for each in due if not self._happens(0.15)]
         late = [each for each in kept if self._happens(0.2)]
         gone = [each for each in self._held if not self._happens(0.5)]
         self._held = [each for each in self._held if each not in gone] + late
         now = [each for each in kept if each not in late] + gone
         self._chance.shuffle(now)
-        for where, message in now:
-            await self._inner.post(where, [message])
+        for where in dict.fromkeys(where for where, _ in now):
+            await self._inner.post(where, [message for at, message in now if at == where])
         if self._happens(0.05):
             raise WireAway("the broker went away after it had taken all, says chance")
 
