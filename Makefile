@@ -30,7 +30,7 @@ ci: lint types layers changelog wheel bare single-file test ## what continuous i
 
 bench: .venv/ready ## speed, as ratios within one run; the first time it installs the peers
 	@$(bin)/python -m bench.peers; peers=$$?; $(bin)/python -m bench.postgres; postgres=$$?; \
-		$(bin)/python -m bench && exit $$((peers + postgres))
+		$(bin)/python -m bench.spread; spread=$$?; $(bin)/python -m bench && exit $$((peers + postgres + spread))
 
 torture: .venv/ready ## kills, power cuts, attacks on the audit and 250 000 simulated schedules; an hour
 	@$(bin)/python -m tests.torture

@@ -145,6 +145,8 @@ NEEDED: Final = {
     ("steps", RESTATE.name): 5.0,
     ("postgres", "DBOS"): 10.0,
     ("postgres", RESTATE.name): 2.5,
+    ("spread", "DBOS"): 35.0,
+    ("spread", RESTATE.name): 12.0,
     ("orders", DBOS.name): 150.0,
 }
 AMENDS_ON_SERVER: Final = Engine(
@@ -153,10 +155,16 @@ AMENDS_ON_SERVER: Final = Engine(
 DBOS_ON_SERVER: Final = Engine(
     "DBOS", "bench.peers.on_dbos", _peers_with_database, 1000, (Setting(4), Setting(16), Setting(32)), is_on_server=True
 )
+AMENDS_SPREAD: Final = Engine(OURS, "bench.peers.ours_spread", _this, 10_000, (Setting(1000), Setting(4000)))
 STEPS: Final = "four external steps that do nothing, each durable before the next"
 WORKLOADS: Final = {
     "steps": Workload(STEPS, (AMENDS, DBOS, RESTATE), "steps"),
     "postgres": Workload(f"{STEPS}, on PostgreSQL", (AMENDS_ON_SERVER, DBOS_ON_SERVER, RESTATE), "steps"),
+    "spread": Workload(
+        f"orders through four services apart, over NATS; the others: {STEPS}",
+        (AMENDS_SPREAD, DBOS_ON_SERVER, RESTATE),
+        "steps",
+    ),
     "orders": Workload(
         "orders with their state: payment, inventory, shipping; each tenth is undone", (AMENDS_ORDERS, DBOS), "orders"
     ),

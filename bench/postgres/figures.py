@@ -40,13 +40,13 @@ def order_figures(server: Measured) -> Iterator[Figure]:
     def raw() -> float:
         return raw_rate(server, ORDERS)
 
-    yield _figure("one engine / bare rows by UNNEST", ONE_NEEDED, in_turn(lambda: rate(1), raw, ROUNDS))
+    yield ratio_figure("one engine / bare rows by UNNEST", ONE_NEEDED, in_turn(lambda: rate(1), raw, ROUNDS))
     yield _written(seen)
-    yield _figure("two engines / bare rows by UNNEST", TWO_NEEDED, in_turn(lambda: rate(2), raw, ROUNDS))
+    yield ratio_figure("two engines / bare rows by UNNEST", TWO_NEEDED, in_turn(lambda: rate(2), raw, ROUNDS))
     spread = in_turn(lambda: rate(2, 1), lambda: rate(2), ROUNDS)
-    yield _figure("two engines, all for one product / for a thousand", HOT_NEEDED, spread)
-    yield _figure("four engines / two", FOUR_NEEDED, in_turn(lambda: fleet(4), lambda: fleet(2), ROUNDS))
-    yield _figure("eight engines / two", EIGHT_NEEDED, in_turn(lambda: fleet(8), lambda: fleet(2), ROUNDS))
+    yield ratio_figure("two engines, all for one product / for a thousand", HOT_NEEDED, spread)
+    yield ratio_figure("four engines / two", FOUR_NEEDED, in_turn(lambda: fleet(4), lambda: fleet(2), ROUNDS))
+    yield ratio_figure("eight engines / two", EIGHT_NEEDED, in_turn(lambda: fleet(8), lambda: fleet(2), ROUNDS))
     yield _latency(server)
 
 
@@ -57,7 +57,7 @@ def history_figure(server: Measured, sagas: int = HISTORY) -> Iterator[Figure]:
             long.run(PART)
         with engines(server, 1) as short:
             taken = in_turn(lambda: long.run(ORDERS).rate, lambda: short.run(ORDERS).rate, ROUNDS)
-    yield _figure(f"after {sagas:,} sagas / on an empty schema", HISTORY_NEEDED, taken)
+    yield ratio_figure(f"after {sagas:,} sagas / on an empty schema", HISTORY_NEEDED, taken)
 
 
 def _written(seen: Sequence[Ran]) -> Figure:
@@ -66,7 +66,8 @@ def _written(seen: Sequence[Ran]) -> Figure:
     return Figure("KiB of the server's log an order, of one engine", kib, kib, kib, "", True, f"{syncs:.4f} syncs")
 
 
-def _figure(what: str, needed: float, taken: Sequence[tuple[float, float]]) -> Figure:
+def ratio_figure(what: str, needed: float, taken: Sequence[tuple[float, float]]) -> Figure:
+    """How many times the second rate the first one is, in the middle."""
     ratio, least, most = middle([one / other for one, other in taken])
     ours, theirs = (median(rates) for rates in zip(*taken, strict=True))
     return Figure(what, ratio, least, most, f">= {needed}", ratio >= needed, f"{ours:,.0f} and {theirs:,.0f} a second")
@@ -77,7 +78,7 @@ def _latency(server: Measured) -> Figure:
 
     def ours() -> float:
         with engines(server, 1) as fleet:
-            return fleet.run(ALONE, "alone").each_s
+            return fleet.run(ALONE, "alone").took_s[0]
 
     taken = in_turn(ours, lambda: median(raw_alone(server, ALONE)), ROUNDS)
     ratio, least, most = middle([one / other for one, other in taken])

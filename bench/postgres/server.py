@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import psycopg
 
-from tests.postgres import Server, postgres_at, url_of
+from tests.postgres import postgres_at, url_of
 
 SCHEMAS: Final = count(1)
 
@@ -37,8 +37,8 @@ class Measured:
         data: where its data are.
     """
 
-    def __init__(self, server: Server) -> None:
-        self.conninfo, self.data = server.conninfo, server.data
+    def __init__(self, conninfo: str, data: Path) -> None:
+        self.conninfo, self.data = conninfo, data
 
     @contextmanager
     def schema(self) -> Iterator[str]:
@@ -73,4 +73,4 @@ def measured(below: Path) -> Iterator[Measured]:
         NoServer: none can be had here.
     """
     with tempfile.TemporaryDirectory(dir=below) as place, postgres_at(Path(place)) as server:
-        yield Measured(server)
+        yield Measured(server.conninfo, server.data)
