@@ -18,9 +18,10 @@ from amends.storage.whole_looks import WholeLooks
 
 COUNT_EVERY_S: Final = 1.0
 """Between two counts of the letters that are there, of one client that posts: other clients post meanwhile."""
-STRAGGLERS: Final = 10_000
+STRAGGLERS: Final = 2_000
 """Numbers before the first letter, where one may come up whose transaction took longer than those after it: as many as
-are posted in some seconds. One that took longer still is found by the next look from the first number on."""
+are posted in a second or two. Each look walks over them while another program's transaction keeps them. One that took
+longer still is found by the next look from the first number on."""
 
 
 class FirstNumber:
