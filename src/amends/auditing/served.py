@@ -16,7 +16,7 @@ from amends.core.walk import key_of
 from amends.errors import UnusableInput
 from amends.storage.codecs.hints import answer_codec
 from amends.storage.codecs.sagas import SagaCodec
-from amends.storage.codecs.values import PLAIN, json_of
+from amends.storage.codecs.values import PLAIN
 from amends.storage.inbox import answer_kept, kept_answer
 from amends.storage.records import ERASED, Record, RequestServed
 
@@ -52,7 +52,7 @@ class ServedRequests:
             self._findings.add(f"entity {record.subject}", what)
             return {}
         key, answer = self._answered(codec, cause, str(record.value))
-        self._inbox[key] = json_of(kept_answer(answer))
+        self._inbox[key] = kept_answer(answer)
         return {key: self._inbox[key]}
 
     def _answered(self, codec: SagaCodec, cause: RequestServed, value: str) -> tuple[str, Done | Refused]:

@@ -76,7 +76,11 @@ class BatchKeys:
 
     def remember(self, key: str, digest: str, answer: Any, saga_id: str = "") -> KeyRow:
         """Keep what is answered under a client key, for as long as its saga is kept; without one, as its record is."""
-        row = self.new[key] = KeyRow(key, digest, text_of(answer), saga_id)
+        return self.keep(key, digest, text_of(answer), saga_id)
+
+    def keep(self, key: str, digest: str, answer: str, saga_id: str) -> KeyRow:
+        """The same, of an answer that is JSON already."""
+        row = self.new[key] = KeyRow(key, digest, answer, saga_id)
         return row
 
     def refuse(self, key: str, digest: str, reason: str, of: str = "") -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -16,15 +17,17 @@ from amends.core.definition import Step
 from amends.core.messages import Call, Kind, Outcome, Request, Unknown
 from amends.core.waiting import SECOND_MS
 from amends.core.walk import key_of
+from amends.engine.recording import NOTHING
 from amends.engine.task import Task, Unfinished
 from amends.engine.tracing import TracePosition, spanned
 from amends.engine.turn_io import EntityName, NotAtHand
 from amends.engine.unit_of_work import UnitOfWork
 from amends.errors import MessageUnusable
 from amends.exceptions import is_interrupt, raised
+from amends.storage.causes import cause_text
 from amends.storage.codecs.hints import answer_codec
 from amends.storage.codecs.sagas import SagaCodec
-from amends.storage.codecs.values import PLAIN, opened, opened_request
+from amends.storage.codecs.values import PLAIN, encode, opened, opened_request
 from amends.storage.inbox import answer_kept, kept_answer
 from amends.storage.packed import NULL, PackedRequest
 from amends.storage.records import RequestServed
@@ -42,12 +45,14 @@ class HostedRequest(NamedTuple):
         step: which step is asked.
         request: what is asked, with its values as they are kept.
         packed: the same, as it came.
+        keys: the idempotency keys of the step's action and of its undo.
     """
 
     codec: SagaCodec
     step: Step
     request: Request
     packed: PackedRequest
+    keys: tuple[str, str]
 
     @property
     def is_late(self) -> bool:
@@ -58,12 +63,6 @@ class HostedRequest(NamedTuple):
     def position(self) -> TracePosition:
         """Where it is in a trace."""
         return TracePosition(self.packed.traceparent, self.packed.tracestate)
-
-    @property
-    def keys(self) -> tuple[str, str]:
-        """The idempotency keys of the step's action and of its undo."""
-        saga_id, step = self.request.saga_id, self.step
-        return key_of(saga_id, step, Kind.DO), key_of(saga_id, step, Kind.UNDO)
 
     @property
     def entity(self) -> EntityName:
@@ -93,7 +92,7 @@ def hosted_request(
     codec = codecs.get(definition)
     if codec is None:
         raise MessageUnusable(f"the definition {definition} is not known here: give it to this host, too")
-    step = next((step for step in codec.saga.every_step() if step.event == packed.step), None)
+    step = codec.steps.get(packed.step)
     if step is None:
         raise MessageUnusable(f"{definition} has no step {packed.step!r:.120}")
     if step.service != service:
@@ -103,7 +102,8 @@ def hosted_request(
     if not packed.saga_id or "/" in packed.saga_id or not packed.saga_id.isprintable():
         raise MessageUnusable(f"{packed.saga_id!r:.120} is no id of a saga")
     try:
-        return HostedRequest(codec, step, _read(codec, step, packed), packed)
+        keys = key_of(packed.saga_id, step, Kind.DO), key_of(packed.saga_id, step, Kind.UNDO)
+        return HostedRequest(codec, step, _read(codec, step, packed), packed, keys)
     except (ValueError, RecursionError) as error:
         raise MessageUnusable(f"the request to {step.event}/{packed.kind.value} cannot be read: {error}") from error
 
@@ -181,20 +181,25 @@ def _served(work: UnitOfWork, hosted: HostedRequest) -> Outcome:
     """Answer a request, and keep the answer; what was answered before is answered again."""
     step, request = hosted.step, hosted.request
     kind = Kind.DO if request.kind is Kind.DO else Kind.UNDO  # an undo that is late is the same undo, if asked again
-    codec = answer_codec(step)
-    kept = ((key, work.keys.recall(key, ASKED)) for key in hosted.keys)
-    inbox = {key: answer_kept(text, codec) for key, text in kept if text is not None}
+    kept = [(key, work.keys.recall(key, ASKED)) for key in hosted.keys]
+    inbox = {key: answer_kept(text, answer_codec(step)) for key, text in kept if text is not None}
     key = hosted.keys[kind is Kind.UNDO]
     if key in inbox:
         return inbox[key]
     if hosted.is_late:
         return Unknown(TOO_LATE.format(time.time() - request.call.deadline))
+    own, packed = opened_request(request), hosted.packed
     with spanned(hosted.position, step.service, request) as tell:
-        entity_id, answer = work.participants.receive(inbox, step, replace(opened_request(request), kind=kind))
+        asked = own if own.kind is kind else replace(own, kind=kind)
+        entity_id, answer = work.participants.receive(inbox, step, asked)
         tell(answer)
-    work.keys.remember(key, ASKED, kept_answer(answer), hosted.packed.saga_id)  # so it stays as long as that may ask
-    packed = hosted.packed
-    cause = RequestServed(step.service, hosted.codec.definition, step.event, kind)
-    value = msgspec.json.encode([packed.saga_id, packed.body, packed.answers, packed.reason]).decode()
-    work.record(f"{step.service}/{entity_id}", 0, cause, value)
+    work.keys.keep(key, ASKED, kept_answer(answer), packed.saga_id)  # so it stays as long as that may ask
+    cause = _cause_text(step.service, hosted.codec.definition, step.event, kind)
+    value = encode([packed.saga_id, packed.body, packed.answers, packed.reason]).decode()
+    work.recording.write(f"{step.service}/{entity_id}", 0, cause, NOTHING, value)
     return answer
+
+
+@lru_cache(maxsize=1000)  # of each step that is known here, its action and its undo
+def _cause_text(service: str, definition: str, event: str, kind: Kind) -> str:
+    return cause_text(RequestServed(service, definition, event, kind))

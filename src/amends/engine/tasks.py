@@ -143,7 +143,7 @@ class Deliver(Task):
             RequestRefused: there is no such saga, or it cannot be read.
         """
         loaded = work.found(self.saga_id)
-        steps, named = loaded.codec.events, getattr(self.said, "step", None)  # of those that are about a step
+        steps, named = loaded.codec.steps, getattr(self.said, "step", None)  # of those that are about a step
         if named is not None and named not in steps:
             raise RequestRefused(f"saga {self.saga_id!r} has no step {named!r:.200}; its steps are {', '.join(steps)}")
         if isinstance(self.said, Answered) and self.said.attempt is None:  # by its key: so it comes from outside

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from amends.core.inbox import as_plain
 from amends.core.messages import Done, Refused
-from amends.storage.codecs.values import Codec, opened
+from amends.storage.codecs.values import Codec, json_of, opened
 
 _STORED: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def kept_answer(answer: Done | Refused) -> Mapping[str, Any]:
-    """An answer as it is stored."""
-    return as_plain(answer if isinstance(answer, Refused) else Done(opened(answer.answer)))
+def kept_answer(answer: Done | Refused) -> str:
+    """An answer as it is stored: JSON."""
+    return json_of(as_plain(answer if isinstance(answer, Refused) else Done(opened(answer.answer))))
 
 
 def answer_kept(text: str, codec: Codec) -> Done | Refused:

@@ -56,7 +56,7 @@ class SagaCodec:
         definition: ``name/version/fingerprint``.
         started: that one of its sagas was started, as the audit has it.
         asks: service, and from a request to the entity's id, of each step whose state is kept by us.
-        events: of all its steps, in order.
+        steps: all its steps by their events, in order.
         request: how its requests are kept.
         answers: how the answers of each step are kept, by event.
         plain_until: until when a step's answers were stored as another type; those of sagas that started before it, all
@@ -74,7 +74,7 @@ class SagaCodec:
         asks = dict.fromkeys((step.service, step.entity) for step in saga.every_step() if step.entity is not None)
         self.asks = tuple(asks)
         self.earlier: Sequence[tuple[int, int | None, Callable[[str], Any]]] = ()
-        self.events = tuple(step.event for step in saga.every_step())
+        self.steps = {step.event: step for step in saga.every_step()}
         self._quiet = frozenset(_quiet(saga))
         self._recorded = _Phrases(self._written)
         self.request = codec_of(saga.request, f"saga {saga.name!r}: its requests, {saga.request!r},")
