@@ -155,7 +155,7 @@ AMENDS_ON_SERVER: Final = Engine(
 DBOS_ON_SERVER: Final = Engine(
     "DBOS", "bench.peers.on_dbos", _peers_with_database, 1000, (Setting(4), Setting(16), Setting(32)), is_on_server=True
 )
-AMENDS_SPREAD: Final = Engine(OURS, "bench.peers.ours_spread", _this, 10_000, (Setting(1000), Setting(4000)))
+AMENDS_SPREAD: Final = Engine(OURS, "bench.peers.ours_spread", _this, 8_000, (Setting(2000),))
 STEPS: Final = "four external steps that do nothing, each durable before the next"
 WORKLOADS: Final = {
     "steps": Workload(STEPS, (AMENDS, DBOS, RESTATE), "steps"),

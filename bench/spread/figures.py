@@ -9,12 +9,12 @@ from typing import Final
 
 from amends.entrypoints.spread import WireKind
 from amends.errors import UnusableInput
-from bench.measure import Figure, in_turn
+from bench.measure import Figure
 from bench.postgres.figures import ratio_figure
 from bench.postgres.raw import raw_rate
 from bench.spread.shop import MeasuredShop, SpreadRun, measured_shop
 
-ORDERS: Final = 10_000
+ORDERS: Final = 8_000
 ROUNDS: Final = 3
 NEEDED: Final = {WireKind.nats: 0.18, WireKind.postgresql: 0.14}
 HOT_NEEDED: Final = 0.8
@@ -33,22 +33,18 @@ def spread_lines(below: Path, wire: WireKind, orders: int = ORDERS) -> Iterator[
 
 
 def _of_shop(shop: MeasuredShop, wire: WireKind, orders: int) -> Iterator[Figure | str]:
-    seen = list[SpreadRun]()
-
-    def rate() -> float:
-        seen.append(shop.run(orders))
-        return seen[-1].ran.rate
-
-    def hot() -> float:
-        return shop.run(orders, "many", 1).ran.rate
-
+    raw_rate(shop.server, orders)  # the shop is warm, and this is now
+    seen = list[tuple[SpreadRun, float, SpreadRun]]()
+    for _ in range(ROUNDS):
+        seen.append((shop.run(orders), raw_rate(shop.server, orders), shop.run(orders, "many", 1)))
+    spread, raw, hot = zip(*seen, strict=True)
+    rates = [run.ran.rate for run in spread]
     what = f"spread over {wire.value}"
-    yield ratio_figure(
-        f"{what} / bare rows by UNNEST", NEEDED[wire], in_turn(rate, lambda: raw_rate(shop.server, orders), ROUNDS)
-    )
-    yield from _spent(seen)
-    yield ratio_figure(f"{what}, all for one product / for a thousand", HOT_NEEDED, in_turn(hot, rate, ROUNDS))
-    yield from _at_rates(shop, median(run.ran.rate for run in seen))
+    yield ratio_figure(f"{what} / bare rows by UNNEST", NEEDED[wire], [*zip(rates, raw, strict=True)])
+    yield from _spent(spread)
+    of_hot = [*zip((run.ran.rate for run in hot), rates, strict=True)]
+    yield ratio_figure(f"{what}, all for one product / for a thousand", HOT_NEEDED, of_hot)
+    yield from _at_rates(shop, median(rates))
 
 
 def _spent(seen: Sequence[SpreadRun]) -> Iterator[str]:
