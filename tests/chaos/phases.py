@@ -102,10 +102,12 @@ def stop_one(shop: Shop, chance: random.Random, number: int) -> None:
     """Let an engine stand still for longer than its lease; sometimes a client."""
     engines = [process for process in shop.fleet.engines.values() if process in shop.fleet.names]
     process = chance.choice(engines if chance.random() < 0.85 else [*shop.fleet.clients.values()])
+    name = shop.fleet.names.get(process, "")
     process.signal(SIGSTOP)
-    shop.watch.died(shop.fleet.names.get(process, ""))
+    shop.watch.died(name)
     shop.tend(LEASE_S * (1.4 + chance.random()))
     process.signal(SIGCONT)
+    shop.watch.woke(name)
     shop.tend(chance.random())
 
 

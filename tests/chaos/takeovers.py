@@ -36,6 +36,10 @@ class TakeoverWatch:
         if engine in self._owners:
             self._died[engine] = time.monotonic()
 
+    def woke(self, engine: str) -> None:
+        """An engine that stood still goes on: nobody needs to take over from it any more."""
+        self._died.pop(engine, None)
+
     def forget(self) -> None:
         """Measure no takeover that is under way: nobody is there who could take over, or no server."""
         self._died.clear()
