@@ -144,10 +144,19 @@ class Server:
     def kill(self) -> None:
         """End all its processes at once, as a kernel would, and what would keep the next one from starting."""
         with suppress(FileNotFoundError):  # it has ended
-            _kill_all_of(int((self.data / "postmaster.pid").read_text().split()[0]))
+            kill_all_of(self.postmaster)
+        self.unlock()
+        self._runs = False
+
+    @property
+    def postmaster(self) -> int:
+        """Return its process."""
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    def unlock(self) -> None:
+        """Remove what a server leaves that was killed: the next one may find another process under its number."""
         for lock in (self.data / "postmaster.pid", self.folder / ".s.PGSQL.5432.lock"):
             lock.unlink(missing_ok=True)
-        self._runs = False
 
     def ask_for_passwords_of(self, role: str) -> None:
         """Have a role show its password from now on."""
@@ -170,7 +179,7 @@ class Server:
         _run(self._programs / program, "-D", self.data, *words)
 
 
-def _kill_all_of(postmaster: int) -> None:
+def kill_all_of(postmaster: int) -> None:
     """End a server with its sessions: one that waits for another's sync would never see that its server is gone."""
     with suppress(ProcessLookupError, FileNotFoundError):  # it found out, and ended
         os.kill(postmaster, signal.SIGSTOP)  # it starts no more of them

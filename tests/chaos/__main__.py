@@ -19,6 +19,7 @@ from rich.table import Table
 from tests.chaos.disks import CannotMount
 from tests.chaos.phases import LEASE_S, PHASES, Phase
 from tests.chaos.spread_phases import SPREAD_PHASES
+from tests.chaos.wires import NoBroker
 from tests.chaos.world import Seen
 from tests.postgres import NoServer, Server, postgres
 from tests.torture.broken import BrokenPromise
@@ -70,7 +71,7 @@ def main() -> int:
                 for phase in wanted:
                     try:
                         results.append(_run(phase, folder, server, given.seed, given.share, progress))
-                    except (CannotMount, NoServer) as reason:
+                    except (CannotMount, NoBroker) as reason:
                         console.print(f"{phase.name}: NOT DONE, as this machine has not what it needs: {reason}")
         except NoServer as reason:
             console.print(f"no PostgreSQL can be had here, so nothing was done: {reason}")

