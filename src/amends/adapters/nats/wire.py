@@ -32,6 +32,9 @@ AGAIN_S: Final = 15.0  # as over PostgreSQL
 ANSWER_S: Final = 4.5  # within which a server answers, or counts as away: as a PostgreSQL does
 PULL_S: Final = 2.0
 """For so long one pull waits; after each that found nothing one looks whether something waits all the same."""
+PING_S: Final = 2
+PINGS_MAX: Final = 3
+"""Unanswered: of a server that vanished in silence, it is known after some 8 s, as of a PostgreSQL."""
 RECONNECT_S: Final = 1  # between two attempts, as to a PostgreSQL
 SILENT_PULLS_MAX: Final = 2
 """So often a consumer may give nothing though messages wait; then it is made anew."""
@@ -282,7 +285,8 @@ class NatsWire:
             async with asyncio.timeout(ANSWER_S):
                 await client.connect(
                     self._address.server, name="amends", connect_timeout=2, reconnect_time_wait=0,
-                    max_reconnect_attempts=1, error_cb=hear, reconnected_cb=forget,
+                    max_reconnect_attempts=1, ping_interval=PING_S, max_outstanding_pings=PINGS_MAX,
+                    error_cb=hear, reconnected_cb=forget,
                 )  # fmt: skip
         except (NatsError, OSError, TimeoutError) as error:
             await client.close()
