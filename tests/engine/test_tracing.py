@@ -95,7 +95,9 @@ async def ordered(seen: list[Any], cents: int, *, is_spread: bool) -> tuple[amen
             engine = keeper = await stack.enter_async_context(amends.open("memory:", sagas=[ORDER], clients=clients))
         with in_trace():
             handle = await engine.submit(ORDER, cents)
-        return await handle.result(BOUND_S), await keeper.entity("HELD", "hall")
+        ended = await handle.result(BOUND_S), await keeper.entity("HELD", "hall")
+        assert keeper._loop.calls.traces._of_attempts == {}
+        return ended
 
 
 @pytest.mark.parametrize("is_spread", [False, True])
@@ -135,7 +137,7 @@ def asked_over_a_wire(state: TraceState | None) -> tuple[str, str]:
 
     async def test() -> tuple[str, str]:
         wire = f"memory:traces-{next(NAMES)}"
-        async with amends.open("memory:", sagas=[ORDER], wire=wire, elsewhere=SERVICES) as engine:
+        async with amends.open("memory:", sagas=[ORDER], wire=wire, elsewhere=SERVICES, drain_s=0) as engine:
             with in_trace(state):
                 await engine.submit(ORDER, 1)
             (delivery,) = await memory_wire(wire)().take("HELD", 1)

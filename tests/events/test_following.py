@@ -80,9 +80,10 @@ def test_a_store_that_is_away_is_waited_for() -> None:
 
 
 def test_it_goes_on_with_what_is_committed_meanwhile() -> None:
-    """For ever."""
-    store = MemoryStore()
-    batches = followed(EventLog(store, {}), is_live=True)
+    """For ever; after each look it says that nothing is in the way."""
+    store, said = MemoryStore(), list[str]()
+    batches = followed(EventLog(store, {}), is_live=True, busy=said.append)
     for number in (1, 2, 3):
         Writer(store)(subjects=["S"])
         assert [block.head.number for block in next(batches)] == [number]
+    assert said == ["", ""]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from amends.core.messages import Outcome, Request, Unknown
@@ -83,8 +83,11 @@ class Traces:
         self._of_attempts.pop(attempt_id, None)
 
 
-@contextmanager
-def spanned(position: TracePosition, service: str, request: Request) -> Iterator[Callable[[Outcome], None]]:
+Tell = Callable[[Outcome], None]
+"""Is told the outcome of what a span is about."""
+
+
+def spanned(position: TracePosition, service: str, request: Request) -> AbstractContextManager[Tell]:
     """Have a participant's function run in the trace of its saga, in a span of its own.
 
     What goes wrong with the trace is said in the log, and is nothing to the function.
@@ -93,15 +96,15 @@ def spanned(position: TracePosition, service: str, request: Request) -> Iterator
         position: where the request belongs; nothing is done where that is in no trace.
         service: who is asked.
         request: what is asked.
-
-    Returns:
-        What is to be told the outcome.
     """
-    if not position.parent or API not in sys.modules:
-        yield _ignored
-        return
+    is_traced = position.parent and API in sys.modules
+    return _spanned(position, service, request) if is_traced else NO_SPAN
+
+
+@contextmanager
+def _spanned(position: TracePosition, service: str, request: Request) -> Iterator[Tell]:
     scope = ExitStack()
-    tell: Callable[[Outcome], None] = _ignored
+    tell: Tell = _ignored
     try:
         tell = _telling(scope.enter_context(_span(position, service, request)))
     except Exception:  # noqa: BLE001 - of an SDK, or a sampler of the program's
@@ -134,7 +137,7 @@ def _span(position: TracePosition, service: str, request: Request) -> Iterator[S
         yield span
 
 
-def _telling(span: Span) -> Callable[[Outcome], None]:
+def _telling(span: Span) -> Tell:
     from opentelemetry.trace import Status, StatusCode  # noqa: PLC0415 - as above
 
     def tell(outcome: Outcome) -> None:
@@ -147,3 +150,7 @@ def _telling(span: Span) -> Callable[[Outcome], None]:
 
 def _ignored(_: Outcome) -> None:
     """Tell it to no trace."""
+
+
+NO_SPAN: Final = nullcontext[Tell](_ignored)
+"""For what is in no trace, which costs nothing: most programs have none."""
