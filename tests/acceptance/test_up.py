@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -123,6 +124,17 @@ def test_eight_processes_say_what_one_says() -> None:
         naive, rng = begun(look.url), random.Random(14)
         expect_same_reports(look.url, naive, drawn(naive, rng, 2))
         kill(look, "SHIPPING")
+        expect_ready(look)
+
+
+def expect_ready(look: LookedAt) -> None:
+    """See that each process tells that it is ready, as the one that runs now."""
+    folder = Path(look.url.partition("?host=")[2]).parents[1]
+    end = time.monotonic() + PATIENCE_S
+    for name, pid in look.processes.items():
+        while f", process {pid}\n" not in (ran := amends("health", folder / f"{name}.json")).out or ran.code:
+            assert time.monotonic() < end, ran
+            time.sleep(0.1)
 
 
 @pytest.mark.torture

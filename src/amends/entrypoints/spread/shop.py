@@ -61,7 +61,7 @@ class ShopProcesses:
         self.hosts = {service: _host(service, places[service], folder) for service in SERVICES}
         words = ("worker", f"{COORDINATOR_PY}:engine", "--wait", WAIT_S)
         names = [f"{COORDINATOR}-{number + 1}" for number in range(coordinators)]
-        self.coordinators = [ShopProcess(name, own.db, words, folder) for name in names]
+        self.coordinators = [ShopProcess(name, own.db, (*words, *_health(name)), folder) for name in names]
 
     @property
     def all(self) -> list[ShopProcess]:
@@ -87,4 +87,8 @@ class ShopProcesses:
 
 def _host(service: str, place: Place, folder: Path) -> ShopProcess:
     words = ("host", CODE, "--service", service, "--db", place.db, "--wire", place.wire, "--wait", WAIT_S)
-    return ShopProcess(service, place.db, words, folder)
+    return ShopProcess(service, place.db, (*words, *_health(service)), folder)
+
+
+def _health(name: str) -> tuple[str, str]:
+    return "--health", f"{name}.json"
