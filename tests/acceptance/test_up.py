@@ -8,6 +8,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -21,12 +22,13 @@ import pytest
 import amends as amends_package
 from amends.entrypoints.spread import nats, programs
 from amends.entrypoints.spread.processes import ShopProcess, end_all, start_all
+from amends.entrypoints.spread.tied import TiedProcess
 from amends.errors import EngineStopped, UnusableInput
 from amends.storefront import open_spread
 from amends.storefront.apart import SAGAS, SERVICES
 from tests.acceptance.command import EXAMPLES, amends, command_line, environment
 from tests.acceptance.test_bad_input import refused
-from tests.acceptance.test_worker import PATIENCE_S
+from tests.acceptance.test_worker import PATIENCE_S, until_there
 from tests.nats import expect_nats
 from tests.postgres import server
 from tests.shop.batches import places, random_batch, text_of
@@ -41,11 +43,13 @@ class LookedAt(NamedTuple):
 
     Attributes:
         up: the process of the command.
+        folder: with all of it.
         url: where orders are placed.
         processes: the shop's, by name.
     """
 
     up: subprocess.Popen[str]
+    folder: str
     url: str
     processes: dict[str, int]
 
@@ -67,7 +71,7 @@ def looked_at(*words: str) -> Iterator[LookedAt]:
             processes = {name: int(pid) for name, pid, _ in UP.findall("".join(said))}
             found = re.search(r"--spread '(\S+)'", "".join(said))
             assert found is not None
-            yield LookedAt(up, found[1], processes)
+            yield LookedAt(up, f"{place}/shop", found[1], processes)
         finally:
             up.send_signal(signal.SIGINT)
             ended = up.communicate(timeout=PATIENCE_S)
@@ -121,8 +125,10 @@ def test_eight_processes_say_what_one_says() -> None:
     """Both examples of the contract, byte for byte, and random batches; a process that dies is told, and replaced."""
     with looked_at() as look:
         assert [*look.processes] == PROCESSES
-        naive, rng = begun(look.url), random.Random(14)
+        naive, rng = begun(look.url), random.Random(39)
         expect_same_reports(look.url, naive, drawn(naive, rng, 2))
+        again = amends("up", "--data", look.folder)
+        assert (again.code, again.err.count("its server runs already")) == (2, 1)
         kill(look, "SHIPPING")
         expect_ready(look)
 
@@ -162,6 +168,35 @@ def test_a_process_that_does_not_start_ends_all(tmp_path: Path) -> None:
     finally:
         end_all(both, PATIENCE_S)
     assert not any(process.runs for process in both)
+
+
+PARENT = """
+import sys, time
+from amends.entrypoints.spread.tied import TiedProcess, once_we_are_gone
+tied = TiedProcess([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"], sys.stdout.buffer)
+once_we_are_gone(["sh", "-c", "echo > gone"])
+time.sleep(600)
+"""
+
+
+def test_what_was_started_ends_with_who_started_it(tmp_path: Path) -> None:
+    """Also where that is killed: the end of its output is that of all who write to it."""
+    command = [sys.executable, "-c", PARENT]
+    parent = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"up\n"
+    parent.kill()
+    assert parent.communicate(timeout=PATIENCE_S)[0] == b""
+    until_there(tmp_path / "gone")
+
+
+def test_a_watcher_is_let_go() -> None:
+    """With the process that it watched."""
+    reads, writes = os.pipe()
+    with os.fdopen(writes, "wb") as output, os.fdopen(reads, "rb") as text:
+        TiedProcess([sys.executable, "-c", "print('ran')"], output).wait(PATIENCE_S)
+        output.close()
+        assert text.read() == b"ran\n"
 
 
 def test_a_nats_server_of_the_shops_own_is_a_wire(tmp_path: Path) -> None:

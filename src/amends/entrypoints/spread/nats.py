@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Final
 
+from amends.entrypoints.spread.tied import TiedProcess
 from amends.errors import UnusableInput
 
 PROGRAM: Final = "nats-server"
@@ -48,7 +48,7 @@ class LocalNats:
         if found is None:
             raise UnusableInput(f"no NATS server is here: {REMEDY}")
         self._program, self._folder = found, folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._tied: TiedProcess | None = None
 
     def start(self) -> None:
         """Start it; it takes connections then.
@@ -61,12 +61,11 @@ class LocalNats:
             ports.unlink()
         conf, log = self._folder / "conf", self._folder / "log"
         conf.write_text(SETTINGS.format(folder=self._folder), "utf-8")
-        self._process = subprocess.Popen(  # noqa: S603 - of ours
-            [self._program, "-c", conf, "-l", log], stdin=subprocess.DEVNULL, start_new_session=True
-        )
+        with log.open("ab") as output:
+            self._tied = TiedProcess([self._program, "-c", conf, "-l", log], output)
         until = time.monotonic() + START_S
         while not (told := self._ports()):
-            if self._process.poll() is not None or time.monotonic() > until:
+            if self._tied.process.poll() is not None or time.monotonic() > until:
                 raise UnusableInput(f"{self._folder}: the NATS server does not start; see {log}")
             time.sleep(LOOK_PAUSE_S)
         port = {name: urls[0].rpartition(":")[2] for name, urls in json.loads(told).items()}
@@ -74,14 +73,10 @@ class LocalNats:
 
     def stop(self) -> None:
         """Stop it; nothing where it does not run."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._tied is not None:
+            self._tied.process.terminate()
+            self._tied.wait(END_S)
+            self._tied = None
 
     def _ports(self) -> str:
         """What it says of its ports; empty before."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from amends.entrypoints.spread.tied import TiedProcess
 from amends.errors import EngineStopped
 
 READY_WITHIN_S: Final = 60.0  # to connect and to make its definitions; on a machine that is busy it takes some seconds
@@ -39,12 +39,12 @@ class ShopProcess:
         self.name, self.db, self.pid = name, db, 0
         self._words, self._folder = words, folder
         self._log = folder / f"{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._tied: TiedProcess | None = None
 
     @property
     def runs(self) -> bool:
         """Whether there is a process."""
-        return self._process is not None and self._process.poll() is None
+        return self._tied is not None and self._tied.process.poll() is None
 
     @property
     def is_ready(self) -> bool:
@@ -52,13 +52,11 @@ class ShopProcess:
         return self.runs and f", process {self.pid}\n" in self._said()
 
     def start(self) -> None:
-        """Start a process. A ctrl-C in the terminal does not reach it: who started it ends it."""
-        command = [sys.executable, "-m", "amends", *self._words]
+        """Start a process; one that died before is forgotten. It ends with this one, killed or not."""
+        self.wait(None)
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - of ours
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
-            )
-        self.pid = self._process.pid
+            self._tied = TiedProcess([sys.executable, "-m", "amends", *self._words], log, cwd=self._folder)
+        self.pid = self._tied.process.pid
 
     def send(self, number: int) -> None:
         """Send it a signal, if it runs."""
@@ -76,12 +74,9 @@ class ShopProcess:
         Args:
             within_s: for how long to wait, in seconds; ``None`` for as long as it takes.
         """
-        if self._process is None:
-            return
-        try:
-            self._process.wait(within_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        if self._tied is not None:
+            self._tied.wait(within_s)
+            self._tied = None
 
     def last_lines(self) -> str:
         """The last that it said."""

@@ -38,6 +38,10 @@ class PostgresPrograms:
                 return
         raise UnusableInput(f"no PostgreSQL starts here: {REMEDY}")
 
+    def path_of(self, program: str) -> Path:
+        """Where one is."""
+        return self._folder / program
+
     def run(self, program: str, *words: object, given: str = "") -> None:
         """Run one to its end, as the server's user; a ctrl-C in the terminal does not reach it.
 
@@ -51,7 +55,7 @@ class PostgresPrograms:
         """
         # Output goes to a file: the server that pg_ctl leaves running would keep a pipe open.
         with tempfile.TemporaryFile("w+") as output:
-            command = [str(self._folder / program), *map(str, words)]
+            command = [str(self.path_of(program)), *map(str, words)]
             options: dict[str, Any] = {"stdout": output, "stderr": output, "cwd": "/", "start_new_session": True}
             try:
                 ran = subprocess.run(  # noqa: S603 - of ours
