@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -12,8 +13,9 @@ import pytest
 
 import amends
 from amends import Backoff, Call, Cancel, Command, Done, Refused, RequestRefused, Saga, external, local, parallel
+from amends.adapters.memory.wire import MemoryBroker, MemoryWire
 from amends.core.state import Compensated, Completed
-from amends.storage.wire import Wire
+from amends.storage.wire import ANSWERS_TO, Wire
 from tests.contract.brokers import BROKERS, Broker
 from tests.contract.hostile import HostileWire
 from tests.contract.spread import run
@@ -139,5 +141,75 @@ def test_money_and_seats_are_exact(make: Broker) -> None:
             assert await seats.entity("SEATS", "hall") == SEATS - len(sold)
             assert not [handle.saga_id for handle in handles[::3] if handle.saga_id in sold]
             assert len(sold) > 10
+
+    run(test())
+
+
+class ForgetfulBank(Bank):
+    """A card company that declines a charge, and takes the same one when it is asked again.
+
+    Attributes:
+        asked: how often it was asked to charge.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(random.Random(0))
+        self.asked = 0
+
+    def _fails(self) -> None:
+        pass
+
+    def charge(self, key: str) -> Any:
+        """Decline the first time."""
+        self.asked += 1
+        return super().charge(key) if self.asked > 1 else None
+
+
+class RepeatingWire(MemoryWire):
+    """A wire on which each request comes once more, when it is answered."""
+
+    async def post(self, channel: str, messages: Sequence[bytes]) -> None:
+        """Keep requests, and send them again before their answers."""
+        if channel.startswith(ANSWERS_TO):
+            for service, kept in KEPT:
+                await super().post(service, kept)
+            KEPT.clear()
+        else:
+            KEPT.append((channel, messages))
+        await super().post(channel, messages)
+
+
+KEPT: Final[list[tuple[str, Sequence[bytes]]]] = []
+
+
+def decline_first(bank: ForgetfulBank, _: int, call: Call) -> Done[str] | Refused:
+    """CARD_CHARGED, by a company that does not remember what it declined."""
+    receipt = bank.charge(call.key)
+    return Done(receipt) if receipt else Refused("declined")
+
+
+def test_a_refusal_that_nobody_remembers_proves_nothing() -> None:
+    """The request came twice; the first was refused, and the second done: it is found, and given back."""
+    charge = external(
+        "CARD_CHARGED", decline_first, undo=refund, undone="CARD_REFUNDED",
+        probe=find_charge, settles_within_s=0.5, timeout_s=0.2, backoff=Backoff(0.01, 0.1),
+    )  # fmt: skip
+    sold = local("SOLD", lambda sold, _: (sold or 0) + 1, entity=lambda _: "all", pivot=True)
+    forgotten = Saga("forgotten", int, [charge, sold])
+    KEPT.clear()
+
+    async def test() -> None:
+        bank, broker = ForgetfulBank(), MemoryBroker()
+        parts: dict[str, Any] = {"sagas": [forgotten], "wire": lambda: RepeatingWire(broker), "drain_s": 0}
+        async with (
+            amends.open("memory:", **parts, hosts=["CARD"], elsewhere=["SOLD"], clients={"CARD": bank}),
+            amends.open("memory:", **parts, elsewhere=["CARD"]) as engine,
+        ):
+            result = await (await engine.submit(forgotten, 1)).result()
+            while bank.asked < 2:
+                await asyncio.sleep(0.01)
+            assert isinstance(result.state, Compensated)
+            assert result.reason == "declined"
+            assert not bank.charged
 
     run(test())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -54,7 +53,7 @@ class HostedCalls:
         """Call a function; a request that comes again while its call is under way is not called again."""
         request, deadline_s = opened_request(hosted.request), hosted.request.call.deadline
         send = Send(request, 0, round(deadline_s * SECOND_MS))
-        attempt_id, left_s = attempt_id_of(send), deadline_s - time.time()
+        attempt_id, left_s = attempt_id_of(send), deadline_s - self._wiring.now_s()
         if attempt_id in self._asked:
             return
         self._asked[attempt_id] = hosted, reply_to

@@ -149,7 +149,7 @@ class Hosting:
                 self._calls.ask(hosted, message.reply_to)
         here = [(message, hosted) for message, hosted in pairs if hosted.step.is_local]
         asked, most = [hosted for _, hosted in here], self._part_max
-        parts = [ServeRequests(asked[first : first + most]) for first in range(0, len(asked), most)]
+        parts = [ServeRequests(asked[first : first + most], self._wiring.now_s) for first in range(0, len(asked), most)]
         outcomes = [outcome for part in await asyncio.gather(*map(self._call, parts)) for outcome in part]
         for (message, hosted), outcome in zip(here, outcomes, strict=True):
             message.answers.append(packed_answer(hosted.packed, outcome))

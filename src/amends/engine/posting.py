@@ -6,7 +6,6 @@ Nothing here is needed to be right, but for time: a request that is lost is aske
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
@@ -15,7 +14,7 @@ import msgspec
 
 from amends.core.definition import Saga, Step, is_duration
 from amends.core.effects import Send
-from amends.core.messages import Answered, Kind, Later, Outcome, Unknown
+from amends.core.messages import Answered, Kind, Later, Outcome, Refused, Unknown
 from amends.core.waiting import SECOND_MS
 from amends.engine.batch import BatchResult
 from amends.engine.in_flight import AttemptId, Outgoing, attempt_id_of
@@ -31,6 +30,8 @@ from amends.storage.wire import Delivery
 
 TAKEN_AT_ONCE: Final = 100
 """Messages that are taken at once at most: of a full turn's answers each, more than is decided in a second."""
+
+NO_PROOF: Final = "it refused, and does not remember that: another copy of the request may come yet, and be done"
 
 Route = tuple[str, str]
 """To which service, and of which definition."""
@@ -63,6 +64,7 @@ class Posting:
         self._wiring = wiring
         self._asked = asked_elsewhere
         self._names = {(step.service, step.event) for step in asked_elsewhere}
+        self._forgetful = {(step.service, step.event) for step in asked_elsewhere if not step.remembers_refusals}
         self._clock = clock
         self._departed = departed
         self._tell = tell
@@ -141,7 +143,7 @@ class Posting:
             self._under_way[attempt_id] = step.service
             self._of_service[step.service] += 1
         if left_s > 0:
-            until_s = time.time() + min(left_s, step.timeout_s)
+            until_s = self._wiring.now_s() + min(left_s, step.timeout_s)
             position = traces.of(attempt_id)
             self._outgoing[route].append(packed_request(send.request, round(until_s * SECOND_MS), *position))
             self._more.set()
@@ -187,9 +189,17 @@ class Posting:
         yield from faults
         for answer in message.answers:
             try:
-                self._heard(_delivered(answer, self._outcome(message.service, answer)))
+                for outcome in self._said(message.service, answer):
+                    self._heard(_delivered(answer, outcome))
             except (MessageUnusable, msgspec.DecodeError, RecursionError) as error:
                 yield f"{answer.saga_id}/{answer.step}: {error}"
+
+    def _said(self, service: str, answer: PackedAnswer) -> Iterator[Outcome]:
+        """What an answer says; of a refusal that its participant does not remember also that it is no proof."""
+        outcome, is_action = self._outcome(service, answer), answer.kind is Kind.DO
+        if is_action and isinstance(outcome, Refused) and (service, answer.step) in self._forgetful:
+            yield Unknown(NO_PROOF)
+        yield outcome
 
     def _outcome(self, service: str, answer: PackedAnswer) -> Outcome:
         if (service, answer.step) not in self._names:

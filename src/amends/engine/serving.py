@@ -5,8 +5,7 @@ What was answered is kept under the request's idempotency key, in the commit tha
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -53,11 +52,6 @@ class HostedRequest(NamedTuple):
     request: Request
     packed: PackedRequest
     keys: tuple[str, str]
-
-    @property
-    def is_late(self) -> bool:
-        """Whether the answer to this attempt no longer counts."""
-        return self.request.call.deadline <= time.time()
 
     @property
     def position(self) -> TracePosition:
@@ -126,10 +120,12 @@ class ServeRequests(Task):
 
     Attributes:
         requests: in order.
+        now_s: the time by which their deadlines are told: seconds since 1970 (UTC).
         before: the answers to those that came before these.
     """
 
     requests: Sequence[HostedRequest]
+    now_s: Callable[[], float]
     before: Sequence[Any] = ()
 
     @property
@@ -157,7 +153,7 @@ class ServeRequests(Task):
         for done, hosted in enumerate(self.requests):
             work.room.expect(done)
             try:
-                outcomes.append(_served(work, hosted))
+                outcomes.append(_served(work, hosted, self.now_s()))
             except NotAtHand:  # all of them are decided again
                 outcomes.append(Unknown())
             except BaseException as error:
@@ -168,7 +164,7 @@ class ServeRequests(Task):
 
     def parts(self) -> Sequence[Task]:
         """One request each."""
-        return [ServeRequests([hosted]) for hosted in self.requests]
+        return [ServeRequests([hosted], self.now_s) for hosted in self.requests]
 
     def joined(self, answers: Sequence[Any]) -> Any:
         """One list; a request that cannot be stored has an unknown outcome."""
@@ -177,7 +173,7 @@ class ServeRequests(Task):
         return told if number == self.size else Unfinished(replace(self, requests=self.requests[number:], before=told))
 
 
-def _served(work: UnitOfWork, hosted: HostedRequest) -> Outcome:
+def _served(work: UnitOfWork, hosted: HostedRequest, now_s: float) -> Outcome:
     """Answer a request, and keep the answer; what was answered before is answered again."""
     step, request = hosted.step, hosted.request
     kind = Kind.DO if request.kind is Kind.DO else Kind.UNDO  # an undo that is late is the same undo, if asked again
@@ -186,8 +182,8 @@ def _served(work: UnitOfWork, hosted: HostedRequest) -> Outcome:
     key = hosted.keys[kind is Kind.UNDO]
     if key in inbox:
         return inbox[key]
-    if hosted.is_late:
-        return Unknown(TOO_LATE.format(time.time() - request.call.deadline))
+    if request.call.deadline <= now_s:
+        return Unknown(TOO_LATE.format(now_s - request.call.deadline))
     own, packed = opened_request(request), hosted.packed
     with spanned(hosted.position, step.service, request) as tell:
         asked = own if own.kind is kind else replace(own, kind=kind)

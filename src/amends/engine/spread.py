@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
-from amends.core.definition import Command, Saga
-from amends.engine.calls import Calls
+from amends.core.definition import Command, Saga, Step
+from amends.core.effects import Send
 from amends.engine.coordinator import Coordinator
 from amends.engine.hosted_calls import HostedCalls
 from amends.engine.hosting import Hosting
+from amends.engine.in_flight import AttemptId
 from amends.engine.posting import Posting
 from amends.engine.task import Task
+from amends.engine.tracing import Traces
 from amends.engine.wiring import Wiring
 from amends.errors import UnusableInput
 from amends.storage.codecs.values import shown
@@ -79,6 +82,22 @@ def _services(what: str, given: Any, asked: Collection[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+class OutsideCalls(Protocol):
+    """What calls participants outside.
+
+    Attributes:
+        traces: in which its calls are.
+    """
+
+    traces: Traces
+
+    def send(self, step: Step, send: Send) -> None:
+        """Call a participant as soon as there is a place for it."""
+
+    def drop(self, attempt_id: AttemptId) -> None:
+        """Give the place of an attempt free for which no saga waits any more."""
+
+
 class Spread:
     """What an engine asks elsewhere, and hosts.
 
@@ -87,7 +106,11 @@ class Spread:
     """
 
     def __init__(
-        self, wire: Callable[[], Wire] | None = None, elsewhere: Collection[str] = (), hosts: Collection[str] = ()
+        self,
+        wire: Callable[[], Wire] | None = None,
+        elsewhere: Collection[str] = (),
+        hosts: Collection[str] = (),
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         """Use no wire yet.
 
@@ -95,7 +118,9 @@ class Spread:
             wire: makes the engine's end of it; ``None`` where all is in one process.
             elsewhere: the services that it asks over the wire.
             hosts: those that it answers for.
+            now_s: the time by which deadlines are told to others: seconds since 1970 (UTC).
         """
+        self._now_s = now_s
         self.elsewhere = elsewhere
         self._wire = wire
         self._hosts = hosts
@@ -115,7 +140,7 @@ class Spread:
             WireUnusable: it cannot.
         """
         if self._wire is not None:
-            self._wiring = Wiring(self._wire(), name)
+            self._wiring = Wiring(self._wire(), name, self._now_s)
         try:
             if self._wiring is not None:
                 await self._wiring.reach()
@@ -154,7 +179,9 @@ class Spread:
         self._posting = Posting(self._wiring, steps, clock, coordinator.departed, tell, lease_left_s, has)
         return self._posting
 
-    def open(self, coordinator: Coordinator, calls: Calls, call: Callable[[Task], Any], part_max: int) -> None:
+    def open(
+        self, coordinator: Coordinator, calls: OutsideCalls, call: Callable[[Task], Awaitable[Any]], part_max: int
+    ) -> None:
         """Begin to ask and to answer.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -22,18 +23,21 @@ class Wiring:
 
     Attributes:
         reply_to: the channel of the answers to this engine.
+        now_s: the time by which deadlines are told to others: seconds since 1970 (UTC).
         durability: what a message survives, as the broker said last; empty before it has.
         trouble: what is wrong with the wire now, in words; empty for nothing.
     """
 
-    def __init__(self, wire: Wire, engine: str) -> None:
+    def __init__(self, wire: Wire, engine: str, now_s: Callable[[], float] = time.time) -> None:
         """Use a wire.
 
         Args:
             wire: which is closed with this.
             engine: the engine's name.
+            now_s: see above.
         """
         self.reply_to = channel_to(engine)
+        self.now_s = now_s
         self._wire = wire
         self._tasks: set[asyncio.Task[None]] = set()
         self.durability = self.trouble = ""

@@ -48,11 +48,17 @@ def plant(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(place, name, wrong)
 
 
+def expect_found(bug: Bug, monkeypatch: pytest.MonkeyPatch, hosts: int = 1, *, apart: bool = False) -> None:
+    """See that a bug breaks its rule within so many seeds."""
+    plant(bug, monkeypatch)
+    monkeypatch.setattr("amends.checking.simulator.shrink.TRIES_MAX", 0)
+    found = simulated([Setting(bug.scenario, SCENARIOS[bug.scenario], hosts, apart=apart)], bug.seeds, bug.first)
+    assert found.failure is not None, "it was not found"
+    assert found.failure.broken.rule.split()[0] == bug.rule, found.failure.broken
+    sys.stdout.write(f"{bug.name}: found by schedule {found.failure.seed}: {found.failure.broken.text}\n")
+
+
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.rule}: {bug.name}")
 def test_a_bug_in_the_engine_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     """It breaks the rule that says so, within so many seeds."""
-    plant(bug, monkeypatch)
-    monkeypatch.setattr("amends.checking.simulator.shrink.TRIES_MAX", 0)
-    found = simulated([Setting(bug.scenario, SCENARIOS[bug.scenario])], bug.seeds)
-    assert found.failure is not None, "it was not found"
-    assert found.failure.broken.rule.split()[0] == bug.rule, found.failure.broken
+    expect_found(bug, monkeypatch)

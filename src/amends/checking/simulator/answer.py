@@ -178,8 +178,10 @@ def facts(answer: Simulated) -> Iterator[tuple[str, str]]:
         yield "not seen", ", ".join(answer.missing) + judged
     if answer.out_of_reach:
         yield "out of reach", "; ".join(f"{why}: {_some(names)}" for why, names in answer.out_of_reach.items())
-    alone = ("several engines on one database: --hosts 3",) if answer.settings[0].hosts == 1 else ()
-    yield "not covered", "; ".join((*NOT_COVERED, *alone))
+    setting = answer.settings[0]
+    alone = ("several engines on one database: --hosts 3",) if setting.hosts == 1 else ()
+    together = () if setting.apart else ("services in stores of their own: --apart",)
+    yield "not covered", "; ".join((*NOT_COVERED, *alone, *together))
     yield "digest", f"{found.digest[:DIGEST_SHOWN]}: the same for the same seeds everywhere"
 
 

@@ -29,6 +29,7 @@ def simulate(
     first: int = 1,
     processes: int = 1,
     hosts: int = 1,
+    apart: bool = False,
     name: str = "",
     replay: str = "",
 ) -> Simulated:
@@ -45,6 +46,8 @@ def simulate(
         processes: among how many processes the seeds are divided; the answer is the same.
         hosts: on how many hosts engines share a database at most: each schedule has 2 or more then. One engine, with a
             database of its own, where it is 1.
+        apart: whether each service has a store and engines of its own, behind a wire that loses, doubles and delays
+            messages.
         name: what to call it in the answer; by default the saga's name.
         replay: a token of a failing schedule to play first, which is quick; one that no longer fits is passed over.
 
@@ -58,7 +61,7 @@ def simulate(
     scenario = scenario_of(what, given, requests, models, never)
     name = name or scenario.saga.name
     refuse_unusable(name, scenario)
-    settings = [Setting(name, scenario, hosts)]
+    settings = [Setting(name, scenario, hosts, apart=apart)]
     failure = _replayed(settings, replay) if replay else None
     found = of_failure(failure) if failure else simulated(settings, seeds, first, processes)
     answer = Simulated(name, settings, found)
@@ -76,7 +79,7 @@ def replayed(settings: Sequence[Setting], text: str) -> BrokenSchedule | None:
     """What the schedule of a token comes to; ``None`` when nothing is broken in it any more.
 
     Raises:
-        UnusableInput: the text is no token, or of no scenario, definition or number of hosts that there is.
+        UnusableInput: the text is no token, or of no such scenario, definition or setting.
     """
     token = read_token(text)
     names = [setting.name for setting in settings]
@@ -87,6 +90,12 @@ def replayed(settings: Sequence[Setting], text: str) -> BrokenSchedule | None:
         raise UnusableInput(f"the token is about the saga as it was, {token.fingerprint}: simulate it anew")
     if settings[place].hosts != token.hosts:
         raise UnusableInput(f"the token is about up to {token.hosts} hosts: give --hosts {token.hosts}")
+    if settings[place].apart != token.apart:
+        raise UnusableInput(
+            "the token is about services apart: give --apart"
+            if token.apart
+            else "the token is about one store: leave out --apart"
+        )
     return of_list(settings, place, token.draws)
 
 

@@ -32,11 +32,14 @@ class ReachableParts(NamedTuple):
         shared: several engines share a database, and clients write letters.
         direct: clients call the one engine.
         children: other sagas follow from one that has completed.
+        asked: it has steps that are asked: outside, or apart.
+        apart: services have stores of their own.
+        hosted: a step on entities of one of these is undone.
     """
 
     local: Annotated[bool, "no step is local"]
     outside: Annotated[bool, "every step is local"]
-    undone_outside: Annotated[bool, "no step outside is undone"]
+    undone_outside: Annotated[bool, "no step that is asked is undone"]
     probed: Annotated[bool, "no step outside before the pivot has a probe"]
     can_cancel: Annotated[bool, "the pivot comes first"]
     has_pivot: Annotated[bool, "no step outside comes at the pivot or after it"]
@@ -50,6 +53,9 @@ class ReachableParts(NamedTuple):
     shared: Annotated[bool, "one engine has the database for itself"]
     direct: Annotated[bool, "clients write letters"]
     children: Annotated[bool, "no other saga follows from it"]
+    asked: Annotated[bool, "every step is carried out in a turn"]
+    apart: Annotated[bool, "all services are in one store"]
+    hosted: Annotated[bool, "no step on entities apart is undone"]
 
 
 WHY: Final[Mapping[str, str]] = {
@@ -62,9 +68,9 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "crash before a commit": (),
     "crash after a commit, before anything else": (),
     "crash before an answer to a client": ("direct",),
-    "crash between commit and send": ("outside",),
-    "crash between two sends": ("outside",),
-    "crash when an answer arrives": ("outside",),
+    "crash between commit and send": ("asked",),
+    "crash between two sends": ("asked",),
+    "crash when an answer arrives": ("asked",),
     "crash while a process takes over": (),
     "a process stood still": (),
     "a turn waited for a row": ("shared",),
@@ -74,7 +80,7 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "an engine found that it was taken over": ("shared",),
     "an engine left, and its shards were free": ("shared",),
     "a send was left to the next owner": ("shared", "outside"),
-    "an answer for the saga of another engine": ("shared", "outside"),
+    "an answer for the saga of another engine": ("shared", "asked"),
     "an engine was to give places back": ("shared", "outside"),
     "a process away for long": (),
     "clock set back between two processes": (),
@@ -95,12 +101,12 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "a request arrived twice": ("doubled",),
     "an answer lost": ("outside",),
     "an answer to a process that is gone": ("outside",),
-    "an answer arrived twice": ("outside",),
+    "an answer arrived twice": ("asked",),
     "a participant down for long": ("outside",),
     "a call waited for a place": ("outside",),
-    "timeout, then success": ("outside",),
+    "timeout, then success": ("asked",),
     "late success while going back": ("undone_outside",),
-    "an answer after the saga had ended": ("outside",),
+    "an answer after the saga had ended": ("asked",),
     "a probe found it": ("probed",),
     "a probe found nothing": ("probed",),
     "answered later": ("moody",),
@@ -119,6 +125,20 @@ SOMETIMES: Final[Mapping[str, Reach]] = {
     "it started after a crash": ("children",),
     "another engine started it": ("shared", "children"),
     "a shard went to an engine that knows what waits in it": ("shared", "children"),
+    "crash before a message is posted": ("apart",),
+    "crash after a message was posted": ("apart",),
+    "crash before messages are acknowledged": ("apart",),
+    "a message was lost": ("apart",),
+    "a message came twice": ("apart",),
+    "a message was late": ("apart",),
+    "a message was not acknowledged, and came again": ("apart",),
+    "the wire was away": ("apart",),
+    "the wire was away, and had taken all": ("apart",),
+    "a message that no host can act on was parked": ("apart",),
+    "a host found what it had answered": ("hosted",),
+    "a request came after its time": ("apart",),
+    "a host met a tombstone": ("hosted",),
+    "an answer to an attempt before": ("apart",),
 }
 """What must be seen, and which definitions can come to it."""
 

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Sequence
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, Final, Protocol
 
-from amends.adapters.memory.store import MemoryStore
 from amends.checking.simulator.chance import Chance
 from amends.checking.simulator.invariants import broken
 from amends.checking.simulator.journal import Journal
 from amends.checking.simulator.setting import EPOCH_MS, Setting
-from amends.checking.simulator.storage import Hooks, SimulatedDatabase
-from amends.checking.simulator.swarm import drawn
-from amends.checking.simulator.view import View
+from amends.checking.simulator.site import Site
+from amends.checking.simulator.swarm import Swarm, drawn_of
 from amends.checking.world import Broken
 from amends.core.messages import Answered, Input
 from amends.engine.coordinator import Coordinator
@@ -28,7 +26,7 @@ from amends.engine.task import Task
 from amends.storage.rows import SagaRow
 
 SECOND_MS: Final = 1000
-FAULTS_MS: Final = 5 * 60 * SECOND_MS  # of several hosts: some hundred leases, each of which is renewed
+FAULTS_MS: Final = 5 * 60 * SECOND_MS  # of several hosts: some hundred leases, and attempts over a wire
 AGAIN_MS: Final = 500  # within which clients that waited for a process come to it
 
 Reply = Callable[[Any], None]
@@ -94,13 +92,14 @@ class Environment:
         swarm: what goes wrong, and how often; nothing once it is healed.
         is_healed: whether nothing goes wrong any more.
         now_ms: true time, milliseconds since 1970.
-        database: what outlives every process.
+        home: the site of the coordinators.
+        sites: it, and those of the services that are apart.
+        database: what outlives every process at home.
         store: what can be read of it.
-        view: what was committed.
+        view: what was committed there.
         journal: what was answered.
-        hosts: the machines on which the engine runs.
+        hosts: the machines at home, on which the engine runs.
         gateway: how clients, operators and webhooks reach the engine.
-        hooks: what the database tells, and asks.
         lives: how many processes there were.
         under_way: the calls of participants whose places engines share: service, engine and attempt to when its time is
             over.
@@ -110,14 +109,13 @@ class Environment:
     """
 
     hosts: Sequence[RunsProcess]
-    hooks: Hooks
     gateway: Gateway
 
     def __init__(self, setting: Setting, chance: Chance, *, traced: bool = False) -> None:
         self.setting = setting
         self.chance = chance
-        self.swarm = drawn(chance)
-        if setting.hosts > 1:
+        self.swarm = drawn_of(Swarm, chance)
+        if setting.hosts > 1 or setting.apart:
             self.swarm = self.swarm._replace(faults_ms=min(self.swarm.faults_ms, FAULTS_MS))
         self.is_healed = False
         self.lives = 0
@@ -126,9 +124,9 @@ class Environment:
         self.seen: Counter[str] = Counter()
         self.trace: list[str] | None = [] if traced else None
         self.broken: Broken | None = None
-        self.database = SimulatedDatabase(self._true_ms, is_shared=setting.hosts > 1)
-        self.store = MemoryStore(self.database)
-        self.view = View(setting)
+        self.home = Site(setting, self._true_ms)
+        self.sites = [self.home, *(Site(setting, self._true_ms, service) for service in sorted(setting.elsewhere))]
+        self.database, self.store, self.view = self.home.database, self.home.store, self.home.view
         self.journal = Journal()
         self._heap: list[Moment] = []
         self._coming = 0  # moments that are not in the background
@@ -150,6 +148,19 @@ class Environment:
 
     def _true_ms(self) -> int:
         return self.now_ms
+
+    def entities(self) -> Mapping[str, Mapping[str, Any]]:
+        """Service, then id, to entity, wherever it is kept."""
+        owned = {service: site for site in self.sites for service in site.view.entities if site.keeps(service)}
+        return {service: site.view.entities[service] for service, site in owned.items()}
+
+    def history(self) -> Iterator[tuple[str, str, bool]]:
+        """What took effect on entities, wherever they are; see `amends.checking.simulator.view.View`."""
+        return chain.from_iterable(site.view.history for site in self.sites)
+
+    def site_of(self, service: str) -> Site:
+        """Where a service is."""
+        return next(site for site in self.sites if site.keeps(service))
 
     def is_up(self) -> None:
         """A process runs again: what waited for one happens soon."""

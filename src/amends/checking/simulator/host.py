@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from amends.checking.simulator.clock import DRIFT_PPM, HostClock
-from amends.checking.simulator.environment import Environment
+from amends.checking.simulator.place import Place
 from amends.checking.simulator.process import EngineProcess
-from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS
-from amends.checking.simulator.wire import SimulatedWire
 from amends.core.definition import Saga
 
 AWAY_MS: Final = (1, 10, 200, 5_000)  # what a supervisor takes to start a process again
@@ -25,11 +23,10 @@ class Host:
         process: that runs on it now; it may have crashed.
     """
 
-    def __init__(self, world: Environment, wire: SimulatedWire, sightings: Sightings, *, is_first: bool) -> None:
-        self._knows_all = is_first  # so that no saga has to wait for ever
-        self._world = world
-        self._wire = wire
-        self._sightings = sightings
+    def __init__(self, at: Place, *, is_first: bool) -> None:
+        self._knows_all = is_first or bool(at.site.service)  # so that no saga has to wait for ever
+        self._at = at
+        self._world = world = at.world
         self._drift_ppm = 0
         if world.chance.hit("drift", world.swarm.drift):
             self._drift_ppm = (-DRIFT_PPM, DRIFT_PPM)[world.chance.below("drift", 2)]
@@ -42,7 +39,7 @@ class Host:
             life: of the process that crashed.
         """
         if life == self.process.life and not self.process.is_up:
-            self._sightings.of_restart()
+            self._at.sightings.of_restart()
             self.process = self._born()
             self._world.is_up()
 
@@ -55,11 +52,12 @@ class Host:
         world = self._world
         world.lives += 1
         life, error_ms = world.lives, self._clock_error_ms()
-        world.tell(f"engine {life}", f"starts; its clock is {error_ms} ms wrong")
+        of = f"a host of {self._at.site.service}; " if self._at.site.service else ""
+        world.tell(f"engine {life}", f"starts; {of}its clock is {error_ms} ms wrong")
         if error_ms:
             world.saw(f"clock set {'back' if error_ms < 0 else 'forward'} between two processes")
-        clock = HostClock(world, error_ms, self._drift_ppm, world.store.head().at_ms)
-        return EngineProcess(world, self._wire, self._sightings, life, clock, self._crashed, self._given(life))
+        clock = HostClock(world, error_ms, self._drift_ppm, self._at.site.store.head().at_ms)
+        return EngineProcess(self._at, life, clock, self._crashed, self._given(life))
 
     def _given(self, life: int) -> Sequence[Saga]:
         """The definitions of a process: all, or on another host than the first one some, as while a deploy lasts."""

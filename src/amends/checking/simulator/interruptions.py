@@ -10,7 +10,7 @@ from amends.checking.simulator.storage import ProcessKilled
 WAIT_MS: Final = 50  # of a thread that waits for a database or a network in the same data centre, at most
 PAUSE_MS: Final = (500, 5_000, 20_000, 60_000, 600_000)  # garbage collected, a machine moved, a lid closed
 SHARED_PAUSE_MS: Final = 90_000  # the longest where others go on: twenty leases, and longer than the limit of a step
-LIVES_MAX: Final = 20  # in one schedule; later ones do not crash, so that it gets anywhere
+LIVES_MAX: Final = 20  # in one schedule, for each store; later ones do not crash, so that it gets anywhere
 
 
 class Interruptions:
@@ -27,7 +27,9 @@ class Interruptions:
             world: around the process.
             life: the number of the process.
         """
-        self.until_crash = world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX else 0
+        self.until_crash = (
+            world.chance.after("crash", world.swarm.crash_every) if life < LIVES_MAX * len(world.sites) else 0
+        )
         self._world = world
         self._name = f"engine {life}"
         self._paused_until_ms = 0

@@ -45,6 +45,10 @@ WORDS: Final = {
     "V28": "what an operator was told of a verb is true",
     "V29": "what follows from a saga starts once it has completed, and not otherwise",
     "V30": "a participant is never called more often at a time than all engines together may",
+    "V31": "a host answers what it has stored",
+    "V32": "nothing is done for a request whose time is over",
+    "V33": "nothing is left on the wire, and what nobody can act on is parked",
+    "V34": "of an attempt that is over nothing but what it did is heard",
     "V20": "the same seed gives the same bytes",
     "V22": "nothing grows without bounds",
     "P2": "a restart moves every saga whose request may be lost",
@@ -148,7 +152,7 @@ def _changes_are_recorded(commit: Commit) -> Iterator[Broken]:
     if commit.changes.entities and not commit.said:
         yield broken("V14", f"block {commit.changes.block.number} changes entities, and has no record")
     for key in commit.changes.keys:
-        if key.saga_id and key.saga_id not in rows:
+        if key.saga_id and key.saga_id not in rows and key.key not in commit.served:
             yield broken("V16", f"key {key.key} is stored apart from its saga, {key.saga_id}")
         if key.key in commit.before.keys:
             yield broken("V16", f"key {key.key} is stored twice")
@@ -264,13 +268,35 @@ def _later_is_waited_for(commit: Commit) -> Iterator[Broken]:
                 yield broken("P5", text)
 
 
+def _newest_attempt_counts(commit: Commit) -> Iterator[Broken]:
+    for record in commit.said:
+        if record.what != "unknown" or not record.changes:
+            continue
+        _, step, kind, attempt, *_ = record.cause
+        waiting = commit.before.bodies.get(record.subject, {}).get("waiting", {}).get(step, {})
+        if attempt is not None and waiting.get("kind") == kind and attempt < waiting["attempt"]:
+            text = (
+                f"{record.subject}: attempt {attempt} of {step}/{kind} is unknown, and {waiting['attempt']} was asked"
+            )
+            yield broken("V34", f"{text}: {record.changes}")
+
+
 def _stays_bounded(commit: Commit) -> Iterator[Broken]:
     for row in commit.changes.sagas:
         if commit.bodies[row.saga_id]["number"] > RECORDS_MAX:
             yield broken("V22", f"{row.saga_id} has more than {RECORDS_MAX} records")
 
 
+def _what_is_served_is_kept(commit: Commit) -> Iterator[Broken]:
+    """An answer to a saga elsewhere, its record, and what it did to an entity, are in one commit."""
+    kept = {row.key for row in commit.changes.keys}
+    for key in commit.served:
+        if key not in kept:
+            yield broken("V31", f"{key} is answered in block {commit.changes.block.number}, and not kept there")
+
+
 RULES: Final[tuple[Rule, ...]] = (
+    _what_is_served_is_kept,
     _ends_of_chains_hold,
     _chains_hold,
     _shards_are_its_own,
@@ -283,5 +309,6 @@ RULES: Final[tuple[Rule, ...]] = (
     _state_is_told,
     _due_is_stored,
     _later_is_waited_for,
+    _newest_attempt_counts,
     _stays_bounded,
 )

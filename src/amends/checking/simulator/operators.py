@@ -87,7 +87,7 @@ class Operators:
 
     def _resolved(self, saga_id: str, event: str, body: Any, by: str) -> Verb | None:
         world, step = self._world, self._world.setting.steps[event]
-        if step.is_local:
+        if step.is_local:  # of those that are elsewhere, too, an operator asks again
             return None
         kind = Kind(body["waiting"][event]["kind"])
         truth = self._wire.truth(saga_id, step, kind, world.request_of(world.view.rows[saga_id]))

@@ -10,17 +10,17 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Final
 
 from amends.checking.simulator.clock import HostClock
-from amends.checking.simulator.environment import Environment, Reply
+from amends.checking.simulator.environment import Reply
 from amends.checking.simulator.interruptions import Interruptions
+from amends.checking.simulator.place import Place
 from amends.checking.simulator.process_calls import ProcessCalls
 from amends.checking.simulator.process_letters import ProcessLetters
 from amends.checking.simulator.process_rules import ProcessRules
 from amends.checking.simulator.process_shards import ProcessShards
+from amends.checking.simulator.process_spread import ProcessSpread
 from amends.checking.simulator.process_tasks import ProcessTasks, Queued
 from amends.checking.simulator.setting import known_salts
-from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.storage import DISK_FAILED, Point, ProcessKilled, ProcessStore
-from amends.checking.simulator.wire import SimulatedWire
 from amends.core.definition import Saga
 from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
@@ -48,37 +48,39 @@ class EngineProcess:
         interruptions: what keeps it from going on.
         coordinator: the engine's loop.
         shards: those that it has of a shared database; ``None`` where it has a database for itself.
+        spread: what it does over a wire; ``None`` where there is none.
     """
 
     def __init__(
         self,
-        world: Environment,
-        wire: SimulatedWire,
-        sightings: Sightings,
+        at: Place,
         life: int,
         clock: HostClock,
         died: Callable[[], None],
         given: Sequence[Saga],
     ) -> None:
-        self.world = world
-        self._sightings = sightings
+        world = self.world = at.world
+        self._sightings = at.sightings
         self._died = died
         self.life = life
         self.clock = clock
         self.is_up = True
         self.interruptions = Interruptions(world, life)
         name = f"e{life}"
-        self._store = ProcessStore(world.database, world.hooks)
+        self._store = ProcessStore(at.site.database, at.site.hooks)
         lease = (
             self._store.ownership.enter(name, LEASE_MS, [*map(definition_of, given)]) if self._store.is_shared else None
         )
         start_ms = lease.until_ms - LEASE_MS if lease else clock.start_ms
-        self.coordinator = Coordinator(self._store, given, now_ms=start_ms, prefix=name, salts=known_salts)
+        self.coordinator = Coordinator(
+            self._store, given, elsewhere=at.site.elsewhere, now_ms=start_ms, prefix=name, salts=known_salts
+        )
         self._letters = ProcessLetters(self._store, self.coordinator)
         self.shards = ProcessShards(self._store, self.coordinator, lease, clock, self._letters) if lease else None
-        self._calls = ProcessCalls(self, wire, sightings, name if self.shards else "")
+        self.spread = ProcessSpread(self, at) if world.setting.apart else None
+        self._calls = ProcessCalls(self, at, name if self.shards else "", self.spread)
         known = self.coordinator.definitions.by_name
-        self._rules = ProcessRules(world, sightings, self, name if self.shards else "", known)
+        self._rules = ProcessRules(at, self, name if self.shards else "", known)
         self._rules.took(self.coordinator.shards.all)
         self._tasks = ProcessTasks()
         self._is_in_turn = False
@@ -117,8 +119,13 @@ class EngineProcess:
     def heard(self, saga_id: str, said: Answered, attempt_id: AttemptId, service: str) -> None:
         """A call is over, and nothing comes between that and its place in the queue."""
         self._sightings.of_answer(saga_id, said)
-        self.ask(Deliver(saga_id, said), None)
+        self.must_be_done(Deliver(saga_id, said))
         self._calls.ended(service, attempt_id)
+
+    def must_be_done(self, task: Task) -> None:
+        """Queue a task for which no client waits, but for what became of a call for a saga elsewhere."""
+        if self.spread is None or not self.spread.takes(task):
+            self.ask(task, None)
 
     # What it does, and what comes between ---------------------------------------------------------------------
 
@@ -140,14 +147,14 @@ class EngineProcess:
                     later(pause_ms, self._go_on, steps)
                     return
         except ProcessKilled as crash:
-            self._die(crash)
+            self.die(crash)
         except LeaseLost as lost:
             self.world.saw("an engine found that it was taken over")
-            self._die(lost)
+            self.die(lost)
         except StoreFailed as failed:
             if str(failed) != DISK_FAILED:
                 self.world.broke("P16", f"it stopped, and no disk had failed: {failed}")
-            self._die(failed)
+            self.die(failed)
 
     # A turn ---------------------------------------------------------------------------------------------------
 
@@ -211,7 +218,7 @@ class EngineProcess:
         """End as a deploy ends it: others may have its shards at once."""
         yield from shards.leave()
         self.world.saw("an engine left, and its shards were free")
-        self._die(EngineStopped("it left"))
+        self.die(EngineStopped("it left"))
 
     def _keep(self, shards: ProcessShards) -> Generator[Point, None, bool]:
         """Do what it is time for; gives whether other shards are its own now."""
@@ -230,7 +237,7 @@ class EngineProcess:
 
     def _take(self) -> Iterator[Point]:
         tasks = self._tasks.take()
-        self._rules.before_turn()
+        self._rules.before_turn(tasks)
         try:
             turn = yield from self._store.drive(self.coordinator.turn(tasks, self.now_ms()))
         except StoreFull:
@@ -257,7 +264,7 @@ class EngineProcess:
         answers_first = bool(turn.sends and answers and self.world.chance.below("order", 2))
         if answers_first:
             yield from self._tasks.answer(answers)
-        yield from self._calls.send(turn)
+        yield from self._calls.send_all(turn)
         for saga_id, run in turn.ended.items():
             self._sightings.of_end(saga_id, run)
         if not answers_first:
@@ -270,8 +277,11 @@ class EngineProcess:
         self._turn_at_ms = -1
         self._wake(SPACE_PAUSE_MS)
 
-    def _die(self, why: BaseException) -> None:
+    def die(self, why: BaseException) -> None:
+        """It is gone."""
         self.is_up = False
+        if self.spread is not None:
+            self.spread.end()
         self._store.close()
         self._sightings.of_crash(str(why), self.life, self._turns)
         self.world.tell(f"engine {self.life}", f"crashes: {why}")

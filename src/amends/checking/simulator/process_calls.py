@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from amends.checking.simulator.environment import Environment, Process
+from amends.checking.simulator.environment import SECOND_MS, Environment, Process
+from amends.checking.simulator.place import Place
 from amends.checking.simulator.process_places import ProcessPlaces
 from amends.checking.simulator.process_shards import ProcessShards
-from amends.checking.simulator.sightings import Sightings
+from amends.checking.simulator.process_spread import ProcessSpread
 from amends.checking.simulator.storage import Point, ProcessStore
-from amends.checking.simulator.wire import SimulatedWire
 from amends.core.definition import Step
+from amends.core.effects import Send
 from amends.core.messages import Answered, Kind, Request, Unknown
 from amends.engine.batch import BatchResult
 from amends.engine.budgets import Budget, Budgets
@@ -21,6 +21,8 @@ from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.limits import Limit
 from amends.engine.ownership import share_places
 from amends.engine.slots import Slots
+from amends.engine.task import Task
+from amends.engine.tracing import Traces
 from amends.storage.ports import Clock
 
 
@@ -35,23 +37,33 @@ class CallingProcess(Process, Clock, Protocol):
     world: Environment
     shards: ProcessShards | None
 
+    def must_be_done(self, task: Task) -> None:
+        """Queue a task for which no client waits, and which must not be lost."""
+
 
 class ProcessCalls:
     """The slots of every participant, as one process has them.
 
     Attributes:
         budgets: what it has of the places that are for all engines together.
+        traces: in which calls are: none is.
     """
 
-    def __init__(self, process: CallingProcess, wire: SimulatedWire, sightings: Sightings, engine: str) -> None:
+    def __init__(self, process: CallingProcess, at: Place, engine: str, spread: ProcessSpread | None) -> None:
         self._process = process
-        self._world = process.world
-        self._wire = wire
-        self._sightings = sightings
+        self._world = at.world
+        self._site = at.site
+        self._wire = at.wire
+        self._sightings = at.sightings
         self._slots: dict[str, Slots] = {}
         self._unsent: set[tuple[str, str]] = set()
-        self._places = ProcessPlaces(self._world, engine)
-        called = (step for step in self._world.setting.steps.values() if not step.is_local and step.action is not None)
+        self._spread = spread
+        self.traces = Traces()
+        if spread is not None:
+            spread.open(self)
+        self._places = ProcessPlaces(self._world, self._site, engine)
+        outside = (step for step in self._world.setting.steps.values() if not step.is_local and step.action is not None)
+        called = (step for step in outside if self._site.keeps(step.service))
         steps = {step.service: step for step in called} if self._places.are_shared else {}
         limit = Limit(self._world.swarm.places, fleet=True)
         budgets = [Budget(service, limit, self._slots_of(step)) for service, step in steps.items()]
@@ -70,15 +82,16 @@ class ProcessCalls:
 
     def take(self, turn: BatchResult) -> None:
         """Take in what a turn says about calls that came up before it, and about those that wait for a slot."""
-        self.drop(turn.dropped)
+        self.drop_all(turn.dropped)
         for attempt_id in turn.recalled:
             for slots in self._slots.values():
                 slots.recall(attempt_id)
         for step, attempt_id in turn.held:
-            self._world.saw("a call waited for a place, and its saga says so")
-            self._slots_of(step).hold(attempt_id)
+            if self._site.keeps(step.service):
+                self._world.saw("a call waited for a place, and its saga says so")
+                self._slots_of(step).hold(attempt_id)
 
-    def drop(self, attempts: Iterable[AttemptId]) -> None:
+    def drop_all(self, attempts: Iterable[AttemptId]) -> None:
         """Do not send some attempts, if they were not yet: no saga waits for them."""
         for attempt_id in attempts:
             for service, slots in self._slots.items():
@@ -86,8 +99,10 @@ class ProcessCalls:
                 self._places.over(service, attempt_id)
                 slots.fill()
 
-    def leave(self, attempts: Iterable[AttemptId]) -> None:
+    def leave(self, attempts: Sequence[AttemptId]) -> None:
         """Do not send some attempts, if they were not yet: another engine has their sagas."""
+        if self._spread is not None:
+            self._spread.drop(attempts)
         for attempt_id in attempts:
             for slots in self._slots.values():
                 slots.leave(attempt_id)
@@ -101,7 +116,7 @@ class ProcessCalls:
         if self._process.is_up:
             slots.fill()
 
-    def send(self, turn: BatchResult) -> Iterator[Point]:
+    def send_all(self, turn: BatchResult) -> Iterator[Point]:
         """Send what a turn has to be sent, one by one."""
         if len(turn.sends) > 1:
             self._world.saw("two sends in one turn")
@@ -109,11 +124,22 @@ class ProcessCalls:
             yield "between two sends" if number else "between commit and send"
             if self._may_send(send.request.saga_id):
                 self._sightings.of_send(send)
-            self._must_be_remembered(send.request)
-            slots = self._slots_of(step)
-            slots.send((step, send))
-            if len(slots):
-                self._world.saw("a call waited for a place")
+            if self._site.keeps(step.service):
+                self._must_be_remembered(send.request)
+                self.send(step, send)
+        if self._spread is not None:
+            self._spread.take(turn, self.traces)
+
+    def send(self, step: Step, send: Send) -> None:
+        """Send a request as soon as there is a place for it."""
+        slots = self._slots_of(step)
+        slots.send((step, send))
+        if len(slots):
+            self._world.saw("a call waited for a place")
+
+    def drop(self, attempt_id: AttemptId) -> None:
+        """Do not send an attempt, if that was not done yet: no saga waits for it."""
+        self.drop_all([attempt_id])
 
     def ended(self, service: str, attempt_id: AttemptId) -> None:
         """A call came back: another one may have its slot."""
@@ -125,16 +151,15 @@ class ProcessCalls:
         slots = self._slots.get(step.service)
         if slots is None:
             process = self._process
-            tell = partial(process.ask, reply=None)
             departed = process.coordinator.departed
             limit = 0 if self._places.are_shared else self._world.swarm.places
-            slots = Slots(limit, process, departed, self._start, tell)
+            slots = Slots(limit, process, departed, self._start, process.must_be_done)
             self._slots[step.service] = slots
         return slots
 
     def _start(self, attempt_id: AttemptId, asking: Outgoing) -> None:
         request = asking[1].request
-        if not self._may_send(request.saga_id):
+        if not (self._may_ask(request) if self._site.service else self._may_send(request.saga_id)):
             self._world.saw("a send was left to the next owner")
             self._slots_of(asking[0]).unsent(attempt_id)
             unasked = Answered(request.step, request.kind, Unknown(LEASE_OVER, taken_back=True), request.call.attempt)
@@ -155,6 +180,14 @@ class ProcessCalls:
         if may_send and (wrong := shards.must_have(saga_id)):
             self._world.broke("V26", wrong)
         return may_send
+
+    def _may_ask(self, request: Request) -> bool:
+        """Whether a function may be called for a saga that is elsewhere: not once its answer no longer counts."""
+        shards = self._process.shards
+        late_s = self._world.now_ms / SECOND_MS - request.call.deadline
+        if late_s >= 0:
+            self._world.saw("a request had no place before its time was over")
+        return late_s < 0 and (shards is None or shards.may_send())
 
     def _must_be_remembered(self, request: Request) -> None:
         """What is asked first is not sent yet; of what is asked again, its saga's row says that it may be."""

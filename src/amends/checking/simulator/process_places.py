@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from amends.checking.simulator.environment import SECOND_MS, Environment
+from amends.checking.simulator.site import Site
 from amends.checking.simulator.swarm import ENOUGH_PLACES
 from amends.core.definition import Step
 from amends.core.messages import Kind
@@ -18,14 +19,16 @@ SURELY: Final = 0.99  # of the time of a call it lasts by any clock
 class ProcessPlaces:
     """What a process uses of the places of each participant, where these are for all engines together."""
 
-    def __init__(self, world: Environment, engine: str) -> None:
+    def __init__(self, world: Environment, site: Site, engine: str) -> None:
         """Use none.
 
         Args:
             world: around the process.
+            site: whose store it is on.
             engine: with whose lease what it uses is counted; empty where it has a database for itself.
         """
         self._world = world
+        self._site = site
         self._engine = engine
         self.are_shared = bool(engine) and world.swarm.places < ENOUGH_PLACES
 
@@ -39,7 +42,7 @@ class ProcessPlaces:
         living = [
             (engine, attempt)
             for (of, engine, attempt), over_ms in self._world.under_way.items()
-            if of == service and engine in self._world.database.leases and now_ms < over_ms
+            if of == service and engine in self._site.database.leases and now_ms < over_ms
         ]
         actions, most = sum(attempt[2] == ACTION for _, attempt in living), self._world.swarm.places
         if len(living) > most:

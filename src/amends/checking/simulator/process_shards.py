@@ -9,6 +9,7 @@ from collections.abc import Collection, Generator
 from typing import Final
 
 from amends.checking.simulator.clock import HostClock
+from amends.checking.simulator.environment import SECOND_MS
 from amends.checking.simulator.process_letters import ProcessLetters
 from amends.checking.simulator.storage import Point, ProcessStore
 from amends.engine.coordinator import Coordinator
@@ -59,6 +60,10 @@ class ProcessShards:
     def may_send(self) -> bool:
         """Whether a request may be sent now."""
         return self._keeper.may_send(self._clock.now_ms())
+
+    def lease_left_s(self) -> float:
+        """For how many seconds answers count here."""
+        return (self._keeper.until_ms - self._clock.now_ms()) / SECOND_MS
 
     def wants_turn(self) -> bool:
         """Whether it is time for the next step, or there are letters."""

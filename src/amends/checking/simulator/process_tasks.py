@@ -41,7 +41,7 @@ class ProcessTasks:
 
     def drop_others(self, shards: ProcessShards) -> bool:
         """Drop what is about sagas of other engines; whether there was any."""
-        mine = [queued for queued in self._queue if shards.has(queued.task.saga_id)]
+        mine = [each for each in self._queue if not each.task.saga_id or shards.has(each.task.saga_id)]
         has_dropped = len(mine) < len(self._queue)
         self._queue = mine
         return has_dropped

@@ -22,12 +22,14 @@ class ScheduleToken(NamedTuple):
         fingerprint: of the definition.
         name: of the scenario.
         hosts: see `Setting`.
+        apart: whether services have stores of their own.
         draws: what happens.
     """
 
     fingerprint: str
     name: str
     hosts: int
+    apart: bool
     draws: Draws
 
 
@@ -36,8 +38,10 @@ def token_of(setting: Setting, draws: Draws) -> str:
     labels: dict[str, dict[int, int]] = {}
     for (label, place), drawn in draws.items():
         labels.setdefault(label, {})[place] = drawn
-    hosts = [setting.hosts] if setting.hosts > 1 else []
-    text = json.dumps([setting.saga.fingerprint, setting.name, labels, *hosts], separators=(",", ":"))
+    hosts = [setting.hosts] if setting.hosts > 1 or setting.apart else []
+    text = json.dumps(
+        [setting.saga.fingerprint, setting.name, labels, *hosts, *[True] * setting.apart], separators=(",", ":")
+    )
     return token_text(FORM, zlib.compress(text.encode(), 9))
 
 
@@ -49,10 +53,11 @@ def read_token(text: str) -> ScheduleToken:
     """
     word = text.strip()
     try:
-        fingerprint, name, labels, *hosts = json.loads(
+        fingerprint, name, labels, *setting = json.loads(
             zlib.decompressobj().decompress(token_bytes(FORM, word), SIZE_MAX)
         )
         draws = {(label, int(place)): int(drawn) for label, draws in labels.items() for place, drawn in draws.items()}
     except (AttributeError, TypeError, ValueError, zlib.error) as error:
         raise UnusableInput(f"{word[:40]!r} is no token of a schedule; one begins with {FORM}") from error
-    return ScheduleToken(str(fingerprint), str(name), int(*hosts or (1,)), draws)
+    hosts, apart = int(setting[0]) if setting else 1, len(setting) > 1
+    return ScheduleToken(str(fingerprint), str(name), hosts, apart, draws)

@@ -11,6 +11,7 @@ from typing import Any
 from amends.checking.simulator.environment import Environment
 from amends.checking.simulator.following import following
 from amends.checking.simulator.invariants import broken
+from amends.checking.simulator.view import DECODE
 from amends.checking.simulator.wire import SimulatedWire
 from amends.checking.world import Broken
 from amends.core.definition import Step
@@ -26,8 +27,8 @@ def first_broken_at_rest(world: Environment, wire: SimulatedWire) -> Broken | No
     """The first rule that a world at rest breaks."""
     effects = partial(_effects, wire)
     rules = (
-        _all_ended, _counted, _promises_kept, _letters_acted_on, _one_saga_each, _follow, effects, _entities,
-        _nothing_held,
+        _all_ended, _counted, _promises_kept, _letters_acted_on, _one_saga_each, _follow, effects, _answers_kept,
+        _entities, _nothing_held,
     )  # fmt: skip
     return next((found for rule in rules for found in rule(world)), None)
 
@@ -102,6 +103,19 @@ def _effects(wire: SimulatedWire, world: Environment) -> Iterator[Broken]:
                 yield broken("V03", f"{row.saga_id} is {row.status}, and {step.event} stands {stands} times{listed}")
 
 
+def _answers_kept(world: Environment) -> Iterator[Broken]:
+    """What a completed saga was answered about entities elsewhere is what their host has stored."""
+    for row in world.view.rows.values():
+        kept = world.view.bodies[row.saga_id].get("answers", {}) if row.status == COMPLETED else {}
+        for step in map(world.setting.steps.get, kept):
+            if step is None or not step.is_local or step.service not in world.setting.elsewhere:
+                continue
+            stored = world.site_of(step.service).view.keys.get(key_of(row.saga_id, step, Kind.DO))
+            if stored is None or DECODE(stored.answer) != {"done": kept[step.event]}:
+                text = f"{row.saga_id} was answered {kept[step.event]} by {step.event}"
+                yield broken("V31", f"{text}, and what is stored there is {stored and stored.answer}")
+
+
 def _is_right(row: SagaRow, step: Step, stands: int, body: Any) -> bool:
     if row.status == COMPLETED:
         return stands >= 1 if step.at_least_once else stands == 1
@@ -115,7 +129,7 @@ def _is_right(row: SagaRow, step: Step, stands: int, body: Any) -> bool:
 def _standing(world: Environment, saga_id: str) -> dict[str, None]:
     """The local steps of a saga that took effect, and were not undone."""
     standing: dict[str, None] = {}
-    for name, event, undone in world.view.history:
+    for name, event, undone in world.history():
         if name == saga_id and undone:
             standing.pop(event, None)
         elif name == saga_id:
@@ -132,7 +146,7 @@ def _entities(world: Environment) -> Iterator[Broken]:
         for service, owned in setting.scenario.given.items()
         for key, value in owned.items()
     }
-    for saga_id, event, undone in world.view.history:
+    for saga_id, event, undone in world.history():
         row, step = rows[saga_id], setting.steps[event]
         request = world.request_of(row)
         assert step.entity is not None, "what is in the history is local"
@@ -146,8 +160,9 @@ def _entities(world: Environment) -> Iterator[Broken]:
             entities[cell] = after
         elif undone and step.leaves:
             entities[cell] = step.leaves(entities.get(cell), request)
-    for cell in sorted({*entities, *world.view.texts}):
-        expected, found = entities.get(cell), world.view.texts.get(cell)
+    texts = {cell: text for site in world.sites for cell, text in site.view.texts.items()}
+    for cell in sorted({*entities, *texts}):
+        expected, found = entities.get(cell), texts.get(cell)
         text = None if expected is None else text_of(expected)
         if text != found:
             yield broken("V12", f"{'/'.join(cell)} is {found}; by the completed sagas alone it would be {text}")
@@ -169,7 +184,7 @@ def _nothing_held(world: Environment) -> Iterator[Broken]:
                 continue
             entity_id = step.entity(world.request_of(row))
             before = world.setting.scenario.given.get(step.service, {}).get(entity_id)
-            after = world.view.entities[step.service].get(entity_id)
+            after = world.entities()[step.service].get(entity_id)
             for name in step.holds:
                 if getattr(before, name, None) != getattr(after, name, None):
                     text = f"{step.service}/{entity_id}.{name} is {getattr(after, name, None)!r}"

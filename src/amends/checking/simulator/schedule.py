@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from amends.checking.simulator.chance import Chance, Draws, Listed, RecordedChance, Seeded
 from amends.checking.simulator.setting import Setting
+from amends.checking.simulator.site import Site
 from amends.checking.simulator.world import SimulatedWorld
 from amends.checking.world import Broken
-from amends.storage.ports import Records
 
 
 class ScheduleResult(NamedTuple):
@@ -55,11 +55,11 @@ def play(setting: Setting, chance: Chance, *, traced: bool = False) -> ScheduleR
     world = SimulatedWorld(setting, chance, traced=traced)
     world.play()
     return ScheduleResult(
-        world.broken, world.seen, _digest(world.store), len(world.view.rows), world.moments, world.trace or ()
+        world.broken, world.seen, _digest(world.sites), len(world.view.rows), world.moments, world.trace or ()
     )
 
 
-def _digest(store: Records) -> bytes:
+def _digest(sites: Sequence[Site]) -> bytes:
     """One digest over where every chain ends."""
-    heads = [store.head(chain).head for chain in store.chains()]
+    heads = [site.store.head(chain).head for site in sites for chain in site.store.chains()]
     return heads[0] if len(heads) == 1 else hashlib.sha256(b"".join(heads)).digest()

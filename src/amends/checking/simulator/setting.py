@@ -30,6 +30,8 @@ KINDS: Final = (Kind.DO, Kind.UNDO)
 HOUR_S: Final = 3600
 WEEK_S: Final = 604_800  # of a wait whose end depends on what is asked, where that is not known beforehand
 ATTEMPTS_MAX: Final = 60  # pauses at the ceiling: more than a step takes once nothing goes wrong any more
+SKEW_S: Final = 0.5  # twice that between two machines: more than NTP leaves
+SKEW_SHARE: Final = 0.2  # of an attempt's time: where clocks differ by all of it, every request comes too late
 TRIES: Final = 4  # of a request that nothing goes wrong with any more: what was on its way when it was healed, and more
 
 
@@ -49,6 +51,8 @@ class Setting:
         name: as the scenario is called.
         scenario: what is laid out.
         hosts: on how many machines the engine runs at most, all of them on one database.
+        apart: whether services have stores and engines of their own.
+        elsewhere: those that have: each that is asked, but for those that steps wait for.
         saga: the definition as its author wrote it.
         sagas: it, and the definitions of all sagas that follow from it, by ``name/version/fingerprint``.
         codecs: how the sagas of each are kept, with local deciders that raise when `raises` does.
@@ -62,17 +66,20 @@ class Setting:
         models: of the outside systems, by service.
         requests: what clients want done.
         is_once: whether each of these is asked for once at most, because it carries an id of its own.
-        first: the commit that brings the entities of the start.
         forms: how entities are read back.
         form: how sagas of the first definition are kept.
+        skew_s: by how much the clock of a machine is wrong, at most, by which deadlines are told, in seconds.
         deciders: local deciders by number from 1, as ``EVENT/do`` or ``EVENT/undo``.
         words_of: by event of a step that waits for a person, what that may say; empty where none does.
         heals_within_ms: when every saga has ended at the latest, once nothing goes wrong any more.
     """
 
-    def __init__(self, name: str, scenario: Scenario, hosts: int = 1) -> None:
+    def __init__(self, name: str, scenario: Scenario, hosts: int = 1, *, apart: bool = False) -> None:
         self.name = name
         self.hosts = hosts
+        self.apart = apart
+        if apart and scenario.asked:  # what `prepare` reads is elsewhere
+            scenario = replace(scenario, asked=(), saga=replace(scenario.saga, prepare=None))
         self.scenario = scenario
         if scenario.commands or any(isinstance(each, Under) for each in scenario.requests):
             raise UnusableInput(
@@ -85,6 +92,10 @@ class Setting:
         self.steps = {each.event: each for _, each in each_step}
         if len(self.steps) < len(each_step):
             raise UnusableInput(f"{name}: two of its sagas have a step of the same event; name each differently")
+        waited = {each.service for each in self.steps.values() if each.wait is not None}
+        asked = {each.service for each in self.steps.values() if each.action is not None}
+        self.elsewhere = frozenset(asked - waited) if apart else frozenset[str]()
+        self.skew_s = min(SKEW_S, *(each.timeout_s * SKEW_SHARE for each in self.steps.values()))
         self.saga_of = {each.event: saga for saga, each in each_step}
         groups = [(number, group) for saga in self.sagas.values() for number, group in enumerate(saga.groups)]
         self.group_of = {each.event: number for number, group in groups for each in group}
@@ -99,7 +110,6 @@ class Setting:
         self.forms = EntityCodecs()
         for saga in self.sagas.values():
             self.forms.learn_saga(saga)
-        self.first = _first(scenario, self.forms)
         deciders = [f"{s.event}/{k.value}" for s in self.steps.values() if s.is_local for k in KINDS if s.function(k)]
         self.deciders = dict(enumerate(deciders, 1))
         self.heals_within_ms = HOUR_MS + sum(_longest_ms(each, self._asked_of(each)) for each in self.steps.values())
@@ -124,8 +134,22 @@ class Setting:
         lifetime_s = (step.key_lives_h or 0) * HOUR_S
         return milliseconds(max(ATTEMPTS_MAX * step.backoff.cap_s, lifetime_s + step.backoff.cap_s * TRIES))
 
+    def first_of(self, keeps: Callable[[str], bool]) -> Changes | None:
+        """The commit that brings the entities of the start, of the services that a store keeps; ``None`` for none."""
+        rows = [
+            EntityRow(service, key, text_of(entity), 1)
+            for service, owned in self.scenario.given.items()
+            for key, entity in owned.items()
+            if keeps(service)
+        ]
+        return _first(rows, self.forms) if rows else None
+
     def shape(self) -> ReachableParts:
         """What the definition can come to."""
+        apart = [step for step in self.steps.values() if step.is_local and step.service in self.elsewhere]
+        undone_apart = [
+            step for step in apart if step.undo and self.group_of[step.event] < self.saga_of[step.event].pivot
+        ]
         is_moody, sagas = bool(self._moody), self.sagas.values()
         asked = [step for step in self.steps.values() if not step.is_local]
         from_pivot = {event: group - self.saga_of[event].pivot for event, group in self.group_of.items()}
@@ -133,7 +157,7 @@ class Setting:
         return ReachableParts(
             local=len(asked) < len(self.steps),
             outside=bool(outside),
-            undone_outside=any(place < 0 for place, _ in outside),
+            undone_outside=any(place < 0 for place, _ in outside) or bool(undone_apart),
             probed=any(step.probe and place < 0 for place, step in outside),
             can_cancel=self.saga.pivot > 0,
             has_pivot=any(place >= 0 for place, _ in outside),
@@ -147,6 +171,9 @@ class Setting:
             shared=self.hosts > 1,
             direct=self.hosts == 1,
             children=bool(self.saga.starts),
+            asked=bool(outside or apart),
+            apart=bool(self.elsewhere),
+            hosted=bool(undone_apart),
         )
 
     def _words(self, step: Step) -> Sequence[Outcome]:
@@ -213,14 +240,7 @@ def _models(scenario: Scenario, steps: Iterable[Step]) -> dict[str, Model]:
     return {service: scenario.models.get(service) or as_declared() for service in services}
 
 
-def _first(scenario: Scenario, forms: EntityCodecs) -> Changes | None:
-    rows = [
-        EntityRow(service, key, text_of(entity), 1)
-        for service, owned in scenario.given.items()
-        for key, entity in owned.items()
-    ]
-    if not rows:
-        return None
+def _first(rows: Sequence[EntityRow], forms: EntityCodecs) -> Changes:
     recording = Recording(EPOCH_MS, salts=known_salts)
     for row in rows:
         recording.add(f"{row.service}/{row.entity_id}", 0, EntityWritten(row.service, row.entity_id, GIVEN), row.body)

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from typing import Final
 
 from amends.checking.simulator.environment import Environment
+from amends.checking.simulator.site import Site
 from amends.checking.simulator.told import ASKED_BY, BACKWARD, FINAL, FORWARD, SagaFollower
 from amends.checking.simulator.view import Commit, ReadRecord
 from amends.checking.values import frozen
@@ -17,6 +18,9 @@ from amends.storage.codecs.sagas import status_of
 from amends.storage.rows import NEEDS_OPERATOR
 
 CRASHES: Final = {
+    "before a message is posted": "crash before a message is posted",
+    "after a message was posted": "crash after a message was posted",
+    "before messages are acknowledged": "crash before messages are acknowledged",
     "before a commit": "crash before a commit",
     "after a commit": "crash after a commit, before anything else",
     "before an answer to a client": "crash before an answer to a client",
@@ -26,6 +30,7 @@ CRASHES: Final = {
 }
 ENDS: Final = {"completed": "a saga completed", "compensated": "a saga was compensated"}
 ANSWERS: Final = {"done", "refused", "unknown", "taken back", "later"}
+RAISED: Final = ("taken back", "unknown")  # of a decider that raised: here, and elsewhere
 VERBS: Final = frozenset({"cancel", "compensate", "retry", "resolve", "abandon", "undo"})
 OPERATED: Final = {"resolve": "resolved by an operator", "abandon": "abandoned by an operator"}
 
@@ -39,8 +44,9 @@ class Sightings:
         said: who said a verb, to how many records there are of it.
     """
 
-    def __init__(self, world: Environment) -> None:
+    def __init__(self, world: Environment, site: Site) -> None:
         self._world = world
+        self._view = site.view
         self.was_full = False
         self.recorded: dict[str, set[tuple[str, str, str, str]]] = {}
         self.said: Counter[str] = Counter()
@@ -101,7 +107,7 @@ class Sightings:
             self.said[record.cause[-1]] += 1
         if what == "deadline passed" and record.changes:
             saw("deadline passed")
-        if what == "taken back" and "Decider" in value:
+        if what in RAISED and "Decider" in value:
             self._raised[record.subject] = None
         elif record.subject in self._raised and what == "done":
             saw("asked again after a decider raised")
@@ -111,8 +117,8 @@ class Sightings:
     def of_send(self, send: Send) -> None:
         """Nothing goes out but what is committed."""
         request = send.request
-        told = self._world.view.told.get(request.saga_id)
-        if told is None or request.saga_id not in self._world.view.rows:
+        told = self._view.told.get(request.saga_id)
+        if told is None or request.saga_id not in self._view.rows:
             self._world.broke("V07", f"{request.saga_id} is not stored, and asks for {request.step}")
         elif told.members.get(request.step) not in ASKED_BY[request.kind.value] or told.phase in FINAL:
             text = f"{request.saga_id} asks for {request.step}/{request.kind.value}, which is not what is stored"
@@ -124,14 +130,14 @@ class Sightings:
         wrong = {Kind.DO: BACKWARD, Kind.UNDO: FORWARD}.get(send.request.kind)
         if told.phase == wrong:
             self._world.broke("V07", f"{send.request.call.key} is sent, and the saga goes {told.phase}")
-        waiting = self._world.view.bodies[send.request.saga_id]["waiting"][send.request.step]
+        waiting = self._view.bodies[send.request.saga_id]["waiting"][send.request.step]
         if waiting["attempt"] != send.request.call.attempt:
             text = f"{send.request.call.key} is sent as attempt {send.request.call.attempt}"
             self._world.broke("V07", f"{text}, and attempt {waiting['attempt']} is stored")
 
     def of_answer(self, saga_id: str, said: Answered) -> None:
         """An answer arrives at a process that runs."""
-        told = self._world.view.told.get(saga_id)
+        told = self._view.told.get(saga_id)
         if told is None:
             return
         saw, status = self._world.saw, told.members.get(said.step)
@@ -139,6 +145,9 @@ class Sightings:
         self._heard[heard] += 1
         if self._heard[heard] > 1:
             saw("an answer arrived twice")
+        waiting = self._view.bodies[saga_id].get("waiting", {}).get(said.step)
+        if waiting and said.attempt is not None and said.attempt < waiting["attempt"]:
+            saw("an answer to an attempt before")
         if told.phase in FINAL:
             saw("an answer after the saga had ended")
         elif said.kind is Kind.DO and isinstance(said.outcome, Done):
@@ -170,8 +179,8 @@ class Sightings:
 
     def of_restart(self) -> None:
         """Another process starts."""
-        for row in self._world.view.rows.values():
-            waiting = self._world.view.bodies[row.saga_id].get("waiting", {})
+        for row in self._view.rows.values():
+            waiting = self._view.bodies[row.saga_id].get("waiting", {})
             if row.due_ms is not None and any(request.get("taken") for request in waiting.values()):
                 self._world.saw("restart while an answer is to come later")
                 return

@@ -6,7 +6,7 @@ schedules, and no two schedules are alike (A. Groce and others, "Swarm Testing",
 
 from __future__ import annotations
 
-from typing import Annotated, Final, NamedTuple, get_type_hints
+from typing import Annotated, Final, NamedTuple, TypeVar, get_type_hints
 
 from amends.checking.simulator.chance import Chance
 
@@ -87,14 +87,41 @@ class Swarm(NamedTuple):
     leave: Annotated[int, *OFF, 0, 20]
 
 
-LEVELS: Final[dict[str, tuple[int, ...]]] = {
-    name: kind.__metadata__ for name, kind in get_type_hints(Swarm, include_extras=True).items()
+class WireFaults(NamedTuple):
+    """What goes wrong on the wire between services that are apart, of a thousand chances; as in `Swarm`.
+
+    Attributes:
+        lost: a message never arrives.
+        late: a message arrives after seconds or minutes.
+        doubled: a message arrives twice.
+        poison: beside a message arrives one that no host can act on.
+        away: the broker takes nothing, and gives nothing.
+        away_after: the broker is away, and had taken all.
+        forgotten: what was acknowledged comes again.
+        skew: the clock of a machine, by which deadlines are told, is wrong.
+    """
+
+    lost: Annotated[int, *OFF, 60, 250]
+    late: Annotated[int, *OFF, 100, 300]
+    doubled: Annotated[int, *OFF, 100, 400]
+    poison: Annotated[int, *OFF, 50]
+    away: Annotated[int, *OFF, 40, 200]
+    away_after: Annotated[int, *OFF, 40, 200]
+    forgotten: Annotated[int, *OFF, 100, 400]
+    skew: Annotated[int, *OFF, 500]
+
+
+Drawn = TypeVar("Drawn", Swarm, WireFaults)
+_LEVELS: Final[dict[type, dict[str, tuple[int, ...]]]] = {
+    faults: {name: kind.__metadata__ for name, kind in get_type_hints(faults, include_extras=True).items()}
+    for faults in (Swarm, WireFaults)
 }
 
 
-def drawn(chance: Chance) -> Swarm:
-    """A schedule's own swarm."""
-    return Swarm(**{name: values[chance.below(SWARM, len(values))] for name, values in LEVELS.items()})
+def drawn_of(faults: type[Drawn], chance: Chance) -> Drawn:
+    """A schedule's own swarm, or what goes wrong on its wire."""
+    levels = _LEVELS[faults]
+    return faults(**{name: values[chance.below(SWARM, len(values))] for name, values in levels.items()})
 
 
 def healed(swarm: Swarm) -> Swarm:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -10,6 +10,9 @@ import msgspec
 from amends.checking.simulator.setting import Setting
 from amends.checking.simulator.told import SagaFollower, Script
 from amends.core.audit import GENESIS
+from amends.core.messages import Kind
+from amends.core.walk import key_of
+from amends.storage.placing import placed
 from amends.storage.rows import Block, Changes, KeyRow, SagaRow
 
 DECODE: Final = msgspec.json.Decoder().decode
@@ -60,6 +63,7 @@ class Commit(NamedTuple):
         bodies: saga to the body of its new row.
         owners: who has which shards.
         wrong: (saga, rule, text) of what its records say that must not be.
+        served: idempotency key to saga, event and whether it is an undo, of what its records answer to sagas elsewhere.
     """
 
     changes: Changes
@@ -70,6 +74,7 @@ class Commit(NamedTuple):
     bodies: Mapping[str, Any]
     owners: ShardOwners
     wrong: list[tuple[str, str, str]]
+    served: Mapping[str, tuple[str, str, bool]] = {}
 
     def value_of(self, record: ReadRecord) -> str:
         """What a record is about, JSON; empty for nothing."""
@@ -95,10 +100,18 @@ class View:
         ended: chains that another engine has ended, to which one.
         parents: saga to the one that it follows from, by its records.
         history: (saga, event, whether it was undone) of local steps that took effect, in order.
+        served: the keys of requests of sagas elsewhere that were answered, each with the chain that says so.
     """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, elsewhere: Collection[str] = ()) -> None:
+        """Nothing was committed.
+
+        Args:
+            setting: the scenario.
+            elsewhere: the services that are asked over a wire.
+        """
         self.setting = setting
+        self.served: dict[str, str] = {}
         self.rows: dict[str, SagaRow] = {}
         self.bodies: dict[str, Any] = {}
         self.told: dict[str, SagaFollower] = {}
@@ -110,8 +123,8 @@ class View:
         self.ended: dict[str, str] = {}
         self.parents: dict[str, str] = {}
         self.history: list[tuple[str, str, bool]] = []
-        self._local = {step.event for step in setting.steps.values() if step.is_local}
-        self._scripts = {definition: Script(saga) for definition, saga in setting.sagas.items()}
+        self._local = {each.event for each in setting.steps.values() if each.is_local and each.service not in elsewhere}
+        self._scripts = {definition: Script(placed(saga, elsewhere)) for definition, saga in setting.sagas.items()}
 
     def read(self, changes: Changes, owners: ShardOwners = NOT_SHARED) -> Commit:
         """Read a commit."""
@@ -124,7 +137,8 @@ class View:
             if record.number:
                 wrong += self._hear(record)
         bodies = {row.saga_id: DECODE(row.body) for row in changes.sagas}
-        return Commit(changes, head, beside, said, self, bodies, owners, wrong)
+        commit = Commit(changes, head, beside, said, self, bodies, owners, wrong)
+        return commit._replace(served=dict(self._served(commit)))
 
     def take(self, commit: Commit) -> None:
         """From now on, this is how it is."""
@@ -142,10 +156,22 @@ class View:
         for key in changes.keys:
             self.keys[key.key] = key
         self.parents |= {record.subject: record.cause[1] for record in commit.said if record.what == "follows"}
+        for name, (saga_id, event, is_undo) in commit.served.items():
+            self.served[name] = changes.block.chain
+            action = key_of(saga_id, self.setting.steps[event], Kind.DO)
+            if all(each in self.keys and "done" in DECODE(self.keys[each].answer) for each in (action, name)):
+                self.history.append((saga_id, event, is_undo))
         for fence in changes.fences:
             self.blocks[fence.chain] = fence
             self.ended[fence.chain] = changes.block.chain
         self.blocks[changes.block.chain] = changes.block
+
+    def _served(self, commit: Commit) -> Iterator[tuple[str, tuple[str, str, bool]]]:
+        for record in commit.said:
+            if record.what == "served":
+                event, is_undo = record.cause[3], record.cause[4] == Kind.UNDO.value
+                saga_id, step = DECODE(commit.value_of(record))[0], self.setting.steps[event]
+                yield key_of(saga_id, step, Kind.UNDO if is_undo else Kind.DO), (saga_id, event, is_undo)
 
     def last(self, chain: str) -> Block:
         """The last block of a chain."""

@@ -33,6 +33,9 @@ def simulate(  # noqa: PLR0913, PLR0917 - an option each
         int,
         typer.Option("--hosts", min=1, metavar="H", help="Two to so many engines, each on a host, share a database."),
     ] = 1,
+    apart: Annotated[
+        bool, typer.Option("--apart", help="Each service has a store and engines of its own, behind a wire.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a document for programs.")] = False,
     pytest: Annotated[
         str, typer.Option("--pytest", metavar="FILE", help="Write a test that replays the failing schedule.")
@@ -49,13 +52,16 @@ def simulate(  # noqa: PLR0913, PLR0917 - an option each
     change their minds, clients ask twice and cancel, clocks go wrong. Then
     all is healed, and every saga must end. Either all of it held, or the
     first failing schedule is made small and told. With --hosts several engines
-    take over from each other meanwhile, and clients write them letters.
+    take over from each other meanwhile, and clients write them letters. With
+    --apart each service has a store and engines of its own, and the wire
+    between them loses, doubles and delays messages.
 
     [bold]Examples[/]
       [cyan]amends simulate shop --seeds 5000[/]
       [cyan]amends simulate trip.py:trip --pytest test_trip_schedule.py[/]
       [cyan]amends simulate trip.py:trip --seed 17[/]
       [cyan]amends simulate shop --hosts 3[/]
+      [cyan]amends simulate shop --apart[/]
 
     [bold]Exit codes[/]
       0  every schedule held, and everything that can happen did
@@ -64,5 +70,5 @@ def simulate(  # noqa: PLR0913, PLR0917 - an option each
     """
     from amends.entrypoints.cli.check.simulations import SimulationOptions, simulate_definition
 
-    wanted = SimulationOptions(definition, seeds, first, seed, processes, hosts, as_json, pytest, replay, whole)
+    wanted = SimulationOptions(definition, seeds, first, seed, processes, hosts, apart, as_json, pytest, replay, whole)
     raise typer.Exit(simulate_definition(wanted))

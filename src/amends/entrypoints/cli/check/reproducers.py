@@ -66,9 +66,10 @@ def write_simulation(file: str, definition: str, answer: Simulated) -> str:
     """
     failure = answer.failure
     assert failure is not None, "only a failure is replayed"
-    name, hosts = answer.settings[failure.place].name, answer.settings[failure.place].hosts
+    setting = answer.settings[failure.place]
+    name, hosts = setting.name, setting.hosts
     found_at = f"seed_{failure.seed}" if failure.seed else "replayed"
-    more = f", hosts={hosts}" if hosts > 1 else ""
+    more = (f", hosts={hosts}" if hosts > 1 else "") + (", apart=True" if setting.apart else "")
     return _write(
         file,
         command="simulate",

@@ -38,6 +38,7 @@ class SimulationOptions(NamedTuple):
         seed: one of which everything is to be told; ``None`` for none.
         processes: among how many the seeds are divided; 0 for as many as there are processors.
         hosts: how many engines share a database at most; 1 for a database of its own.
+        apart: whether each service has a store and engines of its own.
         as_json: whether to print a document in place of a picture.
         pytest: where to write a test that replays a failure; empty for nowhere.
         replay: a token to play in place of seeds; empty for none.
@@ -50,6 +51,7 @@ class SimulationOptions(NamedTuple):
     seed: int | None = None
     processes: int = 0
     hosts: int = 1
+    apart: bool = False
     as_json: bool = False
     pytest: str = ""
     replay: str = ""
@@ -69,7 +71,7 @@ def simulate_definition(wanted: SimulationOptions) -> int:
     for name, scenario in scenarios.items():
         refuse_unusable(name, scenario)
     with blaming(wanted.definition):
-        settings = [Setting(name, scenario, wanted.hosts) for name, scenario in scenarios.items()]
+        settings = [Setting(name, each, wanted.hosts, apart=wanted.apart) for name, each in scenarios.items()]
         if wanted.seed is not None:
             return _tell(settings, wanted.seed)
         found = _replayed(settings, wanted.replay) if wanted.replay else _found(settings, wanted)
@@ -129,6 +131,7 @@ def _document(answer: Simulated) -> dict[str, Any]:
         "verdict": answer.verdict,
         "scenarios": [setting.name for setting in answer.settings],
         "hosts": answer.settings[0].hosts,
+        "apart": answer.settings[0].apart,
         "first": found.first,
         "seeds": found.seeds,
         "schedules": found.schedules,
