@@ -86,7 +86,7 @@ BUGS: Final = [
         "else self.not_before_ms", "else 0",
         "outside", "P2"),
     Bug("a restart believes the clock of the process before", "waking:Wake.carry_out", "if settling is not loaded.run:",
-        "if False:", "mended", "V03", 2500),
+        "if False:", "mended", "V03", first=230),
     Bug("what was taken counts as lost", "in_flight:InFlight.run_out", " or waiting.taken)", ")",
         "mended", "P5"),
     Bug("a request that was held back is forgotten", "in_flight:due_of", "if waiting.at_ms > now_ms or step.is_local",
@@ -95,7 +95,7 @@ BUGS: Final = [
     Bug("what a saga asked before it turned back is sent", "in_flight:InFlight._after", "elif is_futile:",
         "elif False:", "together", "V07"),
     Bug("what has found a place is sent although its saga turned back", "in_flight:InFlight._after",
-        "if attempt_id in requests and not is_futile:", "if attempt_id in requests:", "mended", "V07"),
+        "if attempt_id in requests and not is_futile:", "if attempt_id in requests:", "mended", "V07", first=21),
     Bug("late answers are dropped", "unit_of_work:UnitOfWork.hear", "        run, effects = self.participants.step(",
         "        if isinstance(said, Answered) and said.attempt and not any(\n"
         "            each.attempt == said.attempt for each in loaded.run.waiting\n        ):\n"
@@ -110,7 +110,7 @@ BUGS: Final = [
         "told = work.hear(loaded, self.said)\n        return loaded.run if isinstance(told, Decline) else told",
         "trip", "V28"),
     Bug("an operator makes an attempt of ours unknown", "amends.core.decide:_react",
-        "Status.SENT if is_first else again", "again", "shop", "never"),
+        "Status.SENT if is_first else again", "again", "shop", "never", first=138),
     Bug("a person who comes too late is not told", "outside:refuse_unasked", "if step.wait is not None:", "if False:",
         "approved", "V27"),
     # --- what follows from sagas ---

@@ -41,7 +41,7 @@ BUGS: Final = [
         "outside", "V26"),
     Bug("a lease counted twice", f"{KEEPER}.step",
         "            self.until_ms = elapsed_ms + self._lease_ms\n",
-        "            self.until_ms = elapsed_ms + 2 * self._lease_ms\n", "outside", "V26"),
+        "            self.until_ms = elapsed_ms + 2 * self._lease_ms\n", "outside", "V26", first=70),
     Bug("a taker believes that nothing was sent", "coordinator:Coordinator.take_over",
         "self.gain(shards, fence.at_ms)", "self.gain(shards, 0)", "together", "P2"),
     # --- limits for all engines ---
@@ -52,7 +52,7 @@ BUGS: Final = [
         "[share for share in shares.values() if share.engine == asks.engine\n"
         "            or self._database.leases[share.engine].until_ms > self._database.now_ms()]", "together", "V30"),
     Bug("an engine keeps its places beyond its lease", "amends.adapters.memory.database:MemoryDatabase.end_lease",
-        "shares.pop(engine, None)", "pass", "crowd", "V09"),
+        "shares.pop(engine, None)", "pass", "crowd", "V09", first=3),
     Bug("places are given back while calls use them", "budgets:Budget.asks",
         "self._have(Places(max(common, running - reserved), reserved))", "self._have(self._may_use)", "crowd", "V30"),
     Bug("what is to be granted is taken for granted", "budgets:Budget.take",
@@ -73,3 +73,9 @@ BUGS: Final = [
         "            return found",
         "shop", "V25"),
 ]  # fmt: skip
+LOOKED: Final = "            last: Head = yield ReadHead(dead)\n", "            seen: ShardsSeen = yield LookAround()\n"
+RARE: Final = [
+    Bug("the shards of a dead engine are looked at before the end of its chain", f"{KEEPER}._take_over",
+        "".join(LOOKED), "".join(reversed(LOOKED)), "shop", "V23"),
+]  # fmt: skip
+"""Those that no few thousand seeds find, but a kept schedule does."""

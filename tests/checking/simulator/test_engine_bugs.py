@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from amends.checking.simulator.runs import simulated
+from amends.checking.simulator.schedule import by_seed
 from amends.checking.simulator.setting import Setting
 from tests.checking.simulator.engine_bugs import BUGS, Bug
 from tests.checking.simulator.sagas import SCENARIOS
@@ -51,11 +51,11 @@ def plant(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
 def expect_found(bug: Bug, monkeypatch: pytest.MonkeyPatch, hosts: int = 1, *, apart: bool = False) -> None:
     """See that a bug breaks its rule within so many seeds."""
     plant(bug, monkeypatch)
-    monkeypatch.setattr("amends.checking.simulator.shrink.TRIES_MAX", 0)
-    found = simulated([Setting(bug.scenario, SCENARIOS[bug.scenario], hosts, apart=apart)], bug.seeds, bug.first)
-    assert found.failure is not None, "it was not found"
-    assert found.failure.broken.rule.split()[0] == bug.rule, found.failure.broken
-    sys.stdout.write(f"{bug.name}: found by schedule {found.failure.seed}: {found.failure.broken.text}\n")
+    setting = Setting(bug.scenario, SCENARIOS[bug.scenario], hosts, apart=apart)
+    seeds = range(bug.first, bug.first + bug.seeds)
+    found = next(((seed, broken) for seed in seeds if (broken := by_seed(setting, seed).broken)), None)
+    assert found is not None, "it was not found"
+    assert found[1].rule.split()[0] == bug.rule, found
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: f"{bug.rule}: {bug.name}")

@@ -12,6 +12,7 @@ import pytest
 from amends.checking.simulator.api import replayed
 from amends.checking.simulator.setting import Setting
 from tests.checking.simulator.engine_bugs import BUGS
+from tests.checking.simulator.host_bugs import RARE
 from tests.checking.simulator.sagas import SCENARIOS
 from tests.checking.simulator.test_engine_bugs import plant
 
@@ -23,8 +24,9 @@ class Kept(NamedTuple):
         seed: of which it was.
         scenario: of `sagas.SCENARIOS`.
         rule: the number of the rule that it broke.
-        bug: of `engine_bugs.BUGS`, with which it did.
+        bug: of `engine_bugs.BUGS` or `host_bugs.RARE`, with which it did.
         token: the schedule, made small.
+        hosts: on how many hosts engines share a database at most.
     """
 
     seed: int
@@ -32,6 +34,7 @@ class Kept(NamedTuple):
     rule: str
     bug: str
     token: str
+    hosts: int = 1
 
 
 KEPT = [
@@ -40,15 +43,19 @@ KEPT = [
          "nzQyUexKoYeqnDRGknLW_l2ocsGVdPkrE23euz1BlzuLces8NdW_xfN-AWmMORw"),
     Kept(9, "trip", "V08", "the due time is that of the last member",
          "amends-s1-eNqLVjKzSDJJMjM2MzBIS7MwSjJR0lEqKcosUNKpVnJ2DIp38vf3dnXRT8lXsqpWMlCyMtRRMgSStTpKHv4hrj6o8mCZ2lgAyswW4A"),
+    # An engine that stood still handed shards over after its lease, between two looks of the one that took over.
+    Kept(68, "shop", "V23", "the shards of a dead engine are looked at before the end of its chain",
+         "amends-s1-eNo9jkEKwyAQRa9SZu3CUaMmVylZiGlJQGOpQhYhd686oavHPN6HeYLg3r-9k3pYFDeWA4O8pg-wE_LhvhGmszYw6YvBmnLJTdQb6-3D9tr_RlRzuK30hb"
+         "iLFCOZoQYMEAmW8lzcvjxy2UJojVZ1xUAPBEsYO4zpGGUHckpRkEYpiIrfRKLR7ZGLyfkHFEg6EA", 3),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda kept: f"{kept.scenario}_seed_{kept.seed}_{kept.rule}")
 def test_a_seed_that_failed_holds(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds today; with its bug it breaks the same rule, in the same schedule."""
-    settings = [Setting(kept.scenario, SCENARIOS[kept.scenario])]
+    settings = [Setting(kept.scenario, SCENARIOS[kept.scenario], kept.hosts)]
     assert replayed(settings, kept.token) is None
-    plant(next(bug for bug in BUGS if bug.name == kept.bug), monkeypatch)
+    plant(next(bug for bug in (*BUGS, *RARE) if bug.name == kept.bug), monkeypatch)
     again = replayed(settings, kept.token)
     assert again is not None, "the schedule does not meet its bug any more: find it anew, by the seeds"
     assert again.broken.rule.split()[0] == kept.rule
