@@ -59,8 +59,9 @@ def test_what_cannot_be_come_to_is_not_asked_for() -> None:
 def test_what_cannot_be_come_to_is_said_with_why() -> None:
     """In a line; the document names all of it."""
     answer = simulate(SCENARIOS["shop"], seeds=3)
-    assert "every step is local: crash between commit and send, crash between two sends and" in " ".join(
-        str(answer).split()
+    assert (
+        "every step is carried out in a turn: crash between commit and send, crash between two sends and"
+        in " ".join(str(answer).split())
     )
     assert answer.out_of_reach["it has no deadline_s"] == ["deadline passed"]
     known = {name for names in answer.out_of_reach.values() for name in names}
