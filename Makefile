@@ -38,9 +38,11 @@ torture: .venv/ready ## kills, power cuts, attacks on the audit and 250 000 simu
 	@AMENDS_ATTACKS=10000 $(bin)/pytest -q -n auto tests/auditing/test_attacks.py $(patient)
 	@$(bin)/amends simulate shop --seeds 34000 --processes 2
 	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 50000 --processes 2
-	@$(bin)/amends simulate examples/trip.py:trip --seeds 50000 --processes 2
+	@$(bin)/amends simulate examples/trip.py:trip --seeds 40000 --processes 2
 	@$(bin)/amends simulate examples/trip.py:trip --seeds 25000 --hosts 3 --processes 2
 	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 25000 --hosts 3 --processes 2
+	@$(bin)/amends simulate shop --seeds 2000 --apart --processes 2
+	@$(bin)/amends simulate amends.shop.outside:CHECKOUT_OUTSIDE --seeds 4000 --apart --processes 2
 
 chaos: .venv/ready ## engines on one PostgreSQL, and services apart, broken on purpose; an hour and a half at most
 	@$(bin)/python -m tests.chaos
