@@ -7,6 +7,7 @@ still arrives, and takes effect.
 from __future__ import annotations
 
 from collections import Counter
+from math import isinf
 from typing import Any, Final
 
 from amends.checking.models import KEEPS_INBOX, Effect, SystemReply, put, replies_of
@@ -112,9 +113,17 @@ class SimulatedWire:
         settles_ms = milliseconds(step.settles_within_s)
         return settles_ms - settles_ms * DRIFT_PPM // MILLION - 1  # by any host's clock
 
+    def _on_its_way_ms(self, step: Step, request: Request) -> int:
+        """How long ago a saga elsewhere sent a request at most, by any clock: its participant counts from then."""
+        if isinf(request.call.deadline):
+            return 0
+        sent_s = request.call.deadline - step.timeout_s - self._world.setting.skew_s
+        return max(self._world.now_ms - milliseconds(sent_s), 0)
+
     def _departs(self, host: Process, step: Step, send: Send, label: str, delay_ms: int) -> None:
         self.flying[send.request.call.key, send.request.kind] += 1
-        self._world.after(delay_ms, self._arrives, host, step, send, label)
+        left_ms = max(self._settles_ms(step) - self._on_its_way_ms(step, send.request), 1)
+        self._world.after(min(delay_ms, left_ms), self._arrives, host, step, send, label)
 
     # At the participant's -------------------------------------------------------------------------------------
 
