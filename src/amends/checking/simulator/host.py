@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from amends.checking.simulator.clock import DRIFT_PPM, HostClock
-from amends.checking.simulator.place import Place
 from amends.checking.simulator.process import EngineProcess
+from amends.checking.simulator.surroundings import Surroundings
 from amends.checking.simulator.swarm import HOUR_MS, MINUTE_MS
 from amends.core.definition import Saga
 
@@ -23,7 +23,7 @@ class Host:
         process: that runs on it now; it may have crashed.
     """
 
-    def __init__(self, at: Place, *, is_first: bool) -> None:
+    def __init__(self, at: Surroundings, *, is_first: bool) -> None:
         self._knows_all = is_first or bool(at.site.service)  # so that no saga has to wait for ever
         self._at = at
         self._world = world = at.world

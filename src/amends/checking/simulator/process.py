@@ -12,7 +12,6 @@ from typing import Final
 from amends.checking.simulator.clock import HostClock
 from amends.checking.simulator.environment import Reply
 from amends.checking.simulator.interruptions import Interruptions
-from amends.checking.simulator.place import Place
 from amends.checking.simulator.process_calls import ProcessCalls
 from amends.checking.simulator.process_letters import ProcessLetters
 from amends.checking.simulator.process_rules import ProcessRules
@@ -21,6 +20,7 @@ from amends.checking.simulator.process_spread import ProcessSpread
 from amends.checking.simulator.process_tasks import ProcessTasks, Queued
 from amends.checking.simulator.setting import known_salts
 from amends.checking.simulator.storage import DISK_FAILED, Point, ProcessKilled, ProcessStore
+from amends.checking.simulator.surroundings import Surroundings
 from amends.core.definition import Saga
 from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
@@ -53,7 +53,7 @@ class EngineProcess:
 
     def __init__(
         self,
-        at: Place,
+        at: Surroundings,
         life: int,
         clock: HostClock,
         died: Callable[[], None],

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from amends.checking.simulator.environment import SECOND_MS, Environment, Process
-from amends.checking.simulator.place import Place
 from amends.checking.simulator.process_places import ProcessPlaces
 from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.process_spread import ProcessSpread
 from amends.checking.simulator.storage import Point, ProcessStore
+from amends.checking.simulator.surroundings import Surroundings
 from amends.core.definition import Step
 from amends.core.effects import Send
 from amends.core.messages import Answered, Kind, Request, Unknown
@@ -49,7 +49,7 @@ class ProcessCalls:
         traces: in which calls are: none is.
     """
 
-    def __init__(self, process: CallingProcess, at: Place, engine: str, spread: ProcessSpread | None) -> None:
+    def __init__(self, process: CallingProcess, at: Surroundings, engine: str, spread: ProcessSpread | None) -> None:
         self._process = process
         self._world = at.world
         self._site = at.site

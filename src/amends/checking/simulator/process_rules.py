@@ -6,7 +6,7 @@ from collections.abc import Collection, Container, Sequence
 from typing import Final
 
 from amends.checking.simulator.environment import SECOND_MS
-from amends.checking.simulator.place import Place
+from amends.checking.simulator.surroundings import Surroundings
 from amends.checking.simulator.told import ASKED_BY, FINAL
 from amends.core.messages import Answered, Kind
 from amends.engine.batch import BatchResult
@@ -24,7 +24,7 @@ IDLE_MAX: Final = 3  # turns in which nothing changes, one after the other witho
 class ProcessRules:
     """The rules that one process is held to, turn by turn."""
 
-    def __init__(self, at: Place, clock: Clock, chain: str, known: Container[str]) -> None:
+    def __init__(self, at: Surroundings, clock: Clock, chain: str, known: Container[str]) -> None:
         self._world = at.world
         self._site = at.site
         self._sightings = at.sightings

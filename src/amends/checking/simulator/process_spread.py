@@ -11,10 +11,10 @@ from typing import Any, Final, Protocol
 from amends.checking.simulator.environment import SECOND_MS, Process
 from amends.checking.simulator.event_loop import SimulatedLoop
 from amends.checking.simulator.interruptions import Interruptions
-from amends.checking.simulator.place import Place
 from amends.checking.simulator.process_shards import ProcessShards
 from amends.checking.simulator.process_wire import ProcessWire
 from amends.checking.simulator.storage import ProcessKilled
+from amends.checking.simulator.surroundings import Surroundings
 from amends.core.messages import Answered
 from amends.engine.batch import BatchResult
 from amends.engine.in_flight import AttemptId
@@ -46,7 +46,7 @@ class SpreadProcess(Process, Clock, Protocol):
 class ProcessSpread:
     """The wire, as one process uses it."""
 
-    def __init__(self, process: SpreadProcess, at: Place) -> None:
+    def __init__(self, process: SpreadProcess, at: Surroundings) -> None:
         """Ask and hear nothing yet.
 
         Args:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from amends.checking.simulator.event_loop import SimulatedLoop
-from amends.checking.simulator.place import Place
+from amends.checking.simulator.surroundings import Surroundings
 from amends.checking.simulator.view import DECODE
 from amends.core.messages import Kind
 from amends.core.walk import key_of
@@ -19,7 +19,7 @@ STORED: Final = ("done", "refused")
 class ProcessWire:
     """See `amends.storage.wire.Wire`."""
 
-    def __init__(self, at: Place, loop: SimulatedLoop, may_stop: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, at: Surroundings, loop: SimulatedLoop, may_stop: Callable[[str], Awaitable[None]]) -> None:
         """Take nothing yet.
 
         Args:

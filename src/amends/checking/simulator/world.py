@@ -23,12 +23,12 @@ from amends.checking.simulator.invariants import first_broken
 from amends.checking.simulator.logbook import logged
 from amends.checking.simulator.operators import Operators
 from amends.checking.simulator.people import People
-from amends.checking.simulator.place import Place
 from amends.checking.simulator.rest import first_broken_at_rest
 from amends.checking.simulator.setting import EPOCH_MS, GIVEN, Setting
 from amends.checking.simulator.sightings import Sightings
 from amends.checking.simulator.site import Site
 from amends.checking.simulator.storage import FAILED_AFTER, FULL, Hooks
+from amends.checking.simulator.surroundings import Surroundings
 from amends.checking.simulator.swarm import healed
 from amends.checking.simulator.view import ShardOwners
 from amends.checking.simulator.wire import SimulatedWire
@@ -78,8 +78,8 @@ class SimulatedWorld(Environment):
         self.clients = Clients(self)
 
     def _machines(self, site: Site, count: int) -> Iterator[Host]:
-        place = Place(self, site, self.wire, self.broker, self._sightings[site.service])
-        return (Host(place, is_first=not number) for number in range(count))
+        at = Surroundings(self, site, self.wire, self.broker, self._sightings[site.service])
+        return (Host(at, is_first=not number) for number in range(count))
 
     # Time -----------------------------------------------------------------------------------------------------
 

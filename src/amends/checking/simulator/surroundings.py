@@ -11,7 +11,7 @@ from amends.checking.simulator.site import Site
 from amends.checking.simulator.wire import SimulatedWire
 
 
-class Place(NamedTuple):
+class Surroundings(NamedTuple):
     """The surroundings of one process.
 
     Attributes:
