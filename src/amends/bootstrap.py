@@ -32,6 +32,7 @@ from amends.engine.relays import NO_RELAYS, Relays
 from amends.engine.spread import Spread, taken_parts
 from amends.engine.store_wait import StoreWait
 from amends.errors import EngineStopped, StoreUnusable, UnusableInput, WireUnusable
+from amends.events.publishing import EventPlace
 from amends.health.places import HealthPlace, taken_places
 from amends.health.teller import HealthTeller
 from amends.outbox.relay import OutboxRelay
@@ -485,16 +486,31 @@ def wire_found(url: str) -> Wire:
     return place.wire()
 
 
-def events_located(url: str) -> PostgresEventPlace:
+def event_place(url: str) -> EventPlace:
     """Where events go that keeps how far they were read.
 
     Raises:
-        StoreUnusable: no such place is called so, or its driver is not installed.
+        UnusableInput: no such place is called so, or its driver is not installed.
+    """
+    if not url.startswith(NATS):
+        return events_located(url)
+    try:
+        from amends.adapters.nats import NatsEventPlace  # noqa: PLC0415 - the client may be missing
+    except ImportError as error:
+        raise StoreUnusable(f"events in NATS need its client, nats-py: install amends[nats] ({error})") from error
+    return NatsEventPlace(url)
+
+
+def events_located(url: str) -> PostgresEventPlace:
+    """A table of events.
+
+    Raises:
+        StoreUnusable: no table is called so, or its driver is not installed.
     """
     if not url.startswith(POSTGRES):
         raise StoreUnusable(
-            f"{shown(without_password(url))} takes no events: give postgresql://user@host/database, or send them from "
-            "`amends tail --follow --json`"
+            f"{shown(without_password(url))} is no place for events: give postgresql://user@host/database, "
+            "nats://user@host for `amends publish`, or send them from `amends tail --follow --json`"
         )
     try:
         from amends.adapters.postgres.event_table import PostgresEventPlace  # noqa: PLC0415 - the driver may be missing

@@ -42,6 +42,26 @@ class EventSink(Protocol):
             StoreError: nothing is added.
         """
 
+    def close(self) -> None:
+        """Give everything back. A second call does nothing."""
+
+
+class EventPlace(Protocol):
+    """Where events can go.
+
+    Attributes:
+        shown: what to call it when talking to people.
+    """
+
+    shown: str
+
+    def sink(self) -> EventSink:
+        """What takes them there.
+
+        Raises:
+            UnusableInput: it cannot be had.
+        """
+
 
 class Publication(NamedTuple):
     """What is published, and as what.

@@ -52,13 +52,14 @@ class NatsAddress(NamedTuple):
         return f"{self.stream}_parked"
 
 
-def nats_address(url: str) -> NatsAddress:
+def nats_address(url: str, stream: str = STREAM) -> NatsAddress:
     """The address that a URL means.
 
     Args:
         url: ``nats://user:password@host:port?stream=shop``, or ``tls://``; parts may be left out. ``monitor=`` is where
             a server says how it is set, http://host:8222 by default, and is there once for each server of a cluster;
             ``replicas=3`` is for one; ``durability=reduced`` is for a server that may lose messages.
+        stream: where the URL names none.
 
     Raises:
         WireUnusable: it is none; one line says what is wrong with it, and holds no password.
@@ -77,8 +78,10 @@ def nats_address(url: str) -> NatsAddress:
     ours = {name: values[-1] for name, values in named.items()}
     for fault in _faults(ours, monitors):
         raise WireUnusable(f"{shown}: {fault}")
-    server, stream = parts._replace(query="", path="").geturl(), ours.get("stream", STREAM)
-    return NatsAddress(shown, server, stream, monitors, int(ours.get("replicas", 1)), "durability" in ours)
+    server = parts._replace(query="", path="").geturl()
+    return NatsAddress(
+        shown, server, ours.get("stream", stream), monitors, int(ours.get("replicas", 1)), "durability" in ours
+    )
 
 
 def _faults(ours: Mapping[str, str], monitors: Sequence[str]) -> Iterator[str]:

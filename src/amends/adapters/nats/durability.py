@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from nats.js import JetStreamContext
-from nats.js.api import StreamInfo
+from nats.js.api import StreamConfig, StreamInfo
 
 from amends.adapters.nats.address import NatsAddress
 from amends.adapters.nats.monitor import ServerSettings, SettingsHidden, settings_at
@@ -26,9 +26,14 @@ class Durability:
     server takes another `sync_interval` when it starts.
     """
 
-    def __init__(self, address: NatsAddress) -> None:
-        """Know nothing yet."""
-        self._address = address
+    def __init__(self, address: NatsAddress, wanted: Sequence[StreamConfig]) -> None:
+        """Know nothing yet.
+
+        Args:
+            address: of the server.
+            wanted: the streams, as they have to be.
+        """
+        self._address, self._wanted = address, wanted
         self._of_servers: list[str] | None = None
 
     def forget(self) -> None:
@@ -42,11 +47,11 @@ class Durability:
             WireUnusable: a setting is not what it has to be, or cannot be read, and is told; the address does not allow
                 for it.
         """
-        infos = await make_streams(streams, self._address)
+        infos = await make_streams(streams, self._address, self._wanted)
         if self._of_servers is None:
             said = await asyncio.gather(*map(_said, self._address.monitors))
             self._of_servers = [*_losses(infos, said)]
-        losses = [*losses_of(infos, self._address), *self._of_servers]
+        losses = [*losses_of(infos, self._wanted), *self._of_servers]
         expect_no_loss(self._address, losses)
         return f"{REDUCED}{'; '.join(losses)}" if losses else FULL
 

@@ -35,6 +35,8 @@ BYTES_MAX: Final = 4 * 1024**3
 PARKED_MAX: Final = 1_000  # of each channel, the latest: more than a person reads
 PARKED_BYTES_MAX: Final = 1024**3  # of all of them: 2 000 of the largest
 PENDING_MAX: Final = 10_000  # messages of a channel that are taken and not acknowledged: a host takes some hundred
+MATTERS: Final = ("subjects", "retention", "allow_atomic", "allow_rollup_hdrs")
+"""Settings without which nothing works."""
 REMOVE: Final = "remove the stream, or name another one, ?stream=..."
 NO_ROOM: Final = 10_047  # JSStorageResourcesExceededErr of the server
 IDLE_S: Final = 24 * 3_600.0
@@ -64,17 +66,24 @@ async def expect_server(client: Client, streams: JetStreamContext, address: Nats
         ) from error
 
 
-async def make_streams(streams: JetStreamContext, address: NatsAddress) -> Sequence[StreamInfo]:
-    """Make both streams, where they are not, and see that they are as they have to be.
+async def make_streams(
+    streams: JetStreamContext, address: NatsAddress, wanted: Sequence[StreamConfig]
+) -> Sequence[StreamInfo]:
+    """Make streams, where they are not, and see that they are as they have to be.
+
+    Args:
+        streams: the server's.
+        address: which says what is allowed for.
+        wanted: how they have to be.
 
     Raises:
         WireUnusable: one is not; the setting is named.
     """
-    infos = [await _made(streams, address, wanted) for wanted in _configs(address)]
-    for info, wanted in zip(infos, _configs(address), strict=True):
-        for setting in _differences(info.config, wanted, ("subjects", "retention")):
+    infos = [await _made(streams, address, each) for each in wanted]
+    for info, each in zip(infos, wanted, strict=True):
+        for setting in _differences(info.config, each, MATTERS):
             raise WireUnusable(f"{address}: {setting}; {REMOVE}")
-    expect_no_loss(address, [*losses_of(infos, address)])
+    expect_no_loss(address, [*losses_of(infos, wanted)])
     return infos
 
 
@@ -95,10 +104,10 @@ async def _made(streams: JetStreamContext, address: NatsAddress, wanted: StreamC
         ) from error
 
 
-def losses_of(infos: Sequence[StreamInfo], address: NatsAddress) -> Iterator[str]:
+def losses_of(infos: Sequence[StreamInfo], wanted: Sequence[StreamConfig]) -> Iterator[str]:
     """What of the streams would lose messages that were taken, in words."""
-    for info, wanted in zip(infos, _configs(address), strict=True):
-        for loss in _losses(info.config, wanted):
+    for info, each in zip(infos, wanted, strict=True):
+        for loss in _losses(info.config, each):
             yield f"{loss}; {REMOVE}"
 
 
@@ -124,16 +133,29 @@ async def make_consumer(streams: JetStreamContext, address: NatsAddress, channel
     )  # fmt: skip
 
 
-def _configs(address: NatsAddress) -> Iterator[StreamConfig]:
-    yield StreamConfig(
+def of_wire(address: NatsAddress) -> Sequence[StreamConfig]:
+    """The streams of a wire: that of its messages, and that of those that are kept apart."""
+    waiting = StreamConfig(
         name=address.stream, subjects=[f"{address.stream}.*"], retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE, discard=DiscardPolicy.NEW, max_age=KEPT_S, max_bytes=BYTES_MAX,
         num_replicas=address.replicas,
     )  # fmt: skip
-    yield StreamConfig(
+    parked = StreamConfig(
         name=address.parked, subjects=[f"{address.parked}.*"], retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE, discard=DiscardPolicy.OLD, max_msgs_per_subject=PARKED_MAX,
         max_bytes=PARKED_BYTES_MAX, num_replicas=address.replicas,
+    )  # fmt: skip
+    return waiting, parked
+
+
+def of_events(address: NatsAddress) -> Sequence[StreamConfig]:
+    """The stream of events, with how far each source is published: that is never too old."""
+    return (
+        StreamConfig(
+            name=address.stream, subjects=[f"{address.stream}.>"], retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE, discard=DiscardPolicy.NEW, num_replicas=address.replicas, allow_atomic=True,
+            allow_rollup_hdrs=True,
+        ),
     )  # fmt: skip
 
 
@@ -141,7 +163,7 @@ def _differences(found: StreamConfig, wanted: StreamConfig, settings: Sequence[s
     """What of a stream is set in another way than it has to be, in words."""
     for setting in settings:
         is_so, has_to_be = (_word(getattr(config, setting)) for config in (found, wanted))
-        if is_so != has_to_be:
+        if is_so != has_to_be and getattr(wanted, setting):
             yield f"stream {found.name!r} has {setting} {is_so}, and needs {has_to_be}"
 
 
@@ -149,7 +171,7 @@ def _losses(found: StreamConfig, wanted: StreamConfig) -> Iterator[str]:
     """What of a stream would lose messages that were taken, in words."""
     yield from _differences(found, wanted, ("storage", "discard", "num_replicas", "max_msgs_per_subject"))
     if 0 < (found.max_age or 0) < (wanted.max_age or math.inf):
-        yield f"stream {found.name!r} has max_age {found.max_age:g} s, and needs {wanted.max_age or 0:g} s, or more"
+        yield f"stream {found.name!r} has max_age {found.max_age:g} s, and needs {wanted.max_age or 'none'}, or more"
     if found.no_ack:
         yield f"stream {found.name!r} has no_ack, and has to say what it has taken"
     if found.persist_mode == PersistMode.ASYNC:

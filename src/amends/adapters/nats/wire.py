@@ -8,56 +8,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NoStreamResponseError, NotFoundError, ServerError
 
 from amends.adapters.nats.address import NatsAddress, token_of
+from amends.adapters.nats.connection import ANSWER_S, Connected, connected, line_of
 from amends.adapters.nats.durability import Durability
 from amends.adapters.nats.pulls import ConsumerGone, pull
-from amends.adapters.nats.streams import PARKED_MAX, expect_server, make_consumer, make_streams
-from amends.errors import WireAway, WireUnusable
+from amends.adapters.nats.streams import PARKED_MAX, expect_server, make_consumer, make_streams, of_wire
+from amends.errors import WireAway
 from amends.lines import SECOND_MS
 from amends.storage.wire import Delivery, Parked, expect_channel, expect_size
 
 AGAIN_S: Final = 15.0  # as over PostgreSQL
-ANSWER_S: Final = 4.5  # within which a server answers, or counts as away: as a PostgreSQL does
 PULL_S: Final = 2.0
 """For so long one pull waits; after each that found nothing one looks whether something waits all the same."""
-PING_S: Final = 2
-PINGS_MAX: Final = 3
-"""Unanswered: of a server that vanished in silence, it is known after some 8 s, as of a PostgreSQL."""
-RECONNECT_S: Final = 1  # between two attempts, as to a PostgreSQL
 SILENT_PULLS_MAX: Final = 2
 """So often a consumer may give nothing though messages wait; then it is made anew."""
 CLOSED: Final = "the wire is closed"
-REFUSED: Final = re.compile("authorization|authentication|user", re.IGNORECASE)
-"""Words of a server that no waiting makes it take back."""
 NO_MESSAGE: Final = 10_057  # JSStreamMsgDeleteFailedF of the server
 REASON: Final = "Amends-Reason"
 CHANNEL: Final = "Amends-Channel"
 ACKNOWLEDGED: Final = b"+ACK"
 OVER: Final = b"+TERM"
-
-
-class Connected(NamedTuple):
-    """A server that one is connected to.
-
-    Attributes:
-        client: the connection, which comes back by itself.
-        streams: its JetStream.
-    """
-
-    client: Client
-    streams: JetStreamContext
 
 
 class NatsWire:
@@ -80,7 +60,7 @@ class NatsWire:
             int
         )  # pulls in a row that gave nothing though something waits
         self._untaken: defaultdict[str, list[Delivery]] = defaultdict(list)  # of takes that were cancelled
-        self._settings = Durability(address)
+        self._settings = Durability(address, of_wire(address))
         self._durability = ""  # empty where it is to be read anew
         self._is_closed = False
 
@@ -179,7 +159,7 @@ class NatsWire:
             WireUnusable: there is no wire that this one can use.
         """
         async with self._connected() as (_, streams):
-            await make_streams(streams, self._address)
+            await make_streams(streams, self._address, of_wire(self._address))
 
     async def durability(self) -> str:
         """What the settings of the server and the streams say.
@@ -208,7 +188,7 @@ class NatsWire:
             try:
                 await streams.publish(subject, body, timeout=ANSWER_S, stream=stream, headers=headers)
             except NoStreamResponseError:  # somebody has removed it
-                await make_streams(streams, self._address)
+                await make_streams(streams, self._address, of_wire(self._address))
                 await streams.publish(subject, body, timeout=ANSWER_S, stream=stream, headers=headers)
 
     async def _pulled(self, channel: str, most: int) -> Sequence[Delivery]:
@@ -241,7 +221,7 @@ class NatsWire:
         """Make anew what is not there."""
         self._silent[channel] = 0
         self._consumers.discard(channel)
-        await make_streams(streams, self._address)
+        await make_streams(streams, self._address, of_wire(self._address))
 
     def _keep(self, channel: str, done: asyncio.Future[Sequence[Delivery]]) -> None:
         if not done.cancelled() and not done.exception():
@@ -267,35 +247,17 @@ class NatsWire:
                 raise WireAway(f"{self._address}: {CLOSED}") from None
             if isinstance(error, asyncio.CancelledError):
                 raise
-            raise WireAway(f"{self._address}: the server is away: {_line(error)}") from error
+            raise WireAway(f"{self._address}: the server is away: {line_of(error)}") from error
 
     async def _connect(self) -> Connected:
         if self._is_closed:
             raise WireAway(f"{self._address}: {CLOSED}")
-        client, said = Client(), list[Exception]()
-
-        async def hear(error: Exception) -> None:
-            said[:] = [error]
 
         async def forget() -> None:
             self._durability = ""
             self._settings.forget()
 
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                await client.connect(
-                    self._address.server, name="amends", connect_timeout=2, reconnect_time_wait=0,
-                    max_reconnect_attempts=1, ping_interval=PING_S, max_outstanding_pings=PINGS_MAX,
-                    error_cb=hear, reconnected_cb=forget,
-                )  # fmt: skip
-        except (NatsError, OSError, TimeoutError) as error:
-            await client.close()
-            why = said[0] if said else error
-            if REFUSED.search(str(why)):
-                raise WireUnusable(f"{self._address}: the server refuses: {_line(why)}") from error
-            raise WireAway(f"{self._address}: the server is away: {_line(why)}") from error
-        client.options |= {"reconnect_time_wait": RECONNECT_S, "max_reconnect_attempts": -1}  # from now on
-        self._server = Connected(client, client.jetstream(timeout=ANSWER_S))
+        self._server = await connected(self._address, forget)
         return self._server
 
     async def _expected(self, server: Connected) -> str:
@@ -319,7 +281,3 @@ def _text(headers: dict[str, str], name: str) -> str:
         return str(json.loads(headers.get(name, '""')))
     except ValueError:
         return headers[name]
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -56,7 +56,9 @@ def tail(
 
 
 def publish(
-    into: Annotated[str, typer.Option("--to", metavar="URL", help="Where to: postgresql://...", show_default=False)],
+    into: Annotated[
+        str, typer.Option("--to", metavar="URL", help="Where to: postgresql://..., nats://...", show_default=False)
+    ],
     db: Db = "",
     follows: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what happens, until Ctrl-C or SIGTERM.")
@@ -68,7 +70,7 @@ def publish(
     audit_files: AuditFiles = None,
     health: HealthOption = None,
 ) -> None:
-    """Publish what happens to sagas as CloudEvents into a table, each once and of each saga in its order.
+    """Publish what happens to sagas as CloudEvents into a table or a stream, of each saga in its order.
 
     How far it is lies there, too, and is written with the events: kill it
     whenever you like, and run it again. Several may run at once.
@@ -76,11 +78,12 @@ def publish(
     [bold]Examples[/]
       [cyan]amends publish --db shop.db --to postgresql://publisher@db/shop[/]
       [cyan]amends publish --follow --source /shop --to postgresql://publisher@db/events?schema=shop[/]
+      [cyan]amends publish --follow --db shop.db --to nats://publisher@broker?stream=shop_events[/]
 
     [bold]Exit codes[/]
       0  all of it is published, or Ctrl-C ended it
       1  it had to stop; what is published stays
-      2  the store or the table cannot be used
+      2  the store, or where events are to go, cannot be used
     """
     from amends.entrypoints.cli.events.publish import publish_events
     from amends.events.cloud_events import SOURCE

@@ -1,4 +1,4 @@
-"""``amends publish``: events into a table, until there are no more, or for ever."""
+"""``amends publish``: events into a table or a stream, until there are no more, or for ever."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 
-from amends.bootstrap import events_located
+from amends.bootstrap import event_place
 from amends.engine.health import ANSWERS, NO_WIRE, Health
 from amends.entrypoints.cli.events.tail import say_busy
 from amends.events.publishing import Publication, published
@@ -33,7 +33,7 @@ def publish_events(
         UnusableInput: the store or the table cannot be used, or health cannot be told there.
         StoreError: one of them fails.
     """
-    place, number = events_located(into), 0
+    place, number = event_place(into), 0
     try:
         with (
             HealthTeller(taken_places(health)) as teller,
