@@ -34,10 +34,11 @@ class NatsServer:
         port: on loopback, the same after each start.
         monitor: the port at which it says how it is set, likewise.
         syncs: whether it does so always, from its next start on.
+        more: settings of it, beside those, likewise.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port, self.monitor, self.syncs = folder, 0, 0, True
+        self.folder, self.port, self.monitor, self.syncs, self.more = folder, 0, 0, True, ""
         self.start()
 
     @property
@@ -55,7 +56,8 @@ class NatsServer:
         assert PROGRAM
         ports = {"port": self.port or -1, "monitor": self.monitor or -1}
         sync = "sync_interval: always, " * self.syncs
-        (self.folder / "conf").write_text(SETTINGS.format(folder=self.folder, sync=sync, **ports), "utf-8")
+        settings = SETTINGS.format(folder=self.folder, sync=sync, **ports)
+        (self.folder / "conf").write_text(settings + self.more, "utf-8")
         command: list[str | Path] = [
             "sh",
             "-c",

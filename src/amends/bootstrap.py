@@ -38,7 +38,7 @@ from amends.health.teller import HealthTeller
 from amends.outbox.relay import OutboxRelay
 from amends.storage.codecs.values import shown
 from amends.storage.location import MEMORY, SQLITE, LastingLocation, StoreLocation, without_password
-from amends.storage.wire import Wire
+from amends.storage.wire import Wire, again_in
 from amends.views.trouble import Failing, Stuck
 
 if TYPE_CHECKING:
@@ -558,7 +558,8 @@ def _nats_wire(url: str, *, is_made: bool = True) -> Callable[[], Wire]:
         from amends.adapters.nats import NatsWire, nats_address  # noqa: PLC0415 - the client may be missing
     except ImportError as error:
         raise WireUnusable(f"a wire in NATS needs its client, nats-py: install amends[nats] ({error})") from error
-    return partial(NatsWire, nats_address(url)._replace(is_made=is_made))
+    url, again_s = again_in(url)
+    return partial(NatsWire, nats_address(url)._replace(is_made=is_made), again_s=again_s)
 
 
 POSTGRES: Final = ("postgresql://", "postgres://")

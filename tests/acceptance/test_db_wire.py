@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 
+from amends import bootstrap
 from amends.adapters.postgres import PostgresStore, address_of
 from amends.adapters.postgres.wire_location import PostgresWireLocation
 from tests.acceptance.command import Ran, amends
@@ -103,3 +105,29 @@ def test_a_store_is_no_wire(url: str) -> None:
     ran = amends("db", "init", "--wire", url)
     assert ran.code == 2
     assert "that is no wire: give another name, ?schema=..." in ran.err
+
+
+def test_there_is_one_version_to_migrate_to(url: str) -> None:
+    """Roles are given rights; a wire that is not there is not made."""
+    ran = amends("db", "migrate", "--wire", url)
+    assert (ran.code, ran.out) == (2, "")
+    with roles("host") as (host,):
+        assert amends("db", "init", "--wire", url).code == 0
+        assert amends("db", "migrate", "--wire", url, "--engine-role", host).out == f"{url}: it has version 1\n"
+        asyncio.run(pass_one(url_as(host, url)))
+
+
+@pytest.mark.parametrize("again_s", ["0", "601", "nan", "inf", "soon", ""])
+def test_a_time_that_is_none_is_told(url: str, again_s: str) -> None:
+    """In one line."""
+    ran = amends("wire", "parked", "--wire", f"{url}&again_s={again_s}")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "in the address of a wire: give seconds, 1 to 600" in ran.err
+
+
+@pytest.mark.parametrize("where", ["postgresql://host/db?schema=s&", "nats://host?"])
+def test_the_address_says_when_a_message_comes_again(where: str) -> None:
+    """Beside what else it says."""
+    make = bootstrap.WIRES[where.partition("://")[0] + "://"](f"{where}again_s=60")
+    wire: Any = make()
+    assert 60 in (getattr(wire, "_again_s", None), getattr(wire, "_within_us", 0) / 1_000_000)

@@ -12,7 +12,7 @@ import pytest
 
 import amends
 from amends import Call, Done, Saga, external, local
-from amends.adapters.memory.wire import MemoryWire, memory_wire
+from amends.adapters.memory.wire import MemoryBroker, MemoryWire, memory_wire
 from amends.core.messages import Kind
 from amends.errors import EngineStopped, WireAway
 from amends.storage.codecs.sagas import definition_of
@@ -352,5 +352,79 @@ def test_a_host_that_closes_answers_what_it_took() -> None:
         async with host(wire) as later:
             await later.carry_out(SET, "hall", 5)
             assert len(await asker.hear()) == 1
+
+    run(test())
+
+
+HUGE: Final = [b"1" + b"0" * 400, b"-1" + b"0" * 400, b"1" + b"0" * 5_000, b"1e400", b"1.5", b"NaN"]
+"""Numbers beyond what is computed with, or none."""
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_a_number_that_is_none_takes_no_other_message_with_it(number: bytes) -> None:
+    """It is parked, and what came beside it is answered."""
+
+    async def test() -> None:
+        wire = named()
+        asker, request = Asker(wire), ask()
+        (good,) = pack_requests(REPLY_TO, DEFINITION, [request])
+        poison = good.replace(str(request.deadline_ms).encode(), number)
+        assert poison != good
+        await asker.wire.post("SEATS", [poison, good])
+        async with host(wire) as there:
+            await there.carry_out(SET, "hall", 5)
+            answers = [each.says for each in await asker.hear()]
+            assert "done" in answers or [each.says for each in await asker.hear()] == ["done"]
+            assert len(await parked(asker.wire, "SEATS")) == 1
+
+    run(test())
+
+
+def test_a_message_by_which_reading_itself_fails_is_parked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is that fails: it would come again for ever."""
+
+    async def test() -> None:
+        wire = named()
+        asker = Asker(wire)
+        async with host(wire) as there:
+            await there.carry_out(SET, "hall", 5)
+            with monkeypatch.context() as broken:
+                broken.setattr("amends.engine.hosting.unpack_requests", lambda _: 1 / 0)
+                await asker.post(ask())
+                assert await parked(asker.wire, "SEATS") == ["it cannot be read: ZeroDivisionError: division by zero"]
+            assert await asker.ask(ask()) == [HELD]
+
+    run(test())
+
+
+class NoParkingWire(MemoryWire):
+    """A wire on which nothing can be parked.
+
+    Attributes:
+        tried: how often it was to be.
+    """
+
+    tried = 0
+
+    async def park(self, channel: str, delivery: Delivery, reason: str) -> None:
+        """Say that it cannot."""
+        type(self).tried += 1
+        raise WireAway("the broker hangs, says the test")
+
+
+def test_a_broker_that_hangs_is_not_waited_for_once_for_each_message() -> None:
+    """Each wait has its time, and a host that is to end would wait for all of them."""
+
+    async def test() -> None:
+        broker = MemoryBroker()
+        asker = Asker(named())
+        asker.wire = MemoryWire(broker)
+        await asker.wire.post("SEATS", [b"no JSON"] * 20)
+        async with amends.open(
+            named(), sagas=[TICKETS], wire=lambda: NoParkingWire(broker), hosts=HOSTS, clients={"CARD": paid}
+        ) as there:
+            await there.carry_out(SET, "hall", 5)
+            assert await asker.ask(ask()) == [HELD]
+        assert NoParkingWire.tried == 1
 
     run(test())

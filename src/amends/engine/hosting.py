@@ -109,7 +109,7 @@ class Hosting:
 
     async def _serve(self, service: str, deliveries: Sequence[Delivery]) -> None:
         """Answer messages; where the engine cannot, or the wire is away, they come again."""
-        messages = [self._read(service, delivery) for delivery in deliveries]
+        messages = [self._readable(service, delivery) for delivery in deliveries]
         try:
             await self._answer(messages)
         except AmendsError as error:
@@ -123,8 +123,15 @@ class Hosting:
                 return
         await self._wiring.acknowledge(service, [each.delivery for each in messages if not each.faults])
         for message in messages:
-            if message.faults:
-                await self._wiring.park(service, message.delivery, "; ".join(message.faults))
+            if message.faults and not await self._wiring.park(service, message.delivery, "; ".join(message.faults)):
+                return  # they come again; a broker that hangs is not waited for once for each
+
+    def _readable(self, service: str, delivery: Delivery) -> HeardMessage:
+        """What is in a message; one by which reading fails takes no other with it."""
+        try:
+            return self._read(service, delivery)
+        except Exception as error:  # noqa: BLE001 - it would come again for ever, and those beside it too
+            return HeardMessage(delivery, faults=[f"it cannot be read: {raised(error)}"])
 
     def _read(self, service: str, delivery: Delivery) -> HeardMessage:
         try:

@@ -175,8 +175,9 @@ class Posting:
     async def _take_in(self, deliveries: Sequence[Delivery]) -> None:
         """Hand on the answers of messages; one in which something is wrong is parked, and what is good in it counts."""
         for delivery in deliveries:
-            if faults := [*self._faults_of(delivery.body)]:
-                await self._wiring.park(self._wiring.reply_to, delivery, "; ".join(faults))
+            faults = [*self._faults_of(delivery.body)]
+            if faults and not await self._wiring.park(self._wiring.reply_to, delivery, "; ".join(faults)):
+                return  # all of them come again
         await self._wiring.acknowledge(self._wiring.reply_to, deliveries)
 
     def _faults_of(self, body: bytes) -> Iterator[str]:

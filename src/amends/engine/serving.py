@@ -98,7 +98,7 @@ def hosted_request(
     try:
         keys = key_of(packed.saga_id, step, Kind.DO), key_of(packed.saga_id, step, Kind.UNDO)
         return HostedRequest(codec, step, _read(codec, step, packed), packed, keys)
-    except (ValueError, RecursionError) as error:
+    except (ArithmeticError, ValueError, RecursionError) as error:  # a number may be beyond all that is computed with
         raise MessageUnusable(f"the request to {step.event}/{packed.kind.value} cannot be read: {error}") from error
 
 

@@ -92,10 +92,10 @@ class Wiring:
         """Let messages come no more, if the wire is there."""
         await self._tried(self._wire.acknowledge(channel, deliveries))
 
-    async def park(self, channel: str, delivery: Delivery, reason: str) -> None:
-        """Keep a message apart that has something wrong, if the wire is there; else it comes again."""
+    async def park(self, channel: str, delivery: Delivery, reason: str) -> bool:
+        """Keep a message apart that has something wrong, if the wire is there; whether it was. Else it comes again."""
         log.error("a message on %s is parked: %s", channel, reason)
-        await self._tried(self._wire.park(channel, delivery, reason))
+        return await self._tried(self._wire.park(channel, delivery, reason))
 
     async def ping(self) -> None:
         """See that the wire is there, and say it where that is news.

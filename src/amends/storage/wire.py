@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import parse_qsl, urlencode
 
 from amends.core.definition import NAME_LENGTH_MAX, is_name
-from amends.errors import MessageTooBig, UnusableInput
+from amends.errors import MessageTooBig, UnusableInput, WireUnusable
 
 MESSAGE_BYTES_MAX: Final = 512 * 1024
 """Of one message, packed: half of what a NATS server takes by default, so that headers have room."""
+AGAIN_S: Final = 15.0
+"""For so long what was taken comes to no other taker: a host that stands still for a moment is in time, and what a dead
+one had comes to another before most senders ask anew."""
+AGAIN_MAX_S: Final = 600.0  # a message is kept for an hour, and who waits for longer has asked anew
 ANSWERS_TO: Final = ">"
 """How the channels begin that carry answers, each to one coordinator. No service's begins so."""
 
@@ -130,6 +135,27 @@ class Wire(Protocol):
 
     async def close(self) -> None:
         """Give everything back. What was taken and not acknowledged comes again. A second call does nothing."""
+
+
+def again_in(url: str) -> tuple[str, float]:
+    """A wire's URL without ``again_s``, and after how many seconds what was taken and not acknowledged comes again.
+
+    Raises:
+        WireUnusable: it is no number of seconds from 1 to 600.
+    """
+    address, _, query = url.partition("?")
+    named = parse_qsl(query, keep_blank_values=True)
+    given = [value for name, value in named if name == "again_s"]
+    if not given:
+        return url, AGAIN_S
+    rest = urlencode([(name, value) for name, value in named if name != "again_s"])
+    try:
+        again_s = float(given[-1])
+    except ValueError:
+        again_s = 0.0
+    if not 1 <= again_s <= AGAIN_MAX_S:
+        raise WireUnusable(f"again_s={given[-1]!r:.40} in the address of a wire: give seconds, 1 to {AGAIN_MAX_S:g}")
+    return f"{address}?{rest}" if rest else address, again_s
 
 
 def channel_to(coordinator: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import nats
 import pytest
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, ConsumerInfo, SequenceInfo, StreamConfig, StreamInfo, StreamState
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, SequenceInfo, StreamConfig, StreamInfo, StreamState
 
 from amends.adapters.nats import NatsWire, nats_address
 from amends.adapters.nats.address import token_of
@@ -168,7 +168,8 @@ class AheadOfItsStream:
     async def consumer_info(self, stream: str, consumer: str) -> ConsumerInfo:
         """Say how far it is."""
         delivered = SequenceInfo(consumer_seq=9, stream_seq=9)
-        return ConsumerInfo(consumer, stream, ConsumerConfig(), datetime.now(UTC), delivered, num_pending=0)
+        config = ConsumerConfig(filter_subject=f"{stream}.{consumer}", ack_policy=AckPolicy.EXPLICIT)
+        return ConsumerInfo(consumer, stream, config, datetime.now(UTC), delivered, num_pending=0)
 
     async def stream_info(self, name: str) -> StreamInfo:
         """Say that the stream is not so far."""
@@ -184,7 +185,7 @@ def test_a_consumer_that_is_ahead_of_its_stream_is_made_anew(server: NatsServer)
     """A server of today does not bring it about when it is asked to: the answers of one that does are given."""
 
     async def within() -> None:
-        async with ends(server, 1) as (one,), one._connected() as (_, streams):
+        async with ends(server, 1) as (one,), one._connected() as (_, streams, _):
             said = AheadOfItsStream()
             for name in ("consumer_info", "stream_info", "delete_consumer"):
                 setattr(streams, name, getattr(said, name))

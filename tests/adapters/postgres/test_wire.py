@@ -14,11 +14,11 @@ import pytest
 from amends.adapters.postgres import wire as wire_module
 from amends.adapters.postgres.address import Address, address_of
 from amends.adapters.postgres.store import PostgresStore
-from amends.adapters.postgres.wire import AGAIN_S, PostgresWire
+from amends.adapters.postgres.wire import PostgresWire
 from amends.adapters.postgres.wire_location import PostgresWireLocation
 from amends.errors import StoreUnusable, WireAway, WireUnusable
 from amends.storage.location import DatabaseRoles
-from amends.storage.wire import Delivery
+from amends.storage.wire import AGAIN_S, Delivery
 from tests.adapters.postgres.pooler import pooled, pooler
 from tests.adapters.postgres.roles import roles, url_as
 from tests.postgres import own_server, server, url_of
@@ -510,3 +510,57 @@ def test_a_wire_that_can_never_be_had_is_told_at_once() -> None:
         asyncio.run(parked(url))
     assert not isinstance(raised.value, WireAway)
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "INSERT INTO messages VALUES (now_us() + 31536000000000, now_us(), 0, 'PAYMENT', 'x')",
+        "INSERT INTO messages VALUES (-5, 0, 0, 'PAYMENT', 'x')",
+        "INSERT INTO claims VALUES (now_us() + 1, 1, 0, now_us() + 31536000000000, 0, 0, 0, 'PAYMENT')",
+        "INSERT INTO claims VALUES (now_us() + 31536000000000, 1, 0, 0, now_us() + 31536000000000, 0, 0, 'PAYMENT')",
+        "INSERT INTO claims VALUES (now_us() + 1, 1, 0, now_us(), {MAX}, {MAX}, 0, 'PAYMENT')",
+        "INSERT INTO rotations VALUES (4611686018427387904, 0)",
+        "INSERT INTO acknowledgements SELECT now_us() + g, 0, 'PAYMENT' FROM generate_series(0, 1000) AS g",
+        "DROP TABLE parked",
+        "SELECT post('PAYMENT', ARRAY[repeat('x', 5000000)::bytea])",
+    ],
+)
+def test_rows_of_others_in_its_tables_stop_nothing(url: str, foreign: str) -> None:
+    """What is posted afterwards comes."""
+
+    async def said(on: Wired) -> None:
+        (one,) = on.wires
+        await one.post(CHANNEL, [b"before"])
+        await one.acknowledge(CHANNEL, await one.take(CHANNEL, 5))
+        await on.database.execute(foreign.replace("{MAX}", str(2**63 - 1)).encode())
+        await one.post(CHANNEL, [b"after"])
+        found = list[bytes]()
+        while b"after" not in found:
+            some = await one.take(CHANNEL, 5)
+            found += [delivery.body for delivery in some]
+            await one.acknowledge(CHANNEL, some)
+
+    run(url, said)
+
+
+def test_rights_that_are_taken_away_are_told(url: str) -> None:
+    """Given back, all goes on."""
+    with roles("host") as (role,):
+        PostgresWireLocation(url).migrate(DatabaseRoles(role))
+
+        async def said(on: Wired) -> None:
+            wire = PostgresWire(address_of(url_as(role, url)))
+            try:
+                await wire.post(CHANNEL, [b"before"])
+                await on.database.execute(f"REVOKE INSERT ON messages FROM {role}".encode())
+                with pytest.raises(WireAway, match="permission denied for table messages"):
+                    await wire.post(CHANNEL, [b"denied"])
+                await on.database.execute(f"GRANT INSERT ON messages TO {role}".encode())
+                await wire.post(CHANNEL, [b"after"])
+                found = [delivery.body for delivery in await wire.take(CHANNEL, 9)]
+                assert found == [b"before", b"after"]
+            finally:
+                await wire.close()
+
+        run(url, said)

@@ -29,10 +29,17 @@ class Connected(NamedTuple):
     Attributes:
         client: the connection, which comes back by itself.
         streams: its JetStream.
+        said: what the server said last that is no answer to anything, such as that a subject may not be used.
     """
 
     client: Client
     streams: JetStreamContext
+    said: list[Exception]
+
+    def why(self, error: BaseException) -> str:
+        """Why something failed, on one line; told once, what the server said is with it."""
+        said = [self.said.pop()] if self.said else []
+        return "; the server said: ".join(map(line_of, (error, *said)))
 
 
 async def connected(address: NatsAddress, again: Callable[[], Awaitable[None]]) -> Connected:
@@ -64,7 +71,8 @@ async def connected(address: NatsAddress, again: Callable[[], Awaitable[None]]) 
             raise WireUnusable(f"{address}: the server refuses: {line_of(why)}") from error
         raise WireAway(f"{address}: the server is away: {line_of(why)}") from error
     client.options |= {"reconnect_time_wait": RECONNECT_S, "max_reconnect_attempts": -1}  # from now on
-    return Connected(client, client.jetstream(timeout=ANSWER_S))
+    said.clear()
+    return Connected(client, client.jetstream(timeout=ANSWER_S), said)
 
 
 def line_of(error: BaseException) -> str:

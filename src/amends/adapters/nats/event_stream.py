@@ -152,13 +152,13 @@ class NatsEventStream:
         if not self._server.client.is_connected:
             raise WireAway(f"{self._address}: the server is away")
         if not self._is_expected:
-            await expect_server(*self._server, self._address)
+            await expect_server(self._server.client, self._server.streams, self._address)
             await self._settings.read(self._server.streams)
             self._is_expected = True
         return self._server
 
     async def _cursor(self, source: str) -> dict[str, Head]:
-        _, streams = await self._expect()
+        streams = (await self._expect()).streams
         self._is_expected = False  # the stream is looked at with each cursor
         await self._expect()
         found, stream = dict[str, Head](), self._address.stream
@@ -181,7 +181,7 @@ class NatsEventStream:
         return found
 
     async def _append(self, source: str, events: Sequence[CloudEvent], cursor: Sequence[Head]) -> None:
-        client, _ = await self._expect()
+        client = (await self._expect()).client
         messages = [self._message(event, client.max_payload - HEADERS_BYTES_MAX) for event in events]
         messages += [self._moved(source, head) for head in cursor]
         for batch in _batches(messages):

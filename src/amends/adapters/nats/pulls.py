@@ -59,7 +59,7 @@ async def _asked(client: Client, consumer: str, what: dict[str, int], within_s: 
                 if found:
                     break
                 raise ConsumerGone("it does not answer") from error
-            status = (answer.headers or {}).get(STATUS)
+            status = None if answer.reply else (answer.headers or {}).get(STATUS)  # else it is a message's own header
             if status in NOTHING:
                 break
             if status is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import Final
 
@@ -12,7 +13,6 @@ from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
-    ConsumerInfo,
     DiscardPolicy,
     PersistMode,
     RetentionPolicy,
@@ -20,7 +20,7 @@ from nats.js.api import (
     StreamConfig,
     StreamInfo,
 )
-from nats.js.errors import NotFoundError, ServerError, ServiceUnavailableError
+from nats.js.errors import BadRequestError, NotFoundError, ServerError, ServiceUnavailableError
 
 from amends.adapters.nats.address import NatsAddress, token_of
 from amends.errors import WireUnusable
@@ -38,6 +38,7 @@ PENDING_MAX: Final = 10_000  # messages of a channel that are taken and not ackn
 MATTERS: Final = ("subjects", "retention", "allow_atomic", "allow_rollup_hdrs")
 """Settings without which nothing works."""
 REMOVE: Final = "remove the stream, or name another one, ?stream=..."
+TAKEN: Final = 10_065  # JSStreamSubjectOverlapErr of the server
 NO_ROOM: Final = 10_047  # JSStorageResourcesExceededErr of the server
 IDLE_S: Final = 24 * 3_600.0
 """A day, after which a consumer that has no taker is gone: coordinators come and go."""
@@ -96,7 +97,9 @@ async def _made(streams: JetStreamContext, address: NatsAddress, wanted: StreamC
     try:
         await streams.add_stream(wanted)
         return await streams.stream_info(str(wanted.name))  # which says what server has it
-    except ServerError as error:
+    except (BadRequestError, ServerError) as error:
+        if error.err_code == TAKEN:
+            raise WireUnusable(f"{address}: another stream has subjects of {wanted.name!r}: {REMOVE}") from error
         if error.err_code != NO_ROOM:
             raise
         raise WireUnusable(
@@ -121,16 +124,28 @@ def expect_no_loss(address: NatsAddress, losses: Sequence[str]) -> None:
         raise WireUnusable(f"{address}: {losses[0]}; or, to run all the same, give the address ?durability=reduced")
 
 
-async def make_consumer(streams: JetStreamContext, address: NatsAddress, channel: str, again_s: float) -> ConsumerInfo:
-    """Make the consumer of a channel, where it is not."""
+async def make_consumer(streams: JetStreamContext, address: NatsAddress, channel: str, again_s: float) -> None:
+    """Make the consumer of a channel, where it is not; one that gives other messages is made anew."""
     token = token_of(channel)
-    return await streams.add_consumer(
-        address.stream,
-        ConsumerConfig(
-            durable_name=token, filter_subject=f"{address.stream}.{token}", ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=again_s, max_deliver=-1, max_ack_pending=PENDING_MAX, inactive_threshold=IDLE_S,
-        ),
+    wanted = ConsumerConfig(
+        durable_name=token, filter_subject=f"{address.stream}.{token}", ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=again_s, max_deliver=-1, max_ack_pending=PENDING_MAX, inactive_threshold=IDLE_S,
     )  # fmt: skip
+    try:
+        info = await streams.add_consumer(address.stream, wanted)
+    except (BadRequestError, ServerError):  # there is one that cannot be set so
+        info = None
+    if info is None or not is_ours(info.config, address, channel):
+        with suppress(NotFoundError):
+            await streams.delete_consumer(address.stream, token)
+        await streams.add_consumer(address.stream, wanted)
+
+
+def is_ours(config: ConsumerConfig, address: NatsAddress, channel: str) -> bool:
+    """Whether a consumer gives the messages of a channel, whole, and each again that is not acknowledged."""
+    is_whole = not (config.headers_only or config.deliver_subject or config.filter_subjects)
+    is_repeated = _word(config.ack_policy) == AckPolicy.EXPLICIT.value and (config.max_deliver or -1) < 0
+    return is_whole and is_repeated and config.filter_subject == f"{address.stream}.{token_of(channel)}"
 
 
 def of_wire(address: NatsAddress) -> Sequence[StreamConfig]:
@@ -172,6 +187,8 @@ def _losses(found: StreamConfig, wanted: StreamConfig) -> Iterator[str]:
     yield from _differences(found, wanted, ("storage", "discard", "num_replicas", "max_msgs_per_subject"))
     if 0 < (found.max_age or 0) < (wanted.max_age or math.inf):
         yield f"stream {found.name!r} has max_age {found.max_age:g} s, and needs {wanted.max_age or 'none'}, or more"
+    if found.sealed:
+        yield f"stream {found.name!r} is sealed, and takes nothing"
     if found.no_ack:
         yield f"stream {found.name!r} has no_ack, and has to say what it has taken"
     if found.persist_mode == PersistMode.ASYNC:

@@ -16,18 +16,17 @@ from typing import Final
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
-from nats.js.errors import NoStreamResponseError, NotFoundError, ServerError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServerError
 
 from amends.adapters.nats.address import NatsAddress, token_of
 from amends.adapters.nats.connection import ANSWER_S, Connected, connected, line_of
 from amends.adapters.nats.durability import Durability
 from amends.adapters.nats.pulls import ConsumerGone, pull
-from amends.adapters.nats.streams import PARKED_MAX, expect_server, make_consumer, make_streams, of_wire
+from amends.adapters.nats.streams import PARKED_MAX, expect_server, is_ours, make_consumer, make_streams, of_wire
 from amends.errors import WireAway
 from amends.lines import SECOND_MS
-from amends.storage.wire import Delivery, Parked, expect_channel, expect_size
+from amends.storage.wire import AGAIN_S, Delivery, Parked, expect_channel, expect_size
 
-AGAIN_S: Final = 15.0  # as over PostgreSQL
 PULL_S: Final = 2.0
 """For so long one pull waits; after each that found nothing one looks whether something waits all the same."""
 SILENT_PULLS_MAX: Final = 2
@@ -102,7 +101,7 @@ class NatsWire:
         Raises:
             WireAway: they may.
         """
-        async with self._connected() as (client, _):
+        async with self._connected() as (client, *_):
             for delivery in deliveries:
                 await client.publish(delivery.token, ACKNOWLEDGED)
 
@@ -114,7 +113,7 @@ class NatsWire:
         """
         headers = {REASON: json.dumps(reason), CHANNEL: json.dumps(channel)}
         await self._publish(self._address.parked, channel, delivery.body, headers)
-        async with self._connected() as (client, _):
+        async with self._connected() as (client, *_):
             await client.publish(delivery.token, OVER)
 
     async def parked(self, channel: str = "") -> Sequence[Parked]:
@@ -125,7 +124,7 @@ class NatsWire:
         """
         found: list[Parked] = []
         stream = self._address.parked
-        async with self._connected() as (_, streams):
+        async with self._connected() as (_, streams, _):
             last = (await streams.stream_info(stream)).state.last_seq
             subject = f"{stream}.{token_of(channel) if channel else '*'}"
             number = 1 if channel else max(1, last - PARKED_MAX + 1)
@@ -144,7 +143,7 @@ class NatsWire:
         Raises:
             WireAway: whether it is gone is not known.
         """
-        async with self._connected() as (_, streams):
+        async with self._connected() as (_, streams, _):
             try:
                 await streams.delete_msg(self._address.parked, parked.number)
             except ServerError as error:
@@ -158,7 +157,7 @@ class NatsWire:
             WireAway: it does not answer.
             WireUnusable: there is no wire that this one can use.
         """
-        async with self._connected() as (_, streams):
+        async with self._connected() as (_, streams, _):
             await make_streams(streams, self._address, of_wire(self._address))
 
     async def durability(self) -> str:
@@ -184,16 +183,16 @@ class NatsWire:
 
     async def _publish(self, stream: str, channel: str, body: bytes, headers: dict[str, str] | None = None) -> None:
         subject = f"{stream}.{token_of(channel)}"
-        async with self._connected() as (_, streams):
+        async with self._connected() as (_, streams, _):
             try:
                 await streams.publish(subject, body, timeout=ANSWER_S, stream=stream, headers=headers)
-            except NoStreamResponseError:  # somebody has removed it
+            except (APIError, NoStreamResponseError):  # somebody has removed it, or set it in another way
                 await make_streams(streams, self._address, of_wire(self._address))
                 await streams.publish(subject, body, timeout=ANSWER_S, stream=stream, headers=headers)
 
     async def _pulled(self, channel: str, most: int) -> Sequence[Delivery]:
         """What there is now, or comes within a pull's time."""
-        async with self._connected() as (client, streams):
+        async with self._connected() as (client, streams, _):
             if channel not in self._consumers:
                 await make_consumer(streams, self._address, channel, self._again_s)
                 self._consumers.add(channel)
@@ -208,12 +207,13 @@ class NatsWire:
             return [Delivery(message.data, message.reply) for message in found]
 
     async def _look(self, streams: JetStreamContext, channel: str) -> None:
-        """Make a consumer anew that is silent though messages wait, or that is ahead of its stream."""
+        """Make a consumer anew that is silent though messages wait, is ahead of its stream, or gives other messages."""
         info = await streams.consumer_info(self._address.stream, token_of(channel))
         state = (await streams.stream_info(self._address.stream)).state
         is_ahead = info.delivered is not None and info.delivered.stream_seq > state.last_seq
         self._silent[channel] = self._silent[channel] + 1 if info.num_pending else 0
-        if is_ahead or self._silent[channel] > SILENT_PULLS_MAX:
+        is_another = not is_ours(info.config, self._address, channel)
+        if is_ahead or is_another or self._silent[channel] > SILENT_PULLS_MAX:
             await streams.delete_consumer(self._address.stream, token_of(channel))
             await self._heal(streams, channel)
 
@@ -247,7 +247,10 @@ class NatsWire:
                 raise WireAway(f"{self._address}: {CLOSED}") from None
             if isinstance(error, asyncio.CancelledError):
                 raise
-            raise WireAway(f"{self._address}: the server is away: {line_of(error)}") from error
+            why = self._server.why(error) if self._server else line_of(error)
+            is_there = isinstance(error, APIError)
+            what = "the server does not do it now" if is_there else "the server is away"
+            raise WireAway(f"{self._address}: {what}: {why}") from error
 
     async def _connect(self) -> Connected:
         if self._is_closed:
@@ -266,7 +269,7 @@ class NatsWire:
         Raises:
             WireUnusable: it cannot, or not as it is set; which setting is told.
         """
-        await expect_server(*server, self._address)
+        await expect_server(server.client, server.streams, self._address)
         return await self._settings.read(server.streams)
 
 
@@ -279,5 +282,5 @@ def _text(headers: dict[str, str], name: str) -> str:
     """What a header says in JSON; of a message that another program has put there, it may be anything."""
     try:
         return str(json.loads(headers.get(name, '""')))
-    except ValueError:
+    except (ValueError, RecursionError):
         return headers[name]

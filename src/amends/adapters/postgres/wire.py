@@ -25,11 +25,8 @@ from amends.adapters.postgres.texts import number_array, opened, stored
 from amends.adapters.postgres.wakeup import in_loop
 from amends.adapters.postgres.wire_schema import prepare_wire
 from amends.errors import StoreError, StoreFailed, WireAway
-from amends.storage.wire import Delivery, Parked, expect_channel, expect_size
+from amends.storage.wire import AGAIN_S, Delivery, Parked, expect_channel, expect_size
 
-AGAIN_S: Final = 15.0
-"""For so long what was taken comes to no other taker: a host that stands still for a moment is in time, and what a dead
-one had comes to another before most senders ask anew."""
 LOOK_EVERY_S: Final = 0.5  # where nobody rings: as engines look for letters
 SWEEP_EVERY_S: Final = 1.0
 """Between two looks at whether the partitions are full: at the fastest, one is after some seconds."""

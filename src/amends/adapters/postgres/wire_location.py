@@ -11,6 +11,7 @@ from amends.adapters.postgres.wire import PostgresWire
 from amends.adapters.postgres.wire_schema import ENDS, GRANTING, WIRE, of_wire, server_facts
 from amends.errors import StoreUnusable, WireUnusable
 from amends.storage.location import DatabaseRoles, StoreFact
+from amends.storage.wire import again_in
 
 WIRE_SCHEMA: Final = "amends_wire"
 """Of a wire whose address names none: a store in the same database has another one."""
@@ -32,6 +33,7 @@ class PostgresWireLocation:
         Raises:
             WireUnusable: the URL is none of a PostgreSQL.
         """
+        url, self._again_s = again_in(url)
         try:
             self._address = address_of(url, WIRE_SCHEMA)
         except StoreUnusable as error:
@@ -40,7 +42,7 @@ class PostgresWireLocation:
 
     def wire(self) -> PostgresWire:
         """An end of it, of one coordinator or host."""
-        return PostgresWire(self._address)
+        return PostgresWire(self._address, again_s=self._again_s)
 
     def version(self) -> int:
         """The version of the schema that is there; 0 where none is.

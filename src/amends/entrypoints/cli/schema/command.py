@@ -79,6 +79,8 @@ def init(
 @db.command()
 def migrate(
     db: Db = "",
+    wire: WireUrl = "",
+    events: EventsUrl = "",
     only_print: Print = False,
     engine_role: EngineRole = "",
     client_role: ClientRole = "",
@@ -86,7 +88,8 @@ def migrate(
 ) -> None:
     """Bring a store to the version of this Amends, and give the roles their rights.
 
-    An engine that opens it does so as well, where its role may.
+    An engine that opens it does so as well, where its role may. Of wires and
+    tables of events there is one version: only the roles are given rights.
 
     [bold]Examples[/]
       [cyan]amends db migrate --db postgresql://owner@db/shop --engine-role shop_engine[/]
@@ -99,10 +102,10 @@ def migrate(
     """
     from amends.entrypoints.cli.schema import versions
 
-    if finish:
+    if finish and not (wire or events):
         versions.finish(named(db), only_print=only_print)
     else:
-        versions.bring_up_to_date(named(db), engine_role, client_role, only_print=only_print)
+        versions.bring_up_to_date(schema_named(db, wire, events), engine_role, client_role, only_print=only_print)
 
 
 @db.command()
