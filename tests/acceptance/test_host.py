@@ -18,6 +18,7 @@ from tests.acceptance.command import amends as amends_command
 from tests.acceptance.command import command_line, environment
 from tests.acceptance.test_bad_input import refused
 from tests.acceptance.test_worker import PATIENCE_S
+from tests.nats import nats_server
 from tests.postgres import database
 
 APP = """
@@ -66,6 +67,24 @@ def test_a_host_answers_until_it_is_told_to_end(folder: Path, code: str, service
     finally:
         host.kill()
         host.communicate()
+
+
+def test_a_host_says_that_its_wire_is_reduced_or_does_not_start(folder: Path) -> None:
+    """In the line with which it begins, and in one that says what to do; the store is free then."""
+    with nats_server() as server:
+        server.kill()
+        server.syncs = False
+        server.start()
+        words = ["hosted", "--service", "SEATS", "--db", "seats.db", "--wire"]
+        ended = amends_command("host", *words, server.url)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+        assert "does not sync what it takes: give it `jetstream { sync_interval: always }`" in ended.err
+        command = command_line("host", *words, f"{server.url}&durability=reduced")
+        with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True) as host:
+            assert host.stdout is not None
+            line = host.stdout.readline()
+            host.kill()
+        assert line.startswith("amends: the host of SEATS runs on sqlite:///seats.db, durability reduced: server ")
 
 
 @pytest.mark.parametrize(
