@@ -139,7 +139,10 @@ def kill_and_look(tmp_path: Path, table: str, found: Found) -> None:
         while amends("publish", "--db", url, "--to", table).code:  # a server that is slow may be away for a moment
             pass
         last.send_signal(signal.SIGINT)
-        out, err = last.communicate(timeout=PATIENCE_S)
+        try:
+            out, err = last.communicate(timeout=PATIENCE_S)
+        finally:
+            last.kill()  # one that a shell has started behind itself ignores the interrupt
     assert last.returncode == 0
     assert all(line.endswith(b"; it is looked at again") for line in err.splitlines())
     assert out.endswith(b" published\n")
