@@ -7,8 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from amends.adapters.nats import NatsWire, nats_address
-from amends.adapters.nats import wire as adapter
+from amends.adapters.nats import NatsWire, connection, nats_address, wire
 from amends.errors import WireAway
 from tests.chaos.proxy import DOWN, FOR_GOOD_S, UP, Proxy
 from tests.nats import NatsServer, nats_server
@@ -19,8 +18,9 @@ TRIES_MAX = 20  # each a second at most; by the second or third it is there agai
 @pytest.mark.parametrize("direction", [UP, DOWN])
 def test_a_connection_without_a_word_is_made_anew(direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where what is sent does arrive: a client that waits for its pongs alone would wait for minutes."""
-    monkeypatch.setattr(adapter, "PING_S", 0.1)
-    monkeypatch.setattr(adapter, "ANSWER_S", 0.5)
+    monkeypatch.setattr(connection, "PING_S", 0.1)
+    for module in (connection, wire):
+        monkeypatch.setattr(module, "ANSWER_S", 0.5)
 
     async def test(server: NatsServer) -> None:
         proxy = Proxy(f"127.0.0.1:{server.port}", lambda _: None)
