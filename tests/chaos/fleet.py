@@ -114,6 +114,10 @@ class Fleet:
         self._expected.add(process)
         process.signal(SIGKILL)
 
+    def is_up(self, process: ChaosProcess) -> bool:
+        """Whether an engine runs, as far as is known, and was not killed."""
+        return process in self.names and process not in self._expected
+
     def tend(self, seconds: float = LOOK_S) -> None:
         """Hear what is said for a time, and start again whoever has ended.
 

@@ -74,7 +74,7 @@ def kill_one(shop: Shop, chance: random.Random, number: int) -> None:
     """Kill an engine, or a client, wherever it is; also one that is about to start."""
     engines, clients = [*shop.fleet.engines.values()], [*shop.fleet.clients.values()]
     process = chance.choice(engines if chance.random() < 0.75 else clients)
-    shop.watch.died(shop.fleet.names.get(process, ""))
+    shop.falls_silent(process)
     shop.fleet.kill(process)
     shop.tend(chance.random() * 1.4)
 
@@ -104,7 +104,7 @@ def stop_one(shop: Shop, chance: random.Random, number: int) -> None:
     process = chance.choice(engines if chance.random() < 0.85 else [*shop.fleet.clients.values()])
     name = shop.fleet.names.get(process, "")
     process.signal(SIGSTOP)
-    shop.watch.died(name)
+    shop.falls_silent(process)
     shop.tend(LEASE_S * (1.4 + chance.random()))
     process.signal(SIGCONT)
     shop.watch.woke(name)

@@ -62,6 +62,13 @@ class SpreadShop(Shop):
         self.wire = wire
         self.links = links
 
+    def falls_silent(self, process: ChaosProcess) -> None:
+        """See `Shop`; nothing is measured where no other coordinator is there that could take over."""
+        super().falls_silent(process)
+        coordinators = [each for name, each in self.fleet.engines.items() if not HOSTED[name]]
+        if not any(self.fleet.is_up(each) for each in coordinators if each is not process):
+            self.watch.forget()
+
 
 @contextmanager
 def spread_world(

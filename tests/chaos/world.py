@@ -110,6 +110,10 @@ class Shop:
             self.fleet.tend()
         return True
 
+    def falls_silent(self, process: ChaosProcess) -> None:
+        """Measure from now on until an engine's shards are another one's; nothing of a client."""
+        self.watch.died(self.fleet.names.get(process, ""))
+
     def await_ready(self) -> None:
         """Let it run until every engine and client has begun."""
         fleet = self.fleet
