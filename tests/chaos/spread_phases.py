@@ -90,7 +90,7 @@ _phase: Final = partial(Phase, kinds=KINDS_APART, has_server=False)
 def _by(wire: WireOf, end: str, by: str) -> Iterator[Phase]:
     """What is done by each wire."""
     phase = partial(_phase, world=partial(spread_world, wire=wire))
-    yield phase(f"mixed{end}", f"{by}: one fault after the other", mix, 50, 50, least=3)
+    yield phase(f"mixed{end}", f"{by}: one fault after the other", mix, 50, 50, least=4)
     yield phase(f"any{end}", f"{by}: kill -9 of any process or server", kill_any, 450, 90)
     yield phase(f"every{end}", f"{by}: kill -9 of all, and of servers", kill_all, 50, 25)
     yield phase(f"pause{end}", f"{by}: SIGSTOP for longer than the lease", stop_one, 50, 25)

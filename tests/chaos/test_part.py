@@ -13,7 +13,7 @@ from tests.postgres import server
 
 # the others need a machine that mounts
 SHARED = ("kill", "all", "server", "session", "stop", "places", "proxy", "deploy")
-SPREAD = ("mixed", "mixed-nats")
+SPREAD = ("mixed-nats",)
 
 
 @pytest.mark.timeout(280)
