@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -94,6 +95,8 @@ async def _body(url: str) -> bytes:
             answer += more
     finally:
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
     head, _, body = answer.partition(END_OF_HEADERS)
     status = head.partition(b"\r\n")[0]
     if FOUND not in status + b" ":

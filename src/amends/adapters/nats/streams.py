@@ -186,7 +186,8 @@ def _losses(found: StreamConfig, wanted: StreamConfig) -> Iterator[str]:
     """What of a stream would lose messages that were taken, in words."""
     yield from _differences(found, wanted, ("storage", "discard", "num_replicas", "max_msgs_per_subject"))
     if 0 < (found.max_age or 0) < (wanted.max_age or math.inf):
-        yield f"stream {found.name!r} has max_age {found.max_age:g} s, and needs {wanted.max_age or 'none'}, or more"
+        needed = f"{wanted.max_age:g} s, or more" if wanted.max_age else "none"
+        yield f"stream {found.name!r} has max_age {found.max_age:g} s, and needs {needed}"
     if found.sealed:
         yield f"stream {found.name!r} is sealed, and takes nothing"
     if found.no_ack:
