@@ -14,7 +14,9 @@ import amends
 from amends import Call, Done, Saga, external, local
 from amends.adapters.memory.wire import MemoryBroker, MemoryWire, memory_wire
 from amends.core.messages import Kind
-from amends.errors import EngineStopped, WireAway
+from amends.engine import wiring
+from amends.engine.wiring import Wiring
+from amends.errors import EngineStopped, WireAway, WireUnusable
 from amends.storage.codecs.sagas import definition_of
 from amends.storage.packed import PackedAnswer, PackedRequest, pack_requests, unpack_answers
 from amends.storage.wire import Delivery
@@ -428,3 +430,76 @@ def test_a_broker_that_hangs_is_not_waited_for_once_for_each_message() -> None:
         assert NoParkingWire.tried == 1
 
     run(test())
+
+
+class HeldWire(MemoryWire):
+    """A wire whose broker takes its time with each post."""
+
+    begun = False
+
+    async def post(self, channel: str, messages: Sequence[bytes]) -> None:
+        """Send, after many other things have happened."""
+        self.begun = True
+        await asyncio.sleep(0.2)
+        await super().post(channel, messages)
+
+
+def test_a_host_that_closes_posts_what_calls_came_to() -> None:
+    """Their message is acknowledged when they begin: it would not come again before the step's time is over."""
+
+    async def test() -> None:
+        wire = named()
+        asker, held = Asker(wire), HeldWire(memory_wire(wire)()._broker)
+        make = lambda: held  # noqa: E731 - it is a line
+        async with amends.open(named(), sagas=[TICKETS], wire=make, hosts=["CARD"], clients={"CARD": paid}):
+            await asker.post(ask("CARD_CHARGED"), to="CARD")
+            while not held.begun:
+                await asyncio.sleep(0.005)
+        assert [each.says for each in await asker.hear()] == ["done"]
+
+    run(test())
+
+
+def test_what_hears_begins_anew_after_an_error_that_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a host would be deaf until somebody starts it again, and look well."""
+    monkeypatch.setattr(wiring, "BEGINS_ANEW_S", 0)
+
+    async def test() -> None:
+        tries, heard = list[int](), asyncio.Event()
+
+        async def hear() -> None:
+            tries.append(1)
+            if len(tries) < 3:
+                raise RuntimeError("nobody foresaw this")
+            heard.set()
+            await asyncio.Event().wait()
+
+        end = Wiring(memory_wire(named())(), "one")
+        end.keep_on(hear)
+        await heard.wait()
+        await end.close()
+        assert len(tries) == 3
+
+    run(test())
+
+
+def test_a_wire_that_cannot_be_used_any_more_is_not_said_to_be_away(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody brings it back but a person."""
+
+    async def test() -> None:
+        end = Wiring(memory_wire(named())(), "one")
+        end._say(WireAway("no broker"))
+        assert end.trouble == "the wire is away: WireAway: no broker"
+        for _ in range(2):
+            end._say(WireUnusable("this role may not post: grant it"))
+        assert end.trouble == "the wire cannot be used: WireUnusable: this role may not post: grant it"
+        end._say(None)
+        assert end.trouble == ""
+        await end.close()
+
+    run(test())
+    assert [record.message[:48] for record in caplog.records] == [
+        "the wire is away, and what goes over it waits or",
+        "the wire cannot be used until somebody mends it;",
+        "the wire is there again",
+    ]

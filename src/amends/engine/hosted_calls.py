@@ -17,12 +17,14 @@ from amends.engine.task import Task
 from amends.engine.tasks import Deliver
 from amends.engine.tracing import Traces
 from amends.engine.waking import ReturnUnsent
-from amends.engine.wiring import Wiring
+from amends.engine.wiring import LOOK_S, Wiring
 from amends.errors import MessageTooBig
 from amends.storage.codecs.values import opened_request
 from amends.storage.packed import PackedAnswer, pack_answers, packed_answer
 
-NO_PLACE: Final = "it was not asked: there was no place for it here"
+NO_PLACE: Final = (
+    "it was not asked: there was no place for it here; raise concurrency= of its host, or start more hosts"
+)
 Address = tuple[str, str]
 """Which service answers, and to which channel."""
 
@@ -76,6 +78,11 @@ class HostedCalls:
             return False
         self._answer(attempt_id, said.outcome)
         return True
+
+    async def posted(self) -> None:
+        """Wait until what was answered is posted; for no longer than a broker may take."""
+        if self._posting is not None:
+            await asyncio.wait([self._posting], timeout=LOOK_S)
 
     def _is_over(self, attempt_id: AttemptId) -> None:
         """The answer to an attempt no longer counts: its place is free, though its call may be under way."""

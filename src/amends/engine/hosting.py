@@ -81,7 +81,7 @@ class Hosting:
 
     def open(self) -> None:
         """Begin to hear."""
-        self._takers = [self._wiring.run(partial(self._host, service)) for service in self._services]
+        self._takers = [self._wiring.keep_on(partial(self._host, service)) for service in self._services]
 
     def end(self) -> None:
         """Take nothing more."""
@@ -89,7 +89,7 @@ class Hosting:
             taker.cancel()
 
     async def drain(self) -> None:
-        """Take nothing more, and wait until what was taken is answered."""
+        """Take nothing more, and wait until what was taken is answered, or its calls have begun."""
         self.end()
         if self._serving:
             await asyncio.wait(self._serving)

@@ -79,8 +79,8 @@ class Posting:
     def open(self) -> None:
         """Begin to post and to hear."""
         if self._asked:
-            self._wiring.run(self._post)
-            self._wiring.run(self._hear)
+            self._wiring.keep_on(self._post)
+            self._wiring.keep_on(self._hear)
 
     def take(self, turn: BatchResult, traces: Traces) -> BatchResult:
         """Post what a turn asks elsewhere; gives what is left to be done after it.

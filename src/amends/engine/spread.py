@@ -228,7 +228,9 @@ class Spread:
             await self._hosting.drain()
 
     async def close(self) -> None:
-        """Give the wire back."""
+        """Give the wire back, once what calls came to is on it."""
+        if self._calls:
+            await self._calls.posted()
         if self._wiring:
             await self._wiring.close()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
 
 from amends.engine.logger import log
 from amends.errors import WireAway, WireUnusable
@@ -15,6 +15,8 @@ from amends.storage.wire import Delivery, Wire, channel_to
 
 PAUSE_S: Final = 0.5  # before a wire that is away is tried again: a broker that starts anew takes some seconds
 LOOK_EVERY_S: Final = 60.0  # at the settings of the broker, which somebody may have changed
+BEGINS_ANEW_S: Final = 5.0
+"""After an error that nobody foresaw, before what hears or asks begins anew: else the log would hold nothing else."""
 LOOK_S: Final = 10.0  # within which a broker says how it is set, or counts as away: twice what one that is slow takes
 
 
@@ -41,7 +43,7 @@ class Wiring:
         self._wire = wire
         self._tasks: set[asyncio.Task[None]] = set()
         self.durability = self.trouble = ""
-        self._away: type[Exception] | None = None
+        self._told = ""
 
     async def reach(self) -> None:
         """See that the wire can be used. One that is away is waited for by what goes over it.
@@ -58,11 +60,18 @@ class Wiring:
 
     def open(self) -> None:
         """Look at the wire again, now and then."""
-        self.run(self._watch)
+        self.keep_on(self._watch)
 
     def run(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Let something run beside the turns until it is over, or this is closed."""
-        task = asyncio.create_task(self._guarded(work), name="amends-wire")
+        return self._task(self._guarded(work))
+
+    def keep_on(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Let something run beside the turns until this is closed; where it fails, it begins anew."""
+        return self._task(self._repeated(work))
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name="amends-wire")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -71,7 +80,12 @@ class Wiring:
         try:
             await work()
         except Exception:  # noqa: BLE001 - the turns go on, and sagas wait for their time
-            log.exception("something that the engine did on its wire has ended: what it was about is asked again")
+            log.exception("something that the engine did on its wire has failed: what it was about is asked again")
+
+    async def _repeated(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._guarded(work)
+            await asyncio.sleep(BEGINS_ANEW_S)
 
     async def take(self, channel: str, most: int, act: Callable[[Sequence[Delivery]], Awaitable[None]]) -> None:
         """Wait for messages of a channel, and act on them; where the wire is away, a pause."""
@@ -148,11 +162,15 @@ class Wiring:
     def _say(self, away: Exception | None) -> None:
         """Say once that the wire is away, or cannot be used any more, and once that it is there again."""
         reduced = f"the wire's durability is {self.durability}" if self.durability.startswith(REDUCED) else ""
-        self.trouble = reduced if away is None else f"the wire is away: {raised(away)}"
-        before, self._away = self._away, None if away is None else type(away)
-        if before is self._away:
+        unusable = isinstance(away, WireUnusable) and not isinstance(away, WireAway)
+        told = "" if away is None else "cannot be used" if unusable else "is away"
+        self.trouble = f"the wire {told}: {raised(away)}" if away else reduced
+        before, self._told = self._told, told
+        if before == told:
             return
-        if away is not None:
-            log.warning("the wire is away, and what goes over it waits or is asked again: %s", raised(away))
-        else:
+        if away is None:
             log.warning("the wire is there again")
+        elif unusable:
+            log.error("the wire cannot be used until somebody mends it; what goes over it waits: %s", raised(away))
+        else:
+            log.warning("the wire is away, and what goes over it waits or is asked again: %s", raised(away))
