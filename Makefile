@@ -20,7 +20,7 @@ help: ## list the targets
 demo: .venv/ready ## a tour of a minute: orders that ship, orders that roll back
 	@$(bin)/amends demo
 
-demo-spread: .venv/ready ## the shop in eight processes, of which two are killed while orders run; a minute
+demo-spread: .venv/ready ## the shop in six processes, of which two are killed while orders run; a minute
 	@$(bin)/amends demo --spread postgresql
 
 test: .venv/ready ## all tests, with 100 % branch coverage of core and shop

@@ -480,6 +480,10 @@ def wire_found(url: str) -> Wire:
     """
     if url.startswith(NATS):
         return _nats_wire(url, is_made=False)()
+    if not url.startswith(POSTGRES):
+        raise WireUnusable(
+            f"{shown(without_password(url))} names no wire; give postgresql://user@host/database or nats://host"
+        )
     place = wire_located(url)
     if not place.version():
         raise WireUnusable(f"{place.shown}: there is no wire: `amends db init --wire` makes it, or who comes first")

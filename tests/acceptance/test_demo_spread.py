@@ -1,4 +1,4 @@
-"""`amends demo --spread`: eight processes, of which two are killed while orders run."""
+"""`amends demo --spread`: six processes, of which two are killed while orders run."""
 
 from __future__ import annotations
 

@@ -246,8 +246,10 @@ def test_a_run_has_one_place(words: list[str], error: str) -> None:
 
 def test_a_store_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """In one line."""
-    words = ["run", "--spread", str(tmp_path / "no" / "such.db"), *map(str, EXAMPLES)]
-    refused(amends(*words), words)
+    for file in (tmp_path / "no" / "such.db", tmp_path / "such.db"):
+        words = ["run", "--spread", str(file), *map(str, EXAMPLES)]
+        refused(amends(*words), words)
+    assert not [*tmp_path.iterdir()], "nothing is made"
 
 
 def test_a_shop_that_is_not_up_is_not_waited_for_without_end(tmp_path: Path) -> None:

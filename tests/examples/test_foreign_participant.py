@@ -125,6 +125,7 @@ def test_what_comes_again_or_backwards_is_answered_and_does_nothing(around: Surr
         {}, {"attempt": 2}, {"kind": "probe"}, {"kind": "undo", "key": "S1/CARD_CHARGED/undo"},
         {"kind": "undo", "key": "S1/CARD_CHARGED/undo"}, {"kind": "probe", **late}, {**late},
         {"kind": "undo", **late, "key": "S2/CARD_CHARGED/undo", "deadline_ms": 10**15}, {**late, "deadline_ms": 10**15},
+        {"step": "CARD_FOUND"},
     ]  # fmt: skip
     with around.participant():
         _post(around.wire, b"no JSON", *(_message(**each) for each in asked))
@@ -133,7 +134,7 @@ def test_what_comes_again_or_backwards_is_answered_and_does_nothing(around: Surr
         ("do", "done", {"left": 900}), ("do", "done", {"left": 900}), ("probe", "done", {"left": 900}),
         ("undo", "done", None), ("undo", "done", None), ("probe", "refused", "nothing is to be found"),
         ("do", "unknown", "the request came too late"), ("undo", "done", None),
-        ("do", "refused", "undone before it came"),
+        ("do", "refused", "undone before it came"), ("do", "unknown", "a step that is not CARD_CHARGED"),
     ]  # fmt: skip
     assert around.said("SELECT cents FROM accounts") == [(1000,)]
     ((reason,),) = _on(around.wire, "SELECT reason FROM parked")

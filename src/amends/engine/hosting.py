@@ -1,7 +1,8 @@
 """What an engine hosts for coordinators elsewhere: it hears their requests, and answers them after its commit.
 
-A message is acknowledged once its answers are posted: what is lost before that comes again, and is answered by the
-inbox. What cannot be understood is parked, and what is good beside it is answered.
+A message is acknowledged once what local steps answered is posted: what is lost before that comes again, and is
+answered by the inbox. Of external steps it is acknowledged once their calls have begun: what is lost then is asked
+again when the step's time is over. What cannot be understood is parked, and what is good beside it is answered.
 """
 
 from __future__ import annotations

@@ -31,9 +31,11 @@ from amends.storage.inbox import answer_kept, kept_answer
 from amends.storage.packed import NULL, PackedRequest
 from amends.storage.records import RequestServed
 
-ASKED: Final = "asked over a wire"
+TOO_LATE: Final = "it came after its time: {:.3g} s after the end of this attempt; compare clocks, or raise timeout_s"
 """In the place of a digest: what is asked under an idempotency key is the same each time."""
-TOO_LATE: Final = "it came after its time: {:.3g} s after the end of this attempt, by the clocks of both machines"
+TOO_LATE: Final = (
+    "it came after its time: {:.3g} s after the end of this attempt; compare clocks, or raise its timeout_s"
+)
 
 
 class HostedRequest(NamedTuple):
@@ -88,7 +90,7 @@ def hosted_request(
         raise MessageUnusable(f"the definition {definition} is not known here: give it to this host, too")
     step = codec.steps.get(packed.step)
     if step is None:
-        raise MessageUnusable(f"{definition} has no step {packed.step!r:.120}")
+        raise MessageUnusable(f"{definition} has no step {packed.step!r:.120}: deploy the same definitions here")
     if step.service != service:
         raise MessageUnusable(f"step {step.event} of {definition} is {step.service}'s, and this is a host of {service}")
     if step.function(packed.kind) is None:

@@ -201,5 +201,6 @@ def expect_size(messages: Sequence[bytes]) -> None:
     largest = max(map(len, messages), default=0)
     if largest > MESSAGE_BYTES_MAX:
         raise MessageTooBig(
-            f"a message has {largest} bytes, and a wire takes {MESSAGE_BYTES_MAX} at most: send it in parts"
+            f"a message has {largest} bytes, and a wire takes {MESSAGE_BYTES_MAX} at most: keep what is large "
+            "elsewhere, and send a reference to it"
         )

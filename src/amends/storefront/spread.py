@@ -89,6 +89,7 @@ def open_spread(url: str, *, limits: bool = False, patience_s: float = PATIENCE_
         StoreUnusable: there can be no such store.
         EngineStopped: on the way, when no answer came in time; what was asked for goes on.
     """
+    bootstrap.located(url).records().close()  # else a client would wait for coordinators of a store that is not there
     with bootstrap.connect(url, sagas=SAGAS) as client:
         ledger = SpreadLedger(client, patience_s)
         yield SpreadStorefront(Session(limits=limits, ledger=ledger), ledger)

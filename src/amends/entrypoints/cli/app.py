@@ -231,8 +231,8 @@ def demo(
 
     Everything that it shows really runs, here and now. It needs no file and leaves none.
 
-    With --spread, 3 000 orders run through eight processes as amends up
-    starts them; a coordinator and a service are killed meanwhile, and
+    With --spread, 3 000 orders run through four services and two coordinators, each a
+    process, as amends up starts them; a coordinator and a service are killed meanwhile, and
     started again; then money, stock and audits are looked at.
 
     [bold]Examples[/]

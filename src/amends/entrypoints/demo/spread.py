@@ -1,4 +1,4 @@
-"""``amends demo --spread``: the shop in eight processes, of which two are killed while orders run."""
+"""``amends demo --spread``: the shop in six processes, of which two are killed while orders run."""
 
 from __future__ import annotations
 

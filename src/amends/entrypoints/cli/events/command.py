@@ -81,7 +81,7 @@ def publish(
       [cyan]amends publish --follow --db shop.db --to nats://publisher@broker?stream=shop_events[/]
 
     [bold]Exit codes[/]
-      0  all of it is published, or Ctrl-C ended it
+      0  all of it is published, or Ctrl-C or SIGTERM ended it
       1  it had to stop; what is published stays
       2  the store, or where events are to go, cannot be used
     """

@@ -10,7 +10,9 @@ USAGE: Final = 2
 Url = Annotated[
     str, typer.Option("--wire", metavar="URL", help="The wire: postgresql://..., nats://...", show_default=False)
 ]
-Channel = Annotated[str, typer.Argument(metavar="CHANNEL", help="A service; or > and an engine.", show_default=False)]
+Channel = Annotated[
+    str, typer.Argument(metavar="CHANNEL", help="A service; or, in quotes, '>' and an engine.", show_default=False)
+]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="Of the message.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a document for programs, with all of each message.")]
 
