@@ -31,11 +31,9 @@ from amends.storage.inbox import answer_kept, kept_answer
 from amends.storage.packed import NULL, PackedRequest
 from amends.storage.records import RequestServed
 
-TOO_LATE: Final = "it came after its time: {:.3g} s after the end of this attempt; compare clocks, or raise timeout_s"
+ASKED: Final = "asked over a wire"
 """In the place of a digest: what is asked under an idempotency key is the same each time."""
-TOO_LATE: Final = (
-    "it came after its time: {:.3g} s after the end of this attempt; compare clocks, or raise its timeout_s"
-)
+TOO_LATE: Final = "it came after its time: {:.3g} s after the end of this attempt; compare clocks, or raise timeout_s"
 
 
 class HostedRequest(NamedTuple):
