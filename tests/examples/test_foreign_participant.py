@@ -49,7 +49,7 @@ ORDER = Saga(
     "foreign orders",
     Order,
     [
-        external("CARD_CHARGED", charge, undo=charge, undone="CARD_REFUNDED", timeout_s=2.0),
+        external("CARD_CHARGED", charge, undo=charge, undone="CARD_REFUNDED", timeout_s=2.0, remembers_refusals=True),
         local("PARCEL_SENT", send, pivot=True, entity=lambda order: "all"),
     ],
 )

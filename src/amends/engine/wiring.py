@@ -16,7 +16,7 @@ from amends.storage.wire import Delivery, Wire, channel_to
 PAUSE_S: Final = 0.5  # before a wire that is away is tried again: a broker that starts anew takes some seconds
 LOOK_EVERY_S: Final = 60.0  # at the settings of the broker, which somebody may have changed
 BEGINS_ANEW_S: Final = 5.0
-"""After an error that nobody foresaw, before what hears or asks begins anew: else the log would hold nothing else."""
+"""After an unforeseen error, before what hears or asks begins anew: else the log would hold nothing else."""
 LOOK_S: Final = 10.0  # within which a broker says how it is set, or counts as away: twice what one that is slow takes
 
 
