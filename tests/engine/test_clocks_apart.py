@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 import amends
 from amends import Backoff, Completed, Saga, local
-from amends.engine import hosted_calls, serving
+from amends.engine import spread
+from amends.engine.wiring import Wiring
+from amends.storage.wire import Wire
 from tests.contract.spread import run
 from tests.engine.test_elsewhere import SET, named
 
@@ -20,7 +23,7 @@ SALE = Saga("sale", int, [replace(HELD, timeout_s=0.5, backoff=Backoff(0.01, 0.0
 
 
 class OtherClock:
-    """A clock that is off, as that of a machine may be: it stands in for the module `time`."""
+    """A clock that is off, as that of a machine may be."""
 
     def __init__(self) -> None:
         self.by_s = 0
@@ -36,8 +39,12 @@ class OtherClock:
 def test_a_saga_goes_on_once_the_clocks_agree(monkeypatch: pytest.MonkeyPatch, by_s: int) -> None:
     """Of a host that is ahead nothing is done until then; one that is behind does it, and once."""
     clock = OtherClock()
-    for module in (serving, hosted_calls):
-        monkeypatch.setattr(module, "time", clock)
+    clocks = iter([clock.time, time.time])  # the host is opened first
+
+    def at_its_time(wire: Wire, engine: str, _: Callable[[], float]) -> Wiring:
+        return Wiring(wire, engine, next(clocks))
+
+    monkeypatch.setattr(spread, "Wiring", at_its_time)
 
     async def test() -> None:
         wire = named()

@@ -52,7 +52,7 @@ TICKETS: Final = Saga(
     int,
     [
         replace(local("SEATS_HELD", hold, entity=lambda _: "hall", undo=let_go, undone="SEATS_FREED"), timeout_s=0.3),
-        external("CARD_CHARGED", charge, pivot=True, timeout_s=0.3, limit_s=0.3),
+        external("CARD_CHARGED", charge, pivot=True, timeout_s=0.3, limit_s=0.3, remembers_refusals=True),
     ],
 )
 SET: Final = Command("SEATS_SET", "SEATS", lambda _, seats: seats)

@@ -75,7 +75,7 @@ ORDER = Saga(
     [
         local("HELD", hold, undo=let_go, undone="FREED", entity=lambda _: "hall"),
         external("CHARGED", charge, undo=refund, undone="REFUNDED"),
-        external("SHIPPED", ship, pivot=True),
+        external("SHIPPED", ship, pivot=True, remembers_refusals=True),
     ],
 )
 SERVICES = ["HELD", "CHARGED", "SHIPPED"]

@@ -171,7 +171,7 @@ def test_a_commit_whose_answer_is_lost_is_looked_up(url: str, monkeypatch: pytes
         going_on = published(store, table, ONCE._replace(is_live=True), said.append)
         threading.Timer(0.2, lambda: Writer(store)(subjects=["S2"])).start()
         assert next(going_on) == 1
-    assert said == ["the answer to a commit was lost"]
+    assert [each for each in said if each] == ["the answer to a commit was lost"]  # at each look it is said anew
     assert ids(url) == ["S0/1", "S0/2", "S0/3", "S1/4", "S2/5"]
 
 
