@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -70,6 +71,19 @@ def environment(**surroundings: str) -> dict[str, str]:
         if not name.startswith(("PYTHON", "LC_", "LANG", "FORCE_COLOR"))
     }
     return inherited | PLAIN | {"PYTHONPATH": str(ROOT / "src")} | surroundings
+
+
+@contextmanager
+def running(words: Sequence[str], folder: Path, **surroundings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Have a command run in a folder that says when it does, until it is told to end."""
+    process = subprocess.Popen(words, cwd=folder, env=environment(**surroundings), stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"amends: ")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def batch(path: Path, *operations: object) -> Path:

@@ -6,14 +6,12 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command import EXAMPLES, Ran, amends, command_line, environment
+from tests.acceptance.command import EXAMPLES, Ran, amends, command_line, environment, running
 from tests.acceptance.test_bad_input import refused
 from tests.acceptance.test_host import APP
 from tests.acceptance.test_worker import PATIENCE_S
@@ -32,19 +30,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "hosted.py").write_text(APP + ENGINE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@contextmanager
-def running(folder: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Have a command run that runs until it is told to end."""
-    process = subprocess.Popen(command_line(*words), cwd=folder, env=environment(), stdout=subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(b"amends: ")
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def until(code: int, *words: str | Path) -> Ran:
@@ -66,7 +51,7 @@ def until(code: int, *words: str | Path) -> Ran:
 def test_what_runs_tells_how_it_does_until_it_ends(folder: Path, words: list[str], wire: str) -> None:
     """Over a port and in a file the same; after a kill -9 the port tells nothing, and the file is old."""
     port, file = str(free_port()), folder / "health.json"
-    with running(folder, *words, "--health", port, "--health", str(file)) as process:
+    with running(command_line(*words, "--health", port, "--health", str(file)), folder) as process:
         for place in (port, file):
             ran = until(0, place)
             assert ran.out.startswith("ready since ")
@@ -84,7 +69,7 @@ def test_what_runs_tells_how_it_does_until_it_ends(folder: Path, words: list[str
 def test_a_process_that_was_told_to_end_leaves_no_file(folder: Path) -> None:
     """It has ended, or has not begun: both is told."""
     file = folder / "health.json"
-    with running(folder, "worker", "hosted:engine", "--health", "health.json") as process:
+    with running(command_line("worker", "hosted:engine", "--health", "health.json"), folder) as process:
         until(0, file)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0
@@ -96,7 +81,7 @@ def test_a_process_that_was_told_to_end_leaves_no_file(folder: Path) -> None:
 def test_one_that_is_not_ready_lives_all_the_same(folder: Path) -> None:
     """A supervisor leaves it alone; what sends work does not. Here it waits for the store of another one."""
     words = ["host", "hosted", "--service", "SEATS", "--db", "seats.db", "--wire", "memory:w"]
-    with running(folder, *words):
+    with running(command_line(*words), folder):
         command = command_line(*words, "--wait", "60", "--health", "second.json")
         second = subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.DEVNULL)
         try:
@@ -116,7 +101,7 @@ def test_a_publisher_tells_how_it_does(folder: Path) -> None:
     amends("run", "--db", "shop.db", EXAMPLES[0])
     with schema() as table:
         words = ["publish", "--db", "shop.db", "--to", table, "--follow", "--health", "publish.json"]
-        with running(folder, *words):
+        with running(command_line(*words), folder):
             assert "  store       answers\n  wire        none\n  durability  full" in until(0, "publish.json").out
 
 

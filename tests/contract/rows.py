@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from amends.adapters.memory import MemoryStore
 from amends.core.records import StepBecame
 from amends.core.state import Status
 from amends.engine.recording import Recording
@@ -112,3 +113,11 @@ class Writer:
             gone_keys=[row for row in gone if isinstance(row, KeyRow)],
             shapes=[row for row in rows if isinstance(row, ShapeRow)],
         )
+
+
+def store_of(blocks: int, each: int = 1) -> MemoryStore:
+    """Return a store with blocks of some records each, every one of another saga, but those of one place in a block."""
+    store = MemoryStore()
+    for _ in range(blocks):
+        Writer(store)(subjects=[f"S{place}" for place in range(each)])
+    return store

@@ -23,7 +23,7 @@ import amends
 from amends.engine.limits import DRAIN_S
 from amends.entrypoints.cli.app import app
 from examples.spread.sagas import Buy, credit_given, seats_built, tickets
-from tests.acceptance.command import ROOT, environment
+from tests.acceptance.command import ROOT, running
 from tests.acceptance.command import amends as command
 from tests.acceptance.test_worker import PATIENCE_S
 from tests.postgres import Server, own_server
@@ -104,16 +104,8 @@ def started(instance: str, folder: Path, server: Server) -> Iterator[subprocess.
     line = re.sub(r"\$\{(\w+)\}", lambda found: given[found[1]], settings["ExecStart"])
     words = line.replace(AMENDS, f"{sys.executable} -W error -m amends").replace("/run/", f"{folder}/")
     (folder / settings["RuntimeDirectory"].replace("%i", instance)).mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        shlex.split(words.replace("%i", instance)), cwd=PLACE, env=environment(**given), stdout=subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(b"amends: ")
+    with running(shlex.split(words.replace("%i", instance)), PLACE, **given) as process:
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def health_of(instance: str, folder: Path) -> Path:

@@ -6,7 +6,7 @@ Nothing is decided on what is not committed, and nothing goes out before it is.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, takewhile
 from typing import Any, Final, NamedTuple
 
@@ -100,7 +100,7 @@ class BatchRunner:
 
     def run(self, tasks: Sequence[Task], now_ms: int) -> Turn[BatchResult]:
         """Carry out a batch, as much of it as can be committed at once."""
-        size = sum(task.size for task in tasks)
+        size = _size(tasks)
         if size > self._width.most:
             return (yield from self._first_parts(tasks, now_ms, self._width.most))
         spoilt: dict[int, Exception] = {}
@@ -151,9 +151,9 @@ class BatchRunner:
         """Read what a batch says that it needs, and decide it, again and again while it meets what is not at hand."""
         saga_ids = [task.saga_id for task in tasks if task.saga_id]
         known, unread = yield from self._committed.read(saga_ids, (key for task in tasks for key in task.keys))
-        letters_max = COMMIT_LETTERS_MAX if sum(task.size for task in tasks) > 1 else sys.maxsize
+        letters_max = COMMIT_LETTERS_MAX if _size(tasks) > 1 else sys.maxsize
         if unread:
-            decided = sum(task.size for task in takewhile(lambda task: task.saga_id not in unread, tasks))
+            decided = _size(takewhile(lambda task: task.saga_id not in unread, tasks))
             return (yield from self._apart(tasks, now_ms, CommitFull(letters_max, 0), decided, is_careful=is_careful))
         yield from self._committed.foresee(saga_ids, (name for task in tasks for name in task.entities))
         first = self._committed.new_id.number
@@ -172,7 +172,7 @@ class BatchRunner:
                 return result
             self._committed.new_id.number = first
             restarts += 1
-            if restarts == RESTARTS_MAX and sum(task.size for task in tasks) > 1:
+            if restarts == RESTARTS_MAX and _size(tasks) > 1:
                 return (yield from self._apart(tasks, now_ms, NotAtHand(), is_careful=is_careful))
 
     def _attempted(
@@ -190,7 +190,7 @@ class BatchRunner:
             if not work.is_empty():
                 commit = yield from self._written(work)
         except CommitFull as full:
-            decided = sum(task.size for task in tasks[: len(replies)]) + full.done
+            decided = _size(tasks[: len(replies)]) + full.done
             return (yield from self._apart(tasks, work.now_ms, full, decided, is_careful=is_careful))
         except StoreTooBig as error:
             return (yield from self._apart(tasks, work.now_ms, error, is_careful=is_careful))
@@ -267,7 +267,7 @@ class BatchRunner:
         """Other engines were faster each time: decide on less, and leave a task that is alone to the next turn."""
         if not self._committed.shards.are_shared:
             raise StoreFailed("another process writes to this store") from conflict
-        if sum(task.size for task in tasks) > 1:
+        if _size(tasks) > 1:
             return (yield from self._apart(tasks, now_ms, conflict))
         return _left(tasks)
 
@@ -285,10 +285,10 @@ class BatchRunner:
             decided: how many parts fit, where that is known; these are carried out then, in place of the half.
             is_careful: whether each participant was called by itself.
         """
-        parts = [part for task in tasks for part in task.parts()]
-        if len(parts) == 1:
+        size = _size(tasks)
+        if size == 1:
             return (yield from self._alone(tasks[0], now_ms, error, is_careful=is_careful))
-        first = decided if 0 < decided < len(parts) else len(parts) // 2
+        first = decided if 0 < decided < size else size // 2
         return (yield from self._first_parts(tasks, now_ms, first))
 
     def _first_parts(self, tasks: Sequence[Task], now_ms: int, number: int) -> Turn[BatchResult]:
@@ -313,6 +313,11 @@ class BatchRunner:
             if not work.is_empty():
                 self._take_over((yield from self._written(work)))
         return self._result(work, [task.joined([refused])])
+
+
+def _size(tasks: Iterable[Task]) -> int:
+    """How many sagas, commands or inputs they are."""
+    return sum(task.size for task in tasks)
 
 
 def _left(tasks: Sequence[Task]) -> BatchResult:

@@ -23,7 +23,7 @@ from amends.events.cloud_events import cloud_events
 from amends.events.log import EventLog
 from amends.events.publishing import Publication, published
 from amends.storage.rows import Head
-from tests.contract.rows import Writer
+from tests.contract.rows import Writer, store_of
 from tests.nats import NatsServer, nats_server
 
 ONCE = Publication("/shop", is_live=False)
@@ -41,14 +41,6 @@ def stream(server: NatsServer) -> Iterator[NatsEventStream]:
     """Return a stream of events."""
     with closing(NatsEventPlace(server.url).sink()) as stream:
         yield stream
-
-
-def store_of(blocks: int, each: int = 1) -> MemoryStore:
-    """Return a store with blocks of some records each, every one of another saga, but those of one place in a block."""
-    store = MemoryStore()
-    for _ in range(blocks):
-        Writer(store)(subjects=[f"S{place}" for place in range(each)])
-    return store
 
 
 def asked(server: NatsServer, question: Any) -> Any:

@@ -22,7 +22,7 @@ from amends.events.publishing import Publication, published
 from amends.storage.location import DatabaseRoles
 from amends.storage.rows import Head
 from tests.adapters.postgres.roles import roles, url_as
-from tests.contract.rows import Writer
+from tests.contract.rows import Writer, store_of
 from tests.postgres import schema
 
 ONCE = Publication("/shop", is_live=False)
@@ -40,14 +40,6 @@ def table(url: str) -> Iterator[PostgresEventTable]:
     """Return a table of events."""
     with closing(PostgresEventPlace(url).sink()) as table:
         yield table
-
-
-def store_of(blocks: int, each: int = 1) -> MemoryStore:
-    """Return a store with blocks of some records each, every one of another saga, but those of one place in a block."""
-    store = MemoryStore()
-    for _ in range(blocks):
-        Writer(store)(subjects=[f"S{place}" for place in range(each)])
-    return store
 
 
 def rows(url: str, query: str) -> list[Any]:
