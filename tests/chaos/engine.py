@@ -7,7 +7,7 @@ import logging
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from amends.adapters.clock import SystemClock
 from amends.adapters.postgres import PostgresStore
 from amends.adapters.postgres.connection import PostgresConnection
+from amends.adapters.postgres.pipeline import Statement
 from amends.adapters.postgres.queries import QUERIES
 from amends.adapters.postgres.settings import Timeouts
 from amends.engine.engine import Engine
@@ -109,12 +110,12 @@ class Severed:
         assert word == TERMINATE, word
         severed = self
 
-        def piped(connection: PostgresConnection, *statements: Any) -> Any:
-            return severed._piped(connection, *severed._changed([*statements]))
+        def piped(connection: PostgresConnection, statements: Iterable[Statement]) -> Any:
+            return severed._piped(connection, severed._changed([*statements]))
 
         PostgresConnection._piped = piped  # type: ignore[method-assign,assignment]
 
-    def _changed(self, statements: list[Any]) -> list[Any]:
+    def _changed(self, statements: list[Statement]) -> list[Statement]:
         names = [name for name, _ in statements]
         at = self._at.removeprefix("behind ")
         if not at or at not in names:

@@ -69,9 +69,9 @@ def test_places_whose_answer_was_lost_are_given_back(
     connection: Any = ownership._database
     piped = connection._piped
 
-    def lost(*statements: Any) -> Any:
-        answers = piped(*statements)
-        if statements == (("commit", {}),):
+    def lost(statements: Any) -> Any:
+        answers = piped(statements)
+        if statements == [("commit", {})]:
             connection._drop()
             raise StoreBusy("the connection was lost")
         return answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -11,7 +11,9 @@ import pytest
 
 from amends.adapters.postgres import PostgresStore, address_of
 from amends.adapters.postgres import store as of_store
+from amends.adapters.postgres.pipeline import Statement
 from amends.adapters.postgres.queries import QUERIES
+from amends.adapters.postgres.rows import columns_of
 from amends.adapters.postgres.settings import TURN_MS, Timeouts
 from amends.engine.limits import LEASE_MS
 from amends.errors import LeaseLost, StoreBusy, StoreConflict, StoreFailed
@@ -88,14 +90,14 @@ def lose(engine: SharedEngine, monkeypatch: pytest.MonkeyPatch, *, is_sent: bool
     connection = connection_of(engine)
     piped = connection._piped
 
-    def losing(*statements: tuple[str, dict[str, Any]]) -> Any:
-        if statements != (("commit", {}),):
-            return piped(*statements)
+    def losing(statements: Iterable[Statement]) -> Any:
+        if statements != [("commit", {})]:
+            return piped(statements)
         monkeypatch.undo()
         if is_sent:
-            piped(*statements)
+            piped(statements)
         cut(engine)
-        return piped(("begin", {}))
+        return piped([("begin", {})])
 
     monkeypatch.setattr(connection, "_piped", losing)
 
@@ -163,7 +165,7 @@ def test_the_settings_of_a_turn_hold_for_it_alone(one: SharedEngine, url: str, m
     monkeypatch.setitem(QUERIES, "shown", query.encode())
 
     def show() -> Any:
-        ((row,), _) = connection_of(one)._piped(("shown", {}))[0]
+        ((row,), _) = connection_of(one)._piped([("shown", {})])[0]
         return row
 
     one.store.sagas(["S1"])
@@ -189,3 +191,33 @@ def test_a_statement_is_larger_than_what_the_system_takes_at_once(one: SharedEng
     large = Letter("large", 0, "x" * 8_000_000, 1)
     one.store.mailbox.post([large])
     assert one.store.mailbox.letters([0], 1) == [large]
+
+
+def test_the_server_works_on_a_statement_while_the_next_is_made(
+    one: SharedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is sent by then: another connection finds out."""
+    monkeypatch.setitem(QUERIES, "lock", b"SELECT pg_advisory_lock(7)")
+    connection = connection_of(one)
+
+    def statements() -> Iterator[Statement]:
+        yield "lock", {}
+        until = time.monotonic() + 60
+        with psycopg.connect(server(), autocommit=True) as database:
+            while not database.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7").fetchall():
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        yield "own_role", {}
+
+    assert len(connection.work(statements())) == 2
+    connection.abandon()
+
+
+def test_a_text_that_no_database_can_hold_takes_along_what_was_sent_before_it(one: SharedEngine) -> None:
+    """And the connection goes on."""
+    connection, letter = connection_of(one), Letter("early", 0, "x", 1)
+    with pytest.raises(UnicodeEncodeError):
+        connection.work([("post_letters", columns_of([letter])), ("see_entity", {"service": "\udc80", "id": ""})])
+    assert [answer.rows for answer in connection.work([("own_role", {})])] == [[("postgres",)]]
+    connection.abandon()
+    assert one.store.mailbox.letters([0], 1) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from amends.adapters.postgres.address import Address
@@ -11,6 +11,7 @@ from amends.adapters.postgres.opening import prepare
 from amends.adapters.postgres.rights import ARCHIVING, OWNS
 from amends.adapters.postgres.settings import OF_READS
 from amends.adapters.postgres.store import PostgresStore
+from amends.adapters.postgres.texts import stored
 from amends.errors import StoreConflict
 from amends.storage.rows import Block
 
@@ -33,11 +34,11 @@ class DepartureStore(PostgresStore):
         prepare(address, ARCHIVING, OWNS)
         super().__init__(address, OF_READS)  # the archive's disk may be slow, and what is locked ended long ago
 
-    def _write(self, writes: Sequence[TableWrite]) -> str:
-        lease = {"engine": writes[0].parameters["chain"]}
-        self._database.work(("begin_lease", lease))
-        transaction = super()._write(writes)
-        self._database.work(("leave", lease))
+    def _write(self, block: Block, writes: Iterable[TableWrite]) -> str:
+        lease = {"engine": stored(block.chain)}
+        self._database.work([("begin_lease", lease)])
+        transaction = super()._write(block, writes)
+        self._database.work([("leave", lease)])
         return transaction
 
     def _expect_chain(self, block: Block, conflict: StoreConflict) -> None:

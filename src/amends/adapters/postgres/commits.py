@@ -35,14 +35,20 @@ class TableWrite(NamedTuple):
     refusal: str = ""
 
 
-def writes_of(changes: Changes, held: Collection[EntityName]) -> list[TableWrite]:
+def writes_of(changes: Changes, held: Collection[EntityName]) -> Iterator[TableWrite]:
     """What a commit writes, in the order in which it is written: its block first, which is the fence.
+
+    Each is made when it is asked for, so that the server works on one while the next is made.
 
     Args:
         changes: all of it.
         held: entities that do not exist, and whose names the transaction has made already.
     """
-    return [*_chains(changes), *_sagas(changes), *_entities(changes.entities, held), *_keys(changes), *_rest(changes)]
+    yield from _chains(changes)
+    yield from _sagas(changes)
+    yield from _entities(changes.entities, held)
+    yield from _keys(changes)
+    yield from _rest(changes)
 
 
 def names_of(entities: Collection[EntityName]) -> dict[str, str]:

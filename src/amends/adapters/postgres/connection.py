@@ -6,8 +6,9 @@ begins with its settings, no statement is prepared, and what belongs together go
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from itertools import chain
 from typing import Any, Final
 
 import psycopg
@@ -65,9 +66,9 @@ class PostgresConnection:
         """
         query = (name, parameters)
         if self.is_in_turn:
-            return self.work(query)[0].rows
+            return self.work([query])[0].rows
         try:
-            return self._piped(("begin_reading", {}), self._settings, query, ("commit", {}))[2].rows
+            return self._piped([("begin_reading", {}), self._settings, query, ("commit", {})])[2].rows
         except StoreConflict as ended:
             raise StoreBusy(f"the server did not let it be read: {ended}") from ended
 
@@ -77,10 +78,13 @@ class PostgresConnection:
         Raises:
             StoreBusy, StoreConflict, StoreFull, StoreFailed: they were not carried out, or that is not known of them.
         """
-        return self._piped(("begin", {}), self._settings, *statements, ("commit", {}))[2:-1]
+        return self._piped([("begin", {}), self._settings, *statements, ("commit", {})])[2:-1]
 
-    def work(self, *statements: Statement) -> list[Answer]:
+    def work(self, statements: Iterable[Statement]) -> list[Answer]:
         """Carry out statements in the turn that is under way, which begins with the first of them.
+
+        Args:
+            statements: each is sent before the next is asked for.
 
         Raises:
             StoreBusy, StoreConflict, StoreFull, StoreTooBig, StoreFailed: the turn is over, and nothing is written.
@@ -88,7 +92,7 @@ class PostgresConnection:
         first: tuple[Statement, ...] = () if self.is_in_turn else (("begin", {}), self._settings)
         self.is_in_turn = True
         try:
-            return self._piped(*first, *statements)[len(first) :]
+            return self._piped(chain(first, statements))[len(first) :]
         except StoreBusy as error:
             self.abandon()
             if first:
@@ -107,7 +111,7 @@ class PostgresConnection:
         """
         self.is_in_turn = False
         try:
-            self._piped(("commit", {}))
+            self._piped([("commit", {})])
         except StoreError as error:
             if self._driver is None:
                 raise CommitUnknown(str(error)) from error
@@ -119,7 +123,7 @@ class PostgresConnection:
             self.is_in_turn = False
             if self._driver is not None:
                 with suppress(StoreError):
-                    self._piped(("rollback", {}))
+                    self._piped([("rollback", {})])
 
     def fail(self, why: str) -> None:
         """Use it no more."""
@@ -139,11 +143,11 @@ class PostgresConnection:
 
     # The driver -----------------------------------------------------------------------------------------------
 
-    def _piped(self, *statements: Statement) -> list[Answer]:
+    def _piped(self, statements: Iterable[Statement]) -> list[Answer]:
         if self._failed:
             raise StoreFailed(self._failed)
         try:
-            return self._connected().run(*statements)
+            return self._connected().run(statements)
         except psycopg.Error as error:
             is_lost = self._driver is None or self._driver.closed or ends_session(error)
             if is_lost:
@@ -167,7 +171,7 @@ class PostgresConnection:
     def _roll_back(self) -> None:
         """Leave no transaction open, and no connection that is lost."""
         try:
-            self._connected().run(("rollback", {}))
+            self._connected().run([("rollback", {})])
         except psycopg.Error:
             self._drop()
 

@@ -76,7 +76,7 @@ class PostgresEventTable:
         }
         heads = text_array([head.head.hex() for head in cursor])
         writing = ("append_events", told), ("move_cursors", {**moved, "head": heads}), ("forget_cursors", moved)
-        self._connection.work(*writing)
+        self._connection.work(writing)
         try:
             self._connection.commit()
         except CommitUnknown as error:
@@ -88,8 +88,9 @@ class PostgresEventTable:
         Raises:
             StoreConflict: one did.
         """
-        self._connection.work(("hold_events", {}))
-        rows = self._connection.work(("published_until", {"source": moved["source"], "chain": moved["chain"]}))[0].rows
+        self._connection.work([("hold_events", {})])
+        of_chains = {"source": moved["source"], "chain": moved["chain"]}
+        rows = self._connection.work([("published_until", of_chains)])[0].rows
         if {opened(chain): number for chain, number in rows} != {chain: n for chain, n in since.items() if n}:
             self._connection.abandon()
             raise StoreConflict("another publisher was faster")

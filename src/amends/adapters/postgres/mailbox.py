@@ -83,7 +83,7 @@ class PostgresMailbox:
             return
         database = self._opened()
         try:
-            database.work(("post_letters", columns_of(letters)))
+            database.work([("post_letters", columns_of(letters))])
             self._room -= len(letters)
             if self._room < 0 or time.monotonic() > self._counted_s + COUNT_EVERY_S:
                 self._count(database, letters)

@@ -93,7 +93,7 @@ class PostgresMoveTarget:
         """Take in a page, and how far that is."""
         columns = dict(zip(page.table.columns, zip(*page.rows, strict=True), strict=True))
         statements = [_progress(page), *_statements(page.table.name, columns)]
-        progress, written, *_ = self._database.work(*statements)
+        progress, written, *_ = self._database.work(statements)
         if progress.number != 1:
             self._database.abandon()
             raise StoreConflict(f"{self.shown}: another process moves the same shop, which is as far as this one")

@@ -102,7 +102,7 @@ class PostgresOwnership:
         services = text_array([each.service for each in asks])
         lease, budgets = ("has_lease", {"engine": stored(engine)}), ("budgets", {"services": services})
         try:
-            answers = self._database.work(("wait_briefly", {}), ("hold_budgets", {}), lease, ("now_ms", {}), budgets)
+            answers = self._database.work([("wait_briefly", {}), ("hold_budgets", {}), lease, ("now_ms", {}), budgets])
             has_lease, now_ms, rows = (answer.rows for answer in answers[2:])
             if not has_lease[0][0]:
                 raise without_lease(engine)
@@ -122,7 +122,7 @@ class PostgresOwnership:
     def _write(self, shares: Collection[BudgetShare]) -> None:
         if not shares:
             return
-        self._database.work(("put_budgets", _columns([*shares])))
+        self._database.work([("put_budgets", _columns([*shares]))])
         try:
             self._database.commit()
         except CommitUnknown as error:

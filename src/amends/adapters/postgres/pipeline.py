@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -61,23 +61,34 @@ class StatementPipeline:
         self._loaded = Transformer(driver)
         driver.pgconn.enter_pipeline_mode()
 
-    def run(self, *statements: Statement) -> list[Answer]:
+    def run(self, statements: Iterable[Statement]) -> list[Answer]:
         """Carry out statements, one after the other, and none after one that fails.
+
+        Args:
+            statements: each is sent before the next is asked for, so that the server works while that is made.
 
         Raises:
             psycopg.Error: what the server said of the one that failed; or the connection is lost.
-            UnicodeEncodeError: a text that no database can hold; nothing is carried out.
+            UnicodeEncodeError: a text that no database can hold; what is before it is carried out.
         """
-        connection = self._driver.pgconn
-        sent = [_as_sent(self._queries[name], parameters) for name, parameters in statements]
-        for statement in sent:
-            connection.send_query_params(*statement, Format.BINARY)
-        connection.pipeline_sync()
-        results = self._driver.wait(_results(connection, len(sent)))
+        connection, sent = self._driver.pgconn, 0
+        try:
+            for name, parameters in statements:
+                connection.send_query_params(*_as_sent(self._queries[name], parameters), Format.BINARY)
+                connection.flush()
+                sent += 1
+        except UnicodeEncodeError:
+            self._results(sent)
+            raise
+        results = self._results(sent)
         for result in results:
             if result.status == ExecStatus.FATAL_ERROR:
                 raise error_from_result(result)
-        return [self._answer(result) for result in results[: len(sent)]]
+        return [self._answer(result) for result in results[:sent]]
+
+    def _results(self, sent: int) -> list[PGresult]:
+        self._driver.pgconn.pipeline_sync()
+        return self._driver.wait(_results(self._driver.pgconn, sent))
 
     def _answer(self, result: PGresult) -> Answer:
         if result.status != ExecStatus.TUPLES_OK:

@@ -93,9 +93,10 @@ SELECT id, definition, request, status, body, due_ms, started_ms, changed_ms, ve
 WHERE id = ANY(%(ids)s::text[]);
 
 -- name: entities
--- Some entities, locked: of each the newest version, which is found first.
+-- Some entities, locked: of each the newest version, which is found first. The order is that of all engines, and from
+-- the end: stock, which many orders want, is locked behind accounts, which few want, and so for a shorter time.
 SELECT newest.* FROM (
-    SELECT service, id FROM unnest(%(services)s::text[], %(ids)s::text[]) AS given (service, id) ORDER BY service, id
+    SELECT service, id FROM unnest(%(services)s::text[], %(ids)s::text[]) AS given (service, id) ORDER BY service DESC, id DESC
 ) AS wanted CROSS JOIN LATERAL (
     SELECT e.service, e.id, e.body, e.version, e.checksum FROM entities AS e
     WHERE e.service = wanted.service AND e.id = wanted.id ORDER BY e.version DESC LIMIT 1 FOR UPDATE
@@ -104,7 +105,7 @@ SELECT newest.* FROM (
 -- name: hold_entities
 -- Names for entities that do not exist, so that they are locked. Gives those that it made.
 INSERT INTO entity_names (service, id)
-SELECT service, id FROM unnest(%(services)s::text[], %(ids)s::text[]) AS wanted (service, id) ORDER BY service, id
+SELECT service, id FROM unnest(%(services)s::text[], %(ids)s::text[]) AS wanted (service, id) ORDER BY service DESC, id DESC
 ON CONFLICT DO NOTHING RETURNING service, id;
 
 -- name: let_go_entities

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
+from itertools import chain, tee
 from typing import Final
 
 from amends.adapters.in_force import WARNING, WORRIED_AFTER
@@ -96,7 +97,8 @@ class PostgresStore(PostgresRecords):
     def commit(self, changes: Changes) -> None:
         """Write all of it, or nothing, and end the turn; see `amends.storage.ports.Store.commit`."""
         try:
-            transaction = self._write([*writes_of(changes, self._held_entities), *self._let_go(changes)])
+            writes = chain(writes_of(changes, self._held_entities), self._let_go(changes))
+            transaction = self._write(changes.block, writes)
             try:
                 self._database.commit()
             except CommitUnknown as error:
@@ -137,7 +139,7 @@ class PostgresStore(PostgresRecords):
 
     def _locked(self, query: str, **parameters: str) -> list[Values]:
         try:
-            return self._database.work((query, parameters))[0].rows
+            return self._database.work([(query, parameters)])[0].rows
         except BaseException:
             self.abandon()
             raise
@@ -151,14 +153,15 @@ class PostgresStore(PostgresRecords):
         if keys:
             yield TableWrite("let_go_keys", {"keys": text_array(sorted(keys))})
 
-    def _write(self, writes: Sequence[TableWrite]) -> str:
+    def _write(self, _: Block, writes: Iterable[TableWrite]) -> str:
         """Carry out all statements of a commit but the last; gives the transaction's id.
 
         Raises:
             StoreConflict: one has not written what it was to write.
         """
-        answers = self._database.work(*((write.query, write.parameters) for write in writes))
-        for write, answer in zip(writes, answers, strict=True):
+        writes, sent = tee(writes)
+        answers = self._database.work((write.query, write.parameters) for write in writes)
+        for write, answer in zip(sent, answers, strict=True):
             if write.rows is not None and answer.number != write.rows:
                 raise StoreConflict(write.refusal)
         transaction: str = answers[0].rows[0][0]
