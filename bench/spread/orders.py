@@ -97,7 +97,7 @@ async def paced(engine: Engine, ends: EndsHeard, first: int, orders: int, rate: 
     async with asyncio.TaskGroup() as coming:
         next_one, stop = first, first + orders
         while next_one < stop:
-            until = min(first + int((time.perf_counter() - begin_s) * rate), stop)
+            until = min(first + 1 + int((time.perf_counter() - begin_s) * rate), stop)  # the first is due at once
             coming.create_task(come(range(next_one, until)))
             next_one = until
             await asyncio.sleep(TICK_S)
