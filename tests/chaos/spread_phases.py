@@ -81,7 +81,8 @@ IN_TURN: Final[tuple[Fault, ...]] = (kill_one, harm, kill_store, kill_wire, stop
 
 def mix(shop: SpreadShop, chance: random.Random, number: int) -> None:
     """Do one after the other to one shop."""
-    IN_TURN[number % len(IN_TURN)](shop, chance, number)
+    round_number, place = divmod(number, len(IN_TURN))
+    IN_TURN[place](shop, chance, round_number)
 
 
 _phase: Final = partial(Phase, kinds=KINDS_APART, has_server=False)
@@ -106,5 +107,5 @@ SPREAD_PHASES: Final = (
     _phase(
         "folder", "by NATS: its data folder deleted", lose_folder, 20, 20, world=partial(spread_world, wire=in_nats)
     ),
-    _phase("streams", "by NATS: consumers, streams deleted", harm, 40, 40, world=partial(spread_world, wire=in_nats)),
+    _phase("streams", "by NATS: consumers, streams deleted", harm, 50, 50, world=partial(spread_world, wire=in_nats)),
 )

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -125,7 +126,7 @@ class WireInNats:
     def __init__(self, server: NatsServer) -> None:
         """Have it."""
         self._server = server
-        self.harms = 4
+        self.harms = len(HARMS)
 
     @property
     def server(self) -> str:
@@ -145,8 +146,8 @@ class WireInNats:
         self._server.start()
 
     def harm(self, chance: random.Random, number: int, pause: Pause) -> None:
-        """Delete each consumer, each stream, or what a stream has."""
-        asyncio.run(_at(self._server.url, HARMS[number % self.harms]))
+        """Delete each consumer, one of them, each stream, or what a stream has."""
+        asyncio.run(_at(self._server.url, partial(HARMS[number % self.harms], chance=chance)))
 
     def lose_folder(self, pause: Pause, *, while_it_runs: bool) -> None:
         """Delete all that it keeps.
@@ -165,25 +166,31 @@ class WireInNats:
         self._server.start()
 
 
-async def _delete_consumers(streams: JetStreamContext) -> None:
-    for info in await streams.consumers_info(STREAM):
+async def _delete_consumers(streams: JetStreamContext, chance: random.Random) -> None:
+    names = [info.name for info in await streams.consumers_info(STREAM)]
+    for name in chance.sample(names, len(names)):
         with suppress(NotFoundError):
-            await streams.delete_consumer(STREAM, info.name)
+            await streams.delete_consumer(STREAM, name)
 
 
-async def _delete_stream(streams: JetStreamContext) -> None:
+async def _delete_a_consumer(streams: JetStreamContext, chance: random.Random) -> None:
+    if names := [info.name for info in await streams.consumers_info(STREAM)]:
+        await streams.delete_consumer(STREAM, chance.choice(names))
+
+
+async def _delete_stream(streams: JetStreamContext, chance: random.Random) -> None:
     await streams.delete_stream(STREAM)
 
 
-async def _delete_parked(streams: JetStreamContext) -> None:
+async def _delete_parked(streams: JetStreamContext, chance: random.Random) -> None:
     await streams.delete_stream(f"{STREAM}_parked")
 
 
-async def _purge(streams: JetStreamContext) -> None:
+async def _purge(streams: JetStreamContext, chance: random.Random) -> None:
     await streams.purge_stream(STREAM)
 
 
-HARMS: Final = (_delete_consumers, _delete_stream, _delete_parked, _purge)
+HARMS: Final = (_delete_consumers, _delete_a_consumer, _delete_stream, _delete_parked, _purge)
 
 
 async def _at(url: str, harm: Callable[[JetStreamContext], Awaitable[None]]) -> None:
