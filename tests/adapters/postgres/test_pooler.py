@@ -93,6 +93,7 @@ def test_what_a_pooler_refuses_is_told_in_its_words(schema_name: str) -> None:
             assert database.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.torture  # most of it waits for the pooler, which tells its clients late
 def test_a_server_that_is_away_behind_a_pooler_is_waited_for() -> None:
     """The pooler itself takes connections meanwhile, and keeps them waiting."""
     with own_server() as behind, pooler(behind.conninfo) as conninfo:
