@@ -53,10 +53,12 @@ async def connected(address: NatsAddress, again: Callable[[], Awaitable[None]]) 
         WireAway: there is none now.
         WireUnusable: it refuses this user.
     """
-    client, said = Client(), list[Exception]()
+    client, said, refusals = Client(), list[Exception](), list[Exception]()
 
     async def hear(error: Exception) -> None:
         said[:] = [error]
+        if REFUSED.search(str(error)):
+            refusals[:] = [error]
 
     try:
         async with asyncio.timeout(ANSWER_S):
@@ -66,7 +68,7 @@ async def connected(address: NatsAddress, again: Callable[[], Awaitable[None]]) 
             )  # fmt: skip
     except (NatsError, OSError, TimeoutError) as error:
         await client.close()
-        why = said[0] if said else error
+        why = (*refusals, *said, error)[0]  # it closes when it refuses: another attempt may hear of that alone
         if REFUSED.search(str(why)):
             raise WireUnusable(f"{address}: the server refuses: {line_of(why)}") from error
         raise WireAway(f"{address}: the server is away: {line_of(why)}") from error
