@@ -31,7 +31,12 @@ Answer = TypeVar("Answer")
 
 
 class Client(Looks, Tells):
-    """Submits sagas, waits for them and tells them, and runs none. Made by `amends.connect`, used in ``async with``."""
+    """Submits sagas, waits for them and tells them, and runs none. Made by `amends.connect`, used in ``async with``.
+
+    Attributes:
+        definitions: those whose sagas it submits and reads.
+        connection: to the store.
+    """
 
     def __init__(
         self, store: Callable[[], ClientStore], definitions: Definitions, prefix: str, value_bytes_max: int
@@ -44,9 +49,9 @@ class Client(Looks, Tells):
             prefix: of the ids of its sagas and letters; no client and no engine before may have had it.
             value_bytes_max: of one request, as JSON in UTF-8.
         """
-        self._connection = StoreConnection(store)
-        self.tracker = SagaTracker(self._connection, definitions)
-        self._definitions = definitions
+        self.connection = StoreConnection(store)
+        self.tracker = SagaTracker(self.connection, definitions)
+        self.definitions = definitions
         self._writer = LetterWriter(definitions, prefix, value_bytes_max)
 
     # Opening and closing --------------------------------------------------------------------------------------
@@ -57,7 +62,7 @@ class Client(Looks, Tells):
         Raises:
             StoreUnusable: no store can be there.
         """
-        self._connection.open()
+        self.connection.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -66,7 +71,7 @@ class Client(Looks, Tells):
 
     async def close(self) -> None:
         """As at the end of ``async with``. What was posted is acted on all the same; callers that wait are told."""
-        await self._connection.close()
+        await self.connection.close()
 
     # Sagas ----------------------------------------------------------------------------------------------------
 
@@ -87,7 +92,7 @@ class Client(Looks, Tells):
             StoreFailed: whether it was posted is not known, as the connection was lost meanwhile: ask again under the
                 same key.
         """
-        self._connection.expect_caller()
+        self.connection.expect_caller()
         (handle,) = await self._ask([self._writer.start(saga, request, key, now_ms())])
         if isinstance(handle, AmendsError):
             raise handle
@@ -110,9 +115,9 @@ class Client(Looks, Tells):
             RequestRefused: it is no list of requests, or there are not as many keys; nothing was posted.
             Overloaded, StoreFull, StoreBusy: as for `submit`; nothing was posted.
         """
-        self._connection.expect_caller()
+        self.connection.expect_caller()
         given, names = take_requests(requests, keys)
-        self._definitions.codec_of(saga)
+        self.definitions.codec_of(saga)
         asked = [self._start_or_fault(saga, *pair) for pair in zip_longest(given, names)]
         begun = iter(await self._ask([one for one in asked if isinstance(one, StartLetter)]))
         return [next(begun) if isinstance(one, StartLetter) else one for one in asked]
@@ -131,7 +136,7 @@ class Client(Looks, Tells):
             OperatorNeeded: it waits for an operator, or does so from now on; a ``TimeoutError``, too.
             TimeoutError: it had not ended by then; it goes on, or starts once an engine runs.
         """
-        self._connection.expect_caller()
+        self.connection.expect_caller()
         return await self.tracker.end_of(take_name(saga_id), Patience(timeout))
 
     async def describe(self, saga_id: str) -> Description:
@@ -172,7 +177,7 @@ class Client(Looks, Tells):
                 the same answer may be brought again.
             Overloaded, StoreFull, StoreBusy: nothing was posted.
         """
-        self._connection.expect_caller()
+        self.connection.expect_caller()
         await self._tell(self._writer.answer(key, outcome, by, reason, now_ms()), Patience(timeout))
 
     async def tell(
@@ -195,7 +200,7 @@ class Client(Looks, Tells):
             TimeoutError: no engine had acted on it by then. The letter stays, and an engine acts on it once one runs.
             Overloaded, StoreFull, StoreBusy: nothing was posted.
         """
-        self._connection.expect_caller()
+        self.connection.expect_caller()
         await self._tell(self._writer.verb(saga_id, verb, now_ms()), Patience(timeout))
 
     # ----------------------------------------------------------------------------------------------------------
@@ -209,9 +214,9 @@ class Client(Looks, Tells):
     async def _ask(self, starts: Sequence[StartLetter]) -> list[ClientHandle | AmendsError]:
         """Post letters, but for those whose keys have an answer already."""
         keys = [Subject("key", start.letter.letter_id) for start in starts if start.is_keyed]
-        known = await self._connection.rows_of(keys) if keys else ()
+        known = await self.connection.rows_of(keys) if keys else ()
         answered = {key.name: row for key, (is_there, row) in zip(keys, known, strict=True) if is_there}
-        await self._connection.post([start.letter for start in starts if start.letter.letter_id not in answered])
+        await self.connection.post([start.letter for start in starts if start.letter.letter_id not in answered])
         return [self._handle(start, answered.get(start.letter.letter_id)) for start in starts]
 
     def _handle(self, start: StartLetter, known: Any) -> ClientHandle | AmendsError:
@@ -221,7 +226,7 @@ class Client(Looks, Tells):
             return refused
 
     async def _tell(self, letter: Letter, patience: Patience) -> None:
-        await self._connection.post([letter])
+        await self.connection.post([letter])
         try:
             acted_on(await self.tracker.answer_to(letter.letter_id, patience))
         except TimeoutError as error:
@@ -231,7 +236,7 @@ class Client(Looks, Tells):
             ) from error
 
     async def _look(self, look: Look[Answer]) -> Answer:
-        return await self._connection.look(look)
+        return await self.connection.look(look)
 
     def _sagas(self) -> Mapping[str, Saga]:
-        return self._definitions.sagas
+        return self.definitions.sagas

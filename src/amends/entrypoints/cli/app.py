@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from amends.entrypoints.cli.check import command as cli_simulate
 from amends.entrypoints.cli.events import command as cli_events
 from amends.entrypoints.cli.schema import command as cli_schema
+from amends.entrypoints.cli.serve import command as cli_serve
 from amends.entrypoints.cli.store import command as cli_store
 from amends.entrypoints.cli.up import command as cli_up
 from amends.entrypoints.cli.verbs import command as cli_verbs
@@ -343,7 +344,7 @@ def graph(
     draw(load(definition), output)
 
 
-OWN = cli_simulate.simulate, *cli_worker.COMMANDS, cli_up.up
+OWN = cli_simulate.simulate, *cli_worker.COMMANDS, cli_serve.serve, cli_up.up
 for command in (*OWN, *cli_store.COMMANDS, *cli_events.COMMANDS):
     app.command()(command)
 for name, (command, words) in cli_verbs.COMMANDS.items():

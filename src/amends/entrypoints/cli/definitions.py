@@ -65,7 +65,15 @@ def load_module(home: str) -> tuple[list[Saga], list[Command]]:
 
 
 def load_deploy(code: str) -> DeployedCode:
-    """Load what an engine would be opened with.
+    """Load what an engine would be opened with; see `load_code`."""
+    from amends.bootstrap import Opening
+
+    found = load_code(code)
+    return found.given if isinstance(found, Opening) else found
+
+
+def load_code(code: str) -> DeployedCode | Opening:
+    """Load definitions and commands, or what `amends.open` gave.
 
     Args:
         code: a module, a file, or ``shop``, for all definitions and commands in it; or with ``:name``, what
@@ -81,7 +89,7 @@ def load_deploy(code: str) -> DeployedCode:
         return DeployedCode(*load_module(code), {})
     module = _module(home)
     found = _named(module, home, name)
-    return found.given if isinstance(found, Opening) else DeployedCode([_saga_of(module, home, name)], [], {})
+    return found if isinstance(found, Opening) else DeployedCode([_saga_of(module, home, name)], [], {})
 
 
 def load_opening(engine: str) -> Opening:

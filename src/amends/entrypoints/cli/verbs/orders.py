@@ -93,11 +93,14 @@ class Order(NamedTuple):
 
     def line(self) -> str:
         """What the saga is, and what it is to do."""
-        saga, about = self.saga, f"{self.step}/{self.kind}"
-        words = WORDS[self.said.verb].format(step=about, outcome=_in_words(self.said.outcome))
+        saga = self.saga
         waits = f": {saga.waits_for}" if saga.waits_for else ""
         stands = one_line(f"{saga.name} {saga.version}, {saga.status}{waits}", TEXT_MAX)
-        return f"{saga.saga_id}  {stands}\n  is to {words}"
+        return f"{saga.saga_id}  {stands}\n  is to {self.effect()}"
+
+    def effect(self) -> str:
+        """What it is to do."""
+        return WORDS[self.said.verb].format(step=f"{self.step}/{self.kind}", outcome=_in_words(self.said.outcome))
 
     async def say(self, client: Client, timeout_s: float) -> None:
         """Say it, and wait for the engine to have acted on it; what the client raises is for the caller."""

@@ -52,7 +52,7 @@ async def _ended(opening: Opening, name: str) -> int:
 
 
 async def _served(opening: Opening, name: str) -> int:
-    told = _Told()
+    told = EndSignal()
     entering = asyncio.create_task(opening.__aenter__())
     await told.or_done(entering)
     if not entering.done():  # another engine was waited for
@@ -75,7 +75,7 @@ async def _served(opening: Opening, name: str) -> int:
     return 0
 
 
-async def _closed(engine: Engine, told: _Told) -> None:
+async def _closed(engine: Engine, told: EndSignal) -> None:
     """Close an engine; told once more, it waits for no call any longer."""
     closing = asyncio.create_task(engine.close())
     await told.or_done(closing)
@@ -84,8 +84,8 @@ async def _closed(engine: Engine, told: _Told) -> None:
     await closing
 
 
-class _Told:
-    """Whether the process was told to end."""
+class EndSignal:
+    """Whether the process was told to end, by a signal; it is made in the event loop that runs."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

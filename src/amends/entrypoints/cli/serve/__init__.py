@@ -1,0 +1,1 @@
+"""``amends serve``: the HTTP API and the console on a store."""

@@ -1,0 +1,159 @@
+"""Running the HTTP API: a client of a store, an engine beside it where none runs, and a server in front."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from amends.bootstrap import LEAVE, DeployedCode, Opening, connect, open  # noqa: A004 - it opens, as `amends.open`
+from amends.entrypoints.cli.databases import named
+from amends.entrypoints.cli.definitions import load_code
+from amends.entrypoints.cli.worker.serving import EndSignal
+from amends.errors import StoreInUse, UnusableInput
+from amends.storage.location import SQLITE, LastingLocation
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+    from uvicorn import Server
+
+    from amends.client.client import Client
+    from amends.engine.engine import Engine
+
+DONE, STOPPED = 0, 1
+HEADERS_BYTES_MAX: Final = 16 * 1024  # docs/serve.md, "Limits"
+CONNECTIONS_MAX: Final = 1000  # at a time, above which it answers 503 at once: some 100 MB
+BACKLOG: Final = 2048  # connections that wait for the server, as uvicorn has it
+GRACE_S: Final = 10  # for requests under way, once it is told to end
+NO_SERVER: Final = "the HTTP API needs Litestar and uvicorn: pip install 'amends[serve]' ({})"
+NOTHING: Final = DeployedCode([], [], {})
+
+
+class ServerOptions(NamedTuple):
+    """What is served, and where.
+
+    Attributes:
+        code: the definitions, or what `amends.open` gave; empty for none.
+        db: the store; empty for that of the engine that `code` names.
+        host: the address that it listens at.
+        port: of it; 0 for any that is free.
+        has_engine: whether it runs an engine; ``None`` for where definitions are given, on a file that no engine has.
+    """
+
+    code: str
+    db: str
+    host: str
+    port: int
+    has_engine: bool | None
+
+
+def run_server(options: ServerOptions) -> int:
+    """Serve until the process is told to end; the exit code.
+
+    Raises:
+        UnusableInput: there is no such code or store, or the address cannot be had.
+    """
+    found = load_code(options.code) if options.code else NOTHING
+    given, url = (found.given, found.url) if isinstance(found, Opening) else (found, "")
+    at = named(options.db or url)
+    with _listening(options.host, options.port) as listening:
+        return asyncio.run(_served(given, at, _opening(found, given, at, options.has_engine), listening))
+
+
+def _opening(
+    found: Opening | DeployedCode, given: DeployedCode, at: LastingLocation, has_engine: bool | None
+) -> Opening | None:
+    """The engine that is to run here; ``None`` for none."""
+    is_wanted = bool(given.sagas) and at.url.startswith(SQLITE) and not at.has_engine()
+    if not (is_wanted if has_engine is None else has_engine):
+        return None
+    if isinstance(found, Opening):
+        return found
+    return open(
+        at.url, sagas=given.sagas, commands=given.commands, upcasts=given.upcasts, orphans=LEAVE, store_wait_s=0
+    )
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Listen at an address.
+
+    Raises:
+        UnusableInput: it cannot be had.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise UnusableInput(f"{host}:{port} cannot be listened at: {error.strerror or error}") from error
+    with listening:
+        yield listening
+
+
+async def _served(given: DeployedCode, at: LastingLocation, opening: Opening | None, listening: socket.socket) -> int:
+    async with AsyncExitStack() as ends:
+        engine = await _engine(opening, ends) if opening else None
+        client = await ends.enter_async_context(connect(at.url, sagas=given.sagas))
+        await client.list(limit=1)  # a store that cannot be read is told now, and not to the first caller
+        server = _server(_application(client))
+        _introduce(at, listening, has_engine=engine is not None)
+        told = EndSignal()
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        stopping = asyncio.create_task(engine.stopped()) if engine else serving
+        await told.or_done(stopping)
+        server.should_exit = True
+        await serving
+        if engine is None or not stopping.done():
+            stopping.cancel()
+            return DONE
+        sys.stderr.write(f"amends: {stopping.result()}\n")
+        return STOPPED
+
+
+async def _engine(opening: Opening, ends: AsyncExitStack) -> Engine | None:
+    """The engine, opened; ``None`` where another one took the file meanwhile."""
+    try:
+        return await ends.enter_async_context(opening)
+    except StoreInUse:
+        return None
+
+
+def _introduce(at: LastingLocation, listening: socket.socket, *, has_engine: bool) -> None:
+    host, port = listening.getsockname()[:2]
+    where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    who = "an engine runs here" if has_engine else "no engine runs here"
+    sys.stdout.write(f"amends: {at.shown} is served on {where}, {who}, process {os.getpid()}\n")
+    sys.stdout.flush()
+
+
+def _application(client: Client) -> Litestar:
+    try:
+        from amends.entrypoints.http.app import asgi
+    except ImportError as error:
+        raise UnusableInput(NO_SERVER.format(error)) from error
+    return asgi(client)
+
+
+def _server(application: Litestar) -> Server:
+    try:
+        from uvicorn import Config, Server
+    except ImportError as error:
+        raise UnusableInput(NO_SERVER.format(error)) from error
+
+    class ToldServer(Server):
+        """A server that leaves signals alone: it would end the process by the one that it was told to end by."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    config = Config(
+        application, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False,
+        server_header=False, h11_max_incomplete_event_size=HEADERS_BYTES_MAX, limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=GRACE_S, proxy_headers=False,
+    )  # fmt: skip
+    return ToldServer(config)

@@ -1,0 +1,44 @@
+"""`amends serve` as a process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+END_S = 120.0
+"""For a process to end: some seconds on a machine ten times slower."""
+
+
+class Served(NamedTuple):
+    """A process that serves."""
+
+    http: httpx.Client
+    line: str
+    process: subprocess.Popen[str]
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Served]:
+    """Run `amends serve` with the definitions of the tests, on a free port, until the end."""
+    command = [sys.executable, "-m", "amends", "serve", "tests.http.api", "--port", "0", *options]
+    if "--db" not in options:
+        command += ["--db", str(folder / "shop.db")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        where = line.partition(" is served on ")[2].partition(",")[0]
+        with httpx.Client(base_url=where, timeout=60) as http:
+            yield Served(http, line, process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=END_S)
