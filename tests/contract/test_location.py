@@ -13,9 +13,10 @@ from msgspec import Raw
 from amends.bootstrap import located
 from amends.errors import StoreUnusable
 from amends.storage.letters import ChildAsked, child_letter, start_letter
-from amends.storage.location import DatabaseRoles, EngineSeen, LastingLocation, LettersSeen
+from amends.storage.location import DatabaseRoles, LastingLocation
 from amends.storage.rows import COMPLETED, FORWARD, Letter
 from amends.storage.shards import ALL_SHARDS
+from amends.storage.working import EngineSeen, LettersSeen
 from amends.views.at_work import at_work, why_it_waits
 from tests.contract.rows import START_MS, Writer, saga
 from tests.contract.subjects import as_one_owner

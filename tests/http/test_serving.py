@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import amends
 from tests.http.api import SAGAS, TICKETS
-from tests.http.serving import serving
+from tests.http.serving import END_S, serving
 
 
 def test_a_file_without_an_engine_gets_one(tmp_path: Path) -> None:
@@ -41,3 +43,19 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     assert second.returncode == 2
     assert "cannot be listened at" in second.stderr
     assert second.stderr.count("\n") == 1
+
+
+def test_events_are_streamed(tmp_path: Path) -> None:
+    """As they happen, kept by no cache; who listens does not keep the process from ending."""
+    with serving(tmp_path) as served:
+        body = {"definition": "tickets", "request": 2}
+        with served.http.stream("GET", "/events") as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert answer.headers["cache-control"] == "no-store"
+            lines = answer.iter_lines()
+            assert next(lines) == ": "
+            started = served.http.post("/sagas", json=body, headers={"Idempotency-Key": "a"})
+            told = next(line for line in lines if line.startswith("data: "))
+            assert json.loads(told.removeprefix("data: "))["subject"] == started.json()["saga_id"]
+            served.process.send_signal(signal.SIGTERM)
+            assert served.process.wait(timeout=END_S) == 0

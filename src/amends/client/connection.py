@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from contextlib import closing
+from typing import Any, Final
 
 from amends.client.posting import LetterPosting
 from amends.client.watch import Row, StoreWatch, Subject
 from amends.engine.home import Home
-from amends.engine.looking import Look
+from amends.engine.looking import Answer
 from amends.engine.thread import OneThread
 from amends.errors import EngineMisused, EngineStopped
 from amends.storage.letters import start_letter_of
-from amends.storage.ports import ClientStore
+from amends.storage.ports import ClientRecords, ClientStore
 from amends.storage.rows import Letter
 from amends.views.sagas import AsOf
 
@@ -33,7 +34,8 @@ OTHER_LOOP: Final = (
     "blocking client, a plain `with amends.connect(...)`, from whatever thread"
 )
 
-Answer = TypeVar("Answer")
+ClientLook = Callable[[ClientRecords, AsOf], Answer]
+"""Reads what is stored, and who works at it, as it is at a moment."""
 
 
 class StoreConnection:
@@ -98,7 +100,7 @@ class StoreConnection:
         if asyncio.get_running_loop() is not self._loop:
             raise EngineMisused(OTHER_LOOP)
 
-    async def look(self, look: Look[Answer]) -> Answer:
+    async def look(self, look: ClientLook[Answer]) -> Answer:
         """What a function gives, which reads what is stored.
 
         Raises:
@@ -107,6 +109,16 @@ class StoreConnection:
         self.expect_caller()
         seen: Answer = await self._read(self._seen, look)
         return seen
+
+    async def look_apart(self, look: ClientLook[Answer]) -> Answer:
+        """What a function gives that reads for long, on a connection and a thread of its own: no other look waits.
+
+        Raises:
+            EngineStopped, EngineMisused: as for `expect_caller`.
+            StoreUnusable: there is no store that can be read.
+        """
+        self.expect_caller()
+        return await asyncio.to_thread(self._seen_apart, look)
 
     async def rows_of(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
         """For each subject whether it need not be waited for any longer, and what is stored of it.
@@ -156,9 +168,12 @@ class StoreConnection:
 
     # In the threads of the store ------------------------------------------------------------------------------
 
-    def _seen(self, look: Look[Answer]) -> Answer:
-        records = self._store.records()
-        return look(records, AsOf.of(records, now_ms()))
+    def _seen(self, look: ClientLook[Answer]) -> Answer:
+        return _looked(self._store, look)
+
+    def _seen_apart(self, look: ClientLook[Answer]) -> Answer:
+        with closing(self._open_store()) as store:
+            return _looked(store, look)
 
     def _rows(self, subjects: Sequence[Subject]) -> Sequence[tuple[bool, Row]]:
         records = self._store.records()
@@ -171,6 +186,11 @@ class StoreConnection:
     def _letter_of_client(self, saga_id: str) -> Letter | None:
         """The letter of a client that starts a saga, where it waits for an engine."""
         return start_letter_of(self._store.mailbox, saga_id)
+
+
+def _looked(store: ClientStore, look: ClientLook[Answer]) -> Answer:
+    records = store.records()
+    return look(records, AsOf.of(records, now_ms()))
 
 
 def now_ms() -> int:

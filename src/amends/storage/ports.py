@@ -25,6 +25,7 @@ from amends.storage.rows import (
     Unreadable,
 )
 from amends.storage.shards import ALL_SHARDS
+from amends.storage.working import WorkReader
 
 ALL: Final = 2**62  # more rows than a store can have
 LETTERS_MAX: Final = 100_000
@@ -460,6 +461,10 @@ class Wakeup(Protocol):
         """Hear nothing any more. A second call does nothing."""
 
 
+class ClientRecords(Records, WorkReader, Protocol):
+    """What is stored, as a client reads it, and who works at it."""
+
+
 class ClientStore(Protocol):
     """What a process has of a store in which it runs no engine.
 
@@ -474,7 +479,7 @@ class ClientStore(Protocol):
     def wakeup(self) -> Wakeup:
         """Tells its engines of a letter, and the client what they did."""
 
-    def records(self) -> Records:
+    def records(self) -> ClientRecords:
         """What is stored as it is now: nothing while no engine has made the store.
 
         Raises:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from amends.errors import AmendsError
 from amends.storage.letters import start_in
-from amends.storage.location import EngineSeen, LettersSeen, StoreReader
-from amends.storage.ports import unfinished
+from amends.storage.ports import ClientRecords, unfinished
 from amends.storage.rows import Letter
 from amends.storage.shards import SHARDS
+from amends.storage.working import EngineSeen, LettersSeen
 
 
 class AtWork(NamedTuple):
@@ -32,7 +32,7 @@ class AtWork(NamedTuple):
     left: Mapping[str, int]
 
 
-def at_work(records: StoreReader) -> AtWork:
+def at_work(records: ClientRecords) -> AtWork:
     """Who works at a store now.
 
     Raises:
@@ -67,13 +67,13 @@ def _unknown(letter: Letter, owner: EngineSeen, engines: Sequence[EngineSeen]) -
     return f"{owner.name} does not know {asked.definition}: shard {letter.shard} goes to {able[0]}, which does"
 
 
-def _left(records: StoreReader, engines: Sequence[EngineSeen]) -> Mapping[str, int]:
+def _left(records: ClientRecords, engines: Sequence[EngineSeen]) -> Mapping[str, int]:
     running = [engine.knows for engine in engines if not engine.is_gone]
     told = [knows for knows in running if knows is not None]
     return unfinished(records.counts(), frozenset[str]().union(*told)) if told and len(told) == len(running) else {}
 
 
-def _letters(records: StoreReader) -> LettersSeen | None:
+def _letters(records: ClientRecords) -> LettersSeen | None:
     try:
         return records.letters_waiting()
     except AmendsError:  # the mailbox beside a file that can be read alone

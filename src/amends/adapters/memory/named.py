@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 from typing import Final
 
@@ -12,6 +13,8 @@ from amends.adapters.memory.store import MemoryStore
 from amends.adapters.memory.wakeup import MemoryWakeup
 from amends.engine.home import Home
 from amends.errors import StoreInUse
+from amends.storage.shards import ALL_SHARDS
+from amends.storage.working import EngineSeen
 
 
 class NamedDatabase(MemoryDatabase):
@@ -64,6 +67,16 @@ class NamedStore(MemoryStore):
             self.database.has_engine = self._is_open = False
 
 
+class NamedReader(MemoryReader):
+    """What clients read of a named database."""
+
+    database: NamedDatabase
+
+    def engines(self) -> Sequence[EngineSeen]:
+        """The one engine, where it runs."""
+        return [EngineSeen("this process", None, None, sorted(ALL_SHARDS))] if self.database.has_engine else []
+
+
 class MemoryClientStore:
     """What clients have of a named database; see `amends.storage.ports.ClientStore`.
 
@@ -80,9 +93,9 @@ class MemoryClientStore:
         """
         database.home.expect_process()
         self.mailbox, self.wakeup = MemoryMailbox(database), MemoryWakeup(database, is_engine=False)
-        self._reader = MemoryReader(database)
+        self._reader = NamedReader(database)
 
-    def records(self) -> MemoryReader:
+    def records(self) -> NamedReader:
         """It is there as soon as it is named."""
         return self._reader
 

@@ -11,9 +11,11 @@ from typing import Final
 
 from amends.adapters.memory.database import MemoryDatabase
 from amends.storage.blocks import tells_of
+from amends.storage.letters import is_start
 from amends.storage.ports import SagaFilter, nothing_after
-from amends.storage.rows import Block, EntityRow, Head, KeyRow, Letter, SagaRow, ShapeRow, Unreadable
+from amends.storage.rows import NEVER, Block, EntityRow, Head, KeyRow, Letter, SagaRow, ShapeRow, Unreadable
 from amends.storage.shards import ALL_SHARDS, shard_of
+from amends.storage.working import EngineSeen, LettersSeen
 
 DURABILITY: Final = "none: in memory"
 
@@ -75,6 +77,26 @@ class MemoryReader:
         with self.database.changed:
             waiting = (saga_id for ids in self.database.waiting.values() for saga_id in ids)
             return min((self.database.sagas[saga_id].started_ms for saga_id in waiting), default=None)
+
+    def engines(self) -> Sequence[EngineSeen]:
+        """The engines that have a lease."""
+        with self.database.changed:
+            leases, now_ms = sorted(self.database.leases.values()), self.database.now_ms()
+            owners = dict(self.database.owners)
+        return [
+            EngineSeen(
+                lease.engine, None, None if lease.until_ms == NEVER else lease.until_ms - now_ms,
+                [shard for shard, owner in owners.items() if owner == lease.engine], lease.knows,
+            )
+            for lease in leases
+        ]  # fmt: skip
+
+    def letters_waiting(self) -> LettersSeen:
+        """The letters that no engine has acted on yet."""
+        with self.database.changed:
+            letters = [*self.database.letters.values()]
+        oldest = min(letters, key=lambda letter: letter.posted_ms, default=None)
+        return LettersSeen(sum(map(is_start, letters)), len(letters), oldest)
 
     def set_aside(self) -> Sequence[Unreadable]:
         """The rows that were found to be unreadable, in the order in which they were found."""

@@ -20,10 +20,10 @@ from amends.adapters.postgres.texts import opened, stored
 from amends.adapters.sqlite.audit_file import AuditFile
 from amends.errors import StoreFailed
 from amends.storage.budgets import BudgetShare
-from amends.storage.location import EngineSeen, LettersSeen
 from amends.storage.ports import ALL
 from amends.storage.rows import Block, Letter
 from amends.storage.shards import ALL_SHARDS
+from amends.storage.working import EngineSeen, LettersSeen
 
 
 class PostgresReader(PostgresRecords):

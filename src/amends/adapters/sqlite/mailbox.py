@@ -27,9 +27,9 @@ from amends.adapters.sqlite.rows import INPUTS, STARTS, Lane, letters_of
 from amends.adapters.sqlite.settings import put_in_force
 from amends.errors import StoreError, StoreFailed
 from amends.storage.letters import expect_room, is_start
-from amends.storage.location import LettersSeen
 from amends.storage.ports import LETTERS_MAX, Records
 from amends.storage.rows import Letter, checksum
+from amends.storage.working import LettersSeen
 
 MAILBOX_ID: Final = int.from_bytes(b"Amnl", "big")
 """Marks a file as a mailbox, as `amends.adapters.sqlite.migrations.APPLICATION_ID` marks a store."""

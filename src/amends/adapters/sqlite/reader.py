@@ -13,10 +13,10 @@ from amends.adapters.sqlite.lock import holder
 from amends.adapters.sqlite.mailbox import SqliteMailbox, letters_seen
 from amends.adapters.sqlite.opening import checked_path, open_reader
 from amends.adapters.sqlite.reading import RecordReader
-from amends.storage.location import EngineSeen, LettersSeen
 from amends.storage.ports import ALL
 from amends.storage.rows import KeyRow, Letter, Unreadable
 from amends.storage.shards import ALL_SHARDS
+from amends.storage.working import EngineSeen, LettersSeen
 
 
 class SqliteReader(RecordReader):

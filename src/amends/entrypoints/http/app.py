@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
 from amends.client.client import Client
+from amends.entrypoints.http.audit import VERIFIED_S, look_at_audit, read_audit, see_audit_head, verify_audit
 from amends.entrypoints.http.bodies import BODY_BYTES_MAX, expect_body
+from amends.entrypoints.http.bulk import preview_bulk, see_bulk, see_bulks, start_bulk, turn_bulk
+from amends.entrypoints.http.bulk_verbs import BulkVerbs
+from amends.entrypoints.http.live import LiveEvents
 from amends.entrypoints.http.looking import export_saga, list_sagas, see_saga
+from amends.entrypoints.http.overview import look_at_status, see_definitions, see_groups, see_questions, see_status
 from amends.entrypoints.http.problems import answer_problem
 from amends.entrypoints.http.scopes import ANYONE
+from amends.entrypoints.http.shared import SharedLook
 from amends.entrypoints.http.starting import start_saga
 from amends.entrypoints.http.telling import answer_question, cancel_saga, tell_saga
+from amends.entrypoints.http.timeline import hear_events, see_timeline
 from amends.errors import AmendsError
 
 ROUTES: Sequence[ControllerRouterHandler] = (
-    start_saga, list_sagas, see_saga, export_saga, cancel_saga, tell_saga, answer_question,
+    start_saga, list_sagas, see_saga, export_saga, see_timeline, cancel_saga, tell_saga,
+    see_questions, answer_question, see_status, see_groups, see_definitions, hear_events,
+    preview_bulk, start_bulk, see_bulks, see_bulk, turn_bulk, see_audit_head, read_audit, verify_audit,
 )  # fmt: skip
 
 
@@ -32,20 +42,40 @@ def asgi(client: Client, *, routes: Sequence[ControllerRouterHandler] = ()) -> L
         client: connected; it is closed by who opened it.
         routes: more of them, as those of the order shop.
     """
-
-    def the_client() -> Client:
-        return client
-
+    shared = _shared(client)
     return Litestar(
         [*ROUTES, *routes],
-        dependencies={"client": Provide(the_client, sync_to_thread=False)},
+        dependencies={name: Provide(made, sync_to_thread=False) for name, made in _giving_each(shared).items()},
         middleware=[known_caller],
         before_request=expect_body,
         exception_handlers=dict.fromkeys((AmendsError, Exception), answer_problem),
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=OpenAPIConfig("Amends", "1", path="/docs", render_plugins=[JsonRenderPlugin()]),
+        state=State(shared),
         debug=False,
     )
+
+
+def _shared(client: Client) -> dict[str, Any]:
+    """What routes ask for by name: one of each for the whole application."""
+    return {
+        "client": client,
+        "store_status": SharedLook(client, look_at_status),
+        "verification": SharedLook(client, look_at_audit, VERIFIED_S),
+        "live": LiveEvents(client),
+        "bulk": BulkVerbs(client),
+    }
+
+
+def _giving_each(shared: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    return {name: _giving(each) for name, each in shared.items()}
+
+
+def _giving(shared: Any) -> Callable[[], Any]:
+    def give() -> Any:
+        return shared
+
+    return give
 
 
 def known_caller(app: ASGIApp) -> ASGIApp:

@@ -99,12 +99,14 @@ async def _served(given: DeployedCode, at: LastingLocation, opening: Opening | N
         engine = await _engine(opening, ends) if opening else None
         client = await ends.enter_async_context(connect(at.url, sagas=given.sagas))
         await client.list(limit=1)  # a store that cannot be read is told now, and not to the first caller
-        server = _server(_application(client))
+        application = _application(client)
+        server = _server(application)
         _introduce(at, listening, has_engine=engine is not None)
         told = EndSignal()
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         stopping = asyncio.create_task(engine.stopped()) if engine else serving
         await told.or_done(stopping)
+        application.state.live.close()
         server.should_exit = True
         await serving
         if engine is None or not stopping.done():

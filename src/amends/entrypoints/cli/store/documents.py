@@ -8,9 +8,9 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from amends.storage.location import EngineSeen
 from amends.storage.rows import Head
 from amends.storage.words import cause_in_words, changes_in_words
+from amends.storage.working import EngineSeen
 from amends.views.at_work import AtWork
 from amends.views.overview import Overview
 from amends.views.search import saga_as_json

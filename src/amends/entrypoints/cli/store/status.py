@@ -18,8 +18,9 @@ from amends.entrypoints.drawing.paper import FAINT, STYLES, Paper, paper
 from amends.entrypoints.drawing.tables import Rows, table
 from amends.entrypoints.drawing.words import one_line
 from amends.lines import counted, grouped, moment, span
-from amends.storage.location import EngineSeen, LastingLocation
+from amends.storage.location import LastingLocation
 from amends.storage.shards import SHARDS
+from amends.storage.working import EngineSeen
 from amends.views.at_work import AtWork, at_work
 from amends.views.overview import Overview, overview
 from amends.views.rates import Rates
