@@ -29,7 +29,7 @@ VERIFIED_S: Final = 5.0  # for which a verification is given to others: it reads
 FINDINGS_MAX: Final = 100  # that are told; the command tells all
 
 VerifyLook = NamedDependency[SharedLook[Verdict]]
-NUMBER_MAX: Final = 2**63 - 1
+NUMBER_MAX: Final = 2**63 - 1  # of a number in a database
 
 
 @get("/audit/head", scope=Scope.audit, summary="see where the audit ends", responses=documented())
