@@ -14,7 +14,7 @@ Seen = TypeVar("Seen")
 
 
 class SharedLook(Generic[Seen]):
-    """A look that everybody shares: however many ask, the store is looked at once a second."""
+    """A look for all callers: however many ask, the store is looked at once a second."""
 
     def __init__(self, client: Client, look: ClientLook[Seen], fresh_s: float = FRESH_S) -> None:
         """Look at nothing yet.
