@@ -18,7 +18,7 @@ from amends.events.log import EventBlock, EventLog
 from amends.storage.ports import ClientRecords
 from amends.storage.rows import Head
 
-LOOK_S: Final = 0.2  # between two looks at the store while somebody listens: a person sees it as at once
+LOOK_S: Final = 0.2  # between two looks at the store while there is a listener: a person sees it as at once
 HEARTBEAT_S: Final = 15.0  # proxies end what is silent for longer, most after a minute
 BUFFER_BYTES: Final = 64 * 1024  # of one listener: some hundred events
 BLOCKS_MAX: Final = 2_000  # commits that are read at once; who is further behind looks anew
@@ -94,7 +94,7 @@ class LiveEvents:
     """The events of a store, for all who listen."""
 
     def __init__(self, client: Client) -> None:
-        """Read nothing yet: the store is looked at while somebody listens.
+        """Read nothing yet: the store is looked at while there is a listener.
 
         Args:
             client: that reads.
