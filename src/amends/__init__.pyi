@@ -45,6 +45,8 @@ from amends.engine.handle import Result as Result
 from amends.engine.health import Health as Health
 from amends.engine.limits import Limit as Limit
 from amends.engine.transaction import Transaction as Transaction
+from amends.entrypoints.http.mounting import asgi as asgi
+from amends.entrypoints.http.scopes import Caller as Caller
 from amends.errors import AmendsError as AmendsError
 from amends.errors import DefinitionError as DefinitionError
 from amends.errors import EngineMisused as EngineMisused

@@ -17,27 +17,44 @@ END_S = 120.0
 
 
 class Served(NamedTuple):
-    """A process that serves."""
+    """A process that serves, and what it said until it did."""
 
     http: httpx.Client
-    line: str
+    said: list[str]
     process: subprocess.Popen[str]
+
+    @property
+    def line(self) -> str:
+        """Where it serves."""
+        return self.said[-1]
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Served]:
+def serving(folder: Path, *options: str, is_open: bool = True) -> Iterator[Served]:
     """Run `amends serve` with the definitions of the tests, on a free port, until the end."""
-    command = [sys.executable, "-m", "amends", "serve", "tests.http.api", "--port", "0", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "amends",
+        "serve",
+        "tests.http.api",
+        "--port",
+        "0",
+        *["--open"] * is_open,
+        *options,
+    ]
     if "--db" not in options:
         command += ["--db", str(folder / "shop.db")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        where = line.partition(" is served on ")[2].partition(",")[0]
+        said = [process.stdout.readline()]
+        while said[-1] and " is served on " not in said[-1]:
+            said.append(process.stdout.readline())
+        assert said[-1], process.communicate()[1]
+        where = said[-1].partition(" is served on ")[2].partition(",")[0]
         with httpx.Client(base_url=where, timeout=60) as http:
-            yield Served(http, line, process)
+            yield Served(http, said, process)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -38,7 +38,17 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     """In one line, with exit code 2."""
     with serving(tmp_path) as served:
         port = served.http.base_url.port
-        command = [sys.executable, "-m", "amends", "serve", "--db", str(tmp_path / "shop.db"), "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "amends",
+            "serve",
+            "--open",
+            "--db",
+            str(tmp_path / "shop.db"),
+            "--port",
+            str(port),
+        ]
         second = subprocess.run(command, capture_output=True, text=True, check=False)
     assert second.returncode == 2
     assert "cannot be listened at" in second.stderr

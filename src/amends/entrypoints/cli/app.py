@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from amends.entrypoints.cli.check import command as cli_simulate
 from amends.entrypoints.cli.events import command as cli_events
+from amends.entrypoints.cli.keys import command as cli_keys
 from amends.entrypoints.cli.schema import command as cli_schema
 from amends.entrypoints.cli.serve import command as cli_serve
 from amends.entrypoints.cli.store import command as cli_store
@@ -352,6 +353,7 @@ for name, (command, words) in cli_verbs.COMMANDS.items():
 app.add_typer(cli_store.audit, name="audit")
 app.add_typer(cli_schema.db, name="db")
 app.add_typer(cli_wire.wire, name="wire")
+app.add_typer(cli_keys.keys, name="keys")
 
 
 def main() -> None:

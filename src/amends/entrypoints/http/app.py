@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ControllerRouterHandler
 
 from amends.client.client import Client
+from amends.entrypoints.http.access.gate import Access, gate
+from amends.entrypoints.http.access.session_routes import log_in, log_out, see_session
 from amends.entrypoints.http.audit import VERIFIED_S, look_at_audit, read_audit, see_audit_head, verify_audit
 from amends.entrypoints.http.bodies import BODY_BYTES_MAX, expect_body
 from amends.entrypoints.http.bulk import preview_bulk, see_bulk, see_bulks, start_bulk, turn_bulk
 from amends.entrypoints.http.bulk_verbs import BulkVerbs
+from amends.entrypoints.http.docs_page import DocumentPage
 from amends.entrypoints.http.live import LiveEvents
 from amends.entrypoints.http.looking import export_saga, list_sagas, see_saga
 from amends.entrypoints.http.overview import look_at_status, see_definitions, see_groups, see_questions, see_status
 from amends.entrypoints.http.problems import answer_problem
-from amends.entrypoints.http.scopes import ANYONE
+from amends.entrypoints.http.scopes import Scope
 from amends.entrypoints.http.shared import SharedLook
 from amends.entrypoints.http.starting import start_saga
 from amends.entrypoints.http.telling import answer_question, cancel_saga, tell_saga
@@ -32,27 +36,43 @@ ROUTES: Sequence[ControllerRouterHandler] = (
     start_saga, list_sagas, see_saga, export_saga, see_timeline, cancel_saga, tell_saga,
     see_questions, answer_question, see_status, see_groups, see_definitions, hear_events,
     preview_bulk, start_bulk, see_bulks, see_bulk, turn_bulk, see_audit_head, read_audit, verify_audit,
+    log_in, see_session, log_out,
 )  # fmt: skip
 
 
-def asgi(client: Client, *, routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+def application(client: Client, access: Access, *, routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
     """An ASGI application that serves the HTTP API over a client: alone, or mounted in another application.
 
     Args:
         client: connected; it is closed by who opened it.
+        access: who may call it.
         routes: more of them, as those of the order shop.
     """
-    shared = _shared(client)
+    shared = _shared(client) | {"access": access}
     return Litestar(
         [*ROUTES, *routes],
         dependencies={name: Provide(made, sync_to_thread=False) for name, made in _giving_each(shared).items()},
-        middleware=[known_caller],
+        middleware=[gate(access)],
         before_request=expect_body,
         exception_handlers=dict.fromkeys((AmendsError, Exception), answer_problem),
         request_max_body_size=BODY_BYTES_MAX,
-        openapi_config=OpenAPIConfig("Amends", "1", path="/docs", render_plugins=[JsonRenderPlugin()]),
+        openapi_config=_document(),
         state=State(shared),
         debug=False,
+    )
+
+
+def _document() -> OpenAPIConfig:
+    bearer = SecurityScheme("http", scheme="bearer", description="a key that `amends keys new` made")
+    return OpenAPIConfig(
+        "Amends",
+        "1",
+        description="Starts sagas, shows and tells them.",
+        create_examples=False,
+        components=Components(security_schemes={"key": bearer}),
+        security=[{"key": []}],
+        openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, opt={"scope": Scope.public}),
+        render_plugins=[DocumentPage(path="/"), JsonRenderPlugin(path="/openapi.json")],
     )
 
 
@@ -76,18 +96,3 @@ def _giving(shared: Any) -> Callable[[], Any]:
         return shared
 
     return give
-
-
-def known_caller(app: ASGIApp) -> ASGIApp:
-    """Say who calls."""
-
-    async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["user"] = ANYONE
-        await app(scope, receive, send)
-
-    return call
-
-
-def routes_of(app: Litestar) -> Any:
-    """Every route of an application, with its methods and its scope."""
-    return [(route.path, handler) for route in app.routes for handler in getattr(route, "route_handlers", ())]

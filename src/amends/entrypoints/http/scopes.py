@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from litestar.connection import ASGIConnection
+if TYPE_CHECKING:
+    from litestar.connection import ASGIConnection
 
 NOT_NAMED: Final = "anyone on this machine"
 """Who it is where no key is asked for."""

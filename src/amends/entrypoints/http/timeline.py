@@ -63,6 +63,7 @@ def _record(head: Head, record: Record) -> dict[str, Any]:
     summary="hear what happens, live",
     responses=documented(),
     media_type="text/event-stream",
+    is_stream=True,
 )
 async def hear_events(live: Live, last_event_id: LastEventId = None) -> Stream:
     """Server-sent events, each a CloudEvent without values; ``event: reset`` where more happened than is told.

@@ -10,18 +10,22 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from litestar import Litestar
+from uvicorn import Config, Server
+
 from amends.bootstrap import LEAVE, DeployedCode, Opening, connect, open  # noqa: A004 - it opens, as `amends.open`
 from amends.entrypoints.cli.databases import named
 from amends.entrypoints.cli.definitions import load_code
+from amends.entrypoints.cli.keys.command import keys_path
 from amends.entrypoints.cli.worker.serving import EndSignal
+from amends.entrypoints.http.access.gate import Access, is_loopback
+from amends.entrypoints.http.access.keys import KeyFile
+from amends.entrypoints.http.app import application
+from amends.entrypoints.http.scopes import GRANTED
 from amends.errors import StoreInUse, UnusableInput
 from amends.storage.location import SQLITE, LastingLocation
 
 if TYPE_CHECKING:
-    from litestar import Litestar
-    from uvicorn import Server
-
-    from amends.client.client import Client
     from amends.engine.engine import Engine
 
 DONE, STOPPED = 0, 1
@@ -29,7 +33,7 @@ HEADERS_BYTES_MAX: Final = 16 * 1024  # docs/serve.md, "Limits"
 CONNECTIONS_MAX: Final = 1000  # at a time, above which it answers 503 at once: some 100 MB
 BACKLOG: Final = 2048  # connections that wait for the server, as uvicorn has it
 GRACE_S: Final = 10  # for requests under way, once it is told to end
-NO_SERVER: Final = "the HTTP API needs Litestar and uvicorn: pip install 'amends[serve]' ({})"
+FIRST: Final = "first key"
 NOTHING: Final = DeployedCode([], [], {})
 
 
@@ -42,6 +46,8 @@ class ServerOptions(NamedTuple):
         host: the address that it listens at.
         port: of it; 0 for any that is free.
         has_engine: whether it runs an engine; ``None`` for where definitions are given, on a file that no engine has.
+        is_open: whether any program of this machine may do everything.
+        keys: the path of the file of access keys; empty for the one beside a store in a file.
     """
 
     code: str
@@ -49,6 +55,8 @@ class ServerOptions(NamedTuple):
     host: str
     port: int
     has_engine: bool | None
+    is_open: bool
+    keys: str
 
 
 def run_server(options: ServerOptions) -> int:
@@ -60,8 +68,9 @@ def run_server(options: ServerOptions) -> int:
     found = load_code(options.code) if options.code else NOTHING
     given, url = (found.given, found.url) if isinstance(found, Opening) else (found, "")
     at = named(options.db or url)
+    access = _access(at, options)
     with _listening(options.host, options.port) as listening:
-        return asyncio.run(_served(given, at, _opening(found, given, at, options.has_engine), listening))
+        return asyncio.run(_served(given, at, _opening(found, given, at, options.has_engine), listening, access))
 
 
 def _opening(
@@ -94,19 +103,40 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-async def _served(given: DeployedCode, at: LastingLocation, opening: Opening | None, listening: socket.socket) -> int:
+def _access(at: LastingLocation, options: ServerOptions) -> Access:
+    """Who may call. Where there is no key yet, the first one is made, and shown once.
+
+    Raises:
+        UnusableInput: it is to be open to other machines; or it is not known where the keys are.
+    """
+    if options.is_open:
+        if not is_loopback(options.host):
+            raise UnusableInput(
+                f"--open is for this machine alone, and {options.host} is reached from others: leave one of the two out"
+            )
+        return Access(is_open=True)
+    keys = KeyFile(keys_path(at, options.keys))
+    if not keys.listed():
+        _, shown = keys.add(FIRST, sorted(GRANTED))
+        sys.stdout.write(f"amends: the first key, which is shown once, and is for everything: {shown}\n")
+    return Access(keys=keys)
+
+
+async def _served(
+    given: DeployedCode, at: LastingLocation, opening: Opening | None, listening: socket.socket, access: Access
+) -> int:
     async with AsyncExitStack() as ends:
         engine = await _engine(opening, ends) if opening else None
         client = await ends.enter_async_context(connect(at.url, sagas=given.sagas))
         await client.list(limit=1)  # a store that cannot be read is told now, and not to the first caller
-        application = _application(client)
-        server = _server(application)
+        served = application(client, access)
+        server = _server(served)
         _introduce(at, listening, has_engine=engine is not None)
         told = EndSignal()
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         stopping = asyncio.create_task(engine.stopped()) if engine else serving
         await told.or_done(stopping)
-        application.state.live.close()
+        served.state.live.close()
         server.should_exit = True
         await serving
         if engine is None or not stopping.done():
@@ -132,20 +162,7 @@ def _introduce(at: LastingLocation, listening: socket.socket, *, has_engine: boo
     sys.stdout.flush()
 
 
-def _application(client: Client) -> Litestar:
-    try:
-        from amends.entrypoints.http.app import asgi
-    except ImportError as error:
-        raise UnusableInput(NO_SERVER.format(error)) from error
-    return asgi(client)
-
-
-def _server(application: Litestar) -> Server:
-    try:
-        from uvicorn import Config, Server
-    except ImportError as error:
-        raise UnusableInput(NO_SERVER.format(error)) from error
-
+def _server(served: Litestar) -> Server:
     class ToldServer(Server):
         """A server that leaves signals alone: it would end the process by the one that it was told to end by."""
 
@@ -154,7 +171,7 @@ def _server(application: Litestar) -> Server:
             yield
 
     config = Config(
-        application, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False,
+        served, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False,
         server_header=False, h11_max_incomplete_event_size=HEADERS_BYTES_MAX, limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=GRACE_S, proxy_headers=False,
     )  # fmt: skip

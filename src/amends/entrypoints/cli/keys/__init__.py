@@ -1,0 +1,1 @@
+"""``amends keys``: who may call the HTTP API."""
