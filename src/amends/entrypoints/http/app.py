@@ -23,32 +23,49 @@ from amends.entrypoints.http.bulk_verbs import BulkVerbs
 from amends.entrypoints.http.docs_page import DocumentPage
 from amends.entrypoints.http.live import LiveEvents
 from amends.entrypoints.http.looking import export_saga, list_sagas, see_saga
-from amends.entrypoints.http.overview import look_at_status, see_definitions, see_groups, see_questions, see_status
+from amends.entrypoints.http.overview import see_definitions, see_groups, see_questions, see_status
 from amends.entrypoints.http.problems import answer_problem
 from amends.entrypoints.http.scopes import Scope
 from amends.entrypoints.http.shared import SharedLook
 from amends.entrypoints.http.starting import start_saga
+from amends.entrypoints.http.telemetry import (
+    OwnFigures,
+    ServerHealth,
+    ServerMetrics,
+    no_figures,
+    read_metrics,
+    see_live,
+    see_ready,
+)
 from amends.entrypoints.http.telling import answer_question, cancel_saga, tell_saga
 from amends.entrypoints.http.timeline import hear_events, see_timeline
 from amends.errors import AmendsError
+from amends.views.status import look_at_status
 
 ROUTES: Sequence[ControllerRouterHandler] = (
     start_saga, list_sagas, see_saga, export_saga, see_timeline, cancel_saga, tell_saga,
     see_questions, answer_question, see_status, see_groups, see_definitions, hear_events,
     preview_bulk, start_bulk, see_bulks, see_bulk, turn_bulk, see_audit_head, read_audit, verify_audit,
-    log_in, see_session, log_out,
+    log_in, see_session, log_out, see_live, see_ready, read_metrics,
 )  # fmt: skip
 
 
-def application(client: Client, access: Access, *, routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+def application(
+    client: Client,
+    access: Access,
+    *,
+    routes: Sequence[ControllerRouterHandler] = (),
+    own_figures: OwnFigures = no_figures,
+) -> Litestar:
     """An ASGI application that serves the HTTP API over a client: alone, or mounted in another application.
 
     Args:
         client: connected; it is closed by who opened it.
         access: who may call it.
         routes: more of them, as those of the order shop.
+        own_figures: gives those of the engine that runs in the process, for ``GET /metrics``.
     """
-    shared = _shared(client) | {"access": access}
+    shared = _shared(client, own_figures) | {"access": access}
     return Litestar(
         [*ROUTES, *routes],
         dependencies={name: Provide(made, sync_to_thread=False) for name, made in _giving_each(shared).items()},
@@ -76,7 +93,7 @@ def _document() -> OpenAPIConfig:
     )
 
 
-def _shared(client: Client) -> dict[str, Any]:
+def _shared(client: Client, own_figures: OwnFigures) -> dict[str, Any]:
     """What routes ask for by name: one of each for the whole application."""
     return {
         "client": client,
@@ -84,6 +101,8 @@ def _shared(client: Client) -> dict[str, Any]:
         "verification": SharedLook(client, look_at_audit, VERIFIED_S),
         "live": LiveEvents(client),
         "bulk": BulkVerbs(client),
+        "health": ServerHealth(client),
+        "metrics": ServerMetrics(client, own_figures),
     }
 
 

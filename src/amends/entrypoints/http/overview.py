@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from litestar import get
 from litestar.di import NamedDependency
@@ -16,45 +16,13 @@ from amends.entrypoints.http.looking import PAGE_MAX, Text
 from amends.entrypoints.http.problems import Problem, documented
 from amends.entrypoints.http.scopes import Scope
 from amends.entrypoints.http.shared import SharedLook
-from amends.errors import RequestRefused, StoreUnusable
-from amends.storage.ports import ClientRecords
+from amends.errors import RequestRefused
 from amends.storage.rows import FINAL
-from amends.views.at_work import AtWork, at_work
-from amends.views.groups import CauseGroup, groups
-from amends.views.overview import Overview, overview
-from amends.views.sagas import AsOf
+from amends.views.groups import CauseGroup
 from amends.views.search import LIMIT
-
-
-class StoreStatus(NamedTuple):
-    """How a store does.
-
-    Attributes:
-        at: the moment of the look.
-        store: its sagas.
-        work: who works at it; ``None`` where that cannot be read here.
-        groups: what waits, by its cause.
-    """
-
-    at: AsOf
-    store: Overview
-    work: AtWork | None
-    groups: list[CauseGroup]
-
+from amends.views.status import StoreStatus
 
 StatusLook = NamedDependency[SharedLook[StoreStatus]]
-
-
-def look_at_status(records: ClientRecords, as_of: AsOf) -> StoreStatus:
-    """How a store does."""
-    return StoreStatus(as_of, overview(records, as_of), _at_work(records), list(groups(records, as_of)))
-
-
-def _at_work(records: ClientRecords) -> AtWork | None:
-    try:
-        return at_work(records)
-    except StoreUnusable:
-        return None
 
 
 @get("/status", scope=Scope.read, summary="see how the store does", responses=documented())

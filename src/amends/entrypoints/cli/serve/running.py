@@ -136,6 +136,7 @@ async def _served(
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         stopping = asyncio.create_task(engine.stopped()) if engine else serving
         await told.or_done(stopping)
+        served.state.health.is_ending = True
         served.state.live.close()
         server.should_exit = True
         await serving

@@ -1,0 +1,29 @@
+"""What docs/telemetry.md says of figures: each one that there is, with its labels, and no other."""
+
+from __future__ import annotations
+
+import re
+
+from tests.house.source import AMENDS, ROOT, modules
+
+NAMED = re.compile(r'f?"(amends_[a-z_{}]+|process_start_time_seconds)"')
+ROW = re.compile(r"^\| `(amends_\w+|process_\w+)` \|", re.MULTILINE)
+
+
+def figures() -> set[str]:
+    """Return the names of all figures that the source has; of a name with a variable part each."""
+    texts = [path.read_text("utf-8") for path in modules(".") if path.name in ("store_metrics.py", "measures.py")]
+    named = {name for text in texts for name in NAMED.findall(text)}
+    return {each for name in named for each in (name.replace("{what}", what) for what in ("started", "ended"))}
+
+
+def test_each_figure_is_documented() -> None:
+    """Once, under its full name."""
+    told = ROW.findall((ROOT / "docs" / "telemetry.md").read_text("utf-8"))
+    assert sorted(told) == sorted(figures())
+
+
+def test_figures_have_names_in_these_files_alone() -> None:
+    """So that the tests which hold documents to them see all of them."""
+    others = [path for path in modules(".") if path.name not in ("store_metrics.py", "measures.py")]
+    assert not [path.relative_to(AMENDS) for path in others if ' MetricFamily("' in path.read_text("utf-8")]
