@@ -14,6 +14,7 @@ from amends import Client, Done, Engine, Later, Refused, Saga, external, local
 from amends.engine.names import new_name
 from amends.entrypoints.http.access.gate import Access
 from amends.entrypoints.http.app import application
+from amends.storefront.web import ShopSagas
 
 BASE = "http://localhost"
 OPEN = Access(is_open=True)
@@ -68,11 +69,13 @@ class Api(NamedTuple):
 
 
 @asynccontextmanager
-async def served(sagas: tuple[Saga, ...] = SAGAS, access: Access = OPEN) -> AsyncIterator[Api]:
+async def served(
+    sagas: tuple[Saga, ...] = SAGAS, access: Access = OPEN, shop: ShopSagas | None = None
+) -> AsyncIterator[Api]:
     """Serve some definitions on a store in memory."""
     url = f"memory:{new_name(8)}"
     async with amends.open(url, sagas=sagas) as engine, amends.connect(url, sagas=sagas) as client:
-        transport = httpx.ASGITransport(cast(Any, application(client, access)), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(cast(Any, application(client, access, shop)), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=BASE, timeout=60) as http:
             yield Api(http, client, engine)
 

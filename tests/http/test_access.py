@@ -15,13 +15,15 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from amends import Caller
+from amends.entrypoints.cli.serve.offering import _shop_sagas
 from amends.entrypoints.http.access.gate import CSRF, Access, is_loopback
 from amends.entrypoints.http.access.keys import KeyFile
 from amends.entrypoints.http.access.rates import RequestRates
 from amends.entrypoints.http.access.sessions import Sessions
 from amends.entrypoints.http.app import application
 from amends.entrypoints.http.scopes import GRANTED, Scope
-from tests.http.api import OPEN, Api, served
+from amends.storefront.web import OF_WEB
+from tests.http.api import OPEN, SAGAS, Api, served
 
 HOUR_MS = 3_600_000
 
@@ -37,7 +39,7 @@ def routes(app: Litestar) -> list[tuple[str, str, Scope | None]]:
     return found
 
 
-ROUTES = routes(application(object(), OPEN))  # type: ignore[arg-type]
+ROUTES = routes(application(object(), OPEN, OF_WEB))  # type: ignore[arg-type]
 CLOSED = [(method, path, scope) for method, path, scope in ROUTES if scope is not Scope.public]
 
 
@@ -46,7 +48,7 @@ def on_keys(test: Callable[[Api, KeyFile], Coroutine[Any, Any, None]]) -> Callab
 
     async def run(folder: Path) -> None:
         keys = KeyFile(folder / "keys")
-        async with served(access=Access(keys=keys)) as api:
+        async with served((*_shop_sagas(), *SAGAS), Access(keys=keys), OF_WEB) as api:
             await test(api, keys)
 
     def plain(tmp_path: Path) -> None:

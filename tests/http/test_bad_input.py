@@ -28,6 +28,7 @@ MALFORMED = {
 WRONG = {
     "true for a number": '{"definition": "tickets", "request": true}',
     "text for a number": '{"definition": "tickets", "request": "2"}',
+    "a whole number as a fraction": '{"definition": "tickets", "request": 2.0}',
     "a fraction": '{"definition": "tickets", "request": 2.5}',
     "beyond 2**53": '{"definition": "tickets", "request": 9007199254740993}',
     "another field": '{"definition": "tickets", "request": 2, "role": "admin"}',

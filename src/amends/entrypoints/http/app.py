@@ -23,10 +23,12 @@ from amends.entrypoints.http.bulk_verbs import BulkVerbs
 from amends.entrypoints.http.docs_page import DocumentPage
 from amends.entrypoints.http.live import LiveEvents
 from amends.entrypoints.http.looking import export_saga, list_sagas, see_saga
+from amends.entrypoints.http.operations import Batches, run_operations
 from amends.entrypoints.http.overview import see_definitions, see_groups, see_questions, see_status
 from amends.entrypoints.http.problems import answer_problem
 from amends.entrypoints.http.scopes import Scope
 from amends.entrypoints.http.shared import SharedLook
+from amends.entrypoints.http.shop import place_order, see_customer, see_order, see_product, set_customer, set_product
 from amends.entrypoints.http.starting import start_saga
 from amends.entrypoints.http.telemetry import (
     OwnFigures,
@@ -40,6 +42,7 @@ from amends.entrypoints.http.telemetry import (
 from amends.entrypoints.http.telling import answer_question, cancel_saga, tell_saga
 from amends.entrypoints.http.timeline import hear_events, see_timeline
 from amends.errors import AmendsError
+from amends.storefront.web import OF_WEB, ShopSagas
 from amends.views.status import look_at_status
 
 ROUTES: Sequence[ControllerRouterHandler] = (
@@ -50,24 +53,26 @@ ROUTES: Sequence[ControllerRouterHandler] = (
 )  # fmt: skip
 
 
+SHOP_ROUTES: Sequence[ControllerRouterHandler] = (
+    set_customer, see_customer, set_product, see_product, place_order, see_order,
+)  # fmt: skip
+
+
 def application(
-    client: Client,
-    access: Access,
-    *,
-    routes: Sequence[ControllerRouterHandler] = (),
-    own_figures: OwnFigures = no_figures,
+    client: Client, access: Access, shop: ShopSagas | None = None, *, own_figures: OwnFigures = no_figures
 ) -> Litestar:
     """An ASGI application that serves the HTTP API over a client: alone, or mounted in another application.
 
     Args:
         client: connected; it is closed by who opened it.
         access: who may call it.
-        routes: more of them, as those of the order shop.
+        shop: the sagas of the order shop, where it is served; ``None`` for none.
         own_figures: gives those of the engine that runs in the process, for ``GET /metrics``.
     """
-    shared = _shared(client, own_figures) | {"access": access}
+    of_shop = {"shop": shop, "batches": Batches(client)} if shop else {}
+    shared = _shared(client, own_figures) | {"access": access} | of_shop
     return Litestar(
-        [*ROUTES, *routes],
+        [*ROUTES, *(SHOP_ROUTES if shop else ()), *([run_operations] if shop is OF_WEB else ())],
         dependencies={name: Provide(made, sync_to_thread=False) for name, made in _giving_each(shared).items()},
         middleware=[gate(access)],
         before_request=expect_body,

@@ -41,7 +41,7 @@ async def expect_body(request: Request[Any, Any, Any]) -> None:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is no application/json", value=kind)
-        expect_strict_json(body)
+        expect_strict_json(body, with_fractions=not request.route_handler.opt.get("whole_numbers", False))
 
 
 def _expect_length(length: str | None) -> None:
@@ -51,20 +51,31 @@ def _expect_length(length: str | None) -> None:
         )
 
 
-def expect_strict_json(body: bytes) -> None:
+def expect_strict_json(body: bytes, *, with_fractions: bool = True) -> None:
     """See that bytes are JSON that every reader reads alike.
+
+    Args:
+        body: what was sent.
+        with_fractions: whether a number may be written with a fraction or an exponent, as ``1.0``.
 
     Raises:
         Problem: they are not, and why.
     """
     try:
         msgspec.json.decode(body)
-        found = json.loads(body.decode(), object_pairs_hook=_each_once)
+        found = json.loads(
+            body.decode(), object_pairs_hook=_each_once, parse_float=float if with_fractions else _refuse
+        )
         expect_depth(found)
     except Problem:
         raise
     except (ValueError, RecursionError) as error:  # msgspec's errors are of ValueError
         raise Problem(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {str(error) or 'it is too deep'}") from error
+
+
+def _refuse(number: str) -> float:
+    rule = "numbers are whole here, and written so"
+    raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{number}: {rule}", value=number, rule=rule)
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -87,8 +87,17 @@ async def start_saga(
     return await begun(request, client, codec.saga, request_in(codec, data.request))
 
 
-async def begun(request: Request[Any, Any, State], client: Client, saga: Saga, wanted: Any) -> Response[StartAccepted]:
+async def begun(
+    request: Request[Any, Any, State], client: Client, saga: Saga, wanted: Any, below: str = "/sagas"
+) -> Response[StartAccepted]:
     """Start a saga under the request's key, and answer.
+
+    Args:
+        request: with the key, and for how long the end is waited for.
+        client: that asks for it.
+        saga: its definition.
+        wanted: what it is to do.
+        below: the path below which it is to be seen.
 
     Raises:
         Problem: it was refused, or no engine came to it.
@@ -96,7 +105,7 @@ async def begun(request: Request[Any, Any, State], client: Client, saga: Saga, w
     key, wait_s = idempotency_key_of(request), wait_of(request)
     handle = await _asked(client, saga, wanted, f"{caller_of(request).name} {key}")
     saga_id = handle.saga_id
-    where = location_of(request, f"/sagas/{saga_id}")
+    where = location_of(request, f"{below}/{saga_id}")
     started = StartAccepted(saga_id, client.definitions.codec_of(saga).definition, where)
     headers = {"Location": where}
     if wait_s and await _has_ended(handle, wait_s):
@@ -168,10 +177,10 @@ def request_in(codec: SagaCodec, plain: Any) -> Any:
 
 
 def expect_known(given: Any, kept: Any, at: str) -> None:
-    """See that each field that was given is kept.
+    """See that what was given is what is kept: each field, and a whole number as one.
 
     Raises:
-        Problem: one is not, as its type has no such field.
+        Problem: a field is not, as its type has no such field; or a number is written as a fraction.
     """
     if isinstance(given, dict) and isinstance(kept, dict):
         for name, value in given.items():
@@ -180,6 +189,9 @@ def expect_known(given: Any, kept: Any, at: str) -> None:
                 where = f"{at}.{name}"
                 raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {rule}", field=where, rule=rule)
             expect_known(value, kept[name], f"{at}.{name}")
+    elif type(given) is float and type(kept) is int:
+        rule = "a whole number, and written so"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{at}: {rule}", field=at, value=given, rule=rule)
     elif isinstance(given, list) and isinstance(kept, list | tuple):
         for place, (one, other) in enumerate(zip(given, kept, strict=False)):
             expect_known(one, other, f"{at}[{place}]")

@@ -36,6 +36,9 @@ def serve(
             help="Run an engine here, too; by default on a file that no engine has.",
         ),
     ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="The order shop with slow payments and shipments, to watch; it is --open.")
+    ] = False,
     open_: Annotated[
         bool, typer.Option("--open", help="Let any program of this machine do everything, without a key: to develop.")
     ] = False,
@@ -50,6 +53,7 @@ def serve(
     first one is made and printed at the first start, unless it is --open.
 
     [bold]Examples[/]
+      [cyan]amends serve --demo[/]
       [cyan]amends serve shop --db shop.db[/]
       [cyan]amends serve app.sagas:engine[/]
       [cyan]amends serve app.sagas --db postgresql://amends@db/shop --port 8080[/]
@@ -64,4 +68,4 @@ def serve(
     except ImportError as error:
         raise UnusableInput(NO_SERVER.format(error)) from error
 
-    raise typer.Exit(run_server(ServerOptions(code, db, host, port, engine, open_, keys)))
+    raise typer.Exit(run_server(ServerOptions(code, db, host, port, engine, demo, open_, keys)))

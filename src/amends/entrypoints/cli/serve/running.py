@@ -7,23 +7,24 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from litestar import Litestar
 from uvicorn import Config, Server
 
-from amends.bootstrap import LEAVE, DeployedCode, Opening, connect, open  # noqa: A004 - it opens, as `amends.open`
-from amends.entrypoints.cli.databases import named
-from amends.entrypoints.cli.definitions import load_code
+from amends.bootstrap import Opening, connect
 from amends.entrypoints.cli.keys.command import keys_path
+from amends.entrypoints.cli.serve.offering import Offering, demo_offering, offering_of, stock_demo
 from amends.entrypoints.cli.worker.serving import EndSignal
 from amends.entrypoints.http.access.gate import Access, is_loopback
 from amends.entrypoints.http.access.keys import KeyFile
 from amends.entrypoints.http.app import application
 from amends.entrypoints.http.scopes import GRANTED
 from amends.errors import StoreInUse, UnusableInput
-from amends.storage.location import SQLITE, LastingLocation
+from amends.storage.location import LastingLocation
 
 if TYPE_CHECKING:
     from amends.engine.engine import Engine
@@ -34,7 +35,6 @@ CONNECTIONS_MAX: Final = 1000  # at a time, above which it answers 503 at once: 
 BACKLOG: Final = 2048  # connections that wait for the server, as uvicorn has it
 GRACE_S: Final = 10  # for requests under way, once it is told to end
 FIRST: Final = "first key"
-NOTHING: Final = DeployedCode([], [], {})
 
 
 class ServerOptions(NamedTuple):
@@ -46,6 +46,7 @@ class ServerOptions(NamedTuple):
         host: the address that it listens at.
         port: of it; 0 for any that is free.
         has_engine: whether it runs an engine; ``None`` for where definitions are given, on a file that no engine has.
+        is_demo: whether it serves the order shop with slow payments and shipments, on a file of its own.
         is_open: whether any program of this machine may do everything.
         keys: the path of the file of access keys; empty for the one beside a store in a file.
     """
@@ -55,6 +56,7 @@ class ServerOptions(NamedTuple):
     host: str
     port: int
     has_engine: bool | None
+    is_demo: bool
     is_open: bool
     keys: str
 
@@ -65,26 +67,15 @@ def run_server(options: ServerOptions) -> int:
     Raises:
         UnusableInput: there is no such code or store, or the address cannot be had.
     """
-    found = load_code(options.code) if options.code else NOTHING
-    given, url = (found.given, found.url) if isinstance(found, Opening) else (found, "")
-    at = named(options.db or url)
-    access = _access(at, options)
-    with _listening(options.host, options.port) as listening:
-        return asyncio.run(_served(given, at, _opening(found, given, at, options.has_engine), listening, access))
-
-
-def _opening(
-    found: Opening | DeployedCode, given: DeployedCode, at: LastingLocation, has_engine: bool | None
-) -> Opening | None:
-    """The engine that is to run here; ``None`` for none."""
-    is_wanted = bool(given.sagas) and at.url.startswith(SQLITE) and not at.has_engine()
-    if not (is_wanted if has_engine is None else has_engine):
-        return None
-    if isinstance(found, Opening):
-        return found
-    return open(
-        at.url, sagas=given.sagas, commands=given.commands, upcasts=given.upcasts, orphans=LEAVE, store_wait_s=0
-    )
+    with ExitStack() as ends:
+        if options.is_demo:
+            folder = ends.enter_context(TemporaryDirectory(prefix="amends-demo-"))
+            offering = demo_offering(options.db or str(Path(folder) / "shop.db"))
+        else:
+            offering = offering_of(options.code, options.db, options.has_engine)
+        access = _access(offering.at, options)
+        listening = ends.enter_context(_listening(options.host, options.port))
+        return asyncio.run(_served(offering, listening, access, is_demo=options.is_demo))
 
 
 @contextmanager
@@ -109,10 +100,10 @@ def _access(at: LastingLocation, options: ServerOptions) -> Access:
     Raises:
         UnusableInput: it is to be open to other machines; or it is not known where the keys are.
     """
-    if options.is_open:
+    if options.is_open or options.is_demo:
         if not is_loopback(options.host):
             raise UnusableInput(
-                f"--open is for this machine alone, and {options.host} is reached from others: leave one of the two out"
+                f"--open and --demo are for this machine alone, and {options.host} is reached from others"
             )
         return Access(is_open=True)
     keys = KeyFile(keys_path(at, options.keys))
@@ -122,14 +113,15 @@ def _access(at: LastingLocation, options: ServerOptions) -> Access:
     return Access(keys=keys)
 
 
-async def _served(
-    given: DeployedCode, at: LastingLocation, opening: Opening | None, listening: socket.socket, access: Access
-) -> int:
+async def _served(offering: Offering, listening: socket.socket, access: Access, *, is_demo: bool) -> int:
+    at, given, opening, shop = offering.at, offering.given, offering.opening, offering.shop
     async with AsyncExitStack() as ends:
         engine = await _engine(opening, ends) if opening else None
         client = await ends.enter_async_context(connect(at.url, sagas=given.sagas))
         await client.list(limit=1)  # a store that cannot be read is told now, and not to the first caller
-        served = application(client, access)
+        if is_demo:
+            await stock_demo(client)
+        served = application(client, access, shop)
         server = _server(served)
         _introduce(at, listening, has_engine=engine is not None)
         told = EndSignal()
