@@ -117,7 +117,7 @@ async def test_what_the_contract_refuses_is_refused(api: Api) -> None:
 
 @on_shop
 async def test_batches_give_the_reports_of_the_contract(api: Api) -> None:
-    """Its examples, one after the other; each once more under its key gives the same bytes, and nothing is done twice."""
+    """Its examples, one after the other; each once more under its key gives the same bytes."""
     for key, example in enumerate(EXAMPLES):
         batch, headers = {"operations": example["operations"]}, {"Idempotency-Key": str(key)}
         first, second = [await api.http.post("/operations", json=batch, headers=headers) for _ in range(2)]
