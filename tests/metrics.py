@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-NAME = re.compile(r"amends_[a-z]+(_[a-z]+)*|process_start_time_seconds")
+NAME = re.compile(r"amends_[a-z]+(_[a-z]+)*")
 NO_BASE_UNITS = re.compile(r"_(ms|millis|milliseconds|minutes|hours|kib|kilobytes|percent)\b")
 
 

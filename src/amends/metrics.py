@@ -51,14 +51,15 @@ class Histogram:
         self.counts = [0] * (len(SECONDS) + 1)
         self.total = 0.0
 
-    def observe(self, seconds: float) -> None:
-        """Count one.
+    def observe(self, seconds: float, times: int = 1) -> None:
+        """Count what happened.
 
         Args:
-            seconds: that it took, >= 0.
+            seconds: that it took each time, >= 0.
+            times: how often.
         """
-        self.counts[bisect_left(SECONDS, seconds)] += 1
-        self.total += seconds
+        self.counts[bisect_left(SECONDS, seconds)] += times
+        self.total += seconds * times
 
 
 class Distribution(NamedTuple):

@@ -57,6 +57,8 @@ class BatchResult(NamedTuple):
         letters: how many letters it acted on.
         posts: how many letters to owners of sagas it wrote.
         moved: attempts of sagas that are another engine's now.
+        lasted_ms: for how long each of the sagas in `ended` was under way, in their order.
+        commits: how many commits it made.
     """
 
     due_ms: int | None
@@ -73,6 +75,8 @@ class BatchResult(NamedTuple):
     letters: int = 0
     posts: int = 0
     moved: Sequence[AttemptId] = ()
+    lasted_ms: Sequence[int] = ()
+    commits: int = 0
 
 
 class _Spoilt(Exception):
@@ -205,7 +209,7 @@ class BatchRunner:
             work.overlay.end()
         if commit:
             self._take_over(commit)
-        return self._result(work, replies, posts=len(commit.changes.posted) if commit else 0)
+        return self._result(work, replies, commit)
 
     def _carried_out(self, place: int, task: Task, work: UnitOfWork) -> Any:
         try:
@@ -240,8 +244,8 @@ class BatchRunner:
         self._committed.take_over(commit)
         self._due.note(commit.changes.sagas)
 
-    def _result(self, work: UnitOfWork, replies: Sequence[Any], posts: int = 0) -> BatchResult:
-        """What became of a batch that is committed, and wrote so many letters."""
+    def _result(self, work: UnitOfWork, replies: Sequence[Any], commit: BatchCommit | None = None) -> BatchResult:
+        """What became of a batch that is committed."""
         effects, immovable = work.effects, work.unreadable.sagas
         self._committed.immovable |= immovable
         traffic = self._committed.in_flight.take_off(work.runs(), effects.requests, work.now_ms)
@@ -258,7 +262,9 @@ class BatchRunner:
             effects.failures,
             immovable,
             effects.contradicted,
-            posts=posts,
+            posts=len(commit.changes.posted) if commit else 0,
+            lasted_ms=[work.now_ms - work.sagas[saga_id].started_ms for saga_id in effects.ended],
+            commits=int(commit is not None),
         )
 
     # A batch that cannot be committed -------------------------------------------------------------------------

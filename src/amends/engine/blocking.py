@@ -92,6 +92,10 @@ class BlockingEngine(BlockingLooks, BlockingTells):
         """See `Engine.health`."""
         return self._thread.do(self._engine.health())
 
+    def metrics(self) -> str:
+        """See `Engine.metrics`."""
+        return self._engine.metrics()
+
     def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> BlockingHandle:
         """See `Engine.submit`."""
         return BlockingHandle(self._thread.do(self._engine.starter.start(saga, request, key)), self)

@@ -15,7 +15,7 @@ import threading
 import time
 import types
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from amends.engine.budgets import Budget
 from amends.engine.in_flight import AttemptId, Outgoing
 from amends.engine.limits import ALONE, Limits
 from amends.engine.logger import log
+from amends.engine.measures import EngineMeasures, PlacesSeen, places_families
 from amends.engine.posting import Posting
 from amends.engine.slots import LATE_MAX, Slots
 from amends.engine.task import Task
@@ -36,6 +37,7 @@ from amends.engine.thread import NoThread, begin, called
 from amends.engine.tracing import Traces, spanned
 from amends.errors import Overloaded
 from amends.exceptions import is_interrupt, raised
+from amends.metrics import MetricFamily
 from amends.storage.codecs.hints import answer_codec
 from amends.storage.codecs.values import storable
 from amends.storage.ports import Clock
@@ -55,6 +57,7 @@ class Calls:
 
     Attributes:
         traces: in which they are.
+        measures: how many there were, and how long they took.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Calls:
         self._lease_left_s = lease_left_s
         self._posting = posting
         self.traces = Traces()
+        self.measures = EngineMeasures()
         self._services: dict[str, ServiceCalls] = {}
         self._is_open = True
         self._hurries = asyncio.Event()
@@ -157,6 +161,19 @@ class Calls:
         """The participants at which so many requests wait for a slot, or more, with how many there are."""
         return [(name, len(calls.slots)) for name, calls in self._services.items() if len(calls.slots) >= limit]
 
+    def figures(self, queued: int) -> Iterator[MetricFamily]:
+        """What there was of them, and how they stand.
+
+        Args:
+            queued: how many tasks wait for a turn.
+        """
+        seen = [
+            PlacesSeen(service, calls.slots.limit, calls.slots.taken, len(calls.slots), calls.slots.late)
+            for service, calls in [*self._services.items()]
+        ]
+        yield from self.measures.families()
+        yield from places_families(seen, self._posting.under_way if self._posting else {}, queued)
+
     def blocked(self) -> dict[str, int]:
         """The participants at which calls that do not end take every slot, with how many requests wait for one."""
         return {service: len(calls.slots) for service, calls in self._services.items() if calls.slots.is_blocked}
@@ -201,7 +218,8 @@ class Calls:
             limit = self._limits.concurrency.get(service, ALONE)
             at_once, per_s = (0, 0.0) if limit.fleet else (limit.at_once, limit.per_s)
             slots = partial(Slots, at_once, self._clock, self._departed, per_s=per_s)
-            calls = ServiceCalls(self._clients.get(service), slots, self._tell, self._lease_left_s, self.traces)
+            client, watched = self._clients.get(service), (self.traces, self.measures)
+            calls = ServiceCalls(client, slots, self._tell, self._lease_left_s, *watched)
             self._services[service] = calls
             if not self._is_open:
                 calls.slots.stop()
@@ -222,8 +240,10 @@ class ServiceCalls:
         tell: Callable[[Task], None],
         lease_left_s: Callable[[], float],
         traces: Traces,
+        measures: EngineMeasures,
     ) -> None:
         self._traces = traces
+        self._measures = measures
         self.slots = slots(self._start, tell)
         self._client = client
         self._tell = tell
@@ -276,7 +296,7 @@ class ServiceCalls:
         self._fill()
 
     async def _call(self, attempt_id: AttemptId, step: Step, send: Send) -> None:
-        request, call = send.request, asyncio.current_task()
+        request, call, began_s = send.request, asyncio.current_task(), time.monotonic()
         assert call is not None, "it runs"
         try:
             with spanned(self._traces.of(attempt_id), step.service, request) as tell:
@@ -286,6 +306,7 @@ class ServiceCalls:
             if is_current(call):
                 self._over(attempt_id, call)
             raise
+        self._measures.called(step.service, request.kind, outcome, time.monotonic() - began_s)
         if isinstance(outcome, Unknown) and outcome.taken_back:
             self.slots.unsent(attempt_id)
         self._tell(Deliver(request.saga_id, Answered(request.step, request.kind, outcome, request.call.attempt)))

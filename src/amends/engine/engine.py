@@ -26,6 +26,7 @@ from amends.engine.telling import Tells
 from amends.engine.transaction import Transaction
 from amends.errors import AmendsError, OperatorNeeded, RequestRefused
 from amends.generic import Wanted
+from amends.metrics import exposed
 from amends.storage.codecs.values import shown
 from amends.storage.ports import Records
 from amends.views.children import letter_to_start
@@ -96,6 +97,13 @@ class Engine(Looks, Tells):
         """
         reason = self._loop.stopped
         return await self._loop.health.look() if reason is None else _halted(str(reason))
+
+    def metrics(self) -> str:
+        """What it did since it was opened, as text for Prometheus (docs/telemetry.md), for a page of yours.
+
+        Any thread may ask. For a port, see ``health=`` of `amends.open`.
+        """
+        return exposed(self._loop.figures())
 
     async def submit(self, saga: Saga[Any, Wanted], request: Wanted, *, key: str | None = None) -> Handle:
         """Start a saga. Once this returns, its start is on stable storage.

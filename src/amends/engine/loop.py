@@ -8,7 +8,7 @@ way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -32,6 +32,7 @@ from amends.engine.turn_taking import TurnTaking
 from amends.engine.turn_thread import TurnThread
 from amends.engine.upcasting import NO_UPCASTS, Upcast
 from amends.errors import EngineMisused, EngineStopped, LeaseLost, StoreError
+from amends.metrics import MetricFamily
 from amends.storage.codecs.sagas import definition_of
 from amends.storage.ports import EngineClock, Records, Store
 from amends.views.sagas import AsOf
@@ -52,6 +53,7 @@ class EngineLoop:
         health: looks how it does.
         coordinator: decides and commits; only the loop's own thread may call it.
         spread: what is asked elsewhere, and hosted for others.
+        figures: gives what it did since it was opened, and how it stands, to any thread.
     """
 
     calls: Calls
@@ -94,16 +96,14 @@ class EngineLoop:
             Coordinator, sagas=sagas, commands=tuple(commands), elsewhere=spread.elsewhere, prefix=prefix,
             upcasts=upcasts, value_bytes_max=limits.value_bytes_max,
         )  # fmt: skip
-        self.ends = Ends()
-        self.late_undos = LateUndos()
+        self.ends, self.late_undos = Ends(), LateUndos()
         self.stopped: EngineStopped | None = EngineStopped("the engine is not running; use it inside `async with`")
         knows = [*map(definition_of, sagas)]
         self._turns = TurnThread(store, clock, make, limits, name=prefix, knows=knows, leaves_orphans=leaves_orphans)
         self._queue = TaskQueue(limits.queue_max)
         self._hooks, self._relays, self.spread, self._name = HookCaller(hooks), relays, spread, prefix
-        self._clients, self._limits = clients, limits
-        self._home = Home()
-        self._is_drained = False
+        self._clients, self._limits, self._home, self._is_drained = clients, limits, Home(), False
+        self.figures: Callable[[], Sequence[MetricFamily]] = tuple
         self._closing: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -122,7 +122,7 @@ class EngineLoop:
         self.calls = Calls(self._clients, self._limits, clock, self.coordinator.departed, tell, lease_left_s, posting)
         waiters = self.calls, self.ends, self.late_undos, self._hooks
         self._taking = TurnTaking(self._turns, self._queue, self._alarm, *waiters, lambda: self.stopped is not None)
-        self.stopped = None
+        self.stopped, self.figures = None, self._taking.figures
         if not self._turns.wakeup.listen(self._loop, self.wake):
             self._turns.upkeep.look_often()
         self._hooks.open(self.look)

@@ -129,6 +129,11 @@ class Posting:
         self._is_open = False
 
     @property
+    def under_way(self) -> Mapping[str, int]:
+        """Service to how many requests wait for its answer."""
+        return self._of_service.copy()
+
+    @property
     def are_under_way(self) -> bool:
         """Whether a request is, that is within its time."""
         return bool(self._under_way)

@@ -102,6 +102,11 @@ class Slots:
         self._divide(Places(limit - reserved_of(limit), reserved_of(limit)) if limit else Places())
 
     @property
+    def limit(self) -> int:
+        """How many slots there are."""
+        return self._limit
+
+    @property
     def taken(self) -> int:
         """How many slots are taken by calls that are within their time."""
         return sum(len(line.calls) for line in self._lines)

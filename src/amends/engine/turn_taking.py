@@ -18,12 +18,14 @@ from amends.engine.ends import Ends
 from amends.engine.hooks import HookCaller
 from amends.engine.late_undos import LateUndos
 from amends.engine.logger import log
+from amends.engine.metering import meter
 from amends.engine.queue import QueuedTask, TaskQueue
 from amends.engine.report import log_result
 from amends.engine.task import Unfinished
 from amends.engine.tasks import Read
 from amends.engine.turn_thread import TurnThread
 from amends.errors import StoreBusy, StoreConflict, StoreFull
+from amends.metrics import MetricFamily
 from amends.storage.rows import NEVER
 
 SLICE_S: Final = 5.0  # a sleeping loop looks at the clock as often: timers stand still in a suspended machine
@@ -75,8 +77,13 @@ class TurnTaking:
         self.due_ms: int | None = None
         self.budgets = Budgets(turns.lease.engine, calls.budgets(), is_shared=is_shared)
         self._is_asleep = False
+        meter(calls.measures, self)
         self._told = ""  # of a store that takes nothing for now
         self._pause_s = FIRST_PAUSE_S
+
+    def figures(self) -> Sequence[MetricFamily]:
+        """What was done, and how it stands; from any thread."""
+        return (*self._calls.figures(len(self._queue)),)
 
     async def take(self, batch: list[QueuedTask]) -> None:
         """Take one, and give out what came of it.
@@ -87,6 +94,7 @@ class TurnTaking:
         try:
             self._calls.fill()
             await self._share_places()
+            began_s = time.monotonic()
             asked = sum(queued.task.size for queued in batch if queued.reply is not None)
             result = await self._turns.take([queued.task for queued in batch], asked)
         except (StoreFull, StoreBusy) as full:
@@ -100,6 +108,7 @@ class TurnTaking:
             self._queue.put_back(batch)  # each client that waits is told why
             raise
         self.due_ms, self._told, self._pause_s = result.due_ms, "", FIRST_PAUSE_S
+        self._calls.measures.turned(result, time.monotonic() - began_s)
         self._give_out(batch, result)
         await self._turns.warn(self._alarm.sound(self._calls.blocked()))
 

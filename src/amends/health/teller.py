@@ -38,6 +38,7 @@ class HealthTeller:
         self._ports = [place for place in places if isinstance(place, HealthPort)]
         self._files = [place.path for place in places if isinstance(place, HealthFile)]
         self._ask: Callable[[], Awaitable[Health]] | None = None
+        self._metrics: Callable[[], str] = str
         self._report = report_of(STARTING)
         self._began = Future[asyncio.AbstractEventLoop]()
         self._over = asyncio.Event()
@@ -72,13 +73,13 @@ class HealthTeller:
         self._ask = ask
 
     def watch(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell how an engine does, from now on.
+        """Tell how an engine does, from now on, and over a port its figures.
 
         Args:
             engine: that is open.
             loop: in which it is.
         """
-        self._ask = lambda: _asked(engine, loop)
+        self._ask, self._metrics = lambda: _asked(engine, loop), engine.metrics
 
     # In the thread --------------------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class HealthTeller:
     async def _serve(self) -> None:
         async with AsyncExitStack() as open_ports:
             for place in self._ports:
-                await open_ports.enter_async_context(serving(place, lambda: self._report))
+                await open_ports.enter_async_context(serving(place, lambda: self._report, self._figures))
             for path in self._files:
                 _expect_writable(path, self._report.as_json())
             self._began.set_result(asyncio.get_running_loop())
@@ -106,6 +107,9 @@ class HealthTeller:
                     path.unlink(missing_ok=True)
             with suppress(asyncio.CancelledError):
                 await telling
+
+    def _figures(self) -> str:
+        return self._metrics()
 
     async def _go_on(self) -> None:
         while True:

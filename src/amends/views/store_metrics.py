@@ -7,7 +7,7 @@ engine counts: `amends.engine.measures`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from amends.core.state import Status
@@ -52,7 +52,7 @@ def _lately(records: ClientRecords, as_of: AsOf) -> Lately:
     return found
 
 
-def cause_of(trail: list[tuple[str, str]]) -> tuple[str, str]:
+def cause_of(trail: Iterable[tuple[str, str]]) -> tuple[str, str]:
     """The step for which a saga turned back, and ``refused`` or ``unknown``; ``other`` of no step for neither.
 
     Args:
@@ -95,11 +95,11 @@ def _sagas(by_status: Mapping[tuple[str, str], int]) -> Iterator[MetricFamily]:
 
 
 def _rates(rates: Rates) -> Iterator[MetricFamily]:
-    for what in ("started", "ended"):
-        yield gauge(
-            f"amends_sagas_{what}_per_second", f"Sagas that {what}, in each second of the last minute.",
-            [Figure(rates.per_second(getattr(rates, what)))],
-        )  # fmt: skip
+    for name, count in (
+        ("amends_sagas_started_per_second", rates.started),
+        ("amends_sagas_ended_per_second", rates.ended),
+    ):
+        yield gauge(name, "How many there were in each second of the last minute.", [Figure(rates.per_second(count))])
 
 
 def _waiting(seen: StoreStatus) -> Iterator[MetricFamily]:

@@ -30,15 +30,7 @@ from amends.entrypoints.http.scopes import Scope
 from amends.entrypoints.http.shared import SharedLook
 from amends.entrypoints.http.shop import place_order, see_customer, see_order, see_product, set_customer, set_product
 from amends.entrypoints.http.starting import start_saga
-from amends.entrypoints.http.telemetry import (
-    OwnFigures,
-    ServerHealth,
-    ServerMetrics,
-    no_figures,
-    read_metrics,
-    see_live,
-    see_ready,
-)
+from amends.entrypoints.http.telemetry import ServerHealth, ServerMetrics, read_metrics, see_live, see_ready
 from amends.entrypoints.http.telling import answer_question, cancel_saga, tell_saga
 from amends.entrypoints.http.timeline import hear_events, see_timeline
 from amends.errors import AmendsError
@@ -59,7 +51,7 @@ SHOP_ROUTES: Sequence[ControllerRouterHandler] = (
 
 
 def application(
-    client: Client, access: Access, shop: ShopSagas | None = None, *, own_figures: OwnFigures = no_figures
+    client: Client, access: Access, shop: ShopSagas | None = None, *, own_metrics: Callable[[], str] = str
 ) -> Litestar:
     """An ASGI application that serves the HTTP API over a client: alone, or mounted in another application.
 
@@ -67,10 +59,10 @@ def application(
         client: connected; it is closed by who opened it.
         access: who may call it.
         shop: the sagas of the order shop, where it is served; ``None`` for none.
-        own_figures: gives those of the engine that runs in the process, for ``GET /metrics``.
+        own_metrics: gives those of the engine that runs in the process, as text for ``GET /metrics``.
     """
     of_shop = {"shop": shop, "batches": Batches(client)} if shop else {}
-    shared = _shared(client, own_figures) | {"access": access} | of_shop
+    shared = _shared(client, own_metrics) | {"access": access} | of_shop
     return Litestar(
         [*ROUTES, *(SHOP_ROUTES if shop else ()), *([run_operations] if shop is OF_WEB else ())],
         dependencies={name: Provide(made, sync_to_thread=False) for name, made in _giving_each(shared).items()},
@@ -98,7 +90,7 @@ def _document() -> OpenAPIConfig:
     )
 
 
-def _shared(client: Client, own_figures: OwnFigures) -> dict[str, Any]:
+def _shared(client: Client, own_metrics: Callable[[], str]) -> dict[str, Any]:
     """What routes ask for by name: one of each for the whole application."""
     return {
         "client": client,
@@ -107,7 +99,7 @@ def _shared(client: Client, own_figures: OwnFigures) -> dict[str, Any]:
         "live": LiveEvents(client),
         "bulk": BulkVerbs(client),
         "health": ServerHealth(client),
-        "metrics": ServerMetrics(client, own_figures),
+        "metrics": ServerMetrics(client, own_metrics),
     }
 
 

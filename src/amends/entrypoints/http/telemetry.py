@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -16,7 +16,7 @@ from amends.entrypoints.http.problems import documented
 from amends.entrypoints.http.scopes import Scope
 from amends.entrypoints.http.shared import SharedLook
 from amends.health.report import HealthReport, report_of
-from amends.metrics import CONTENT_TYPE, MetricFamily, exposed
+from amends.metrics import CONTENT_TYPE, exposed
 from amends.storage.ports import ClientRecords
 from amends.views.sagas import AsOf
 from amends.views.store_metrics import look_at_metrics
@@ -24,27 +24,20 @@ from amends.views.store_metrics import look_at_metrics
 METRICS_FRESH_S: Final = 5.0
 """For which figures of the store are as good as new: a third of how often Prometheus comes by default."""
 ENDING: Final = Health("ending", reasons=("it was told to end",))
-OwnFigures = Callable[[], Iterable[MetricFamily]]
-"""Gives the figures of the engine that runs in the process."""
-
-
-def no_figures() -> Iterable[MetricFamily]:
-    """Of a process without an engine."""
-    return ()
 
 
 class ServerMetrics:
     """The figures that a process tells that serves a store."""
 
-    def __init__(self, client: Client, own_figures: OwnFigures) -> None:
+    def __init__(self, client: Client, own_metrics: Callable[[], str]) -> None:
         """Look at nothing yet.
 
         Args:
             client: that is served.
-            own_figures: those of the process itself.
+            own_metrics: gives those of the engine that runs in the process, as text; empty for none.
         """
         self._of_store = SharedLook(client, look_at_metrics, METRICS_FRESH_S)
-        self._own_figures = own_figures
+        self._own_metrics = own_metrics
 
     async def text(self) -> str:
         """All of them, for Prometheus; those of the store are at most `METRICS_FRESH_S` old.
@@ -52,7 +45,7 @@ class ServerMetrics:
         Raises:
             AmendsError: the store cannot be read now.
         """
-        return exposed([*await self._of_store.seen(), *self._own_figures()])
+        return exposed(await self._of_store.seen()) + self._own_metrics()
 
 
 class ServerHealth:

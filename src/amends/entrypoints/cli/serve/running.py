@@ -121,7 +121,7 @@ async def _served(offering: Offering, listening: socket.socket, access: Access, 
         await client.list(limit=1)  # a store that cannot be read is told now, and not to the first caller
         if is_demo:
             await stock_demo(client)
-        served = application(client, access, shop)
+        served = application(client, access, shop, own_metrics=engine.metrics if engine else str)
         server = _server(served)
         _introduce(at, listening, has_engine=engine is not None)
         told = EndSignal()
