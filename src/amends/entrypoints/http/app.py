@@ -14,6 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from amends.client.client import Client
+from amends.entrypoints.console.pages import see_asset, see_console
 from amends.entrypoints.http.access.gate import Access, gate
 from amends.entrypoints.http.access.session_routes import log_in, log_out, see_session
 from amends.entrypoints.http.audit import VERIFIED_S, look_at_audit, read_audit, see_audit_head, verify_audit
@@ -41,7 +42,7 @@ ROUTES: Sequence[ControllerRouterHandler] = (
     start_saga, list_sagas, see_saga, export_saga, see_timeline, cancel_saga, tell_saga,
     see_questions, answer_question, see_status, see_groups, see_definitions, hear_events,
     preview_bulk, start_bulk, see_bulks, see_bulk, turn_bulk, see_audit_head, read_audit, verify_audit,
-    log_in, see_session, log_out, see_live, see_ready, read_metrics,
+    log_in, see_session, log_out, see_console, see_asset, see_live, see_ready, read_metrics,
 )  # fmt: skip
 
 
