@@ -24,7 +24,7 @@ async def ended(api: Api, where: str, *states: str) -> Any:
 async def waiting(api: Api, number: int) -> list[str]:
     """So many sagas that wait for the bank, in the order of their starts."""
     ids = [(await api.start("charged tickets", 1, f"a{place}")).json()["saga_id"] for place in range(number)]
-    await a_question(api)
+    await a_question(api, number)
     return ids
 
 

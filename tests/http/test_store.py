@@ -7,10 +7,10 @@ import asyncio
 from tests.http.api import Api, on_api
 
 
-async def a_question(api: Api) -> None:
-    """Wait until a saga asks from outside."""
-    for _ in range(400):
-        if await api.client.pending():
+async def a_question(api: Api, many: int = 1) -> None:
+    """Wait until so many sagas ask from outside: what they do by themselves is done then."""
+    for _ in range(3000):
+        if len(await api.client.pending()) == many:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("no saga asks")
@@ -32,7 +32,7 @@ async def test_what_waits_is_grouped_by_cause(api: Api) -> None:
     """One group for sagas that wait for the same step; its filter finds them."""
     for number in range(3):
         await api.start("charged tickets", 1, f"a{number}")
-    await a_question(api)
+    await a_question(api, 3)
     (group,) = (await api.http.get("/groups")).json()
     assert (group["step"], group["service"], group["status"], group["sagas"]) == ("MONEY_CHARGED", "BANK", "forward", 3)
     assert len((await api.http.get("/sagas", params=group["filter"])).json()["sagas"]) == 3
