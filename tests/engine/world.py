@@ -112,10 +112,10 @@ def joined(turn: BatchResult, more: BatchResult) -> BatchResult:
     """Return two turns as one, of which the second carried out what the first had left."""
     done = [reply for reply in turn.replies if not isinstance(reply, Unfinished)]
     mappings: dict[str, Any] = {name: {**getattr(turn, name), **getattr(more, name)} for name in ("ended", "immovable")}
-    lists = set(BatchResult._fields) - {"due_ms", "replies", "letters", "posts", *mappings}
+    numbers = {name: getattr(turn, name) + getattr(more, name) for name in ("letters", "posts", "commits")}
+    lists = set(BatchResult._fields) - {"due_ms", "replies", *numbers, *mappings}
     rest: dict[str, Any] = {name: [*getattr(turn, name), *getattr(more, name)] for name in lists}
-    letters, posts = turn.letters + more.letters, turn.posts + more.posts
-    return more._replace(replies=[*done, *more.replies], letters=letters, posts=posts, **mappings, **rest)
+    return more._replace(replies=[*done, *more.replies], **numbers, **mappings, **rest)
 
 
 def names(turn: BatchResult) -> list[str]:

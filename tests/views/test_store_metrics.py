@@ -122,7 +122,7 @@ def test_reduced_durability_and_a_warning_are_told() -> None:
     """By figures: the words are for people."""
     figures = told()
     by_state = {sample.labels["state"]: sample.value for sample in figures["amends_durability"]}
-    assert by_state == {"full": 0, "reduced": 1, "none": 0}
+    assert by_state == {"full": 0, "reduced": 1, "none": 0, "unknown": 0}
     assert [sample.value for sample in figures["amends_store_warning"]] == [1]
 
 

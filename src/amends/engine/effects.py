@@ -20,6 +20,7 @@ class FailedAttempt(NamedTuple):
         attempt: its number, from 1.
         error: for a person: what was seen instead of an answer.
         cause: what the participant raised; ``None`` where it did not raise, or no answer came in time.
+        definition: of the saga, by its name.
     """
 
     saga_id: str
@@ -28,6 +29,7 @@ class FailedAttempt(NamedTuple):
     attempt: int
     error: str
     cause: BaseException | None = None
+    definition: str = ""
 
 
 class BatchEffects:
@@ -65,5 +67,5 @@ class BatchEffects:
         """Take in the failure of an attempt, unless it was known already: a duplicate changes nothing."""
         if isinstance(effect, Write) and effect.changes:
             attempt = answered.attempt or 1
-            failure = FailedAttempt(run.saga_id, answered.step, answered.kind, attempt, outcome.error, outcome.cause)
-            self.failures.append(failure)
+            what = answered.step, answered.kind, attempt, outcome.error, outcome.cause, run.saga.name
+            self.failures.append(FailedAttempt(run.saga_id, *what))

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from amends.engine.batch import BatchResult
 from amends.engine.handle import Result, result_of
-from amends.engine.logger import log
+from amends.engine.logger import about, log
 from amends.engine.thread import OneThread
 from amends.errors import EngineStopped
 from amends.exceptions import is_interrupt, raised
@@ -106,7 +106,7 @@ class HookCaller:
             except BaseException as error:
                 if is_interrupt(error) or isinstance(error, asyncio.CancelledError):
                     raise
-                log.exception(RAISED, name, raised(error))
+                log.exception(RAISED, name, raised(error), extra=about(f"{name} raised"))
 
     async def _call(self, hook: Callable[[Any], Any], event: Any) -> None:
         if inspect.iscoroutinefunction(hook):

@@ -12,7 +12,7 @@ from amends.core.messages import worded
 from amends.core.step import SagaInstance
 from amends.engine.client_keys import SAGA, started_by
 from amends.engine.left_alone import LeftAlone
-from amends.engine.logger import log
+from amends.engine.logger import about, log
 from amends.engine.room import CommitFull
 from amends.engine.saga_cache import DefinitionUnknown
 from amends.engine.task import Task
@@ -259,9 +259,11 @@ class LettersToActOn:
 def _say_refused(letter: Letter, refused: RequestRefused) -> None:
     """Say what no caller waits for."""
     if asked := child_in(letter):
-        log.error("saga %s does not start, which follows from %s: %s", asked.saga_id, asked.parent, refused)
+        names, extra = (asked.saga_id, asked.parent), about("a saga that follows does not start", saga=asked.saga_id)
+        log.error("saga %s does not start, which follows from %s: %s", *names, refused, extra=extra)
     elif is_of_outbox(letter):
-        log.error("what came by an outbox under the key %s is refused: %s", letter.letter_id, refused)
+        extra = about("what came by an outbox is refused")
+        log.error("what came by an outbox under the key %s is refused: %s", letter.letter_id, refused, extra=extra)
 
 
 def _request_in(

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from amends.engine.logger import log
+from amends.engine.logger import about, log
 from amends.engine.task import Task
 from amends.engine.tracing import UNTRACED, TracePosition
 from amends.errors import Overloaded, StoreError
@@ -126,7 +126,7 @@ class TaskQueue:
         elif isinstance(answer, StoreError):  # there was no space for it, though there was for what came before
             self.put(queued)
         elif isinstance(answer, Exception):
-            log.warning("%s", raised(answer))
+            log.warning("%s", raised(answer), extra=about("a task that no caller waits for was refused"))
 
     def _lane_of(self, queued: QueuedTask) -> deque[QueuedTask]:
         return self._amends if queued.task.goes_back else self._others

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 API: Final = "opentelemetry.trace"
+PARTS: Final = 4  # of a ``traceparent``: version, trace, span, flags
 KEPT_MAX: Final = 100_000  # sagas of which it is known, some 30 MB: more than an engine moves at a time
 STATE_MAX: Final = 512  # characters of a state that goes on: as many as W3C Trace Context asks for
 
@@ -33,6 +34,11 @@ class TracePosition(NamedTuple):
 
     parent: str = ""
     state: str = ""
+
+    def ids(self) -> dict[str, str]:
+        """The ids of the trace and of the span, as a log has them; empty for no trace."""
+        _, trace_id, span_id, _ = self.parent.split("-") if self.parent.count("-") == PARTS - 1 else [""] * PARTS
+        return {"trace_id": trace_id, "span_id": span_id}
 
 
 UNTRACED: Final = TracePosition()

@@ -175,8 +175,8 @@ class TurnTaking:
         for queued, answer in zip(batch, result.replies, strict=True):
             if queued.position.parent:
                 self._calls.traces.begin(_started_in(answer), queued.position)
+        log_result(result, self._calls.traces)
         self._calls.take(result)
-        log_result(result)
         self._ends.tell(result)
         self._hooks.tell(result)
         self._ends.leave(self._turns.coordinator.shards)

@@ -70,7 +70,8 @@ class Wake(Task):
             work.hear(work.sagas.get(self.saga_id, loaded), said)
         for said in run_out.overdue:
             if isinstance(said, TimedOut) and said.attempt is not None and loaded.run.saga.step(said.step).wait is None:
-                failure = FailedAttempt(self.saga_id, said.step, said.kind, said.attempt, "no answer came in time")
+                what, why = (said.step, said.kind, said.attempt), "no answer came in time"
+                failure = FailedAttempt(self.saga_id, *what, why, definition=loaded.run.saga.name)
                 work.effects.failures.append(failure)
         for attempt_id in run_out.unsent:
             _wait_longer(work, attempt_id)

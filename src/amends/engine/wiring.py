@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from amends.engine.logger import log
+from amends.engine.logger import about, log
 from amends.errors import WireAway, WireUnusable
 from amends.exceptions import raised
 from amends.storage.ports import REDUCED
@@ -108,7 +108,7 @@ class Wiring:
 
     async def park(self, channel: str, delivery: Delivery, reason: str) -> bool:
         """Keep a message apart that has something wrong, if the wire is there; whether it was. Else it comes again."""
-        log.error("a message on %s is parked: %s", channel, reason)
+        log.error("a message on %s is parked: %s", channel, reason, extra=about(f"a message on {channel} is parked"))
         return await self._tried(self._wire.park(channel, delivery, reason))
 
     async def ping(self) -> None:

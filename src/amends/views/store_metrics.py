@@ -23,7 +23,7 @@ from amends.views.status import StoreStatus, look_at_status
 
 LATELY_MS: Final = 3_600_000  # of compensations that are told by their cause: what a person still asks about
 LATELY_MAX: Final = 2_000  # of these that are read: a tenth of a second
-DURABILITIES: Final = ("full", "reduced", "none")
+DURABILITIES: Final = ("full", "reduced", "none", "unknown")
 OTHER: Final = "other"
 """Why a saga turned back where no step of it was refused or unknown: it was cancelled, or its time was over."""
 
@@ -148,7 +148,7 @@ def _work(work: AtWork, now_ms: int) -> Iterator[MetricFamily]:
 def _storage(store: Overview) -> Iterator[MetricFamily]:
     word = durability_word(store.durability)
     yield gauge(
-        "amends_durability", "1 for what a commit survives: full, reduced or none.",
+        "amends_durability", "1 for what a commit survives: full, reduced, none or unknown.",
         _by("state", {each: int(each == word) for each in DURABILITIES}),
     )  # fmt: skip
     yield gauge("amends_rows_unreadable", "Rows that were set aside as unreadable.", [Figure(len(store.set_aside))])

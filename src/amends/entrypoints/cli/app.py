@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from amends.entrypoints.cli.alarms import command as cli_alarms
 from amends.entrypoints.cli.check import command as cli_simulate
 from amends.entrypoints.cli.events import command as cli_events
 from amends.entrypoints.cli.keys import command as cli_keys
@@ -345,7 +346,7 @@ def graph(
     draw(load(definition), output)
 
 
-OWN = cli_simulate.simulate, *cli_worker.COMMANDS, cli_serve.serve, cli_up.up
+OWN = cli_simulate.simulate, *cli_worker.COMMANDS, cli_serve.serve, cli_alarms.watch, cli_up.up
 for command in (*OWN, *cli_store.COMMANDS, *cli_events.COMMANDS):
     app.command()(command)
 for name, (command, words) in cli_verbs.COMMANDS.items():

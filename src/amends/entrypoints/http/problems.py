@@ -13,6 +13,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
+from amends.engine.logger import about
 from amends.errors import (
     AmendsError,
     EngineStopped,
@@ -119,7 +120,7 @@ def problem_of(error: Exception) -> Problem:
         status = HTTPStatus(error.status_code)
         headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
         return Problem(status, f"{status.phrase}: {error.detail}" if error.detail else status.phrase, headers=headers)
-    log.error("a request failed: %s", raised(error), exc_info=error)
+    log.error("a request failed: %s", raised(error), exc_info=error, extra=about("a request failed"))
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
 
 

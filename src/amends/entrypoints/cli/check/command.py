@@ -17,7 +17,7 @@ Definition = Annotated[
 """What ``check`` and ``simulate`` are about."""
 
 
-def simulate(  # noqa: PLR0913, PLR0917 - an option each
+def simulate(
     definition: Definition,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, metavar="N", help="So many schedules of each scenario.")

@@ -6,13 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
+from amends.entrypoints.cli.alarms.command import SettingsFile
 from amends.entrypoints.cli.databases import Db
 from amends.entrypoints.cli.keys.command import Keys
+from amends.entrypoints.cli.logs import LogOption
 from amends.errors import UnusableInput
 
-PORT: Final = 8000  # as uvicorn has it
 PORT_MAX: Final = 65_535  # of TCP
-LOOPBACK: Final = "127.0.0.1"
 NO_SERVER: Final = "the HTTP API needs Litestar and uvicorn: pip install 'amends[serve]' ({})"
 
 
@@ -25,10 +25,16 @@ def serve(
         ),
     ] = "",
     db: Db = "",
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where it listens.")] = LOOPBACK,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", show_default=False, help="Where it listens; else 127.0.0.1.")
+    ] = "",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=PORT_MAX, metavar="PORT", help="The port; 0 for any that is free.")
-    ] = PORT,
+        int | None,
+        typer.Option(
+            "--port", min=0, max=PORT_MAX, metavar="PORT", show_default=False,
+            help="The port; 0 for any that is free, else 8000.",
+        ),
+    ] = None,
     engine: Annotated[
         bool | None,
         typer.Option(
@@ -43,6 +49,8 @@ def serve(
         bool, typer.Option("--open", help="Let any program of this machine do everything, without a key: to develop.")
     ] = False,
     keys: Keys = "",
+    settings: SettingsFile = "",
+    log: LogOption = None,
 ) -> None:  # fmt: skip
     """Serve the HTTP API on a store until SIGTERM or Ctrl-C.
 
@@ -51,6 +59,7 @@ def serve(
     definitions of CODE. Without CODE it shows what is there, and takes verbs,
     but starts nothing. It is closed: who calls has a key (amends keys). The
     first one is made and printed at the first start, unless it is --open.
+    Alarms are told as the settings say, else in the log.
 
     [bold]Examples[/]
       [cyan]amends serve --demo[/]
@@ -64,8 +73,12 @@ def serve(
       2  there is no such code, the store cannot be used, or the address is taken
     """
     try:
-        from amends.entrypoints.cli.serve.running import ServerOptions, run_server
+        from amends.entrypoints.cli.serve.running import run_server
     except ImportError as error:
         raise UnusableInput(NO_SERVER.format(error)) from error
 
-    raise typer.Exit(run_server(ServerOptions(code, db, host, port, engine, demo, open_, keys)))
+    from amends.entrypoints.cli.settings import settings_from
+
+    said = {"code": code, "db": db, "host": host, "port": port, "engine": engine, "keys": keys}
+    given = settings_from(settings, {"log": log, **{f"serve.{name}": value for name, value in said.items()}})
+    raise typer.Exit(run_server(given, is_demo=demo, is_open=open_))

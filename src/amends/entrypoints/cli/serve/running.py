@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from litestar import Litestar
 from uvicorn import Config, Server
 
+from amends.alarms.settings import AlarmSettings
 from amends.bootstrap import Opening, connect
+from amends.entrypoints.cli.alarms.watching import alarm_watch
 from amends.entrypoints.cli.keys.command import keys_path
+from amends.entrypoints.cli.logs import set_up_log
 from amends.entrypoints.cli.serve.offering import Offering, demo_offering, offering_of, stock_demo
+from amends.entrypoints.cli.settings import ServeSettings, Settings
 from amends.entrypoints.cli.worker.serving import EndSignal
 from amends.entrypoints.http.access.gate import Access, is_loopback
 from amends.entrypoints.http.access.keys import KeyFile
@@ -37,45 +41,28 @@ GRACE_S: Final = 10  # for requests under way, once it is told to end
 FIRST: Final = "first key"
 
 
-class ServerOptions(NamedTuple):
-    """What is served, and where.
+def run_server(settings: Settings, *, is_demo: bool, is_open: bool) -> int:
+    """Serve until the process is told to end; the exit code.
 
-    Attributes:
-        code: the definitions, or what `amends.open` gave; empty for none.
-        db: the store; empty for that of the engine that `code` names.
-        host: the address that it listens at.
-        port: of it; 0 for any that is free.
-        has_engine: whether it runs an engine; ``None`` for where definitions are given, on a file that no engine has.
+    Args:
+        settings: what is served, and where.
         is_demo: whether it serves the order shop with slow payments and shipments, on a file of its own.
         is_open: whether any program of this machine may do everything.
-        keys: the path of the file of access keys; empty for the one beside a store in a file.
-    """
-
-    code: str
-    db: str
-    host: str
-    port: int
-    has_engine: bool | None
-    is_demo: bool
-    is_open: bool
-    keys: str
-
-
-def run_server(options: ServerOptions) -> int:
-    """Serve until the process is told to end; the exit code.
 
     Raises:
         UnusableInput: there is no such code or store, or the address cannot be had.
     """
+    set_up_log(settings.log)
+    wanted = settings.serve
     with ExitStack() as ends:
-        if options.is_demo:
+        if is_demo:
             folder = ends.enter_context(TemporaryDirectory(prefix="amends-demo-"))
-            offering = demo_offering(options.db or str(Path(folder) / "shop.db"))
+            offering = demo_offering(wanted.db or str(Path(folder) / "shop.db"))
         else:
-            offering = offering_of(options.code, options.db, options.has_engine)
-        access = _access(offering.at, options)
-        listening = ends.enter_context(_listening(options.host, options.port))
-        return asyncio.run(_served(offering, listening, access, is_demo=options.is_demo))
+            offering = offering_of(wanted.code, wanted.db, wanted.engine)
+        access = _access(offering.at, wanted, is_open=is_open or is_demo)
+        listening = ends.enter_context(_listening(wanted.host, wanted.port))
+        return asyncio.run(_served(offering, listening, access, settings.alarms, is_demo=is_demo))
 
 
 @contextmanager
@@ -94,26 +81,28 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-def _access(at: LastingLocation, options: ServerOptions) -> Access:
+def _access(at: LastingLocation, wanted: ServeSettings, *, is_open: bool) -> Access:
     """Who may call. Where there is no key yet, the first one is made, and shown once.
 
     Raises:
         UnusableInput: it is to be open to other machines; or it is not known where the keys are.
     """
-    if options.is_open or options.is_demo:
-        if not is_loopback(options.host):
+    if is_open:
+        if not is_loopback(wanted.host):
             raise UnusableInput(
-                f"--open and --demo are for this machine alone, and {options.host} is reached from others"
+                f"--open and --demo are for this machine alone, and {wanted.host} is reached from others"
             )
         return Access(is_open=True)
-    keys = KeyFile(keys_path(at, options.keys))
+    keys = KeyFile(keys_path(at, wanted.keys))
     if not keys.listed():
         _, shown = keys.add(FIRST, sorted(GRANTED))
         sys.stdout.write(f"amends: the first key, which is shown once, and is for everything: {shown}\n")
     return Access(keys=keys)
 
 
-async def _served(offering: Offering, listening: socket.socket, access: Access, *, is_demo: bool) -> int:
+async def _served(
+    offering: Offering, listening: socket.socket, access: Access, alarms: AlarmSettings, *, is_demo: bool
+) -> int:
     at, given, opening, shop = offering.at, offering.given, offering.opening, offering.shop
     async with AsyncExitStack() as ends:
         engine = await _engine(opening, ends) if opening else None
@@ -122,12 +111,15 @@ async def _served(offering: Offering, listening: socket.socket, access: Access, 
         if is_demo:
             await stock_demo(client)
         served = application(client, access, shop, own_metrics=engine.metrics if engine else str)
+        watch = alarm_watch(at, alarms, served.state.store_status.seen)
         server = _server(served)
         _introduce(at, listening, has_engine=engine is not None)
         told = EndSignal()
         serving = asyncio.create_task(server.serve(sockets=[listening]))
+        watching = asyncio.create_task(watch.run(), name="amends-watch")
         stopping = asyncio.create_task(engine.stopped()) if engine else serving
         await told.or_done(stopping)
+        watching.cancel()
         served.state.health.is_ending = True
         served.state.live.close()
         server.should_exit = True

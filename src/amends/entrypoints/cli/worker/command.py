@@ -6,6 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
+from amends.entrypoints.cli.logs import LogOption
+
 WAIT_MAX_S: Final = 3600.0  # as `store_wait_s` of `amends.open`
 
 
@@ -37,6 +39,7 @@ def worker(
     ],
     wait: Wait = None,
     health: HealthOption = None,
+    log: LogOption = None,
 ) -> None:
     """Run an engine until SIGTERM or Ctrl-C: clients of other processes submit to it.
 
@@ -58,7 +61,7 @@ def worker(
     from amends.entrypoints.cli.definitions import load_opening
     from amends.entrypoints.cli.worker.serving import serve
 
-    raise typer.Exit(serve(load_opening(engine), engine, wait, health))
+    raise typer.Exit(serve(load_opening(engine), engine, wait, health, log))
 
 
 def host(
@@ -78,6 +81,7 @@ def host(
     ] = "",
     wait: Wait = None,
     health: HealthOption = None,
+    log: LogOption = None,
 ) -> None:
     """Answer for a service until SIGTERM or Ctrl-C: sagas of other processes ask it over a wire.
 
@@ -99,7 +103,7 @@ def host(
     from amends.entrypoints.cli.worker.serving import serve
 
     opening = opening_of(code, service, db, wire, clients)
-    raise typer.Exit(serve(opening, f"the host of {', '.join(service)}", wait, health))
+    raise typer.Exit(serve(opening, f"the host of {', '.join(service)}", wait, health, log))
 
 
 def health(

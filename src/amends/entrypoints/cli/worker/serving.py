@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -13,14 +12,16 @@ from typing import Final
 
 from amends.bootstrap import Opening
 from amends.engine.engine import Engine
+from amends.entrypoints.cli.logs import LogForm, set_up_log
 from amends.health.places import taken_places
 from amends.storage.ports import REDUCED
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def serve(opening: Opening, name: str, wait_s: float | None, health: Sequence[str] | None = None) -> int:
+def serve(
+    opening: Opening, name: str, wait_s: float | None, health: Sequence[str] | None = None, log: LogForm | None = None
+) -> int:
     """Run an engine until the process is told to end. Returns 0 then, 1 where the engine stopped by itself.
 
     Args:
@@ -28,6 +29,7 @@ def serve(opening: Opening, name: str, wait_s: float | None, health: Sequence[st
         name: what to call it in the line that says that it runs.
         wait_s: how long to wait for an engine before it; ``None`` for as long as it was opened with.
         health: where it tells how it does; ``None`` for where it was opened with.
+        log: how its log is written.
 
     Raises:
         UnusableInput: its store cannot be used.
@@ -36,7 +38,7 @@ def serve(opening: Opening, name: str, wait_s: float | None, health: Sequence[st
         opening.store_wait_s = wait_s
     if health:
         opening.health = taken_places(health)
-    logging.basicConfig(format=LOG_FORMAT)  # does nothing where the module has seen to it
+    set_up_log(log)
     return asyncio.run(_ended(opening, name))
 
 

@@ -1,0 +1,1 @@
+"""The command that calls people: it watches a store by rules."""
