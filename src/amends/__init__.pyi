@@ -73,6 +73,8 @@ from amends.errors import UnusableInput as UnusableInput
 from amends.errors import WireAway as WireAway
 from amends.errors import WireUnusable as WireUnusable
 from amends.scenario import Scenario as Scenario
+from amends.views.owed import OwedEntry as OwedEntry
+from amends.views.owed import OwedLedger as OwedLedger
 from amends.views.pending import PendingAnswer as PendingAnswer
 from amends.views.sagas import SagaView as SagaView
 from amends.views.search import Page as Page

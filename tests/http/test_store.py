@@ -28,6 +28,19 @@ async def test_the_status_counts_sagas_and_names_who_works(api: Api) -> None:
 
 
 @on_api
+async def test_what_is_owed_is_told(api: Api) -> None:
+    """What sagas hold, and what is not answered."""
+    await api.start("charged tickets", 3, "a")
+    await a_question(api)
+    owed = (await api.http.get("/owed")).json()
+    assert [(total["kind"], total["service"], total["sagas"]) for total in owed["totals"]] == [
+        ("held", "SEATS", 1),
+        ("unanswered", "BANK", 1),
+    ]
+    assert owed["differences"] == []
+
+
+@on_api
 async def test_what_waits_is_grouped_by_cause(api: Api) -> None:
     """One group for sagas that wait for the same step; its filter finds them."""
     for number in range(3):

@@ -14,6 +14,7 @@ from amends.errors import RequestRefused
 from amends.lines import SECOND_MS
 from amends.storage.codecs.values import shown
 from amends.storage.ports import Records
+from amends.views.owed import OwedLedger, OwedReader
 from amends.views.pending import PendingAnswer, pending
 from amends.views.sagas import AsOf, SagaView
 from amends.views.search import FAILING, LIMIT, OWED, STATUS_WORDS, Page, Search, found_by, page
@@ -105,6 +106,19 @@ class Looks(ABC):
         search, sagas = search_of(wanted), self._sagas()
         return await self._look(lambda records, as_of: tuple(pending(records, search, as_of, sagas)))
 
+    async def owed(self, *, with_books: bool = False) -> OwedLedger:
+        """What is owed: what sagas hold, what is not answered, what waits for an operator to be undone, and debts.
+
+        What a saga holds of an entity is what its compensations would put back. Definitions that were not given here
+        cannot tell that; of their sagas, the rest is told.
+
+        Args:
+            with_books: whether all entities are compared of which sagas can hold something, and not only those of which
+                one holds something now. It reads all of them: set it where the store is at rest, or small.
+        """
+        sagas = self._sagas()
+        return await self._look(lambda records, as_of: OwedReader(sagas).ledger(records, as_of, with_books=with_books))
+
     @abstractmethod
     def _look(self, look: Look[Answer]) -> Awaitable[Answer]:
         """Have a look at the store."""
@@ -132,6 +146,10 @@ class BlockingLooks(ABC):
     def pending(self, **wanted: Unpack[SagaSearch]) -> Sequence[PendingAnswer]:
         """See `Looks.pending`."""
         return self.ask(lambda looks: looks.pending(**wanted))
+
+    def owed(self, *, with_books: bool = False) -> OwedLedger:
+        """See `Looks.owed`."""
+        return self.ask(lambda looks: looks.owed(with_books=with_books))
 
     @abstractmethod
     def ask(self, question: Callable[[Looks], Coroutine[Any, Any, Answer]]) -> Answer:

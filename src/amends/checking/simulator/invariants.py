@@ -49,6 +49,7 @@ WORDS: Final = {
     "V32": "nothing is done for a request whose time is over",
     "V33": "nothing is left on the wire, and what nobody can act on is parked",
     "V34": "of an attempt that is over nothing but what it did is heard",
+    "V35": "what sagas hold is what the books say",
     "V20": "the same seed gives the same bytes",
     "V22": "nothing grows without bounds",
     "P2": "a restart moves every saga whose request may be lost",

@@ -23,6 +23,7 @@ from amends.storage.codecs.sagas import EntityCodecs, SagaCodec, definition_of
 from amends.storage.codecs.values import text_of
 from amends.storage.records import EntityWritten
 from amends.storage.rows import Changes, EntityRow, Head
+from amends.views.owed import OwedReader
 
 EPOCH_MS: Final = 1_700_000_000_000  # when every schedule begins: some moment of November 2023
 GIVEN: Final = "given"
@@ -55,6 +56,7 @@ class Setting:
         elsewhere: those that have: each that is asked, but for those that steps wait for.
         saga: the definition as its author wrote it.
         sagas: it, and the definitions of all sagas that follow from it, by ``name/version/fingerprint``.
+        owed: reads what these sagas hold.
         codecs: how the sagas of each are kept, with local deciders that raise when `raises` does.
         played: these definitions, the first one first.
         parts: what an engine may be given of several that share a database, as in a deploy: all of these definitions,
@@ -87,6 +89,7 @@ class Setting:
             )
         self.saga = scenario.saga
         self.sagas = {definition_of(saga): saga for saga in _family(self.saga)}
+        self.owed = OwedReader(self.sagas)
         self.raises: Raises | None = None
         each_step = [(saga, each) for saga in self.sagas.values() for each in saga.every_step()]
         self.steps = {each.event: each for _, each in each_step}

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Final
 
 from amends.adapters.memory.ownership import MemoryOwnership
+from amends.adapters.memory.reading import MemoryReader
 from amends.checking.simulator.broker import SimulatedBroker
 from amends.checking.simulator.chance import Chance
 from amends.checking.simulator.clients import Clients
@@ -37,6 +38,8 @@ from amends.core.messages import Kind
 from amends.storage.blocks import Contents
 from amends.storage.rows import FINAL, NEEDS_OPERATOR, Changes
 from amends.storage.words import cause_in_words, changes_in_words
+from amends.views.owed import numbers_of
+from amends.views.sagas import AsOf
 
 QUIET_MS: Final = 20_000  # in which nothing happens but leases being renewed: more than one, and `DRAIN_MS` after it
 MOMENTS_MAX: Final = 60_000  # in one schedule, for each store; a thousand is usual
@@ -186,6 +189,7 @@ class SimulatedWorld(Environment):
         self._sightings[site.service].of_commit(commit)
         site.view.take(commit)
         self._look_at_entities(changes)
+        self._look_at_ledger(changes)
         for row in changes.sagas:
             if row.status == NEEDS_OPERATOR:
                 self.operators.call(row.saga_id)
@@ -200,6 +204,16 @@ class SimulatedWorld(Environment):
             if wrong := rule(self.entities()):
                 name = getattr(rule, "__name__", repr(rule))
                 self.broke("never", wrong if isinstance(wrong, str) else f"{name} is true")
+
+    def _look_at_ledger(self, changes: Changes) -> None:
+        """Compare what sagas hold with the books, where both are in one database."""
+        if self.setting.apart or not self.setting.owed.has_books or not (changes.entities or changes.sagas):
+            return
+        ledger = self.setting.owed.ledger(MemoryReader(self.database), AsOf(self.now_ms), with_books=True)
+        for found in ledger.differences:
+            given = self.setting.scenario.given.get(found.service, {}).get(found.entity)
+            if found.book - found.held != numbers_of(given).get(found.what, 0):
+                self.broke("V35", found.in_words())
 
     # Local participants ----------------------------------------------------------------------------------------
 

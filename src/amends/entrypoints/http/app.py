@@ -25,7 +25,7 @@ from amends.entrypoints.http.docs_page import DocumentPage
 from amends.entrypoints.http.live import LiveEvents
 from amends.entrypoints.http.looking import export_saga, list_sagas, see_saga
 from amends.entrypoints.http.operations import Batches, run_operations
-from amends.entrypoints.http.overview import see_definitions, see_groups, see_questions, see_status
+from amends.entrypoints.http.overview import see_definitions, see_groups, see_owed, see_questions, see_status
 from amends.entrypoints.http.problems import answer_problem
 from amends.entrypoints.http.scopes import Scope
 from amends.entrypoints.http.shared import SharedLook
@@ -36,11 +36,12 @@ from amends.entrypoints.http.telling import answer_question, cancel_saga, tell_s
 from amends.entrypoints.http.timeline import hear_events, see_timeline
 from amends.errors import AmendsError
 from amends.storefront.web import OF_WEB, ShopSagas
+from amends.views.owed import OwedReader
 from amends.views.status import look_at_status
 
 ROUTES: Sequence[ControllerRouterHandler] = (
     start_saga, list_sagas, see_saga, export_saga, see_timeline, cancel_saga, tell_saga,
-    see_questions, answer_question, see_status, see_groups, see_definitions, hear_events,
+    see_questions, answer_question, see_status, see_owed, see_groups, see_definitions, hear_events,
     preview_bulk, start_bulk, see_bulks, see_bulk, turn_bulk, see_audit_head, read_audit, verify_audit,
     log_in, see_session, log_out, see_console, see_asset, see_live, see_ready, read_metrics,
 )  # fmt: skip
@@ -96,6 +97,7 @@ def _shared(client: Client, own_metrics: Callable[[], str]) -> dict[str, Any]:
     return {
         "client": client,
         "store_status": SharedLook(client, look_at_status),
+        "ledger": SharedLook(client, OwedReader(client.definitions.sagas).ledger),
         "verification": SharedLook(client, look_at_audit, VERIFIED_S),
         "live": LiveEvents(client),
         "bulk": BulkVerbs(client),

@@ -19,10 +19,12 @@ from amends.entrypoints.http.shared import SharedLook
 from amends.errors import RequestRefused
 from amends.storage.rows import FINAL
 from amends.views.groups import CauseGroup
+from amends.views.owed import OwedLedger
 from amends.views.search import LIMIT
 from amends.views.status import StoreStatus
 
 StatusLook = NamedDependency[SharedLook[StoreStatus]]
+OwedLook = NamedDependency[SharedLook[OwedLedger]]
 
 
 @get("/status", scope=Scope.read, summary="see how the store does", responses=documented())
@@ -31,6 +33,12 @@ async def see_status(store_status: StatusLook) -> dict[str, Any]:
     seen = await store_status.seen()
     work = work_document(seen.work) if seen.work else {}
     return {"at_ms": seen.at.now_ms, **overview_document(seen.store), **work}
+
+
+@get("/owed", scope=Scope.read, summary="see what is owed", responses=documented())
+async def see_owed(ledger: OwedLook) -> dict[str, Any]:
+    """What sagas hold, what is not answered, what is to be undone; and where the books of an entity differ."""
+    return (await ledger.seen()).as_json()
 
 
 @get("/groups", scope=Scope.read, summary="see what waits, by cause", responses=documented())

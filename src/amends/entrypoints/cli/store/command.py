@@ -124,6 +124,41 @@ def status(
     show_status(named(db), wire, now(), as_json=as_json)
 
 
+def owed(
+    code: Annotated[
+        str,
+        typer.Argument(
+            metavar="CODE", show_default=False,
+            help="The definitions: shop, a module, module:name of one, or of what amends.open(...) gave.",
+        ),
+    ] = "",
+    db: Db = "",
+    books: Annotated[
+        bool, typer.Option("--books", help="Compare all entities, and not only those of which a saga holds something.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Say what is owed: what sagas hold, what is not answered, what is to be undone.
+
+    What a saga holds of an entity is what its compensations would put back,
+    so that it takes the definitions to tell it. A field that steps declare
+    by holds= is to have what all sagas together hold of it.
+
+    [bold]Examples[/]
+      [cyan]amends owed shop --db shop.db[/]
+      [cyan]amends owed app.sagas --books --json[/]
+
+    [bold]Exit codes[/]
+      0  it is shown, and the books say the same
+      1  the books of an entity differ
+      2  there is no such code, or no store
+    """
+    from amends.entrypoints.cli.store.owed import show_owed
+    from amends.entrypoints.cli.store.sagas import now
+
+    raise typer.Exit(show_owed(named(db), code, now(), with_books=books, as_json=as_json))
+
+
 def check_deploy(
     code: Annotated[
         str,
@@ -226,7 +261,7 @@ def move(
     (cancel_move if is_canceled else move_shop)(place_of(source), place_of(target))
 
 
-COMMANDS: Final = (sagas, show, status, check_deploy, backup, archive, move)
+COMMANDS: Final = (sagas, show, status, owed, check_deploy, backup, archive, move)
 
 audit = typer.Typer(rich_markup_mode="rich")
 

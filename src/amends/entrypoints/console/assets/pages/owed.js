@@ -4,37 +4,35 @@ import { html } from "../dom.js";
 import { ago, number } from "../format.js";
 import { Failure, Heading, Nothing, useFetched } from "../parts.js";
 
-const useStatus = () => useFetched(() => get("status"), [], { everyMs: 5000 });
+const BAD = ["not undone", "late"];
+const WORDS = { held: "held", unanswered: "not answered", "not undone": "not undone", late: "late" };
+
+const useOwed = () => useFetched(() => get("owed"), [], { everyMs: 5000 });
+
+const amountOf = (total) => (total.amount === null ? number(total.sagas) : number(total.amount));
 
 export function OwedBar() {
-  const { value, error } = useStatus();
+  const { value, error } = useOwed();
   if (error) return html`<p class="owed-bar bad" role="status">${error.message}</p>`;
   if (!value) return html`<p class="owed-bar" role="status">…</p>`;
-  const steps = value.owed.reduce((sum, saga) => sum + saga.steps.length, 0);
-  const stuck = value.stuck.length;
-  const parts = [];
-  if (steps) parts.push(`${number(steps)} ${steps === 1 ? "effect" : "effects"} owed`);
-  if (stuck) parts.push(`${number(stuck)} ${stuck === 1 ? "saga needs" : "sagas need"} an operator`);
-  return html`<a class=${`owed-bar ${parts.length ? "bad" : "good"}`} href="#/owed" role="status">${parts.join(" · ") || "nothing owed"}</a>`;
+  const isBad = value.differences.length > 0 || value.totals.some((total) => BAD.includes(total.kind));
+  const parts = value.totals.map((total) => `${amountOf(total)} ${total.what} ${WORDS[total.kind]}`);
+  if (value.differences.length) parts.unshift(`${number(value.differences.length)} books differ`);
+  const state = isBad ? "bad" : parts.length ? "" : "good";
+  return html`<a class=${`owed-bar ${state}`} href="#/owed" role="status">${parts.slice(0, 3).join(" · ") || "nothing owed"}${parts.length > 3 ? " …" : ""}</a>`;
 }
 
 export function Owed() {
-  const { value, error } = useStatus();
+  const { value, error } = useOwed();
   return html`<${Heading} title="Owed" />
     <${Failure} error=${error} />
     ${value && html`
-      <section aria-labelledby="stuck"><h2 id="stuck">Sagas that need an operator</h2>
-        ${value.stuck.length ? html`<ul class="rows">${value.stuck.map((saga) => html`<li>
-          <a href=${`#/sagas/${encodeURIComponent(saga.saga_id)}`}><strong>${saga.saga_id}</strong>
-          <span>${saga.outstanding.join(", ")}</span><span class="why">${saga.why}</span></a></li>`)}</ul>`
-          : html`<${Nothing}>None does.<//>`}</section>
-      <section aria-labelledby="late"><h2 id="late">Effects that stand though their saga gave them up</h2>
-        ${value.owed.length ? html`<ul class="rows">${value.owed.map((saga) => html`<li>
-          <a href=${`#/sagas/${encodeURIComponent(saga.saga_id)}`}><strong>${saga.saga_id}</strong><span>${saga.steps.join(", ")}</span></a></li>`)}</ul>`
-          : html`<${Nothing}>None does.<//>`}</section>
-      <section aria-labelledby="failing"><h2 id="failing">Steps that go on failing</h2>
-        ${value.failing.length ? html`<ul class="rows">${value.failing.map((step) => html`<li>
-          <a href=${`#/sagas/${encodeURIComponent(step.saga_id)}`}><strong>${step.saga_id}</strong>
-          <span>${step.step}, attempt ${step.attempt}, ${ago(step.since_ms)}</span><span class="why">${step.error}</span></a></li>`)}</ul>`
-          : html`<${Nothing}>None does.<//>`}</section>`}`;
+      ${value.differences.map((each) => html`<p class="failure">${each.service}/${each.entity} ${each.what} is ${number(each.book)}, and sagas hold ${number(each.held)} of it</p>`)}
+      ${!value.entries.length && html`<${Nothing}>Nothing is owed.<//>`}
+      ${value.totals.length > 0 && html`<div class="tiles">${value.totals.map((total) => html`<div class=${`tile ${BAD.includes(total.kind) ? "failing" : "forward"}`}>
+        <span class="count">${amountOf(total)}</span><span class="name">${total.service} ${total.what}, ${WORDS[total.kind]}, of ${number(total.sagas)} ${total.sagas === 1 ? "saga" : "sagas"}</span></div>`)}</div>`}
+      <ul class="rows">${value.entries.slice(0, 200).map((entry) => html`<li><a href=${`#/sagas/${encodeURIComponent(entry.saga_id)}`}>
+        <strong>${entry.saga_id}</strong><span>${WORDS[entry.kind]}: ${entry.amount === null ? "" : number(entry.amount)} ${entry.what || entry.step} ${entry.entity && `of ${entry.entity}`} at ${entry.service}</span>
+        <span class="when">${ago(entry.since_ms)}</span><span class="why">${entry.why}</span></a></li>`)}</ul>
+      ${value.entries.length > 200 && html`<p class="hint">and ${number(value.entries.length - 200)} more</p>`}`}`;
 }
