@@ -14,6 +14,7 @@ import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+import amends
 from amends import Caller
 from amends.entrypoints.cli.serve.offering import _shop_sagas
 from amends.entrypoints.http.access.gate import CSRF, Access, is_loopback
@@ -39,7 +40,7 @@ def routes(app: Litestar) -> list[tuple[str, str, Scope | None]]:
     return found
 
 
-ROUTES = routes(application(object(), OPEN, OF_WEB))  # type: ignore[arg-type]
+ROUTES = routes(application(amends.connect("memory:routes")._make(), OPEN, OF_WEB))
 CLOSED = [(method, path, scope) for method, path, scope in ROUTES if scope is not Scope.public]
 
 
