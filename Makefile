@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of interpreters: each would compile all of it anew
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-spread test ci bench torture chaos check-full single-file docs lint format types layers changelog wheel bare lock clean
+.PHONY: help demo demo-spread test e2e screenshots ci bench torture chaos check-full single-file docs lint format types layers changelog wheel bare lock clean
 .NOTPARALLEL: # `ci` runs its parts in order and ends with the tests
 
 help: ## list the targets
@@ -25,6 +25,12 @@ demo-spread: .venv/ready ## the shop in six processes, of which two are killed w
 
 test: .venv/ready ## all tests, with 100 % branch coverage of core and shop
 	@$(bin)/pytest $(PYTEST_ARGS) -n auto --dist worksteal --cov
+
+e2e: .venv/ready .browser ## what needs a browser: the console
+	@$(bin)/pytest -q -m e2e $(PYTEST_ARGS)
+
+screenshots: .venv/ready .browser ## every page of the console, in light, in dark and on a phone, into build/screenshots
+	@$(bin)/python -m tests.e2e.screenshots && echo "they are in build/screenshots"
 
 ci: lint types layers changelog wheel bare single-file test ## what continuous integration runs
 
@@ -100,6 +106,13 @@ clean: ## remove what the targets made
 	@$(bin)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@$(bin)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Playwright brings a browser of its own only from its own servers; Debian's does as well.
+.PHONY: .browser
+.browser:
+	@command -v "$${AMENDS_CHROMIUM:-chromium}" >/dev/null || { apt-get update && \
+		apt-get install --yes --no-install-recommends chromium; } >/dev/null || { \
+		echo "amends: there is no chromium, and apt-get did not bring it; name one by AMENDS_CHROMIUM" >&2; exit 1; }
 
 .PHONY: .python
 .python:

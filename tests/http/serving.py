@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -30,22 +31,20 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path, *options: str, is_open: bool = True) -> Iterator[Served]:
-    """Run `amends serve` with the definitions of the tests, on a free port, until the end."""
-    command = [
-        sys.executable,
-        "-m",
-        "amends",
-        "serve",
-        "tests.http.api",
-        "--port",
-        "0",
-        *["--open"] * is_open,
-        *options,
-    ]
+def serving(folder: Path, *options: str, code: str = "tests.http.api", is_open: bool = True) -> Iterator[Served]:
+    """Run `amends serve` with some definitions, by default those of the tests, on a free port, until the end.
+
+    Args:
+        folder: where the store is; `AMENDS_E2E` tells the process.
+        options: for it.
+        code: the definitions, or ``--demo``.
+        is_open: whether no key is asked for.
+    """
+    command = [sys.executable, "-m", "amends", "serve", code, "--port", "0", *["--open"] * is_open, *options]
     if "--db" not in options:
         command += ["--db", str(folder / "shop.db")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    env = {**os.environ, "AMENDS_E2E": str(folder)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     try:
         assert process.stdout is not None
         said = [process.stdout.readline()]

@@ -40,7 +40,7 @@ export function BulkAsk({ filter, step = "", onClose }) {
     <p class="hint">${Object.entries(wanted).filter(([, v]) => v.length).map(([k, v]) => `${k} ${v}`).join(", ") || "all sagas"}</p>
     <label>Verb<select name="verb" value=${verb} onChange=${change(setVerb)}>${VERBS.map((each) => html`<option>${each}</option>`)}</select></label>
     <label>Reason, for the record of each<input name="reason" required maxlength="1000" value=${reason} onInput=${change(setReason)} /></label>
-    <label>Sagas a second, 0 for as fast as they are<input name="rate" type="number" min="0" max="1000" value=${rate} onInput=${change(setRate)} /></label>
+    <label>Sagas a second, 0 for as fast as they are<input name="rate" type="number" min="0" max="1000" step="any" value=${rate} onInput=${change(setRate)} /></label>
     <${Failure} error=${error} />
     ${preview && html`<p class="effect" role="status"><strong>${number(preview.count)}</strong> ${preview.count === 1 ? "saga takes" : "sagas take"} it${
       preview.not_taken ? `, ${number(preview.not_taken)} do not` : ""}.</p>

@@ -19,7 +19,7 @@ export function OwedBar() {
   const parts = value.totals.map((total) => `${amountOf(total)} ${total.what} ${WORDS[total.kind]}`);
   if (value.differences.length) parts.unshift(`${number(value.differences.length)} books differ`);
   const state = isBad ? "bad" : parts.length ? "" : "good";
-  return html`<a class=${`owed-bar ${state}`} href="#/owed" role="status">${parts.slice(0, 3).join(" · ") || "nothing owed"}${parts.length > 3 ? " …" : ""}</a>`;
+  return html`<p class=${`owed-bar ${state}`} role="status"><a href="#/owed">${parts.slice(0, 3).join(" · ") || "nothing owed"}${parts.length > 3 ? " …" : ""}</a></p>`;
 }
 
 export function Owed() {
