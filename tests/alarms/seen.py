@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from amends.alarms.rules import WatchedStore
+from amends.alarms.rules import NOTHING_OWED, WatchedStore
 from amends.storage.rows import Letter
 from amends.storage.working import EngineSeen, LettersSeen
 from amends.views.at_work import AtWork
@@ -18,10 +19,19 @@ WELL = Overview({("trip/1/abc", "completed"): 3}, None, None, [], [], [], [], "f
 AT_WORK = AtWork([RUNNING], 0, LettersSeen(0, 0, None), "", {})
 
 
-def watched(*, work: Any = AT_WORK, groups: Any = (), free_bytes: int | None = None, **store: Any) -> WatchedStore:
+def watched(
+    *,
+    work: Any = AT_WORK,
+    groups: Any = (),
+    free_bytes: int | None = None,
+    entries: Any = (),
+    differences: Any = (),
+    **store: Any,
+) -> WatchedStore:
     """See a store that is well, but for what is given."""
     status = StoreStatus(AsOf(NOW_MS), WELL._replace(**store), work, groups)
-    return WatchedStore(NOW_MS, status, free_bytes=free_bytes)
+    ledger = replace(NOTHING_OWED, entries=entries, differences=differences)
+    return WatchedStore(NOW_MS, status, ledger=ledger, free_bytes=free_bytes)
 
 
 def letters(waited_s: float) -> AtWork:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,21 +13,24 @@ from amends.errors import UnusableInput
 from amends.storage.rows import Unreadable
 from amends.storage.working import EngineSeen
 from amends.views.groups import CauseGroup
-from amends.views.sagas import SagaView
+from amends.views.owed import BookDifference, OwedEntry
 from amends.views.trouble import Failing
 from tests.alarms.seen import AT_WORK, NOW_MS, letters, watched
 
 HOUR_MS = 3_600_000
 STUCK = {("trip/1/abc", "needs operator"): 2, ("trip/2/def", "needs operator"): 1, ("sale/1/ghi", "completed"): 5}
 GROUP = CauseGroup("trip", "PAID", "do", "BANK", "no …", "needs operator", 3, 0, ["s1", "s2"])
-OWING = SagaView(
-    "s7", "trip", "1", "abc", "compensated", "{}", 0, NOW_MS - HOUR_MS - 1, None, None, "", "", (), (), ("PAID",), {},
-    (), 1, "",
-)  # fmt: skip
+OWING = OwedEntry("late", "s7", "trip", "BANK", "PAID", "", "", None, False, NOW_MS - HOUR_MS - 1, "")
+LEAK = BookDifference("STOCK", "P001", "reserved", 3, 0)
 GONE = EngineSeen("b-2", 0, -1, [])
 CASES: dict[str, tuple[WatchedStore, str, str]] = {
     "needs-operator": (watched(counts=STUCK, groups=[GROUP]), "trip", "3 sagas of trip are waiting for an operator."),
-    "owed": (watched(owed=[OWING]), "trip/PAID", "The effect of PAID stands in 1 saga of trip for more than 1 h."),
+    "owed": (watched(entries=[OWING]), "trip/PAID", "The effect of PAID stands in 1 saga of trip for more than 1 h."),
+    "books-differ": (
+        watched(differences=[LEAK, LEAK._replace(entity="P002")]),
+        "STOCK.reserved",
+        "STOCK.reserved of 2 entities is not what sagas hold of it.",
+    ),
     "failing": (
         watched(failing=[Failing("s1", "PAID", "do", 9, 0, "no"), Failing("s2", "PAID", "do", 9, 0, "nay")]),
         "PAID/do",
@@ -80,7 +82,7 @@ def test_an_alarm_can_be_off(rule: str) -> None:
     [
         watched(),
         watched(work=letters(59)),
-        watched(owed=[replace(OWING, changed_ms=NOW_MS - HOUR_MS + 1000)]),
+        watched(entries=[OWING._replace(since_ms=NOW_MS - HOUR_MS + 1000), OWING._replace(kind="unanswered")]),
         watched(oldest_waiting_ms=NOW_MS - 6 * 24 * HOUR_MS),
         watched(durability="none: in memory"),
         watched(free_bytes=2**31),

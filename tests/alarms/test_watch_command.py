@@ -108,3 +108,49 @@ def test_the_server_tells_alarms_too(tmp_path: Path) -> None:
         assert any(alarm["alarm"] == "needs-operator" for alarm in told(tmp_path))
         line = served.process.stderr.readline() if served.process.stderr else ""
     assert json.loads(line)["logger"].startswith("amends")
+
+
+def test_a_leak_is_an_alarm(tmp_path: Path) -> None:
+    """What an undo forgot to put back, where the definitions are given."""
+    (tmp_path / "leaking.py").write_text(LEAKING)
+    run = "import amends, leaking\nwith amends.open('sqlite:///shop.db', sagas=[leaking.SALE]) as engine:\n"
+    run += "    engine.submit(leaking.SALE, 3).result(timeout=100)\n"
+    subprocess.run([sys.executable, "-c", run], cwd=tmp_path, timeout=END_S, check=True, env=_beside())
+    command = [*watch("leaking", "--db", "shop.db", "--once")]
+    for all_books, code, said in (
+        ("true", 1, "books-differ (STOCK.reserved): STOCK.reserved of 1 entities"),
+        ("false", 0, ""),
+    ):
+        found = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=END_S, check=False,
+            env={**_beside(), "AMENDS_ALARMS_ALL_BOOKS": all_books, "AMENDS_ALARMS_OFF": "['disk', 'durability']"},
+        )  # fmt: skip
+        assert found.returncode == code, found.stderr
+        assert said in found.stdout
+
+
+def _beside() -> dict[str, str]:
+    """The environment, with our package found from any folder."""
+    return {**os.environ, "PYTHONPATH": str(Path(amends.__file__).parents[1])}
+
+
+LEAKING = """
+from typing import NamedTuple
+from amends import Refused, Saga, external, local
+
+class Stock(NamedTuple):
+    free: int
+    reserved: int
+
+def hold(stock: Stock | None, wanted: int):
+    stock = stock or Stock(10, 0)
+    return Stock(stock.free - wanted, stock.reserved + wanted)
+
+def forget(stock: Stock, wanted: int):
+    return Stock(stock.free + wanted, stock.reserved)
+
+SALE = Saga("sale", int, [
+    local("HELD", hold, undo=forget, undone="LET_GO", entity=lambda _: "P001", service="STOCK", holds=["reserved"]),
+    external("PAID", lambda *_: Refused("no"), undo=lambda *_: None, undone="PAID_BACK"),
+])
+"""

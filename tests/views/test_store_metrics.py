@@ -14,10 +14,11 @@ from amends.engine.names import new_name
 from amends.metrics import LABELS, Distribution, Figure, Histogram, MetricFamily, exposed
 from amends.views.at_work import AtWork
 from amends.views.overview import Overview
+from amends.views.owed import OwedEntry
 from amends.views.rates import Rates
 from amends.views.sagas import AsOf
 from amends.views.status import StoreStatus
-from amends.views.store_metrics import cause_of, look_at_metrics, store_families
+from amends.views.store_metrics import cause_of, look_at_metrics, owed_families, store_families
 from amends.views.trouble import Failing
 from tests.metrics import parsed
 
@@ -131,6 +132,28 @@ def test_steps_that_fail_are_counted_by_step() -> None:
     failing = [Failing(f"s{number}", "PAID", "do", number, 0, f"error {number}") for number in range(5)]
     (sample,) = told(failing=failing)["amends_steps_failing"]
     assert (sample.labels, sample.value) == ({"step": "PAID", "kind": "do"}, 5)
+
+
+def test_a_field_that_no_step_declares_is_no_label() -> None:
+    """The fields of an entity that is a dict may be ids."""
+    held = OwedEntry("held", "s1", "trip", "STOCK", "KEPT", "P1", "reserved", 2, True, 0, "")
+    entries = [
+        held,
+        held._replace(saga_id="s2", amount=3),
+        *(held._replace(what=f"{PLANTED}-{number}", is_declared=False) for number in range(50)),
+        OwedEntry("late", "s3", "trip", "BANK", "PAID", "", "", None, False, 0, PLANTED),
+    ]
+    text = exposed(owed_families(entries))
+    assert PLANTED not in text
+    figures = parsed(text)
+    assert [(*sample.labels.values(), sample.value) for sample in figures["amends_owed_entries"]] == [
+        ("held", "STOCK", "reserved", 2),
+        ("held", "STOCK", "undeclared", 50),
+        ("late", "BANK", "PAID", 1),
+    ]
+    assert [(*sample.labels.values(), sample.value) for sample in figures["amends_owed_amount"]] == [
+        ("held", "STOCK", "reserved", 5)
+    ]
 
 
 def test_a_cancelled_saga_turned_back_for_another_cause() -> None:

@@ -15,9 +15,13 @@ from amends.lines import SECOND_MS, span
 from amends.storage.ports import REDUCED
 from amends.storage.rows import FINAL, NEEDS_OPERATOR
 from amends.views.groups import CauseGroup
+from amends.views.owed import OwedLedger
 from amends.views.status import StoreStatus
 
 NAMED_MAX: Final = 5  # sagas that an alarm names: where to begin
+LEFT: Final = ("late", "not undone")
+"""What of the ledger stays as it is before an operator comes; all else goes on, or is told by another rule."""
+NOTHING_OWED: Final = OwedLedger((), (), (), is_exact=True, is_cut=False)
 
 
 class WatchedStore(NamedTuple):
@@ -27,12 +31,14 @@ class WatchedStore(NamedTuple):
         now_ms: when, milliseconds since 1970 (UTC).
         status: how it does; ``None`` where it could not be read.
         away: why it could not be; empty where it could.
+        ledger: what is owed; empty where it could not be read.
         free_bytes: of the disk that it is on; ``None`` where that is not known.
     """
 
     now_ms: int
     status: StoreStatus | None
     away: str = ""
+    ledger: OwedLedger = NOTHING_OWED
     free_bytes: int | None = None
 
 
@@ -81,12 +87,12 @@ def _is_stuck(group: CauseGroup, name: str) -> bool:
     return (group.name, group.status) == (name, NEEDS_OPERATOR)
 
 
-def _owed(seen: WatchedStore, status: StoreStatus, settings: AlarmSettings) -> Found:
+def _owed(seen: WatchedStore, _: StoreStatus, settings: AlarmSettings) -> Found:
     since_ms = seen.now_ms - settings.owed_after_s * SECOND_MS
     found = defaultdict[tuple[str, str], list[str]](list)
-    for saga in status.store.owed:
-        for step in saga.owed if saga.changed_ms <= since_ms else ():
-            found[saga.name, step].append(saga.saga_id)
+    for entry in seen.ledger.entries:
+        if entry.kind in LEFT and entry.since_ms <= since_ms:
+            found[entry.name, entry.step].append(entry.saga_id)
     for (name, step), ids in found.items():
         long = span(round(settings.owed_after_s * SECOND_MS))
         yield (
@@ -149,10 +155,18 @@ def _disk(seen: WatchedStore, _: StoreStatus, settings: AlarmSettings) -> Found:
         )
 
 
+def _books_differ(seen: WatchedStore, _: StoreStatus, __: AlarmSettings) -> Found:
+    found = Counter((each.service, each.what) for each in seen.ledger.differences)
+    for (service, what), number in found.items():
+        name = f"{service}.{what}" if what else service
+        yield name, f"{name} of {number} entities is not what sagas hold of it.", ()
+
+
 STORE_AWAY: Final = "store-away"
 RULES: Final[Mapping[str, Callable[[WatchedStore, StoreStatus, AlarmSettings], Found]]] = {
     "needs-operator": _needs_operator,
     "owed": _owed,
+    "books-differ": _books_differ,
     "failing": _failing,
     "oldest-waiting": _oldest_waiting,
     "letter-waits": _letter_waits,

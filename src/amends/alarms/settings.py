@@ -37,6 +37,10 @@ class AlarmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     owed_after_s: Annotated[
         float, Meta(ge=0, description="`owed`: seconds for which an effect may stand that is to be undone.")
     ] = 3600.0
+    all_books: Annotated[
+        bool,
+        Meta(description="`books-differ`: whether all entities are compared at each look, which reads all of them."),
+    ] = False
     oldest_waiting_s: Annotated[
         float, Meta(gt=0, description="`oldest-waiting`: seconds after which a saga is too old that has not ended.")
     ] = 7.0 * DAY_S

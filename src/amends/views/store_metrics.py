@@ -17,6 +17,7 @@ from amends.storage.ports import ClientRecords, SagaFilter
 from amends.storage.rows import COMPENSATED, FINAL, NEEDS_OPERATOR, SagaRow
 from amends.views.at_work import AtWork
 from amends.views.overview import Overview
+from amends.views.owed import OwedEntry, OwedReader
 from amends.views.rates import Rates
 from amends.views.sagas import AsOf, SagaView, view_of
 from amends.views.status import StoreStatus, look_at_status
@@ -24,6 +25,9 @@ from amends.views.status import StoreStatus, look_at_status
 LATELY_MS: Final = 3_600_000  # of compensations that are told by their cause: what a person still asks about
 LATELY_MAX: Final = 2_000  # of these that are read: a tenth of a second
 DURABILITIES: Final = ("full", "reduced", "none", "unknown")
+HELD: Final = "held"
+UNDECLARED: Final = "undeclared"
+NO_DEFINITIONS: Final = OwedReader({})
 OTHER: Final = "other"
 """Why a saga turned back where no step of it was refused or unknown: it was cancelled, or its time was over."""
 
@@ -33,13 +37,19 @@ Lately = Mapping[tuple[str, str, str], int]
 more than `LATELY_MAX`, of those that started last."""
 
 
-def look_at_metrics(records: ClientRecords, as_of: AsOf) -> Sequence[MetricFamily]:
+def look_at_metrics(records: ClientRecords, as_of: AsOf, reader: OwedReader = NO_DEFINITIONS) -> Sequence[MetricFamily]:
     """The figures of a store.
+
+    Args:
+        records: the store.
+        as_of: the moment of the look.
+        reader: reads what is owed, by the definitions that are known here.
 
     Raises:
         StoreError: the storage failed.
     """
-    return (*store_families(look_at_status(records, as_of), _lately(records, as_of)),)
+    owed = owed_families(reader.ledger(records, as_of).entries)
+    return (*store_families(look_at_status(records, as_of), _lately(records, as_of)), *owed)
 
 
 def _lately(records: ClientRecords, as_of: AsOf) -> Lately:
@@ -162,6 +172,26 @@ def _storage(store: Overview) -> Iterator[MetricFamily]:
         yield MetricFamily(
             "amends_commits_total", "counter", "Commits to the store since it was made.", [Figure(blocks)]
         )
+
+
+def owed_families(entries: Iterable[OwedEntry]) -> Iterator[MetricFamily]:
+    """What is owed, in the sagas' own units, of fields that steps declare: the name of another one may be an id."""
+    sagas, amounts = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
+    for entry in entries:
+        is_named = entry.kind != HELD or entry.is_declared
+        key = entry.kind, entry.service, (entry.what or entry.step) if is_named else UNDECLARED
+        sagas[key] += 1
+        if entry.amount is not None and entry.is_declared:
+            amounts[key] += entry.amount  # type: ignore[assignment]  # a counter of amounts
+    names = ("kind", "service", "what")
+    yield gauge(
+        "amends_owed_entries", "Things that a saga holds or has not settled.",
+        [Figure(number, _labels(names, key)) for key, number in sagas.items()],
+    )  # fmt: skip
+    yield gauge(
+        "amends_owed_amount", "What sagas hold of a field that their steps declare, in its own unit.",
+        [Figure(amount, _labels(names, key)) for key, amount in amounts.items()],
+    )  # fmt: skip
 
 
 def durability_word(durability: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -18,6 +19,7 @@ from amends.entrypoints.http.shared import SharedLook
 from amends.health.report import HealthReport, report_of
 from amends.metrics import CONTENT_TYPE, exposed
 from amends.storage.ports import ClientRecords
+from amends.views.owed import OwedReader
 from amends.views.sagas import AsOf
 from amends.views.store_metrics import look_at_metrics
 
@@ -36,7 +38,8 @@ class ServerMetrics:
             client: that is served.
             own_metrics: gives those of the engine that runs in the process, as text; empty for none.
         """
-        self._of_store = SharedLook(client, look_at_metrics, METRICS_FRESH_S)
+        look = partial(look_at_metrics, reader=OwedReader(client.definitions.sagas))
+        self._of_store = SharedLook(client, look, METRICS_FRESH_S)
         self._own_metrics = own_metrics
 
     async def text(self) -> str:

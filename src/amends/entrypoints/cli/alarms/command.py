@@ -22,6 +22,14 @@ SettingsFile = Annotated[
 
 
 def watch(
+    code: Annotated[
+        str,
+        typer.Argument(
+            metavar="CODE",
+            show_default=False,
+            help="The definitions of which books are compared: a module, or module:name of one.",
+        ),
+    ] = "",
     db: Db = "",
     settings: SettingsFile = "",
     log: LogOption = None,
@@ -35,7 +43,7 @@ def watch(
     alarm what to do.
 
     [bold]Examples[/]
-      [cyan]amends watch --db shop.db --settings amends.toml[/]
+      [cyan]amends watch app.sagas --db shop.db --settings amends.toml[/]
       [cyan]amends watch --db postgresql://amends@db/shop --once[/]
 
     [bold]Exit codes[/]
@@ -46,5 +54,5 @@ def watch(
     from amends.entrypoints.cli.alarms.watching import look_once, watch_store
     from amends.entrypoints.cli.settings import settings_from
 
-    given = settings_from(settings, {"log": log, "serve.db": db})
+    given = settings_from(settings, {"log": log, "serve.code": code, "serve.db": db})
     raise typer.Exit(look_once(given) if once else watch_store(given))

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,42 +15,49 @@ from amends.alarms.places import places_of
 from amends.alarms.rules import WatchedStore, raised_alarms
 from amends.alarms.settings import AlarmSettings
 from amends.alarms.watching import AlarmWatch
-from amends.bootstrap import connect
+from amends.bootstrap import Connecting, connect
+from amends.client.client import Client
 from amends.client.connection import now_ms
 from amends.entrypoints.cli.databases import named
+from amends.entrypoints.cli.definitions import load_deploy
 from amends.entrypoints.cli.logs import set_up_log
-from amends.entrypoints.cli.settings import Settings
+from amends.entrypoints.cli.settings import ServeSettings, Settings
 from amends.entrypoints.cli.worker.serving import EndSignal
 from amends.errors import AmendsError
 from amends.storage.location import SQLITE, LastingLocation, without_password
-from amends.views.status import StoreStatus, look_at_status
+from amends.storage.ports import ClientRecords
+from amends.views.owed import OwedReader
+from amends.views.sagas import AsOf
+from amends.views.status import look_at_status
 
 DONE, SOME_HOLD = 0, 1
 SUFFIX: Final = ".alarms"
 
-Looking = Callable[[], Awaitable[StoreStatus]]
-"""Has a look at a store."""
 
-
-def alarm_watch(at: LastingLocation, settings: AlarmSettings, look: Looking) -> AlarmWatch:
+def alarm_watch(at: LastingLocation, settings: AlarmSettings, client: Client) -> AlarmWatch:
     """What watches a store.
 
     Args:
         at: the store.
         settings: what is an alarm, and whom it is told.
-        look: looks at it.
+        client: of the store, that knows the definitions of which books are compared.
 
     Raises:
         UnusableInput: a setting is not what it has to be, or what was told cannot be read.
     """
     beside = Path(f"{at.shown}{SUFFIX}") if at.url.startswith(SQLITE) else None
     memory = AlarmMemory(Path(settings.memory) if settings.memory else beside)
-    return AlarmWatch(lambda: _seen(at, look), settings, memory, places_of(settings), without_password(at.shown))
+    look = partial(_seen, at, client, OwedReader(client.definitions.sagas), with_books=settings.all_books)
+    return AlarmWatch(look, settings, memory, places_of(settings), without_password(at.shown))
 
 
-async def _seen(at: LastingLocation, look: Looking) -> WatchedStore:
+async def _seen(at: LastingLocation, client: Client, reader: OwedReader, *, with_books: bool) -> WatchedStore:
+    def look(records: ClientRecords, as_of: AsOf) -> WatchedStore:
+        status, ledger = look_at_status(records, as_of), reader.ledger(records, as_of, with_books=with_books)
+        return WatchedStore(as_of.now_ms, status, ledger=ledger, free_bytes=_free_bytes(at))
+
     try:
-        return WatchedStore(now_ms(), await look(), free_bytes=_free_bytes(at))
+        return await client.connection.look_apart(look)
     except AmendsError as away:
         return WatchedStore(now_ms(), None, without_password(str(away)))
 
@@ -70,12 +77,17 @@ def watch_store(settings: Settings) -> int:
         UnusableInput: the store or a setting cannot be used.
     """
     set_up_log(settings.log)
-    return asyncio.run(_watched(named(settings.serve.db), settings.alarms))
+    return asyncio.run(_watched(*_place_of(settings.serve), settings.alarms))
 
 
-async def _watched(at: LastingLocation, settings: AlarmSettings) -> int:
-    async with connect(at.url) as client:
-        watch = alarm_watch(at, settings, lambda: client.connection.look_apart(look_at_status))
+def _place_of(wanted: ServeSettings) -> tuple[LastingLocation, Connecting]:
+    at = named(wanted.db)
+    return at, connect(at.url, sagas=load_deploy(wanted.code).sagas if wanted.code else ())
+
+
+async def _watched(at: LastingLocation, connecting: Connecting, settings: AlarmSettings) -> int:
+    async with connecting as client:
+        watch = alarm_watch(at, settings, client)
         told, watching = EndSignal(), asyncio.create_task(watch.run())
         sys.stdout.write(f"amends: alarms of {at.shown} are watched, process {os.getpid()}\n")
         sys.stdout.flush()
@@ -90,9 +102,9 @@ def look_once(settings: Settings) -> int:
     Raises:
         UnusableInput: the store or a setting cannot be used.
     """
-    at = named(settings.serve.db)
+    at, connecting = _place_of(settings.serve)
     places_of(settings.alarms)
-    seen = asyncio.run(_seen_once(at))
+    seen = asyncio.run(_seen_once(at, connecting, with_books=settings.alarms.all_books))
     found = [*raised_alarms(seen, settings.alarms)]
     for alarm in found:
         about = f" ({alarm.subject})" if alarm.subject else ""
@@ -101,6 +113,6 @@ def look_once(settings: Settings) -> int:
     return SOME_HOLD if found else DONE
 
 
-async def _seen_once(at: LastingLocation) -> WatchedStore:
-    async with connect(at.url) as client:
-        return await _seen(at, lambda: client.connection.look_apart(look_at_status))
+async def _seen_once(at: LastingLocation, connecting: Connecting, *, with_books: bool) -> WatchedStore:
+    async with connecting as client:
+        return await _seen(at, client, OwedReader(client.definitions.sagas), with_books=with_books)

@@ -111,7 +111,7 @@ async def _served(
         if is_demo:
             await stock_demo(client)
         served = application(client, access, shop, own_metrics=engine.metrics if engine else str)
-        watch = alarm_watch(at, alarms, served.state.store_status.seen)
+        watch = alarm_watch(at, alarms, client)
         server = _server(served)
         _introduce(at, listening, has_engine=engine is not None)
         told = EndSignal()
