@@ -11,6 +11,7 @@ import pytest
 
 from amends.checking.simulator.api import replayed
 from amends.checking.simulator.setting import Setting
+from amends.shop.scenarios import ONE_ORDER
 from tests.checking.simulator.engine_bugs import BUGS
 from tests.checking.simulator.host_bugs import RARE
 from tests.checking.simulator.sagas import SCENARIOS
@@ -59,3 +60,14 @@ def test_a_seed_that_failed_holds(kept: Kept, monkeypatch: pytest.MonkeyPatch) -
     again = replayed(settings, kept.token)
     assert again is not None, "the schedule does not meet its bug any more: find it anew, by the seeds"
     assert again.broken.rule.split()[0] == kept.rule
+
+
+STOOD_STILL = (
+    "amends-s1-eNqLVjIySE5OS040NjNNMTEwtzBQ0lHy93ON9w9ycQ1S0qlWKi5PLMpVsqpWMlCyMtYBKleyMqnVUUrOyUzNKymGSpgBRYpLEvNSFIpL"
+    "MnNyQKKGxkpWhjpKhiYQyhRCmUEocwhlAaRqa2MBX60iPw"
+)
+
+
+def test_who_has_a_file_alone_may_stand_still_within_a_turn() -> None:
+    """Seed 3582 of the shop: no server is there that would end what a turn has begun, as the simulated one did."""
+    assert replayed([Setting("ONE_ORDER", ONE_ORDER)], STOOD_STILL) is None

@@ -179,7 +179,7 @@ class ProcessStore(MemoryStore):
                 self._hooks.saw("a transaction was ended by its server")
                 raise StoreConflict("the server ended the transaction: it had done nothing for too long")
             self._used_ms = self.database.truly_ms()
-            self._is_open = isinstance(wanted, LOCKING)
+            self._is_open = self.is_shared and isinstance(wanted, LOCKING)
             try:
                 return wanted.on(self)
             except RowIsLocked as locked:
