@@ -9,7 +9,6 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
@@ -21,7 +20,7 @@ from amends.entrypoints.http.audit import VERIFIED_S, look_at_audit, read_audit,
 from amends.entrypoints.http.bodies import BODY_BYTES_MAX, expect_body
 from amends.entrypoints.http.bulk import preview_bulk, see_bulk, see_bulks, start_bulk, turn_bulk
 from amends.entrypoints.http.bulk_verbs import BulkVerbs
-from amends.entrypoints.http.docs_page import DocumentPage
+from amends.entrypoints.http.docs_page import DocumentPage, StrictDocument
 from amends.entrypoints.http.live import LiveEvents
 from amends.entrypoints.http.looking import export_saga, list_sagas, see_saga
 from amends.entrypoints.http.operations import Batches, run_operations
@@ -88,7 +87,7 @@ def _document() -> OpenAPIConfig:
         components=Components(security_schemes={"key": bearer}),
         security=[{"key": []}],
         openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, opt={"scope": Scope.public}),
-        render_plugins=[DocumentPage(path="/"), JsonRenderPlugin(path="/openapi.json")],
+        render_plugins=[DocumentPage(path="/"), StrictDocument(path="/openapi.json")],
     )
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, Final
 
 from litestar import Request
-from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 
 METHODS: Final = ("get", "put", "post", "delete")
 HEAD: Final = """<!doctype html>
@@ -23,6 +23,22 @@ HEAD: Final = """<!doctype html>
 <p>As a document: <a href="docs/openapi.json">OpenAPI 3.1</a>.</p>
 """
 FOOT: Final = "</main>\n</body>\n</html>\n"
+
+
+class StrictDocument(JsonRenderPlugin):
+    """The document as JSON, which says of each body that it has no other fields: other ones are refused."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        """The document."""
+        return super().render(request, strict(openapi_schema))
+
+
+def strict(document: dict[str, Any]) -> dict[str, Any]:
+    """A document whose bodies have no other fields than it says."""
+    for name, schema in document["components"]["schemas"].items():
+        if schema.get("type") == "object" and name.endswith(("Wanted", "Given", "Meant")):
+            schema["additionalProperties"] = False
+    return document
 
 
 class DocumentPage(OpenAPIRenderPlugin):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from litestar import Request
 from litestar.di import NamedDependency
@@ -10,6 +10,8 @@ from litestar.di import NamedDependency
 from amends.client.client import Client
 from amends.views.story import Description
 
+OPEN_TO_ALL: Final[list[dict[str, list[str]]]] = [{}]
+"""What the OpenAPI document says of a route that needs no key."""
 TheClient = NamedDependency[Client]
 """The client that a route asks: that of its application."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -27,8 +28,9 @@ PAGE_MAX: Final = 200  # sagas in a page (promise of the OWASP list, API4)
 ID_MAX: Final = 255  # characters of any name, as of who says something
 
 SagaId = Annotated[str, PathParameter(min_length=1, max_length=ID_MAX, description="of a saga")]
-Moment = Annotated[datetime | None, QueryParameter(required=False)]
+Moment = Annotated[str | None, QueryParameter(required=False, format="date-time", description="RFC 3339")]
 Text = Annotated[str | None, QueryParameter(required=False, max_length=ID_MAX)]
+RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d")
 STATUS: Final = "forward, backward, needs-operator, waiting, completed, compensated, abandoned, failing, owed"
 Prefer = Annotated[str | None, HeaderParameter(name="Prefer", required=False, description="wait=N seconds for the end")]
 
@@ -53,12 +55,31 @@ async def list_sagas(  # noqa: PLR0913, PLR0917 - Litestar passes each by its na
     """A page of sagas, the one that started last first; `after` of the answer gives the next page."""
     wanted = SagaSearch(
         status=status or (), definition=definition or "", service=service or "", step=step or "",
-        started_before=started_before, started_from=started_from, limit=limit, after=after,
+        started_before=moment_of(started_before, "started_before"),
+        started_from=moment_of(started_from, "started_from"), limit=limit, after=after,
     )  # fmt: skip
     try:
         return (await client.list(**wanted)).as_json()
     except RequestRefused as refused:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(refused)) from refused
+
+
+def moment_of(text: str | None, field: str) -> datetime | None:
+    """A moment that was given, with its time zone.
+
+    Raises:
+        Problem: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text) if RFC_3339.match(text) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        rule = "a moment with a time zone, as 2026-12-01T12:00:00Z"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{field}: {rule}", field=field, value=text, rule=rule)
+    return found
 
 
 @get(

@@ -13,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from amends.client.client import Client
 from amends.engine.health import ANSWERS, NO_WIRE, NOT_KNOWN, Health, Probe
+from amends.entrypoints.http.documents import OPEN_TO_ALL
 from amends.entrypoints.http.problems import documented
 from amends.entrypoints.http.scopes import Scope
 from amends.entrypoints.http.shared import SharedLook
@@ -94,14 +95,14 @@ TheHealth = NamedDependency[ServerHealth]
 NOT_WELL: Final = {HTTPStatus.SERVICE_UNAVAILABLE.value: ResponseSpec(HealthReport, description="It is not.")}
 
 
-@get("/live", scope=Scope.public, summary="ask whether it lives", responses=NOT_WELL)
+@get("/live", scope=Scope.public, security=OPEN_TO_ALL, summary="ask whether it lives", responses=NOT_WELL)
 async def see_live(health: TheHealth) -> Response[HealthReport]:
     """Whether the process works, or will by itself; else only a new start helps."""
     report = await health.report()
     return _told(report, is_well=report.health.is_live)
 
 
-@get("/ready", scope=Scope.public, summary="ask whether it is ready", responses=NOT_WELL)
+@get("/ready", scope=Scope.public, security=OPEN_TO_ALL, summary="ask whether it is ready", responses=NOT_WELL)
 async def see_ready(health: TheHealth) -> Response[HealthReport]:
     """Whether it can be given work; what a commit of its store survives, `full`, or `reduced: ` and why."""
     report = await health.report()

@@ -13,6 +13,7 @@ from litestar.params import JSONBody
 
 from amends.entrypoints.http.access.gate import BEARER, COOKIE, Access, cookie_name, expect_same_origin, unknown
 from amends.entrypoints.http.access.sessions import LASTS_S
+from amends.entrypoints.http.documents import OPEN_TO_ALL
 from amends.entrypoints.http.problems import Problem, documented
 from amends.entrypoints.http.scopes import Scope
 
@@ -49,6 +50,7 @@ class SessionSeen(msgspec.Struct):
 @post(
     "/session",
     scope=Scope.public,
+    security=OPEN_TO_ALL,
     status_code=HTTPStatus.OK,
     summary="log in",
     responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -72,7 +74,7 @@ async def log_in(
     return Response(seen, status_code=HTTPStatus.OK, cookies=[cookie])
 
 
-@get("/session", scope=Scope.public, summary="see who one is", responses=documented())
+@get("/session", scope=Scope.public, security=OPEN_TO_ALL, summary="see who one is", responses=documented())
 async def see_session(request: Request[Any, Any, State], access: TheAccess) -> SessionSeen:
     """The name and the scopes of the caller; empty for who has not logged in."""
     address = request.client.host if request.client else ""
@@ -86,12 +88,15 @@ async def see_session(request: Request[Any, Any, State], access: TheAccess) -> S
     return SessionSeen(caller.name, sorted(caller.scopes), session.csrf if session else "", access.is_open)
 
 
-@delete("/session", scope=Scope.public, summary="log out", responses=documented())
-async def log_out(request: Request[Any, Any, State], access: TheAccess) -> Response[None]:
+@delete(
+    "/session", scope=Scope.public, security=OPEN_TO_ALL, status_code=HTTPStatus.OK, summary="log out",
+    responses=documented(),
+)  # fmt: skip
+async def log_out(request: Request[Any, Any, State], access: TheAccess) -> Response[SessionSeen]:
     """End the session, if there is one."""
     expect_same_origin(request.headers)
     token, _ = access.session(request.headers)
     access.sessions.end(token)
-    response = Response(None, status_code=HTTPStatus.NO_CONTENT)
+    response = Response(SessionSeen("", []), status_code=HTTPStatus.OK)
     response.delete_cookie(cookie_name(request.headers), path="/")
     return response
