@@ -120,7 +120,7 @@ def test_rows_that_are_unreadable_are_an_alarm_of_their_own() -> None:
     ("given", "said"),
     [
         ({"off": ("fialing",)}, "fialing"),
-        ({"webhook": "ftp://hooks.example"}, "https:// or http://"),
+        ({"webhook": "ftp://hooks.example"}, "is no address"),
         ({"webhook": "https://hooks.example/x"}, "webhook_hosts does not name"),
         ({"webhook": "https://a.b/", "webhook_hosts": ("a.b",), "webhook_networks": ("10.0.0.1/8",)}, "10.0.0.1/8"),
     ],

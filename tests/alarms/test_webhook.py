@@ -177,7 +177,8 @@ def test_a_server_that_drips_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         "", "hooks.test", "file:///etc/passwd", "gopher://hooks.test/", "https:///x", "https://hooks.test:x/",
         "https://user:secret@hooks.test/",
-        "https://user:secret@hooks.test:x/", "https://hooks.test/a b", "https://hooks.test/\r\nHost: evil",
+        "https://user:secret@hooks.test:x/", "ftp://hooks.test/services/secret",
+        "https://hooks.test/a b", "https://hooks.test/\r\nHost: evil",
         "https://evil.test/", "https://hooks.test.evil.test/", "https://hooks.test@evil.test/", "https://höoks.test/",
         "https://127.0.0.1/", "https://hooks.test:99999/",
     ],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client.samples import Sample
 
 import amends
@@ -21,6 +23,7 @@ from amends.views.status import StoreStatus
 from amends.views.store_metrics import cause_of, look_at_metrics, owed_families, store_families
 from amends.views.trouble import Failing
 from tests.metrics import parsed
+from tests.postgres import schema
 
 PLANTED = "x7q"
 """In every id, entity, reason, error and answer of the attack."""
@@ -72,11 +75,20 @@ def series(families: Mapping[str, Sequence[Sample]]) -> set[Any]:
     return {(sample.name, *sorted(sample.labels.items())) for each in families.values() for sample in each}
 
 
-def test_ids_entities_keys_and_texts_never_are_labels() -> None:
-    """W7: ten times as many sagas, each with values of its own, make no series more."""
+@pytest.fixture(params=["memory", "file", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return the URL of a store of each kind."""
+    if request.param == "postgresql":
+        with schema() as made:
+            yield made
+    else:
+        yield f"memory:{new_name(8)}" if request.param == "memory" else f"sqlite:///{tmp_path}/shop.db"
+
+
+def test_ids_entities_keys_and_texts_never_are_labels(url: str) -> None:
+    """W7: ten times as many sagas, each with values of its own, make no series more; on every store."""
 
     async def run() -> None:
-        url = f"memory:{new_name(8)}"
         async with amends.open(url, sagas=[ATTACKED]) as engine, amends.connect(url) as client:
             await attack(engine, 0, 6)
             few = await seen(client)

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 from amends.alarms.notices import AlarmNotice, NotTold
 from amends.errors import UnusableInput
-from amends.storage.location import without_password
 
 PORTS: Final = {"https": 443, "http": 80}
 ANSWER_BYTES_MAX: Final = 8 * 1024  # of a line of an answer, as most clients take at most
@@ -60,7 +59,7 @@ def webhook_address(url: str, hosts: Sequence[str]) -> WebhookAddress:
         parts = urlsplit(url)
         port = parts.port or PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise UnusableInput(f"webhook is {without_password(url)!r:.200}; give an https:// or http:// address") from None
+        raise UnusableInput("webhook is no address: give https://HOST/PATH, or http://") from None
     host = (parts.hostname or "").rstrip(".")
     if not host or parts.username is not None or not url.isascii() or not url.isprintable() or " " in url:
         raise UnusableInput("webhook is no address of a host: give https://HOST/PATH in ASCII, without a password")

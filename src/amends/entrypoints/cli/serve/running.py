@@ -156,7 +156,7 @@ def _server(served: Litestar) -> Server:
             yield
 
     config = Config(
-        served, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False,
+        served, http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
         server_header=False, h11_max_incomplete_event_size=HEADERS_BYTES_MAX, limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=GRACE_S, proxy_headers=False,
     )  # fmt: skip
