@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of interpreters: each would compile all of it anew
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-spread test e2e screenshots ci bench torture chaos check-full single-file docs lint format types layers changelog wheel bare lock clean
+.PHONY: help demo demo-spread test e2e screenshots ci bench bench-http torture chaos check-full single-file docs lint format types layers changelog wheel bare lock clean
 .NOTPARALLEL: # `ci` runs its parts in order and ends with the tests
 
 help: ## list the targets
@@ -37,6 +37,9 @@ ci: lint types layers changelog wheel bare single-file test ## what continuous i
 bench: .venv/ready ## speed, as ratios within one run; the first time it installs the peers
 	@$(bin)/python -m bench.peers; peers=$$?; $(bin)/python -m bench.postgres; postgres=$$?; \
 		$(bin)/python -m bench.spread; spread=$$?; $(bin)/python -m bench && exit $$((peers + postgres + spread))
+
+bench-http: .venv/ready ## speed of the HTTP API, beside a handler that does nothing, as ratios within one run
+	@mkdir -p build && $(bin)/python -m bench.http
 
 torture: .venv/ready ## kills, power cuts, attacks on the audit and 250 000 simulated schedules; an hour
 	@$(bin)/python -m tests.torture

@@ -86,7 +86,7 @@ def client_figures(directory: Path) -> Iterator[Figure]:
 def _program(code: str, *given: object) -> Iterator[subprocess.Popen[str]]:
     """A process that has said that it is about to begin."""
     command = [sys.executable, "-c", code, *map(str, given)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             process.stdout.readline()
@@ -135,7 +135,7 @@ def _away(directory: Path) -> Figure:
         with tempfile.TemporaryDirectory(dir=directory) as made, shop(Path(made, "shop.db")) as engine:
             here = median(_alone(engine, order) for order in asked(range(ALONE)))
             command = [sys.executable, "-c", WAITER, f"sqlite:///{Path(made, 'shop.db')}", str(ALONE)]
-            away = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - our own program
+            away = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         taken.append((away, here))
     ratio, least, most = middle([away / here for away, here in taken])
     note = f"{median(away for away, _ in taken) * 1e3:.2f} ms and {median(here for _, here in taken) * 1e3:.2f} ms"

@@ -262,7 +262,7 @@ def _spent(before: Written | None, sagas: int) -> Spent | None:
 @contextmanager
 def _group(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A script and whatever it starts: one group of processes, of which nothing is left at the end."""
-    process = subprocess.Popen(  # noqa: S603 - our own command, without a shell
+    process = subprocess.Popen(
         command, cwd=ROOT, env=environment, text=True, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip

@@ -80,9 +80,7 @@ def _is_new(folder: Path, pins: list[Path] | tuple[Path, ...]) -> None:
 def _run(*command: str) -> None:
     print(f"  setting up: {' '.join(command).replace(f'{ROOT}{os.sep}', '')}", flush=True)
     try:
-        subprocess.run(  # noqa: S603 - our own command, without a shell
-            command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=LIMIT_S
-        )
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=LIMIT_S)
     except subprocess.CalledProcessError as error:
         said = (error.stderr or error.stdout).strip().splitlines()
         raise CannotBeHadError(said[-1] if said else f"{command[0]} failed") from error

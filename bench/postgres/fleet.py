@@ -109,7 +109,7 @@ def warm(server: Measured, url: str, program: Sequence[str], number: int) -> Ite
 @contextmanager
 def _engine(program: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", *program]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert _line(process) == "runs"
             yield process

@@ -162,9 +162,10 @@ class LiveEvents:
         cursor = self._cursor
         told = await self._client.connection.look(lambda records, _: read_on(records, cursor))
         self._cursor = told.cursor
+        together = b"".join(told.messages)  # one message for each listener: what a look found is sent at once
         for listener in self._listeners:
-            for message in told.messages:
-                listener.tell(message)
+            if together:
+                listener.tell(together)
             if told.is_behind:
                 listener.tell(RESET)
 
