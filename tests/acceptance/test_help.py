@@ -63,6 +63,7 @@ def test_every_option_is_in_the_guide(name: str) -> None:
     argument = {
         "code": "MODULE:NAME",
         "files": "FILE",
+        "key_id": "ID",
         "modules": "MODULE",
         "definition": "DEFINITION",
         "engine": "ENGINE",

@@ -9,7 +9,6 @@ import typer
 
 from amends.entrypoints.cli.databases import Db
 from amends.errors import UnusableInput
-from amends.storage.location import SQLITE
 
 if TYPE_CHECKING:
     from amends.entrypoints.http.access.keys import KeyFile
@@ -20,9 +19,18 @@ VARIABLE: Final = "AMENDS_KEYS"
 OVERLAP: Final = "1h"
 NO_LITESTAR: Final = "the HTTP API needs Litestar and uvicorn: pip install 'amends[serve]' ({})"
 
-keys = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="Make, list and end the keys of who calls the HTTP API."
-)
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+
+
+@keys.callback()
+def of_keys() -> None:
+    """Make, list and end the keys of who calls the HTTP API.
+
+    [bold]Examples[/]
+      [cyan]amends keys new web-shop --scope start --scope read --db shop.db[/]
+      [cyan]amends keys list --db shop.db[/]
+    """
+
 
 Keys = Annotated[
     str,
@@ -45,6 +53,8 @@ def keys_path(at: LastingLocation, given: str) -> Path:
     Raises:
         UnusableInput: none was, and the store is no file.
     """
+    from amends.storage.location import SQLITE
+
     if given:
         return Path(given)
     if not at.url.startswith(SQLITE):
