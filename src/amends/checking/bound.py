@@ -29,14 +29,16 @@ NOTHING_NOT_VARIED: Final = "nothing that a decider could read: clock, chance, a
 def bound_of(found: Exploration) -> tuple[tuple[str, str], ...]:
     """The lines that a green answer has: what each is about, and its text."""
     layout = found.moves.layout
-    return (
+    lines = (
         ("explored", _explored(found, layout)),
         ("on purpose", "; ".join(_on_purpose(layout)) or "nothing is left, and nothing happens more than once"),
+        ("undeclared", "; ".join(f"{held}: say so by holds=" for held in layout.undeclared_holds)),
         ("models", "; ".join(_models(layout)) or "none: every step is local"),
         ("did not run", "; ".join(did_not_run(layout)) or "nothing: every function of the definition was under test"),
         ("not varied", "; ".join(_not_varied(found, layout)) or NOTHING_NOT_VARIED),
         ("not covered", "; ".join(_not_covered(layout))),
     )
+    return tuple((label, text) for label, text in lines if text)
 
 
 def _not_covered(layout: WorldLayout) -> Iterator[str]:

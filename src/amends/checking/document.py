@@ -41,6 +41,7 @@ def document_of(answer: CheckResult) -> dict[str, Any]:
             "completes": reaches(found.moves.layout, Completed),
             "compensates": reaches(found.moves.layout, Compensated),
             "on_purpose": bound["on purpose"],
+            "undeclared_holds": [*found.moves.layout.undeclared_holds],
             "models": {service: model.name for service, model in found.moves.layout.models.items()},
             "did_not_run": [*did_not_run(found.moves.layout)],
             "not_varied": bound["not varied"].split("; "),

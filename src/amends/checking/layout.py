@@ -14,6 +14,7 @@ from amends.checking.models import Model, honours_keys
 from amends.checking.read_back import AsItIs, ReadBack
 from amends.checking.running_sagas import running_sagas
 from amends.checking.static_analysis import only_asks, undo_does_nothing
+from amends.checking.undeclared_holds import UndeclaredHolds
 from amends.checking.values import frozen, told
 from amends.checking.world import Broken, Inbox, Interned, Message, World, add
 from amends.core.definition import Saga, Step
@@ -75,6 +76,7 @@ class WorldLayout:
         }
         self.book_at = {service: place for place, service in enumerate(self.models)}
         self.coverage = FunctionCoverage()
+        self.undeclared_holds = UndeclaredHolds()
         self.children = Children(read_back, self.coverage)
         self.questions = frozenset(
             each for saga, steps in enumerate(self.steps_of) for each in steps.values() if self._is_question(saga, each)

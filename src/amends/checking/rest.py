@@ -118,7 +118,15 @@ class Rest:
             found = self._wrong_alone(world, place, cell) if completed == [False] else None
             if found := found or self._still_held(world, place, cell):
                 return found
+            if completed == [True]:
+                self._look_at_holds(world, place, cell)
         return None
+
+    def _look_at_holds(self, world: World, place: int, cell: tuple[str, str]) -> None:
+        before, after = self.layout.entities[self.start.cells[place]], self.layout.entities[world.cells[place]]
+        for each in self._steps_on(0, cell):
+            request = deepcopy(self.layout.requests[0])
+            self.layout.undeclared_holds.look(self.layout.run(world, 0), each, before, after, request)
 
     def _steps_on(self, saga: int, cell: tuple[str, str]) -> Iterator[Step]:
         return (each for each in self.layout.local_steps[saga] if self.layout.cell_of.get((saga, each.event)) == cell)
