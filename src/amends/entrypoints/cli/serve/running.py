@@ -20,6 +20,7 @@ from amends.bootstrap import Opening, connect
 from amends.entrypoints.cli.alarms.watching import alarm_watch
 from amends.entrypoints.cli.keys.command import keys_path
 from amends.entrypoints.cli.logs import set_up_log
+from amends.entrypoints.cli.serve.listener import BoundedHead
 from amends.entrypoints.cli.serve.offering import Offering, demo_offering, offering_of, stock_demo
 from amends.entrypoints.cli.settings import ServeSettings, Settings
 from amends.entrypoints.cli.worker.serving import EndSignal
@@ -156,7 +157,7 @@ def _server(served: Litestar) -> Server:
             yield
 
     config = Config(
-        served, http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
+        served, http=BoundedHead, ws="none", lifespan="off", log_config=None, access_log=False,
         server_header=False, h11_max_incomplete_event_size=HEADERS_BYTES_MAX, limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=GRACE_S, proxy_headers=False,
     )  # fmt: skip
