@@ -73,7 +73,8 @@ def test_every_route_has_a_scope() -> None:
 
 PUBLIC = {
     ("GET", "/session"), ("POST", "/session"), ("DELETE", "/session"), ("GET", "/live"), ("GET", "/ready"),
-    ("GET", "/"), ("GET", "/assets/{path}"), ("GET", "/docs"), ("GET", "/docs/{path}"), ("GET", "/docs/openapi.json"),
+    ("POST", "/webhooks/{service}"), ("GET", "/"), ("GET", "/assets/{path}"), ("GET", "/docs"), ("GET", "/docs/{path}"),
+    ("GET", "/docs/openapi.json"),
 }  # fmt: skip
 
 

@@ -32,6 +32,9 @@ class ServeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: Annotated[
         bool | None, Meta(description="Whether it runs an engine; by default on a file that no engine has.")
     ] = None
+    webhooks: Annotated[
+        dict[str, str], Meta(description="By service, the file of the secret with which it signs its answers.")
+    ] = {}
     keys: Annotated[
         str, Meta(description="The file of access keys; by default beside a store in a file, as `.keys`.")
     ] = ""

@@ -33,6 +33,7 @@ from amends.entrypoints.http.starting import start_saga
 from amends.entrypoints.http.telemetry import ServerHealth, ServerMetrics, read_metrics, see_live, see_ready
 from amends.entrypoints.http.telling import answer_question, cancel_saga, tell_saga
 from amends.entrypoints.http.timeline import hear_events, see_timeline
+from amends.entrypoints.http.webhooks import hear_webhook
 from amends.errors import AmendsError
 from amends.storefront.web import OF_WEB, ShopSagas
 from amends.views.owed import OwedReader
@@ -40,7 +41,7 @@ from amends.views.status import look_at_status
 
 ROUTES: Sequence[ControllerRouterHandler] = (
     start_saga, list_sagas, see_saga, export_saga, see_timeline, cancel_saga, tell_saga,
-    see_questions, answer_question, see_status, see_owed, see_groups, see_definitions, hear_events,
+    see_questions, answer_question, hear_webhook, see_status, see_owed, see_groups, see_definitions, hear_events,
     preview_bulk, start_bulk, see_bulks, see_bulk, turn_bulk, see_audit_head, read_audit, verify_audit,
     log_in, see_session, log_out, see_console, see_asset, see_live, see_ready, read_metrics,
 )  # fmt: skip

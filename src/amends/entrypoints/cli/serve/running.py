@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,6 +39,7 @@ HEADERS_BYTES_MAX: Final = 16 * 1024  # docs/serve.md, "Limits"
 CONNECTIONS_MAX: Final = 1000  # at a time, above which it answers 503 at once: some 100 MB
 BACKLOG: Final = 2048  # connections that wait for the server, as uvicorn has it
 GRACE_S: Final = 10  # for requests under way, once it is told to end
+SECRET_BYTES_MIN: Final = 24  # as Standard Webhooks has it: what no search finds
 FIRST: Final = "first key"
 
 
@@ -93,12 +94,30 @@ def _access(at: LastingLocation, wanted: ServeSettings, *, is_open: bool) -> Acc
             raise UnusableInput(
                 f"--open and --demo are for this machine alone, and {wanted.host} is reached from others"
             )
-        return Access(is_open=True)
+        return Access(is_open=True, webhooks=_secrets(wanted.webhooks))
     keys = KeyFile(keys_path(at, wanted.keys))
     if not keys.listed():
         _, shown = keys.add(FIRST, sorted(GRANTED))
         sys.stdout.write(f"amends: the first key, which is shown once, and is for everything: {shown}\n")
-    return Access(keys=keys)
+    return Access(keys=keys, webhooks=_secrets(wanted.webhooks))
+
+
+def _secrets(files: Mapping[str, str]) -> Mapping[str, bytes]:
+    """What services sign their answers with.
+
+    Raises:
+        UnusableInput: a file cannot be read, or has less than a secret.
+    """
+    found = dict[str, bytes]()
+    for service, file in files.items():
+        try:
+            secret = Path(file).read_bytes().strip()
+        except OSError as error:
+            raise UnusableInput(f"the secret of {service} in {file} cannot be read: {error.strerror}") from error
+        if len(secret) < SECRET_BYTES_MIN:
+            raise UnusableInput(f"the secret of {service} in {file} has {len(secret)} bytes: give {SECRET_BYTES_MIN}")
+        found[service] = secret
+    return found
 
 
 async def _served(

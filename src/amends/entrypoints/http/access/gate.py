@@ -60,6 +60,7 @@ class Access:
         keys: that are known; ``None`` for none.
         decide: of a program that knows its callers itself; ``None`` for none.
         is_open: whether any program of this machine may do everything.
+        webhooks: by service, what it signs its answers with.
         sessions: of people.
         rates: of callers.
         failures: of addresses, with keys that are none.
@@ -68,6 +69,7 @@ class Access:
     keys: KeyFile | None = None
     decide: Decide | None = None
     is_open: bool = False
+    webhooks: Mapping[str, bytes] = field(default_factory=dict)
     sessions: Sessions = field(default_factory=Sessions)
     rates: RequestRates = field(default_factory=lambda: RequestRates(RATE_PER_S, BURST))
     failures: RequestRates = field(default_factory=lambda: RequestRates(FAILURES_PER_S, FAILURES_BURST))
