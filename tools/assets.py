@@ -75,6 +75,20 @@ LIBRARIES: Final = (
         "htm.LICENSE",
     ),
     Library(
+        "@fontsource-variable/inter@5.3.0",
+        "3aea4be3cbdae093687dbf7bc3a358785f52ed6fe41cd28cd04afc0de9b99ea8"
+        "b88de38bad5243a04f2d644a673099ad92f35b0751083cfc0771d905e9bd6850",
+        "files/inter-latin-wght-normal.woff2",
+        "inter.woff2",
+    ),
+    Library(
+        "@fontsource-variable/inter@5.3.0",
+        "3aea4be3cbdae093687dbf7bc3a358785f52ed6fe41cd28cd04afc0de9b99ea8"
+        "b88de38bad5243a04f2d644a673099ad92f35b0751083cfc0771d905e9bd6850",
+        "LICENSE",
+        "inter.LICENSE",
+    ),
+    Library(
         "uplot@1.6.32",
         "2883159c6ebccefbb95d751b0b82d010f9e1c0ec41b8bc96d401eda66e882935"
         "c89a46cb824332fa369b8cb8122cc6ac36e186cd09bf7a9ded3a4c93c6989023",
@@ -102,15 +116,26 @@ def main() -> int:
     """Write them."""
     VENDOR.mkdir(parents=True, exist_ok=True)
     for library in LIBRARIES:
-        content = member_of(package_of(library), library.member).decode()
-        for before, after in library.rewrites:
-            if before not in content:
-                raise SystemExit(f"{library.package}: {library.member} does not have {before!r}")
-            content = content.replace(before, after)
-        lines = (line for line in content.splitlines() if not line.startswith("//# sourceMapping"))
-        (VENDOR / library.target).write_text("\n".join(lines) + "\n", "utf-8")
+        (VENDOR / library.target).write_bytes(kept(library, member_of(package_of(library), library.member)))
         print(f"{library.target}: {library.package}")
     return 0
+
+
+def kept(library: Library, content: bytes) -> bytes:
+    """What is written of a file: text with its rewrites, and without a map of its source, which is not here.
+
+    Raises:
+        SystemExit: it does not have what is to be rewritten.
+    """
+    if library.target.endswith(".woff2"):
+        return content
+    text = content.decode()
+    for before, after in library.rewrites:
+        if before not in text:
+            raise SystemExit(f"{library.package}: {library.member} does not have {before!r}")
+        text = text.replace(before, after)
+    lines = (line.rstrip() for line in text.splitlines() if not line.startswith("//# sourceMapping"))
+    return ("\n".join(lines) + "\n").encode()
 
 
 def package_of(library: Library) -> bytes:

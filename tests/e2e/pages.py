@@ -81,9 +81,9 @@ def _of_trips(http: httpx.Client, folder: Path) -> Iterator[Shown]:
         answer(http, asked(http, f"done-{number}", traveller="nobody" if number == 1 else "ada"), YES)
     answer(http, asked(http, "undone"), NO)
     waits = [asked(http, f"asked-{number}", traveller="grace") for number in range(5)]
+    _start_bulk(http)
     (folder / "away").touch()
     failing = start(http, "failing")
-    _start_bulk(http)
     yield Shown("board-of-trips", base, "#/")
     yield Shown("sagas", base, "#/sagas")
     yield Shown("sagas-none", base, "#/sagas?definition=none")

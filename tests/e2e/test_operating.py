@@ -37,7 +37,7 @@ def test_a_page_follows_what_others_do(page: Page, travel: Served) -> None:
     saga_id = asked(travel.http, "a")
     page.goto(f"/#/sagas/{saga_id}")
     expect(page.get_by_role("status").filter(has_text="forward")).to_be_visible()
-    expect(page.locator("main")).to_contain_text("waits for an answer from ada@travel.example")
+    expect(page.locator("main")).to_contain_text("Waits for an answer from ada@travel.example")
     answer(travel.http, saga_id, NO)
     expect(page.get_by_role("status").filter(has_text="compensated")).to_be_visible()
     expect(page.get_by_role("img", name="trip")).to_contain_text("CARD_REFUNDED")

@@ -19,7 +19,7 @@ SERIOUS = ("serious", "critical")
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 CUT_OFF = """[...document.querySelectorAll("main *")].filter((each) => {
   const box = each.getBoundingClientRect();
-  return box.width && box.right > innerWidth + 1 && !each.closest(".scroll, .preview");
+  return box.width && box.right > innerWidth + 1 && !each.closest(".scroll, .preview, .chips");
 }).map((each) => each.outerHTML.slice(0, 120))"""
 
 

@@ -43,15 +43,33 @@ class Bank(NamedTuple):
         return Refused("the account is closed") if (self.folder / "closed").exists() else None
 
 
-def hold(free: int | None, _: Journey) -> int | Refused:
+@dataclass(frozen=True)
+class Flight:
+    """Seats: how many are free, and how many are reserved for trips under way."""
+
+    free: int = SEATS
+    reserved: int = 0
+
+
+def hold(flight: Flight | None, _: Journey) -> Flight | Refused:
     """SEAT_HELD."""
-    left = (SEATS if free is None else free) - 1
-    return left if left >= 0 else Refused("sold out")
+    seen = flight or Flight()
+    return Flight(seen.free - 1, seen.reserved + 1) if seen.free else Refused("sold out")
 
 
-def give_back(free: int, _: Journey) -> int:
+def give_back(flight: Flight, _: Journey) -> Flight:
     """SEAT_FREED."""
-    return free + 1
+    return Flight(flight.free + 1, flight.reserved - 1)
+
+
+def sell(flight: Flight, _: Journey) -> Flight:
+    """SEAT_SOLD."""
+    return Flight(flight.free, flight.reserved - 1)
+
+
+def count(guests: int | None, _: Journey) -> int:
+    """GUEST_COUNTED."""
+    return (guests or 0) + 1
 
 
 def charge(bank: Bank, _: Journey, call: Call) -> Done:
@@ -70,13 +88,15 @@ def issue(_: None, journey: Journey, _call: Call) -> Done | Refused:
 
 
 TRIP = Saga("trip", Journey, [
-    local("SEAT_HELD", hold, undo=give_back, undone="SEAT_FREED", entity=lambda _: "LX-8", service="FLIGHT"),
+    local("SEAT_HELD", hold, undo=give_back, undone="SEAT_FREED", entity=lambda _: "LX-8", service="FLIGHT",
+          holds=["reserved"]),
     external("CARD_CHARGED", charge, undo=refund, undone="CARD_REFUNDED", service="BANK",
              backoff=QUICK, remembers_refusals=True),
     wait_for("MANAGER_APPROVED", assignee=lambda _: "ada@travel.example", limit_s=86_400),
     external("TICKET_ISSUED", issue, service="TICKETS", pivot=True),
+    local("SEAT_SOLD", sell, entity=lambda _: "LX-8", service="FLIGHT"),
 ])  # fmt: skip
-VISIT = Saga("visit", Journey, [local("GUEST_COUNTED", hold, entity=lambda _: "door", service="DOOR", pivot=True)])
+VISIT = Saga("visit", Journey, [local("GUEST_COUNTED", count, entity=lambda _: "door", service="DOOR", pivot=True)])
 
 folder = Path(os.environ.get("AMENDS_E2E", "."))
 engine = amends.open(

@@ -38,6 +38,11 @@ async def test_what_is_owed_is_told(api: Api) -> None:
         ("unanswered", "BANK", 1),
     ]
     assert owed["differences"] == []
+    of_one = (await api.http.get("/owed", params={"saga_id": owed["entries"][0]["saga_id"]})).json()
+    assert of_one["entries"] == owed["entries"]
+    of_none = (await api.http.get("/owed", params={"saga_id": "none"})).json()
+    assert (of_none["entries"], of_none["totals"]) == ([], owed["totals"])
+    assert len((await api.http.get("/owed", params={"limit": 1})).json()["entries"]) == 1
 
 
 @on_api

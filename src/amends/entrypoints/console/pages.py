@@ -21,7 +21,7 @@ ASSETS: Final = files(__package__) / "assets"
 PAGE: Final = "index.html"
 MEDIA_TYPES: Final = {
     "html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8",
-    "svg": "image/svg+xml",
+    "svg": "image/svg+xml", "woff2": "font/woff2",
 }  # fmt: skip
 """By the end of a name. A file of another kind is not served."""
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from amends.bootstrap import Connecting
 from amends.client.client import Client
 from amends.errors import UnusableInput
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Receive, Scope, Send
+    from litestar.types import ASGIApp
 
     from amends.entrypoints.http.access.gate import Access, Decide
+
+AsgiMessage = MutableMapping[str, Any]
+AsgiReceive = Callable[[], Awaitable[AsgiMessage]]
+AsgiSend = Callable[[AsgiMessage], Awaitable[None]]
+"""As ASGI has them: the types of Litestar are stricter than those of the applications that mount this one."""
 
 NO_LITESTAR: Final = "the HTTP API needs Litestar: pip install 'amends[serve]' ({})"
 NOT_CLOSED: Final = (
@@ -38,13 +44,13 @@ class AsgiApplication:
         self._lock = asyncio.Lock()
         self._made: ASGIApp | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiMessage, receive: AsgiReceive, send: AsgiSend) -> None:
         """Answer a request, as ASGI has it."""
-        if scope["type"] == "lifespan":  # type: ignore[comparison-overlap]
+        if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
         made = self._made or await self._make()
-        await made(scope, receive, send)
+        await made(cast("Any", scope), cast("Any", receive), cast("Any", send))
 
     async def _make(self) -> ASGIApp:
         from amends.entrypoints.http.app import application
@@ -56,7 +62,7 @@ class AsgiApplication:
                 self._made = application(opened, self._access)
             return self._made
 
-    async def _live(self, receive: Any, send: Any) -> None:
+    async def _live(self, receive: AsgiReceive, send: AsgiSend) -> None:
         """Connect when the server starts, and close when it ends."""
         await receive()
         await self._make()

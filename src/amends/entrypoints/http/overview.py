@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Annotated, Any
+from itertools import islice
+from typing import Annotated, Any, Final
 
 from litestar import get
 from litestar.di import NamedDependency
@@ -23,6 +25,8 @@ from amends.views.owed import OwedLedger
 from amends.views.search import LIMIT
 from amends.views.status import StoreStatus
 
+OWED_MAX: Final = 10_000  # entries that are told at once: some megabytes
+
 StatusLook = NamedDependency[SharedLook[StoreStatus]]
 OwedLook = NamedDependency[SharedLook[OwedLedger]]
 
@@ -35,10 +39,23 @@ async def see_status(store_status: StatusLook) -> dict[str, Any]:
     return {"at_ms": seen.at.now_ms, **overview_document(seen.store), **work}
 
 
-@get("/owed", scope=Scope.read, summary="see what is owed", responses=documented())
-async def see_owed(ledger: OwedLook) -> dict[str, Any]:
+@get(
+    "/owed",
+    scope=Scope.read,
+    summary="see what is owed",
+    responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+async def see_owed(
+    ledger: OwedLook,
+    saga_id: Text = None,
+    limit: Annotated[
+        int, QueryParameter(ge=0, le=OWED_MAX, description="entries at most; the sums are of all")
+    ] = OWED_MAX,
+) -> dict[str, Any]:
     """What sagas hold, what is not answered, what is to be undone; and where the books of an entity differ."""
-    return (await ledger.seen()).as_json()
+    seen = await ledger.seen()
+    entries = (entry for entry in seen.entries if saga_id is None or entry.saga_id == saga_id)
+    return replace(seen, entries=tuple(islice(entries, limit))).as_json()
 
 
 @get("/groups", scope=Scope.read, summary="see what waits, by cause", responses=documented())

@@ -33,11 +33,11 @@ class Caller(NamedTuple):
 
     Attributes:
         name: as it stands in the records of sagas.
-        scopes: what the caller may do.
+        scopes: what the caller may do: names of scopes, as of a key.
     """
 
     name: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[str]
 
 
 ANYONE: Final = Caller(NOT_NAMED, GRANTED)

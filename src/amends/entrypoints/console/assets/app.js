@@ -1,6 +1,6 @@
 // The console: who one is, where one is, and the page that is there.
 import { get, logIn, logOut, onSessionLost, whoAmI } from "./api.js";
-import { html, render, useEffect, useState } from "./dom.js";
+import { html, render, useEffect, useRef, useState } from "./dom.js";
 import { Failure, useFetched } from "./parts.js";
 import { Audit } from "./pages/audit.js";
 import { Board } from "./pages/board.js";
@@ -14,16 +14,11 @@ import { Shop } from "./pages/shop.js";
 import { Versions } from "./pages/versions.js";
 
 const PAGES = [
-  ["", "Board", Board],
-  ["sagas", "Sagas", Sagas],
-  ["groups", "Causes", Groups],
-  ["questions", "Questions", Questions],
-  ["owed", "Owed", Owed],
-  ["bulk", "Bulk verbs", Bulk],
-  ["versions", "Versions", Versions],
-  ["audit", "Audit", Audit],
+  ["", "Board", Board], ["sagas", "Sagas", Sagas], ["groups", "Causes", Groups], ["questions", "Questions", Questions],
+  ["owed", "Owed", Owed], ["bulk", "Bulk verbs", Bulk], ["versions", "Versions", Versions], ["audit", "Audit", Audit],
   ["shop", "Shop", Shop],
 ];
+const RULES_BEFORE = ["versions", "shop"];
 
 function here() {
   const [path, search = ""] = location.hash.replace(/^#\/?/, "").split("?");
@@ -38,22 +33,18 @@ function useHere() {
     addEventListener("hashchange", moved);
     return () => removeEventListener("hashchange", moved);
   }, []);
-  useEffect(() => {
-    const main = document.querySelector("main");
-    if (main) main.scrollTo(0, 0);
-  }, [place.page, place.id]);
   return place;
 }
 
 function useTheme() {
   const [theme, setTheme] = useState(localStorage.getItem("theme") || "");
-  useEffect(() => {
-    if (theme) document.documentElement.dataset.theme = theme;
-    else delete document.documentElement.dataset.theme;
-    localStorage.setItem("theme", theme);
-  }, [theme]);
   const isDark = theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  return [isDark, () => setTheme(isDark ? "light" : "dark")];
+  const switchTo = (chosen) => {
+    document.documentElement.dataset.theme = chosen;
+    localStorage.setItem("theme", chosen);
+    setTheme(chosen);
+  };
+  return [isDark, () => switchTo(isDark ? "light" : "dark")];
 }
 
 function LogIn({ onDone }) {
@@ -75,7 +66,7 @@ function LogIn({ onDone }) {
           onInput=${(e) => setKey(e.target.value)} autofocus /></label>
       <${Failure} error=${error} />
       <button type="submit">Log in</button>
-      <p class="hint">A key is made by <code>amends keys new NAME --scope read</code>.</p>
+      <p class="hint">A key is made by <code>amends keys new</code>.</p>
     </form>
   </main>`;
 }
@@ -85,35 +76,44 @@ function Mark() {
     <path class="forward" d="M3 8h15m-4-4 4 4-4 4" /><path class="undo" d="M21 17H8m4 4-4-4 4-4" /></svg>`;
 }
 
+function Side({ place, me, hasShop, onLeave }) {
+  const [isOpen, setOpen] = useState(false);
+  const [isDark, switchTheme] = useTheme();
+  useEffect(() => setOpen(false), [place]);
+  const pages = PAGES.filter(([path]) => path !== "shop" || hasShop);
+  const scheme = isDark ? "Light" : "Dark";
+  return html`<header class="side">
+    <a class="home" href="#/"><${Mark} /> Amends</a>
+    <button class="menu quiet" aria-expanded=${isOpen} aria-controls="pages" onClick=${() => setOpen(!isOpen)}>Menu</button>
+    <nav id="pages" class=${isOpen ? "open" : ""} aria-label="Pages">
+      ${pages.map(([path, name]) => html`${RULES_BEFORE.includes(path) && html`<hr class="rule" />`}
+        <a href=${`#/${path}`} aria-current=${path === place.page ? "page" : undefined}>${name}</a>`)}
+      <hr class="rule" /><a href="docs" target="_blank" rel="noopener">API <span aria-hidden="true">↗</span></a>
+    </nav>
+    <div class="who"><span class="name">${me.name}</span>
+      ${!me.is_open && html`<button class="quiet" onClick=${onLeave}>Log out</button>`}
+      <button class="quiet icon" onClick=${switchTheme} aria-label=${scheme} title=${scheme}>${isDark ? "☀" : "☾"}</button></div>
+  </header>`;
+}
+
 function Console({ me, onLeave }) {
   const place = useHere();
-  const [isDark, switchTheme] = useTheme();
-  const [menu, setMenu] = useState(false);
+  const main = useRef(null);
   const definitions = useFetched(() => get("definitions"), [], { counts: () => false, everyMs: 60000 });
   const hasShop = (definitions.value || []).some((each) => each.name === "order" && each.is_known);
-  const pages = PAGES.filter(([path]) => path !== "shop" || hasShop);
   const [, title, Page] = PAGES.find(([path]) => path === place.page) || ["", "Not found", Missing];
   const Shown = place.page === "sagas" && place.id ? SagaPage : Page;
   useEffect(() => {
     document.title = `${place.id || title} · Amends`;
-    setMenu(false);
+    main.current.scrollTo(0, 0);
   }, [place.page, place.id, title]);
-  const can = (scope) => me.scopes.includes(scope);
+  const skip = (event) => { event.preventDefault(); main.current.focus(); };
   return html`<div class="console">
-    <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main").focus(); }}>To the page</a>
-    <header class="top">
-      <button class="menu quiet" aria-expanded=${menu} aria-controls="pages" onClick=${() => setMenu(!menu)}>Menu</button>
-      <a class="home" href="#/"><${Mark} /> <span>Amends</span></a>
-      <${OwedBar} />
-      ${me.is_open && html`<span class="open-note" role="status">open to this machine: no keys</span>`}
-      <button class="quiet icon" onClick=${switchTheme} aria-label=${isDark ? "Light" : "Dark"} title=${isDark ? "Light" : "Dark"}>${isDark ? "☀" : "☾"}</button>
-      ${!me.is_open && html`<span class="me">${me.name}</span><button class="quiet" onClick=${onLeave}>Log out</button>`}
-    </header>
-    <nav id="pages" class=${menu ? "open" : ""} aria-label="Pages">
-      ${pages.map(([path, name]) => html`<a href=${`#/${path}`} aria-current=${path === place.page ? "page" : undefined}>${name}</a>`)}
-      <a class="away" href="docs" target="_blank" rel="noopener">API</a>
-    </nav>
-    <main id="main" tabindex="-1"><${Shown} key=${place.page + place.id} place=${place} can=${can} me=${me} /></main>
+    <a class="skip" href="#main" onClick=${skip}>To the page</a>
+    <${Side} place=${place} me=${me} hasShop=${hasShop} onLeave=${onLeave} />
+    <div class="top" role="region" aria-label="Owed"><${OwedBar} />
+      ${me.is_open && html`<span class="open-note" title="Any program of this machine may do everything, without a key.">no keys<span class="wide">: open to this machine</span></span>`}</div>
+    <main id="main" tabindex="-1" ref=${main}><div class="page"><${Shown} key=${place.page + place.id} place=${place} can=${(scope) => me.scopes.includes(scope)} me=${me} /></div></main>
   </div>`;
 }
 
@@ -130,9 +130,10 @@ function App() {
     look();
   }, []);
   if (error) return html`<main class="log-in"><${Failure} error=${error} /></main>`;
-  if (!me) return html`<main class="log-in"><p class="nothing">…</p></main>`;
+  if (!me) return html`<main class="log-in"><p class="hint">…</p></main>`;
   if (!me.name) return html`<${LogIn} onDone=${setMe} />`;
   return html`<${Console} me=${me} onLeave=${() => logOut().then(look, look)} />`;
 }
 
+if (localStorage.getItem("theme")) document.documentElement.dataset.theme = localStorage.getItem("theme");
 render(html`<${App} />`, document.getElementById("app"));

@@ -9,12 +9,15 @@ export function span(ms) {
   return `${Math.round(s / 86400)} d`;
 }
 
-export const ago = (ms, now = Date.now()) => (ms === null || ms === undefined ? "" : `${span(now - ms)} ago`);
+export const ago = (ms, now = Date.now()) => {
+  if (ms === null || ms === undefined) return "";
+  return now - ms < 1000 ? "just now" : `${span(Math.floor((now - ms) / 1000) * 1000).replace(".0", "")} ago`;
+};
 
-export const moment = (ms) => (ms ? new Date(ms).toISOString().replace("T", " ").replace("Z", "Z") : "");
+export const moment = (ms) => (ms ? new Date(ms).toISOString().slice(0, 19).replace("T", " ") + " UTC" : "");
 
-export const number = (value) => new Intl.NumberFormat("en").format(value).replaceAll(",", "\u202f");
+export const number = (value) => new Intl.NumberFormat("en", { maximumFractionDigits: 2 }).format(value).replaceAll(",", "\u202f");
 
 export const json = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
-export const short = (text, most = 120) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+export const counted = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;

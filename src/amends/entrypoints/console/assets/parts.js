@@ -31,34 +31,60 @@ export function useFetched(fetch, deps, { counts = () => true, everyMs = 0 } = {
   return { ...state, look };
 }
 
-export const STATUS_SIGNS = {
-  forward: "→", backward: "↩", "needs operator": "!", completed: "✓", compensated: "↺", abandoned: "×",
+// The width of an element, in pixels, as it is now.
+export function useWidth(place, first) {
+  const [width, setWidth] = useState(first);
+  useEffect(() => {
+    const box = place.current;
+    const resize = new ResizeObserver(() => { if (box.clientWidth) setWidth(box.clientWidth); });
+    resize.observe(box);
+    return () => resize.disconnect();
+  }, []);
+  return width;
+}
+
+export const STATUSES = {
+  forward: ["→", "forward"], backward: ["←", "backward"], "needs operator": ["!", "needs operator"],
+  completed: ["✓", "completed"], compensated: ["↩", "compensated"], abandoned: ["×", "abandoned"],
 };
+export const isOver = (saga) => ["completed", "compensated", "abandoned"].includes(saga.status);
+export const placeOf = (sagaId) => `#/sagas/${encodeURIComponent(sagaId)}`;
 
 export function Status({ status }) {
-  return html`<span class=${`status ${status.replace(" ", "-")}`}>
-    <span aria-hidden="true">${STATUS_SIGNS[status] || "?"}</span> ${status}</span>`;
+  const [sign, words] = STATUSES[status] || ["?", status];
+  return html`<span class=${`status ${status.replace(" ", "-")}`}><span aria-hidden="true">${sign}</span> ${words}</span>`;
 }
 
 export function Failure({ error }) {
   if (!error) return null;
-  return html`<p class="failure" role="alert">${error.message}${
-    error.problem && error.problem.rule && !error.message.includes(error.problem.rule) ? ` (${error.problem.rule})` : ""}</p>`;
+  const rule = error.problem && error.problem.rule;
+  return html`<p class="failure" role="alert">${error.message}${rule && !error.message.includes(rule) ? ` (${rule})` : ""}</p>`;
 }
 
 export function Nothing({ children }) {
   return html`<p class="nothing">${children}</p>`;
 }
 
-// A dialog that asks for a reason, and whatever else its children ask.
-export function Ask({ title, action, onDone, onClose, children, needsReason = true, tone = "" }) {
+export function Panel({ id, title, aside, children, isFlush = false }) {
+  return html`<section class="panel" aria-labelledby=${id}>
+    <div class="head"><h2 id=${id}>${title}</h2>${aside && html`<span class="hint">${aside}</span>`}</div>
+    ${isFlush ? children : html`<div class="body">${children}</div>`}</section>`;
+}
+
+// A dialog, with whatever it asks; it closes by Escape, too, and gives the focus back to where it was.
+export function Dialog({ title, onClose, onSubmit, children }) {
+  const dialog = useRef(null);
+  useEffect(() => { if (!dialog.current.open) dialog.current.showModal(); }, []);
+  return html`<dialog ref=${dialog} onClose=${onClose} aria-labelledby="dialog-title">
+    <form onSubmit=${(event) => { event.preventDefault(); onSubmit(); }}><h2 id="dialog-title">${title}</h2>${children}</form></dialog>`;
+}
+
+// A dialog that asks for a reason as well.
+export function Ask({ title, action, onDone, onClose, children, tone = "" }) {
   const [reason, setReason] = useState("");
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
-  const dialog = useRef(null);
-  useEffect(() => { if (!dialog.current.open) dialog.current.showModal(); }, []);
-  const submit = async (event) => {
-    event.preventDefault();
+  const submit = async () => {
     setBusy(true);
     try {
       await onDone(reason);
@@ -68,19 +94,13 @@ export function Ask({ title, action, onDone, onClose, children, needsReason = tr
       setBusy(false);
     }
   };
-  return html`<dialog ref=${dialog} onClose=${onClose} aria-labelledby="ask-title">
-    <form onSubmit=${submit}>
-      <h2 id="ask-title">${title}</h2>
-      ${children}
-      ${needsReason && html`<label>Reason, for the record
-        <input name="reason" required maxlength="1000" value=${reason} onInput=${(e) => setReason(e.target.value)} autofocus /></label>`}
-      <${Failure} error=${error} />
-      <div class="buttons">
-        <button type="button" class="quiet" onClick=${onClose}>Leave it</button>
-        <button type="submit" class=${tone} disabled=${busy}>${action}</button>
-      </div>
-    </form>
-  </dialog>`;
+  return html`<${Dialog} title=${title} onClose=${onClose} onSubmit=${submit}>
+    ${children}
+    <label>Reason, for the record
+      <input name="reason" required maxlength="1000" value=${reason} onInput=${(e) => setReason(e.target.value)} autofocus /></label>
+    <${Failure} error=${error} />
+    <div class="buttons"><button type="button" class="quiet" onClick=${onClose}>Leave it</button>
+      <button type="submit" class=${tone} disabled=${busy}>${action}</button></div><//>`;
 }
 
 export function Heading({ title, children }) {

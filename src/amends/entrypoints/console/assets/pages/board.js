@@ -1,101 +1,97 @@
 // The board: what is under way, what ended how, who works, and how fast it goes.
 import { get } from "../api.js";
-import { html, useEffect, useRef, useState } from "../dom.js";
-import { ago, number, span } from "../format.js";
-import { Failure, Heading, Nothing, useFetched } from "../parts.js";
-import uPlot from "../vendor/uplot.js";
+import { html, useEffect, useState } from "../dom.js";
+import { ago, counted, number, span } from "../format.js";
+import { Failure, Heading, Nothing, Panel, useFetched } from "../parts.js";
+import { Chart } from "./chart.js";
 
 const LOOK_MS = 2000;
 const KEPT = 150; // looks: five minutes
-const TILES = [
-  ["forward", "Going on", "forward"], ["backward", "Turning back", "backward"],
-  ["needs operator", "Need an operator", "needs-operator"], ["completed", "Completed", "completed"],
-  ["compensated", "Undone", "compensated"], ["abandoned", "Abandoned", "abandoned"],
-];
+const SAMPLE = 100; // sagas that ended, whose times are seen
 
-const history = []; // of all looks of this page's life: [seconds, started/s, ended/s, in flight]
+const UNDER_WAY = ["forward", "backward", "needs operator"];
+const history = []; // of all looks of this page's life: [seconds, started/s, ended/s, in flight, middle s, 99 % s]
+
+async function looked() {
+  const [status, ended] = await Promise.all([get("status"), get(`sagas?status=completed&status=compensated&limit=${SAMPLE}`)]);
+  const times = ended.sagas.map((saga) => (saga.changed_ms - saga.started_ms) / 1000).sort((a, b) => a - b);
+  return { status, times };
+}
+
+const at = (times, share) => (times.length ? times[Math.min(Math.floor(times.length * share), times.length - 1)] : null);
+
+function remember({ status, times }) {
+  const rate = status.last_minute;
+  const per = (count) => (rate ? (count * 1000) / rate.span_ms : 0);
+  const flight = UNDER_WAY.reduce((sum, each) => sum + countOf(status, each), 0);
+  history.push([status.at_ms / 1000, per(rate ? rate.started : 0), per(rate ? rate.ended : 0), flight, at(times, 0.5), at(times, 0.99)]);
+  if (history.length > KEPT) history.shift();
+}
 
 export function Board() {
-  const { value, error } = useFetched(() => get("status"), [], { counts: () => false, everyMs: LOOK_MS });
+  const { value, error } = useFetched(looked, [], { counts: () => false, everyMs: LOOK_MS });
   const [, redraw] = useState(0);
   useEffect(() => {
     if (!value) return;
-    const rate = value.last_minute;
-    const flight = countOf(value, "forward") + countOf(value, "backward") + countOf(value, "needs operator");
-    const per = (count) => (rate ? (count * 1000) / rate.span_ms : 0);
-    history.push([value.at_ms / 1000, per(rate ? rate.started : 0), per(rate ? rate.ended : 0), flight]);
-    if (history.length > KEPT) history.shift();
+    remember(value);
     redraw((n) => n + 1);
   }, [value]);
   return html`<${Heading} title="Board" />
     <${Failure} error=${error} />
-    ${value && html`
-      <div class="tiles">${TILES.map(([status, name, word]) => html`<a class=${`tile ${word}`} href=${`#/sagas?status=${word}`}>
-        <span class="count">${number(countOf(value, status))}</span><span class="name">${name}</span></a>`)}
-        <a class=${`tile failing ${value.failing.length ? "" : "calm"}`} href="#/sagas?status=failing">
-          <span class="count">${number(value.failing.length)}</span><span class="name">Failing</span></a>
-        <div class="tile calm"><span class="count">${value.oldest_waiting_ms ? span(value.at_ms - value.oldest_waiting_ms) : "–"}</span>
-          <span class="name">Oldest under way</span></div></div>
+    ${value && html`<${Figures} status=${value.status} />
       <div class="charts">
-        <${Chart} title="Sagas a second, over the last minute" series=${[["started", 1, "forward"], ["ended", 2, "done"]]} />
-        <${Chart} title="Sagas in flight" series=${[["in flight", 3, "forward"]]} />
+        <${Chart} title="Sagas a second" history=${history} series=${[["started", 1, "forward"], ["ended", 2, "faint"]]} words=${(n) => number(n < 10 ? Math.round(n * 10) / 10 : Math.round(n))} />
+        <${Chart} title="How long the last ones took" history=${history} series=${[["half", 4, "forward"], ["99 %", 5, "faint"]]} words=${(s) => span(s * 1000)} />
+        <${Chart} title="In flight" history=${history} series=${[["sagas", 3, "forward"]]} words=${(n) => number(n)} />
       </div>
       <div class="columns">
-        <section aria-labelledby="definitions"><h2 id="definitions">By definition</h2><${ByDefinition} value=${value} /></section>
-        <section aria-labelledby="engines"><h2 id="engines">Engines</h2><${Engines} value=${value} /></section>
+        <${Panel} id="definitions" title="By definition"><${ByDefinition} status=${value.status} /><//>
+        <${Panel} id="engines" title="At work"><${AtWork} status=${value.status} /><//>
       </div>`}`;
 }
 
-const countOf = (value, status) =>
-  value.sagas.filter((each) => each.status === status).reduce((sum, each) => sum + each.sagas, 0);
+const countOf = (status, wanted) =>
+  status.sagas.filter((each) => each.status === wanted).reduce((sum, each) => sum + each.sagas, 0);
 
-function ByDefinition({ value }) {
-  const names = [...new Set(value.sagas.map((each) => each.definition))].sort();
+function Figures({ status }) {
+  const figure = (count, name, filter, tone) => html`<a class=${`figure ${count ? tone : "zero"}`} href=${`#/sagas?status=${filter}`}>
+    <span class="count">${number(count)}</span><span class="name">${name}</span></a>`;
+  const oldest = status.oldest_waiting_ms;
+  return html`<div class="figures">
+    ${figure(countOf(status, "forward"), "going forward", "forward", "forward")}
+    ${figure(countOf(status, "backward"), "turning back", "backward", "undo")}
+    ${figure(countOf(status, "needs operator"), "need an operator", "needs-operator", "bad")}
+    ${figure(status.failing.length, "failing", "failing", "bad")}
+    <div class=${`figure ${oldest ? "" : "zero"}`}><span class="count">${oldest ? span(status.at_ms - oldest) : "–"}</span><span class="name">oldest under way</span></div>
+    ${figure(countOf(status, "completed"), "completed", "completed", "")}
+    ${figure(countOf(status, "compensated"), "compensated", "compensated", "undo")}
+    ${figure(countOf(status, "abandoned"), "abandoned", "abandoned", "")}</div>`;
+}
+
+function ByDefinition({ status }) {
+  const names = [...new Set(status.sagas.map((each) => each.definition))].sort();
   if (!names.length) return html`<${Nothing}>No saga has been started yet.<//>`;
-  const of = (name, statuses) => value.sagas
+  const of = (name, statuses) => number(status.sagas
     .filter((each) => each.definition === name && statuses.includes(each.status))
-    .reduce((sum, each) => sum + each.sagas, 0);
-  return html`<div class="scroll"><table><thead><tr><th>definition</th><th class="n">under way</th><th class="n">completed</th><th class="n">undone</th></tr></thead>
-    <tbody>${names.map((name) => html`<tr><td><a href=${`#/sagas?definition=${encodeURIComponent(name.split("/")[0])}`}>${name.split("/")[0]}</a> <small>${name.split("/")[1]}</small></td>
-      <td class="n">${number(of(name, ["forward", "backward", "needs operator"]))}</td>
-      <td class="n">${number(of(name, ["completed"]))}</td><td class="n">${number(of(name, ["compensated", "abandoned"]))}</td></tr>`)}</tbody></table></div>`;
+    .reduce((sum, each) => sum + each.sagas, 0));
+  const row = (name) => {
+    const [title, version] = name.split("/");
+    return html`<tr><td><a href=${`#/sagas?definition=${encodeURIComponent(title)}`}>${title}</a> <small>${version}</small></td>
+      <td class="n">${of(name, UNDER_WAY)}</td><td class="n">${of(name, ["completed"])}</td><td class="n">${of(name, ["compensated", "abandoned"])}</td></tr>`;
+  };
+  return html`<div class="scroll" role="region" aria-labelledby="definitions" tabindex="0"><table>
+    <thead><tr><th>definition</th><th class="n">under way</th><th class="n">completed</th><th class="n">undone</th></tr></thead>
+    <tbody>${names.map(row)}</tbody></table></div>`;
 }
 
-function Engines({ value }) {
-  const letters = value.letters;
+function AtWork({ status }) {
+  const { engines, letters, audit, durability, warning } = status;
+  const lease = (engine) => (engine.left_ms === null ? "" : engine.left_ms > 0 ? `, lease ${span(engine.left_ms)} left` : ", its lease ran out");
   return html`
-    ${value.engines && value.engines.length ? html`<ul class="plain">${value.engines.map((engine) => html`<li>
-      <strong>${engine.name}</strong> <span>${engine.shards.length} shards${
-        engine.left_ms === null ? "" : engine.left_ms > 0 ? `, lease ${span(engine.left_ms)} left` : ", its lease ran out"}</span></li>`)}</ul>`
-      : html`<p class="failure">No engine is seen: what is asked for waits.</p>`}
-    <p>${letters ? `${number(letters.starts + letters.others)} letters wait${letters.why ? `: ${letters.why}` : ""}` : ""}</p>
-    <p>durability <strong class=${value.durability.startsWith("full") ? "" : "bad"}>${value.durability}</strong></p>
-    ${value.warning && html`<p class="failure">${value.warning}</p>`}
-    ${value.audit && html`<p class="hint">audit: block ${number(value.audit.number)}, ${ago(value.audit.at_ms)}</p>`}`;
+    ${!(engines && engines.length) && html`<p class="failure">No engine is seen: what is asked for waits.</p>`}
+    <dl>${(engines || []).map((engine) => html`<dt>engine</dt><dd>${engine.name}, ${counted(engine.shards.length, "shard", "shards")}${lease(engine)}</dd>`)}
+      ${letters && html`<dt>letters</dt><dd>${letters.starts + letters.others ? `${counted(letters.starts + letters.others, "waits", "wait")}${letters.why ? `: ${letters.why}` : ""}` : "none wait"}</dd>`}
+      <dt>durability</dt><dd class=${durability.startsWith("full") ? "" : "bad"}>${durability}</dd>
+      ${audit && html`<dt>audit</dt><dd><a href="#/audit">block ${number(audit.number)}</a>, ${ago(audit.at_ms)}</dd>`}</dl>
+    ${warning && html`<p class="failure">${warning}</p>`}`;
 }
-
-function Chart({ title, series }) {
-  const place = useRef(null);
-  const chart = useRef(null);
-  useEffect(() => {
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name) => style.getPropertyValue(`--${name}`).trim();
-    const axis = { stroke: colour("faint"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
-    chart.current = new uPlot({
-      width: place.current.clientWidth, height: 150, legend: { show: false }, cursor: { show: false },
-      scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.15, 1)] } },
-      axes: [{ ...axis, space: 70 }, { ...axis, size: 38 }],
-      series: [{}, ...series.map(([label, , name]) => ({ label, stroke: colour(name), width: 2, points: { show: false }, fill: `${colour(name)}22` }))],
-    }, dataOf(series), place.current);
-    const box = place.current;
-    const resize = new ResizeObserver(() => box.clientWidth && chart.current.setSize({ width: box.clientWidth, height: 150 }));
-    resize.observe(place.current);
-    return () => { resize.disconnect(); chart.current.destroy(); };
-  }, []);
-  useEffect(() => { if (chart.current) chart.current.setData(dataOf(series)); });
-  const last = history.at(-1);
-  const words = last ? series.map(([label, at]) => `${label} ${last[at] < 10 ? last[at].toFixed(1) : number(Math.round(last[at]))}`).join(", ") : "";
-  return html`<figure class="chart"><figcaption>${title} <strong>${words}</strong></figcaption><div ref=${place} role="img" aria-label=${`${title}: ${words}`}></div></figure>`;
-}
-
-const dataOf = (series) => [history.map((each) => each[0]), ...series.map(([, at]) => history.map((each) => each[at]))];

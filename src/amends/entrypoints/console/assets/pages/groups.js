@@ -9,12 +9,14 @@ export function Groups({ can }) {
   const { value, error } = useFetched(() => get("groups"), [], { everyMs: 5000 });
   const [asked, setAsked] = useState(null);
   return html`<${Heading} title="Causes" />
+    <p class="hint">What waits, by its step and kind of error: what mends one saga of a group mends all of it.</p>
     <${Failure} error=${error} />
     ${value && !value.length && html`<${Nothing}>Nothing waits.<//>`}
-    <ul class="rows">${(value || []).map((group) => html`<li class="group">
+    ${value && value.length > 0 && html`<ul class="rows">${value.map((group) => html`<li>
       <a href=${`#/sagas?status=${group.filter.status}&definition=${encodeURIComponent(group.name)}&step=${encodeURIComponent(group.step)}`}>
-        <strong class="big">${number(group.sagas)}</strong><span>${group.step}/${group.kind} at ${group.service}</span><${Status} status=${group.status} />
-        <span class="why">${group.error || "no error so far"}</span><span class="when">the oldest ${ago(group.oldest_ms)}</span></a>
-      ${can("operate") && html`<button onClick=${() => setAsked(group)}>A verb for all…</button>`}</li>`)}</ul>
+        <span class="big">${number(group.sagas)}</span><strong>${group.step}${group.kind === "do" ? "" : ` ${group.kind}`}</strong><${Status} status=${group.status} />
+        <span class="why">${group.name}, at ${group.service}</span><span class="when">oldest ${ago(group.oldest_ms)}</span>
+        <span class="why whole">${group.error || "no error so far"}</span></a>
+      ${can("operate") && html`<button class="quiet" onClick=${() => setAsked(group)}>A verb for all…</button>`}</li>`)}</ul>`}
     ${asked && html`<${BulkAsk} filter=${{ status: [asked.filter.status], definition: asked.name, step: asked.step, service: asked.service }} step=${asked.step} onClose=${() => setAsked(null)} />`}`;
 }

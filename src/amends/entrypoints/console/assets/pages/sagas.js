@@ -1,14 +1,17 @@
 // Sagas as a query: the address is the query, so that it can be handed on. Rows beyond the window are not drawn.
 import { get, query } from "../api.js";
 import { html, useCallback, useEffect, useRef, useState } from "../dom.js";
-import { ago, number } from "../format.js";
+import { ago, counted } from "../format.js";
 import { Failure, Heading, Nothing, Status, useFetched } from "../parts.js";
 import { BulkAsk } from "./bulk.js";
 
 const PAGE = 200;
 const ROW = 56; // pixels
 const BEYOND = 10; // rows above and below the window
-const STATUSES = ["forward", "backward", "needs-operator", "completed", "compensated", "abandoned", "failing", "owed"];
+const VIEWS = [
+  ["", "All"], ["forward", "Forward"], ["backward", "Turning back"], ["needs-operator", "Need an operator"], ["failing", "Failing"],
+  ["owed", "Owed"], ["completed", "Completed"], ["compensated", "Compensated"], ["abandoned", "Abandoned"],
+];
 
 const filterOf = (search) => ({
   status: search.getAll("status"), definition: search.get("definition") || "", service: search.get("service") || "", step: search.get("step") || "",
@@ -20,11 +23,11 @@ export function Sagas({ place, can }) {
   const [ask, setAsk] = useState(false);
   const go = (change) => { location.hash = `#/sagas${query({ ...filter, ...change })}`; };
   return html`<${Heading} title="Sagas">
-      ${can("operate") && html`<button onClick=${() => setAsk(true)}>A verb for all of these…</button>`}
+      ${can("operate") && html`<button class="quiet" onClick=${() => setAsk(true)}>A verb for all of these…</button>`}
     <//>
+    <nav class="chips" aria-label="By status">${VIEWS.map(([status, name]) => html`<a href=${`#/sagas${query({ ...filter, status: status ? [status] : [] })}`}
+      aria-current=${filter.status.join() === status ? "true" : undefined}>${name}</a>`)}</nav>
     <form class="filters" role="search" aria-label="Sagas" onSubmit=${(e) => e.preventDefault()}>
-      <label>Status<select value=${filter.status[0] || ""} onChange=${(e) => go({ status: e.target.value ? [e.target.value] : [] })}>
-        <option value="">any</option>${STATUSES.map((each) => html`<option value=${each}>${each.replace("-", " ")}</option>`)}</select></label>
       <${Word} label="Definition" value=${filter.definition} onChange=${(definition) => go({ definition })} />
       <${Word} label="Waits for service" value=${filter.service} onChange=${(service) => go({ service })} />
       <${Word} label="Waits for step" value=${filter.step} onChange=${(step) => go({ step })} />
@@ -78,7 +81,7 @@ function SagaList({ text }) {
   const from = Math.max(Math.floor(top / ROW) - BEYOND, 0);
   const to = Math.min(Math.ceil((top + height) / ROW) + BEYOND, rows.length);
   return html`
-    <p class="hint" role="status">${number(rows.length)}${after ? " and more" : ""}, the one that started last first</p>
+    <p class="hint" role="status">${counted(rows.length, "saga", "sagas")}${after ? " and more" : ""}, the one that started last first; the address of this page finds them again</p>
     <div class="window" ref=${box} onScroll=${(e) => setTop(e.currentTarget.scrollTop)} tabindex="0" role="list" aria-label="Sagas" data-rows=${rows.length}>
       <div style=${{ height: `${rows.length * ROW}px` }}>
         <div style=${{ transform: `translateY(${from * ROW}px)` }}>${rows.slice(from, to).map((saga) => html`<${Row} key=${saga.saga_id} saga=${saga} />`)}</div>
@@ -89,7 +92,6 @@ function SagaList({ text }) {
 function Row({ saga }) {
   const why = saga.waits_for || saga.reason;
   return html`<div role="listitem" class="row"><a href=${`#/sagas/${encodeURIComponent(saga.saga_id)}`}>
-    <span class="id">${saga.saga_id}</span><span class="what">${saga.name}</span>
-    <${Status} status=${saga.status} /><span class="when">${ago(saga.started_ms)}</span>
+    <${Status} status=${saga.status} /><span class="what">${saga.name}<small class="id">${saga.saga_id}</small></span><span class="when">${ago(saga.started_ms)}</span>
     <span class="why" title=${why}>${saga.owed.length ? html`<strong class="bad">owed: ${saga.owed.join(", ")} </strong>` : ""}${why}</span></a></div>`;
 }

@@ -1,106 +1,143 @@
-// A saga as a picture of time: what went forward in one colour, what came back in another, tied to what it undoes.
-import { html, useLayoutEffect, useRef, useState } from "../dom.js";
-import { span } from "../format.js";
+// A saga as a picture of time: what went forward in one colour, what came back in another, tied to what it undoes, and
+// what is held meanwhile as a bar. Moments are as far apart as they were, and never so near that they cannot be told apart.
+import { html, useRef } from "../dom.js";
+import { number, span } from "../format.js";
+import { isOver, useWidth } from "../parts.js";
 
-const LEFT = 210; // pixels for the names
-const ROW = 46;
-const TOP = 34;
-const NEXT = 16; // between two things of one moment
-const GAP = 26; // at least, between two moments
-const RIGHT = 210; // for the name of an undo
-const LEAST = 320; // that time takes: a phone scrolls
+const NARROW = 620; // pixels below which a step's name stands above its bars
+const NEAR = 14; // pixels between two things of one moment
+const APART = 20; // between two moments, at least
+const BAR = 8;
+const UNDO_BELOW = 16; // of the undo's bar below the action's
+const LETTER = 8; // pixels, of the small capitals that steps are named by
 const ENDS = ["done", "refused", "unknown", "undone", "stuck"];
 
-// Where everything is: the moments in order, and of each step its action, its undo, and how long it is held.
-export function layout(timeline, nowMs, width) {
-  const { saga, records } = timeline;
-  const steps = saga.steps.map((step, row) => ({ ...step, row, marks: [], asked: null, did: null, back: null, undid: null }));
-  const of = Object.fromEntries(steps.map((step) => [step.event, step]));
-  const endMs = isOver(saga) ? saga.changed_ms : Math.max(nowMs, saga.changed_ms);
-  const scale = width / Math.max(endMs - saga.started_ms, 1);
-  let x = 0;
-  const moments = [];
-  let turned = null;
+// What happened, in order: each thing at its time, in milliseconds after the start.
+function happenings({ saga, records }, endMs) {
+  const steps = new Set(saga.steps.map((step) => step.event));
+  const found = [];
   for (const record of records) {
-    x = Math.max(x + (moments.length ? GAP : 0), (record.at_ms - saga.started_ms) * scale);
-    moments.push({ x, at_ms: record.at_ms });
-    if (record.step && of[record.step] && (record.attempt > 1 || record.what === "timed out")) {
-      of[record.step].marks.push({ x, text: record.text });
-    }
-    for (const [became, event] of record.changes) {
-      if (became === "backward" && turned === null) turned = x;
-      const step = of[event];
-      if (!step) continue;
-      place(step, became, x);
-      x += NEXT;
-    }
+    const at = record.at_ms - saga.started_ms;
+    const changes = record.changes.filter(([became, event]) => became === "backward" || steps.has(event));
+    found.push({ at, isMoment: changes.some(([became]) => became !== "resent"), record });
+    for (const [became, event] of changes) found.push({ at, became, event, isAgain: became === "resent" });
   }
-  const end = Math.max(x, (endMs - saga.started_ms) * scale);
-  return { steps, moments, turned, end: Math.max(end, 60), isOver: isOver(saga) };
+  found.push({ at: Math.max(endMs - saga.started_ms, 0), isMoment: true, isEnd: true });
+  return found;
 }
 
-const isOver = (saga) => ["completed", "compensated", "abandoned"].includes(saga.status);
+// Where each of them is, within a width; what is wider scrolls.
+function placed(found, width) {
+  const leastOf = (each) => (each.isMoment ? APART : each.record || each.isAgain ? 0 : NEAR);
+  const least = found.map((each, n) => (n ? leastOf(each) : 0));
+  const needed = least.reduce((sum, each) => sum + each, 0);
+  const total = Math.max(found.at(-1).at, 1);
+  const scale = Math.max(width - needed, 0) / total;
+  let x = 0;
+  let last = 0;
+  return found.map((each, n) => {
+    x += least[n] + (each.at - last) * scale;
+    last = each.at;
+    return { ...each, x };
+  });
+}
+
+export function layout(timeline, nowMs, width) {
+  const { saga } = timeline;
+  const endMs = isOver(saga) ? saga.changed_ms : Math.max(nowMs, saga.changed_ms);
+  const seen = placed(happenings(timeline, endMs), width);
+  const steps = saga.steps.map((step) => ({ ...step, attemptsAt: [], asked: null, did: null, back: null, undid: null }));
+  const of = Object.fromEntries(steps.map((step) => [step.event, step]));
+  let turned = null;
+  for (const { x, became, event, record } of seen) {
+    if (record && record.step && of[record.step] && record.attempt > 1) of[record.step].attemptsAt.push({ x, kind: record.kind, text: record.text });
+    if (became === "backward" && turned === null) turned = x;
+    else if (of[event]) place(of[event], became, x);
+  }
+  return { steps, moments: seen.filter((each) => each.record && each.isMoment), turned, end: seen.at(-1).x };
+}
 
 function place(step, became, x) {
-  if (became === "sent" || became === "resent" || became === "probing") {
+  if (["sent", "resent", "probing"].includes(became)) {
     if (step.asked === null) step.asked = x;
   } else if (became === "undoing") {
     if (step.back === null) step.back = x;
   } else if (became === "undone") {
-    if (step.back === null) step.back = x;
-    step.undid = x + NEXT;
+    if (step.back === null) step.back = x - NEAR;
+    step.undid = x;
   } else if (ENDS.includes(became) && !(became === "stuck" && step.back !== null)) {
-    if (step.asked === null) step.asked = x;
-    step.did = x + NEXT;
+    if (step.asked === null) step.asked = x - NEAR;
+    step.did = x;
   }
 }
 
-export function Timeline({ timeline, nowMs }) {
+export function Timeline({ timeline, nowMs, held }) {
   const box = useRef(null);
-  const [room, setRoom] = useState(0);
-  useLayoutEffect(() => {
-    const here = box.current;
-    const resize = new ResizeObserver(() => setRoom(here.clientWidth));
-    resize.observe(here);
-    setRoom(here.clientWidth);
-    return () => resize.disconnect();
-  }, []);
-  const seen = layout(timeline, nowMs, Math.max(room - LEFT - RIGHT - 16, LEAST));
+  const width = useWidth(box, 900);
+  const isNarrow = width < NARROW;
+  const left = isNarrow ? 16 : 216;
+  const right = isNarrow ? 24 : 48;
+  const row = isNarrow ? 66 : 52;
+  const top = 44;
+  const seen = layout(timeline, nowMs, width - left - right);
   const { saga } = timeline;
-  const width = LEFT + seen.end + RIGHT;
-  const height = TOP + seen.steps.length * ROW + 12;
-  const y = (row) => TOP + row * ROW + ROW / 2;
-  const at = (x) => LEFT + x;
+  const whole = Math.max(left + seen.end + right, width);
+  const height = top + seen.steps.length * row;
   const words = `${saga.name}: ${seen.steps.map((step) => `${step.event} ${step.back || step.outcome || "ahead"}`).join(", ")}`;
-  return html`<div class="scroll timeline" ref=${box}><svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${words}>
-    ${seen.turned !== null && html`<g class="turned"><rect x=${at(seen.turned)} y=${TOP - 8} width=${Math.max(seen.end - seen.turned + 40, 0)} height=${height - TOP} />
-      <text x=${at(seen.turned) + 6} y=${TOP - 14}>turns back${saga.reason ? `: ${saga.reason.slice(0, 60)}` : ""}</text></g>`}
-    ${seen.moments.map((moment, n) => html`<g class="moment"><line x1=${at(moment.x)} x2=${at(moment.x)} y1=${TOP - 4} y2=${height} />
-      ${n && (n === seen.moments.length - 1 || moment.x - seen.moments[n - 1].x > 60) && seen.turned === null
-        ? html`<text x=${at(moment.x)} y=${TOP - 14}>+${span(moment.at_ms - saga.started_ms)}</text>` : ""}</g>`)}
-    ${seen.steps.map((step) => html`<${StepRow} key=${step.event} step=${step} y=${y(step.row)} at=${at} end=${seen.end} isOver=${seen.isOver} />`)}
-  </svg></div>`;
+  return html`<div class="scroll timeline" ref=${box} role="region" aria-label="Timeline" tabindex="0">
+    <svg style=${{ width: `${whole}px` }} viewBox=${`0 0 ${whole} ${height}`} role="img" aria-label=${words}>
+      ${seen.turned !== null && html`<rect class="back" x=${left + seen.turned} y=${top - 10} width=${whole - left - seen.turned} height=${height - top + 10} />
+        <line class="turn" x1=${left + seen.turned} x2=${left + seen.turned} y1=${top - 10} y2=${height} />`}
+      <${Ticks} moments=${seen.moments} saga=${saga} left=${left} y=${14} />
+      ${seen.turned !== null && html`<text class="turned" x=${Math.min(left + seen.turned + 6, whole - 90)} y=${top - 14}>turns back</text>`}
+      ${seen.steps.map((step, n) => html`<${StepRow} key=${step.event} step=${step} y=${top + n * row} left=${left} end=${seen.end} whole=${whole}
+        isNarrow=${isNarrow} isOver=${isOver(saga)} holds=${held.filter((each) => each.step === step.event)} />`)}
+    </svg></div>`;
 }
 
-function StepRow({ step, y, at, end, isOver }) {
-  const state = step.back || step.outcome || "ahead";
-  const running = step.asked !== null && step.did === null;
-  const actionEnd = step.did === null ? end : step.did;
-  const isHeld = step.outcome === "done" && step.back !== "undone" && !isOver;
-  const heldEnd = step.back !== null && step.undid !== null ? step.undid : step.outcome === "done" ? end : null;
-  const undoEnd = step.undid === null ? end : step.undid;
-  return html`<g class=${`step ${state}`}>
-    <text class="name" x="6" y=${y - 2}>${step.event}</text>
-    <text class="service" x="6" y=${y + 13}>${step.service}${step.attempts > 1 ? ` · ${step.attempts} attempts` : ""}</text>
-    ${step.asked === null && html`<line class="ahead" x1=${at(0)} x2=${at(end)} y1=${y} y2=${y} />`}
-    ${step.did !== null && heldEnd !== null && heldEnd > step.did && html`<line class=${`held ${isHeld ? "now" : ""}`} x1=${at(step.did)} x2=${at(heldEnd)} y1=${y - 5} y2=${y - 5} />`}
-    ${step.asked !== null && html`<line class=${`forward ${step.outcome} ${running ? "running" : ""}`} x1=${at(step.asked)} x2=${at(Math.max(actionEnd, step.asked + 10))} y1=${y - 5} y2=${y - 5} />`}
-    ${step.did !== null && html`<circle class=${`end ${step.outcome}`} cx=${at(step.did)} cy=${y - 5} r="5"><title>${step.event} ${step.outcome}${step.error ? `: ${step.error}` : ""}</title></circle>`}
-    ${step.back !== null && html`
-      <line class=${`undo ${step.undid === null ? "running" : ""}`} x1=${at(step.back)} x2=${at(Math.max(undoEnd, step.back + 10))} y1=${y + 9} y2=${y + 9} />
-      ${step.did !== null && html`<path class="tie" d=${`M ${at(Math.max(undoEnd, step.back + 10))} ${y + 9} q 14 -7 0 -14`} />`}
-      ${step.undid !== null && html`<path class="arrow" d=${`M ${at(step.back) + 7} ${y + 4} l -7 5 7 5`} />`}
-      <text class="undone" x=${at(Math.max(undoEnd, step.back + 10)) + 14} y=${y + 12}>${step.undone || "undoing"}</text>`}
-    ${step.marks.map((mark) => html`<circle class="mark" cx=${at(mark.x)} cy=${y - 5} r="3"><title>${mark.text}</title></circle>`)}
+function Ticks({ moments, saga, left, y }) {
+  let last = -99;
+  const told = moments.filter(({ x }) => (x - last > 64 ? ((last = x), true) : false));
+  return told.map(({ x, at }) => html`<text class="tick" x=${left + x} y=${y}>${at ? `+${span(at)}` : "start"}</text>`);
+}
+
+function StepRow({ step, y, left, end, whole, isNarrow, isOver: isEnded, holds }) {
+  const at = (x) => left + x;
+  const lane = y + (isNarrow ? 26 : 12);
+  const name = isNarrow ? [left, y + 14] : [16, lane + 4];
+  const isAhead = step.asked === null;
+  const isRunning = !isAhead && step.did === null;
+  const didAt = isRunning ? end : step.did;
+  const heldTo = step.undid ?? (step.back !== null || (!isEnded && step.outcome === "done") ? end : null);
+  const isHeld = step.outcome === "done" && step.did !== null && heldTo !== null && heldTo > step.did ;
+  const attempts = step.attempts > 1 ? ` · ${step.attempts} attempts` : "";
+  return html`<g>
+    <line class="lane" x1=${isNarrow ? 0 : 16} x2=${whole} y1=${y - 4} y2=${y - 4} />
+    <text class=${isAhead ? "name ahead-name" : "name"} x=${name[0]} y=${name[1]}>${step.event}${isNarrow && html`<tspan class="service" dx="8" font-weight="400">${step.service}${attempts}</tspan>`}</text>
+    ${!isNarrow && html`<text class="service" x="16" y=${lane + 20}>${step.service}${attempts}</text>`}
+    ${isAhead && html`<line class="ahead" x1=${at(0)} x2=${at(end)} y1=${lane + BAR / 2} y2=${lane + BAR / 2} />`}
+    ${isHeld && html`<rect class="holds" x=${at(step.did)} y=${lane} width=${heldTo - step.did} height=${BAR} rx="2" />`}
+    ${isHeld && holds.length > 0 && heldTo - step.did > 90 && step.back === null && html`<text class="holds-text" x=${at(step.did) + 10} y=${lane + 22}>holds ${holds.map((each) => (each.amount === null ? each.what : `${number(Math.abs(each.amount))} ${each.what}`)).join(", ")}</text>`}
+    ${!isAhead && html`<rect class=${`do ${step.outcome} ${isRunning ? "running" : ""}`} x=${at(step.asked)} y=${lane} width=${Math.max(didAt - step.asked, 3)} height=${BAR} rx="4" />`}
+    ${step.attemptsAt.filter((each) => each.kind !== "undo").map((each) => html`<circle class="attempt" cx=${at(each.x)} cy=${lane + BAR / 2} r="3"><title>${each.text}</title></circle>`)}
+    ${step.did !== null && html`<circle class=${`end ${step.outcome}`} cx=${at(step.did)} cy=${lane + BAR / 2} r="5"><title>${step.event} ${step.outcome}${step.error ? `: ${step.error}` : ""}</title></circle>`}
+    ${step.back !== null && html`<${Undo} step=${step} at=${at} lane=${lane} end=${end} whole=${whole} />`}
   </g>`;
+}
+
+// An undo comes back: its bar has its arrow on the left, and is tied to the end of what was held until it was through.
+function Undo({ step, at, lane, end, whole }) {
+  const y = lane + UNDO_BELOW;
+  const mid = y + BAR / 2;
+  const from = at(step.back);
+  const to = at(Math.max(step.undid ?? end, step.back + 10));
+  const isStuck = step.back !== null && step.undo_error && step.undid === null;
+  const tone = isStuck ? "stuck" : "";
+  const words = isStuck ? `undo: ${step.undo_error}` : step.undone || "undo";
+  const isRoom = to + 12 + words.length * LETTER < whole;
+  return html`
+    <path class=${`un ${tone} ${step.undid === null && !isStuck ? "running" : ""}`} d=${`M ${from - 7} ${mid} l 8 -7 v 3 H ${to} v 8 H ${from + 1} v 3 z`} />
+    <path class=${`tie ${tone}`} d=${`M ${to} ${mid} c 10 0 10 ${-UNDO_BELOW} 0 ${-UNDO_BELOW}`} />
+    <text class=${`un-text ${tone}`} x=${isRoom ? to + 12 : from - 12} y=${mid + 4} text-anchor=${isRoom ? "start" : "end"}>${words}</text>
+    ${step.attemptsAt.filter((each) => each.kind === "undo").map((each) => html`<circle class="attempt" cx=${at(each.x)} cy=${mid} r="3"><title>${each.text}</title></circle>`)}`;
 }

@@ -4,14 +4,23 @@ import { html } from "../dom.js";
 import { number } from "../format.js";
 import { Failure, Heading, Nothing, useFetched } from "../parts.js";
 
+const ENDED = ["completed", "compensated", "abandoned"];
+
 export function Versions() {
   const { value, error } = useFetched(() => get("definitions"), [], { everyMs: 5000 });
-  return html`<${Heading} title="Versions" /><${Failure} error=${error} />
+  return html`<${Heading} title="Versions" />
+    <p class="hint">A version whose sagas have all ended is drained: its code may go.</p>
+    <${Failure} error=${error} />
     ${value && !value.length && html`<${Nothing}>No definition is known here, and no saga is stored.<//>`}
-    <ul class="cards">${(value || []).map((each) => html`<li class="card">
-      <h2>${each.name} <small>version ${each.version}</small></h2>
-      <p class="hint"><code>${each.fingerprint}</code>${each.is_known ? "" : " · not known to this server"}</p>
-      <p>${each.in_flight ? html`<a href=${`#/sagas?status=waiting&definition=${encodeURIComponent(each.name)}`}><strong>${number(each.in_flight)}</strong> in flight</a>` : html`<strong class="good">drained</strong>`}
-        ${Object.entries(each.sagas).filter(([status]) => ["completed", "compensated", "abandoned"].includes(status)).map(([status, count]) => ` · ${number(count)} ${status}`)}</p>
-      <ol class="steps">${each.steps.map((step) => html`<li class=${step.is_pivot ? "pivot" : ""}><span>${step.event}</span>${step.undone && html` <span class="undo">↩ ${step.undone}</span>`}${step.is_pivot ? " ◆" : ""}</li>`)}</ol></li>`)}</ul>`;
+    <ul class="cards">${(value || []).map((each) => html`<${Version} key=${each.definition} of=${each} />`)}</ul>`;
+}
+
+function Version({ of }) {
+  const ended = Object.entries(of.sagas).filter(([status]) => ENDED.includes(status));
+  return html`<li class="card">
+    <h2>${of.name} <small>version ${of.version}</small></h2>
+    <p class="hint"><code>${of.fingerprint}</code>${of.is_known ? "" : " · not known to this server"}</p>
+    <p>${of.in_flight ? html`<a href=${`#/sagas?status=waiting&definition=${encodeURIComponent(of.name)}`}><strong>${number(of.in_flight)}</strong> in flight</a>` : html`<strong class="good">✓ drained</strong>`}${
+      ended.map(([status, count]) => html`<span class="quiet-text"> · ${number(count)} ${status}</span>`)}</p>
+    <ol class="steps">${of.steps.map((step) => html`<li class=${step.is_pivot ? "pivot" : ""}><span>${step.event}${step.is_pivot ? " (pivot)" : ""}</span>${step.undone && html`<span class="undo-text">↩ ${step.undone}</span>`}</li>`)}</ol></li>`;
 }
