@@ -7,6 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 
 bin := .venv/bin
 patient := -o timeout=1900 -o faulthandler_timeout=2000 # seconds for one test that is one of an hour's
+hourly := -o timeout=3400 -o faulthandler_timeout=3500 # and for one of twenty thousand requests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE # the tests start hundreds of interpreters: each would compile all of it anew
 
@@ -26,8 +27,8 @@ demo-spread: .venv/ready ## the shop in six processes, of which two are killed w
 test: .venv/ready ## all tests, with 100 % branch coverage of core and shop
 	@$(bin)/pytest $(PYTEST_ARGS) -n auto --dist worksteal --cov
 
-e2e: .venv/ready .browser ## what needs a browser: the console
-	@$(bin)/pytest -q -m e2e $(PYTEST_ARGS)
+e2e: .venv/ready .browser ## what needs a browser, and 20 000 requests that the document of the API makes up
+	@$(bin)/pytest -q -m e2e $(hourly) $(PYTEST_ARGS)
 
 screenshots: .venv/ready .browser ## every page of the console, in light, in dark and on a phone, into build/screenshots
 	@$(bin)/python -m tests.e2e.screenshots && echo "they are in build/screenshots"

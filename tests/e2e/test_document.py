@@ -13,7 +13,6 @@ pytestmark = pytest.mark.e2e
 LIMIT_S = 3000.0
 
 
-@pytest.mark.timeout(LIMIT_S + 300)
 def test_twenty_thousand_answers_are_as_the_document_says(tmp_path: Path) -> None:
     """In all phases: examples, coverage, fuzzing, and sequences of requests."""
     phases = "examples,coverage,fuzzing,stateful"

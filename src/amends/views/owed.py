@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, fields, is_dataclass
+from math import isclose
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -30,6 +31,7 @@ from amends.views.sagas import AsOf, SagaView, view_of
 from amends.views.trouble import LOOKED_AT_MAX, owed
 
 WHOLE: Final = ""  # the name of the one number of an entity that is a number itself
+ROUNDING: Final = 1e-9  # of sums of fractions; whole numbers are exact
 TRIES: Final = 3  # to read sagas and entities between the same two commits
 
 OwedKind = Literal["held", "unanswered", "not undone", "late"]
@@ -299,7 +301,7 @@ class OwedReader:
             numbers = numbers_of(entity)
             for what in self._declared.get(service, ()):
                 book, of_sagas = numbers.get(what, 0), held[service, entity_id, what]
-                if book != of_sagas:
+                if not isclose(book, of_sagas, rel_tol=ROUNDING, abs_tol=ROUNDING):
                     yield BookDifference(service, entity_id, what, book, of_sagas)
 
 
