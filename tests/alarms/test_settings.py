@@ -99,6 +99,8 @@ def in_words(value: Any) -> str:
             return f'"{value}"'
         case float() | int():
             return f"{value:g}" if value < 1e6 else str(value)
+        case dict():
+            return "{}"
         case _:
             return str([*value])
 

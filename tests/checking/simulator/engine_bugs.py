@@ -108,7 +108,7 @@ BUGS: Final = [
     Bug("an operator who comes second is told that it is done", "tasks:Deliver.carry_out",
         "return work.hear(loaded, self.said)",
         "told = work.hear(loaded, self.said)\n        return loaded.run if isinstance(told, Decline) else told",
-        "trip", "V28"),
+        "trip", "V28", first=40),
     Bug("an operator makes an attempt of ours unknown", "amends.core.decide:_react",
         "Status.SENT if is_first else again", "again", "shop", "never", first=138),
     Bug("a person who comes too late is not told", "outside:refuse_unasked", "if step.wait is not None:", "if False:",

@@ -75,7 +75,8 @@ def every_setting(kind: type[msgspec.Struct] = Settings, section: str = "") -> I
         else:
             of, meta = get_args(field.type)
             variable = NAMED_OTHERWISE.get(name, f"AMENDS_{name.replace('.', '_').upper()}")
-            yield DocumentedSetting(name, variable, of, field.default, meta.description)
+            default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+            yield DocumentedSetting(name, variable, of, default, meta.description)
 
 
 def settings_from(file: str, options: Mapping[str, Any]) -> Settings:
