@@ -100,6 +100,7 @@ def _of_trips(http: httpx.Client, folder: Path) -> Iterator[Shown]:
     yield Shown("versions", base, "#/versions")
     yield Shown("audit", base, "#/audit", "Verify")
     yield Shown("missing", base, "#/none")
+    yield Shown("api", base, "docs")
 
 
 def _start_bulk(http: httpx.Client) -> None:

@@ -10,7 +10,7 @@ import { Owed, OwedBar } from "./pages/owed.js";
 import { Questions } from "./pages/questions.js";
 import { SagaPage } from "./pages/saga.js";
 import { Sagas } from "./pages/sagas.js";
-import { Shop } from "./pages/shop.js";
+import { Shop, isShopServed } from "./pages/shop.js";
 import { Versions } from "./pages/versions.js";
 
 const PAGES = [
@@ -100,7 +100,7 @@ function Console({ me, onLeave }) {
   const place = useHere();
   const main = useRef(null);
   const definitions = useFetched(() => get("definitions"), [], { counts: () => false, everyMs: 60000 });
-  const hasShop = (definitions.value || []).some((each) => each.name === "order" && each.is_known);
+  const hasShop = isShopServed(definitions.value || []);
   const [, title, Page] = PAGES.find(([path]) => path === place.page) || ["", "Not found", Missing];
   const Shown = place.page === "sagas" && place.id ? SagaPage : Page;
   useEffect(() => {

@@ -4,8 +4,9 @@ import uPlot from "../vendor/uplot.js";
 
 const HEIGHT = 132;
 const SHOWN_S = 300;
+const LEAST_S = 60; // that are shown, however short it has been watched
 
-const clock = (seconds) => new Date(seconds * 1000).toTimeString().slice(0, 5);
+const clock = (seconds) => new Date(seconds * 1000).toTimeString().slice(0, 8);
 const dataOf = (history, series) => [history.map((each) => each[0]), ...series.map(([, column]) => history.map((each) => each[column]))];
 
 function optionsOf(box, series, words) {
@@ -14,9 +15,9 @@ function optionsOf(box, series, words) {
   const axis = { stroke: style.getPropertyValue("--faint").trim(), ticks: { show: false }, font: "11px Inter, system-ui, sans-serif" };
   return {
     width: box.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [6, 8, 0, 0],
-    scales: { x: { range: (_, low, high) => [high - SHOWN_S, high] }, y: { range: (_, low, high) => [0, (high || 1) * 1.15] } },
+    scales: { x: { range: (_, low, high) => [Math.min(Math.max(low, high - SHOWN_S), high - LEAST_S), high] }, y: { range: (_, low, high) => [0, (high || 1) * 1.15] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 80, size: 24, values: (_, ticks) => ticks.map(clock), incrs: [60, 120, 300] },
+      { ...axis, grid: { show: false }, space: 90, size: 24, values: (_, ticks) => ticks.map(clock), incrs: [20, 30, 60, 120] },
       { ...axis, grid: { stroke: colour("line"), width: 1 }, size: 48, space: 36, values: (_, ticks) => ticks.map(words) },
     ],
     series: [{}, ...series.map(([label, , tone], place) => ({

@@ -11,7 +11,7 @@ const LISTED = 200;
 
 const isBad = (each) => BAD.includes(each.kind);
 const amountOf = (total) => number(total.amount === null ? total.sagas : Math.abs(total.amount));
-const thing = (each) => `${each.service} ${each.what || each.step || ""}`.trim();
+const thing = (each) => (each.kind === "held" ? `${each.service} ${each.what || each.step || ""}`.trim() : each.step || each.what);
 const worstFirst = (totals) => [...totals].sort((a, b) => isBad(b) - isBad(a));
 
 export function OwedBar() {

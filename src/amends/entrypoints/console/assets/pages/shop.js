@@ -6,6 +6,9 @@ import { Picture, useSaga } from "./watching.js";
 import { Failure, Heading, Nothing, Panel, Status, placeOf, useFetched } from "../parts.js";
 
 const SERVICES = ["ORDER", "PAYMENT", "INVENTORY", "SHIPPING"];
+const NAMES = ["order", ...SERVICES.map((each) => `order failing at ${each}`)];
+
+export const isShopServed = (definitions) => NAMES.every((name) => definitions.some((each) => each.name === name && each.is_known));
 
 export function Shop({ can }) {
   const [placed, setPlaced] = useState("");
@@ -84,7 +87,7 @@ function Stock() {
 
 function Orders() {
   const { value, error } = useFetched(async () => {
-    const pages = await Promise.all(["order", ...SERVICES.map((each) => `order failing at ${each}`)].map((name) => get(`sagas?limit=20&definition=${encodeURIComponent(name)}`)));
+    const pages = await Promise.all(NAMES.map((name) => get(`sagas?limit=20&definition=${encodeURIComponent(name)}`)));
     return pages.flatMap((page) => page.sagas).sort((a, b) => b.started_ms - a.started_ms).slice(0, 20);
   }, []);
   return html`<${Panel} id="orders" title="The last orders" isFlush><${Failure} error=${error} />

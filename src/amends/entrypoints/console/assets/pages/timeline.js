@@ -10,6 +10,8 @@ const APART = 20; // between two moments, at least
 const BAR = 8;
 const UNDO_BELOW = 16; // of the undo's bar below the action's
 const LETTER = 8; // pixels, of the small capitals that steps are named by
+const TICKS_APART = 64;
+const ATTEMPTS_APART = 12;
 const ENDS = ["done", "refused", "unknown", "undone", "stuck"];
 
 // What happened, in order: each thing at its time, in milliseconds after the start.
@@ -95,10 +97,14 @@ export function Timeline({ timeline, nowMs, held }) {
     </svg></div>`;
 }
 
+// Those that are so far apart, from left to right.
+function apart(things, least) {
+  let last = -least;
+  return things.filter(({ x }) => (x - last >= least ? ((last = x), true) : false));
+}
+
 function Ticks({ moments, saga, left, y }) {
-  let last = -99;
-  const told = moments.filter(({ x }) => (x - last > 64 ? ((last = x), true) : false));
-  return told.map(({ x, at }) => html`<text class="tick" x=${left + x} y=${y}>${at ? `+${span(at)}` : "start"}</text>`);
+  return apart(moments, TICKS_APART).map(({ x, at }) => html`<text class="tick" x=${left + x} y=${y}>${at ? `+${span(at)}` : "start"}</text>`);
 }
 
 function StepRow({ step, y, left, end, whole, isNarrow, isOver: isEnded, holds }) {
@@ -119,7 +125,7 @@ function StepRow({ step, y, left, end, whole, isNarrow, isOver: isEnded, holds }
     ${isHeld && html`<rect class="holds" x=${at(step.did)} y=${lane} width=${heldTo - step.did} height=${BAR} rx="2" />`}
     ${isHeld && holds.length > 0 && heldTo - step.did > 90 && step.back === null && html`<text class="holds-text" x=${at(step.did) + 10} y=${lane + 22}>holds ${holds.map((each) => (each.amount === null ? each.what : `${number(Math.abs(each.amount))} ${each.what}`)).join(", ")}</text>`}
     ${!isAhead && html`<rect class=${`do ${step.outcome} ${isRunning ? "running" : ""}`} x=${at(step.asked)} y=${lane} width=${Math.max(didAt - step.asked, 3)} height=${BAR} rx="4" />`}
-    ${step.attemptsAt.filter((each) => each.kind !== "undo").map((each) => html`<circle class="attempt" cx=${at(each.x)} cy=${lane + BAR / 2} r="3"><title>${each.text}</title></circle>`)}
+    ${apart(step.attemptsAt.filter((each) => each.kind !== "undo"), ATTEMPTS_APART).map((each) => html`<circle class="attempt" cx=${at(each.x)} cy=${lane + BAR / 2} r="3"><title>${each.text}</title></circle>`)}
     ${step.did !== null && html`<circle class=${`end ${step.outcome}`} cx=${at(step.did)} cy=${lane + BAR / 2} r="5"><title>${step.event} ${step.outcome}${step.error ? `: ${step.error}` : ""}</title></circle>`}
     ${step.back !== null && html`<${Undo} step=${step} at=${at} lane=${lane} end=${end} whole=${whole} />`}
   </g>`;
